@@ -1,0 +1,61 @@
+"""A model-training pipeline made of hooks: export, convert, pre_execute, execute, upload.
+
+    from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
+
+Names are imported on first use, so `import synapse_hooks` costs little and pulls in no ML framework.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from synapse_hooks.actions.train import BaseTrainAction, BaseTrainParams
+    from synapse_hooks.context import RuntimeContext, TrainContext
+    from synapse_hooks.errors import SynapseHooksError
+    from synapse_hooks.hookspecs import hookimpl
+    from synapse_hooks.steps import BaseStep, ConvertDatasetStep, ExportDatasetStep, StepRegistry, StepResult
+
+__version__ = '0.1.0'
+
+_HOMES = {
+    'BaseStep': 'steps',
+    'BaseTrainAction': 'actions.train',
+    'BaseTrainParams': 'actions.train',
+    'ConvertDatasetStep': 'steps',
+    'ExportDatasetStep': 'steps',
+    'RuntimeContext': 'context',
+    'StepRegistry': 'steps',
+    'StepResult': 'steps',
+    'SynapseHooksError': 'errors',
+    'TrainContext': 'context',
+    'hookimpl': 'hookspecs',
+}
+
+__all__ = [
+    'BaseStep',
+    'BaseTrainAction',
+    'BaseTrainParams',
+    'ConvertDatasetStep',
+    'ExportDatasetStep',
+    'RuntimeContext',
+    'StepRegistry',
+    'StepResult',
+    'SynapseHooksError',
+    'TrainContext',
+    'hookimpl',
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    value = getattr(import_module(f'{__name__}.{home}'), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,213 @@
+"""Every error that synapse_hooks raises on purpose.
+
+    SynapseHooksError                 something went wrong, and the message says what to do about it
+    ├── ConfigError                   a setting, a flag or an environment variable is unusable        exit 2
+    ├── ParamsError                   the parameters of a run do not fit its action                   exit 2
+    ├── TargetError                   what `train` was asked to run cannot be imported or used        exit 2
+    ├── SelectionError                a plugin that was asked for by name cannot be had               exit 2
+    │   ├── PluginMissing             nobody provides it
+    │   ├── PluginBlocked             a setting keeps it out
+    │   ├── PluginBroken              it fails to import, or its hooks are invalid
+    │   ├── PluginIncompatible        it was written for another version of synapse_hooks
+    │   └── PluginAmbiguous           two distributions provide it
+    ├── NobodyAnswered                every plugin that was asked for a stage declined
+    ├── WrongAnswer                   a plugin's answer has not the type that the hook promises
+    ├── StepFailed                    a step of the run failed; the cause is its `__cause__`
+    ├── CleanupFailed                 the run is over, but cleaning up after it was not complete
+    ├── RunError                      a run directory cannot be used (missing, in use, foreign)
+    ├── DataError                     the data are not what they should be
+    │   ├── UnreadableItem            one file of a dataset cannot be read
+    │   ├── DatasetInvalid            a dataset cannot be used as it is (no images, no split, ...)
+    │   └── LossRefused               a conversion would lose annotations, and strict was asked for
+    ├── StorageError                  bytes on disk
+    │   ├── ArchiveRefused            an archive holds what must not be unpacked
+    │   └── DiskFull                  no space left
+    └── BackendError                  a dataset, model or job cannot be had
+        └── RecordNotFound            there is no record of that id
+    SinkUnavailable                   raised *by a sink*: keep the events and try again later
+    Terminated (KeyboardInterrupt)    SIGTERM arrived
+
+An error carries its facts as attributes, so that a program need not parse its text, and it survives pickling, so that
+a worker process can hand it to its parent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+
+class SynapseHooksError(Exception):
+    """The root of the tree: `str()` is the problem, and after it on a line of its own what to do.
+
+    Args:
+        problem: One sentence that names the culprit and says what was expected.
+        hint: What the reader should type or change next; empty when there is nothing to say.
+        **facts: What the sentence is made of (`path=`, `name=`, `field=`, ...); each becomes an attribute.
+
+    Example:
+        >>> error = SynapseHooksError('no config', hint='run `synapse-hooks doctor`', path='a.toml')
+        >>> print(error)
+        no config
+          → run `synapse-hooks doctor`
+        >>> error.path
+        'a.toml'
+    """
+
+    exit_code = 1
+    """The exit code of the command line for this error."""
+
+    def __init__(self, problem: str, *, hint: str = '', **facts: Any) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.hint = hint
+        self.facts = facts
+
+    def __getattr__(self, name: str) -> Any:
+        # __getattr__ also runs while unpickling, before `facts` exists.
+        facts = self.__dict__.get('facts', {})
+        if name in facts:
+            return facts[name]
+        raise AttributeError(f'{type(self).__name__} has no attribute {name!r}')
+
+    def __str__(self) -> str:
+        return f'{self.problem}\n  → {self.hint}' if self.hint else self.problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        notes = list(getattr(self, '__notes__', ()))
+        return _rebuild, (type(self), self.problem, self.hint, self.facts, notes)
+
+
+def _rebuild(
+    kind: type[SynapseHooksError], problem: str, hint: str, facts: dict[str, Any], notes: list[str]
+) -> SynapseHooksError:
+    error = kind(problem, hint=hint, **facts)
+    for note in notes:
+        error.add_note(note)
+    return error
+
+
+class ConfigError(SynapseHooksError):
+    """A setting, a flag or an environment variable is unusable."""
+
+    exit_code = 2
+
+
+class ParamsError(SynapseHooksError):
+    """The parameters of a run do not fit its action. `faults` holds one `{field, value, rule}` for each of them."""
+
+    exit_code = 2
+
+
+class TargetError(SynapseHooksError):
+    """What `train` was asked to run cannot be imported, or is no action."""
+
+    exit_code = 2
+
+
+class SelectionError(SynapseHooksError):
+    """A plugin that was asked for by name cannot be had. `kind` (format, autologger, plugin) and `name` say which."""
+
+    exit_code = 2
+
+
+class PluginMissing(SelectionError):
+    """Nobody provides what was asked for. `available` lists what there is."""
+
+
+class PluginBlocked(SelectionError):
+    """A setting keeps the plugin out. `setting` names it."""
+
+
+class PluginBroken(SelectionError):
+    """The plugin fails to import (the reason is the `__cause__`), or its hooks are invalid (`faults` lists them all)."""
+
+
+class PluginIncompatible(SelectionError):
+    """The plugin's distribution asks for another version of synapse-hooks. `requirement` and `version` say which."""
+
+
+class PluginAmbiguous(SelectionError):
+    """Two distributions provide the same name. `candidates` lists them; the hint holds the line that pins one."""
+
+
+class NobodyAnswered(SynapseHooksError):
+    """Every plugin that was asked for a stage declined. `hook` and `asked` say which stage and who was asked."""
+
+
+class WrongAnswer(SynapseHooksError):
+    """A plugin's answer has not the type that the hook promises. `hook` names it."""
+
+
+class StepFailed(SynapseHooksError):
+    """A step of a run failed; its cause is the `__cause__`, with its own frames.
+
+    Attributes `step`, `attempt` (from 1), `plugin` and `distribution` (both None where no plugin is to blame), and
+    `run_dir` (a string, for `synapse-hooks resume`).
+    """
+
+
+class CleanupFailed(SynapseHooksError):
+    """Cleaning up after a run was not complete; the `__cause__` is an ExceptionGroup of everything that went wrong."""
+
+
+class RunError(SynapseHooksError):
+    """A run directory cannot be used: it is missing, in use by another process, or not a run."""
+
+
+class DataError(SynapseHooksError):
+    """The data are not what they should be."""
+
+
+class UnreadableItem(DataError):
+    """One file of a dataset cannot be read. `path` names it."""
+
+
+class DatasetInvalid(DataError):
+    """A dataset cannot be used as it is: no images, no labels, no such split."""
+
+
+class LossRefused(DataError):
+    """A conversion would lose annotations, and strict was asked for. `losses` holds the counts."""
+
+
+class StorageError(SynapseHooksError):
+    """Bytes on disk are not where, or not what, they should be."""
+
+
+class ArchiveRefused(StorageError):
+    """An archive holds a member that must not be unpacked. `path` and `member` name it."""
+
+
+class DiskFull(StorageError):
+    """No space is left on the device. Nothing half-written stays behind under its final name."""
+
+
+class BackendError(SynapseHooksError):
+    """A dataset, model or job cannot be had from the backend."""
+
+
+class RecordNotFound(BackendError):
+    """There is no record of that id. `kind` (dataset, model, job) and `id` say which; `known` lists what there is."""
+
+    exit_code = 2
+
+
+class SinkUnavailable(Exception):
+    """For sinks to raise: what they deliver to cannot be reached now. The events are kept and offered again later."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived. Whatever handles Ctrl-C handles this too, but the exit code is 143."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The sentence `did you mean 'x'?` for a near name, else the empty string.
+
+    Example:
+        >>> suggest('ylo', ['yolo', 'coco'])
+        "did you mean 'yolo'?"
+    """
+    near = get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
+    return f'did you mean {near[0]!r}?' if near else ''

@@ -1,0 +1,401 @@
+"""Every hook of the train pipeline: what a plugin author reads.
+
+A plugin is a module, an object or a class with functions marked by `@hookimpl`. A function takes any subset of its
+hook's arguments, by name. Whoever is nearest is asked first: the action, then the project's own plugins, then installed
+ones, then the built-in ones.
+
+    from synapse_hooks import hookimpl
+
+    @hookimpl
+    def convert(context, dataset, target_format):
+        if target_format != 'acme':
+            return None                      # decline: the next plugin is asked
+        ...
+        return {'path': out, 'format': 'acme'}
+
+A wrapper stands around all answers, and must return what it got (or something better):
+
+    @hookimpl(wrapper=True)
+    def run_step(context, step):
+        started = time.perf_counter()
+        try:
+            return (yield)
+        finally:
+            print(step.name, time.perf_counter() - started)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pluggy
+
+if TYPE_CHECKING:
+    from synapse_hooks.context import (
+        AutologSession,
+        Checkpoint,
+        Dataset,
+        DatasetReader,
+        Model,
+        Outcome,
+        Step,
+        TrainContext,
+    )
+    from synapse_hooks.steps import StepResult
+
+PROJECT: Final = 'synapse_hooks'
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function as an answer to the hook of the same name. Options: `wrapper`, `tryfirst`, `trylast`, `specname`."""
+
+Semantics = Literal['first', 'merged', 'isolated', 'sink', 'always']
+"""How the answers to a hook are put together; `describe` says it in words."""
+
+
+class HookSpecs:
+    """The hooks, in the order in which a run calls them. `context.hooks` has this type."""
+
+    # -- the run begins ------------------------------------------------------------------------------------------
+
+    @hookspec
+    def run_started(self, context: TrainContext) -> None:
+        """A run begins (or goes on: `context.resume_from`). Observe only: a failure here is a warning.
+
+        Example:
+            >>> @hookimpl
+            ... def run_started(context):
+            ...     context.log_message('the coffee machine was told')
+        """
+
+    @hookspec(firstresult=True)
+    def resolve_checkpoint(self, context: TrainContext) -> Checkpoint | None:
+        """Find the model to start from, before anything is exported.
+
+        Built in: `ctx.checkpoint`, then `params.checkpoint` through the context's client. None from everybody means
+        that the training starts without one.
+
+        Returns:
+            A dict with `path` (a folder) and optionally `category`, `id`, `name`; or None to decline.
+
+        Example:
+            >>> @hookimpl
+            ... def resolve_checkpoint(context):
+            ...     if context.params.get('checkpoint') == 'company-base':
+            ...         return {'path': Path('/models/base'), 'category': 'base', 'name': 'company-base'}
+        """
+
+    # -- around every step ---------------------------------------------------------------------------------------
+
+    @hookspec
+    def step_started(self, context: TrainContext, step: Step) -> None:
+        """A step begins. Observe only.
+
+        Example:
+            >>> @hookimpl
+            ... def step_started(context, step):
+            ...     context.log_message(f'now: {step.name}')
+        """
+
+    @hookspec(firstresult=True)
+    def run_step(self, context: TrainContext, step: Step) -> StepResult:
+        """Run one step, built in or custom: the seam for timing, tracing and locks. Each attempt passes here.
+
+        Built in: `step.execute(context)`. A wrapper is the usual way in.
+
+        Example:
+            >>> @hookimpl(wrapper=True)
+            ... def run_step(context, step):
+            ...     result = yield
+            ...     return result
+        """
+
+    @hookspec(firstresult=True)
+    def retry_step(self, context: TrainContext, step: Step, error: BaseException, attempt: int) -> float | None:
+        """A step failed: should it be tried again?
+
+        Args:
+            context: The run.
+            step: The step that failed.
+            error: What it raised.
+            attempt: How many attempts were made, from 1.
+
+        Returns:
+            Seconds to wait before another attempt (0 is at once), `math.inf` to forbid one, None for no opinion.
+
+        Example:
+            >>> @hookimpl
+            ... def retry_step(step, error, attempt):
+            ...     if step.name == 'upload' and isinstance(error, ConnectionError) and attempt < 4:
+            ...         return 2.0 ** attempt
+        """
+
+    # -- the stages ----------------------------------------------------------------------------------------------
+
+    @hookspec(firstresult=True)
+    def export(self, context: TrainContext) -> Dataset:
+        """Fetch the dataset that `context.params['dataset']` names, into `context.output_dir`.
+
+        Built in: the context's client.
+
+        Returns:
+            `{'path': folder, 'format': 'dm', ...}`, see `synapse_hooks.context.Dataset`; or None to decline.
+
+        Example:
+            >>> @hookimpl
+            ... def export(context):
+            ...     if str(context.params['dataset']).startswith('share:'):
+            ...         return {'path': Path('/share') / context.params['dataset'][6:], 'format': 'dm'}
+        """
+
+    @hookspec(firstresult=True)
+    def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Dataset:
+        """Turn a dataset into the format the trainer wants, in `context.output_dir`.
+
+        Every format answers for its own name only. Most authors subclass `synapse_hooks.formats.Format` and never
+        see this hook.
+
+        Returns:
+            The new dataset; `config_path` is what `execute` gets as `data_path`. None to decline.
+
+        Example:
+            >>> @hookimpl
+            ... def convert(context, dataset, target_format):
+            ...     if target_format == 'names':
+            ...         out = context.output_dir / 'names.txt'
+            ...         out.write_text('\\n'.join(dataset.get('classes', [])))
+            ...         return {'path': context.output_dir, 'config_path': out, 'format': 'names'}
+        """
+
+    @hookspec(firstresult=True)
+    def open_dataset(self, dataset: Dataset) -> DatasetReader:
+        """Open a dataset for reading: answered by the format that `dataset['format']` names.
+
+        Example:
+            >>> @hookimpl
+            ... def open_dataset(dataset):
+            ...     if dataset['format'] == 'acme':
+            ...         return AcmeReader(dataset['path'])
+        """
+
+    @hookspec
+    def pre_execute(self, context: TrainContext) -> Mapping[str, Any] | None:
+        """Check, seed, make last edits. Everybody is asked, and the answers are merged.
+
+        Returns:
+            None, or a dict with `data_path` and/or `checkpoint`: the values that `execute` shall get instead. The same
+            key from two plugins is an error that names both.
+
+        Example:
+            >>> @hookimpl
+            ... def pre_execute(context):
+            ...     if context.data_path is None:
+            ...         raise ValueError('this cluster trains on data only')
+        """
+
+    @hookspec(firstresult=True)
+    def execute(self, context: TrainContext, data_path: Path | None, checkpoint: Checkpoint | None) -> Any:
+        """Train. The action's own `execute` is the usual answer.
+
+        Args:
+            context: The run.
+            data_path: The dataset's config file, or its folder where there is none.
+            checkpoint: The model to start from, or None.
+
+        Returns:
+            A dict or a result model. Its `weights_path` (a file or folder) is what `upload` publishes.
+
+        Example:
+            >>> @hookimpl
+            ... def execute(context, data_path):
+            ...     weights = context.output_dir / 'weights.json'
+            ...     weights.write_text('{}')
+            ...     return {'weights_path': str(weights)}
+        """
+
+    @hookspec(firstresult=True)
+    def autolog(self, framework: str, session: AutologSession) -> AbstractContextManager[Any]:
+        """Attach automatic logging for a training framework. Every autologger answers for its own framework.
+
+        Returns:
+            A context manager: logging is attached when it is entered and detached when it is left.
+
+        Example:
+            >>> @hookimpl
+            ... def autolog(framework, session):
+            ...     if framework == 'acme':
+            ...         return attach_to_acme(session)
+        """
+
+    @hookspec(firstresult=True)
+    def upload(self, context: TrainContext, result: Any) -> Model:
+        """Publish the trained model, which is at `context.model_path`.
+
+        Built in: the context's client.
+
+        Returns:
+            `{'id': ..., 'name': ...}`; or None to decline.
+
+        Example:
+            >>> @hookimpl
+            ... def upload(context, result):
+            ...     if 'registry' in context.settings.get('acme', {}):
+            ...         return {'id': push(context.model_path), 'name': 'acme'}
+        """
+
+    @hookspec
+    def uploaded(self, context: TrainContext, model: Model) -> None:
+        """A model was uploaded: mirror it, tell somebody. A failure here is a warning.
+
+        Example:
+            >>> @hookimpl
+            ... def uploaded(context, model):
+            ...     context.log_message(f'model {model["id"]} is there')
+        """
+
+    @hookspec
+    def step_finished(
+        self, context: TrainContext, step: Step, result: StepResult | None, error: BaseException | None
+    ) -> None:
+        """A step ended: with a result, or with an error after the last attempt. Observe only.
+
+        Example:
+            >>> @hookimpl
+            ... def step_finished(context, step, error):
+            ...     context.log_message(f'{step.name}: {"failed" if error else "done"}')
+        """
+
+    # -- what the run says: called off the training thread -------------------------------------------------------
+
+    @hookspec
+    def log_params(self, context: TrainContext, params: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver parameters: a batch of `params` events of the journal, in order, each with `values`.
+
+        This and the next four hooks are *sinks*. They run on a thread of their own and read the journal, so a slow or
+        unreachable one delays nothing and loses nothing: raise `SinkUnavailable` (or ConnectionError, TimeoutError) and
+        the batch comes again later. Any other exception skips the batch, with a warning and a count in the journal.
+
+        Example:
+            >>> @hookimpl
+            ... def log_params(context, params):
+            ...     for event in params:
+            ...         print(event['values'])
+        """
+
+    @hookspec
+    def log_metrics(self, context: TrainContext, points: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver metrics: a batch of `metrics` events, each with `phase, axis, step, values`. A sink.
+
+        Example:
+            >>> @hookimpl
+            ... def log_metrics(context, points):
+            ...     for point in points:
+            ...         print(point['phase'], point['step'], point['values'])
+        """
+
+    @hookspec
+    def log_message(self, context: TrainContext, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver messages: a batch of `message` events, each with `level, code, text`. A sink.
+
+        Example:
+            >>> @hookimpl
+            ... def log_message(context, messages):
+            ...     for message in messages:
+            ...         print(message['level'], message['text'])
+        """
+
+    @hookspec
+    def log_artifact(self, context: TrainContext, artifacts: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver files: a batch of `artifact` events, each with `kind, role, path, size`. A sink.
+
+        Example:
+            >>> @hookimpl
+            ... def log_artifact(context, artifacts):
+            ...     for artifact in artifacts:
+            ...         print(artifact['path'])
+        """
+
+    @hookspec
+    def progress_changed(self, context: TrainContext, progress: Mapping[str, Any]) -> None:
+        """Deliver progress: the latest `progress` event (`category, curr, total, overall`); older ones are left out.
+
+        Example:
+            >>> @hookimpl
+            ... def progress_changed(context, progress):
+            ...     print(f'{progress["overall"]:.0%}')
+        """
+
+    # -- the run ends --------------------------------------------------------------------------------------------
+
+    @hookspec
+    def cleanup(self, context: TrainContext, outcome: Outcome) -> None:
+        """The run is over, however it ended: free what you took. Everybody is called; errors are grouped afterwards.
+
+        Example:
+            >>> @hookimpl
+            ... def cleanup(context, outcome):
+            ...     release_the_gpu()
+        """
+
+    @hookspec
+    def run_finished(self, context: TrainContext, outcome: Outcome, error: BaseException | None) -> None:
+        """A run ended: `succeeded`, `failed` or `cancelled`. Observe only.
+
+        Example:
+            >>> @hookimpl
+            ... def run_finished(context, outcome):
+            ...     print(outcome)
+        """
+
+
+SINK_HOOKS: Final = ('log_params', 'log_metrics', 'log_message', 'log_artifact', 'progress_changed')
+_ISOLATED: Final = ('run_started', 'step_started', 'step_finished', 'run_finished', 'uploaded')
+_WORDS: Final[dict[Semantics, str]] = {
+    'first': 'the nearest plugin that answers wins; None declines',
+    'merged': 'everybody is asked; the answers are merged, and the same key twice is an error',
+    'isolated': 'everybody is called; a failure is a warning; no wrappers',
+    'sink': 'everybody is called, off the training thread; nothing is lost; no wrappers',
+    'always': 'everybody is called, always; errors are grouped after all ran; no wrappers',
+}
+
+
+def hook_names() -> tuple[str, ...]:
+    """The names of all hooks, in the order of a run."""
+    return _NAMES
+
+
+def semantics(hook: str) -> Semantics:
+    """How the answers to `hook` are put together.
+
+    Example:
+        >>> semantics('convert'), semantics('cleanup')
+        ('first', 'always')
+    """
+    if hook in SINK_HOOKS:
+        return 'sink'
+    if hook in _ISOLATED:
+        return 'isolated'
+    if hook == 'pre_execute':
+        return 'merged'
+    return 'always' if hook == 'cleanup' else 'first'
+
+
+def describe(hook: str) -> str:
+    """The semantics of `hook` in words."""
+    return _WORDS[semantics(hook)]
+
+
+def arguments(hook: str) -> tuple[str, ...]:
+    """The names of the arguments of `hook`, in order.
+
+    Example:
+        >>> arguments('convert')
+        ('context', 'dataset', 'target_format')
+    """
+    code = getattr(HookSpecs, hook).__code__
+    return tuple(code.co_varnames[1 : code.co_argcount])
+
+
+_NAMES: Final = tuple(name for name, value in vars(HookSpecs).items() if hasattr(value, f'{PROJECT}_spec'))
