@@ -1,0 +1,33 @@
+"""Bytes on disk: atomic publishing, links, archives and digests. Nothing here knows what a dataset or a model is."""
+
+from synapse_hooks.storage.archive import archive_kind, pack, unpack
+from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
+from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
+from synapse_hooks.storage.members import Limits
+from synapse_hooks.storage.names import folded, safe_name
+from synapse_hooks.storage.publish import publish, staging, sweep, write_atomic
+from synapse_hooks.storage.tree import FileEntry, walk_files
+
+__all__ = [
+    'FileEntry',
+    'Limits',
+    'LinkMode',
+    'TreeStamp',
+    'archive_kind',
+    'disk_errors',
+    'file_digest',
+    'folded',
+    'link_or_copy',
+    'link_tree',
+    'pack',
+    'publish',
+    'safe_name',
+    'staging',
+    'sweep',
+    'tree_digest',
+    'tree_stamp',
+    'unpack',
+    'walk_files',
+    'write_atomic',
+]

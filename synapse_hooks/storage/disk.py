@@ -1,0 +1,82 @@
+"""What the operating system says about a disk, as errors of ours."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from synapse_hooks.errors import DiskFull, StorageError
+
+_FULL = {
+    errno.ENOSPC: 'no space is left on the device',
+    errno.EDQUOT: 'the disk quota is used up',
+    errno.EFBIG: 'the file is larger than the limit for files here',
+}
+_WAY_OUT = {
+    errno.ENOSPC: 'free some space, or use a folder on another disk, then run the same command again',
+    errno.EDQUOT: 'free some space, or ask for a larger quota, then run the same command again',
+    errno.EFBIG: 'raise the limit (`ulimit -f`), or use another file system, then run the same command again',
+}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def disk_full(error: OSError, path: str | os.PathLike[str]) -> DiskFull | None:
+    """The `DiskFull` that stands for `error`, or None where it says something else.
+
+    Args:
+        error: What the operating system said. The file it names goes before `path`.
+        path: What was being written.
+    """
+    if error.errno not in _FULL:
+        return None
+    culprit = os.fsdecode(error.filename or path)
+    return DiskFull(
+        f'cannot write {culprit}: {_FULL[error.errno]}; nothing half-written was kept',
+        hint=_WAY_OUT[error.errno],
+        path=culprit,
+    )
+
+
+@contextmanager
+def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the operating system says about a full or protected disk into a sentence with a way out.
+
+    Args:
+        path: What is being written, for errors that name no file.
+
+    Raises:
+        DiskFull: For ENOSPC, EDQUOT and EFBIG.
+        StorageError: For a missing permission or a read-only disk. Every other error passes as it is.
+
+    Example:
+        >>> with disk_errors('model.pt'):
+        ...     raise OSError(28, 'No space left on device')
+        Traceback (most recent call last):
+        synapse_hooks.errors.DiskFull: cannot write model.pt: no space is left on the device; ...
+    """
+    try:
+        yield
+    except OSError as error:
+        if full := disk_full(error, path):
+            raise full from error
+        if error.errno in _DENIED:
+            culprit = os.fsdecode(error.filename or path)
+            raise StorageError(
+                f'cannot use {culprit}: {os.strerror(error.errno).lower()}',
+                hint='change its owner or permissions, or use another folder',
+                path=culprit,
+            ) from error
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` last, as far as the file system allows it; never an error."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,47 @@
+"""Names that come from elsewhere: text of a server or an archive never becomes a path as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+_RESERVED = re.compile(r'(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?', re.IGNORECASE)
+_LOOKS_MAPPED = re.compile(r'-[0-9a-f]{10}(\.[^.]*)?')
+_LONGEST = 120
+
+
+def safe_name(text: str) -> str:
+    """A file name for any text: one component, allowed everywhere, and different for different texts.
+
+    A text that is a harmless name already stays as it is. Every other one gets a part of its own digest, so two texts
+    never meet on one name, not even on a disk that ignores case or normalises Unicode.
+
+    Example:
+        >>> safe_name('street_01.jpg')
+        'street_01.jpg'
+        >>> safe_name('../../etc/passwd')
+        'etc_passwd-3754d6cb3a'
+        >>> safe_name('A.JPG') == safe_name('a.jpg')
+        False
+    """
+    kept = ''.join(char if char.isalnum() or char in '._-' else '_' for char in unicodedata.normalize('NFC', text))
+    plain = kept.strip('._ ')
+    harmless = (
+        text == plain == folded(plain)
+        and 0 < len(text.encode()) <= _LONGEST
+        and not _RESERVED.fullmatch(text)
+        and not _LOOKS_MAPPED.search(text)
+    )
+    if harmless:
+        return text
+    stem, dot, suffix = plain.rpartition('.')
+    if not dot or len(suffix.encode()) > 16:
+        stem, dot, suffix = plain, '', ''
+    stem = stem.encode()[:_LONGEST].decode(errors='ignore').rstrip('._ ') or 'x'
+    return f'{stem}-{hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:10]}{dot}{suffix}'
+
+
+def folded(text: str) -> str:
+    """`text` as a disk sees it that ignores case and normalises Unicode: names that are equal here would collide."""
+    return unicodedata.normalize('NFC', unicodedata.normalize('NFC', text).casefold())

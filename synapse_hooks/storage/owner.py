@@ -1,0 +1,83 @@
+"""Names for unfinished work, and whether the process that they belong to is still alive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import secrets
+import time
+from functools import lru_cache
+from pathlib import Path
+
+_NAME = re.compile(r'\..*\.staging-([0-9a-f]{8})-([0-9]+)-([0-9]+)-[0-9a-f]{8}', re.DOTALL)
+_ABANDONED = 7 * 24 * 3600.0
+
+
+def aside(final: Path) -> Path:
+    """A fresh name beside `final` that no other process or thread will choose, and that says whose it is."""
+    scope, pid = _scope(), os.getpid()
+    return final.with_name(f'.{final.name[:32]}.staging-{scope}-{pid}-{_own_start(pid)}-{secrets.token_hex(4)}')
+
+
+def is_aside(name: str) -> bool:
+    """Whether `name` is one that `aside` makes up: unfinished work, never part of a tree.
+
+    Example:
+        >>> is_aside(aside(Path('yolo')).name), is_aside('yolo')
+        (True, False)
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether `path` is unfinished work of a process that is dead.
+
+    A process of another machine or container cannot be asked: its work counts as abandoned after a week without change.
+    """
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        return False
+    scope, pid, start = match[1], int(match[2]), int(match[3])
+    if scope == _scope():
+        return not _alive(pid, start)
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _scope() -> str:
+    """Within which a process number means something: one boot of one machine, one container."""
+    try:
+        where = Path('/proc/sys/kernel/random/boot_id').read_text() + str(Path('/proc/self/ns/pid').stat().st_ino)
+    except OSError:
+        where = platform.node()
+    return hashlib.sha256(where.encode()).hexdigest()[:8]
+
+
+def _start(pid: int) -> int:
+    """When a process began, in the kernel's ticks; 0 where nobody says. Tells a reused number apart."""
+    try:
+        # The second field is the program's name in parentheses, which may hold anything, parentheses too.
+        return int(Path(f'/proc/{pid}/stat').read_bytes().rpartition(b')')[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+@lru_cache(maxsize=4)
+def _own_start(pid: int) -> int:
+    return _start(pid)
+
+
+def _alive(pid: int, start: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    now = _start(pid)
+    return now == start or 0 in (now, start)

@@ -1,0 +1,172 @@
+"""Publishing: whatever others may read is written aside and appears whole, by one rename, or not at all.
+
+    with staging(Path('out/yolo')) as folder:
+        (folder / 'dataset.yaml').write_text('...')
+    # now, and not before, out/yolo exists
+
+This holds when the process is killed at any instant. `durable=True` makes it hold for a power failure too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from synapse_hooks.errors import StorageError
+from synapse_hooks.storage.disk import disk_errors, disk_full, sync_folder
+from synapse_hooks.storage.owner import aside, is_abandoned
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file so that every reader finds the old content or the new one, whole; it lasts through a power failure.
+
+    Args:
+        path: The file; missing folders above it are made.
+        data: The content; text is written as UTF-8.
+
+    Raises:
+        DiskFull: No space; the old content stays.
+        StorageError: The folder may not be written.
+    """
+    path = Path(path)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = aside(path)
+        try:
+            with unfinished.open('xb') as file:
+                file.write(data.encode() if isinstance(data, str) else data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def staging(final: Path, *, replace: bool = False, durable: bool = False) -> Iterator[Path]:
+    """A fresh, empty folder beside `final`, which becomes `final` when the block ends well and is removed when not.
+
+    Args:
+        final: Where the folder shall appear: absent, or an empty folder. Missing folders above it are made.
+        replace: Take the place of a folder with something in it, which is removed.
+        durable: Write everything to the disk before publishing. For what cannot be made again.
+
+    Raises:
+        StorageError: `final` is taken (before the block, or because somebody else published it meanwhile).
+        DiskFull: No space, here or in the block.
+    """
+    final = _real(final)
+    _check_free(final, replace)
+    with disk_errors(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        staged = aside(final)
+        staged.mkdir()
+    try:
+        yield staged
+        publish(staged, final, replace=replace, durable=durable)
+    except OSError as error:
+        if full := disk_full(error, final):
+            raise full from error
+        raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def publish(staged: Path, final: Path, *, replace: bool = False, durable: bool = False) -> None:
+    """Let a finished folder appear as `final`, by one rename. Arguments and errors are those of `staging`."""
+    final = _real(final)
+    with disk_errors(final):
+        if durable:
+            sync_tree(staged)
+        try:
+            staged.rename(final)
+        except OSError as error:
+            if not (final.exists() and staged.is_dir()):
+                raise
+            _check_free(final, replace, cause=error)
+            _swap(staged, final)
+            shutil.rmtree(staged, ignore_errors=True)
+        sync_folder(final.parent)
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove the unfinished work that dead processes left directly in `folder`; what is alive is left alone.
+
+    Returns:
+        What was removed.
+    """
+    removed = []
+    try:
+        entries = list(Path(folder).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for path in entries:
+        if is_abandoned(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
+
+
+def sync_tree(folder: Path) -> None:
+    """Write every file and folder below `folder` to the disk."""
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            path = Path(parent, name)
+            if stat.S_ISREG(path.lstat().st_mode):
+                handle = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+        sync_folder(Path(parent))
+
+
+def _real(final: Path) -> Path:
+    """A link to a folder on another disk is followed: one rename works within a disk only."""
+    return final.resolve() if final.is_symlink() else Path(final)
+
+
+def _check_free(final: Path, replace: bool, cause: OSError | None = None) -> None:
+    if final.is_dir():
+        if replace or not any(final.iterdir()):
+            return
+        problem = f'{final} already exists and is not empty'
+    elif final.exists():
+        problem = f'{final} is a file; a folder was to be put there'
+    else:
+        return
+    raise StorageError(problem, hint='remove it, or choose another folder', path=str(final)) from cause
+
+
+def _swap(staged: Path, final: Path) -> None:
+    if _exchange(staged, final):
+        return
+    previous = final.with_name(f'{final.name}.previous-{secrets.token_hex(4)}')
+    final.rename(previous)
+    try:
+        staged.rename(final)
+    except BaseException:
+        previous.rename(final)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step, so that there is no instant without either. False where the system cannot."""
+    if not sys.platform.startswith('linux'):
+        return False
+    call = getattr(ctypes.CDLL(None), 'renameat2', None)
+    here, exchange = -100, 2
+    return call is not None and call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
