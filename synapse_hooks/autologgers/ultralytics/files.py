@@ -1,0 +1,111 @@
+"""The files of an ultralytics training: plots, weights, results.csv, checkpoints."""
+
+from __future__ import annotations
+
+import csv
+import pickle
+import shutil
+from collections.abc import Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from synapse_hooks.context import AutologSession
+
+_NAMED: Final = (
+    ('results.csv', 'table', 'results'),
+    ('args.yaml', 'file', 'args'),
+    ('weights/best.pt', 'weights', 'best'),
+    ('weights/last.pt', 'weights', 'last'),
+)
+
+
+def log_files(session: AutologSession, save_dir: Path, logged: Set[str] = frozenset()) -> set[str]:
+    """Record the files of a training folder as artifacts: every plot by its name, results, arguments, weights.
+
+    Args:
+        session: Where to record them.
+        save_dir: The training's folder; an absent one holds nothing.
+        logged: Paths to leave out.
+
+    Returns:
+        The paths that were recorded now.
+    """
+    files = [(path, 'image', path.stem) for path in sorted([*save_dir.glob('*.png'), *save_dir.glob('*.jpg')])]
+    files += [(save_dir / name, kind, role) for name, kind, role in _NAMED]
+    fresh = [(path, kind, role) for path, kind, role in files if str(path) not in logged and path.is_file()]
+    for path, kind, role in fresh:
+        session.log_artifact(path, kind=kind, role=role)
+    return {str(path) for path, _, _ in fresh}
+
+
+def publish_checkpoint(last: Path, run_dir: Path) -> Path:
+    """Copy `last.pt`, which ultralytics rewrites in place, to `<run_dir>/checkpoints/last.pt`, whole at every instant.
+
+    Raises:
+        OSError: It cannot be copied; the previous copy stays.
+    """
+    copy = run_dir / 'checkpoints' / 'last.pt'
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    # Always the same name, so that what a killed process left is written over by the next.
+    unfinished = copy.with_name('.last.pt.unfinished')
+    shutil.copyfile(last, unfinished)
+    unfinished.replace(copy)
+    return copy
+
+
+def replay_results(session: AutologSession, table: Path, since: float) -> int:
+    """Record the metrics of a training that ran in other processes, from its results.csv.
+
+    Args:
+        session: Where to record them.
+        table: The results.csv: `epoch` (from 1), `time`, and one column for each metric.
+        since: Seconds since 1970; a file older than that belongs to another training.
+
+    Returns:
+        How many epochs were recorded; 0 where there is no such file.
+    """
+    if not table.is_file() or table.stat().st_mtime < since:
+        return 0
+    rows = 0
+    with table.open(newline='', encoding='utf-8') as file:
+        for raw in csv.DictReader(file):
+            row = {str(name).strip(): float(value) for name, value in raw.items() if name and (value or '').strip()}
+            epoch = int(row.pop('epoch'))
+            row.pop('time', None)
+            train = {name: value for name, value in row.items() if name.startswith(('train/', 'lr/'))}
+            session.log_metrics(train, phase='train', step=epoch)
+            session.log_metrics({k: v for k, v in row.items() if k not in train}, phase='val', step=epoch)
+            rows += 1
+    return rows
+
+
+def resumable(path: str | Path) -> bool:
+    """Whether `YOLO(path).train(resume=True)` would go on: ultralytics marks a finished model by epoch -1, drops its
+    optimizer, and starts a *new* training, on its sample data, when asked to resume from it.
+
+    A file that is absent, torn or no checkpoint is not resumable. Reading one runs code from it (it is a pickle), as
+    loading a model does: ask about your own files only.
+
+    Example:
+        >>> resumable('no/such/last.pt')
+        False
+    """
+    if not Path(path).is_file():
+        return False
+    from ultralytics.utils.patches import torch_load
+
+    try:
+        checkpoint = torch_load(path, map_location='cpu')
+        return int(checkpoint['epoch']) >= 0 and checkpoint['optimizer'] is not None
+    except (
+        OSError,
+        EOFError,
+        RuntimeError,
+        pickle.UnpicklingError,
+        AttributeError,
+        ImportError,
+        LookupError,
+        TypeError,
+    ):
+        return False
