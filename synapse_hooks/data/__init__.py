@@ -1,0 +1,63 @@
+"""What flows: samples and their annotations, what is known of a dataset, splits, and the loss report."""
+
+from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, dataset, survey
+from synapse_hooks.data.images import SUFFIXES, ImageHeader, image_size, read_header
+from synapse_hooks.data.losses import Loss, LossReport
+from synapse_hooks.data.sample import (
+    Annotation,
+    AnyAnnotation,
+    Box,
+    Classification,
+    Group,
+    Joint,
+    Keypoint,
+    Keypoints,
+    Mask,
+    Other,
+    Part,
+    Polygon,
+    Polyline,
+    Relation,
+    Ring,
+    RotatedBox,
+    Sample,
+)
+from synapse_hooks.data.splits import SPLITS, assign, fractions, split_name
+from synapse_hooks.data.unreadable import DEFAULT_TOLERANCE, Tolerance, Unreadable
+
+__all__ = [
+    'DEFAULT_TOLERANCE',
+    'OBJECT_KINDS',
+    'SPLITS',
+    'SUFFIXES',
+    'Annotation',
+    'AnyAnnotation',
+    'Box',
+    'Classification',
+    'DatasetInfo',
+    'Group',
+    'ImageHeader',
+    'Joint',
+    'Keypoint',
+    'Keypoints',
+    'Loss',
+    'LossReport',
+    'Mask',
+    'Other',
+    'Part',
+    'Polygon',
+    'Polyline',
+    'Relation',
+    'Ring',
+    'RotatedBox',
+    'Sample',
+    'Tolerance',
+    'Unreadable',
+    'assign',
+    'dataset',
+    'fractions',
+    'image_size',
+    'read_header',
+    'split_name',
+    'survey',
+]

@@ -1,0 +1,182 @@
+"""How large an image is, from the few bytes of its header. Nothing is decoded and no imaging library is needed.
+
+Rules: JPEG (ITU T.81, Exif 2.32), PNG (W3C PNG 3), GIF89a, BMP, WebP container (RFC 9649), TIFF 6. An EXIF orientation
+of 5 to 8 means that the image is displayed lying on its side, so width and height change places.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from synapse_hooks.errors import UnreadableItem
+
+SUFFIXES = frozenset(
+    f'.{name}' for name in 'jpg jpeg jpe jfif png bmp gif webp tif tiff avif heic heif jp2 dng mpo'.split()
+)
+"""Extensions, in lower case, that say that a file is an image."""
+
+
+class ImageHeader(NamedTuple):
+    """What a header says. `width` and `height` are displayed pixels."""
+
+    kind: str
+    """`jpeg`, `png`, `gif`, `bmp`, `webp` or `tiff`, whatever the file is called."""
+    width: int
+    height: int
+
+
+def read_header(path: Path) -> ImageHeader:
+    """Kind and displayed size of an image file.
+
+    Raises:
+        UnreadableItem: It is missing, empty, damaged, or no image of a known kind.
+    """
+    try:
+        with path.open('rb') as file:
+            header = _read(file)
+    except FileNotFoundError as error:
+        raise UnreadableItem(f'{path} is missing', hint='restore the image', path=str(path)) from error
+    except (struct.error, ValueError, IndexError, OSError) as error:
+        raise UnreadableItem(
+            f'{path} is damaged: {error}', hint='replace the image by a whole one', path=str(path)
+        ) from error
+    if header is None:
+        size = path.stat().st_size
+        what = f'{path} is no JPEG, PNG, GIF, BMP, WebP or TIFF image' if size else f'{path} is empty (0 bytes)'
+        raise UnreadableItem(what, hint='replace the image by a whole one', path=str(path))
+    if header.width <= 0 or header.height <= 0:
+        raise UnreadableItem(f'{path} is damaged: its size is {header.width} x {header.height}', path=str(path))
+    return header
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Displayed width and height of an image file, in pixels.
+
+    Raises:
+        UnreadableItem: As in `read_header`.
+    """
+    header = read_header(path)
+    return header.width, header.height
+
+
+def _read(file: BinaryIO) -> ImageHeader | None:
+    head = file.read(32)
+    if head[:2] == b'\xff\xd8':
+        return _turned('jpeg', *_jpeg(file))
+    if head[:8] == b'\x89PNG\r\n\x1a\n':
+        return _turned('png', *_png(file, head))
+    if head[:6] in (b'GIF87a', b'GIF89a'):
+        return ImageHeader('gif', *struct.unpack_from('<HH', head, 6))
+    if head[:2] == b'BM' and head[6:10] == bytes(4):
+        if struct.unpack_from('<I', head, 14)[0] == 12:
+            return ImageHeader('bmp', *struct.unpack_from('<HH', head, 18))
+        width, height = struct.unpack_from('<ii', head, 18)
+        return ImageHeader('bmp', width, abs(height))
+    if head[:4] == b'RIFF' and head[8:12] == b'WEBP':
+        return _turned('webp', *_webp(file, head))
+    if head[:4] in (b'II*\0', b'MM\0*'):
+        return _turned('tiff', *_tiff(file, 0))
+    return None
+
+
+def _turned(kind: str, width: int, height: int, orientation: int) -> ImageHeader:
+    return ImageHeader(kind, height, width) if 5 <= orientation <= 8 else ImageHeader(kind, width, height)
+
+
+def _jpeg(file: BinaryIO) -> tuple[int, int, int]:
+    file.seek(2)
+    orientation = 1
+    while True:
+        byte = file.read(1)
+        if not byte:
+            raise ValueError('it ends before its size is told')
+        if byte != b'\xff':
+            raise ValueError('no marker where one must be')
+        while byte == b'\xff':
+            byte = file.read(1)
+        marker = byte[0]
+        if marker == 1 or 0xD0 <= marker <= 0xD8:
+            continue
+        (length,) = struct.unpack('>H', file.read(2))
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            _, height, width = struct.unpack('>BHH', file.read(5))
+            return width, height, orientation
+        if marker in (0xD9, 0xDA) or length < 2:
+            raise ValueError('the picture begins before its size is told')
+        after = file.tell() + length - 2
+        if marker == 0xE1 and file.read(6) == b'Exif\0\0':
+            orientation = _exif(file)
+        file.seek(after)
+
+
+def _png(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
+    width, height = struct.unpack_from('>II', head, 16)
+    orientation, place = 1, 8
+    while True:
+        file.seek(place)
+        chunk = file.read(8)
+        if len(chunk) < 8 or chunk[4:] in (b'IDAT', b'IEND'):
+            return width, height, orientation
+        if chunk[4:] == b'eXIf':
+            orientation = _exif(file)
+        place += struct.unpack_from('>I', chunk)[0] + 12
+
+
+def _webp(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
+    chunk = head[12:16]
+    if chunk == b'VP8 ':
+        if head[23:26] != b'\x9d\x01\x2a':
+            raise ValueError('no VP8 key frame')
+        width, height = struct.unpack_from('<HH', head, 26)
+        return width & 0x3FFF, height & 0x3FFF, 1
+    if chunk == b'VP8L':
+        if head[20] != 0x2F:
+            raise ValueError('no VP8L signature')
+        (bits,) = struct.unpack_from('<I', head, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, 1
+    if chunk != b'VP8X' or len(head) < 30:
+        raise ValueError('an unknown kind of WebP')
+    width = int.from_bytes(head[24:27], 'little') + 1
+    height = int.from_bytes(head[27:30], 'little') + 1
+    has_exif = head[20] & 0x08
+    place = 30
+    while has_exif:
+        file.seek(place)
+        found = file.read(8)
+        if len(found) < 8:
+            break
+        if found[:4] == b'EXIF':
+            if file.read(6) != b'Exif\0\0':
+                file.seek(-6, 1)
+            return width, height, _exif(file)
+        (size,) = struct.unpack_from('<I', found, 4)
+        place += 8 + size + size % 2
+    return width, height, 1
+
+
+def _exif(file: BinaryIO) -> int:
+    """The orientation in a block of EXIF, which is a little TIFF; 1 where it says nothing, or nonsense."""
+    try:
+        return _tiff(file, file.tell())[2]
+    except (struct.error, ValueError):
+        return 1
+
+
+def _tiff(file: BinaryIO, base: int) -> tuple[int, int, int]:
+    file.seek(base)
+    head = file.read(8)
+    order = {b'II*\0': '<', b'MM\0*': '>'}.get(head[:4])
+    if order is None:
+        raise ValueError('no TIFF header')
+    file.seek(base + struct.unpack_from(order + 'I', head, 4)[0])
+    (count,) = struct.unpack(order + 'H', file.read(2))
+    tags = {}
+    for _ in range(count):
+        tag, kind, _, value = struct.unpack(order + 'HHI4s', file.read(12))
+        if tag in (256, 257, 274):
+            tags[tag] = struct.unpack_from(order + ('H' if kind == 3 else 'I'), value)[0]
+    if base == 0 and not {256, 257} <= tags.keys():
+        raise ValueError('no width and height')
+    return tags.get(256, 0), tags.get(257, 0), tags.get(274, 1)

@@ -1,0 +1,142 @@
+"""The loss report: every annotation ends as written, converted (why) or dropped (why), and nothing ends in silence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from synapse_hooks.errors import LossRefused
+
+EXAMPLES = 5
+"""How many places are named for each reason."""
+
+Fate = Literal['converted', 'dropped']
+
+
+@dataclass(slots=True)
+class Loss:
+    """How often one kind of annotation met one fate for one reason, and where first."""
+
+    fate: Fate
+    kind: str
+    reason: str
+    count: int = 0
+    examples: list[dict[str, str]] = field(default_factory=list)
+
+
+class LossReport:
+    """Counts what a conversion cannot express. One belongs to one reading or one conversion.
+
+    A format reports what it changes or leaves out; what it does not mention was written as it is.
+
+    Example:
+        >>> report = LossReport()
+        >>> report.written('box', 40)
+        >>> report.converted('polygon', 'a detect label holds boxes: its enclosing box', 'street/0001', 'p1')
+        >>> print(report.summary())
+        40 annotations written, 1 converted, 0 dropped
+          converted 1 polygon: a detect label holds boxes: its enclosing box (street/0001 p1)
+    """
+
+    def __init__(self) -> None:
+        self.written_kinds: Counter[str] = Counter()
+        self.losses: dict[tuple[Fate, str, str], Loss] = {}
+        self.unreadable_items: list[dict[str, str]] = []
+        self.unreadable_count = 0
+
+    def written(self, kind: str, count: int = 1) -> None:
+        """`count` annotations of that kind arrived as they were."""
+        self.written_kinds[kind] += count
+
+    def converted(self, kind: str, reason: str, file: str = '', id: str = '') -> None:
+        """An annotation arrived as something poorer: `reason` says what became of it."""
+        self._count('converted', kind, reason, file, id)
+
+    def dropped(self, kind: str, reason: str, file: str = '', id: str = '') -> None:
+        """An annotation (or an `image`) did not arrive."""
+        self._count('dropped', kind, reason, file, id)
+
+    def unreadable(self, file: str, reason: str) -> None:
+        """A whole item could not be read."""
+        self.unreadable_count += 1
+        if len(self.unreadable_items) < EXAMPLES:
+            self.unreadable_items.append({'file': file, 'reason': reason})
+
+    def _count(self, fate: Fate, kind: str, reason: str, file: str, id: str) -> None:
+        key = (fate, kind, reason)
+        loss = self.losses.get(key)
+        if loss is None:
+            loss = self.losses[key] = Loss(fate, kind, reason)
+        loss.count += 1
+        if len(loss.examples) < EXAMPLES:
+            loss.examples.append({'file': file, 'id': id})
+
+    def settle(self, seen: Mapping[str, int]) -> None:
+        """Count as written what was `seen`, by kind, and is not accounted for yet."""
+        for kind, count in seen.items():
+            self.written_kinds[kind] += max(0, count - self.accounted(kind))
+
+    def accounted(self, kind: str) -> int:
+        """How many annotations of a kind have met their end."""
+        return self.written_kinds[kind] + sum(loss.count for loss in self.losses.values() if loss.kind == kind)
+
+    def merge(self, other: LossReport) -> None:
+        """Add another report to this one: of a reader, or of another worker."""
+        self.written_kinds.update(other.written_kinds)
+        for key, loss in other.losses.items():
+            mine = self.losses.setdefault(key, Loss(*key))
+            mine.count += loss.count
+            mine.examples = [*mine.examples, *loss.examples][:EXAMPLES]
+        self.unreadable_count += other.unreadable_count
+        self.unreadable_items = [*self.unreadable_items, *other.unreadable_items][:EXAMPLES]
+
+    def total(self, fate: Literal['written', 'converted', 'dropped']) -> int:
+        """How many annotations met that fate. Images do not count here."""
+        if fate == 'written':
+            return self.written_kinds.total()
+        return sum(loss.count for loss in self.losses.values() if loss.fate == fate and loss.kind != 'image')
+
+    @property
+    def lossless(self) -> bool:
+        """Whether everything arrived as it was."""
+        return not self.losses and not self.unreadable_count
+
+    def refuse_losses(self) -> None:
+        """Raise if anything was lost: what `strict` asks for.
+
+        Raises:
+            LossRefused: With the counts as `losses`.
+        """
+        if not self.lossless:
+            raise LossRefused(
+                f'strict: the conversion is not lossless\n{self.summary()}',
+                hint='choose a target or task that can express it all, or leave strict out',
+                losses=self.to_dict(),
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values, in a stable order: for run.json, the journal and `--json`."""
+        found: dict[str, Any] = {'written': dict(sorted(self.written_kinds.items())), 'converted': [], 'dropped': []}
+        for _, loss in sorted(self.losses.items()):
+            found[loss.fate].append(
+                {'kind': loss.kind, 'reason': loss.reason, 'count': loss.count, 'examples': loss.examples}
+            )
+        found['unreadable'] = {'count': self.unreadable_count, 'examples': self.unreadable_items}
+        return found
+
+    def summary(self) -> str:
+        """The report for a terminal; empty when nothing was lost."""
+        if self.lossless:
+            return ''
+        totals = f'{self.total("converted"):,} converted, {self.total("dropped"):,} dropped'
+        lines = [f'{self.total("written"):,} annotations written, {totals}']
+        for _, loss in sorted(self.losses.items()):
+            where = loss.examples[0]
+            place = ' '.join(word for word in (where['file'], where['id']) if word)
+            lines.append(f'  {loss.fate} {loss.count:,} {loss.kind}: {loss.reason}{f" ({place})" if place else ""}')
+        if self.unreadable_count:
+            first = self.unreadable_items[0]
+            lines.append(f'  unreadable {self.unreadable_count:,}: {first["file"]}: {first["reason"]}')
+        return '\n'.join(lines)

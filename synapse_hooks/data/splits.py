@@ -1,0 +1,73 @@
+"""Which split an item belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from synapse_hooks.errors import ParamsError
+
+SPLITS = ('train', 'valid', 'test')
+"""The names of splits, in their order."""
+
+_ALIASES = {'val': 'valid', 'validation': 'valid', 'training': 'train', 'testing': 'test'}
+
+
+def split_name(text: str) -> str:
+    """Our name for a split: `val`, `validation` and `valid` are one thing.
+
+    Example:
+        >>> split_name('val')
+        'valid'
+    """
+    return _ALIASES.get(text.lower(), text)
+
+
+def fractions(splits: Any) -> dict[str, float] | None:
+    """The `splits` parameter as fractions, or None where it is something else (nothing, or filters of a backend).
+
+    Raises:
+        ParamsError: They are fractions, but negative, or do not add up to 1.
+
+    Example:
+        >>> fractions({'train': 0.8, 'valid': 0.2})
+        {'train': 0.8, 'valid': 0.2}
+        >>> fractions({'train': {'reviewed': True}}) is None
+        True
+    """
+    if not isinstance(splits, Mapping) or not splits:
+        return None
+    if any(isinstance(share, bool) or not isinstance(share, int | float) for share in splits.values()):
+        return None
+    shares = {split_name(str(name)): float(share) for name, share in splits.items()}
+    if min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
+        raise ParamsError(
+            f'splits: {dict(splits)} are no fractions: each at least 0, and together 1',
+            hint="for example splits={'train': 0.8, 'valid': 0.1, 'test': 0.1}, or `--split 0.8,0.1,0.1`",
+            field='splits',
+        )
+    order = {name: place for place, name in enumerate(SPLITS)}
+    return {name: shares[name] for name in sorted(shares, key=lambda name: (order.get(name, 9), name))}
+
+
+def assign(identity: str, shares: Mapping[str, float]) -> str:
+    """The split of an item, from a hash of its identity: adding items to a dataset moves none.
+
+    Args:
+        identity: `Sample.id`.
+        shares: Fractions that add up to 1, as `fractions` returns them.
+
+    Example:
+        >>> assign('street/0001', {'train': 0.5, 'valid': 0.5}) == assign('street/0001', {'train': 0.5, 'valid': 0.5})
+        True
+    """
+    text = unicodedata.normalize('NFC', identity).encode(errors='surrogatepass')
+    place = int.from_bytes(hashlib.sha256(text).digest()[:8], 'big') / 2**64
+    name = ''
+    for name, share in shares.items():
+        place -= share
+        if place < 0:
+            return name
+    return name

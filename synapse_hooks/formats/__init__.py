@@ -1,0 +1,32 @@
+"""Formats: what a format author subclasses, and the built-in ones, each loaded on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format
+    from synapse_hooks.formats.guess import guess_format
+    from synapse_hooks.formats.options import Options
+    from synapse_hooks.formats.reader import FormatReader
+
+BUILTIN: dict[str, str] = {
+    'coco': 'synapse_hooks.formats.coco:CocoFormat',
+    'dm': 'synapse_hooks.formats.dm:DmFormat',
+    'yolo': 'synapse_hooks.formats.yolo:YoloFormat',
+}
+"""The built-in formats, as entry points would name them."""
+
+_HOMES = {'Format': 'base', 'FormatReader': 'reader', 'Options': 'options', 'guess_format': 'guess'}
+
+__all__ = ['BUILTIN', 'Format', 'FormatReader', 'Options', 'guess_format']
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    value = getattr(import_module(f'{__name__}.{home}'), name)
+    globals()[name] = value
+    return value

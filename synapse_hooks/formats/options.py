@@ -1,0 +1,79 @@
+"""What may be said about a conversion: by parameters of the run, or in the project's settings for a format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from synapse_hooks.context import TrainContext
+from synapse_hooks.data import DEFAULT_TOLERANCE, Tolerance, fractions
+from synapse_hooks.errors import ParamsError
+from synapse_hooks.storage import LinkMode
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a conversion shall be done. The defaults are what most want."""
+
+    task: str | None = None
+    """What the target is for (`detect`, `segment`, ...), for a format that can do several; None lets it decide."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Fractions by which a dataset without splits is divided."""
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+    """What to do about unreadable items."""
+    images: LinkMode = 'hardlink'
+    """How image files come into the target."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The whole table `[tool.synapse_hooks.settings.FORMAT]`, for what a format defines itself."""
+
+    @classmethod
+    def of(cls, context: TrainContext, format: str) -> Options:
+        """The options of a run: its parameters first, then the settings of the target format.
+
+        | parameter | setting | values |
+        | --- | --- | --- |
+        | `target_task` | `task` | what the format offers |
+        | `splits` | `splits` | fractions that add up to 1, such as `{'train': 0.8, 'valid': 0.2}` |
+        | `unreadable` | `unreadable` | `skip`, `fail`, or the tolerated share (0.01) |
+        | `images` | `images` | `hardlink`, `symlink`, `copy` |
+
+        Raises:
+            ParamsError: A value is unusable; `field` names it.
+        """
+        settings = context.settings.get(format, {})
+
+        def said(param: str, setting: str, default: Any = None) -> Any:
+            value = context.params.get(param)
+            return settings.get(setting, default) if value is None else value
+
+        task = said('target_task', 'task')
+        return cls(
+            task=None if task is None else str(task),
+            shares=fractions(said('splits', 'splits')) or {},
+            tolerance=_tolerance(said('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
+            images=_images(said('images', 'images', 'hardlink')),
+            settings=settings,
+        )
+
+
+def _tolerance(value: Any) -> Tolerance:
+    if value in ('skip', 'fail'):
+        return 'skip' if value == 'skip' else 'fail'
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise ParamsError(
+        f"unreadable: {value!r} is neither 'skip' nor 'fail' nor a share from 0 to 1",
+        hint='leave it out to fail above one item in a hundred',
+        field='unreadable',
+    )
+
+
+def _images(value: Any) -> LinkMode:
+    modes: tuple[LinkMode, ...] = get_args(LinkMode)
+    for mode in modes:
+        if value == mode:
+            return mode
+    raise ParamsError(
+        f'images: {value!r} is none of {", ".join(modes)}', hint='leave it out for hard links', field='images'
+    )
