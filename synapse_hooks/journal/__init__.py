@@ -1,0 +1,44 @@
+"""What happened: the run directory with its record, the journal of events, and the sinks that read it.
+
+run.update(...)      ->  run.json       what the run is, and how far it got
+journal.record(...)  ->  events.jsonl   every event, in order; the truth
+                             |
+                         SinkPump       one thread and one cursor for each sink
+"""
+
+from synapse_hooks.journal.environment import environment, git_revision
+from synapse_hooks.journal.journal import Journal
+from synapse_hooks.journal.reader import (
+    Events,
+    MetricKey,
+    journal_files,
+    last_attempt,
+    last_checkpoint,
+    latest,
+    metrics_table,
+    read_events,
+)
+from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
+from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
+from synapse_hooks.journal.values import Redactor, secrets_of
+
+__all__ = [
+    'HOOK_OF',
+    'Events',
+    'Journal',
+    'MetricKey',
+    'Redactor',
+    'RunDirectory',
+    'Sink',
+    'SinkPump',
+    'environment',
+    'git_revision',
+    'journal_files',
+    'last_attempt',
+    'last_checkpoint',
+    'latest',
+    'metrics_table',
+    'new_run_name',
+    'read_events',
+    'secrets_of',
+]

@@ -1,0 +1,181 @@
+"""Reading what happened: the events of a run, and the three questions that everybody asks of them.
+
+A run that was killed leaves a torn last line, and a disk that was full a torn line in the middle. Neither keeps the
+other lines from being read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from synapse_hooks.errors import RunError
+
+JOURNAL: Final = 'events.jsonl'
+"""The file of the process that drives the run."""
+_WORKERS: Final = 'events-*.jsonl'
+_TAIL: Final = 256 * 1024
+
+
+class MetricKey(NamedTuple):
+    """What a number is the value of: `train, epoch, 3, box_loss`. `step` is None for a number that belongs to none."""
+
+    phase: str
+    axis: str
+    step: int | float | None
+    name: str
+
+
+class Events(Iterator[dict[str, Any]]):
+    """The events of a run, one at a time. `corrupt` counts the lines passed so far that hold no JSON object."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.corrupt = 0
+        # merge() keeps the order within each file whatever the clocks say; the time only orders files among each other.
+        self._events = heapq.merge(*(self._of(path) for path in journal_files(run_dir)), key=_moment)
+
+    def __iter__(self) -> Events:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self._events)
+
+    def _of(self, path: Path) -> Iterator[dict[str, Any]]:
+        with path.open('rb') as file:
+            for line in file:
+                if not line.endswith(b'\n'):
+                    return
+                event = parse(line)
+                if event is not None:
+                    yield event
+                elif line.strip():
+                    self.corrupt += 1
+
+
+def read_events(run_dir: Path) -> Events:
+    """Every event of a run, of all attempts and processes, in the order in which they were recorded.
+
+    Types that this version does not know are among them. A line that is not finished is left out: it is being written
+    now, or was when the process died.
+
+    Args:
+        run_dir: The run directory.
+
+    Raises:
+        RunError: There is no such folder. (A folder without a journal has no events.)
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, 'events.jsonl').write_text('{"type":"message","text":"hello"}\\n{"type":"mes')
+        ...     [event['text'] for event in read_events(Path(folder))]
+        ['hello']
+    """
+    if not Path(run_dir).is_dir():
+        raise RunError(f'there is no run directory {str(run_dir)!r}', hint='check the path', path=str(run_dir))
+    return Events(Path(run_dir))
+
+
+def latest(run_dir: Path, type: str) -> dict[str, Any] | None:
+    """The last event of a type, or None.
+
+    Raises:
+        RunError: There is no such folder.
+    """
+    found = None
+    for event in read_events(run_dir):
+        if event.get('type') == type:
+            found = event
+    return found
+
+
+def last_checkpoint(run_dir: Path) -> Path | None:
+    """The last checkpoint from which the training of a run can go on, or None.
+
+    It is the last `checkpoint` event that says `resumable`, whose file is there, and whose `size` (bytes) and `sha256`
+    (hexadecimal) match where the event has them. A relative path counts from the run directory.
+
+    Raises:
+        RunError: There is no such folder.
+    """
+    candidates = [e for e in read_events(run_dir) if e.get('type') == 'checkpoint' and e.get('resumable')]
+    paths = ((Path(run_dir, str(event.get('path'))), event) for event in reversed(candidates))
+    return next((path for path, event in paths if _is_whole(path, event)), None)
+
+
+def metrics_table(run_dir: Path) -> dict[MetricKey, float]:
+    """The metrics of a run, one number for each key, in the order in which the keys came up.
+
+    An epoch that was trained again after an interruption counts once: the highest attempt wins, then the last event.
+    Numbers recorded as `nonfinite` are there as nan and inf.
+
+    Raises:
+        RunError: There is no such folder.
+    """
+    table: dict[MetricKey, tuple[int, float]] = {}
+    for event in read_events(run_dir):
+        if event.get('type') != 'metrics':
+            continue
+        attempt = _attempt(event)
+        where = str(event.get('phase')), str(event.get('axis')), event.get('step')
+        for name, value in {**(event.get('values') or {}), **(event.get('nonfinite') or {})}.items():
+            key = MetricKey(*where, name)
+            if value is not None and (key not in table or attempt >= table[key][0]):
+                table[key] = attempt, float(value)
+    return {key: value for key, (_, value) in table.items()}
+
+
+def journal_files(run_dir: Path) -> list[Path]:
+    """The files of a run's journal: the main one first, then those of other processes, by name."""
+    main = Path(run_dir, JOURNAL)
+    return [main] * main.is_file() + sorted(Path(run_dir).glob(_WORKERS))
+
+
+def last_attempt(run_dir: Path) -> int:
+    """The highest attempt that has an event, or 0. It reads the end of each file, not the whole."""
+    return max((_last_attempt(path) for path in journal_files(run_dir)), default=0)
+
+
+def parse(line: bytes) -> dict[str, Any] | None:
+    """One line of a journal as an event, or None where it holds no JSON object."""
+    try:
+        event = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _last_attempt(path: Path) -> int:
+    with path.open('rb') as file:
+        size = file.seek(0, 2)
+        for start in (max(0, size - _TAIL), 0):
+            file.seek(start)
+            attempts = [_attempt(event) for line in reversed(file.readlines()) if (event := parse(line))]
+            if any(attempts):
+                return max(attempts)
+    return 0
+
+
+def _attempt(event: dict[str, Any]) -> int:
+    attempt = event.get('attempt')
+    return attempt if isinstance(attempt, int) else 0
+
+
+def _moment(event: dict[str, Any]) -> tuple[int, str]:
+    return _attempt(event), str(event.get('ts'))
+
+
+def _is_whole(path: Path, event: dict[str, Any]) -> bool:
+    if not path.is_file():
+        return path.is_dir()
+    if event.get('size') not in (None, path.stat().st_size):
+        return False
+    if not event.get('sha256'):
+        return True
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest() == str(event['sha256'])

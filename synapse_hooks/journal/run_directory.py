@@ -1,0 +1,254 @@
+"""The directory of a run, and `run.json` in it: what the run is, and how far it got.
+
+    run.json        the record: written whole by every change, never half
+    events.jsonl    the journal
+    sinks/          how far each sink has got in the journal
+    .staging/       the output of the stage at hand
+    .lock           held while a process drives the run
+
+`run.json`, version 1. Keys that others add are kept.
+
+    v, run, created (ISO 8601 with offset)
+    status          created, running, succeeded, failed, cancelled
+    action, target  the action's name; how to import it, for `synapse-hooks resume`
+    params          the validated parameters
+    plugins         {name: version}
+    environment     {python, executable, platform};  git: {sha, dirty} or null
+    workspace, dataset, checkpoint
+    stages          the outcome of each stage, in order
+    attempts        how often somebody began or resumed the run
+    result, model, error
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from synapse_hooks.errors import RunError
+from synapse_hooks.journal.cursor import replace_file
+from synapse_hooks.journal.values import Redactor, encode
+from synapse_hooks.storage import safe_name, sweep, write_atomic
+from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.owner import is_aside
+
+RECORD: Final = 'run.json'
+_VERSION: Final = 1
+_LOCK: Final = '.lock'
+_HOLDER: Final = '.lock.holder'
+_EMPTY: Final[dict[str, Any]] = {
+    'v': _VERSION,
+    'run': None,
+    'created': None,
+    'status': 'created',
+    'action': None,
+    'target': None,
+    'params': {},
+    'plugins': {},
+    'environment': {},
+    'git': None,
+    'workspace': None,
+    'dataset': None,
+    'checkpoint': None,
+    'stages': [],
+    'attempts': 0,
+    'result': None,
+    'model': None,
+    'error': None,
+}
+
+
+class RunDirectory:
+    """A run's folder. Get one from `create`, `new` or `open`; `path` is absolute.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = RunDirectory.new(Path(folder), 'train', params={'epochs': 3})
+        ...     with run.locked():
+        ...         run.update(status='running', attempts=1)
+        ...     RunDirectory.open(run.path).read()['params']
+        {'epochs': 3}
+    """
+
+    def __init__(self, path: Path, record: dict[str, Any], redact: Sequence[str] = ()) -> None:
+        self.path = Path(path).absolute()
+        self._record = record
+        self._redactor = Redactor(redact)
+        self._lock = threading.RLock()
+        self._durable = False
+
+    @classmethod
+    def create(cls, path: Path, *, redact: Sequence[str] = (), **fields: Any) -> RunDirectory:
+        """Make a run directory at `path`, a folder that is missing or empty; those above it are made.
+
+        Args:
+            path: Where.
+            redact: Secrets that `run.json` must not hold; see `secrets_of`.
+            **fields: What `run.json` says at first, besides `v`, `run` (the folder's name) and `created`.
+
+        Raises:
+            RunError: There is a run at `path` already, or something else, or it cannot be written.
+        """
+        path = Path(path).absolute()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_aside(name))
+        except OSError as error:
+            raise _unusable(path, f'cannot be made: {error}', 'choose another folder') from error
+        if RECORD in taken:
+            raise _unusable(path, 'is one already', f'type `synapse-hooks resume {path}`, or choose another folder')
+        if taken:
+            raise _unusable(path, f'is not empty: it holds {taken[0]!r}', 'choose an empty or a new folder')
+        created = datetime.now(UTC).isoformat(timespec='seconds')
+        run = cls(path, {**_EMPTY, 'run': path.name, 'created': created}, redact)
+        run.update(**fields)
+        return run
+
+    @classmethod
+    def new(cls, runs: Path, action: str, *, redact: Sequence[str] = (), **fields: Any) -> RunDirectory:
+        """Make a run directory with a new name below the folder `runs`. Arguments and errors are those of `create`."""
+        runs = Path(runs).absolute()
+        while True:
+            path = runs / new_run_name(datetime.now().astimezone(), action)
+            try:
+                runs.mkdir(parents=True, exist_ok=True)
+                path.mkdir()
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise _unusable(path, f'cannot be made: {error}', 'choose another folder') from error
+            return cls.create(path, redact=redact, **fields)
+
+    @classmethod
+    def open(cls, path: Path, *, redact: Sequence[str] = ()) -> RunDirectory:
+        """An existing run. It is not locked: reading is always possible.
+
+        Raises:
+            RunError: There is no run at `path`, its record is damaged, or a newer version wrote it.
+        """
+        path = Path(path).absolute()
+        file = path / RECORD
+        try:
+            record = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        except (FileNotFoundError, NotADirectoryError) as error:
+            what = f'there is no {RECORD} in it' if path.is_dir() else 'there is no such folder'
+            raise _unusable(
+                path, f'is none: {what}', 'name the folder that a run printed as its run directory'
+            ) from error
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise _unusable(path, f'has a {RECORD} that cannot be read: {error}', 'start a new run') from error
+        version = record.get('v')
+        if not isinstance(version, int) or version > _VERSION:
+            problem = f'has a {RECORD} of version {version!r}; this synapse-hooks knows {_VERSION}'
+            raise _unusable(path, problem, 'type `pip install --upgrade synapse-hooks`')
+        run = cls(path, {**_EMPTY, **record}, redact)
+        run._durable = True
+        return run
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        return str(self._record['run'])
+
+    def read(self) -> dict[str, Any]:
+        """What `run.json` says; a copy."""
+        with self._lock:
+            copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._record))
+            return copy
+
+    def update(self, *, durable: bool = False, **changes: Any) -> None:
+        """Change keys of `run.json`: readers find the old record or the new one, also when this process is killed.
+
+        A killed process loses nothing either way. `durable` is for power failures: it waits for the disk, for some
+        milliseconds, and so does every later change, lest one undo what was safe. Ask for it when a stage that took
+        longer than a second is done. An opened run is durable from the start.
+
+        Args:
+            durable: Wait for the disk.
+            **changes: New values by key. What is not JSON becomes the nearest thing that is.
+
+        Raises:
+            DiskFull: There is no space; the old record stays.
+            StorageError: The folder cannot be written; the old record stays.
+        """
+        with self._lock:
+            self._durable = self._durable or durable
+            line = self._redactor(encode({**self._record, **changes}))
+            data = msgspec.json.format(line, indent=2) + b'\n'
+            file = self.path / RECORD
+            if self._durable:
+                write_atomic(file, data)
+            else:
+                with disk_errors(file):
+                    replace_file(file, data)
+            self._record = msgspec.json.decode(line)
+
+    def staging(self, name: str) -> Path:
+        """Where the stage `name` puts its output until it is published. Nothing is made."""
+        return self.path / '.staging' / safe_name(name)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Drive the run, alone: no other process or thread can while the block runs. It does not wait.
+
+        What a process that died left unfinished in the folder is removed.
+
+        Raises:
+            RunError: Somebody else drives the run; `pid` is the process, None where it is not known.
+        """
+        # Importing filelock takes as long as an empty run.
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / _LOCK, thread_local=False)
+        holder = self.path / _HOLDER
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            pid, host = _holder(holder)
+            who = f'process {pid} on {host}' if pid else 'another process'
+            hint = f'wait until it is done, or end it: `kill {pid}`' if pid else 'wait until it is done'
+            raise _unusable(self.path, f'is in use by {who}', hint, pid=pid) from error
+        except OSError as error:
+            raise _unusable(self.path, f'cannot be locked: {error}', 'choose another folder') from error
+        try:
+            with suppress(OSError):
+                holder.write_text(f'{os.getpid()} {socket.gethostname()}\n')
+            sweep(self.path)
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+
+def new_run_name(now: datetime, action: str) -> str:
+    """A name for a run: the time, the action, and something that no other run has.
+
+    Example:
+        >>> new_run_name(datetime(2026, 11, 23, 20, 15), 'train')[:-4]
+        '20261123-201500-train-'
+    """
+    word = re.sub(r'[^a-z0-9]+', '-', action.lower()).strip('-')[:40] or 'run'
+    return f'{now:%Y%m%d-%H%M%S}-{word}-{secrets.token_hex(2)}'
+
+
+def _unusable(path: Path, problem: str, hint: str, **facts: Any) -> RunError:
+    return RunError(f'the run directory {path} {problem}', hint=hint, path=str(path), **facts)
+
+
+def _holder(file: Path) -> tuple[int | None, str]:
+    try:
+        pid, host = file.read_text().split()
+        return int(pid), host
+    except (OSError, ValueError):
+        return None, ''

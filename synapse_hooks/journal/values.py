@@ -1,0 +1,162 @@
+"""Any value as JSON: what the journal and run.json write, without ever raising.
+
+A logging call stands in the middle of somebody's training. So a value that is not JSON becomes the nearest thing that
+is, and the worst case is a `repr`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Final
+
+import msgspec
+
+REDACTED: Final = '<redacted>'
+_MANY: Final = 1000
+_DEEP: Final = 50
+_SHORTEST_SECRET: Final = 6
+_SECRET_NAME: Final = re.compile(
+    r'SYNAPSE_PLUGIN_RUN_TENANT|(.*_)?(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|CREDENTIALS)', re.IGNORECASE
+)
+
+
+def encode(value: Any) -> bytes:
+    """`value` as one line of strict JSON; it never raises an Exception.
+
+    Paths become strings, sets and arrays lists, numpy and torch scalars numbers, models and dataclasses objects; not a
+    number and infinity become null, and anything else its `repr`.
+
+    Example:
+        >>> from pathlib import PurePosixPath
+        >>> encode({'path': PurePosixPath('a/b'), 'rate': float('nan'), 'what': 1j})
+        b'{"path":"a/b","rate":null,"what":"1j"}'
+    """
+    try:
+        return _ENCODER.encode(value)
+    except Exception:  # whatever a foreign object does while it is looked at, logging goes on
+        return _ENCODER.encode(_rebuilt(value, frozenset()))
+
+
+def secrets_of(environ: Mapping[str, str]) -> list[str]:
+    """The values of the environment that no file of a run may hold, for `redact=`.
+
+    These are the values of `SYNAPSE_PLUGIN_RUN_TENANT` and of every variable whose name ends in TOKEN, SECRET,
+    PASSWORD, API_KEY, ACCESS_KEY or CREDENTIALS (`SYNAPSE_ACCESS_TOKEN`, `SYNAPSE_PLUGIN_RUN_USER_TOKEN`, ...). Values
+    of less than 6 characters are left out: replacing them would spoil ordinary words.
+
+    Example:
+        >>> secrets_of({'SYNAPSE_ACCESS_TOKEN': 'canary-1234', 'HOME': '/home/me', 'HF_TOKEN': 'no'})
+        ['canary-1234']
+    """
+    values = (value.strip() for name, value in environ.items() if _SECRET_NAME.fullmatch(name))
+    return sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=lambda value: (-len(value), value))
+
+
+class Redactor:
+    """Replaces secrets in encoded JSON by `<redacted>`, in strings and in keys.
+
+    Example:
+        >>> Redactor(['canary'])(b'{"text":"the canary sings"}')
+        b'{"text":"the <redacted> sings"}'
+    """
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        # The longest first, so that a secret which contains another one goes as a whole.
+        self.secrets = tuple(sorted({secret for secret in secrets if secret}, key=len, reverse=True))
+        self._needles = tuple(encode(secret)[1:-1] for secret in self.secrets)
+
+    def __call__(self, line: bytes) -> bytes:
+        """`line` without secrets; the same object when it holds none, which costs next to nothing."""
+        if not any(needle in line for needle in self._needles):
+            return line
+        # A hit may be a number or span an escape, so the bytes only tell where to look; strings are what is changed.
+        return _ENCODER.encode(self._clean(msgspec.json.decode(line)))
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            for secret in self.secrets:
+                value = value.replace(secret, REDACTED)
+            return value
+        if isinstance(value, list):
+            return [self._clean(item) for item in value]
+        if isinstance(value, dict):
+            return {self._clean(key): self._clean(item) for key, item in value.items()}
+        return value
+
+
+def shortened(line: bytes, size: int) -> bytes:
+    """An encoded object in at most `size` bytes: long strings, lists and objects in it are cut, each with a marker.
+
+    The result says so: `truncated` is the number of bytes there were.
+
+    Example:
+        >>> shortened(b'{"type":"message","text":"' + b'x' * 70 + b'yz"}', 99)[-50:]
+        b'xxxxxxxxxx[... 8 characters cut]","truncated":100}'
+    """
+    if len(line) <= size:
+        return line
+    event = msgspec.json.decode(line)
+    for longest in (16384, 4096, 1024, 256, 64):
+        shorter = _ENCODER.encode({**_cut(event, longest), 'truncated': len(line)})
+        if len(shorter) <= size:
+            return shorter
+    scalars = {key: _cut(item, 64) for key, item in event.items() if not isinstance(item, list | dict)}
+    return _ENCODER.encode({**dict(list(scalars.items())[:32]), 'truncated': len(line)})
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str) and len(value) > longest:
+        return f'{value[:longest]}[... {len(value) - longest} characters cut]'
+    if isinstance(value, list):
+        rest = [f'[... {len(value) - longest} items cut]'] if len(value) > longest else []
+        return [_cut(item, longest) for item in value[:longest]] + rest
+    if isinstance(value, dict):
+        kept = {_cut(key, longest): _cut(value[key], longest) for key in list(value)[:longest]}
+        return {**kept, '...': f'[{len(value) - longest} entries cut]'} if len(value) > longest else kept
+    return value
+
+
+def _nearest(value: Any) -> Any:
+    """What msgspec shall encode in place of a value that it does not know."""
+    for kind in (str, int, float):  # a subclass, numpy.float64 for one
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, BaseException):
+        return f'{type(value).__name__}: {value}'
+    if isinstance(value, type):
+        return f'{value.__module__}.{value.__qualname__}'
+    if callable(getattr(value, 'model_dump', None)):
+        return value.model_dump(mode='json')
+    if callable(getattr(value, 'tolist', None)):  # numpy and torch, scalars included
+        size = getattr(value, 'size', 1)
+        count = value.numel() if callable(getattr(value, 'numel', None)) else size
+        return value.tolist() if count <= _MANY else f'{type(value).__name__} of shape {tuple(value.shape)}'
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Collection):
+        return list(value)
+    return repr(value)
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_nearest)
+
+
+def _rebuilt(value: Any, within: frozenset[int]) -> Any:
+    """`value` made anew of plain types, part by part, so that one bad part does not cost the others."""
+    if isinstance(value, str):
+        return str(value).encode('utf-8', 'replace').decode()
+    if id(value) in within or len(within) > _DEEP:
+        return '[...]'
+    inside = within | {id(value)}
+    if isinstance(value, dict):
+        return {str(_rebuilt(key, inside)): _rebuilt(item, inside) for key, item in list(value.items())}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_rebuilt(item, inside) for item in list(value)]
+    try:
+        return msgspec.json.decode(_ENCODER.encode(value))
+    except Exception:  # see encode()
+        return f'<unprintable {type(value).__name__}>'
