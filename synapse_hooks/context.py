@@ -7,7 +7,7 @@ The dictionaries are plain dicts with a documented shape, so that a plugin can b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
@@ -175,9 +175,11 @@ class AutologSession(Logging):
         self, path: str | Path, *, epoch: int, fitness: float | None = None, best: bool = False, resumable: bool = True
     ) -> None:
         """Record a checkpoint from which an interrupted training can go on. `epoch` counts from 1."""
+        file = Path(path)
+        size = file.stat().st_size if file.is_file() else None
         self.recorder.record(
             'checkpoint',
-            {'path': str(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable},
+            {'path': str(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable, 'size': size},
         )
 
     def guard(self, what: str = 'callback') -> AbstractContextManager[None]:
@@ -203,11 +205,14 @@ class _Guard:
         key = f'{self.what}:{kind.__name__}'
         if key not in self.session._failed:
             self.session._failed.add(key)
-            self.session.log_message(
-                f'autolog {self.session.framework!r}: {self.what} failed: {kind.__name__}: {error}; training goes on',
-                level='warning',
-                code='autolog-failed',
-            )
+            # What failed may be the recorder itself.
+            with suppress(Exception):
+                self.session.log_message(
+                    f'autolog {self.session.framework!r}: {self.what} failed: {kind.__name__}: {error}; '
+                    'training goes on',
+                    level='warning',
+                    code='autolog-failed',
+                )
         return True
 
 
@@ -241,6 +246,8 @@ class RuntimeContext:
     """What names the action, so that `synapse-hooks resume` can find it: `module:Class` or `file.py:Class`."""
     strict: bool = False
     """Refuse a conversion that loses annotations."""
+    resume: bool = False
+    """Go on with the run that `run_dir` holds."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Values the platform hands to the action."""
 

@@ -121,7 +121,7 @@ class PluginBlocked(SelectionError):
 
 
 class PluginBroken(SelectionError):
-    """The plugin fails to import (the reason is the `__cause__`), or its hooks are invalid (`faults` lists them all)."""
+    """It fails to import (the reason is the `__cause__`), or its hooks are invalid (`faults` lists every fault)."""
 
 
 class PluginIncompatible(SelectionError):
@@ -144,8 +144,14 @@ class StepFailed(SynapseHooksError):
     """A step of a run failed; its cause is the `__cause__`, with its own frames.
 
     Attributes `step`, `attempt` (from 1), `plugin` and `distribution` (both None where no plugin is to blame), and
-    `run_dir` (a string, for `synapse-hooks resume`).
+    `run_dir` (a string, for `synapse-hooks resume`). The exit code is that of the cause.
     """
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """2 when the cause is a matter of configuration or selection, else 1."""
+        cause = self.__cause__
+        return cause.exit_code if isinstance(cause, SynapseHooksError) else 1
 
 
 class CleanupFailed(SynapseHooksError):
@@ -190,8 +196,6 @@ class BackendError(SynapseHooksError):
 
 class RecordNotFound(BackendError):
     """There is no record of that id. `kind` (dataset, model, job) and `id` say which; `known` lists what there is."""
-
-    exit_code = 2
 
 
 class SinkUnavailable(Exception):

@@ -1,0 +1,25 @@
+"""Who answers the hooks: discovery, selection, validation, blame, order."""
+
+from synapse_hooks.plugins.blame import blame, culprit
+from synapse_hooks.plugins.calls import HookCalls, PluginWarning, bind
+from synapse_hooks.plugins.manager import Plugins, build
+from synapse_hooks.plugins.records import Plugin
+from synapse_hooks.plugins.settings import Settings, load_settings
+from synapse_hooks.plugins.sinks import PluginSink
+from synapse_hooks.plugins.validation import HookFunction, function_faults
+
+__all__ = [
+    'HookCalls',
+    'HookFunction',
+    'Plugin',
+    'PluginSink',
+    'PluginWarning',
+    'Plugins',
+    'Settings',
+    'bind',
+    'blame',
+    'build',
+    'culprit',
+    'function_faults',
+    'load_settings',
+]

@@ -1,0 +1,117 @@
+"""Who raised this, and who answered: a guard around every function of a plugin.
+
+An exception that leaves a plugin carries a note with the plugin's name and distribution; the innermost plugin is the
+one to blame. A wrapper that forgets to return what it got is an error here, where pluggy would lose the result.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.hookspecs import semantics
+from synapse_hooks.plugins.records import Plugin
+from synapse_hooks.plugins.validation import MARKER, HookFunction
+
+_BLAME: Final = '__synapse_blame__'
+
+
+@dataclass(eq=False)
+class Trail:
+    """Who answered what, within one run."""
+
+    last: dict[str, Plugin] = field(default_factory=dict)
+    """For each hook, the plugin whose answer was the last."""
+    merged: list[tuple[Plugin, Any]] = field(default_factory=list)
+    """For the hook that merges: every answer of the call at hand, with its plugin."""
+
+    def answered(self, hook: str, plugin: Plugin, answer: Any) -> None:
+        """Note an answer that is not None."""
+        self.last[hook] = plugin
+        if semantics(hook) == 'merged':
+            self.merged.append((plugin, answer))
+
+
+def blame(error: BaseException, plugin: Plugin, hook: str) -> None:
+    """Note on `error` that `plugin` raised it, unless somebody nearer to the cause was noted before."""
+    # The built-in run_step only calls the step: what a custom step raises is the step's own.
+    if culprit(error) is not None or (hook == 'run_step' and plugin.rank == 'built-in'):
+        return
+    try:
+        setattr(error, _BLAME, plugin)
+    except AttributeError:
+        return
+    error.add_note(f'raised by {plugin.who} in hook {hook!r}')
+
+
+def culprit(error: BaseException | None) -> Plugin | None:
+    """The plugin that raised `error`, or None where no plugin is to blame."""
+    found = getattr(error, _BLAME, None)
+    return found if isinstance(found, Plugin) else None
+
+
+def guard(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., Any]:
+    """`answer.function` with blame; marked for pluggy, with the same arguments."""
+    guarded = _guard_wrapper(answer, plugin) if answer.options.get('wrapper') else _guard_plain(answer, plugin, trail)
+    setattr(guarded, MARKER, {**answer.options, 'specname': None})
+    return guarded
+
+
+def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., Any]:
+    function, hook = answer.function, answer.hook
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            blame(error, plugin, hook)
+            raise
+        if result is not None:
+            trail.answered(hook, plugin, result)
+        return result
+
+    return guarded
+
+
+def _guard_wrapper(answer: HookFunction, plugin: Plugin) -> Callable[..., Any]:
+    function, hook = answer.function, answer.hook
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Generator[None, Any, Any]:
+        passing: BaseException | None = None
+        try:
+            wrapper = function(*args, **kwargs)
+            try:
+                next(wrapper)
+            except StopIteration:
+                raise WrongAnswer(f'the wrapper of {plugin.who} around {hook!r} did not yield', hook=hook) from None
+            inner = None
+            try:
+                inner = yield
+            except BaseException as error:
+                passing = error
+                resume: Callable[[], Any] = functools.partial(wrapper.throw, error)
+            else:
+                resume = functools.partial(wrapper.send, inner)
+            try:
+                resume()
+            except StopIteration as stop:
+                if stop.value is None and inner is not None:
+                    raise WrongAnswer(
+                        f'the wrapper of {plugin.who} around {hook!r} lost the result',
+                        hint='write `return (yield)`, or return a result of its own',
+                        hook=hook,
+                    ) from None
+                return stop.value
+            wrapper.close()
+            raise WrongAnswer(f'the wrapper of {plugin.who} around {hook!r} yields twice', hook=hook)
+        except Exception as error:
+            if error is not passing:
+                blame(error, plugin, hook)
+            raise
+
+    return guarded

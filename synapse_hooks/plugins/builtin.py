@@ -1,0 +1,72 @@
+"""The built-in answers to the stage hooks: the farthest plugin, asked after everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synapse_hooks.errors import BackendError, ParamsError, WrongAnswer
+from synapse_hooks.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from synapse_hooks.context import Checkpoint, Dataset, Model, TrainContext
+
+NO_DATA_HINT = 'give `dataset` (an id of the backend) or `data_path` (a file or folder that is here)'
+
+
+class Stages:
+    """Export, checkpoint and upload through the context's client; a step is run by calling it."""
+
+    @hookimpl(trylast=True)
+    def resolve_checkpoint(self, context: TrainContext) -> Checkpoint | None:
+        """`ctx.checkpoint`, then `params.checkpoint` through the client."""
+        given = context.runtime_ctx.checkpoint
+        if given is not None:
+            path = Path(given['path'])
+            if not path.exists():
+                raise BackendError(f'ctx.checkpoint: there is nothing at {path}', path=str(path))
+            return {**given, 'path': path}
+        wanted = context.params.get('checkpoint')
+        if wanted is None:
+            return None
+        context.client.get_model(wanted)
+        return context.client.fetch_model(wanted, context.output_dir)
+
+    @hookimpl(trylast=True)
+    def export(self, context: TrainContext) -> Dataset:
+        """The dataset that `params.dataset` names, through the client."""
+        dataset = context.params.get('dataset')
+        if dataset is None:
+            raise ParamsError('there is nothing to train on: no `dataset` and no `data_path`', hint=NO_DATA_HINT)
+        return context.client.export_dataset(dataset, context.output_dir, splits=context.params.get('splits'))
+
+    @hookimpl(trylast=True)
+    def run_step(self, context: TrainContext, step: Any) -> Any:
+        """Call the step."""
+        result = step.execute(context)
+        if result is None:
+            raise WrongAnswer(
+                f'step {step.name!r} returned None', hint='end its execute() with `return StepResult(success=True)`'
+            )
+        return result
+
+    @hookimpl(trylast=True)
+    def upload(self, context: TrainContext, result: Any) -> Model | None:
+        """`context.model_path`, through the client."""
+        if context.model_path is None:
+            return None
+        return context.client.create_model(Path(context.model_path), **upload_fields(context))
+
+
+def upload_fields(context: TrainContext) -> dict[str, Any]:
+    """What is stored with a model besides its files: where it comes from."""
+    checkpoint: Mapping[str, Any] = context.checkpoint or {}
+    return {
+        'key': f'{context.run_dir.name}:upload',
+        'category': checkpoint.get('category'),
+        'dataset': context.params.get('dataset'),
+        'checkpoint': checkpoint.get('id'),
+        'params': context.params,
+        'run': context.run_dir.name,
+    }

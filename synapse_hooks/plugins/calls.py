@@ -1,0 +1,179 @@
+"""Calling hooks: each by its own semantics, through one object that is typed by the specifications.
+
+`context.hooks` is a `HookCalls`. It has an attribute for every hook; arguments go by keyword.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError
+from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from synapse_hooks.plugins.adapter import HookAdapter
+    from synapse_hooks.plugins.blame import Trail
+
+NONE_IS_AN_ANSWER: Final = ('resolve_checkpoint', 'retry_step', 'upload')
+"""Firstresult hooks for which it is no error that nobody has an answer."""
+
+
+class PluginWarning(UserWarning):
+    """Something is wrong with a plugin, and the run goes on without it."""
+
+
+class HookCalls(HookSpecs):
+    """The hooks of one run.
+
+    Args:
+        manager: pluggy's manager, complete: nothing is registered after this.
+        action: The adapter of the action's own methods, or None.
+        trail: Where the run notes who answered.
+        explain: Builds the error for a name that nobody answered for: `(kind, name) -> error`.
+    """
+
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        action: HookAdapter | None,
+        trail: Trail,
+        explain: Callable[[Any, str], SelectionError],
+    ) -> None:
+        self._manager = manager
+        self._action = action
+        self._trail = trail
+        self._explain = explain
+        kinds = {
+            'first': self._first,
+            'merged': self._merged,
+            'isolated': self._isolated,
+            'sink': self._isolated,
+            'always': self._always,
+        }
+        for hook in hook_names():
+            # Instance attributes stand before the specifications' own (empty) methods.
+            setattr(self, hook, functools.partial(kinds[semantics(hook)], hook))
+
+    def next(self, hook: str, call: Mapping[str, Any]) -> Any:
+        """What the action's `super()` reaches: the next plain answer, without the action and without wrappers.
+
+        Hooks that ask everybody ask the others anyway, so for them this does nothing.
+        """
+        if semantics(hook) != 'first':
+            return None
+        wrapping = {impl.plugin for impl in self._impls(hook) if impl.wrapper}
+        return self._answer(hook, self._manager.subset_hook_caller(hook, {self._action, *wrapping}), call)
+
+    def asked(self, hook: str) -> list[str]:
+        """Who is asked for `hook`, nearest first, as phrases for a sentence."""
+        found = []
+        for impl in reversed(self._impls(hook)):
+            if not impl.wrapper:
+                found.append(getattr(impl.plugin, 'plugin', None))
+        return [plugin.who for plugin in found if plugin is not None]
+
+    def _impls(self, hook: str) -> list[Any]:
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        return caller.get_hookimpls()
+
+    def _action_answers(self, hook: str) -> bool:
+        return any(impl.plugin is self._action and not impl.wrapper for impl in self._impls(hook))
+
+    def _first(self, hook: str, **call: Any) -> Any:
+        if self._action is not None and self._action_answers(hook):
+            # The action never declines: the other plain answers are out of the call, so its None is final.
+            others = {impl.plugin for impl in self._impls(hook) if not impl.wrapper} - {self._action}
+            return self._manager.subset_hook_caller(hook, others)(**call)
+        return self._answer(hook, getattr(self._manager.hook, hook), call)
+
+    def _answer(self, hook: str, caller: Callable[..., Any], call: Mapping[str, Any]) -> Any:
+        answer = caller(**call)
+        if answer is None and hook not in NONE_IS_AN_ANSWER:
+            raise self._nobody(hook, call)
+        return answer
+
+    def _nobody(self, hook: str, call: Mapping[str, Any]) -> Exception:
+        if hook == 'convert':
+            return self._explain('format', call['target_format'])
+        if hook == 'open_dataset':
+            return self._explain('format', call['dataset']['format'])
+        if hook == 'autolog':
+            return self._explain('autologger', call['framework'])
+        asked = self.asked(hook)
+        hint = f'{", ".join(asked)} declined' if asked else 'no plugin implements it'
+        if hook == 'execute':
+            hint = f'write an `execute(self, data_path, checkpoint)` in the action; {hint}'
+        return NobodyAnswered(f'nobody answered the hook {hook!r}', hint=hint, hook=hook, asked=asked)
+
+    def _merged(self, hook: str, **call: Any) -> dict[str, Any]:
+        self._trail.merged.clear()
+        answers = getattr(self._manager.hook, hook)(**call)
+        owners = {id(answer): plugin.who for plugin, answer in self._trail.merged}
+        merged: dict[str, Any] = {}
+        giver: dict[str, str] = {}
+        for answer in answers:
+            who = owners.get(id(answer), 'a wrapper')
+            if not isinstance(answer, Mapping):
+                raise ConfigError(
+                    f'{who} answered {hook!r} with {type(answer).__name__} {answer!r}',
+                    hint='return None or a dict with `data_path` and/or `checkpoint`',
+                )
+            for key, value in answer.items():
+                if key in merged:
+                    raise ConfigError(
+                        f'{giver[key]} and {who} both return {key!r} from {hook!r}',
+                        hint='let one of them stand aside, or keep one out with `--block`',
+                        field=key,
+                    )
+                merged[key], giver[key] = value, who
+        return merged
+
+    def _isolated(self, hook: str, **call: Any) -> None:
+        for error, who in self._each(hook, call):
+            text = f'{who} failed in hook {hook!r}: {type(error).__name__}: {error}; the run goes on'
+            if 'context' in call and semantics(hook) == 'isolated':
+                call['context'].log_message(text, level='warning', code='observer-failed')
+            warnings.warn(text, PluginWarning, stacklevel=4)
+
+    def _always(self, hook: str, **call: Any) -> None:
+        errors = [error for error, _ in self._each(hook, call)]
+        if errors:
+            raise ExceptionGroup(f'{hook} failed in {len(errors)} of the plugins', errors)
+
+    def _each(self, hook: str, call: Mapping[str, Any]) -> list[tuple[Exception, str]]:
+        # pluggy would stop at the first that raises.
+        failed = []
+        for impl in reversed(self._impls(hook)):
+            names = [name for name in (*impl.argnames, *impl.kwargnames) if name in call]
+            try:
+                impl.function(**{name: call[name] for name in names})
+            except Exception as error:
+                failed.append((error, impl.plugin.plugin.who))
+        return failed
+
+
+def bind(hook: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """The keyword arguments of a hook call made by position or name; a missing `context` is the run's own.
+
+    Raises:
+        TypeError: Too many, unknown or missing arguments.
+    """
+    names = arguments(hook)
+    if len(args) > len(names):
+        raise TypeError(f'{hook}() takes {", ".join(names)}; {len(args)} positional arguments were given')
+    call = dict(zip(names, args, strict=False))
+    for name, value in kwargs.items():
+        if name not in names or name in call:
+            raise TypeError(f'{hook}() takes {", ".join(names)}; {name!r} is unknown or given twice')
+        call[name] = value
+    if 'context' in names:
+        call.setdefault('context', context)
+    missing = [name for name in names if name not in call]
+    if missing:
+        raise TypeError(f'{hook}() needs {", ".join(names)}; {", ".join(missing)} missing')
+    return call

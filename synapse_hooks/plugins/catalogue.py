@@ -1,0 +1,126 @@
+"""Formats and autologgers by name: one of them is chosen, or it is said why none can be.
+
+Five failures stay apart: nobody has the name, a setting blocks it, it is broken, it was written for another version, or
+two distributions have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from synapse_hooks.errors import (
+    PluginAmbiguous,
+    PluginBlocked,
+    PluginMissing,
+    SelectionError,
+    suggest,
+)
+from synapse_hooks.plugins.adapter import HookAdapter
+from synapse_hooks.plugins.blame import Trail
+from synapse_hooks.plugins.discovery import DISTRIBUTION
+from synapse_hooks.plugins.loading import load
+from synapse_hooks.plugins.records import Kind, Plugin, normalize
+
+NOUNS: Final[dict[Kind, str]] = {'format': 'format', 'autologger': 'autologger', 'plugin': 'plugin'}
+_COMMANDS: Final[dict[Kind, str]] = {'format': 'formats', 'autologger': 'autologgers', 'plugin': 'plugins'}
+
+
+class Catalogue:
+    """The plugins of one kind that are imported only when somebody asks for their name.
+
+    Args:
+        kind: `format` or `autologger`.
+        plugins: Their records; those that a setting keeps out have the state `blocked`.
+        pins: Name to distribution, for names that two distributions provide.
+        trail: Where the run notes who answered.
+    """
+
+    def __init__(self, kind: Kind, plugins: Sequence[Plugin], pins: Mapping[str, str], trail: Trail) -> None:
+        self.kind = kind
+        self.plugins = plugins
+        self._pins = {normalize(name): distribution for name, distribution in pins.items()}
+        self._trail = trail
+        self._adapters: dict[int, HookAdapter] = {}
+
+    def select(self, name: str) -> Plugin | None:
+        """The one plugin for `name`; None where nobody here has the name.
+
+        Raises:
+            PluginBlocked, PluginIncompatible, PluginAmbiguous: There are some, but none may be used.
+        """
+        same = [plugin for plugin in self.plugins if normalize(plugin.name) == normalize(str(name))]
+        pin = self._pins.get(normalize(str(name)))
+        if pin is not None and same:
+            return self._pinned(name, same, pin)
+        usable = [plugin for plugin in same if plugin.state not in ('blocked', 'incompatible')]
+        if len(usable) > 1:
+            raise self._ambiguous(name, usable)
+        if usable:
+            return usable[0]
+        return self._usable(same[0]) if same else None
+
+    def adapter(self, plugin: Plugin) -> HookAdapter:
+        """The plugin's hook functions, imported on the first call.
+
+        Raises:
+            PluginBroken, PluginIncompatible: It cannot be had.
+        """
+        key = id(plugin)
+        if key not in self._adapters:
+            functions = load(plugin)
+            plugin.state = 'active'
+            self._adapters[key] = HookAdapter(plugin, functions, self._trail)
+        return self._adapters[key]
+
+    def missing(self, name: str) -> SelectionError:
+        """The error for a name that nobody answered for."""
+        available = sorted({plugin.name for plugin in self.plugins if plugin.state in ('available', 'active')})
+        near = suggest(name, available)
+        return PluginMissing(
+            f'there is no {NOUNS[self.kind]} {name!r}; there are: {", ".join(available) or "none"}',
+            hint=f'{f"{near} " if near else ""}`synapse-hooks {_COMMANDS[self.kind]}` lists them; '
+            'others come with pip install',
+            kind=self.kind,
+            name=name,
+            available=available,
+        )
+
+    def _usable(self, plugin: Plugin) -> Plugin:
+        if plugin.state == 'blocked':
+            raise PluginBlocked(
+                f'the {NOUNS[self.kind]} {plugin.name!r} of {plugin.who} is blocked by {plugin.reason}',
+                hint=f'remove it from {plugin.reason}, or add it to `only` there',
+                kind=self.kind,
+                name=plugin.name,
+                setting=plugin.reason,
+            )
+        if plugin.state == 'incompatible':
+            load(plugin)
+        return plugin
+
+    def _pinned(self, name: str, same: Sequence[Plugin], pin: str) -> Plugin:
+        for plugin in same:
+            if normalize(plugin.distribution or '') == normalize(pin):
+                return self._usable(plugin)
+        raise PluginMissing(
+            f'{name!r} is pinned to the distribution {pin!r}, which does not provide it; '
+            f'{", ".join(str(plugin.distribution) for plugin in same)} does',
+            hint=f'change `pin.{_COMMANDS[self.kind]}.{name}` in pyproject.toml',
+            kind=self.kind,
+            name=name,
+            available=[plugin.distribution for plugin in same],
+        )
+
+    def _ambiguous(self, name: str, usable: Sequence[Plugin]) -> PluginAmbiguous:
+        candidates = [f'{plugin.distribution} {plugin.version}' for plugin in usable]
+        # A newcomer wins over the built-in one in the example, as that is why it was installed.
+        choice = next((plugin for plugin in usable if plugin.distribution != DISTRIBUTION), usable[0])
+        return PluginAmbiguous(
+            f'the {NOUNS[self.kind]} {name!r} is provided by {" and ".join(candidates)}',
+            hint=f'pin one in pyproject.toml: [tool.synapse_hooks] '
+            f'pin.{_COMMANDS[self.kind]}.{name} = "{choice.distribution}"',
+            kind=self.kind,
+            name=name,
+            candidates=candidates,
+        )

@@ -1,0 +1,74 @@
+"""Which plugins are installed: one scan of the environment's metadata, which imports nothing.
+
+Three entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` (the name is the format) and
+`synapse_hooks.autologgers` (the name is the framework).
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from importlib.metadata import Distribution, distributions
+from typing import Final
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from synapse_hooks import __version__
+from synapse_hooks.plugins.records import Kind, Plugin, normalize
+
+GROUPS: Final[dict[str, Kind]] = {
+    'synapse_hooks': 'plugin',
+    'synapse_hooks.formats': 'format',
+    'synapse_hooks.autologgers': 'autologger',
+}
+DISTRIBUTION: Final = 'synapse-hooks'
+
+
+def installed_plugins() -> list[Plugin]:
+    """A fresh record of every installed plugin, by distribution and name."""
+    return [Plugin(**found) for found in _scan(tuple(sys.path))]  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4)
+def _scan(_path: tuple[str, ...]) -> tuple[dict[str, str], ...]:
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    for distribution in distributions():
+        # Reading one small file tells whether the rest of the metadata is worth parsing.
+        if 'synapse_hooks' not in (distribution.read_text('entry_points.txt') or ''):
+            continue
+        incompatible = _incompatible(distribution)
+        for entry in distribution.entry_points:
+            if entry.group not in GROUPS:
+                continue
+            # One distribution may stand on the path twice (lib and lib64): the first is the one that is imported.
+            key = (normalize(distribution.name), entry.group, entry.name)
+            found.setdefault(
+                key,
+                {
+                    'name': entry.name,
+                    'kind': GROUPS[entry.group],
+                    'rank': 'installed',
+                    'target': entry.value,
+                    'distribution': distribution.name,
+                    'version': distribution.version,
+                    'state': 'incompatible' if incompatible else 'available',
+                    'reason': incompatible,
+                },
+            )
+    return tuple(found[key] for key in sorted(found))
+
+
+def _incompatible(distribution: Distribution) -> str:
+    """Why the distribution does not go with this synapse-hooks, or the empty string."""
+    for line in distribution.requires or ():
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if normalize(requirement.name) != DISTRIBUTION:
+            continue
+        if requirement.marker is not None and not requirement.marker.evaluate({'extra': ''}):
+            continue
+        if not requirement.specifier.contains(__version__, prereleases=True):
+            return f'it asks for synapse-hooks {requirement.specifier}, and this is {__version__}'
+    return ''

@@ -1,0 +1,64 @@
+"""Answers for formats and autologgers on behalf of plugins that are not imported yet.
+
+One dispatcher stands at the installed rank and one at the built-in rank, so that nearness holds. Blame and answers are
+noted for the plugin behind the dispatcher, never for the dispatcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Final
+
+from synapse_hooks.plugins.catalogue import Catalogue
+from synapse_hooks.plugins.records import Kind, Plugin, Rank
+
+if TYPE_CHECKING:
+    from synapse_hooks.context import AutologSession, Dataset, DatasetReader, TrainContext
+
+
+DISPATCHED: Final = ('convert', 'open_dataset', 'autolog')
+"""The hooks that plugins answer by name."""
+
+
+class Dispatcher:
+    """Looks a name up and hands the call on, importing the plugin on the first match.
+
+    Args:
+        catalogues: The catalogue of each kind.
+        rank: Hand on to plugins of this rank only.
+    """
+
+    def __init__(self, catalogues: Mapping[Kind, Catalogue], rank: Rank) -> None:
+        self.rank = rank
+        self._catalogues = catalogues
+
+    def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Any:
+        """Hand on to the format called `target_format`."""
+        return self._hand_on('format', target_format, 'convert', locals())
+
+    def open_dataset(self, dataset: Dataset) -> DatasetReader | None:
+        """Hand on to the format that the dataset has."""
+        reader: DatasetReader | None = self._hand_on('format', dataset['format'], 'open_dataset', locals())
+        return reader
+
+    def autolog(self, framework: str, session: AutologSession) -> AbstractContextManager[Any] | None:
+        """Hand on to the autologger of `framework`."""
+        manager: AbstractContextManager[Any] | None = self._hand_on('autologger', framework, 'autolog', locals())
+        return manager
+
+    def plugins(self, hook: str) -> list[Plugin]:
+        """Whom the dispatcher can hand `hook` on to, for a listing."""
+        kind: Kind = 'autologger' if hook == 'autolog' else 'format'
+        return [plugin for plugin in self._catalogues[kind].plugins if plugin.rank == self.rank]
+
+    def _hand_on(self, kind: Kind, name: str, hook: str, call: Mapping[str, Any]) -> Any:
+        catalogue = self._catalogues[kind]
+        plugin = catalogue.select(name)
+        if plugin is None or plugin.rank != self.rank:
+            return None
+        function = catalogue.adapter(plugin).function(hook)
+        if function is None:
+            return None
+        return function(**{name: call[name] for name in signature(function).parameters if name in call})

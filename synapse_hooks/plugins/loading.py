@@ -1,0 +1,119 @@
+"""From a record to an object: importing a plugin, and saying why it cannot be imported."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from synapse_hooks.errors import PluginBroken, PluginIncompatible
+from synapse_hooks.plugins.records import Plugin
+from synapse_hooks.plugins.validation import HookFunction, faults, hook_functions
+
+
+def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
+    """Import a plugin, once, and validate it.
+
+    Args:
+        plugin: Its record; path, import time, state and reason are noted on it.
+        root: The project's folder, for a project's own plugins.
+
+    Returns:
+        Its hook functions.
+
+    Raises:
+        PluginIncompatible: It was written for another version; nothing is imported.
+        PluginBroken: The import fails (the reason is the `__cause__`), or hooks are invalid (`faults`).
+    """
+    if plugin.state == 'incompatible':
+        raise PluginIncompatible(
+            f'{plugin.who} does not go with this synapse-hooks: {plugin.reason}',
+            hint=f'pip install --upgrade {plugin.distribution}',
+            kind=plugin.kind,
+            name=plugin.name,
+            distribution=plugin.distribution,
+        )
+    if plugin.error is not None:
+        raise plugin.error
+    started = time.perf_counter()
+    try:
+        loaded = _import(plugin, root)
+        if inspect.isclass(loaded):
+            loaded = loaded()
+    except (Exception, SystemExit) as error:
+        raise _broken(plugin, f'{type(error).__name__}: {error}') from error
+    plugin.import_ms = (time.perf_counter() - started) * 1000
+    plugin.path = _file_of(loaded)
+    return validated(plugin, loaded)
+
+
+def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
+    """The hook functions of an object that is here already.
+
+    Raises:
+        PluginBroken: With every fault, at once.
+    """
+    found = faults(loaded, plugin.kind)
+    if found:
+        raise _broken(plugin, '; '.join(found), faults=found)
+    return hook_functions(loaded)
+
+
+def _broken(plugin: Plugin, reason: str, **facts: Any) -> PluginBroken:
+    error = PluginBroken(
+        f'{plugin.who} is broken: {reason}',
+        hint=(
+            f'upgrade or uninstall {plugin.distribution}, or keep it out with `--block {plugin.name}`'
+            if plugin.rank == 'installed'
+            else f'mend {plugin.target}'
+        ),
+        kind=plugin.kind,
+        name=plugin.name,
+        distribution=plugin.distribution,
+        **facts,
+    )
+    plugin.state, plugin.reason, plugin.error = 'broken', reason, error
+    return error
+
+
+def _import(plugin: Plugin, root: Path | None) -> Any:
+    if plugin.target.endswith('.py'):
+        return _import_file(((root or Path.cwd()) / plugin.target).resolve())
+    if plugin.rank == 'project' and root is not None and str(root) not in sys.path:
+        # A project need not be installed for its own modules to be found; installed packages keep going first.
+        sys.path.append(str(root))
+    module, _, attribute = plugin.target.partition(':')
+    loaded: Any = importlib.import_module(module.strip())
+    for name in filter(None, attribute.split('[')[0].strip().split('.')):
+        loaded = getattr(loaded, name)
+    return loaded
+
+
+def _import_file(file: Path) -> ModuleType:
+    name = f'synapse_hooks_project_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}'
+    if name in sys.modules:
+        return sys.modules[name]
+    if not file.is_file():
+        raise FileNotFoundError(f'there is no file {file}')
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f'{file} is no Python module')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _file_of(loaded: object) -> str | None:
+    module = loaded if isinstance(loaded, ModuleType) else sys.modules.get(type(loaded).__module__)
+    return getattr(module, '__file__', None)

@@ -1,0 +1,226 @@
+"""Building the plugins of one run: found, selected, validated, and registered in the order of nearness.
+
+A manager is built for each run and then left alone, so nothing leaks from one run into the next.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pluggy
+
+from synapse_hooks import __version__
+from synapse_hooks.autologgers import BUILTIN as BUILTIN_AUTOLOGGERS
+from synapse_hooks.errors import ConfigError, PluginBroken, PluginIncompatible
+from synapse_hooks.formats import BUILTIN as BUILTIN_FORMATS
+from synapse_hooks.hookspecs import PROJECT, SINK_HOOKS, HookSpecs
+from synapse_hooks.plugins.adapter import HookAdapter
+from synapse_hooks.plugins.blame import Trail
+from synapse_hooks.plugins.builtin import Stages
+from synapse_hooks.plugins.calls import HookCalls, PluginWarning
+from synapse_hooks.plugins.catalogue import Catalogue
+from synapse_hooks.plugins.discovery import DISTRIBUTION, installed_plugins
+from synapse_hooks.plugins.dispatcher import DISPATCHED, Dispatcher
+from synapse_hooks.plugins.loading import load, validated
+from synapse_hooks.plugins.records import Kind, Plugin
+from synapse_hooks.plugins.settings import Settings
+from synapse_hooks.plugins.validation import HookFunction
+
+_PLAIN: Final = pluggy.HookimplOpts(
+    wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
+)
+
+
+class _Manager(pluggy.PluginManager):
+    """pluggy's manager, which also takes a dispatcher, whose methods cannot bear the marker of their rank."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        if isinstance(plugin, Dispatcher):
+            return {**_PLAIN, 'trylast': plugin.rank == 'built-in'} if name in DISPATCHED else None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
+@dataclass(eq=False)
+class Plugins:
+    """The plugins of one run, and the way to call their hooks."""
+
+    records: list[Plugin]
+    """Every plugin that was found, whatever became of it."""
+    calls: HookCalls
+    trail: Trail
+    settings: Settings
+    catalogues: Mapping[Kind, Catalogue]
+    manager: pluggy.PluginManager = field(repr=False)
+    warnings: list[str] = field(default_factory=list)
+    """A sentence for each plugin that was skipped."""
+
+    def versions(self) -> dict[str, str]:
+        """Name to distribution and version, for every plugin that may take part: what run.json keeps."""
+        return {
+            f'{plugin.kind}:{plugin.name}': f'{plugin.distribution} {plugin.version}'
+            if plugin.distribution
+            else plugin.rank
+            for plugin in self.records
+            if plugin.state in ('active', 'available')
+        }
+
+    def order(self, hook: str) -> list[tuple[Plugin, str]]:
+        """Who is called for `hook`, in order, each with its role: wrappers outermost, then answers, nearest first.
+
+        Roles are `wrapper`, `answer`, and `by name` for plugins that a dispatcher imports when they are asked for.
+        """
+        found: list[tuple[Plugin, str]] = []
+        for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
+            if isinstance(impl.plugin, Dispatcher):
+                found += [(plugin, 'by name') for plugin in impl.plugin.plugins(hook) if plugin.state != 'blocked']
+            else:
+                found.append((impl.plugin.plugin, 'wrapper' if impl.wrapper else 'answer'))
+        return found
+
+    def check_format(self, name: str) -> None:
+        """Fail at once where it is certain that nobody can convert to the format `name`.
+
+        Nothing is certain while some plugin other than a format answers `convert`: it may know the name.
+
+        Raises:
+            SelectionError: Nobody has it, or it cannot be used.
+        """
+        if any(role == 'answer' for _, role in self.order('convert')):
+            return
+        catalogue = self.catalogues['format']
+        plugin = catalogue.select(name)
+        if plugin is None:
+            raise catalogue.missing(name)
+        catalogue.adapter(plugin)
+
+    def sink_adapters(self) -> list[HookAdapter]:
+        """The adapters of plugins that take logs."""
+        adapters = [p for p in self.manager.get_plugins() if isinstance(p, HookAdapter)]
+        return sorted(
+            (adapter for adapter in adapters if any(adapter.function(hook) for hook in SINK_HOOKS)),
+            key=lambda adapter: adapter.plugin.name,
+        )
+
+
+def build(
+    settings: Settings,
+    *,
+    action: tuple[str, Sequence[HookFunction]] | None = None,
+    extra: Sequence[object] = (),
+    installed: Iterable[Plugin] | None = None,
+) -> Plugins:
+    """Find, select and register the plugins of a run.
+
+    Args:
+        settings: Which may take part.
+        action: The action's name and the hooks that it overrides.
+        extra: Plugin objects at the rank of the project, nearest first.
+        installed: Instead of what the environment has; for tests.
+
+    Raises:
+        ConfigError: A flag names a plugin that does not exist.
+        PluginBroken, PluginIncompatible: A plugin that `--only` names, or the action itself, cannot be used.
+
+    Warns:
+        PluginWarning: A plugin was skipped.
+    """
+    trail = Trail()
+    manager = _Manager(PROJECT)
+    manager.add_hookspecs(HookSpecs)
+    found = list(installed_plugins() if installed is None else installed)
+    project = [Plugin(text, 'plugin', 'project', text) for text in settings.plugins]
+    built_in = _built_in()
+    records = [*project, *found, *built_in]
+    for plugin in records:
+        _block(plugin, settings)
+    settings.check_names(records)
+    lazy: tuple[Kind, ...] = ('format', 'autologger')
+    catalogues = {
+        kind: Catalogue(kind, [p for p in records if p.kind == kind], settings.pins.get(kind, {}), trail)
+        for kind in lazy
+    }
+    skipped: list[str] = []
+
+    def register(plugin: Plugin, functions: Sequence[HookFunction]) -> HookAdapter:
+        plugin.state = 'active'
+        adapter = HookAdapter(plugin, functions, trail)
+        manager.register(adapter, name=f'{plugin.rank}:{plugin.distribution}:{plugin.name}:{id(plugin)}')
+        return adapter
+
+    def take(plugin: Plugin) -> None:
+        if plugin.state == 'blocked':
+            return
+        try:
+            register(plugin, _once(plugin, load(plugin, settings.root), manager))
+        except (PluginBroken, PluginIncompatible) as error:
+            if any(level.typed and plugin.named(set(level.only)) for level in settings.levels):
+                raise
+            skipped.append(f'{error.problem}; it is skipped')
+
+    # LIFO: whoever is registered last is asked first.
+    manager.register(Dispatcher(catalogues, 'installed'), name='installed formats and autologgers')
+    for plugin in reversed([p for p in found if p.kind == 'plugin']):
+        take(plugin)
+    for plugin in reversed(project):
+        take(plugin)
+    for thing in reversed(extra):
+        plugin = Plugin(_name_of(thing), 'plugin', 'project', _name_of(thing))
+        records.append(plugin)
+        register(plugin, validated(plugin, thing))
+    # Built-in answers are `trylast`, and the last of those that is registered is asked last of all.
+    manager.register(Dispatcher(catalogues, 'built-in'), name='built-in formats and autologgers')
+    stages = built_in[0]
+    register(stages, validated(stages, Stages()))
+    own = None
+    if action is not None:
+        plugin = Plugin(action[0], 'plugin', 'action', action[0])
+        records.insert(0, plugin)
+        own = register(plugin, action[1])
+
+    for text in skipped:
+        warnings.warn(text, PluginWarning, stacklevel=2)
+    calls = HookCalls(manager, own, trail, lambda kind, name: catalogues[kind].missing(name))
+    return Plugins(records, calls, trail, settings, catalogues, manager, skipped)
+
+
+def _built_in() -> list[Plugin]:
+    plugins = [Plugin('stages', 'plugin', 'built-in', 'synapse_hooks.plugins.builtin:Stages')]
+    plugins += [Plugin(name, 'format', 'built-in', target) for name, target in BUILTIN_FORMATS.items()]
+    plugins += [Plugin(name, 'autologger', 'built-in', target) for name, target in BUILTIN_AUTOLOGGERS.items()]
+    for plugin in plugins:
+        plugin.distribution, plugin.version = DISTRIBUTION, __version__
+    return plugins
+
+
+def _block(plugin: Plugin, settings: Settings) -> None:
+    reason = settings.blocked_by(plugin)
+    if reason is None:
+        return
+    if plugin.rank == 'built-in' and plugin.kind == 'plugin':
+        raise ConfigError(f'{reason}: the built-in stages cannot be kept out', hint='override a hook instead')
+    plugin.state, plugin.reason = 'blocked', reason
+
+
+def _once(plugin: Plugin, functions: list[HookFunction], manager: pluggy.PluginManager) -> list[HookFunction]:
+    """Refuse functions that another plugin brought already: a re-exported hook would run twice."""
+    for function in functions:
+        for impl in getattr(manager.hook, function.hook).get_hookimpls():
+            if getattr(impl.function, '__wrapped__', None) == function.function:
+                other = impl.plugin.plugin
+                plugin.state = 'broken'
+                plugin.reason = f'{function.hook}() is registered by {other.who} already (imported from there?)'
+                plugin.error = PluginBroken(
+                    f'{plugin.who} is broken: {plugin.reason}',
+                    hint='list only one of the two modules',
+                    kind=plugin.kind,
+                    name=plugin.name,
+                )
+                raise plugin.error
+    return functions
+
+
+def _name_of(thing: Any) -> str:
+    return getattr(thing, '__name__', None) or type(thing).__name__

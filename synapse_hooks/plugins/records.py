@@ -1,0 +1,81 @@
+"""What is known of one plugin: where it comes from, whether it may take part, and why not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal['plugin', 'format', 'autologger']
+Rank = Literal['action', 'project', 'installed', 'built-in']
+"""How near a plugin is; the nearest is asked first."""
+State = Literal['active', 'available', 'blocked', 'broken', 'incompatible']
+"""`available`: may take part, but is imported only when it is asked for by name."""
+
+RANKS: tuple[Rank, ...] = ('action', 'project', 'installed', 'built-in')
+
+
+def normalize(name: str) -> str:
+    """A plugin's or distribution's name in the form in which names are compared.
+
+    Example:
+        >>> normalize('Acme_VOC')
+        'acme-voc'
+    """
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+@dataclass(eq=False)
+class Plugin:
+    """One plugin: a record that exists before, and whether or not, anything is imported."""
+
+    name: str
+    """The entry point's name (for a format, the format), the string written in pyproject.toml, or the action's name."""
+    kind: Kind
+    rank: Rank
+    target: str
+    """What to import: `module`, `module:attribute` or a file."""
+    distribution: str | None = None
+    version: str | None = None
+    state: State = 'available'
+    reason: str = ''
+    """Why it does not take part: one or more sentences."""
+    hooks: tuple[str, ...] = ()
+    path: str | None = None
+    """The file it was imported from."""
+    import_ms: float | None = None
+    """What importing it took, in milliseconds; None where it was not imported (or came with its importer)."""
+    error: BaseException | None = field(default=None, repr=False)
+    """What went wrong, for `broken`."""
+
+    @property
+    def who(self) -> str:
+        """The plugin and its origin, for a sentence: `acme-voc 0.4 (plugin 'voc')`."""
+        if self.rank == 'action':
+            return f'the action {self.name!r}'
+        if self.distribution is None:
+            return f'the project (plugin {self.name!r})'
+        return f'{self.distribution} {self.version} (plugin {self.name!r})'
+
+    def named(self, names: set[str]) -> bool:
+        """Whether one of the normalized `names` means this plugin or its distribution."""
+        own = {normalize(self.name)}
+        if self.distribution is not None:
+            own.add(normalize(self.distribution))
+        return bool(own & names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything a listing shows, as JSON values."""
+        return {
+            'name': self.name,
+            'kind': self.kind,
+            'rank': self.rank,
+            'state': self.state,
+            'reason': self.reason or None,
+            'distribution': self.distribution,
+            'version': self.version,
+            'hooks': list(self.hooks),
+            'target': self.target,
+            'path': self.path,
+            'import_ms': None if self.import_ms is None else round(self.import_ms, 2),
+        }

@@ -1,0 +1,186 @@
+"""Which plugins may take part: flags, then environment, then the project's pyproject.toml, then the default.
+
+The decision is made by name before anything is imported. The first of these levels that says anything about a plugin
+decides; within a level, `block` is stronger than `only`.
+
+    [tool.synapse_hooks]
+    plugins = ["hooks.py", "package.module"]       # the project's own, nearest first
+    block = ["acme-voc"]                           # plugins or distributions
+    only = []
+    pin.formats.yolo = "acme-yolo"                 # of two distributions that provide a name, this one
+    settings.acme = { registry = "https://..." }   # what plugins read from context.settings
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from synapse_hooks.errors import ConfigError, suggest
+from synapse_hooks.plugins.records import Kind, Plugin, normalize
+
+_KEYS: Final = ('plugins', 'block', 'only', 'pin', 'settings')
+_PIN_TABLES: Final[dict[str, Kind]] = {'formats': 'format', 'autologgers': 'autologger'}
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one source of settings says about plugins."""
+
+    block_setting: str
+    """How to name the setting in a sentence: `--block`, `SYNAPSE_HOOKS_BLOCK`, `block in /x/pyproject.toml`."""
+    only_setting: str
+    block: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    typed: bool = False
+    """Whether somebody typed it for this very call, so that a name nobody has is a mistake."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a run, as `load_settings` gathers them."""
+
+    levels: tuple[Level, ...] = ()
+    root: Path | None = None
+    """The project's folder: that of the nearest pyproject.toml."""
+    plugins: tuple[str, ...] = ()
+    pins: Mapping[Kind, Mapping[str, str]] = field(default_factory=dict)
+    """For each kind, name to distribution."""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """`[tool.synapse_hooks.settings.PLUGIN]`."""
+
+    def blocked_by(self, plugin: Plugin) -> str | None:
+        """The setting that keeps `plugin` out, as a phrase; None when it may take part."""
+        for level in self.levels:
+            if plugin.named({normalize(name) for name in level.block}):
+                return level.block_setting
+            if level.only:
+                if plugin.named({normalize(name) for name in level.only}):
+                    return None
+                if plugin.rank != 'built-in':
+                    return level.only_setting
+        return None
+
+    def check_names(self, plugins: Sequence[Plugin]) -> None:
+        """Refuse names typed as flags that mean no plugin at all.
+
+        Raises:
+            ConfigError: `--block` or `--only` names nothing that is here.
+        """
+        known = sorted({plugin.name for plugin in plugins} | {p.distribution for p in plugins if p.distribution})
+        for level in self.levels:
+            if not level.typed:
+                continue
+            for setting, names in ((level.block_setting, level.block), (level.only_setting, level.only)):
+                for name in names:
+                    if not any(plugin.named({normalize(name)}) for plugin in plugins):
+                        hint = ' '.join(filter(None, (suggest(name, known), '`synapse-hooks plugins` lists them')))
+                        raise ConfigError(f'{setting}: there is no plugin or distribution called {name!r}', hint=hint)
+
+
+def load_settings(
+    start: Path | None = None,
+    *,
+    block: Sequence[str] = (),
+    only: Sequence[str] = (),
+    env: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Gather the settings of a run.
+
+    Args:
+        start: Where to look for pyproject.toml, from here up; None is the working directory.
+        block: Names from `--block`.
+        only: Names from `--only`.
+        env: The environment (`SYNAPSE_HOOKS_BLOCK`, `SYNAPSE_HOOKS_ONLY`: names with commas between them).
+
+    Raises:
+        ConfigError: pyproject.toml cannot be read, or its table holds what it should not.
+    """
+    flags = Level('--block', '--only', tuple(block), tuple(only), typed=True)
+    variables = Level(
+        'SYNAPSE_HOOKS_BLOCK',
+        'SYNAPSE_HOOKS_ONLY',
+        _split(env.get('SYNAPSE_HOOKS_BLOCK', '')),
+        _split(env.get('SYNAPSE_HOOKS_ONLY', '')),
+    )
+    file = _nearest_pyproject((start or Path.cwd()).resolve())
+    if file is None:
+        return Settings(levels=(flags, variables))
+    table = _read_table(file)
+    project = Level(
+        f'`block` in {file}', f'`only` in {file}', _names(table, 'block', file), _names(table, 'only', file)
+    )
+    return Settings(
+        levels=(flags, variables, project),
+        root=file.parent,
+        plugins=_names(table, 'plugins', file),
+        pins=_pins(table, file),
+        settings=_tables(table, 'settings', file),
+    )
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(',', ' ').split())
+
+
+def _nearest_pyproject(start: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        if (folder / 'pyproject.toml').is_file():
+            return folder / 'pyproject.toml'
+    return None
+
+
+def _read_table(file: Path) -> Mapping[str, Any]:
+    try:
+        document = tomllib.loads(file.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f'{file} cannot be read: {error}', hint='mend the file', path=str(file)) from error
+    tool = document.get('tool', {})
+    table = tool.get('synapse_hooks', {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise ConfigError(f'{file}: [tool.synapse_hooks] must be a table, not {table!r}', path=str(file))
+    for key in table:
+        if key not in _KEYS:
+            hint = ' '.join(filter(None, (suggest(key, _KEYS), f'the keys are {", ".join(_KEYS)}')))
+            raise ConfigError(f'{file}: [tool.synapse_hooks] has no key {key!r}', hint=hint, path=str(file), field=key)
+    return table
+
+
+def _names(table: Mapping[str, Any], key: str, file: Path) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(
+            f'{file}: [tool.synapse_hooks] {key} must be a list of strings, not {value!r}',
+            hint=f'write {key} = ["..."]',
+            path=str(file),
+            field=key,
+        )
+    return tuple(value)
+
+
+def _tables(table: Mapping[str, Any], key: str, file: Path) -> Mapping[str, Mapping[str, Any]]:
+    value = table.get(key, {})
+    if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
+        raise ConfigError(
+            f'{file}: [tool.synapse_hooks.{key}] must hold one table for each name, not {value!r}',
+            path=str(file),
+            field=key,
+        )
+    return value
+
+
+def _pins(table: Mapping[str, Any], file: Path) -> Mapping[Kind, Mapping[str, str]]:
+    tables = _tables(table, 'pin', file)
+    for key in tables:
+        if key not in _PIN_TABLES:
+            raise ConfigError(
+                f'{file}: [tool.synapse_hooks.pin] has no table {key!r}',
+                hint=f'{suggest(key, _PIN_TABLES)} the tables are {", ".join(_PIN_TABLES)}'.strip(),
+                path=str(file),
+                field=key,
+            )
+    return {_PIN_TABLES[key]: {name: str(value) for name, value in names.items()} for key, names in tables.items()}

@@ -1,0 +1,32 @@
+"""Plugins that take logs, as the journal's pump wants them."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+from synapse_hooks.context import TrainContext
+from synapse_hooks.hookspecs import arguments
+from synapse_hooks.plugins.adapter import HookAdapter
+
+
+class PluginSink:
+    """One plugin's log hooks. `name` keeps its place in the journal between attempts of a run.
+
+    Args:
+        adapter: The plugin's hook functions.
+        context: The run.
+    """
+
+    def __init__(self, adapter: HookAdapter, context: TrainContext) -> None:
+        self.name = f'{adapter.plugin.distribution or adapter.plugin.rank}-{adapter.plugin.name}'
+        self._adapter = adapter
+        self._context = context
+
+    def deliver(self, hook: str, payload: Any) -> None:
+        """Hand a batch to the plugin; a plugin without that hook has nothing to take."""
+        function = self._adapter.function(hook)
+        if function is None:
+            return
+        call = {'context': self._context, arguments(hook)[1]: payload}
+        function(**{name: call[name] for name in signature(function).parameters if name in call})

@@ -1,0 +1,140 @@
+"""Is this object a sound plugin? Every fault is found at registration, and all are reported at once.
+
+pluggy accepts much that fails later or never says a word: a misspelt hook, a keyword-only argument, a wrapper that does
+not yield. Here each is a sentence.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final
+
+from synapse_hooks.errors import suggest
+from synapse_hooks.hookspecs import PROJECT, arguments, describe, hook_names, semantics
+from synapse_hooks.plugins.records import Kind
+
+MARKER: Final = f'{PROJECT}_impl'
+LAZY_HOOKS: Final[dict[Kind, tuple[str, ...]]] = {'format': ('convert', 'open_dataset'), 'autologger': ('autolog',)}
+"""The hooks that a plugin of the lazy groups may answer; it is imported when one of them asks for its name."""
+
+
+@dataclass(frozen=True)
+class HookFunction:
+    """One function by which a plugin answers a hook."""
+
+    hook: str
+    function: Callable[..., Any]
+    options: dict[str, Any]
+    """pluggy's: `wrapper`, `tryfirst`, `trylast`, ..."""
+
+
+def hook_functions(plugin: object) -> list[HookFunction]:
+    """Every function of `plugin` (a module or an instance) that is marked with `@hookimpl`."""
+    found = []
+    for name, options in _marked(plugin):
+        found.append(HookFunction(options.get('specname') or name, getattr(plugin, name), options))
+    return found
+
+
+def faults(plugin: object, kind: Kind = 'plugin') -> list[str]:
+    """What is wrong with `plugin`: one sentence each, empty when it is sound."""
+    functions = hook_functions(plugin)
+    found = [f'{name}() overrides a hook and is not marked: put @hookimpl on it' for name in _unmarked(plugin)]
+    if not functions and not found:
+        found.append(f'it answers no hook{_forgotten_marker(plugin)}')
+    for function in functions:
+        found += function_faults(function, kind)
+    hooks = [function.hook for function in functions]
+    found += [f'two functions answer hook {hook!r}' for hook in sorted({h for h in hooks if hooks.count(h) > 1})]
+    return found
+
+
+def function_faults(answer: HookFunction, kind: Kind = 'plugin') -> list[str]:
+    """What is wrong with one function as an answer to its hook."""
+    hook, function, options = answer.hook, answer.function, answer.options
+    if hook not in hook_names():
+        near = suggest(hook, hook_names())
+        return [f'there is no hook {hook!r}{f"; {near}" if near else ""}']
+    found = []
+    if kind in LAZY_HOOKS and hook not in LAZY_HOOKS[kind]:
+        found.append(
+            f'{hook}: a plugin of the group synapse_hooks.{kind}s answers {" and ".join(LAZY_HOOKS[kind])} only; '
+            'put the rest into a plugin of the group synapse_hooks'
+        )
+    plain = inspect.unwrap(getattr(function, '__func__', function))
+    found += _argument_faults(hook, function)
+    wrapper = bool(options.get('wrapper'))
+    if options.get('hookwrapper'):
+        found.append(f'{hook}: hookwrapper=True is the old style; write wrapper=True and `return (yield)`')
+    elif inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+        found.append(f'{hook}: hooks are not async; write a plain function')
+    elif wrapper and not inspect.isgeneratorfunction(plain):
+        found.append(f'{hook}: a wrapper must yield once: `result = yield`, then `return result`')
+    elif not wrapper and inspect.isgeneratorfunction(plain):
+        found.append(f'{hook}: it yields but is no wrapper; mark it @hookimpl(wrapper=True) or return its answer')
+    if wrapper and semantics(hook) not in ('first', 'merged'):
+        found.append(f'{hook} takes no wrappers: {describe(hook).split(";")[0]}')
+    if wrapper and kind in LAZY_HOOKS:
+        found.append(f'{hook}: a {kind} cannot wrap, as it is imported only when it answers')
+    return found
+
+
+def _argument_faults(hook: str, function: Callable[..., Any]) -> list[str]:
+    offered = arguments(hook)
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            star = '*' if parameter.kind is parameter.VAR_POSITIONAL else '**'
+            found.append(f'{hook}: {star}{name} receives nothing; name the arguments: {", ".join(offered)}')
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            found.append(f'{hook}: {name!r} is keyword-only and would be missing at the call; remove the `*`')
+        elif name not in offered and parameter.default is parameter.empty:
+            near = suggest(name, offered)
+            offer = f'it has {", ".join(offered)}'
+            found.append(f'{hook}: the hook has no argument {name!r}; {f"{near} ({offer})" if near else offer}')
+    return found
+
+
+def _attributes(plugin: object) -> Iterator[tuple[str, object]]:
+    """Attributes as they are stored, without running properties."""
+    if isinstance(plugin, ModuleType):
+        yield from vars(plugin).items()
+        return
+    names = dict.fromkeys(name for kind in type(plugin).__mro__ for name in vars(kind))
+    names.update(dict.fromkeys(getattr(plugin, '__dict__', {})))
+    for name in names:
+        yield name, inspect.getattr_static(plugin, name, None)
+
+
+def _options(value: object) -> dict[str, Any] | None:
+    for holder in (value, getattr(value, '__func__', None)):
+        options = getattr(holder, '__dict__', {}).get(MARKER)
+        if isinstance(options, dict):
+            return options
+    return None
+
+
+def _marked(plugin: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, value in _attributes(plugin):
+        options = _options(value)
+        if options is not None:
+            yield name, options
+
+
+def _unmarked(plugin: object) -> Iterator[str]:
+    """Methods that override a marked one without being marked themselves: pluggy would drop them in silence."""
+    if isinstance(plugin, ModuleType):
+        return
+    for name, value in _attributes(plugin):
+        if callable(value) and _options(value) is None:
+            inherited = [_options(vars(kind)[name]) for kind in type(plugin).__mro__ if name in vars(kind)]
+            if any(inherited):
+                yield name
+
+
+def _forgotten_marker(plugin: object) -> str:
+    bare = [name for name, value in _attributes(plugin) if name in hook_names() and callable(value)]
+    return f'; {bare[0]}() is not marked: put @hookimpl on it' if bare else '; mark its functions with @hookimpl'
