@@ -169,7 +169,7 @@ def build(
     for thing in reversed(extra):
         plugin = Plugin(_name_of(thing), 'plugin', 'project', _name_of(thing))
         records.append(plugin)
-        register(plugin, validated(plugin, thing))
+        register(plugin, _once(plugin, validated(plugin, thing), manager))
     # Built-in answers are `trylast`, and the last of those that is registered is asked last of all.
     manager.register(Dispatcher(catalogues, 'built-in'), name='built-in formats and autologgers')
     stages = built_in[0]
