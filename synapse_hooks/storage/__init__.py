@@ -6,7 +6,8 @@ from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
 from synapse_hooks.storage.members import Limits
 from synapse_hooks.storage.names import folded, safe_name
-from synapse_hooks.storage.publish import publish, staging, sweep, write_atomic
+from synapse_hooks.storage.owner import is_dead, owner
+from synapse_hooks.storage.publish import publish, scratch, staging, sweep, write_atomic
 from synapse_hooks.storage.tree import FileEntry, walk_files
 
 __all__ = [
@@ -18,11 +19,14 @@ __all__ = [
     'disk_errors',
     'file_digest',
     'folded',
+    'is_dead',
     'link_or_copy',
     'link_tree',
+    'owner',
     'pack',
     'publish',
     'safe_name',
+    'scratch',
     'staging',
     'sweep',
     'tree_digest',

@@ -11,14 +11,34 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-_NAME = re.compile(r'\..*\.staging-([0-9a-f]{8})-([0-9]+)-([0-9]+)-[0-9a-f]{8}', re.DOTALL)
+_NAME = re.compile(r'\..*\.staging-([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}', re.DOTALL)
 _ABANDONED = 7 * 24 * 3600.0
+
+
+def owner() -> str:
+    """This process, in a form that `is_dead` understands in any other one."""
+    pid = os.getpid()
+    return f'{_scope()}-{pid}-{_own_start(pid)}'
+
+
+def is_dead(owner: str, since: float, *, patience: float = _ABANDONED) -> bool:
+    """Whether the process that called itself `owner` has ended.
+
+    Args:
+        owner: What its `owner()` returned.
+        since: When it last gave a sign of life, in seconds of the epoch.
+        patience: Seconds after which a process counts as dead that cannot be asked: one of another machine, another
+            container, or before the last boot.
+    """
+    scope, pid, start = owner.split('-')
+    if scope == _scope():
+        return not _alive(int(pid), int(start))
+    return time.time() - since > patience
 
 
 def aside(final: Path) -> Path:
     """A fresh name beside `final` that no other process or thread will choose, and that says whose it is."""
-    scope, pid = _scope(), os.getpid()
-    return final.with_name(f'.{final.name[:32]}.staging-{scope}-{pid}-{_own_start(pid)}-{secrets.token_hex(4)}')
+    return final.with_name(f'.{final.name[:32]}.staging-{owner()}-{secrets.token_hex(4)}')
 
 
 def is_aside(name: str) -> bool:
@@ -32,18 +52,12 @@ def is_aside(name: str) -> bool:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether `path` is unfinished work of a process that is dead.
-
-    A process of another machine or container cannot be asked: its work counts as abandoned after a week without change.
-    """
+    """Whether `path` is unfinished work of a process that is dead; see `is_dead` for one that cannot be asked."""
     match = _NAME.fullmatch(path.name)
     if match is None:
         return False
-    scope, pid, start = match[1], int(match[2]), int(match[3])
-    if scope == _scope():
-        return not _alive(pid, start)
     try:
-        return time.time() - path.stat().st_mtime > _ABANDONED
+        return is_dead(match[1], path.stat().st_mtime)
     except OSError:
         return False
 

@@ -66,13 +66,25 @@ def staging(final: Path, *, replace: bool = False, durable: bool = False) -> Ite
     """
     final = _real(final)
     _check_free(final, replace)
+    with scratch(final) as staged:
+        yield staged
+        publish(staged, final, replace=replace, durable=durable)
+
+
+@contextmanager
+def scratch(final: Path) -> Iterator[Path]:
+    """A fresh, empty folder beside `final`, removed when the block ends, unless it was published meanwhile.
+
+    Raises:
+        StorageError: The folder above `final` may not be written.
+        DiskFull: No space, here or in the block.
+    """
     with disk_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         staged = aside(final)
         staged.mkdir()
     try:
         yield staged
-        publish(staged, final, replace=replace, durable=durable)
     except OSError as error:
         if full := disk_full(error, final):
             raise full from error

@@ -1,0 +1,6 @@
+"""Where datasets, models and jobs live: the embedded workspace, behind `synapse_hooks.context.BackendClient`."""
+
+from synapse_hooks.backends.connect import connect, default_root, runs_folder
+from synapse_hooks.backends.workspace import Workspace
+
+__all__ = ['Workspace', 'connect', 'default_root', 'runs_folder']

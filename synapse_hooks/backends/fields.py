@@ -1,0 +1,84 @@
+"""What may be written into a record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from synapse_hooks.errors import BackendError, RecordNotFound, suggest
+
+OWN_FIELDS = frozenset(
+    {'id', 'name', 'created', 'path', 'format', 'digest', 'count', 'splits', 'classes', 'files', 'bytes', 'stamp'}
+)
+"""Fields that a record has by itself."""
+_SHOWN = 10
+
+
+def checked_name(kind: str, name: str) -> str:
+    """`name`, if it can be one.
+
+    Raises:
+        BackendError: It is empty, does not fit on a line, or is a number, which would be taken for an id.
+
+    Example:
+        >>> checked_name('model', 'street-v2')
+        'street-v2'
+    """
+    for wrong, why in (
+        (not name.strip() or name != name.strip(), 'is empty or has space around it'),
+        (not name.isprintable() or len(name) > 200, 'is not one line of at most 200 characters'),
+        (name.isdecimal(), 'is a number, which would be taken for an id'),
+    ):
+        if wrong:
+            raise BackendError(
+                f'{name!r} cannot be the name of a {kind}: it {why}', hint=f'for example {kind}-a', kind=kind, name=name
+            )
+    return name
+
+
+def json_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as JSON keeps them, without those that are None. What is no JSON value is kept as its text.
+
+    Raises:
+        BackendError: A record has a field of that name by itself, or a value cannot be kept.
+
+    Example:
+        >>> from pathlib import Path
+        >>> json_fields('model', {'weights': Path('best.pt'), 'dataset': None})
+        {'weights': 'best.pt'}
+    """
+    kept = {}
+    for name, value in fields.items():
+        if name in OWN_FIELDS:
+            raise BackendError(f'{kind}: the field {name!r} is set by the workspace itself', field=name)
+        if value is None:
+            continue
+        try:
+            kept[name] = msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise BackendError(f'{kind}: the field {name!r} cannot be kept as JSON: {error}', field=name) from error
+    return kept
+
+
+def own_key(key: str, digest: str) -> str:
+    """What makes trying again safe: the caller's key together with the content."""
+    return hashlib.sha256(f'{key}\0{digest}'.encode()).hexdigest()
+
+
+def not_found(kind: str, wanted: object, records: Iterable[Mapping[str, Any]], where: object) -> RecordNotFound:
+    """The error for an id or name that no record has: it lists what there is, and names what is near."""
+    known = {int(record['id']): record.get('name') for record in records}
+    shown = ', '.join(f'{number} ({name})' if name else str(number) for number, name in list(known.items())[:_SHOWN])
+    more = f' and {len(known) - _SHOWN} more' if len(known) > _SHOWN else ''
+    there = f'it has {shown}{more}' if known else f'it has no {kind}s at all'
+    near = suggest(str(wanted), [name for name in known.values() if name])
+    return RecordNotFound(
+        f'there is no {kind} {wanted!r} in the workspace {where}: {there}',
+        hint=f'{near} ' * bool(near) + 'see `synapse-hooks workspace list`',
+        kind=kind,
+        id=wanted,
+        known=list(known),
+    )

@@ -1,0 +1,138 @@
+"""What a dataset in DM layout looks like from outside: its splits, and how many items they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.data import SPLITS, split_name
+from synapse_hooks.errors import BackendError, DatasetInvalid, suggest
+from synapse_hooks.storage import LinkMode, link_or_copy, link_tree
+
+DOCUMENTS = 'json'
+"""The folder of the documents; the files they are about are beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A folder in DM layout.
+
+    Either `json/` and `original_files/` are directly in it, or in one folder for each split. Files directly in it are
+    declarations about the whole and go wherever it goes.
+    """
+
+    path: Path
+    splits: dict[str, Path]
+    """The folder of each split, by our name for it; empty for a dataset without splits."""
+    counts: dict[str, int]
+    """Documents in each split; for a dataset without splits, all of them under the empty name."""
+
+    @property
+    def count(self) -> int:
+        """How many documents there are."""
+        return sum(self.counts.values())
+
+    @property
+    def split_counts(self) -> dict[str, int]:
+        """Documents in each split; empty for a dataset without splits."""
+        return {name: count for name, count in self.counts.items() if name}
+
+    @classmethod
+    def of(cls, path: Path) -> Layout:
+        """Look at a folder.
+
+        Raises:
+            DatasetInvalid: There is no such folder, no document in it, or it mixes both layouts.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise _invalid(path, 'is no folder' if path.exists() else 'does not exist')
+        below = sorted(entry for entry in path.iterdir() if (entry / DOCUMENTS).is_dir() and _visible(entry))
+        splits: dict[str, Path] = {}
+        for folder in below:
+            name = split_name(folder.name)
+            if name in splits:
+                raise _invalid(path, f'has split {name!r} twice: {splits[name].name}/ and {folder.name}/')
+            splits[name] = folder
+        whole = (path / DOCUMENTS).is_dir()
+        if whole and splits:
+            raise _invalid(path, f'has both {DOCUMENTS}/ and splits ({", ".join(splits)})')
+        ordered = dict(sorted(splits.items(), key=lambda item: (_place(item[0]), item[0])))
+        folders = ordered or ({'': path} if whole else {})
+        counts = {name: sum(1 for _ in (folder / DOCUMENTS).rglob('*.json')) for name, folder in folders.items()}
+        if not sum(counts.values()):
+            raise _invalid(path, 'holds no documents')
+        return cls(path, ordered, counts)
+
+    def put(self, out: Path, *, splits: tuple[str, ...] | None = None, mode: LinkMode = 'hardlink') -> None:
+        """Put the dataset into the existing, empty folder `out` too: files linked, documents copied so that they can
+        be edited there.
+
+        Args:
+            out: The folder.
+            splits: Only these; all of them when None.
+            mode: How the files are put there.
+        """
+        for entry in sorted(self.path.iterdir()):
+            if entry.is_file() and _visible(entry):
+                link_or_copy(entry, out / entry.name, mode='copy')
+        for name, folder in (self.splits or {'': self.path}).items():
+            if splits is not None and name and name not in splits:
+                continue
+            for part in sorted(entry for entry in folder.iterdir() if entry.is_dir() and _visible(entry)):
+                target = out / name / part.name
+                target.mkdir(parents=True)
+                link_tree(part, target, mode=mode, copied=('.json',))
+
+
+def chosen_splits(record: Mapping[str, Any], splits: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The stored splits that a `splits` parameter asks for; all of them for None and for fractions.
+
+    Raises:
+        BackendError: A split that the dataset has not, or a filter, which only a server can apply.
+
+    Example:
+        >>> record = {'name': 'digits', 'splits': {'train': 8, 'valid': 2}}
+        >>> chosen_splits(record, {'validation': None})
+        ('valid',)
+        >>> chosen_splits(record, {'train': 0.5, 'valid': 0.5})
+        ('train', 'valid')
+    """
+    stored = tuple(record['splits'])
+    asked = {split_name(name): value for name, value in (splits or {}).items() if not _is_fraction(value)}
+    if not asked:
+        return stored
+    for name, value in asked.items():
+        if value not in (None, True, {}):
+            raise BackendError(
+                f'splits: {name} = {value!r}: the workspace has no filters',
+                hint=f'give {{{name!r}: None}} for the whole split, or fractions such as {{{name!r}: 0.8, ...}}',
+                split=name,
+            )
+        if name not in stored:
+            there = f'it has {", ".join(stored)}' if stored else 'it is not split'
+            way_out = suggest(name, stored) or "fractions make splits: splits={'train': 0.8, 'valid': 0.2}"
+            raise BackendError(f'dataset {record["name"]!r} has no split {name!r}: {there}', hint=way_out, split=name)
+    return tuple(name for name in stored if name in asked)
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _visible(entry: Path) -> bool:
+    return not entry.name.startswith('.')
+
+
+def _place(name: str) -> int:
+    return SPLITS.index(name) if name in SPLITS else len(SPLITS)
+
+
+def _invalid(path: Path, what: str) -> DatasetInvalid:
+    return DatasetInvalid(
+        f'{path} {what}; a dataset in DM layout was expected',
+        hint='that is json/*.json beside original_files/, directly or in train/, valid/ and test/',
+        path=str(path),
+    )

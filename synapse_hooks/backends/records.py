@@ -1,0 +1,164 @@
+"""The records of a workspace.
+
+A record with files beside it comes into being in three steps, each a transaction or a rename: `reserve` takes a number,
+the files are published under it, `complete` makes the record visible. Whatever dies in between leaves a reservation,
+and the reservation is what allows somebody else to remove the files: a folder that none names is never touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from synapse_hooks.backends.database import Database
+from synapse_hooks.storage import is_dead, owner
+
+Kind = Literal['dataset', 'model', 'job']
+"""What a record is about."""
+
+# The files of a reservation are there within milliseconds; an hour covers a machine that went to sleep.
+_PATIENCE = 3600.0
+
+
+class NameTaken(Exception):
+    """A record of that kind has the name, or the key, already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records in a database, which appears with the first one written. Errors are those of `Database`."""
+
+    database: Database
+
+    def reserve(self, kind: Kind, is_free: Callable[[int], bool]) -> int:
+        """Take the next number for which `is_free` holds. The record is invisible until `complete`."""
+        self.database.create()
+        with self.database.transaction() as connection:
+            number = _next(connection, kind)
+            while not is_free(number):
+                number += 1
+            connection.execute(
+                "INSERT INTO records (kind, id, owner, time, body) VALUES (?, ?, ?, ?, x'')",
+                (kind, number, owner(), time.time()),
+            )
+        return number
+
+    def complete(
+        self, kind: Kind, number: int, body: Mapping[str, Any], *, name: str | None, key: str | None = None
+    ) -> dict[str, Any]:
+        """Make a reserved record visible. Without a `name` it gets one of its own.
+
+        Raises:
+            NameTaken: Another record has the name, or the key.
+        """
+        names = iter([name]) if name is not None else _own_names(kind, number)
+        now, encoded = time.time(), msgspec.json.encode(body)
+        with self.database.transaction() as connection:
+            for chosen in names:
+                try:
+                    connection.execute(
+                        'UPDATE records SET name=?, key=?, owner=NULL, time=?, body=? WHERE kind=? AND id=?',
+                        (chosen, key, now, encoded, kind, number),
+                    )
+                except sqlite3.IntegrityError as error:
+                    if name is None and 'records.key' not in str(error):
+                        continue
+                    raise NameTaken(name or key) from error
+                break
+        return _record(number, chosen, now, body)
+
+    def abandoned(self) -> list[tuple[Kind, int]]:
+        """Reservations of processes that are dead."""
+        if not self.database.exists():
+            return []
+        with self.database.connected() as connection:
+            rows = connection.execute('SELECT kind, id, owner, time FROM records WHERE owner IS NOT NULL').fetchall()
+        return [(kind, number) for kind, number, who, since in rows if is_dead(who, since, patience=_PATIENCE)]
+
+    def is_reserved(self, kind: Kind, number: int) -> bool:
+        """Whether the record is reserved, and not complete."""
+        with self.database.connected() as connection:
+            query = 'SELECT 1 FROM records WHERE kind=? AND id=? AND owner IS NOT NULL'
+            return connection.execute(query, (kind, number)).fetchone() is not None
+
+    def release(self, kind: Kind, number: int) -> None:
+        """Give a reservation up; its files must be gone. A complete record stays."""
+        with self.database.transaction() as connection:
+            connection.execute('DELETE FROM records WHERE kind=? AND id=? AND owner IS NOT NULL', (kind, number))
+
+    def insert(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a record that has no files and no name of its own."""
+        self.database.create()
+        with self.database.transaction() as connection:
+            number, now = _next(connection, kind), time.time()
+            connection.execute(
+                'INSERT INTO records (kind, id, time, body) VALUES (?, ?, ?, ?)',
+                (kind, number, now, msgspec.json.encode(body)),
+            )
+        return _record(number, None, now, body)
+
+    def update(self, kind: Kind, number: int, fields: Mapping[str, Any]) -> bool:
+        """Change fields of a record, keeping the others. False if there is no such record."""
+        if not self.database.exists():
+            return False
+        with self.database.transaction() as connection:
+            where = 'WHERE kind=? AND id=? AND owner IS NULL'
+            row = connection.execute(f'SELECT body FROM records {where}', (kind, number)).fetchone()
+            if row is None:
+                return False
+            body = msgspec.json.encode({**msgspec.json.decode(row[0]), **fields})
+            connection.execute(f'UPDATE records SET body=? {where}', (body, kind, number))
+        return True
+
+    def find(self, kind: Kind, wanted: int | str) -> dict[str, Any] | None:
+        """A complete record by number or by name."""
+        return self._one(kind, 'id' if isinstance(wanted, int) else 'name', wanted)
+
+    def find_key(self, kind: Kind, key: str) -> dict[str, Any] | None:
+        """A complete record by its idempotency key."""
+        return self._one(kind, 'key', key)
+
+    def all(self, kind: Kind) -> list[dict[str, Any]]:
+        """Every complete record of a kind, by number."""
+        if not self.database.exists():
+            return []
+        query = 'SELECT id, name, time, body FROM records WHERE kind=? AND owner IS NULL ORDER BY id'
+        with self.database.connected() as connection:
+            return [_decoded(row) for row in connection.execute(query, (kind,))]
+
+    def _one(self, kind: Kind, column: str, value: int | str) -> dict[str, Any] | None:
+        if not self.database.exists():
+            return None
+        query = f'SELECT id, name, time, body FROM records WHERE kind=? AND {column}=? AND owner IS NULL'
+        with self.database.connected() as connection:
+            row = connection.execute(query, (kind, value)).fetchone()
+        return None if row is None else _decoded(row)
+
+
+def _next(connection: sqlite3.Connection, kind: Kind) -> int:
+    query = 'SELECT coalesce(max(id), 0) + 1 FROM records WHERE kind=?'
+    return int(connection.execute(query, (kind,)).fetchone()[0])
+
+
+def _own_names(kind: Kind, number: int) -> Iterator[str]:
+    yield f'{kind}-{number}'
+    again = 2
+    while True:
+        yield f'{kind}-{number}-{again}'
+        again += 1
+
+
+def _decoded(row: tuple[int, str | None, float, bytes]) -> dict[str, Any]:
+    number, name, since, body = row
+    return _record(number, name, since, msgspec.json.decode(body))
+
+
+def _record(number: int, name: str | None, since: float, body: Mapping[str, Any]) -> dict[str, Any]:
+    created = datetime.fromtimestamp(since, UTC).isoformat(timespec='seconds')
+    return {'id': number, **({'name': name} if name is not None else {}), 'created': created, **body}

@@ -1,0 +1,134 @@
+"""Records that have files beside them: datasets, and models."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.backends.fields import not_found
+from synapse_hooks.backends.records import Kind, NameTaken, Records
+from synapse_hooks.errors import BackendError, SynapseHooksError
+from synapse_hooks.storage import TreeStamp, publish, sweep, tree_digest, tree_stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All datasets, or all models, of a workspace: `folder/ID/` holds the files of record ID."""
+
+    kind: Kind
+    folder: Path
+    records: Records
+
+    def add(
+        self, staged: Path, body: Mapping[str, Any], *, name: str | None, key: str | None = None, durable: bool = False
+    ) -> dict[str, Any]:
+        """Publish a finished folder and its record, in this order; neither stays when this raises.
+
+        Raises:
+            BackendError: The name is taken.
+        """
+        number = self.records.reserve(self.kind, lambda number: not self.place(number).exists())
+        try:
+            publish(staged, self.place(number), durable=durable)
+            return self.shown(self.records.complete(self.kind, number, body, name=name, key=key))
+        except NameTaken as error:
+            self._undo(number)
+            there = self.records.find_key(self.kind, key) if key else None
+            if there is not None:
+                return self.shown(there)
+            raise self._name_taken(name) from error
+        except BaseException:
+            # The first error is the one to tell; what cannot be undone now is what a sweep is for.
+            with suppress(SynapseHooksError, OSError):
+                self._undo(number)
+            raise
+
+    def check_free(self, name: str) -> None:
+        """Raise a BackendError if a record has the name already."""
+        if self.records.find(self.kind, name) is not None:
+            raise self._name_taken(name)
+
+    def get(self, wanted: int | str) -> dict[str, Any]:
+        """The record with that id or name, as the database has it.
+
+        Raises:
+            RecordNotFound: There is none.
+        """
+        key = int(wanted) if isinstance(wanted, str) and wanted.strip().isdecimal() else wanted
+        record = self.records.find(self.kind, key)
+        if record is None:
+            raise not_found(self.kind, wanted, self.records.all(self.kind), self.folder.parent)
+        return record
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every record, by id."""
+        return [self.shown(record) for record in self.records.all(self.kind)]
+
+    def shown(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """A record as it is handed out: with the place of its files, without what is nobody else's business."""
+        stamp = record['stamp']
+        shown = {name: value for name, value in record.items() if name != 'stamp'}
+        return {**shown, 'files': stamp['files'], 'bytes': stamp['bytes'], 'path': str(self.place(record['id']))}
+
+    def place(self, number: int) -> Path:
+        """Where the files of a record are."""
+        return self.folder / str(number)
+
+    def files(self, record: Mapping[str, Any]) -> Path:
+        """The folder of a record's files, which are found to be what was added.
+
+        Raises:
+            BackendError: They are gone, or somebody changed them.
+        """
+        path, number = self.place(record['id']), record['id']
+        if not path.is_dir():
+            raise BackendError(
+                f'the files of {self.kind} {number} ({record["name"]}) are gone: {path} is missing',
+                hint='restore that folder from a copy, or add them again under another name',
+                path=str(path),
+            )
+        stamp = tree_stamp(path)
+        if stamp == record['stamp']:
+            return path
+        # A copy of the whole workspace has new times and the same content.
+        if tree_digest(path) != record['digest']:
+            raise BackendError(
+                f'the files of {self.kind} {number} ({record["name"]}) were changed since they were added: {path}',
+                hint='add them again under another name; a file that is hard-linked must be replaced, not edited',
+                path=str(path),
+            )
+        self.records.update(self.kind, number, {'stamp': stamp})
+        return path
+
+    def sweep(self) -> None:
+        """Remove what dead processes left: unfinished folders, and files whose record was never completed."""
+        sweep(self.folder)
+        for kind, number in self.records.abandoned():
+            if kind == self.kind:
+                self._undo(number)
+
+    def _undo(self, number: int) -> None:
+        # A record that was completed after all stays; files go before the reservation that allows to remove them.
+        if self.records.is_reserved(self.kind, number):
+            shutil.rmtree(self.place(number), ignore_errors=True)
+            if not self.place(number).exists():
+                self.records.release(self.kind, number)
+
+    def _name_taken(self, name: str | None) -> BackendError:
+        there = self.records.find(self.kind, name or '') or {}
+        return BackendError(
+            f'there is a {self.kind} {name!r} already: id {there.get("id", "?")}, created {there.get("created", "?")}',
+            hint=f'choose another name, or use that {self.kind}',
+            kind=self.kind,
+            name=name,
+            id=there.get('id'),
+        )
+
+
+def stamped(folder: Path) -> dict[str, str | TreeStamp]:
+    """The fields by which `files` knows that nobody changed them."""
+    return {'digest': tree_digest(folder), 'stamp': tree_stamp(folder)}

@@ -1,0 +1,251 @@
+"""The embedded workspace: datasets, models and jobs in one folder, without any server.
+
+    ROOT/workspace.sqlite    the records
+    ROOT/datasets/ID/        a dataset in DM layout
+    ROOT/models/ID/          a model's files
+
+A record is visible when its files are whole, and not before; several processes may use a workspace at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.backends.database import Database
+from synapse_hooks.backends.fields import checked_name, json_fields, not_found, own_key
+from synapse_hooks.backends.layout import Layout, chosen_splits
+from synapse_hooks.backends.records import Records
+from synapse_hooks.backends.shelf import Shelf, stamped
+from synapse_hooks.context import Checkpoint, Dataset, Model
+from synapse_hooks.errors import BackendError
+from synapse_hooks.storage import (
+    LinkMode,
+    archive_kind,
+    disk_errors,
+    link_or_copy,
+    link_tree,
+    scratch,
+    sweep,
+    tree_digest,
+    unpack,
+)
+
+_ARCHIVES = ('.zip', '.tar', '.tar.gz', '.tgz')
+_WEIGHTS = ('.pt', '.pth')
+
+
+class Workspace:
+    """The backend in a folder. It implements `synapse_hooks.context.BackendClient`.
+
+    Args:
+        root: The folder. Nothing is read or made before the first call, and what only reads makes nothing.
+
+    Every method raises `RecordNotFound` for an unknown id or name, `DiskFull` where there is no space, and
+    `BackendError` for a folder that cannot be used. An id may be a number or its digits; a name is never a number.
+
+    Example:
+        >>> Workspace(Path('no-such-folder')).list_models()
+        []
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self._database = Database(self.root / 'workspace.sqlite')
+        self._records = Records(self._database)
+        self._datasets = Shelf('dataset', self.root / 'datasets', self._records)
+        self._models = Shelf('model', self.root / 'models', self._records)
+
+    def __repr__(self) -> str:
+        return f'Workspace({str(self.root)!r})'
+
+    def init(self) -> Path:
+        """Make the workspace, unless it is there, and remove what dead processes left in it. Returns its folder."""
+        self._database.create()
+        sweep(self.root)
+        self._datasets.sweep()
+        self._models.sweep()
+        return self.root
+
+    # -- datasets ------------------------------------------------------------------------------------------------
+
+    def add_dataset(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        classes: Sequence[str] | None = None,
+        mode: LinkMode = 'hardlink',
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """Take a folder in DM layout in as a dataset.
+
+        Adding the same content under the same name again changes nothing and returns the record that is there.
+
+        Args:
+            folder: `json/` and `original_files/`, directly in it or in a folder for each split.
+            name: Unique among datasets.
+            classes: Class names in their order, where they are known.
+            mode: How its files get here; documents are always copied.
+            **fields: JSON values to keep in the record.
+
+        Returns:
+            `{id, name, format, digest, count, splits, classes, created, path, files, bytes, **fields}`.
+
+        Raises:
+            DatasetInvalid: The folder is not in DM layout.
+            BackendError: The name is taken by another dataset.
+        """
+        checked_name('dataset', name)
+        kept = json_fields('dataset', fields)
+        layout = Layout.of(folder)
+        self.init()
+        with scratch(self._datasets.place(0)) as staged:
+            layout.put(staged, mode=mode)
+            body = {
+                'format': 'dm',
+                'count': layout.count,
+                'splits': layout.split_counts,
+                'classes': None if classes is None else list(classes),
+                **stamped(staged),
+                **kept,
+            }
+            there = self._records.find('dataset', name)
+            if there and all(there[field] == body[field] for field in ('digest', 'classes')):
+                return self._datasets.shown(there)
+            return self._datasets.add(staged, body, name=name)
+
+    def list_datasets(self) -> list[dict[str, Any]]:
+        """Every dataset's record, by id."""
+        return self._datasets.list()
+
+    def get_dataset(self, dataset: int | str) -> dict[str, Any]:
+        """The record of a dataset, by id or name."""
+        return self._datasets.shown(self._datasets.get(dataset))
+
+    def export_dataset(self, dataset: int | str, out: Path, *, splits: Mapping[str, Any] | None = None) -> Dataset:
+        """Put a dataset into the existing, empty folder `out`: documents copied, files hard-linked where possible.
+
+        Args:
+            dataset: Its id or name.
+            out: The folder.
+            splits: None is everything as it is stored, and so are fractions (numbers), which a conversion applies.
+                Otherwise only the splits that are named, each with None, True or `{}` as its value.
+
+        Raises:
+            BackendError: A split that is not there, a filter, or files that were changed since they were added.
+        """
+        record = self._datasets.get(dataset)
+        chosen = chosen_splits(record, splits)
+        layout = Layout.of(self._datasets.files(record))
+        with disk_errors(out):
+            layout.put(Path(out), splits=chosen)
+        counts = {name: count for name, count in record['splits'].items() if name in chosen}
+        # A part of a dataset is another dataset: equal digests mean equal content.
+        digest = record['digest'] if counts == record['splits'] else tree_digest(Path(out))
+        made: Dataset = {'path': Path(out), 'format': 'dm', 'config_path': None, 'splits': counts, 'digest': digest}
+        if record['classes'] is not None:
+            made['classes'] = record['classes']
+        return made
+
+    # -- models --------------------------------------------------------------------------------------------------
+
+    def create_model(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        category: str | None = None,
+        key: str | None = None,
+        file_name: str | None = None,
+        **fields: Any,
+    ) -> Model:
+        """Store a file or folder as a new model: complete when this returns, absent if this raises.
+
+        Args:
+            path: A folder; a file of weights (`.pt`, `.pth`), which is stored as `best.pt`; an archive (zip, tar,
+                tar.gz), which is unpacked whenever the model is fetched; or any other file.
+            name: Unique among models. None makes one.
+            category: What kind of model it is.
+            key: Makes trying again safe: the same content under the same key is one model, which is returned.
+            file_name: What a single file is stored as.
+            **fields: JSON values to keep in the record (metrics, params, dataset, ...); None is left out.
+
+        Raises:
+            BackendError: There is nothing at `path`, or the name is taken.
+        """
+        path = Path(path)
+        kept = json_fields('model', {'category': category, **fields})
+        if not path.exists():
+            raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))
+        self.init()
+        with scratch(self._models.place(0)) as staged:
+            # Copied, never linked: a training that goes on writes into its weights.
+            if path.is_file():
+                link_or_copy(path, staged / (file_name or _stored_as(path)), mode='copy')
+            elif not link_tree(path, staged, mode='copy'):
+                raise BackendError(f'{path} is an empty folder, not a model', path=str(path))
+            body = {**stamped(staged), **kept}
+            unique = None if key is None else own_key(key, str(body['digest']))
+            record = None if unique is None else self._records.find_key('model', unique)
+            if record is None:
+                if name is not None:
+                    self._models.check_free(checked_name('model', name))
+                record = self._models.add(staged, body, name=name, key=unique, durable=True)
+        return {'id': record['id'], 'name': record['name'], 'path': self._models.place(record['id'])}
+
+    def list_models(self) -> list[dict[str, Any]]:
+        """Every model's record, by id."""
+        return self._models.list()
+
+    def get_model(self, model: int | str) -> dict[str, Any]:
+        """The record `{id, name, created, path, digest, files, bytes, category?, **fields}`, by id or name."""
+        return self._models.shown(self._models.get(model))
+
+    def fetch_model(self, model: int | str, out: Path) -> Checkpoint:
+        """Put a model's files into the existing, empty folder `out`, as copies of their own; an archive is unpacked.
+
+        Raises:
+            ArchiveRefused: The archive holds what must not be unpacked.
+            BackendError: The files were changed since they were stored.
+        """
+        record = self._models.get(model)
+        stored = self._models.files(record)
+        files = list(stored.iterdir())
+        if len(files) == 1 and files[0].name.lower().endswith(_ARCHIVES) and archive_kind(files[0]):
+            unpack(files[0], Path(out))
+        else:
+            with disk_errors(out):
+                link_tree(stored, Path(out), mode='copy')
+        made: Checkpoint = {'path': Path(out), 'id': record['id'], 'name': record['name']}
+        if 'category' in record:
+            made['category'] = record['category']
+        return made
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    def create_job(self, **fields: Any) -> dict[str, Any]:
+        """Open a job: its record is `{id, created, status, **fields}`, and its status is PENDING unless given."""
+        return self._records.insert('job', {'status': 'PENDING', **json_fields('job', fields)})
+
+    def update_job(self, job: int | str, **fields: Any) -> None:
+        """Change fields of a job: `status, progress_record, metrics_record, result, ...`; the others stay."""
+        number = int(job) if str(job).isdecimal() else 0
+        if not self._records.update('job', number, json_fields('job', fields)):
+            raise not_found('job', job, self._records.all('job'), self.root)
+
+    def get_job(self, job: int | str) -> dict[str, Any]:
+        """The record of a job, by id."""
+        record = self._records.find('job', int(job) if str(job).isdecimal() else 0)
+        if record is None:
+            raise not_found('job', job, self._records.all('job'), self.root)
+        return record
+
+    def list_jobs(self) -> list[dict[str, Any]]:
+        """Every job's record, by id."""
+        return self._records.all('job')
+
+
+def _stored_as(path: Path) -> str:
+    return 'best.pt' if path.suffix.lower() in _WEIGHTS else path.name
