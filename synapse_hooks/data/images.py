@@ -13,7 +13,10 @@ from typing import BinaryIO, NamedTuple
 from synapse_hooks.errors import UnreadableItem
 
 SUFFIXES = frozenset(
-    f'.{name}' for name in 'jpg jpeg jpe jfif png bmp gif webp tif tiff avif heic heif jp2 dng mpo'.split()
+    [
+        *('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.bmp', '.gif', '.webp', '.tif', '.tiff'),
+        *('.avif', '.heic', '.heif', '.jp2', '.dng'),
+    ]
 )
 """Extensions, in lower case, that say that a file is an image."""
 

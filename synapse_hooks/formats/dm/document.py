@@ -1,0 +1,215 @@
+"""A DM document, whole: bytes to a sample, and a sample to a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from synapse_hooks.data import (
+    Annotation,
+    AnyAnnotation,
+    Box,
+    Classification,
+    Group,
+    Keypoint,
+    Keypoints,
+    LossReport,
+    Mask,
+    Other,
+    Polygon,
+    Polyline,
+    Relation,
+    RotatedBox,
+    Sample,
+)
+from synapse_hooks.data.masks import by_rows
+from synapse_hooks.formats.dm.ids import valid_ids
+from synapse_hooks.formats.dm.rows import Row, mask_row, read_other, read_row, write_row
+from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
+
+MEDIA = ('images', 'pcds', 'videos', 'audios', 'texts', 'prompts', 'datas')
+
+Tree = dict[str, list[Any]]
+"""Media, then entries, then rows by tool."""
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """The JSON object in a file's bytes.
+
+    Raises:
+        ValueError: It is empty, no JSON, or no object; the message says which.
+    """
+    if not data.strip():
+        raise ValueError('is empty (0 bytes)' if not data else 'is blank')
+    try:
+        found = msgspec.json.decode(data.removeprefix(b'\xef\xbb\xbf'))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'is not JSON: {error}') from error
+    if not isinstance(found, dict):
+        raise ValueError(f'holds a JSON {type(found).__name__}, not an object')
+    return found
+
+
+def read_document(document: dict[str, Any], sample: Sample) -> bool:
+    """Fill a sample from a document of either version.
+
+    Returns:
+        Whether it is about an image: a document that only speaks of other media needs none.
+
+    Raises:
+        ValueError: It is no DM document; the message says why.
+    """
+    try:
+        if is_v1(document):
+            sample.annotations, (sample.width, sample.height) = read_v1(document)
+            sample.extra = {'dm': {'version': 1}}
+            about = {media_name(media_id) for media_id in document.get('annotations') or ()}
+        else:
+            about = _read_v2(document, sample)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f'is no DM document: {type(error).__name__}: {error}') from error
+    return 'images' in about or not about
+
+
+def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
+    shape: dict[str, Any] = {}
+    top: dict[str, Any] = {}
+    found: list[AnyAnnotation] = []
+    for media, entries in document.items():
+        if media not in MEDIA or not isinstance(entries, list):
+            top[media] = entries
+            continue
+        shape[media] = []
+        for place, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                raise TypeError(f'{media}[{place}] is no object')
+            shape[media].append({})
+            for tool, rows in entry.items():
+                is_rows = isinstance(rows, list)
+                shape[media][-1][tool] = [] if is_rows else rows
+                for row in rows if is_rows else ():
+                    known = media == 'images'
+                    found.append(read_row(tool, row, place) if known else read_other(media, tool, row, place))
+    sample.annotations = found
+    sample.extra = {'dm': {'version': 2, 'shape': shape, 'top': top}}
+    return {media for media, entries in shape.items() if entries}
+
+
+def write_document(sample: Sample, report: LossReport) -> dict[str, Any]:
+    """The DM v2 document that says what a sample says."""
+    kept = sample.extra.get('dm') or {}
+    shape: dict[str, Any] = kept.get('shape') or {'images': [{}]}
+    tree: Tree = {
+        media: [
+            {tool: list(rows) if isinstance(rows, list) else rows for tool, rows in entry.items()} for entry in entries
+        ]
+        for media, entries in shape.items()
+    }
+    annotations = sample.annotations if kept.get('version') == 2 else valid_ids(sample.annotations)
+    for annotation in annotations:
+        for media, tool, row in _rows(annotation, sample, report):
+            entries = tree.setdefault(media, [])
+            entries += [{} for _ in range(annotation.entry + 1 - len(entries))]
+            rows = entries[annotation.entry].get(tool)
+            if not isinstance(rows, list):
+                rows = entries[annotation.entry][tool] = []
+            rows.append(row)
+    top: dict[str, Any] = dict(kept.get('top', {}))
+    if 'classification' in top or kept.get('version') != 2:
+        top['classification'] = _classes(tree, top.get('classification'))
+    return {**top, **tree}
+
+
+def _classes(tree: Tree, said: Any) -> Any:
+    """The names in use by tool, sorted; a document's own list is kept, with names that it lacks after it."""
+    if said is not None and not isinstance(said, dict):
+        return said
+    used: dict[str, set[str]] = {}
+    for entries in tree.values():
+        for entry in entries:
+            for tool, rows in entry.items():
+                for row in rows or ():
+                    if isinstance(row, dict) and isinstance(row.get('classification'), str) and row['classification']:
+                        used.setdefault(tool, set()).add(row['classification'])
+    if said is None:
+        return {tool: sorted(names) for tool, names in sorted(used.items())}
+    return {
+        **said,
+        **{
+            tool: [*(said.get(tool) or ()), *sorted(names.difference(said.get(tool) or ()))]
+            for tool, names in used.items()
+            if not names <= set(said.get(tool) or ())
+        },
+    }
+
+
+def _rows(annotation: Annotation, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:
+    match annotation:
+        case RotatedBox(x, y, w, h, angle):
+            turned = annotation if 'rotation' in annotation.attributes else _with_rotation(annotation, angle)
+            yield 'images', 'bounding_box', write_row(turned, [x, y, w, h])
+        case Box(x, y, w, h):
+            yield 'images', 'bounding_box', write_row(annotation, [x, y, w, h])
+        case Polygon():
+            yield from _polygons(annotation, sample, report)
+        case Polyline(points):
+            yield 'images', 'polyline', write_row(annotation, [list(point) for point in points])
+        case Keypoint(x, y, visibility):
+            yield 'images', 'keypoint', write_row(annotation, [x, y], visibility=visibility)
+        case Keypoints():
+            yield from _skeleton(annotation)
+        case Mask():
+            yield 'images', 'segmentation', mask_row(annotation, by_rows(annotation, sample.width, sample.height))
+        case Classification():
+            yield 'images', 'classification', write_row(annotation, {})
+        case Relation():
+            yield 'images', 'relation', write_row(annotation, [annotation.source, annotation.target])
+        case Group(members):
+            yield 'images', 'group', write_row(annotation, list(members))
+        case Other(tool, document):
+            media, _, name = tool.partition('.')
+            if media in MEDIA and name:
+                yield media, name, document
+            else:
+                report.dropped(annotation.kind, 'DM has no such tool', sample.id, annotation.id)
+
+
+def _with_rotation(box: RotatedBox, angle: float) -> RotatedBox:
+    return msgspec.structs.replace(box, attributes={**box.attributes, 'rotation': angle})
+
+
+def _polygons(polygon: Polygon, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:
+    rings = [[list(point) for point in part[0]] for part in polygon.parts if part]
+    if any(len(part) > 1 for part in polygon.parts):
+        report.converted('polygon', 'DM polygons have no holes: filled', sample.id, polygon.id)
+    elif len(rings) != 1:
+        report.converted('polygon', 'DM polygons have one part: one polygon each', sample.id, polygon.id)
+    if len(rings) == 1:
+        yield 'images', 'polygon', write_row(polygon, rings[0])
+        return
+    group = polygon.group or f'{polygon.id}-parts'
+    ids = [f'{polygon.id}-{number}' for number in range(1, len(rings) + 1)]
+    for id, ring in zip(ids, rings, strict=True):
+        yield 'images', 'polygon', write_row(msgspec.structs.replace(polygon, id=id, group=group), ring)
+    if polygon.group is None:
+        yield 'images', 'group', write_row(Group(ids, id=group, label=polygon.label), ids)
+
+
+def _skeleton(skeleton: Keypoints) -> Iterable[tuple[str, str, Row]]:
+    """DM keeps joints one by one, held together by a group."""
+    group = skeleton.group or f'{skeleton.id}-group'
+    members = []
+    if skeleton.box is not None:
+        box = Box(*skeleton.box, id=f'{skeleton.id}-box', label=skeleton.label)
+        members.append(box.id)
+        yield 'images', 'bounding_box', write_row(box, list(skeleton.box))
+    for number, (x, y, visibility) in enumerate(skeleton.points):
+        name = skeleton.names[number] if number < len(skeleton.names) else f'{skeleton.label}_{number}'
+        joint = Keypoint(x, y, visibility, id=f'{skeleton.id}-{number}', label=name, group=group)
+        members.append(joint.id)
+        yield 'images', 'keypoint', write_row(joint, [x, y], visibility=visibility)
+    if skeleton.group is None:
+        made = Group(members, id=group, label=skeleton.label, attributes=skeleton.attributes)
+        yield 'images', 'group', write_row(made, members)

@@ -1,0 +1,44 @@
+"""Ids as DM accepts them."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from synapse_hooks.data import AnyAnnotation, Group, Other, Relation
+
+
+def valid_ids(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
+    """The annotations with ids that DM accepts, each different; relations and groups follow.
+
+    Example:
+        >>> from synapse_hooks.data import Box
+        >>> [box.id for box in valid_ids([Box(0, 0, 1, 1, id='a b'), Box(0, 0, 1, 1)])]
+        ['a_b', 'box-2']
+    """
+    ids = [annotation.id for annotation in annotations if type(annotation) is not Other]
+    if len(set(ids)) == len(ids) and all(re.fullmatch(r'[a-zA-Z0-9_-]+', id) for id in ids):
+        return annotations
+    taken: set[str] = set()
+    new: dict[str, str] = {}
+    changed: list[AnyAnnotation] = []
+    for number, annotation in enumerate(annotations, 1):
+        if isinstance(annotation, Other):
+            changed.append(annotation)
+            continue
+        plain = re.sub(r'[^a-zA-Z0-9_-]', '_', annotation.id) or f'{annotation.kind}-{number}'
+        id, tries = plain, 1
+        while id in taken:
+            tries += 1
+            id = f'{plain}-{tries}'
+        taken.add(id)
+        new.setdefault(annotation.id, id)
+        changed.append(msgspec.structs.replace(annotation, id=id))
+    for annotation in changed:
+        if isinstance(annotation, Relation):
+            annotation.source = new.get(annotation.source, annotation.source)
+            annotation.target = new.get(annotation.target, annotation.target)
+        elif isinstance(annotation, Group):
+            annotation.members = [new.get(member, member) for member in annotation.members]
+    return changed
