@@ -7,7 +7,7 @@ from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
 from synapse_hooks.storage.members import Limits
 from synapse_hooks.storage.names import folded, safe_name
 from synapse_hooks.storage.owner import is_dead, owner
-from synapse_hooks.storage.publish import publish, scratch, staging, sweep, write_atomic
+from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
 from synapse_hooks.storage.tree import FileEntry, walk_files
 
 __all__ = [

@@ -18,7 +18,7 @@ from synapse_hooks.errors import ArchiveRefused
 from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.members import Guard, Limits
 from synapse_hooks.storage.owner import aside
-from synapse_hooks.storage.publish import staging
+from synapse_hooks.storage.publishing import staging
 from synapse_hooks.storage.tree import walk_files
 
 _CHUNK = 1 << 20
