@@ -4,9 +4,10 @@
     python tests/autologgers/matrix.py 8.4.50 8.4.104        # these, put aside by pip and left as they are elsewhere
     python tests/autologgers/matrix.py --aside DIR --model yolo11n.yaml 8.4.177
 
-For every version and model: a training of two epochs on twelve generated images of 64 px, interrupted and resumed
-trainings, a model made before attaching, and what was recorded is compared with ultralytics' own results.csv. Needs
-torch and everything else that ultralytics needs; nothing is downloaded but the versions themselves. About 30 s each.
+For every version and model: a training of two epochs on twelve generated images of 64 px with a model made before
+attaching, one with a model made meanwhile after detaching, one that is interrupted and resumed. What was recorded is
+compared with ultralytics' own results.csv; a network connection, or a change of ultralytics' settings, is a failure.
+Needs torch and everything else that ultralytics needs; nothing is downloaded but the versions. About 25 s each.
 """
 
 from __future__ import annotations
@@ -105,8 +106,24 @@ def check_run(log: Listing, save_dir: Path, epochs: int, first: int = 1) -> None
     assert not log.of('message'), log.of('message')
 
 
+def refuse_network() -> list[str]:
+    """From now on, every attempt of this process to look up or connect to another machine is in the list, and fails."""
+    attempts: list[str] = []
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in ('socket.getaddrinfo', 'socket.gethostbyname') or (
+            event == 'socket.connect' and not isinstance(arguments[1], str | bytes)
+        ):
+            attempts.append(f'{event} {arguments[1] if event == "socket.connect" else arguments[0]}')
+            raise ConnectionRefusedError(attempts[-1])
+
+    sys.addaudithook(hook)
+    return attempts
+
+
 def check_version(model: str, folder: Path) -> dict[str, Any]:
     """Everything for one model, in this process. Returns a summary."""
+    attempts = refuse_network()
     from synapse_hooks.autologgers.offline import go_offline
 
     go_offline(folder / 'config')
@@ -119,6 +136,7 @@ def check_version(model: str, folder: Path) -> dict[str, Any]:
 
     log, run_dir = Listing(), folder / 'run'
     with attach(log, run_dir):
+        inside = YOLO(model)
         results = earlier.train(data=str(data), **QUICK)
     save_dir = Path(results.save_dir)
     assert save_dir == (run_dir / 'ultralytics' / 'train').resolve(), save_dir
@@ -126,14 +144,15 @@ def check_version(model: str, folder: Path) -> dict[str, Any]:
     (final,) = log.of('metrics', phase='final')
     losses = [name for name in log.of('metrics', phase='train')[0]['values'] if name.startswith('train/')]
 
-    # Detached: the same model trains again, elsewhere, and nothing more is recorded.
+    # Detached: a model made meanwhile trains elsewhere, and nothing more is recorded.
     recorded = len(log.events)
-    results = earlier.train(data=str(data), project=str(folder / 'own'), name='mine', **{**QUICK, 'epochs': 1})
+    results = inside.train(data=str(data), project=str(folder / 'own'), name='mine', **{**QUICK, 'epochs': 1})
     assert Path(results.save_dir) == (folder / 'own' / 'mine').resolve(), results.save_dir
     assert len(log.events) == recorded
 
     check_resume(YOLO, model, data, folder)
     assert Path(SETTINGS_FILE).read_bytes() == settings, 'the settings were written'
+    assert not attempts, attempts
     return {'version': __version__, 'model': model, 'losses': losses, 'final': final['values'], 'step': final['step']}
 
 
@@ -206,7 +225,7 @@ def run(version: str, model: str, path: list[str]) -> bool:
     command = [sys.executable, __file__, '--here', model]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f'{version:10} {model:13} FAILED\n{done.stdout[-2000:]}{done.stderr[-4000:]}', flush=True)
+        print(f'{version:10} {model:13} FAILED\n{done.stderr[-3000:]}', flush=True)
         return False
     found = json.loads(done.stdout.splitlines()[-1])
     assert version in ('installed', found['version']), found

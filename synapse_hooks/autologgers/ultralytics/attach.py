@@ -47,7 +47,7 @@ class Attachment:
         self.placed: dict[Path, float] = {}
 
     def __enter__(self) -> Attachment:
-        modules = {name: _import(name) for name in (*PLACERS, INTEGRATIONS)}
+        modules = {name: _import(name) for name in ('ultralytics', *PLACERS, INTEGRATIONS)}
         self.thread = threading.get_ident()
         with _lock:
             if not _exchanged:
@@ -57,7 +57,7 @@ class Attachment:
             found = {(module.__name__, name) for module, name, _, _ in _exchanged}
             _attached.append(self)
         if not found >= {(PLACERS[0], 'get_save_dir'), (INTEGRATIONS, 'add_integration_callbacks')}:
-            version = getattr(importlib.import_module('ultralytics'), '__version__', '?')
+            version = getattr(modules['ultralytics'], '__version__', '?')
             self.session.log_message(
                 f'ultralytics {version} is not laid out as the versions this autologger knows (8.4.50 to 8.4.190): '
                 'trainings will not be logged in full',
