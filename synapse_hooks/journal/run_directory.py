@@ -25,7 +25,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -36,7 +35,7 @@ from typing import Any, Final
 import msgspec
 
 from synapse_hooks.errors import RunError
-from synapse_hooks.journal.cursor import replace_file
+from synapse_hooks.journal.files import replace_file
 from synapse_hooks.journal.values import Redactor, encode
 from synapse_hooks.storage import safe_name, sweep, write_atomic
 from synapse_hooks.storage.disk import disk_errors
@@ -89,7 +88,7 @@ class RunDirectory:
         self._durable = False
 
     @classmethod
-    def create(cls, path: Path, *, redact: Sequence[str] = (), **fields: Any) -> RunDirectory:
+    def create(cls, path: Path, /, *, redact: Sequence[str] = (), **fields: Any) -> RunDirectory:
         """Make a run directory at `path`, a folder that is missing or empty; those above it are made.
 
         Args:
@@ -98,25 +97,23 @@ class RunDirectory:
             **fields: What `run.json` says at first, besides `v`, `run` (the folder's name) and `created`.
 
         Raises:
-            RunError: There is a run at `path` already, or something else, or it cannot be written.
+            RunError: There is a run at `path` already, or something else, or it cannot be made.
+            DiskFull: There is no space.
+            StorageError: The folder cannot be written.
         """
-        path = Path(path).absolute()
+        run = cls(path, {**_EMPTY, 'run': Path(path).absolute().name}, redact)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_aside(name))
+            run.path.mkdir(parents=True, exist_ok=True)
+            _refuse_taken(run.path)
+            with run.locked():
+                _refuse_taken(run.path)
+                run.update(created=datetime.now(UTC).isoformat(timespec='seconds'), **fields)
         except OSError as error:
-            raise _unusable(path, f'cannot be made: {error}', 'choose another folder') from error
-        if RECORD in taken:
-            raise _unusable(path, 'is one already', f'type `synapse-hooks resume {path}`, or choose another folder')
-        if taken:
-            raise _unusable(path, f'is not empty: it holds {taken[0]!r}', 'choose an empty or a new folder')
-        created = datetime.now(UTC).isoformat(timespec='seconds')
-        run = cls(path, {**_EMPTY, 'run': path.name, 'created': created}, redact)
-        run.update(**fields)
+            raise _unusable(run.path, f'cannot be made: {error}', 'choose another folder') from error
         return run
 
     @classmethod
-    def new(cls, runs: Path, action: str, *, redact: Sequence[str] = (), **fields: Any) -> RunDirectory:
+    def new(cls, runs: Path, action: str, /, *, redact: Sequence[str] = (), **fields: Any) -> RunDirectory:
         """Make a run directory with a new name below the folder `runs`. Arguments and errors are those of `create`."""
         runs = Path(runs).absolute()
         while True:
@@ -223,7 +220,7 @@ class RunDirectory:
             raise _unusable(self.path, f'cannot be locked: {error}', 'choose another folder') from error
         try:
             with suppress(OSError):
-                holder.write_text(f'{os.getpid()} {socket.gethostname()}\n')
+                holder.write_text(f'{os.getpid()} {os.uname().nodename}\n')
             sweep(self.path)
             yield
         finally:
@@ -240,6 +237,14 @@ def new_run_name(now: datetime, action: str) -> str:
     """
     word = re.sub(r'[^a-z0-9]+', '-', action.lower()).strip('-')[:40] or 'run'
     return f'{now:%Y%m%d-%H%M%S}-{word}-{secrets.token_hex(2)}'
+
+
+def _refuse_taken(path: Path) -> None:
+    taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_aside(name))
+    if RECORD in taken:
+        raise _unusable(path, 'is one already', f'type `synapse-hooks resume {path}`, or choose another folder')
+    if taken:
+        raise _unusable(path, f'is not empty: it holds {taken[0]!r}', 'choose an empty or a new folder')
 
 
 def _unusable(path: Path, problem: str, hint: str, **facts: Any) -> RunError:

@@ -1,0 +1,138 @@
+"""The parameters of a training: what every action understands, and how a backend's form becomes flat."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from synapse_hooks.errors import ParamsError, suggest
+
+P = TypeVar('P', bound='BaseTrainParams')
+
+
+class BaseTrainParams(BaseModel):
+    """What every train action understands. Subclasses add their own parameters, or narrow these.
+
+    A backend sends tunable values inside `hyperparameters`; they are lifted to the top, where a value that is already
+    there wins.
+
+    Example:
+        >>> class TrainParams(BaseTrainParams):
+        ...     epochs: int = 100
+        >>> TrainParams.model_validate({'dataset': 176, 'hyperparameters': [{'epochs': 10}]}).epochs
+        10
+    """
+
+    model_config = ConfigDict(extra='ignore', arbitrary_types_allowed=True)
+
+    dataset: int | str | None = None
+    """The dataset to export: its id, or its name."""
+    splits: dict[str, Any] | None = None
+    """Which splits to export, or into which fractions to split a dataset that has none (`{'train': 0.9, ...}`)."""
+    checkpoint: int | str | None = None
+    """The model to start from: its id, or its name."""
+    data_path: Path | None = None
+    """Data that are here already, instead of `dataset`: nothing is exported and nothing converted."""
+
+    @model_validator(mode='before')
+    @classmethod
+    def _flatten(cls, values: Any) -> Any:
+        return flatten(values) if isinstance(values, Mapping) else values
+
+
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A backend's parameters with the first of `hyperparameters` lifted to the top level.
+
+    Raises:
+        ParamsError: A search (`is_tune`) is asked for, or `hyperparameters` is no list of mappings.
+    """
+    flat = dict(values)
+    if flat.pop('is_tune', False):
+        raise ParamsError(
+            'is_tune: this is a search over hyperparameters, and an action trains once',
+            hint='send one set of hyperparameters, with is_tune false',
+            faults=[{'field': 'is_tune', 'value': True, 'rule': 'must be false'}],
+        )
+    nested = flat.pop('hyperparameters', None)
+    if not nested:
+        return flat
+    if not isinstance(nested, list) or not isinstance(nested[0], Mapping):
+        raise ParamsError(
+            f'hyperparameters: {nested!r} is not a list of mappings',
+            hint='send [{"epochs": 10}]',
+            faults=[{'field': 'hyperparameters', 'value': nested, 'rule': 'a list of mappings'}],
+        )
+    return {**nested[0], **flat}
+
+
+def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False) -> P:
+    """Parameters as an instance of their model.
+
+    Args:
+        model: The action's parameters.
+        values: As a backend, a file or a command line gives them.
+        strict: Refuse names that the model does not know, instead of a warning.
+
+    Raises:
+        ParamsError: Every fault, with field, value and rule.
+    """
+    flat = flatten(values)
+    unknown = [] if model.model_config.get('extra') in ('allow', 'forbid') else _unknown(model, flat)
+    if unknown and strict:
+        raise ParamsError(f'{model.__name__}: {"; ".join(unknown)}', hint=_known(model))
+    for sentence in unknown:
+        warnings.warn(f'{model.__name__}: {sentence}; it is ignored', stacklevel=3)
+    try:
+        return model.model_validate(flat)
+    except ValidationError as error:
+        faults = [
+            {'field': '.'.join(map(str, fault['loc'])) or 'params', 'value': _value(fault), 'rule': fault['msg']}
+            for fault in error.errors()
+        ]
+        lines = [
+            f'{fault["field"]}: {fault["rule"]}'
+            + ('' if fault['value'] is _MISSING else f', and it is {_short(fault["value"])}')
+            for fault in faults
+        ]
+        for fault in faults:
+            fault['value'] = None if fault['value'] is _MISSING else fault['value']
+        raise ParamsError(
+            f'{model.__name__}: {"; ".join(lines)}',
+            hint=f'change them with `-p NAME=VALUE`; {_known(model)}',
+            faults=faults,
+        ) from error
+
+
+_MISSING = object()
+
+
+def _value(fault: Any) -> Any:
+    return _MISSING if fault['type'] == 'missing' else fault.get('input')
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    aliases = [field.alias for field in model.model_fields.values() if field.alias]
+    return [*model.model_fields, *aliases]
+
+
+def _known(model: type[BaseModel]) -> str:
+    return f'the parameters are {", ".join(model.model_fields)}'
+
+
+def _unknown(model: type[BaseModel], values: Mapping[str, Any]) -> list[str]:
+    known = _names(model)
+    sentences = []
+    for name in values:
+        if name not in known:
+            near = suggest(name, known)
+            sentences.append(f'there is no parameter {name!r}{f"; {near}" if near else ""}')
+    return sentences

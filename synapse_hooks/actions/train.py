@@ -1,0 +1,278 @@
+"""The base class of train actions: set `target_format`, write `execute`, and the rest is handled.
+
+    class TrainAction(BaseTrainAction[TrainParams]):
+        target_format = 'yolo'
+
+        def execute(self, data_path, checkpoint):
+            ...
+            return {'weights_path': './weights'}
+
+The action is a thin facade over the hooks. A method named like a stage hook, when a subclass overrides it, is that
+hook's nearest answer, and `super()` in it reaches the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+
+from pydantic import BaseModel
+
+from synapse_hooks.actions.overrides import overridden_hooks
+from synapse_hooks.actions.params import BaseTrainParams, validated
+from synapse_hooks.context import AutologSession, Checkpoint, Model, RuntimeContext, TrainContext
+from synapse_hooks.errors import ConfigError
+from synapse_hooks.plugins import HookCalls, bind
+from synapse_hooks.steps import (
+    ConvertDatasetStep,
+    ExecuteStep,
+    ExportDatasetStep,
+    PreExecuteStep,
+    RunPlan,
+    StepRegistry,
+    UploadStep,
+    publish_model,
+    run_plan,
+)
+
+__all__ = ['BaseTrainAction', 'BaseTrainParams', 'TrainContext']
+
+P = TypeVar('P', bound=BaseTrainParams)
+
+
+class BaseTrainAction(Generic[P]):
+    """A train action. Subclass it, with the class of its parameters in brackets.
+
+    Args:
+        params: An instance of the action's parameters, or a mapping that is validated here.
+        ctx: What the platform gives; None is a laptop without any server.
+
+    Raises:
+        ParamsError: The parameters do not fit.
+
+    Example:
+        >>> class Count(BaseTrainAction[BaseTrainParams]):
+        ...     def execute(self, data_path, checkpoint):
+        ...         return {'files': sum(1 for file in data_path.iterdir())}
+        >>> folder = getfixture('tmp_path')
+        >>> Count({'data_path': folder}, RuntimeContext(run_dir=folder / 'run')).run()
+        {'files': 1}
+    """
+
+    action_name: ClassVar[str] = 'train'
+    """Names the action in run directories and jobs."""
+    target_format: ClassVar[str | None] = None
+    """The format the training wants: `yolo`, `coco`, or that of a plugin; None hands over the exported folder."""
+    result_model: ClassVar[type[BaseModel] | None] = None
+    """The pydantic model that `execute`'s result must fit; None takes any."""
+    params_model: ClassVar[type[BaseTrainParams]] = BaseTrainParams
+    """The class in the brackets."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, '__orig_bases__', ()):
+            if isinstance(get_origin(base), type) and issubclass(get_origin(base), BaseTrainAction):
+                argument = get_args(base)[0]
+                if isinstance(argument, type) and issubclass(argument, BaseTrainParams):
+                    cls.params_model = argument
+
+    def __init__(self, params: P | Mapping[str, Any], ctx: RuntimeContext | None = None) -> None:
+        self.params: P = params if isinstance(params, BaseModel) else cast(P, validated(self.params_model, params))
+        self.ctx: RuntimeContext = ctx if ctx is not None else RuntimeContext()
+        self._context: TrainContext | None = None
+        self._autologs = ExitStack()
+
+    # -- what an author writes ---------------------------------------------------------------------------------------
+
+    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+        """Train.
+
+        Args:
+            data_path: The dataset's config file (`dataset.yaml` for yolo), or its folder where there is none.
+            checkpoint: A dict with `path` (a folder), `category`, `id`, `name`; None where there is nothing to start
+                from.
+
+        Returns:
+            A dict or an instance of `result_model`. Its `weights_path`, a file or folder, is uploaded.
+        """
+        return self._next('execute', (), {'data_path': data_path, 'checkpoint': checkpoint})
+
+    def setup_steps(self, registry: StepRegistry[TrainContext]) -> None:
+        """Register the steps of the run: by default export, convert, pre_execute, execute and upload.
+
+        An override has the whole pipeline in its hands; `super().setup_steps(registry)` registers the default steps,
+        to be changed with `insert_before`, `insert_after`, `replace` and `unregister`.
+        """
+        registry.register(ExportDatasetStep())
+        registry.register(ConvertDatasetStep(self.target_format))
+        registry.register(PreExecuteStep())
+        registry.register(ExecuteStep(self.result_model))
+        registry.register(UploadStep())
+
+    # -- stage hooks: an override is the nearest answer, and super() reaches the next ---------------------------------
+
+    def resolve_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context) -> dict or None`: find the model to start from. See `HookSpecs.resolve_checkpoint`."""
+        return self._next('resolve_checkpoint', args, kwargs)
+
+    def export(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context) -> dataset`: fetch the dataset. See `HookSpecs.export`."""
+        return self._next('export', args, kwargs)
+
+    def convert(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, dataset, target_format) -> dataset`: convert it. See `HookSpecs.convert`."""
+        return self._next('convert', args, kwargs)
+
+    def open_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        """`(dataset) -> reader`: open a dataset for reading. See `HookSpecs.open_dataset`."""
+        return self._next('open_dataset', args, kwargs)
+
+    def pre_execute(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context) -> dict or None`: check, seed, change data_path or checkpoint. See `HookSpecs.pre_execute`."""
+        return self._next('pre_execute', args, kwargs)
+
+    def upload(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, result) -> model`: publish the trained model. See `HookSpecs.upload`."""
+        return self._next('upload', args, kwargs)
+
+    def uploaded(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, model)`: a model was uploaded. See `HookSpecs.uploaded`."""
+
+    def run_step(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, step) -> StepResult`: run one step. See `HookSpecs.run_step`."""
+        return self._next('run_step', args, kwargs)
+
+    def retry_step(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, step, error, attempt) -> seconds or None`: try again? See `HookSpecs.retry_step`."""
+        return self._next('retry_step', args, kwargs)
+
+    def run_started(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context)`: the run begins. See `HookSpecs.run_started`."""
+
+    def step_started(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, step)`: a step begins. See `HookSpecs.step_started`."""
+
+    def step_finished(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, step, result, error)`: a step ended. See `HookSpecs.step_finished`."""
+
+    def run_finished(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, outcome, error)`: the run ended. See `HookSpecs.run_finished`."""
+
+    def cleanup(self, *args: Any, **kwargs: Any) -> Any:
+        """`(context, outcome)`: free what was taken. See `HookSpecs.cleanup`."""
+
+    # -- helpers -----------------------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> TrainContext:
+        """What the run knows; there is one only while `run()` runs.
+
+        Raises:
+            ConfigError: There is no run.
+        """
+        if self._context is None:
+            raise ConfigError(f'{type(self).__name__}: there is no run yet', hint='call this from within execute()')
+        return self._context
+
+    def autolog(self, framework: str) -> AbstractContextManager[Any]:
+        """Log metrics of a training framework automatically, from now to the end of the run.
+
+        Args:
+            framework: For instance `ultralytics`; `synapse-hooks autologgers` lists them.
+
+        Returns:
+            A context manager, for those who want it to end earlier: `with self.autolog('ultralytics'): ...`.
+
+        Raises:
+            SelectionError: There is no such autologger, or it cannot be used.
+        """
+        context = self.context
+        session = AutologSession(framework, context.recorder, context.run_dir, context.resume_from)
+        manager = context.hooks.autolog(framework=framework, session=session)
+        ending = ExitStack()
+        ending.enter_context(manager)
+        # Closing it twice is harmless: an ExitStack is empty after the first time.
+        self._autologs.callback(ending.close)
+        return ending
+
+    def get_checkpoint(self) -> Checkpoint | None:
+        """The checkpoint of the run: the one that `execute` gets."""
+        return self.context.checkpoint
+
+    def create_model(self, path: str | Path, **kwargs: Any) -> Model:
+        """Upload a trained model now. The run uploads no second one at its end.
+
+        Args:
+            path: A file or folder.
+            **kwargs: `name`, and whatever else the backend shall keep with it.
+
+        Returns:
+            The model, with its `id`.
+        """
+        context = self.context
+        model = context.client.create_model(Path(path), **{'run': context.run_dir.name, **kwargs})
+        publish_model(context, model)
+        return model
+
+    def set_progress(self, current: float, total: float, category: str = 'train') -> None:
+        """Report that `current` of `total` is done in `category`."""
+        self.context.set_progress(current, total, category)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record parameters. See `TrainContext.log_params`."""
+        self.context.log_params(params)
+
+    def log_metrics(
+        self, values: Mapping[str, float], *, phase: str = 'custom', step: int | None = None, axis: str = 'epoch'
+    ) -> None:
+        """Record numbers. See `TrainContext.log_metrics`."""
+        self.context.log_metrics(values, phase=phase, step=step, axis=axis)
+
+    def log_message(self, text: str, *, level: str = 'info', code: str | None = None) -> None:
+        """Record a sentence for people. See `TrainContext.log_message`."""
+        self.context.log_message(text, level=level, code=code)
+
+    def log_artifact(self, path: str | Path, *, kind: str = 'file', role: str | None = None) -> None:
+        """Record a file that the run made. See `TrainContext.log_artifact`."""
+        self.context.log_artifact(path, kind=kind, role=role)
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> Any:
+        """Run the pipeline.
+
+        Returns:
+            What `execute` returned, as an instance of `result_model` where there is one.
+
+        Raises:
+            StepFailed: A step failed; its cause is the `__cause__`.
+            ConfigError, SelectionError: The run could not begin.
+            KeyboardInterrupt: It was cancelled, by Ctrl-C or SIGTERM.
+        """
+        registry: StepRegistry[TrainContext] = StepRegistry()
+        self.setup_steps(registry)
+        plan = RunPlan(
+            action_name=self.action_name,
+            action=f'{type(self).__module__}:{type(self).__qualname__}',
+            params=self.params,
+            ctx=self.ctx,
+            registry=registry,
+            hooks=overridden_hooks(self, BaseTrainAction),
+            result_model=self.result_model,
+            attach=self._attach,
+            detach=self._autologs.close,
+        )
+        try:
+            return run_plan(plan)
+        finally:
+            self._context = None
+
+    def _attach(self, context: TrainContext) -> None:
+        self._context = context
+
+    def _next(self, hook: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        context = self.context
+        calls = cast(HookCalls, context.hooks)
+        return calls.next(hook, bind(hook, args, kwargs, context))

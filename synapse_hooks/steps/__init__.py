@@ -1,0 +1,21 @@
+"""When a hook runs: steps, their order, and the run around them."""
+
+from synapse_hooks.steps.base import BaseStep, StepResult
+from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
+from synapse_hooks.steps.registry import StepRegistry
+from synapse_hooks.steps.run import RunPlan, run_plan
+from synapse_hooks.steps.training import ExecuteStep, PreExecuteStep, UploadStep, publish_model
+
+__all__ = [
+    'BaseStep',
+    'ConvertDatasetStep',
+    'ExecuteStep',
+    'ExportDatasetStep',
+    'PreExecuteStep',
+    'RunPlan',
+    'StepRegistry',
+    'StepResult',
+    'UploadStep',
+    'publish_model',
+    'run_plan',
+]

@@ -1,0 +1,71 @@
+"""What a step is, and what it returns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+C = TypeVar('C')
+"""The kind of context a step works with: `TrainContext`."""
+
+
+@dataclass
+class StepResult:
+    """How a step ended.
+
+    Example:
+        >>> StepResult(success=False, error='the disk smells of smoke').success
+        False
+    """
+
+    success: bool = True
+    """False is a failure, as if the step had raised."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """What the step wants to have recorded in run.json."""
+    error: str | None = None
+    """Why it failed, for `success=False`."""
+    skipped: bool = False
+    """The step had nothing to do."""
+    rollback_data: dict[str, Any] = field(default_factory=dict)
+    """What `rollback` will need."""
+
+
+class BaseStep(ABC, Generic[C]):
+    """One step of a run. Subclasses give a `name` and an `execute`.
+
+    Example:
+        >>> class Shout(BaseStep[Any]):
+        ...     name = 'shout'
+        ...     def execute(self, context):
+        ...         return StepResult(data={'said': 'HELLO'})
+        >>> Shout().execute(None).data
+        {'said': 'HELLO'}
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Unique within a run: it names the step in progress, errors and run.json."""
+
+    @property
+    def progress_weight(self) -> float:
+        """The step's share of the run's progress, in relation to the weights of the others."""
+        return 1.0
+
+    @abstractmethod
+    def execute(self, context: C) -> StepResult:
+        """Do the work. Raise, or return `StepResult(success=False)`, to fail."""
+
+    def can_skip(self, context: C) -> bool:
+        """Whether there is nothing to do in this run."""
+        return False
+
+    def rollback(self, context: C, result: StepResult) -> None:
+        """Undo what `execute` did, because a later step failed. A step that is rolled back runs again on resume."""
+        return
+
+
+def undoes(step: BaseStep[Any]) -> bool:
+    """Whether the step has a `rollback` of its own."""
+    return type(step).rollback is not BaseStep.rollback

@@ -1,0 +1,280 @@
+"""Running steps in order: attempts, retry, rollback, publication of their output, and reuse on resume."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.context import TrainContext
+from synapse_hooks.errors import StepFailed, SynapseHooksError, WrongAnswer
+from synapse_hooks.hookspecs import hook_names
+from synapse_hooks.journal import RunDirectory
+from synapse_hooks.plugins import Plugins, blame, culprit
+from synapse_hooks.steps.base import BaseStep, StepResult, undoes
+from synapse_hooks.steps.progress import Progress
+from synapse_hooks.steps.state import follow, follow_context, plain, restore, snapshot, stage_digest
+from synapse_hooks.storage import publish, safe_name, tree_stamp
+
+DONE = ('succeeded', 'skipped')
+
+
+class Orchestrator:
+    """Runs the steps of one run.
+
+    Args:
+        context: The run.
+        steps: In order.
+        plugins: Who answers.
+        directory: Where the state of every stage is kept.
+        progress: Told of every step's beginning and end.
+        as_result: Makes the action's result out of its JSON values.
+    """
+
+    def __init__(
+        self,
+        context: TrainContext,
+        steps: Iterable[BaseStep[TrainContext]],
+        plugins: Plugins,
+        directory: RunDirectory,
+        progress: Progress,
+        as_result: Callable[[Any], Any],
+    ) -> None:
+        self.context = context
+        self.steps = list(steps)
+        self.plugins = plugins
+        self.directory = directory
+        self.progress = progress
+        self.as_result = as_result
+        self.stages: dict[str, dict[str, Any]] = {stage['name']: stage for stage in directory.read()['stages']}
+        self._executed: list[tuple[BaseStep[TrainContext], StepResult]] = []
+
+    def run(self) -> None:
+        """Run every step that is not done yet.
+
+        Raises:
+            StepFailed: From what went wrong, after the executed steps were rolled back.
+        """
+        reuse, digest, settled = True, '', self._settled()
+        for place, step in enumerate(self.steps):
+            if place < settled:
+                # The training is done: whatever led to it is not asked for again.
+                digest = self.stages[step.name].get('digest', '')
+                self._reuse(step)
+                continue
+            digest = stage_digest(digest, step, self.context, self._answerers(step))
+            if reuse and self._is_whole(step, digest):
+                self._reuse(step)
+                continue
+            reuse = False
+            self._execute(step, digest)
+
+    # -- resume ------------------------------------------------------------------------------------------------------
+
+    def _settled(self) -> int:
+        """How many steps need no look: all up to a finished `execute` whose weights are still there."""
+        for place, step in enumerate(self.steps):
+            if step.name == 'execute' and self.stages.get('execute', {}).get('status') == 'succeeded':
+                weights = self.stages['execute']['context'].get('model_path')
+                known = all(before.name in self.stages for before in self.steps[:place])
+                if known and (weights is None or Path(weights).exists()):
+                    return place + 1
+        return 0
+
+    def _is_whole(self, step: BaseStep[TrainContext], digest: str) -> bool:
+        stage = self.stages.get(step.name)
+        if stage is None or stage['status'] not in DONE or stage.get('digest') != digest:
+            return False
+        published = stage.get('published')
+        if published is None:
+            return True
+        folder = Path(published['path'])
+        return folder.is_dir() and tree_stamp(folder) == published['stamp']
+
+    def _reuse(self, step: BaseStep[TrainContext]) -> None:
+        stage = self.stages[step.name]
+        restore(self.context, stage['context'], self.as_result)
+        self.progress.finish(step.name)
+        self.context.recorder.record('step', {'name': step.name, 'status': 'reused'})
+
+    # -- one step ----------------------------------------------------------------------------------------------------
+
+    def _execute(self, step: BaseStep[TrainContext], digest: str) -> None:
+        context, started = self.context, time.monotonic()
+        stage = self._stage(step, digest)
+        self.progress.begin(step.name)
+        result: StepResult | None = None
+        try:
+            if step.can_skip(context):
+                result = StepResult(skipped=True)
+            else:
+                self._save(stage, status='running')
+                context.recorder.record('step', {'name': step.name, 'status': 'running'})
+                context.hooks.step_started(context=context, step=step)
+                result = self._attempts(step, stage)
+                stage['published'] = self._publish(step, result)
+                self._executed.append((step, result))
+        except BaseException as error:
+            self._ended(step, stage, started, error=error)
+            if not isinstance(error, Exception | SystemExit):
+                raise
+            failed = self._failure(step, stage, error)
+            self._roll_back(failed)
+            raise failed from error
+        self.progress.finish(step.name)
+        self._ended(step, stage, started, result=result)
+
+    def _attempts(self, step: BaseStep[TrainContext], stage: dict[str, Any]) -> StepResult:
+        while True:
+            stage['attempts'] += 1
+            try:
+                return self._attempt(step)
+            except (Exception, SystemExit) as error:
+                wait = self._wait(step, error, stage['attempts'])
+                if wait is None:
+                    raise
+                self.context.log_message(
+                    f'step {step.name!r}: attempt {stage["attempts"]} failed ({type(error).__name__}: {error}); '
+                    f'trying again in {wait:g} s',
+                    level='warning',
+                    code='retry',
+                )
+                time.sleep(wait)
+
+    def _attempt(self, step: BaseStep[TrainContext]) -> StepResult:
+        self.context.output_dir = self._fresh(self.directory.staging(safe_name(step.name)))
+        try:
+            result: Any = self.context.hooks.run_step(context=self.context, step=step)
+            if not isinstance(result, StepResult):
+                raise WrongAnswer(
+                    f'step {step.name!r} returned {type(result).__name__} {result!r}',
+                    hint='end its execute() with `return StepResult(success=True)`',
+                    hook='run_step',
+                )
+            if not result.success:
+                raise SynapseHooksError(f'step {step.name!r} reported failure: {result.error or "no reason given"}')
+        except WrongAnswer as error:
+            answerer = self.plugins.trail.last.get(str(error.facts.get('hook')))
+            if answerer is not None:
+                blame(error, answerer, error.facts['hook'])
+            raise
+        return result
+
+    def _wait(self, step: BaseStep[TrainContext], error: BaseException, attempt: int) -> float | None:
+        """Seconds until another attempt, or None for none."""
+        try:
+            answer = self.context.hooks.retry_step(context=self.context, step=step, error=error, attempt=attempt)
+            if answer is None or math.isinf(answer):
+                return None
+            if not answer >= 0:
+                raise WrongAnswer(f'retry_step answered {answer!r}; seconds, math.inf or None were expected')
+        except Exception as mistake:
+            error.add_note(f'retry_step failed too: {type(mistake).__name__}: {mistake}')
+            return None
+        return float(answer)
+
+    def _publish(self, step: BaseStep[TrainContext], result: StepResult) -> dict[str, Any] | None:
+        """Publish what the step wrote into its staging folder, if anything; the context's paths follow."""
+        staged = self.context.output_dir
+        if not any(staged.iterdir()):
+            staged.rmdir()
+            return None
+        final = self.directory.path / 'stages' / safe_name(step.name)
+        final.parent.mkdir(exist_ok=True)
+        publish(staged, final, replace=True)
+        follow_context(self.context, staged, final)
+        result.data = follow(result.data, staged, final)
+        return {'path': str(final), 'stamp': tree_stamp(final)}
+
+    # -- what is written down ----------------------------------------------------------------------------------------
+
+    def _stage(self, step: BaseStep[TrainContext], digest: str) -> dict[str, Any]:
+        stage = {'name': step.name, 'digest': digest, 'attempts': 0, 'started': _now()}
+        self.stages[step.name] = stage
+        return stage
+
+    def _ended(
+        self,
+        step: BaseStep[TrainContext],
+        stage: dict[str, Any],
+        started: float,
+        *,
+        result: StepResult | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        if result is not None:
+            status = 'skipped' if result.skipped else 'succeeded'
+            answerer = self.plugins.trail.last.get(step.name)
+            stage['answered_by'] = answerer.who if answerer is not None and not result.skipped else None
+            stage['data'] = plain(result.data)
+            stage['context'] = snapshot(self.context)
+        else:
+            status = 'failed' if isinstance(error, Exception | SystemExit) else 'cancelled'
+            stage['error'] = f'{type(error).__name__}: {error}'
+        stage['finished'], stage['seconds'] = _now(), round(time.monotonic() - started, 3)
+        self._save(stage, status=status)
+        self.context.recorder.record(
+            'step', {'name': step.name, 'status': status, 'seconds': stage['seconds'], 'error': stage.get('error')}
+        )
+        if not (result is not None and result.skipped):
+            self.context.hooks.step_finished(context=self.context, step=step, result=result, error=error)
+
+    def _save(self, stage: dict[str, Any], *, status: str) -> None:
+        stage['status'] = status
+        order = {step.name: place for place, step in enumerate(self.steps)}
+        stages = sorted(self.stages.values(), key=lambda stage: order.get(stage['name'], len(order)))
+        # A stage that took a while is worth waiting for the disk.
+        self.directory.update(stages=stages, durable=stage.get('seconds', 0) > 1)
+
+    # -- failure -----------------------------------------------------------------------------------------------------
+
+    def _failure(self, step: BaseStep[TrainContext], stage: dict[str, Any], error: BaseException) -> StepFailed:
+        plugin = culprit(error)
+        return StepFailed(
+            f'step {step.name!r} failed: {type(error).__name__}: {error}',
+            hint=f'synapse-hooks resume {self.directory.path}',
+            step=step.name,
+            attempt=max(1, stage['attempts']),
+            plugin=plugin.name if plugin else None,
+            distribution=plugin.distribution if plugin else None,
+            run_dir=str(self.directory.path),
+        )
+
+    def _roll_back(self, failed: StepFailed) -> None:
+        errors = []
+        for step, result in reversed(self._executed):
+            if not undoes(step):
+                continue
+            stage = self.stages[step.name]
+            try:
+                step.rollback(self.context, result)
+            except Exception as error:
+                error.add_note(f'raised by the rollback of step {step.name!r}')
+                errors.append(error)
+            self._save(stage, status='rolled back')
+            self.context.recorder.record('step', {'name': step.name, 'status': 'rolled back'})
+        if errors:
+            failed.facts['rollback_errors'] = ExceptionGroup('rollback failed', errors)
+            failed.add_note('rollback failed too: ' + '; '.join(f'{type(error).__name__}: {error}' for error in errors))
+
+    def _answerers(self, step: BaseStep[TrainContext]) -> list[str]:
+        if step.name not in hook_names():
+            return []
+        wanted = getattr(step, 'target_format', None)
+        return [
+            plugin.who for plugin, role in self.plugins.order(step.name) if role != 'by name' or plugin.name == wanted
+        ]
+
+    @staticmethod
+    def _fresh(folder: Path) -> Path:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec='milliseconds')

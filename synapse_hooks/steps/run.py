@@ -1,0 +1,272 @@
+"""A run from its first moment to its last: directory, journal, plugins, checkpoint, steps, clean-up, record."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from synapse_hooks.backends import connect, runs_folder
+from synapse_hooks.context import Outcome, RuntimeContext, TrainContext
+from synapse_hooks.errors import CleanupFailed, RunError, StepFailed, SynapseHooksError
+from synapse_hooks.journal import (
+    Journal,
+    RunDirectory,
+    SinkPump,
+    environment,
+    git_revision,
+    last_checkpoint,
+    secrets_of,
+)
+from synapse_hooks.plugins import HookFunction, Plugins, PluginSink, build, culprit, load_settings
+from synapse_hooks.steps.checkpoint import resolve_checkpoint
+from synapse_hooks.steps.dataset import ConvertDatasetStep
+from synapse_hooks.steps.orchestrator import Orchestrator
+from synapse_hooks.steps.progress import Progress
+from synapse_hooks.steps.registry import StepRegistry
+from synapse_hooks.steps.signals import terminate_raises
+from synapse_hooks.steps.state import follow, plain
+from synapse_hooks.steps.training import ExecuteStep
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What an action wants to have run."""
+
+    action_name: str
+    action: str
+    """What names the action for blame: `module:Class`."""
+    params: BaseModel
+    ctx: RuntimeContext
+    registry: StepRegistry[TrainContext]
+    hooks: Sequence[HookFunction] = ()
+    """The hooks that the action answers itself."""
+    result_model: type[BaseModel] | None = None
+    attach: Callable[[TrainContext], None] = field(default=lambda context: None)
+    """Told of the run's context before anything else happens."""
+    detach: Callable[[], None] = field(default=lambda: None)
+    """Called when the steps are over, before the clean-up."""
+
+
+def run_plan(plan: RunPlan) -> Any:
+    """Run a plan in this process.
+
+    Returns:
+        What `execute` returned.
+
+    Raises:
+        StepFailed: A step failed; its cause is the `__cause__`.
+        CleanupFailed: The run succeeded, but a plugin's `cleanup` failed.
+        KeyboardInterrupt: The run was cancelled.
+        ConfigError, SelectionError, RunError: It could not begin.
+    """
+    ctx = plan.ctx
+    plugins = build(
+        load_settings(ctx.project, block=ctx.block, only=ctx.only),
+        action=(plan.action, plan.hooks),
+        extra=ctx.plugins,
+    )
+    for step in plan.registry:
+        if isinstance(step, ConvertDatasetStep) and step.target_format and not step.can_skip_for(plan.params):
+            plugins.check_format(step.target_format)
+    if ctx.client is None:
+        ctx.client = connect()
+    redact = secrets_of(os.environ)
+    directory = _open(plan, redact) if ctx.resume else _create(plan, redact)
+    with directory.locked():
+        return _Run(plan, plugins, directory, redact).run()
+
+
+class _Run:
+    """One attempt at a run, in a directory that is ours."""
+
+    def __init__(self, plan: RunPlan, plugins: Plugins, directory: RunDirectory, redact: Sequence[str]) -> None:
+        self.plan = plan
+        self.plugins = plugins
+        self.directory = directory
+        self.journal = Journal(directory.path, run=directory.name, redact=redact)
+        self.progress = Progress(self.journal, plan.registry)
+        self.context = TrainContext(
+            params=plan.params.model_dump(),
+            runtime_ctx=plan.ctx,
+            hooks=plugins.calls,
+            recorder=self.progress,
+            run_dir=directory.path,
+            settings=plugins.settings.settings,
+        )
+
+    def run(self) -> Any:
+        context = self.context
+        self.plan.attach(context)
+        self._begin()
+        pump = SinkPump(self.journal, [PluginSink(adapter, context) for adapter in self.plugins.sink_adapters()])
+        pump.start()
+        outcome: Outcome = 'failed'
+        error: BaseException | None = None
+        try:
+            with terminate_raises():
+                try:
+                    self._steps()
+                    outcome = 'succeeded'
+                except BaseException as caught:
+                    error = caught
+                    if not isinstance(caught, Exception):
+                        outcome = 'cancelled'
+                cleanup = self._clean_up(outcome)
+            self._end(outcome, error, cleanup)
+        finally:
+            undelivered = pump.close()
+            self.journal.close()
+            self._report(undelivered)
+        if error is not None:
+            raise error
+        if cleanup is not None:
+            raise CleanupFailed(
+                f'the run succeeded, but cleaning up did not: {_all(cleanup)}',
+                hint=f'its result is in {self.directory.path}',
+                run_dir=str(self.directory.path),
+            ) from cleanup
+        return context.result
+
+    def _begin(self) -> None:
+        record = self.directory.read()
+        self.directory.update(
+            status='running',
+            attempts=record['attempts'] + 1,
+            plugins=self.plugins.versions(),
+            run_dir=str(self.directory.path),
+            error=None,
+        )
+        self.journal.record(
+            'run_start',
+            {
+                'action': self.plan.action_name,
+                'target': self.plan.action,
+                'plugins': self.plugins.versions(),
+                'env': environment(),
+                'params': plain(self.plan.params),
+            },
+        )
+        for sentence in self.plugins.warnings:
+            self.context.log_message(sentence, level='warning', code='plugin-skipped')
+
+    def _steps(self) -> None:
+        context, plan = self.context, self.plan
+        context.resume_from = last_checkpoint(self.directory.path) if plan.ctx.resume else None
+        context.hooks.run_started(context=context)
+        # First of all, so that a bad id fails in the first second.
+        resolve_checkpoint(context, self.plugins, self.directory)
+        execute = next((step for step in plan.registry if isinstance(step, ExecuteStep)), None)
+        orchestrator = Orchestrator(
+            context,
+            plan.registry,
+            self.plugins,
+            self.directory,
+            self.progress,
+            execute.validated if execute is not None else lambda result: result,
+        )
+        with _revision(self.directory):
+            orchestrator.run()
+
+    def _clean_up(self, outcome: Outcome) -> BaseException | None:
+        try:
+            self.plan.detach()
+            self.context.hooks.cleanup(context=self.context, outcome=outcome)
+        except Exception as error:
+            self.context.log_message(f'cleaning up failed: {_all(error)}', level='error', code='cleanup-failed')
+            return error
+        finally:
+            shutil.rmtree(self.directory.path / '.staging', ignore_errors=True)
+        return None
+
+    def _end(self, outcome: Outcome, error: BaseException | None, cleanup: BaseException | None) -> None:
+        context = self.context
+        if error is not None and cleanup is not None:
+            error.add_note(f'cleaning up failed too: {_all(cleanup)}')
+        told = None if error is None else {'type': type(error).__name__, 'message': str(error), **_blamed(error)}
+        self.directory.update(
+            status=outcome,
+            dataset=plain(context.dataset),
+            checkpoint=plain(context.checkpoint),
+            result=plain(context.result),
+            model=plain(context.model),
+            error=told,
+            durable=outcome == 'succeeded' and context.model is not None,
+        )
+        context.hooks.run_finished(context=context, outcome=outcome, error=error)
+        words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
+        self.journal.record('run_end', {'status': words[outcome], 'error': told})
+
+    def _report(self, undelivered: dict[str, int]) -> None:
+        late = {name: count for name, count in undelivered.items() if count}
+        if late:
+            self.directory.update(undelivered=late)
+
+
+def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
+    ctx = plan.ctx
+    fields = {
+        'action': plan.action_name,
+        'target': ctx.target,
+        'params': plain(plan.params),
+        'workspace': str(getattr(ctx.client, 'root', '')) or None,
+        'environment': environment(),
+        'runtime': {
+            'block': list(ctx.block),
+            'only': list(ctx.only),
+            'strict': ctx.strict,
+            'project': None if ctx.project is None else str(ctx.project),
+            'checkpoint': plain(ctx.checkpoint),
+            'job_id': ctx.job_id,
+            'cwd': str(Path.cwd()),
+        },
+    }
+    if ctx.run_dir is not None:
+        return RunDirectory.create(ctx.run_dir, redact=redact, **fields)
+    return RunDirectory.new(runs_folder(ctx.client), plan.action_name, redact=redact, **fields)
+
+
+def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
+    if plan.ctx.run_dir is None:
+        raise RunError('to resume, name the run directory', hint='RuntimeContext(run_dir=..., resume=True)')
+    directory = RunDirectory.open(plan.ctx.run_dir, redact=redact)
+    record = directory.read()
+    moved = record.get('run_dir')
+    if moved and Path(moved) != directory.path:
+        # The folder was moved or copied: what it says about itself moves along.
+        directory.update(**follow(record, Path(moved), directory.path))
+    return directory
+
+
+@contextmanager
+def _revision(directory: RunDirectory) -> Iterator[None]:
+    """Ask git beside the steps; asking takes as long as an empty run."""
+    with ThreadPoolExecutor(1, thread_name_prefix='git') as executor:
+        revision = executor.submit(git_revision, Path.cwd())
+        try:
+            yield
+        finally:
+            directory.update(git=revision.result())
+
+
+def _blamed(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, StepFailed):
+        return {name: error.facts.get(name) for name in ('step', 'attempt', 'plugin', 'distribution')}
+    plugin = culprit(error)
+    hint = {'hint': error.hint} if isinstance(error, SynapseHooksError) and error.hint else {}
+    return {'plugin': plugin.name, 'distribution': plugin.distribution, **hint} if plugin else hint
+
+
+def _all(error: BaseException) -> str:
+    """Every error of a group in one line, with who raised it."""
+    if isinstance(error, BaseExceptionGroup):
+        return '; '.join(_all(inner) for inner in error.exceptions)
+    notes = ', '.join(getattr(error, '__notes__', ()))
+    return f'{type(error).__name__}: {error}' + (f' ({notes})' if notes else '')

@@ -1,0 +1,106 @@
+"""What a run must remember of its context from one process to the next, as JSON values in run.json."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from pydantic import BaseModel
+
+from synapse_hooks.context import TrainContext
+from synapse_hooks.journal.values import encode
+from synapse_hooks.steps.base import BaseStep
+
+_PLAIN: Final = ('model_path', 'model', 'values')
+_PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path',)}
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON values; what has no JSON form becomes its nearest one, at worst its repr."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode='json')
+    return msgspec.json.decode(encode(value))
+
+
+def snapshot(context: TrainContext) -> dict[str, Any]:
+    """What later steps need of the context, as JSON values."""
+    kept = {name: plain(getattr(context, name)) for name in (*_PLAIN, *_PATHS_OF)}
+    kept['data_path'] = None if context.data_path is None else str(context.data_path)
+    kept['result'] = plain(context.result)
+    return kept
+
+
+def restore(context: TrainContext, kept: Mapping[str, Any], as_result: Callable[[Any], Any]) -> None:
+    """Put a snapshot back into a context.
+
+    Args:
+        context: The run that goes on.
+        kept: What `snapshot` returned, perhaps in another process.
+        as_result: Makes the action's result out of its JSON values.
+    """
+    for name in _PLAIN:
+        setattr(context, name, kept.get(name))
+    context.values = context.values or {}
+    for name, paths in _PATHS_OF.items():
+        value = kept.get(name)
+        if isinstance(value, dict):
+            value = {key: Path(item) if key in paths and item is not None else item for key, item in value.items()}
+        setattr(context, name, value)
+    context.data_path = None if kept.get('data_path') is None else Path(kept['data_path'])
+    context.result = as_result(kept.get('result'))
+
+
+def follow(value: Any, old: Path, new: Path) -> Any:
+    """`value` with every path below `old`, however deep inside, below `new` instead.
+
+    Example:
+        >>> follow({'path': Path('/tmp/a/x'), 'n': 1}, Path('/tmp/a'), Path('/tmp/b'))
+        {'path': PosixPath('/tmp/b/x'), 'n': 1}
+    """
+    if isinstance(value, Path):
+        return new / value.relative_to(old) if value.is_relative_to(old) else value
+    if isinstance(value, str):
+        prefix = str(old)
+        if value == prefix or value.startswith(f'{prefix}/'):
+            return f'{new}{value[len(prefix) :]}'
+        return value
+    if isinstance(value, dict):
+        return {key: follow(item, old, new) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(follow(item, old, new) for item in value)
+    if isinstance(value, BaseModel):
+        changed = {name: follow(getattr(value, name), old, new) for name in type(value).model_fields}
+        return value.model_copy(update=changed)
+    return value
+
+
+def follow_context(context: TrainContext, old: Path, new: Path) -> None:
+    """Let every path that the context holds move with a folder."""
+    for name in (*_PLAIN, *_PATHS_OF, 'data_path', 'result'):
+        setattr(context, name, follow(getattr(context, name), old, new))
+
+
+def stage_digest(previous: str, step: BaseStep[Any], context: TrainContext, answerers: Sequence[str]) -> str:
+    """What identifies the inputs of a stage: the one before it, the step, its options, the parameters, the plugins.
+
+    Args:
+        previous: The digest of the stage before.
+        step: The step, with its options as simple attributes.
+        context: For parameters and the dataset that goes in.
+        answerers: Who may answer the step's hook, with versions.
+    """
+    options = {name: value for name, value in vars(step).items() if isinstance(value, str | int | float | bool | None)}
+    dataset = context.dataset.get('digest') if isinstance(context.dataset, Mapping) else None
+    inputs = {
+        'previous': previous,
+        'step': step.name,
+        'class': f'{type(step).__module__}.{type(step).__qualname__}',
+        'options': options,
+        'params': plain(context.params),
+        'dataset': dataset,
+        'plugins': list(answerers),
+    }
+    return hashlib.sha256(msgspec.json.encode(inputs, order='deterministic')).hexdigest()
