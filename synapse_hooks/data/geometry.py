@@ -73,15 +73,19 @@ def area(ring: Ring) -> float:
         >>> area([(0, 0), (4, 0), (4, 3)])
         6.0
     """
+    return abs(_signed_area(ring))
+
+
+def _signed_area(ring: Ring) -> float:
     total = 0.0
     for (x1, y1), (x2, y2) in zip(ring, [*ring[1:], *ring[:1]], strict=True):
         total += x1 * y2 - x2 * y1
-    return abs(total) / 2
+    return total / 2
 
 
-def part_area(part: Part) -> float:
-    """The area of an outer ring without its holes."""
-    return area(part[0]) - sum(area(hole) for hole in part[1:]) if part else 0.0
+def has_area(ring: Ring) -> bool:
+    """Whether a ring encloses anything."""
+    return len(ring) >= 3 and area(ring) > 0
 
 
 def corners(box: RotatedBox) -> Ring:
@@ -99,19 +103,29 @@ def corners(box: RotatedBox) -> Ring:
     ]
 
 
-def bridge(rings: list[Ring]) -> Ring:
-    """Several rings as one: each is joined to those before it by a seam without width, at the nearest vertices.
+def join(parts: list[Part]) -> Ring:
+    """Parts and their holes as one ring: each ring is joined to those before it by a seam without width.
 
-    A ring inside another stays a hole under the even-odd rule, because the seam is walked in both directions.
+    Outer rings run one way round and holes the other, so that a hole stays a hole under the even-odd rule and under
+    the non-zero rule, and `area` is right. A single ring stays as it is.
 
     Example:
-        >>> bridge([[(0, 0), (4, 0), (0, 4)], [(9, 0), (9, 4), (6, 0)]])
+        >>> join([[[(0, 0), (4, 0), (0, 4)]], [[(9, 0), (9, 4), (6, 0)]]])
         [(0, 0), (4, 0), (6, 0), (9, 0), (9, 4), (6, 0), (4, 0), (0, 4)]
+        >>> area(join([[[(0, 0), (9, 0), (9, 9), (0, 9)], [(3, 3), (6, 3), (6, 6), (3, 6)]]]))
+        72.0
     """
-    joined = list(rings[0])
+    if len(parts) == 1 and len(parts[0]) == 1:
+        return parts[0][0]
+    rings = [_oriented(ring, hole=place > 0) for part in parts for place, ring in enumerate(part)]
+    joined = rings[0]
     for ring in rings[1:]:
         _, here, there = min(
             ((x - u) ** 2 + (y - v) ** 2, i, j) for i, (x, y) in enumerate(joined) for j, (u, v) in enumerate(ring)
         )
         joined = [*joined[: here + 1], *ring[there:], *ring[: there + 1], *joined[here:]]
     return joined
+
+
+def _oriented(ring: Ring, *, hole: bool) -> Ring:
+    return ring[::-1] if (_signed_area(ring) < 0) != hole else ring
