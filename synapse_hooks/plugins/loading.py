@@ -62,6 +62,7 @@ def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
     found = faults(loaded, plugin.kind)
     if found:
         raise _broken(plugin, '; '.join(found), faults=found)
+    plugin.loaded = loaded
     return hook_functions(loaded)
 
 

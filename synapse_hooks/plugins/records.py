@@ -47,6 +47,8 @@ class Plugin:
     """What importing it took, in milliseconds; None where it was not imported (or came with its importer)."""
     error: BaseException | None = field(default=None, repr=False)
     """What went wrong, for `broken`."""
+    loaded: object = field(default=None, repr=False)
+    """The module or instance behind it, once it is imported."""
 
     @property
     def who(self) -> str:

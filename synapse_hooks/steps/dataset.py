@@ -33,7 +33,7 @@ class ExportDatasetStep(BaseStep[TrainContext]):
 
     def execute(self, context: TrainContext) -> StepResult:
         """Ask for the dataset."""
-        dataset = checked(context.hooks.export(context=context), 'export')
+        dataset = checked_dataset(context.hooks.export(context=context), 'export')
         context.dataset = dataset
         return StepResult(data={'dataset': dataset})
 
@@ -75,11 +75,11 @@ class ConvertDatasetStep(BaseStep[TrainContext]):
         converted = context.hooks.convert(
             context=context, dataset=context.dataset, target_format=str(self.target_format)
         )
-        context.dataset = checked(converted, 'convert')
+        context.dataset = checked_dataset(converted, 'convert')
         return StepResult(data={'dataset': context.dataset})
 
 
-def checked(answer: Any, hook: str) -> Dataset:
+def checked_dataset(answer: Any, hook: str) -> Dataset:
     """A plugin's answer as a `Dataset` whose paths are `Path`s and exist.
 
     Raises:

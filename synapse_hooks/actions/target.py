@@ -1,0 +1,117 @@
+"""From what somebody types to an action: `module:Class`, `path/file.py:Class`, or a folder with a config.yaml."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from synapse_hooks.actions.train import BaseTrainAction
+from synapse_hooks.errors import SynapseHooksError, TargetError, suggest
+
+FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml'
+CONFIG: Final = 'config.yaml'
+
+
+def load_action(target: str, start: Path | None = None) -> tuple[type[BaseTrainAction[Any]], str]:
+    """Import the action that `target` names.
+
+    Args:
+        target: `module:Class`, `path/file.py:Class`, or a folder whose config.yaml has a train action.
+        start: The folder that relative paths and modules start from; None is the working directory.
+
+    Returns:
+        The class, and the target in a form that works from any folder, if it is a path.
+
+    Raises:
+        TargetError: It cannot be imported, or is no action; the reason is the `__cause__`.
+    """
+    start = (start or Path.cwd()).resolve()
+    folder = start / target
+    if ':' not in target and folder.is_dir():
+        return _from_folder(target, folder)
+    place, colon, name = target.rpartition(':')
+    if not colon or not name:
+        raise TargetError(f'{target!r} does not name an action', hint=f'give {FORMS}', target=target)
+    if place.endswith('.py'):
+        file = (start / place).resolve()
+        return _class(target, _import_file(target, file), name), f'{file}:{name}'
+    return _class(target, _import_module(target, place, start), name), target
+
+
+def _from_folder(target: str, folder: Path) -> tuple[type[BaseTrainAction[Any]], str]:
+    import yaml
+
+    config = folder / CONFIG
+    try:
+        document = yaml.safe_load(config.read_text(encoding='utf-8'))
+        entrypoint = document['actions']['train']['entrypoint']
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TargetError(f'{config} cannot be read: {error}', hint=f'give {FORMS}', target=target) from error
+    except (KeyError, TypeError) as error:
+        raise TargetError(
+            f'{config} has no train action',
+            hint='write actions: {train: {entrypoint: "module:Class"}} into it',
+            target=target,
+        ) from error
+    module, _, name = str(entrypoint).replace(':', '.').rpartition('.')
+    if not module:
+        raise TargetError(f'{config}: entrypoint {entrypoint!r} is not module:Class', target=target)
+    return _class(target, _import_module(target, module, folder.resolve()), name), str(folder.resolve())
+
+
+def _import_module(target: str, name: str, folder: Path) -> ModuleType:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise _not_importable(target, error) from error
+
+
+def _import_file(target: str, file: Path) -> ModuleType:
+    if not file.is_file():
+        raise TargetError(f'{target!r}: there is no file {file}', hint=f'give {FORMS}', target=target)
+    # A file imports its neighbours by name, as a script does.
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
+    name = f'{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}'
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise TargetError(f'{target!r}: {file} is no Python module', hint=f'give {FORMS}', target=target)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _not_importable(target, error) from error
+    return module
+
+
+def _not_importable(target: str, error: Exception) -> TargetError:
+    problem = error.problem if isinstance(error, SynapseHooksError) else f'{type(error).__name__}: {error}'
+    return TargetError(f'{target!r} cannot be imported: {problem}', hint=f'give {FORMS}', target=target)
+
+
+def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[Any]]:
+    found = getattr(module, name, None)
+    actions = [
+        key
+        for key, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, BaseTrainAction) and value is not BaseTrainAction
+    ]
+    if found is None:
+        near = suggest(name, actions)
+        offer = f'its actions are {", ".join(actions)}' if actions else 'it has no actions'
+        raise TargetError(
+            f'{target!r}: {module.__name__} has no {name!r}', hint=' '.join(filter(None, (near, offer))), target=target
+        )
+    if not (isinstance(found, type) and issubclass(found, BaseTrainAction)):
+        raise TargetError(
+            f'{target!r}: {name} is no train action', hint='it must be a subclass of BaseTrainAction', target=target
+        )
+    return found

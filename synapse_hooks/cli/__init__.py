@@ -1,0 +1,63 @@
+"""The command line. This module imports nothing heavy: `--help` must be there at once.
+
+Exit codes: 0 done; 1 the run or check failed; 2 usage, configuration or selection; 130 Ctrl-C; 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+COMMANDS: Final = {
+    'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
+    'train': 'run a train action',
+    'resume': 'go on with a run that was interrupted or failed',
+    'convert': 'convert a dataset from one format to another',
+    'workspace': 'the datasets and models of the embedded workspace',
+    'plugins': 'every plugin: state, origin, hooks',
+    'hooks': 'the hooks, and who is called for them, in order',
+    'formats': 'the dataset formats',
+    'autologgers': 'the training frameworks that log by themselves',
+    'doctor': 'check this installation and project',
+}
+"""Every command, in the order of `--help`; each is a module of this package."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = next((word for word in words if not word.startswith('-')), None)
+    if command in COMMANDS and words.index(command) == 0:
+        from synapse_hooks.cli.common import run_command
+
+        return run_command(import_module(f'synapse_hooks.cli.{command}'), command, words[1:])
+    return _top(words, command)
+
+
+def _top(words: list[str], command: str | None) -> int:
+    width = max(map(len, COMMANDS))
+    listing = '\n'.join(f'  {name:{width}}  {text}' for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog='synapse-hooks',
+        usage='synapse-hooks COMMAND [--help]',
+        description='A model-training pipeline made of hooks.',
+        epilog=f'commands:\n{listing}\n\nsynapse-hooks COMMAND --help tells more.',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='store_true', help='print the version and leave')
+    if command is not None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(command, COMMANDS, n=1)
+        meant = f'; did you mean {near[0]!r}?' if near else f'; the commands are {", ".join(COMMANDS)}'
+        parser.error(f'there is no command {command!r}{meant}')
+    if parser.parse_args(words).version:
+        from synapse_hooks import __version__
+
+        print(f'synapse-hooks {__version__}')
+        return 0
+    parser.print_help()
+    return 0 if words else 2

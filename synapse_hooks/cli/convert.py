@@ -1,0 +1,76 @@
+"""Convert a dataset on disk from one format to another.
+
+DST appears whole, by one rename, or not at all. Images are hard-linked where the disk allows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.cli.common import Answer
+from synapse_hooks.errors import ConfigError, ParamsError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Source, target, formats, splits."""
+    parser.add_argument('source', metavar='SRC', type=Path, help='the dataset: its folder, or its main file')
+    parser.add_argument('target', metavar='DST', type=Path, help='the folder to make')
+    parser.add_argument('--to', metavar='FORMAT', required=True, help='`synapse-hooks formats` lists them')
+    parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
+    parser.add_argument('--split', metavar='T,V[,E]', help='fractions for train, valid and test: 0.8,0.1,0.1')
+    parser.add_argument('--task', metavar='TASK', help='what a format of several tasks shall be for: detect, segment')
+    parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations')
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Open, convert, publish."""
+    from synapse_hooks.cli.display import Display
+    from synapse_hooks.cli.losses import Losses
+    from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.context import RuntimeContext, TrainContext
+    from synapse_hooks.plugins import build, load_settings
+    from synapse_hooks.steps import checked_dataset
+    from synapse_hooks.steps.state import follow, plain
+    from synapse_hooks.storage import staging
+
+    plugins = build(load_settings(block=options.block, only=options.only))
+    plugins.check_format(options.to)
+    source, guessed = open_source(plugins, options.source, options.source_format)
+    if source['format'] == options.to:
+        raise ConfigError(
+            f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'
+        )
+    losses = Losses(Display())
+    params: dict[str, Any] = {'splits': _fractions(options.split), 'target_task': options.task}
+    with staging(options.target) as staged:
+        context = TrainContext(
+            params={name: value for name, value in params.items() if value is not None},
+            runtime_ctx=RuntimeContext(strict=options.strict),
+            hooks=plugins.calls,
+            recorder=losses,
+            output_dir=staged,
+            settings=plugins.settings.settings,
+        )
+        if guessed:
+            losses.say(f'{options.source} looks like {source["format"]!r}')
+        made = plugins.calls.convert(context=context, dataset=source, target_format=options.to)
+        dataset = follow(checked_dataset(made, 'convert'), staged, options.target)
+    splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
+    text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
+    return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)
+
+
+def _fractions(text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(',')]
+    except ValueError as error:
+        raise ParamsError(
+            f'--split {text!r} is not two or three fractions', hint='for instance 0.8,0.1,0.1', field='split'
+        ) from error
+    if len(numbers) not in (2, 3):
+        raise ParamsError(f'--split {text!r} is not two or three fractions', hint='for instance 0.8,0.1,0.1')
+    return dict(zip(('train', 'valid', 'test'), numbers, strict=False))

@@ -1,0 +1,130 @@
+"""A run in the terminal: stages, progress, losses, metrics, as they happen.
+
+It is a plugin like any other: it answers the observers and the sinks. On a terminal there is a live bar; elsewhere, one
+line for what is worth a line. All of it goes to stderr, so that stdout holds answers only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from synapse_hooks.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from synapse_hooks.context import Outcome, TrainContext
+
+_STYLES: Final = {'warning': 'yellow', 'error': 'red'}
+_MARKS: Final = {'succeeded': '[green]✔[/]', 'failed': '[red]✘[/]', 'cancelled': '[yellow]■[/]'}
+
+
+class Display:
+    """Shows a run on stderr.
+
+    Args:
+        console: Where to; None is stderr.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._started: dict[str, float] = {}
+        self._progress: Progress | None = None
+        self._task: Any = None
+        self._losses: dict[str, Mapping[str, float]] = {}
+
+    @hookimpl
+    def run_started(self, context: TrainContext) -> None:
+        """Say where the run is kept, and start the bar."""
+        self.console.print(f'[bold]run[/] {context.run_dir}', soft_wrap=True)
+        if self.console.is_terminal:
+            self._progress = Progress(
+                TextColumn('{task.description:12}'),
+                BarColumn(bar_width=32),
+                TextColumn('{task.percentage:>3.0f}%'),
+                TimeElapsedColumn(),
+                TextColumn('{task.fields[detail]}', style='dim'),
+                console=self.console,
+                transient=True,
+            )
+            self._task = self._progress.add_task('', total=1.0, detail='')
+            self._progress.start()
+
+    @hookimpl
+    def step_started(self, step: Any) -> None:
+        """Name the stage in the bar."""
+        self._started[step.name] = time.monotonic()
+        if self._progress is not None:
+            self._progress.update(self._task, description=step.name, detail='')
+
+    @hookimpl
+    def step_finished(self, context: TrainContext, step: Any, result: Any, error: BaseException | None) -> None:
+        """One line for each stage."""
+        seconds = time.monotonic() - self._started.get(step.name, time.monotonic())
+        mark = _MARKS['succeeded' if error is None else 'failed']
+        if result is not None and result.skipped:
+            mark = '[dim]·[/]'
+        detail = _detail(step.name, context, result) if error is None else f'{type(error).__name__}'
+        self.console.print(f'{mark} {step.name:12} {seconds:6.1f} s  ', Text(detail, style='dim'), soft_wrap=True)
+
+    @hookimpl
+    def progress_changed(self, progress: Mapping[str, Any]) -> None:
+        """Move the bar."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=progress.get('overall', 0.0))
+
+    @hookimpl
+    def log_metrics(self, points: Sequence[Mapping[str, Any]]) -> None:
+        """One line for each epoch: losses, then metrics."""
+        for point in points:
+            values, step = point['values'], point.get('step')
+            if point.get('axis') != 'epoch' or not values:
+                continue
+            if point['phase'] == 'train':
+                self._losses[str(step)] = values
+                continue
+            words = f'epoch {step}' if point['phase'] == 'val' else str(point['phase'])
+            shown = {**self._losses.pop(str(step), {}), **values} if point['phase'] == 'val' else values
+            self.console.print(Text(f'  {words:10} {_numbers(shown)}'), soft_wrap=True)
+
+    @hookimpl
+    def log_message(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Print sentences; warnings and errors in colour."""
+        for message in messages:
+            level = str(message.get('level'))
+            if level == 'debug':
+                continue
+            prefix = f'{level}: ' if level in _STYLES else ''
+            self.console.print(Text(f'{prefix}{message["text"]}', style=_STYLES.get(level, '')), soft_wrap=True)
+
+    @hookimpl
+    def run_finished(self, outcome: Outcome) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def _detail(name: str, context: TrainContext, result: Any) -> str:
+    if result is not None and result.skipped:
+        return str(result.data.get('reason', 'nothing to do'))
+    dataset = context.dataset
+    if name in ('export', 'convert') and isinstance(dataset, Mapping):
+        splits = ', '.join(f'{split} {count}' for split, count in (dataset.get('splits') or {}).items())
+        return f'{dataset["format"]}{f": {splits}" if splits else ""}'
+    if name == 'upload' and context.model is not None:
+        return f'model {context.model["id"]}'
+    return ''
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    """`train/box_loss 1.23  mAP50 0.81`: losses first, then what is measured; speeds and rates are left out."""
+    short = {}
+    for name, value in values.items():
+        if not name.startswith(('lr/', 'time', 'fitness', 'speed')):
+            short[name.replace('metrics/', '').replace('(B)', '')] = value
+    return '  '.join(f'{name} {value:.3g}' for name, value in short.items())

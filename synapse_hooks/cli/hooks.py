@@ -1,0 +1,71 @@
+"""The hooks: what each promises, and who is called for it in this project, in order.
+
+Without a name: all hooks. With a name: its contract and the order of calls, wrappers outermost. An action's own methods
+are asked before all of these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any
+
+from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.inspection import inspect_plugins
+from synapse_hooks.cli.table import table
+from synapse_hooks.errors import ConfigError, suggest
+from synapse_hooks.hookspecs import HookSpecs, arguments, describe, hook_names, semantics
+from synapse_hooks.plugins import Plugins
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The hook's name."""
+    parser.add_argument('name', nargs='?', metavar='NAME', help='one hook')
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """List the hooks, or show one."""
+    plugins = inspect_plugins(options)
+    if options.name is None:
+        hooks = [_hook(plugins, name) for name in hook_names()]
+        rows = [
+            [h['name'], h['semantics'], ', '.join(h['arguments']), ' > '.join(p['name'] for p in h['order'])]
+            for h in hooks
+        ]
+        return Answer({'hooks': hooks}, table(['hook', 'semantics', 'arguments', 'called in this order'], rows))
+    if options.name not in hook_names():
+        hint = suggest(options.name, hook_names()) or f'the hooks are {", ".join(hook_names())}'
+        raise ConfigError(f'there is no hook {options.name!r}', hint=hint, name=options.name)
+    hook = _hook(plugins, options.name)
+    return Answer(hook, _page(hook))
+
+
+def _hook(plugins: Plugins, name: str) -> dict[str, Any]:
+    order = [{**plugin.to_dict(), 'role': role} for plugin, role in plugins.order(name)]
+    return {
+        'name': name,
+        'semantics': semantics(name),
+        'meaning': describe(name),
+        'arguments': list(arguments(name)),
+        'description': inspect.getdoc(getattr(HookSpecs, name)),
+        'order': order,
+    }
+
+
+def _page(hook: dict[str, Any]) -> str:
+    rows = [
+        [
+            place,
+            entry['name'],
+            entry['role'],
+            entry['rank'],
+            f'{entry["distribution"]} {entry["version"]}' if entry['distribution'] else None,
+        ]
+        for place, entry in enumerate(hook['order'], 1)
+    ]
+    calls = table(['', 'plugin', 'role', 'rank', 'from'], rows) if rows else 'nobody'
+    return (
+        f'{hook["name"]}({", ".join(hook["arguments"])})\n'
+        f'{hook["semantics"]}: {hook["meaning"]}\n\n{hook["description"]}\n\nCalled in this order '
+        f"(an action's own method goes first):\n{calls}"
+    )

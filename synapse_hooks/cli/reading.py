@@ -1,0 +1,45 @@
+"""A dataset that somebody names by its path: in which format is it?"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from synapse_hooks.context import Dataset
+from synapse_hooks.errors import DatasetInvalid, SelectionError
+from synapse_hooks.plugins import Plugins
+
+
+def open_source(plugins: Plugins, path: Path, format: str | None) -> tuple[Dataset, bool]:
+    """The dataset at `path`.
+
+    Args:
+        plugins: Whose formats are asked.
+        path: A folder, or a dataset's main file.
+        format: Its format; None asks every format whether it recognises the path.
+
+    Returns:
+        The dataset, and whether its format was guessed.
+
+    Raises:
+        DatasetInvalid: There is nothing, or no format recognises it, or several do.
+        PluginMissing: There is no format of that name.
+    """
+    if not path.exists():
+        raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
+    if format is not None:
+        catalogue = plugins.catalogues['format']
+        if catalogue.select(format) is None and not any(r == 'answer' for _, r in plugins.order('open_dataset')):
+            raise catalogue.missing(format)
+        return {'path': path, 'format': format}, False
+    from synapse_hooks.formats import Format, guess_format
+
+    catalogue = plugins.catalogues['format']
+    for plugin in catalogue.plugins:
+        if plugin.state == 'available':
+            # One that cannot be imported recognises nothing.
+            with suppress(SelectionError):
+                catalogue.adapter(plugin)
+    formats = [plugin.loaded for plugin in catalogue.plugins if plugin.state == 'active']
+    name = guess_format(path, [format for format in formats if isinstance(format, Format)])
+    return {'path': path, 'format': name}, True

@@ -1,0 +1,71 @@
+"""Go on with a run that was interrupted or failed, at the stage that did not finish.
+
+What is whole is used again: a failed upload is only an upload, and a training goes on from its last checkpoint where
+its action can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.cli.common import Answer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run directory."""
+    parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Load the run's action again, and run it."""
+    from synapse_hooks.actions.params import validated
+    from synapse_hooks.actions.target import load_action
+    from synapse_hooks.backends import connect
+    from synapse_hooks.cli.running import run_action
+    from synapse_hooks.context import RuntimeContext
+    from synapse_hooks.errors import RunError
+    from synapse_hooks.journal import RunDirectory
+
+    directory = RunDirectory.open(options.run_dir)
+    record: dict[str, Any] = directory.read()
+    if record['status'] == 'succeeded':
+        model = record['model'] or {}
+        told = 'the run has succeeded already'
+        if model:
+            told += f'; its model is {model["id"]}'
+        data = {key: record[key] for key in ('result', 'model', 'dataset', 'error')}
+        return Answer({'outcome': 'succeeded', 'run_dir': str(directory.path), 'metrics': {}, **data}, told)
+    if not record['target']:
+        raise RunError(
+            f'{directory.path} does not say which action it ran: it was started from Python',
+            hint='resume it there: RuntimeContext(run_dir=..., resume=True)',
+            path=str(directory.path),
+        )
+    runtime = record.get('runtime', {})
+    start = Path(runtime.get('cwd') or '.')
+    if start.is_dir() and start != Path.cwd():
+        # Relative paths of the run mean what they meant when it began.
+        os.chdir(start)
+    kind, target = load_action(record['target'])
+    workspace = record['workspace']
+    ctx = RuntimeContext(
+        client=connect(None if workspace is None else Path(workspace)),
+        checkpoint=_checkpoint(runtime),
+        run_dir=directory.path,
+        job_id=runtime.get('job_id'),
+        block=tuple(options.block or runtime.get('block', ())),
+        only=tuple(options.only or runtime.get('only', ())),
+        project=Path(runtime['project']) if runtime.get('project') else None,
+        target=target,
+        strict=bool(runtime.get('strict')),
+        resume=True,
+    )
+    return run_action(kind, validated(kind.params_model, record['params']), ctx)
+
+
+def _checkpoint(runtime: dict[str, Any]) -> Any:
+    given = runtime.get('checkpoint')
+    return None if given is None else {**given, 'path': Path(given['path'])}

@@ -1,0 +1,80 @@
+"""Running an action from the command line, for the first time or again: what `train`, `resume` and `demo` share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synapse_hooks.actions import BaseTrainAction
+from synapse_hooks.cli.common import Answer, error_data, exit_code
+from synapse_hooks.cli.display import Display
+from synapse_hooks.context import RuntimeContext, TrainContext
+from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.hookspecs import hookimpl
+from synapse_hooks.journal import RunDirectory, metrics_table
+from synapse_hooks.steps.state import plain
+
+
+class _Keeper:
+    """Keeps the run's context, for the answer."""
+
+    context: TrainContext | None = None
+
+    @hookimpl
+    def run_started(self, context: TrainContext) -> None:
+        """The earliest moment at which there is a run."""
+        self.context = context
+
+
+def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> Answer:
+    """Run an action with a display.
+
+    Args:
+        kind: The action's class.
+        params: Its validated parameters.
+        ctx: What the platform gives; the display is added to its plugins.
+
+    Returns:
+        `{outcome, run_dir, result, model, metrics, dataset, error}`.
+    """
+    keeper = _Keeper()
+    ctx.plugins = (*ctx.plugins, Display(), keeper)
+    action = kind(params, ctx)
+    error: BaseException | None = None
+    try:
+        action.run()
+    except (SynapseHooksError, KeyboardInterrupt) as caught:
+        error = caught
+    if keeper.context is None:
+        if error is not None:
+            raise error
+        raise AssertionError('a run that succeeded has a context')
+    record = RunDirectory.open(keeper.context.run_dir).read()
+    data = {
+        'outcome': record['status'],
+        'run_dir': str(keeper.context.run_dir),
+        'result': record['result'],
+        'model': record['model'],
+        'metrics': _metrics(keeper.context),
+        'dataset': plain(record['dataset']),
+        'error': None if error is None else error_data(error),
+    }
+    if error is not None:
+        return Answer(data, exit_code=exit_code(error), error=error)
+    return Answer(data, _summary(data))
+
+
+def _metrics(context: TrainContext) -> dict[str, float]:
+    """The last value of each metric; the evaluation of the finished model goes before that of an epoch."""
+    rank = {'custom': 0, 'train': 1, 'val': 2, 'final': 3}
+    table = metrics_table(context.run_dir)
+    ordered = sorted(table, key=lambda key: (rank.get(key.phase, 0), -1 if key.step is None else key.step))
+    return {key.name: table[key] for key in ordered}
+
+
+def _summary(data: dict[str, Any]) -> str:
+    lines = [f'run      {data["run_dir"]}']
+    if data['model'] is not None:
+        lines.insert(0, f'model    {data["model"]["id"]} ({data["model"].get("name")})')
+    if isinstance(data['result'], dict):
+        lines += [f'{name:8} {value}' for name, value in data['result'].items() if value is not None]
+    return '\n'.join(lines)

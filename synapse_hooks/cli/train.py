@@ -1,0 +1,94 @@
+"""Run a train action: export, convert, pre_execute, execute, upload.
+
+TARGET is module:Class, path/file.py:Class, or a folder with a config.yaml (its train action).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.cli.common import Answer
+from synapse_hooks.errors import ConfigError, ParamsError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Target, parameters, backend."""
+    parser.add_argument('target', metavar='TARGET', help='what to run')
+    parser.add_argument(
+        '-p', metavar='NAME=VALUE', action='append', default=[], dest='params', help='a parameter; read as YAML'
+    )
+    parser.add_argument('--params', metavar='FILE', type=Path, dest='file', help='parameters in a YAML or JSON file')
+    parser.add_argument('--run-dir', metavar='DIR', type=Path, help='where to keep the run')
+    parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
+    add_backend(parser)
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """`--workspace` and `--host`."""
+    backend = parser.add_mutually_exclusive_group()
+    backend.add_argument('--workspace', metavar='DIR', type=Path, help='the embedded workspace to use')
+    backend.add_argument('--host', metavar='URL', help='the Synapse backend to use')
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Load the action, validate the parameters, run."""
+    from synapse_hooks.actions.params import validated
+    from synapse_hooks.actions.target import load_action
+    from synapse_hooks.backends import connect
+    from synapse_hooks.cli.running import run_action
+    from synapse_hooks.context import RuntimeContext
+
+    values = read_params(options.file, options.params)
+    kind, target = load_action(options.target)
+    params = validated(kind.params_model, values, strict=True)
+    ctx = RuntimeContext(
+        client=connect(options.workspace, options.host),
+        run_dir=options.run_dir,
+        block=tuple(options.block),
+        only=tuple(options.only),
+        target=target,
+        strict=options.strict,
+    )
+    return run_action(kind, params, ctx)
+
+
+def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
+    """Parameters from a file and from `NAME=VALUE` words, which go first.
+
+    Raises:
+        ParamsError: Something is not YAML, or not what it should be.
+    """
+    import yaml
+
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            loaded = yaml.safe_load(file.read_text(encoding='utf-8'))
+        except OSError as error:
+            raise ConfigError(f'--params {file}: {error.strerror}', hint='check the path', path=str(file)) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ParamsError(f'--params {file} is no YAML: {_where(error)}', hint='mend it', path=str(file)) from error
+        if loaded is not None and not isinstance(loaded, dict):
+            raise ParamsError(
+                f'--params {file} holds {type(loaded).__name__}, not names with values',
+                hint='write one `name: value` a line',
+                path=str(file),
+            )
+        values.update(loaded or {})
+    for word in words:
+        name, equals, text = word.partition('=')
+        if not equals or not name:
+            raise ParamsError(f'-p {word!r} is not NAME=VALUE', hint='for instance `-p epochs=10`', field=name)
+        try:
+            values[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ParamsError(
+                f'-p {name}: {text!r} is no YAML: {_where(error)}', hint='put it into quotes', field=name
+            ) from error
+    return values
+
+
+def _where(error: Exception) -> str:
+    return ' '.join(str(error).split())

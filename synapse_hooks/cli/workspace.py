@@ -1,0 +1,89 @@
+"""The datasets and models of the embedded workspace.
+
+The workspace is --workspace, else SYNAPSE_WORKSPACE, else a folder of the platform's user data.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.cli.common import Answer, add_common
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`init`, `import`, `add-model`, `list`."""
+    actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
+    init = actions.add_parser('init', help='make the workspace')
+    take = actions.add_parser('import', help='take a dataset in; prints its id')
+    take.add_argument('source', metavar='SRC', type=Path, help='a folder in any format that can be read')
+    take.add_argument('--name', metavar='N', required=True, help='what to call it')
+    take.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
+    add = actions.add_parser('add-model', help='take a model in; prints its id')
+    add.add_argument('path', metavar='PATH', type=Path, help='a folder, or one file, which becomes best.pt')
+    add.add_argument('--name', metavar='N', required=True, help='what to call it')
+    add.add_argument('--category', metavar='C', default='base', help='what kind of model it is (default: base)')
+    show = actions.add_parser('list', help='what there is')
+    for action in (init, take, add, show):
+        action.add_argument('--workspace', metavar='DIR', type=Path, help='which workspace')
+        add_common(action, again=True)
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Do one of them."""
+    from synapse_hooks.backends import Workspace, default_root
+
+    workspace = Workspace(options.workspace or default_root())
+    if options.action == 'init':
+        root = workspace.init()
+        return Answer({'path': str(root)}, str(root))
+    if options.action == 'import':
+        return _import(options, workspace)
+    if options.action == 'add-model':
+        file_name = 'best.pt' if options.path.is_file() else None
+        model = workspace.create_model(options.path, name=options.name, category=options.category, file_name=file_name)
+        return Answer({'id': model['id'], 'name': model.get('name')}, str(model['id']))
+    return _list(workspace)
+
+
+def _import(options: argparse.Namespace, workspace: Any) -> Answer:
+    from synapse_hooks.cli.display import Display
+    from synapse_hooks.cli.losses import Losses
+    from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.context import RuntimeContext, TrainContext
+    from synapse_hooks.plugins import build, load_settings
+    from synapse_hooks.storage import scratch
+
+    plugins = build(load_settings(block=options.block, only=options.only))
+    source, guessed = open_source(plugins, options.source, options.source_format)
+    losses = Losses(Display())
+    if guessed:
+        losses.say(f'{options.source} looks like {source["format"]!r}')
+    if source['format'] == 'dm':
+        record = workspace.add_dataset(options.source, name=options.name)
+    else:
+        workspace.init()
+        with scratch(workspace.root / 'import') as staged:
+            context = TrainContext(
+                params={},
+                runtime_ctx=RuntimeContext(),
+                hooks=plugins.calls,
+                recorder=losses,
+                output_dir=staged,
+                settings=plugins.settings.settings,
+            )
+            made = plugins.calls.convert(context=context, dataset=source, target_format='dm')
+            record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
+    data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}
+    return Answer({**data, 'losses': losses.report}, str(record['id']))
+
+
+def _list(workspace: Any) -> Answer:
+    from synapse_hooks.cli.table import table
+
+    datasets, models = workspace.list_datasets(), workspace.list_models()
+    rows = [['dataset', d['id'], d['name'], f'{d["count"]} items', d['created']] for d in datasets]
+    rows += [['model', m['id'], m['name'], m.get('category'), m['created']] for m in models]
+    text = table(['', 'id', 'name', '', 'created'], rows) if rows else f'{workspace.root} is empty'
+    return Answer({'path': str(workspace.root), 'datasets': datasets, 'models': models}, text)
