@@ -175,11 +175,9 @@ class AutologSession(Logging):
         self, path: str | Path, *, epoch: int, fitness: float | None = None, best: bool = False, resumable: bool = True
     ) -> None:
         """Record a checkpoint from which an interrupted training can go on. `epoch` counts from 1."""
-        file = Path(path)
-        size = file.stat().st_size if file.is_file() else None
         self.recorder.record(
             'checkpoint',
-            {'path': str(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable, 'size': size},
+            {'path': str(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable},
         )
 
     def guard(self, what: str = 'callback') -> AbstractContextManager[None]:
