@@ -23,7 +23,7 @@ def resolve_checkpoint(context: TrainContext, plugins: Plugins, directory: RunDi
     """
     kept = directory.read().get('checkpoint')
     if kept is not None and Path(kept['path']).exists():
-        context.checkpoint = {**kept, 'path': Path(kept['path'])}
+        context.checkpoint = cast(Checkpoint, {**kept, 'path': Path(kept['path'])})
         return
     staged = directory.staging('checkpoint')
     shutil.rmtree(staged, ignore_errors=True)
