@@ -46,7 +46,7 @@ class DmFormat(Format):
             document.parent.mkdir(parents=True, exist_ok=True)
             document.write_bytes(encode(write_document(sample, self.report)))
             self.link_image(sample, root / FILES / sample.file_name)
-            if (file := sample.extra.get('dm', {}).get('file')) is not None:
+            for file in sample.extra.get('dm', {}).get('files', ()):
                 other = Sample(sample.id, image=Path(file))
                 self.link_image(other, root / FILES / other.file_name)
 
@@ -66,15 +66,14 @@ def _read(pair: Pair) -> Sample:
         raise UnreadableItem(
             f'{pair.document} {error}', hint='repair or remove the document', path=str(pair.document)
         ) from error
-    images = [file for file in pair.files if file.suffix.lower() in SUFFIXES]
-    if len(images) > 1:
+    if len(pair.images) > 1:
         raise UnreadableItem(
-            f'{pair.document} could be about {" or ".join(file.name for file in images)}',
+            f'{pair.document} could be about {" or ".join(file.name for file in pair.images)}',
             hint='give each image a name and a document of its own',
             path=str(pair.document),
         )
-    if images:
-        sample.image = images[0]
+    if pair.images:
+        sample.image = pair.images[0]
         sample.width = sample.height = 0
     elif needs_image:
         raise UnreadableItem(
@@ -82,6 +81,6 @@ def _read(pair: Pair) -> Sample:
             hint='restore the image or remove the document',
             path=str(pair.document),
         )
-    elif pair.files:
-        sample.extra['dm']['file'] = str(pair.files[0])
+    if pair.others:
+        sample.extra['dm']['files'] = [str(file) for file in pair.others]
     return sample

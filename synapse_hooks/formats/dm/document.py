@@ -117,15 +117,15 @@ def write_document(sample: Sample, report: LossReport) -> dict[str, Any]:
                 rows = entries[annotation.entry][tool] = []
             rows.append(row)
     top: dict[str, Any] = dict(kept.get('top', {}))
-    if 'classification' in top or kept.get('version') != 2:
-        top['classification'] = _classes(tree, top.get('classification'))
+    if kept.get('version') != 2:
+        top['classification'] = _classes(tree)
+    elif isinstance(said := top.get('classification'), dict):
+        top['classification'] = _completed(said, _classes(tree))
     return {**top, **tree}
 
 
-def _classes(tree: Tree, said: Any) -> Any:
-    """The names in use by tool, sorted; a document's own list is kept, with names that it lacks after it."""
-    if said is not None and not isinstance(said, dict):
-        return said
+def _classes(tree: Tree) -> dict[str, list[str]]:
+    """The names in use by tool, sorted."""
     used: dict[str, set[str]] = {}
     for entries in tree.values():
         for entry in entries:
@@ -133,16 +133,13 @@ def _classes(tree: Tree, said: Any) -> Any:
                 for row in rows or ():
                     if isinstance(row, dict) and isinstance(row.get('classification'), str) and row['classification']:
                         used.setdefault(tool, set()).add(row['classification'])
-    if said is None:
-        return {tool: sorted(names) for tool, names in sorted(used.items())}
-    return {
-        **said,
-        **{
-            tool: [*(said.get(tool) or ()), *sorted(names.difference(said.get(tool) or ()))]
-            for tool, names in used.items()
-            if not names <= set(said.get(tool) or ())
-        },
-    }
+    return {tool: sorted(names) for tool, names in sorted(used.items())}
+
+
+def _completed(said: dict[str, Any], used: dict[str, list[str]]) -> dict[str, Any]:
+    """A document's own list of names, with those that it lacks after them."""
+    lacking = {tool: [name for name in names if name not in (said.get(tool) or ())] for tool, names in used.items()}
+    return said | {tool: [*(said.get(tool) or ()), *names] for tool, names in lacking.items() if names}
 
 
 def _rows(annotation: Annotation, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:

@@ -25,8 +25,10 @@ class Pair(NamedTuple):
     split: str | None
     id: str
     document: Path
-    files: list[Path]
-    """Images where there are any, else other files; more than one means that nobody can say which."""
+    images: list[Path]
+    """More than one means that nobody can say which."""
+    others: list[Path]
+    """Files of other kinds: point clouds, videos, ..."""
 
 
 def split_folders(root: Path) -> list[tuple[str | None, Path]]:
@@ -84,13 +86,14 @@ class Folder:
                 continue
             names = self._candidates(stem)
             self.unpaired.difference_update(names)
-            yield Pair(self.split, stem, documents / name, [self.root / FILES / file for file in names])
+            files = [self.root / FILES / file for file in names]
+            images = [file for file in files if file.suffix.lower() in SUFFIXES]
+            others = [file for file in files if file.suffix.lower() not in SUFFIXES]
+            yield Pair(self.split, stem, documents / name, images, others)
 
     def _candidates(self, stem: str) -> list[str]:
         names = self.by_stem.get(stem) or self.by_stem.get(_nfc(stem)) or []
-        same = [name for name in names if splitext(name)[0] == stem]
-        names = same or names
-        return [name for name in names if splitext(name)[1].lower() in SUFFIXES] or names
+        return [name for name in names if splitext(name)[0] == stem] or names
 
 
 def _files_below(folder: Path) -> list[str]:

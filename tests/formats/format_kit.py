@@ -1,0 +1,113 @@
+"""Formats under test: a hook caller of the built-in ones, images without an imaging library, and one way to convert."""
+
+from __future__ import annotations
+
+import json
+import struct
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
+from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.hookspecs import HookSpecs
+
+SAMPLES = Path(__file__).parent.parent / 'data' / 'dm'
+
+
+class Recorder:
+    """Keeps every event."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def record(self, type: str, payload: Any) -> None:
+        self.events.append((type, json.loads(json.dumps(dict(payload)))))
+
+    def of(self, type: str) -> list[dict[str, Any]]:
+        return [payload for kind, payload in self.events if kind == type]
+
+
+def builtin(name: str) -> Format:
+    module, _, attribute = BUILTIN[name].partition(':')
+    made: Format = getattr(import_module(module), attribute)()
+    return made
+
+
+def png(width: int, height: int) -> bytes:
+    """The header is all that anybody here reads."""
+    return b'\x89PNG\r\n\x1a\n' + struct.pack('>I4sII', 13, b'IHDR', width, height) + b'\x08\x02\0\0\0' + bytes(4)
+
+
+def box(x: float, y: float, w: float, h: float, label: str = 'car', id: str = 'b1', **more: Any) -> dict[str, Any]:
+    return {'id': id, 'classification': label, 'attrs': [], 'data': [x, y, w, h], **more}
+
+
+def polygon(points: list[list[float]], label: str = 'road', id: str = 'p1', **more: Any) -> dict[str, Any]:
+    return {'id': id, 'classification': label, 'attrs': [], 'data': points, **more}
+
+
+def add_item(
+    root: Path, stem: str, entry: dict[str, Any] | None, *, size: tuple[int, int] = (100, 80), suffix: str = '.png'
+) -> None:
+    """A DM item: its document (none for `entry=None`) and its image."""
+    if entry is not None:
+        document = root / 'json' / f'{stem}.json'
+        document.parent.mkdir(parents=True, exist_ok=True)
+        document.write_text(json.dumps({'classification': {}, 'images': [entry]}, ensure_ascii=False))
+    image = root / 'original_files' / f'{stem}{suffix}'
+    image.parent.mkdir(parents=True, exist_ok=True)
+    image.write_bytes(png(*size))
+
+
+class Converter:
+    """`converter(source, 'dm', 'yolo', **params)` converts into a folder of its own."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.recorder = Recorder()
+        self.made = 0
+        self.manager = pluggy.PluginManager('synapse_hooks')
+        self.manager.add_hookspecs(HookSpecs)
+        for name in BUILTIN:
+            self.manager.register(builtin(name), name=name)
+
+    def __call__(
+        self,
+        path: Path,
+        source: str,
+        target: str,
+        *,
+        strict: bool = False,
+        settings: dict[str, Any] | None = None,
+        dataset: dict[str, Any] | None = None,
+        **params: Any,
+    ) -> Dataset:
+        self.made += 1
+        self.recorder = Recorder()
+        self.context = TrainContext(
+            params=params,
+            runtime_ctx=RuntimeContext(strict=strict),
+            hooks=self.manager.hook,  # type: ignore[arg-type]
+            recorder=self.recorder,
+            output_dir=self.tmp_path / f'out{self.made}',
+            settings=settings or {},
+        )
+        made: Dataset = self.manager.hook.convert(
+            context=self.context, dataset={'path': path, 'format': source, **(dataset or {})}, target_format=target
+        )
+        return made
+
+    @property
+    def losses(self) -> dict[str, Any]:
+        return self.recorder.of('losses')[-1]
+
+    def reasons(self, fate: str) -> dict[tuple[str, str], int]:
+        return {(loss['kind'], loss['reason']): loss['count'] for loss in self.losses[fate]}
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below a folder, with its bytes."""
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob('*')) if file.is_file()}
