@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from format_kit import SAMPLES, Converter
+
+from tests.formats.format_kit import SAMPLES, Converter
 
 
 @pytest.fixture

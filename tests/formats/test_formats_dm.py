@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from format_kit import SAMPLES, Converter, add_item, box, builtin, polygon, tree
 
 from synapse_hooks.data import (
     Box,
@@ -27,6 +26,7 @@ from synapse_hooks.data import (
 )
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats.dm.document import decode, read_document, write_document
+from tests.formats.format_kit import SAMPLES, Converter, add_item, box, builtin, polygon, tree
 
 DM = builtin('dm')
 
