@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -48,11 +49,12 @@ class Database:
 
     def exists(self) -> bool:
         """Whether the file is there."""
-        return self.file.exists()
+        with _errors(self.file):
+            return self.file.exists()
 
     def create(self) -> None:
         """Make the file, unless it is there. It appears whole: with its tables, or not at all."""
-        if self.file.exists():
+        if self.exists():
             with self.connected():
                 return
         with _errors(self.file), scratch(self.file) as folder:
@@ -119,7 +121,7 @@ def _errors(file: Path) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         name = getattr(error, 'sqlite_errorname', '') or ''
-        if name == 'SQLITE_FULL':
+        if name == 'SQLITE_FULL' or (name.startswith('SQLITE_IOERR') and _is_full(file.parent)):
             raise DiskFull(
                 f'cannot write {file}: no space is left on the device; nothing half-written was kept',
                 hint='free some space, then run the same command again',
@@ -136,6 +138,14 @@ def _errors(file: Path) -> Iterator[None]:
             hint='choose a folder that you may write with --workspace or SYNAPSE_WORKSPACE',
             path=str(file.parent),
         ) from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether there is no room for the file that even reading needs; SQLite then speaks of an I/O error only."""
+    try:
+        return shutil.disk_usage(folder).free < 1 << 16
+    except OSError:
+        return False
 
 
 def _explained(file: Path, name: str, error: sqlite3.Error) -> tuple[str, str]:

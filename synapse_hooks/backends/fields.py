@@ -63,9 +63,9 @@ def json_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def own_key(key: str, digest: str) -> str:
-    """What makes trying again safe: the caller's key together with the content."""
-    return hashlib.sha256(f'{key}\0{digest}'.encode()).hexdigest()
+def own_key(*parts: object) -> str:
+    """What makes trying again safe: the caller's key (or name) together with the content."""
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
 def not_found(kind: str, wanted: object, records: Iterable[Mapping[str, Any]], where: object) -> RecordNotFound:

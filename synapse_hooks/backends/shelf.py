@@ -28,29 +28,34 @@ class Shelf:
     ) -> dict[str, Any]:
         """Publish a finished folder and its record, in this order; neither stays when this raises.
 
+        Args:
+            staged: The folder.
+            body: The record's fields; `stamped(staged)` must be among them.
+            name: None makes one.
+            key: What makes trying again safe: if a record has it already, that one is returned.
+            durable: See `synapse_hooks.storage.publish`.
+
         Raises:
-            BackendError: The name is taken.
+            BackendError: Another record has the name.
         """
+        if there := self._by_key(key):
+            return there
+        if name is not None and self.records.find(self.kind, name):
+            raise self._name_taken(name)
         number = self.records.reserve(self.kind, lambda number: not self.place(number).exists())
         try:
             publish(staged, self.place(number), durable=durable)
             return self.shown(self.records.complete(self.kind, number, body, name=name, key=key))
         except NameTaken as error:
             self._undo(number)
-            there = self.records.find_key(self.kind, key) if key else None
-            if there is not None:
-                return self.shown(there)
+            if there := self._by_key(key):
+                return there
             raise self._name_taken(name) from error
         except BaseException:
             # The first error is the one to tell; what cannot be undone now is what a sweep is for.
             with suppress(SynapseHooksError, OSError):
                 self._undo(number)
             raise
-
-    def check_free(self, name: str) -> None:
-        """Raise a BackendError if a record has the name already."""
-        if self.records.find(self.kind, name) is not None:
-            raise self._name_taken(name)
 
     def get(self, wanted: int | str) -> dict[str, Any]:
         """The record with that id or name, as the database has it.
@@ -117,6 +122,10 @@ class Shelf:
             shutil.rmtree(self.place(number), ignore_errors=True)
             if not self.place(number).exists():
                 self.records.release(self.kind, number)
+
+    def _by_key(self, key: str | None) -> dict[str, Any] | None:
+        there = self.records.find_key(self.kind, key) if key else None
+        return self.shown(there) if there else None
 
     def _name_taken(self, name: str | None) -> BackendError:
         there = self.records.find(self.kind, name or '') or {}

@@ -111,10 +111,8 @@ class Workspace:
                 **stamped(staged),
                 **kept,
             }
-            there = self._records.find('dataset', name)
-            if there and all(there[field] == body[field] for field in ('digest', 'classes')):
-                return self._datasets.shown(there)
-            return self._datasets.add(staged, body, name=name)
+            key = own_key(name, body['digest'], body['classes'])
+            return self._datasets.add(staged, body, name=name, key=key)
 
     def list_datasets(self) -> list[dict[str, Any]]:
         """Every dataset's record, by id."""
@@ -176,6 +174,8 @@ class Workspace:
             BackendError: There is nothing at `path`, or the name is taken.
         """
         path = Path(path)
+        if name is not None:
+            checked_name('model', name)
         kept = json_fields('model', {'category': category, **fields})
         if not path.exists():
             raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))
@@ -187,12 +187,8 @@ class Workspace:
             elif not link_tree(path, staged, mode='copy'):
                 raise BackendError(f'{path} is an empty folder, not a model', path=str(path))
             body = {**stamped(staged), **kept}
-            unique = None if key is None else own_key(key, str(body['digest']))
-            record = None if unique is None else self._records.find_key('model', unique)
-            if record is None:
-                if name is not None:
-                    self._models.check_free(checked_name('model', name))
-                record = self._models.add(staged, body, name=name, key=unique, durable=True)
+            unique = None if key is None else own_key(key, body['digest'])
+            record = self._models.add(staged, body, name=name, key=unique, durable=True)
         return {'id': record['id'], 'name': record['name'], 'path': self._models.place(record['id'])}
 
     def list_models(self) -> list[dict[str, Any]]:
