@@ -10,11 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Listing
 
 from synapse_hooks.autologgers import BUILTIN
 from synapse_hooks.autologgers.ultralytics import UltralyticsAutologger, resumable
 from synapse_hooks.errors import ConfigError
+from tests.autologgers.ultralytics_stand_in import Listing
 
 
 def test_other_frameworks_are_declined():

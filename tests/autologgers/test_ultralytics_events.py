@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import V50, V52, V104, V104_26, Shape, Tensor
 
 from synapse_hooks.autologgers.ultralytics import training
+from tests.autologgers.ultralytics_stand_in import V50, V52, V104, V104_26, Shape, Tensor
 
 SHAPES = pytest.mark.parametrize('shape', [V50, V52, V104, V104_26], ids=['8.4.50', '8.4.52', '8.4.104', 'yolo26'])
 

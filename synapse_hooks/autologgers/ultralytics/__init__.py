@@ -16,7 +16,7 @@ What is recorded, under the names of ultralytics' own results.csv:
 | checkpoint | each epoch but the last | an atomic copy of last.pt, `<run_dir>/checkpoints/last.pt` |
 | artifact | at the end, also after a failure | plots, results.csv, args.yaml, best.pt and last.pt |
 
-Output that was given no `project`, `name` or `save_dir` goes to `<run_dir>/ultralytics/train` (`train2`, ...; `val`,
+Output that was given no `project`, `name` or `save_dir` goes to `<run_dir>/ultralytics/train` (then `train-2`; `val`,
 `predict`, ...). The user's ultralytics settings are neither changed nor written.
 
 A model made before `autolog` is logged too; a bare *trainer* made before is not. Trainings that ultralytics starts in
