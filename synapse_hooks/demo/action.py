@@ -1,0 +1,89 @@
+"""The training action of the demo: what an author writes, and nothing more.
+
+Everything around `execute` is done for it: the dataset is exported and converted to YOLO, the checkpoint is fetched
+before that, and what `weights_path` names is uploaded afterwards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from synapse_hooks.actions.train import BaseTrainAction, BaseTrainParams
+from synapse_hooks.demo.pace import TimeBudget, use_one_core
+
+TUNING: Final[dict[str, Any]] = {
+    # A step for every batch; ultralytics would gather 64 images for one, and there are few.
+    'nbs': 8,
+    'optimizer': 'AdamW',
+    'lr0': 0.004,
+    'warmup_epochs': 1,
+    'close_mosaic': 4,
+    # A mirrored digit is no digit.
+    'fliplr': 0.0,
+    'cache': True,
+}
+"""What makes a small model learn a small dataset within a minute."""
+MACHINE: Final[dict[str, Any]] = {'device': 'cpu', 'workers': 0, 'plots': False}
+
+
+class TrainParams(BaseTrainParams):
+    """What `synapse-hooks train synapse_hooks.demo.action:YOLOTrainAction -p NAME=VALUE` accepts."""
+
+    dataset: int | str = Field(description='The dataset, by id or name')
+    splits: dict[str, Any] | None = Field(default=None, description='Which images are train, valid and test')
+    epochs: int = Field(default=16, ge=1, le=1000, description='Passes over the training images')
+    batch_size: int = Field(default=8, ge=1, description='Images in a batch')
+    image_size: int = Field(default=128, ge=32, description='Width and height of the network input, in pixels')
+    seconds: float = Field(default=150, gt=0, description='Epochs are cut so that training takes no longer')
+
+
+class TrainResult(BaseModel):
+    """What a training leaves behind."""
+
+    weights_path: str
+    final_mAP: float | None = None
+    mAP50: float | None = None
+
+
+class YOLOTrainAction(BaseTrainAction[TrainParams]):
+    """Trains an ultralytics detector on the CPU, and goes on where an interrupted run stopped."""
+
+    action_name = 'train'
+    target_format = 'yolo'
+    result_model = TrainResult
+
+    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> TrainResult:
+        """Train on the YOLO dataset at `data_path`, from `best.pt` of the checkpoint.
+
+        Raises:
+            ValueError: There is no checkpoint to start from.
+        """
+        from ultralytics import YOLO
+
+        self.autolog('ultralytics')
+        if checkpoint is None:
+            raise ValueError('no model to start from: give `-p checkpoint=ID`, see `synapse-hooks workspace list`')
+        interrupted = self.context.resume_from
+        model = YOLO(interrupted or checkpoint['path'] / 'best.pt')
+        model.add_callback('on_train_start', use_one_core)
+        TimeBudget(self.params.seconds, self.log_message).attach(model)
+        if interrupted:
+            results = model.train(resume=True, data=str(data_path), **MACHINE)
+        else:
+            results = model.train(
+                data=str(data_path),
+                epochs=self.params.epochs,
+                batch=self.params.batch_size,
+                imgsz=self.params.image_size,
+                amp=False,
+                **TUNING,
+                **MACHINE,
+            )
+        return TrainResult(
+            weights_path=str(results.save_dir / 'weights'),
+            final_mAP=results.results_dict.get('metrics/mAP50-95(B)'),
+            mAP50=results.results_dict.get('metrics/mAP50(B)'),
+        )

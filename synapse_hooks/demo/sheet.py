@@ -1,0 +1,147 @@
+"""A picture of what a model learned: scenes with their labels, beside the same scenes with its predictions."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from synapse_hooks.data import Sample
+from synapse_hooks.demo.judge import Thing, judge, labelled, predict
+from synapse_hooks.demo.scenes import require_extra
+from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.storage import write_atomic
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+TILE: Final = 288
+"""Width and height of one picture on the sheet, in pixels."""
+COLUMNS: Final = 3
+HEADER, CAPTION, GAP, MARGIN = 92, 38, 4, 24
+INK, MUTED, PAPER, CARD, BAD = '#1b1f2a', '#6b7280', '#ece9e2', '#ffffff', '#d62828'
+
+
+def contact_sheet(weights: Path, samples: Iterable[Sample], out: Path, *, limit: int = 9, title: str = '') -> Path:
+    """Draw labels beside predictions, for the first `limit` samples that have an image.
+
+    Predictions that are wrong, and labels that were missed, are red.
+
+    Args:
+        weights: A detector's weights file, or a folder with `best.pt`.
+        samples: Labelled images; what `open_dataset` returns will do.
+        out: The PNG to write.
+        limit: At most so many scenes.
+        title: The headline; one is made up when it is empty.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ConfigError: ultralytics or Pillow is not installed.
+        DatasetInvalid: No sample has an image.
+    """
+    require_extra('ultralytics', 'PIL')
+    pictured = ((sample.image, labelled(sample)) for sample in samples if sample.image is not None)
+    scenes = list(islice(pictured, limit))
+    if not scenes:
+        raise DatasetInvalid('nothing to draw: no sample has an image')
+    predictions = predict(weights, [image for image, _ in scenes])
+    sheet = draw_sheet([(*scene, seen) for scene, seen in zip(scenes, predictions, strict=True)], title)
+    data = BytesIO()
+    sheet.save(data, 'PNG')
+    write_atomic(out, data.getvalue())
+    return out
+
+
+def draw_sheet(scenes: Sequence[tuple[Path, Sequence[Thing], Sequence[Thing]]], title: str = '') -> Image:
+    """The sheet as a picture: for each scene its image file, what is labelled in it, and what was predicted."""
+    from PIL import Image, ImageDraw
+
+    labels = sorted({thing.label for _, known, seen in scenes for thing in (*known, *seen)})
+    colours = {label: _colour(number, len(labels)) for number, label in enumerate(labels)}
+    columns = min(COLUMNS, len(scenes))
+    card_width, card_height = 2 * TILE + GAP, TILE + CAPTION
+    width = MARGIN + columns * (card_width + MARGIN)
+    height = HEADER + -(-len(scenes) // columns) * (card_height + MARGIN)
+    sheet = Image.new('RGB', (width, height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    verdicts = [judge(known, seen) for _, known, seen in scenes]
+    total, right = sum(len(known) for _, known, _ in scenes), sum(len(verdict.right) for verdict in verdicts)
+    draw.text((MARGIN, 20), title or 'Scenes the model has never seen', INK, _font(27))
+    draw.text(
+        (MARGIN, 56), f'left: labels    right: predictions    {right} of {total} found    red: wrong or missed',
+        MUTED, _font(17),
+    )  # fmt: skip
+    for number, ((path, known, _), verdict) in enumerate(zip(scenes, verdicts, strict=True)):
+        left = MARGIN + number % columns * (card_width + MARGIN)
+        top = HEADER + number // columns * (card_height + MARGIN)
+        draw.rectangle((left, top, left + card_width - 1, top + card_height - 1), CARD)
+        truth = _tile(path, [(thing, colours[thing.label], thing.label) for thing in known])
+        shown = [(thing, BAD, 'missed') for thing in verdict.missed]
+        shown += [(thing, BAD, f'{thing.label} {thing.confidence:.2f}') for thing in verdict.wrong]
+        shown += [(thing, colours[thing.label], f'{thing.label} {thing.confidence:.2f}') for thing in verdict.right]
+        sheet.paste(truth, (left, top))
+        sheet.paste(_tile(path, shown), (left + TILE + GAP, top))
+        note = f'{len(verdict.right)} of {len(known)} found'
+        note += f', {len(verdict.wrong)} wrong' if verdict.wrong else ''
+        flawless = not verdict.wrong and not verdict.missed
+        draw.text((left + 10, top + TILE + 9), path.stem, MUTED, _font(16))
+        draw.text((left + TILE + GAP + 10, top + TILE + 9), note, INK if flawless else BAD, _font(16))
+    return sheet
+
+
+def _tile(path: Path, things: Iterable[tuple[Thing, str, str]]) -> Image:
+    """One picture, enlarged to a square, with a frame and a tag for each of the things `(thing, colour, text)`."""
+    from PIL import Image, ImageDraw, ImageOps
+
+    with Image.open(path) as file:
+        picture = ImageOps.exif_transpose(file).convert('RGB')
+    scale = TILE / max(picture.size)
+    large = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS)
+    tile = Image.new('RGB', (TILE, TILE), CARD)
+    tile.paste(large, (0, 0))
+    draw = ImageDraw.Draw(tile)
+    tags = []
+    for thing, colour, text in things:
+        left, top, right, bottom = (side * scale for side in thing.box)
+        if thing.ring:
+            outline = [(x * scale, y * scale) for x, y in thing.ring]
+            draw.line([*outline, *outline[:2]], colour, 3, joint='curve')
+        else:
+            draw.rectangle((left, top, right, bottom), outline=colour, width=3)
+        tags.append((left, top, colour, text))
+    for left, top, colour, text in tags:
+        _tag(draw, left, top, colour, text)
+    return tile
+
+
+def _tag(draw: ImageDraw, left: float, top: float, colour: str, text: str) -> None:
+    font = _font(14)
+    width = draw.textlength(text, font) + 8
+    x, y = max(0, min(left - 1, TILE - width)), max(0, top - 17)
+    draw.rectangle((x, y, x + width, y + 18), colour)
+    draw.text((x + 4, y + 1), text, _contrast(colour), font)
+
+
+def _colour(number: int, count: int) -> str:
+    """Colours as far apart as they can be, none of them red: that says wrong."""
+    hue = 0.07 + 0.86 * number / max(count, 1)
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.52 if number % 2 else 0.44, 0.85)
+    return f'#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}'
+
+
+def _contrast(colour: str) -> str:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else '#ffffff'
+
+
+def _font(size: int) -> FreeTypeFont | ImageFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
