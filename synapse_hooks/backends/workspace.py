@@ -176,6 +176,8 @@ class Workspace:
         path = Path(path)
         if name is not None:
             checked_name('model', name)
+        if file_name is not None and (file_name in ('', '.', '..') or Path(file_name).name != file_name):
+            raise BackendError(f'file_name={file_name!r} is not the name of a file', hint="for example 'best.pt'")
         kept = json_fields('model', {'category': category, **fields})
         if not path.exists():
             raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))

@@ -236,6 +236,11 @@ class TestModels:
         workspace.fetch_model(1, out)
         assert files(out) == [stored]
 
+    @pytest.mark.parametrize('name', ['../best.pt', '/tmp/best.pt', '..', ''])
+    def test_a_file_name_is_no_path(self, workspace: Workspace, weights: Path, name: str) -> None:
+        with pytest.raises(BackendError, match='not the name of a file'):
+            workspace.create_model(weights, file_name=name)
+
     def test_an_archive_is_unpacked_when_it_is_fetched(self, workspace: Workspace, tmp_path: Path, out: Path) -> None:
         with zipfile.ZipFile(tmp_path / 'model.zip', 'w') as file:
             file.writestr('best.pt', 'weights')
