@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from synapse_hooks.journal.files import replace_file
 from synapse_hooks.journal.reader import journal_files, parse
 from synapse_hooks.storage import safe_name
-from synapse_hooks.storage.owner import aside
 
 FOLDER = 'sinks'
 
@@ -85,20 +85,3 @@ class Cursor:
             return msgspec.json.decode(self.path.read_bytes(), type=dict[str, int])
         except (OSError, msgspec.MsgspecError):
             return {}
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that every reader finds the old content or the new one, without waiting for the disk.
-
-    For what is written often and can be made again; `synapse_hooks.storage.write_atomic` is for the rest.
-
-    Raises:
-        OSError: It cannot be written; the old content stays.
-    """
-    path.parent.mkdir(exist_ok=True)
-    unfinished = aside(path)
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

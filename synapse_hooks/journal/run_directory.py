@@ -121,9 +121,9 @@ class RunDirectory:
             try:
                 runs.mkdir(parents=True, exist_ok=True)
                 path.mkdir()
-            except FileExistsError:
-                continue
             except OSError as error:
+                if path.is_dir():
+                    continue
                 raise _unusable(path, f'cannot be made: {error}', 'choose another folder') from error
             return cls.create(path, redact=redact, **fields)
 

@@ -72,6 +72,7 @@ class SinkPump:
         ...     def deliver(self, hook, payload):
         ...         print(hook, [event['text'] for event in payload])
         >>> import tempfile
+        >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     journal = Journal(Path(folder))
         ...     journal.record('message', {'text': 'hello'})

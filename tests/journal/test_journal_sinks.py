@@ -1,0 +1,319 @@
+"""Sinks: nothing lost when one is away, nobody delayed by a slow one, no circle when one fails."""
+
+import threading
+import time
+from itertools import pairwise
+
+import pytest
+
+from synapse_hooks.errors import SinkUnavailable
+from synapse_hooks.journal import Journal, SinkPump, read_events
+
+AWAY = [SinkUnavailable('down'), ConnectionResetError('reset'), TimeoutError('slow')]
+
+
+class Sink:
+    """Remembers what it is given; `faults` are raised first, one a delivery."""
+
+    def __init__(self, name='sink', faults=(), always=None):
+        self.name = name
+        self.faults = list(faults)
+        self.always = always
+        self.calls = []
+        self.tries = 0
+
+    def deliver(self, hook, payload):
+        self.tries += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        if self.always is not None:
+            raise self.always
+        self.calls.append((hook, payload))
+
+    @property
+    def texts(self):
+        return [event['text'] for hook, events in self.calls if hook == 'log_message' for event in events]
+
+
+def pump_of(journal, *sinks, **options):
+    return SinkPump(journal, sinks, **{'poll': 0.01, 'retry': (0.01, 0.02), **options})
+
+
+def say(journal, *texts):
+    for text in texts:
+        journal.record('message', {'level': 'info', 'code': None, 'text': text})
+
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, 'it never happened'
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path)
+
+
+def test_each_type_reaches_its_hook(journal):
+    sink = Sink()
+    journal.record('run_start', {'action': 'train'})
+    journal.record('params', {'values': {'lr': 1}})
+    journal.record('progress', {'curr': 1})
+    journal.record('metrics', {'values': {'loss': 1.0}})
+    journal.record('metrics', {'values': {'loss': 0.5}})
+    journal.record('progress', {'curr': 2})
+    journal.record('artifact', {'path': 'x.png'})
+    say(journal, 'hello')
+    assert pump_of(journal, sink).close() == {'sink': 0}
+    told = dict(sink.calls)
+    assert list(told) == ['log_params', 'progress_changed', 'log_metrics', 'log_artifact', 'log_message']
+    assert [event['values']['loss'] for event in told['log_metrics']] == [1.0, 0.5]
+    assert told['progress_changed']['curr'] == 2
+    assert told['log_message'][0]['seq'] == 8
+
+
+def test_events_arrive_while_the_run_goes_on(journal):
+    sink = Sink()
+    pump = SinkPump(journal, [sink])
+    pump.start()
+    say(journal, 'one')
+    until(lambda: sink.texts == ['one'])
+    say(journal, 'two')
+    until(lambda: sink.texts == ['one', 'two'])
+    assert pump.close() == {'sink': 0}
+
+
+def test_closing_delivers_at_once_what_was_recorded_last(journal):
+    sink = Sink()
+    pump = pump_of(journal, sink, poll=60.0)
+    pump.start()
+    say(journal, 'one')
+    started = time.monotonic()
+    assert pump.close() == {'sink': 0}
+    assert time.monotonic() - started < 10, 'close() must not wait for the next poll'
+    assert sink.texts == ['one']
+
+
+def test_without_sinks_there_is_no_thread(journal):
+    before = threading.active_count()
+    pump = SinkPump(journal, [])
+    pump.start()
+    say(journal, 'x')
+    assert threading.active_count() == before
+    assert pump.close() == {}
+
+
+def test_batches_are_bounded(journal):
+    sink = Sink()
+    say(journal, *map(str, range(25)))
+    pump_of(journal, sink, batch=10).close()
+    assert [len(events) for _, events in sink.calls] == [10, 10, 5]
+    assert sink.texts == [str(number) for number in range(25)]
+
+
+def test_an_unavailable_sink_gets_everything_later(journal):
+    sink, other = Sink('away', AWAY), Sink('well')
+    say(journal, 'one', 'two')
+    pump = pump_of(journal, sink, other)
+    pump.start()
+    until(lambda: sink.texts == ['one', 'two'])
+    assert pump.close() == {'away': 0, 'well': 0}
+    assert sink.tries == 4
+    assert other.texts == ['one', 'two']
+    assert [event['type'] for event in read_events(journal.run_dir)] == ['message', 'message']
+
+
+def test_what_was_delivered_before_the_failure_is_not_delivered_twice(journal):
+    sink = Sink()
+    journal.record('params', {'values': {}})
+    say(journal, 'one')
+    deliver, failed = sink.deliver, []
+
+    def deliver_later(hook, payload):
+        if hook == 'log_message' and not failed:
+            failed.append(True)
+            raise SinkUnavailable
+        deliver(hook, payload)
+
+    sink.deliver = deliver_later
+    pump = pump_of(journal, sink)
+    pump.start()
+    until(lambda: sink.texts)
+    pump.close()
+    assert [hook for hook, _ in sink.calls] == ['log_params', 'log_message']
+
+
+def test_waits_grow_with_jitter_up_to_a_limit(journal):
+    moments = []
+
+    class Away(Sink):
+        def deliver(self, hook, payload):
+            moments.append(time.monotonic())
+            super().deliver(hook, payload)
+
+    say(journal, 'one')
+    sink = Away(faults=[SinkUnavailable()] * 4)
+    pump = pump_of(journal, sink, retry=(0.04, 0.16), jitter=lambda: 0.5)
+    pump.start()
+    until(lambda: sink.texts)
+    pump.close()
+    waits = [after - before for before, after in pairwise(moments)]
+    for wait, expected in zip(waits, [0.03, 0.06, 0.12, 0.12], strict=True):
+        assert expected <= wait < expected + 5
+
+
+def test_closing_does_not_wait_for_an_unavailable_sink(journal):
+    sink = Sink('away', always=ConnectionError())
+    say(journal, 'one', 'two')
+    journal.record('progress', {'curr': 1})
+    journal.record('progress', {'curr': 2})
+    pump = pump_of(journal, sink, retry=(30.0, 30.0))
+    pump.start()
+    until(lambda: sink.tries == 1)
+    started = time.monotonic()
+    assert pump.close() == {'away': 3}
+    assert time.monotonic() - started < 10
+    assert sink.tries == 2, 'one last try'
+
+
+def test_closing_insists_when_asked(journal):
+    sink = Sink('away', faults=[ConnectionError()] * 5)
+    say(journal, 'one')
+    assert pump_of(journal, sink).close(insist=True) == {'away': 0}
+    lost = Sink('lost', always=ConnectionError())
+    started = time.monotonic()
+    assert pump_of(journal, lost).close(0.1, insist=True) == {'lost': 1}
+    assert time.monotonic() - started < 10
+    assert lost.tries > 2
+
+
+def test_the_next_attempt_goes_on_where_the_last_one_stopped(journal):
+    say(journal, 'one')
+    pump_of(journal, Sink()).close()
+    say(journal, 'two')
+    pump_of(journal, Sink(always=SinkUnavailable())).close()
+    second = Journal(journal.run_dir)
+    say(second, 'three')
+    sink, newcomer = Sink(), Sink('newcomer')
+    assert pump_of(second, sink, newcomer).close() == {'sink': 0, 'newcomer': 0}
+    assert sink.texts == ['two', 'three']
+    assert newcomer.texts == ['one', 'two', 'three']
+
+
+def test_a_failing_sink_skips_the_batch_with_one_warning(journal):
+    sink, other = Sink('bad', faults=[KeyError('x'), KeyError('y'), ValueError('z')]), Sink('good')
+    pump = pump_of(journal, sink, other, batch=1)
+    journal.record('params', {'values': {}})
+    journal.record('metrics', {'values': {}})
+    journal.record('artifact', {'path': 'x'})
+    say(journal, 'fine')
+    assert pump.close() == {'bad': 0, 'good': 0}
+    losses = [event for event in read_events(journal.run_dir) if event['type'] == 'sink_loss']
+    assert [(loss['sink'], loss['count']) for loss in losses] == [('bad', 1)] * 3
+    assert losses[0]['reason'] == "log_params: KeyError: 'x'"
+    warnings = [text for text in other.texts if text != 'fine']
+    assert len(warnings) == 2
+    assert "sink 'bad' failed in log_params: KeyError" in warnings[0]
+    assert sink.texts == ['fine', *warnings]
+
+
+@pytest.mark.parametrize('error', [RuntimeError('no'), SystemExit(3)])
+def test_a_sink_that_always_fails_does_not_go_round_in_circles(journal, error):
+    sink = Sink('bad', always=error)
+    say(journal, 'one')
+    pump = pump_of(journal, sink)
+    pump.start()
+    until(lambda: sink.tries >= 2)
+    time.sleep(0.1)
+    say(journal, 'two')
+    assert pump.close() == {'bad': 0}
+    events = list(read_events(journal.run_dir))
+    assert sum(event.get('code') == 'sink-failed' for event in events) == 1
+    assert sum(event['count'] for event in events if event['type'] == 'sink_loss') == 3
+
+
+def test_a_sink_with_ever_new_errors_stops_warning(journal):
+    class Inventive(Sink):
+        def deliver(self, hook, payload):
+            self.tries += 1
+            raise type(f'Error{self.tries}', (Exception,), {})
+
+    sink = Inventive('bad')
+    say(journal, 'one')
+    assert pump_of(journal, sink).close() == {'bad': 0}
+    assert sink.tries == 11
+
+
+def test_a_slow_sink_delays_nobody(journal):
+    release = threading.Event()
+
+    class Slow(Sink):
+        def deliver(self, hook, payload):
+            release.wait(10)
+            super().deliver(hook, payload)
+
+    slow, quick = Slow('slow'), Sink('quick')
+    pump = pump_of(journal, slow, quick)
+    pump.start()
+    say(journal, 'one')
+    until(lambda: quick.texts == ['one'])
+    started = time.monotonic()
+    assert pump.close(0.1) == {'slow': 1, 'quick': 0}
+    assert time.monotonic() - started < 10
+    release.set()
+    until(lambda: slow.texts == ['one'])
+    assert pump.close() == {'slow': 0, 'quick': 0}
+
+
+def test_other_processes_are_delivered_too(journal):
+    worker = Journal.join(journal.run_dir, rank=1)
+    sink = Sink()
+    say(journal, 'driver')
+    say(worker, 'worker')
+    assert pump_of(journal, sink).close() == {'sink': 0}
+    assert sorted(sink.texts) == ['driver', 'worker']
+    again = Sink()
+    assert pump_of(journal, again).close() == {'sink': 0}
+    assert again.calls == []
+
+
+def test_an_unfinished_or_damaged_line_holds_nobody_up(journal):
+    sink = Sink()
+    journal.path.write_bytes(b'garbage\n{"type":["message"]}\n{"type":"message","text":"one"}\n{"type":"mess')
+    pump = pump_of(journal, sink)
+    pump.start()
+    until(lambda: sink.texts == ['one'])
+    with journal.path.open('ab') as file:
+        file.write(b'age","text":"two"}\n')
+    until(lambda: sink.texts == ['one', 'two'])
+    assert pump.close() == {'sink': 0}
+
+
+@pytest.mark.parametrize('damage', [b'', b'{"events.jsonl":', b'[]', b'{"events.jsonl":999999}'])
+def test_a_damaged_cursor_means_again_and_never_lost(journal, damage):
+    say(journal, 'one')
+    pump_of(journal, Sink('a/b')).close()
+    (cursor,) = (journal.run_dir / 'sinks').iterdir()
+    assert cursor.suffix == '.cursor'
+    cursor.write_bytes(damage)
+    sink = Sink('a/b')
+    assert pump_of(journal, sink).close() == {'a/b': 0}
+    assert sink.texts == ['one']
+
+
+def test_two_sinks_of_one_name_are_refused(journal):
+    with pytest.raises(ValueError, match='must differ'):
+        SinkPump(journal, [Sink('a'), Sink('a')])
+
+
+def test_a_cursor_that_cannot_be_saved_is_no_error(journal):
+    (journal.run_dir / 'sinks').write_text('in the way')
+    sink = Sink()
+    say(journal, 'one')
+    pump = pump_of(journal, sink)
+    pump.start()
+    until(lambda: sink.texts)
+    assert pump.close() == {'sink': 0}
+    assert sink.texts == ['one']
