@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -190,6 +189,9 @@ def test_a_function_that_somebody_put_around_ours_stays(ultralytics, attach, log
     assert module.add_integration_callbacks is theirs
     ultralytics.YOLO().train(epochs=1)
     assert not log.events
+    with attach():
+        ultralytics.YOLO().train(epochs=1)
+    assert len(log.of('metrics', phase='final')) == 1
 
 
 def test_an_unknown_layout_is_one_warning(ultralytics, attach, log):
@@ -219,11 +221,10 @@ def test_trainings_in_other_processes_are_read_from_their_table(ultralytics, att
     assert [e['role'] for e in log.of('artifact')] == ['results', 'best']
 
 
-def test_an_older_table_is_another_training(ultralytics, attach, log, tmp_path):
+def test_a_table_that_stays_as_it_was_is_another_training(ultralytics, attach, log, tmp_path):
     save_dir = tmp_path / 'old'
     save_dir.mkdir()
     (save_dir / 'results.csv').write_text('epoch,train/box_loss\n1,2\n')
-    os.utime(save_dir / 'results.csv', (1, 1))
     with attach():
         ultralytics.modules['engine.trainer'].get_save_dir(SimpleNamespace(save_dir=str(save_dir)))
     assert not log.events

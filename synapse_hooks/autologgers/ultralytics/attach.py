@@ -12,14 +12,13 @@ from __future__ import annotations
 import functools
 import importlib
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.autologgers.ultralytics.files import log_files, replay_results
+from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay_results, stamp
 from synapse_hooks.autologgers.ultralytics.training import Training
 from synapse_hooks.errors import ConfigError
 
@@ -44,7 +43,7 @@ class Attachment:
         self.session = session
         self.thread = 0
         self.trainings: list[tuple[Training, weakref.ref[Any]]] = []
-        self.placed: dict[Path, float] = {}
+        self.placed: dict[Path, Stamp] = {}
 
     def __enter__(self) -> Attachment:
         modules = {name: _import(name) for name in ('ultralytics', *PLACERS, INTEGRATIONS)}
@@ -74,9 +73,11 @@ class Attachment:
         for training, reference in self.trainings:
             with self.session.guard('detaching'):
                 training.detach(reference())
-        for save_dir, since in self.placed.items():
+        for save_dir, before in self.placed.items():
             with self.session.guard('reading results.csv'):
-                if replay_results(self.session, save_dir / 'results.csv', since):
+                table = save_dir / 'results.csv'
+                if stamp(table) not in (None, before):
+                    replay_results(self.session, table)
                     log_files(self.session, save_dir)
 
     def place(self, args: Any) -> Any:
@@ -90,7 +91,10 @@ class Attachment:
         )
 
     def watch(self, trainer: Any) -> None:
-        """Log a training that is about to begin in this process."""
+        """Log a training that is about to begin in this process, once."""
+        # Twice asked, when somebody's function around ours outlived an earlier session.
+        if any(reference() is trainer for _, reference in self.trainings):
+            return
         training = Training(self.session)
         training.attach(trainer)
         self.trainings.append((training, weakref.ref(trainer)))
@@ -113,7 +117,7 @@ def _placing(original: Callable[..., Any], module: str) -> Callable[..., Any]:
             args = attachment.place(args)
         save_dir = original(args, *rest, **named)
         if module == PLACERS[0]:
-            attachment.placed[Path(save_dir)] = time.time()
+            attachment.placed[Path(save_dir)] = stamp(Path(save_dir) / 'results.csv')
         return save_dir
 
     return get_save_dir

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession
 
+Stamp = tuple[int, int] | None
+"""Nanoseconds since 1970, and bytes."""
 _NAMED: Final = (
     ('results.csv', 'table', 'results'),
     ('args.yaml', 'file', 'args'),
@@ -54,20 +56,22 @@ def publish_checkpoint(last: Path, run_dir: Path) -> Path:
     return copy
 
 
-def replay_results(session: AutologSession, table: Path, since: float) -> int:
-    """Record the metrics of a training that ran in other processes, from its results.csv.
+def stamp(path: Path) -> Stamp:
+    """What changes when a file is written: its time and size; None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
-    Args:
-        session: Where to record them.
-        table: The results.csv: `epoch` (from 1), `time`, and one column for each metric.
-        since: Seconds since 1970; a file older than that belongs to another training.
 
-    Returns:
-        How many epochs were recorded; 0 where there is no such file.
+def replay_results(session: AutologSession, table: Path) -> None:
+    """Record the metrics of a training that ran in other processes, from its results.csv: `epoch` (from 1), `time`,
+    and one column for each metric.
+
+    Raises:
+        OSError, ValueError, KeyError: It cannot be read, or is no such table.
     """
-    if not table.is_file() or table.stat().st_mtime < since:
-        return 0
-    rows = 0
     with table.open(newline='', encoding='utf-8') as file:
         for raw in csv.DictReader(file):
             row = {str(name).strip(): float(value) for name, value in raw.items() if name and (value or '').strip()}
@@ -76,8 +80,6 @@ def replay_results(session: AutologSession, table: Path, since: float) -> int:
             train = {name: value for name, value in row.items() if name.startswith(('train/', 'lr/'))}
             session.log_metrics(train, phase='train', step=epoch)
             session.log_metrics({k: v for k, v in row.items() if k not in train}, phase='val', step=epoch)
-            rows += 1
-    return rows
 
 
 def resumable(path: str | Path) -> bool:
