@@ -35,6 +35,7 @@ from typing import Any, Final
 import msgspec
 
 from synapse_hooks.errors import RunError
+from synapse_hooks.journal.cursor import FOLDER as SINKS
 from synapse_hooks.journal.files import replace_file
 from synapse_hooks.journal.values import Redactor, encode
 from synapse_hooks.storage import safe_name, sweep, write_atomic
@@ -45,25 +46,11 @@ RECORD: Final = 'run.json'
 _VERSION: Final = 1
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
+_KEYS: Final = 'v run created status action target params plugins environment git workspace dataset checkpoint stages'
 _EMPTY: Final[dict[str, Any]] = {
-    'v': _VERSION,
-    'run': None,
-    'created': None,
-    'status': 'created',
-    'action': None,
-    'target': None,
-    'params': {},
-    'plugins': {},
-    'environment': {},
-    'git': None,
-    'workspace': None,
-    'dataset': None,
-    'checkpoint': None,
-    'stages': [],
-    'attempts': 0,
-    'result': None,
-    'model': None,
-    'error': None,
+    **dict.fromkeys(_KEYS.split()),
+    **{'v': _VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []},
+    **{'attempts': 0, 'result': None, 'model': None, 'error': None},
 }
 
 
@@ -222,6 +209,7 @@ class RunDirectory:
             with suppress(OSError):
                 holder.write_text(f'{os.getpid()} {os.uname().nodename}\n')
             sweep(self.path)
+            sweep(self.path / SINKS)
             yield
         finally:
             holder.unlink(missing_ok=True)
