@@ -46,12 +46,12 @@ RECORD: Final = 'run.json'
 _VERSION: Final = 1
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
-_KEYS: Final = 'v run created status action target params plugins environment git workspace dataset checkpoint stages'
-_EMPTY: Final[dict[str, Any]] = {
-    **dict.fromkeys(_KEYS.split()),
-    **{'v': _VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []},
-    **{'attempts': 0, 'result': None, 'model': None, 'error': None},
-}
+_KEYS: Final = (
+    'v run created status action target params plugins environment git workspace dataset checkpoint '
+    'stages attempts result model error'
+)
+_FILLED: Final = {'v': _VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}
+_EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(_KEYS.split()), **_FILLED, 'attempts': 0}
 
 
 class RunDirectory:
