@@ -41,9 +41,10 @@ def offline_environment(folder: str | Path) -> dict[str, str]:
         home.mkdir(parents=True, exist_ok=True)
         for font in missing:
             shutil.copyfile(source, font)
+    # Early versions know each by one spelling only: true and false here, 1 there.
     return {
-        'YOLO_OFFLINE': '1',
-        'YOLO_AUTOINSTALL': '0',
+        'YOLO_OFFLINE': 'true',
+        'YOLO_AUTOINSTALL': 'false',
         'ULTRALYTICS_SKIP_REQUIREMENTS_CHECKS': '1',
         'ULTRALYTICS_API_KEY': '',
         'YOLO_CONFIG_DIR': str(folder),

@@ -26,11 +26,8 @@ def matplotlib(monkeypatch, tmp_path):
 def test_the_environment_names_a_folder_with_fonts(tmp_path):
     env = offline_environment(tmp_path / 'config')
     assert env['YOLO_CONFIG_DIR'] == str(tmp_path / 'config')
-    assert (env['YOLO_OFFLINE'], env['YOLO_AUTOINSTALL'], env['ULTRALYTICS_SKIP_REQUIREMENTS_CHECKS']) == (
-        '1',
-        '0',
-        '1',
-    )
+    switches = ('YOLO_OFFLINE', 'YOLO_AUTOINSTALL', 'ULTRALYTICS_SKIP_REQUIREMENTS_CHECKS')
+    assert [env[name] for name in switches] == ['true', 'false', '1']
     assert [(tmp_path / 'config/Ultralytics' / name).read_bytes() for name in FONTS] == [b'font', b'font']
 
 
@@ -55,6 +52,6 @@ def test_too_late_is_a_clear_error(tmp_path, monkeypatch):
         go_offline(tmp_path / 'config')
     monkeypatch.delitem(sys.modules, 'ultralytics')
     go_offline(tmp_path / 'config')
-    assert offline.os.environ['YOLO_OFFLINE'] == '1'
+    assert offline.os.environ['YOLO_OFFLINE'] == 'true'
     monkeypatch.setitem(sys.modules, 'ultralytics', ModuleType('ultralytics'))
     go_offline(tmp_path / 'config')
