@@ -21,7 +21,7 @@ class Unreadable:
     Args:
         tolerance: See `Tolerance`.
         report: Where they are counted.
-        expected: How many items there are, where that is known: then too many are noticed at once.
+        readable: How many items can be read, where that is known: then too many are noticed at once.
 
     Example:
         >>> policy = Unreadable('skip', LossReport())
@@ -29,10 +29,10 @@ class Unreadable:
         >>> policy.finish(seen=0)
     """
 
-    def __init__(self, tolerance: Tolerance, report: LossReport, expected: int | None = None) -> None:
+    def __init__(self, tolerance: Tolerance, report: LossReport, readable: int | None = None) -> None:
         self.share = {'skip': 1.0, 'fail': 0.0}.get(str(tolerance), 0.0) if isinstance(tolerance, str) else tolerance
         self.report = report
-        self.expected = expected
+        self.readable = readable
         self.count = 0
         self.first: UnreadableItem | None = None
 
@@ -47,8 +47,8 @@ class Unreadable:
         self.report.unreadable(str(error.facts.get('path', '')), error.problem)
         if self.share == 0:
             raise error
-        if self.expected and self.count > self.share * self.expected:
-            self.finish(self.expected - self.count)
+        if self.readable is not None:
+            self.finish(self.readable)
 
     def finish(self, seen: int) -> None:
         """Decide at the end: `seen` items could be read.

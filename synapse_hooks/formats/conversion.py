@@ -13,7 +13,7 @@ import msgspec
 
 from synapse_hooks import __version__
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
-from synapse_hooks.data import OBJECT_KINDS, DatasetInfo, LossReport, Sample, assign, dataset, survey
+from synapse_hooks.data import OBJECT_KINDS, SPLITS, DatasetInfo, LossReport, Sample, assign, dataset, survey
 from synapse_hooks.errors import DatasetInvalid, NobodyAnswered, WrongAnswer
 from synapse_hooks.formats.options import Options
 from synapse_hooks.formats.reader import FormatReader
@@ -63,7 +63,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         report.merge(reader.report)
     _tell(context, report, source, format)
     digest = _digest(source.get('digest') or feed.digest.hexdigest(), format, options, info)
-    made = replace(info, splits=dict(feed.splits))
+    made = replace(info, splits={name: feed.splits[name] for name in (*SPLITS, *feed.splits) if feed.splits[name]})
     return dataset(out, format.name, config_path=config_path, info=made, digest=digest)
 
 

@@ -64,8 +64,8 @@ class FormatReader:
 
     def _samples(self, *, measure: bool) -> Iterator[Sample]:
         self.report = LossReport()
-        expected = self.__dict__['info'].count if 'info' in self.__dict__ else None
-        unreadable = Unreadable(self.tolerance, self.report, expected)
+        readable = self.__dict__['info'].count if 'info' in self.__dict__ else None
+        unreadable = Unreadable(self.tolerance, self.report, readable)
         worker = self.format.bound(report=self.report, unreadable=unreadable)
         taken: set[tuple[str | None, str]] = set()
         count = 0

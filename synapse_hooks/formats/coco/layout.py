@@ -35,7 +35,8 @@ def find_sources(path: Path) -> list[Source]:
         path: A folder, or an annotation file.
     """
     if path.is_file():
-        here, name = path.parent, path.stem.removeprefix('instances_')
+        match = _OFFICIAL.fullmatch(path.name)
+        here, name = path.parent, match['name'] if match else path.stem
         around = [here, here / 'images', here.parent / 'images' / name, here.parent / name, here.parent / 'images']
         return [Source(None, path, [*around, here.parent])] if path.suffix.lower() == '.json' else []
     flat = _annotation_file(path)

@@ -38,7 +38,7 @@ def read_row(tool: str, row: Any, entry: int = 0) -> AnyAnnotation:
     A row of an unknown tool, or whose data are not what its tool promises, becomes `Other`, whole.
     """
     reader = READERS.get(tool)
-    if reader is not None and isinstance(row, dict):
+    if reader is not None and isinstance(row, dict) and (tool == 'classification' or isinstance(row.get('data'), list)):
         try:
             return reader(row, _common(row, entry, ('visibility',) if tool == 'keypoint' else ()))
         except (KeyError, TypeError, ValueError):
@@ -86,7 +86,7 @@ def _common(row: Row, entry: int, more: tuple[str, ...]) -> dict[str, Any]:
         rest['id'], id = id, ''
     if not isinstance(label, str):
         rest['classification'], label = label, ''
-    if attrs is None or len(attributes) < len(attrs) or any(len(attr) != 2 for attr in attrs):
+    if not isinstance(attrs, list) or len(attributes) < len(attrs) or any(len(attr) != 2 for attr in attrs):
         rest['attrs'] = attrs
     if 'group_id' in row and not isinstance(group, str):
         rest['group_id'], group = group, None
@@ -143,8 +143,8 @@ def _keypoint(row: Row, common: dict[str, Any]) -> AnyAnnotation:
 def _mask(row: Row, common: dict[str, Any]) -> AnyAnnotation:
     data, encoding = row['data'], row.get('encoding')
     as_runs = encoding == 'dm_rle' or (encoding is None and bool(data) and isinstance(data[0], list))
-    runs = [(int(start), int(length)) for start, length in data] if as_runs else from_indices(map(int, data))
-    if any(start < 0 or length <= 0 for start, length in runs):
+    runs = [(start, length) for start, length in data] if as_runs else from_indices(data)
+    if any(type(start) is not int or type(length) is not int or start < 0 or length <= 0 for start, length in runs):
         raise ValueError('no runs of pixels')
     if encoding is None:
         common['extra'].setdefault('dm', {})['indices'] = not as_runs

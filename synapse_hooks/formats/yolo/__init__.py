@@ -110,9 +110,8 @@ class YoloFormat(Format):
                 )
             return self.options.task
         kinds = info.kinds or {}
-        areas = kinds.get('polygon', 0) + kinds.get('mask', 0)
-        boxes = kinds.get('box', 0) + kinds.get('rotated_box', 0) + kinds.get('keypoints', 0)
-        return 'segment' if areas > boxes else 'detect'
+        boxes = sum(kinds.get(kind, 0) for kind in ('box', 'rotated_box', 'keypoints'))
+        return 'segment' if kinds.get('polygon', 0) > boxes else 'detect'
 
     def _image_name(self, sample: Sample) -> str | None:
         """What the image is called here, or None where ultralytics could not read it: then everything is dropped."""
