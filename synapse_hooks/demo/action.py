@@ -23,7 +23,6 @@ TUNING: Final[dict[str, Any]] = {
     'close_mosaic': 4,
     # A mirrored digit is no digit.
     'fliplr': 0.0,
-    'cache': True,
 }
 """What makes a small model learn a small dataset within a minute."""
 MACHINE: Final[dict[str, Any]] = {'device': 'cpu', 'workers': 0, 'plots': False}

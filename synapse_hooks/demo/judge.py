@@ -9,8 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import yaml
+
 from synapse_hooks.data import Box, Polygon, Sample
 from synapse_hooks.demo.scenes import require_extra
+from synapse_hooks.errors import DatasetInvalid
 
 CONFIDENCE: Final = 0.35
 """Predictions that the model trusts less are not shown."""
@@ -18,6 +21,7 @@ OVERLAP: Final = 0.5
 """Intersection over union from which a prediction counts as being at a label: the 50 of mAP50."""
 
 Corners = tuple[float, float, float, float]
+"""A box: left, top, right, bottom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,16 @@ def evaluate(weights: Path, data: Path, *, split: str = 'test') -> dict[str, Any
 
     Raises:
         ConfigError: ultralytics is not installed.
+        DatasetInvalid: The model was trained for other classes, or for the same in another order.
     """
     model = _open(weights)
+    names = yaml.safe_load(data.read_text(encoding='utf-8'))['names']
+    expected = list(names.values()) if isinstance(names, dict) else list(names)
+    if list(model.names.values()) != expected:
+        raise DatasetInvalid(
+            f'{weights} knows the classes {list(model.names.values())}, {data} has {expected}',
+            hint='evaluate a model on the dataset it was trained on',
+        )
     with quiet(), TemporaryDirectory(prefix='synapse-hooks-') as aside:
         metrics = model.val(
             data=str(data), split=split, device='cpu', workers=0, plots=False, verbose=False, project=aside, name='val'
@@ -72,7 +84,7 @@ def evaluate(weights: Path, data: Path, *, split: str = 'test') -> dict[str, Any
 
 
 def predict(weights: Path, images: Sequence[Path]) -> list[list[Thing]]:
-    """What a detector sees in each of the images, the surest first.
+    """What a detector sees in each of the images, the surest first: one thing at a place.
 
     Args:
         weights: A weights file, or a folder with `best.pt`.
@@ -83,7 +95,9 @@ def predict(weights: Path, images: Sequence[Path]) -> list[list[Thing]]:
     """
     model = _open(weights)
     with quiet():
-        results = model.predict([str(image) for image in images], conf=CONFIDENCE, device='cpu', save=False)
+        results = model.predict(
+            [str(image) for image in images], conf=CONFIDENCE, iou=OVERLAP, agnostic_nms=True, device='cpu', save=False
+        )
     return [[_thing(row, result.names) for row in result.boxes.data.tolist()] for result in results]
 
 

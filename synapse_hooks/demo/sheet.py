@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from synapse_hooks.data import Sample
-from synapse_hooks.demo.judge import Thing, judge, labelled, predict
+from synapse_hooks.demo.judge import Corners, Thing, judge, labelled, overlap, predict
 from synapse_hooks.demo.scenes import require_extra
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.storage import write_atomic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 TILE: Final = 288
@@ -107,7 +106,8 @@ def _tile(path: Path, things: Iterable[tuple[Thing, str, str]]) -> Image:
     tile = Image.new('RGB', (TILE, TILE), CARD)
     tile.paste(large, (0, 0))
     draw = ImageDraw.Draw(tile)
-    tags = []
+    tags: list[Corners] = []
+    scaled = []
     for thing, colour, text in things:
         left, top, right, bottom = (side * scale for side in thing.box)
         if thing.ring:
@@ -115,18 +115,17 @@ def _tile(path: Path, things: Iterable[tuple[Thing, str, str]]) -> Image:
             draw.line([*outline, *outline[:2]], colour, 3, joint='curve')
         else:
             draw.rectangle((left, top, right, bottom), outline=colour, width=3)
-        tags.append((left, top, colour, text))
-    for left, top, colour, text in tags:
-        _tag(draw, left, top, colour, text)
+        scaled.append(((left, top, bottom), colour, text))
+    # Tags come last, above every frame.
+    for (left, top, bottom), colour, text in scaled:
+        width = draw.textlength(text, _font(14)) + 8
+        x = max(0.0, min(left - 1, TILE - width))
+        spots: list[Corners] = [(x, y, x + width, y + 18) for y in (max(0.0, top - 17), min(bottom - 1, TILE - 18.0))]
+        tag = next((spot for spot in spots if not any(overlap(spot, other) for other in tags)), spots[0])
+        tags.append(tag)
+        draw.rectangle(tag, colour)
+        draw.text((tag[0] + 4, tag[1] + 1), text, _contrast(colour), _font(14))
     return tile
-
-
-def _tag(draw: ImageDraw, left: float, top: float, colour: str, text: str) -> None:
-    font = _font(14)
-    width = draw.textlength(text, font) + 8
-    x, y = max(0, min(left - 1, TILE - width)), max(0, top - 17)
-    draw.rectangle((x, y, x + width, y + 18), colour)
-    draw.text((x + 4, y + 1), text, _contrast(colour), font)
 
 
 def _colour(number: int, count: int) -> str:

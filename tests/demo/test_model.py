@@ -20,8 +20,9 @@ import torch
 from ultralytics import YOLO
 
 from synapse_hooks.data import Box, Sample
-from synapse_hooks.demo import contact_sheet, write_base_model, write_scenes
+from synapse_hooks.demo import contact_sheet, evaluate, write_base_model, write_scenes
 from synapse_hooks.demo.judge import quiet
+from synapse_hooks.errors import DatasetInvalid
 
 print('imported')
 here = Path(sys.argv[1])
@@ -32,7 +33,13 @@ with quiet():
 pictures = sorted((here / 'scenes/test/original_files').iterdir()) * 2
 samples = [Sample(path.stem, image=path, annotations=[Box(x=5, y=5, w=20, h=20, label='one')]) for path in pictures]
 sheet = contact_sheet(one, samples, here / 'sheets' / 'sheet.png', limit=3, title='Untrained')
+(here / 'dataset.yaml').write_text('names: [star, one]')
+try:
+    refusal = str(evaluate(one, here / 'dataset.yaml'))
+except DatasetInvalid as error:
+    refusal = str(error)
 print(json.dumps({
+    'refusal': refusal,
     'files': sorted(path.name for path in one.iterdir()),
     'same': all(torch.equal(first[name], second[name]) for name in first),
     'parameters': sum(value.numel() for value in first.values()),
@@ -57,6 +64,7 @@ def test_an_untrained_model_is_the_same_every_time_and_can_be_shown(tmp_path: Pa
     report = json.loads(output)
     assert report['files'] == ['best.pt']
     assert report['same']
+    assert "has ['star', 'one']" in report['refusal']
     assert report['parameters'] > 2_000_000
     with Image.open(report['sheet']) as sheet:
         assert sheet.height == HEADER + TILE + CAPTION + MARGIN
