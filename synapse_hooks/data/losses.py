@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -43,6 +43,7 @@ class LossReport:
     def __init__(self) -> None:
         self.written_kinds: Counter[str] = Counter()
         self.losses: dict[tuple[Fate, str, str], Loss] = {}
+        self.attributes: Counter[str] = Counter()
         self.unreadable_items: list[dict[str, str]] = []
         self.unreadable_count = 0
 
@@ -57,6 +58,10 @@ class LossReport:
     def dropped(self, kind: str, reason: str, file: str = '', id: str = '') -> None:
         """An annotation (or an `image`) did not arrive."""
         self._count('dropped', kind, reason, file, id)
+
+    def left_out(self, attributes: Iterable[str]) -> None:
+        """An annotation arrived, but without these attributes. It is told, but `strict` does not mind."""
+        self.attributes.update(attributes)
 
     def unreadable(self, file: str, reason: str) -> None:
         """A whole item could not be read."""
@@ -85,6 +90,7 @@ class LossReport:
     def merge(self, other: LossReport) -> None:
         """Add another report to this one: of a reader, or of another worker."""
         self.written_kinds.update(other.written_kinds)
+        self.attributes.update(other.attributes)
         for key, loss in other.losses.items():
             mine = self.losses.setdefault(key, Loss(*key))
             mine.count += loss.count
@@ -100,7 +106,7 @@ class LossReport:
 
     @property
     def lossless(self) -> bool:
-        """Whether everything arrived as it was."""
+        """Whether every annotation arrived as it was; attributes apart."""
         return not self.losses and not self.unreadable_count
 
     def refuse_losses(self) -> None:
@@ -123,12 +129,13 @@ class LossReport:
             found[loss.fate].append(
                 {'kind': loss.kind, 'reason': loss.reason, 'count': loss.count, 'examples': loss.examples}
             )
+        found['attributes'] = dict(sorted(self.attributes.items()))
         found['unreadable'] = {'count': self.unreadable_count, 'examples': self.unreadable_items}
         return found
 
     def summary(self) -> str:
         """The report for a terminal; empty when nothing was lost."""
-        if self.lossless:
+        if self.lossless and not self.attributes:
             return ''
         totals = f'{self.total("converted"):,} converted, {self.total("dropped"):,} dropped'
         lines = [f'{self.total("written"):,} annotations written, {totals}']
@@ -136,6 +143,9 @@ class LossReport:
             where = loss.examples[0]
             place = ' '.join(word for word in (where['file'], where['id']) if word)
             lines.append(f'  {loss.fate} {loss.count:,} {loss.kind}: {loss.reason}{f" ({place})" if place else ""}')
+        if self.attributes:
+            names = ', '.join(f'{name} {count:,}' for name, count in sorted(self.attributes.items()))
+            lines.append(f'  attributes left out: {names}')
         if self.unreadable_count:
             first = self.unreadable_items[0]
             lines.append(f'  unreadable {self.unreadable_count:,}: {first["file"]}: {first["reason"]}')

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from synapse_hooks.formats.guess import guess_format
     from synapse_hooks.formats.options import Options
     from synapse_hooks.formats.reader import FormatReader
+    from synapse_hooks.formats.shapes import Fitter
 
 BUILTIN: dict[str, str] = {
     'coco': 'synapse_hooks.formats.coco:CocoFormat',
@@ -18,9 +19,15 @@ BUILTIN: dict[str, str] = {
 }
 """The built-in formats, as entry points would name them."""
 
-_HOMES = {'Format': 'base', 'FormatReader': 'reader', 'Options': 'options', 'guess_format': 'guess'}
+_HOMES = {
+    'Fitter': 'shapes',
+    'Format': 'base',
+    'FormatReader': 'reader',
+    'Options': 'options',
+    'guess_format': 'guess',
+}
 
-__all__ = ['BUILTIN', 'Format', 'FormatReader', 'Options', 'guess_format']
+__all__ = ['BUILTIN', 'Fitter', 'Format', 'FormatReader', 'Options', 'guess_format']
 
 
 def __getattr__(name: str) -> Any:

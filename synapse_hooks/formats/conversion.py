@@ -103,9 +103,9 @@ def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Fo
     context.recorder.record('losses', {'from': source['format'], 'to': format.name, **report.to_dict()})
     if context.runtime_ctx.strict:
         report.refuse_losses()
-    if not report.lossless:
-        text = f'{source["format"]} to {format.name}: {report.summary()}'
-        context.log_message(text, level='warning', code='losses')
+    if summary := report.summary():
+        level = 'info' if report.lossless else 'warning'
+        context.log_message(f'{source["format"]} to {format.name}: {summary}', level=level, code='losses')
 
 
 def _digest(content: str, format: Format, options: Options, info: DatasetInfo) -> str:

@@ -6,7 +6,8 @@ noise and not worth a word. What has no area, or lies wholly outside, is dropped
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from typing import Literal, TypeVar, assert_never
 
 from synapse_hooks.data import (
@@ -26,6 +27,8 @@ from synapse_hooks.data.masks import mask_bounds
 
 NOISE = 1.0
 """By how many pixels a shape may reach out of its image without a word in the report."""
+
+_EXACT = 1e-6
 
 T = TypeVar('T')
 
@@ -66,15 +69,26 @@ class Fitter:
         join: Which rings of a polygon become one ring by seams without width: `all`, or only `holes` with the ring
             around them.
         crowds: Whether the target can say that a region holds a crowd; if not, they are dropped.
+        keeps: The attributes that the target can hold; None means all.
+        whole: Whether the target counts whole pixels: boxes are rounded to them, and are at least one wide and high.
     """
 
     def __init__(
-        self, report: LossReport, target: str, *, join: Literal['all', 'holes'] = 'all', crowds: bool = False
+        self,
+        report: LossReport,
+        target: str,
+        *,
+        join: Literal['all', 'holes'] = 'all',
+        crowds: bool = False,
+        keeps: Collection[str] | None = (),
+        whole: bool = False,
     ) -> None:
         self.report = report
         self.target = target
         self.join = join
         self.crowds = crowds
+        self.keeps = keeps
+        self.whole = whole
 
     def box(self, annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
         """The annotation as an upright rectangle inside the image, or None when it was dropped."""
@@ -94,6 +108,9 @@ class Fitter:
             return None
         if cost:
             self.report.converted(annotation.kind, cost, sample.id, annotation.id)
+        if self.keeps is not None and annotation.attributes:
+            shape = {'rotation'} if isinstance(annotation, RotatedBox) else set()
+            self.report.left_out(annotation.attributes.keys() - shape.union(self.keeps))
         return fitted
 
     def _box(self, annotation: AnyAnnotation, sample: Sample) -> tuple[Bounds, str]:
@@ -109,9 +126,13 @@ class Fitter:
         inside = clip_bounds(found, sample.width, sample.height)
         if inside is None:
             raise _Lost('it lies outside the image')
+        fitted = _rounded(inside) if self.whole else inside
         if not isinstance(annotation, Box):
-            return inside, f'{self.target} holds boxes: its enclosing box'
-        return inside, _cut(found, sample)
+            return fitted, f'{self.target} holds boxes: its enclosing box'
+        if cut := _cut(found, sample):
+            return fitted, cut
+        moved = max(abs(before - after) for before, after in zip(inside, fitted, strict=True)) > _EXACT
+        return fitted, f'{self.target} counts whole pixels: rounded' if moved else ''
 
     def _rings(self, annotation: AnyAnnotation, sample: Sample) -> tuple[list[Ring], str]:
         if not isinstance(annotation, Shape):
@@ -152,6 +173,13 @@ def _inside(parts: list[Part], sample: Sample) -> list[Part]:
     if not inside:
         raise _Lost('it lies outside the image')
     return inside
+
+
+def _rounded(box: Bounds) -> Bounds:
+    left, top, right, bottom = map(round, box)
+    # Half a pixel at the far edge may round up to the edge itself.
+    left, top = min(left, math.ceil(box[2]) - 1), min(top, math.ceil(box[3]) - 1)
+    return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 def _cut(extent: Bounds, sample: Sample) -> str:

@@ -222,6 +222,19 @@ def test_strict_refuses(dm: Path, converter: Converter) -> None:
     assert converter.losses['converted']
 
 
+def test_attributes_are_left_out_aloud_and_strict_does_not_mind(tmp_path: Path, converter: Converter) -> None:
+    row = {**box(1, 1, 2, 2), 'attrs': [{'name': 'color', 'value': 'red'}, {'name': 'night', 'value': True}]}
+    for split in ('train', 'valid'):
+        add_item(tmp_path / 'dm' / split, 'a', {'bounding_box': [row]})
+    converter(tmp_path / 'dm', 'dm', 'yolo', strict=True)
+    assert converter.losses['attributes'] == {'color': 2, 'night': 2}
+    (said,) = converter.recorder.of('message')
+    assert said['level'] == 'info'
+    assert 'attributes left out: color 2, night 2' in said['text']
+    converter(tmp_path / 'dm', 'dm', 'coco')
+    assert converter.losses['attributes'] == {}
+
+
 # -- reading -----------------------------------------------------------------------------------------------------
 
 

@@ -78,7 +78,7 @@ class CocoFormat(Format):
     def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
         """The training split's file is the one that a trainer wants."""
         numbers = {name: place for place, name in enumerate(info.classes or (), 1)}
-        fitter = Fitter(self.report, 'coco', join='holes', crowds=True)
+        fitter = Fitter(self.report, 'coco', join='holes', crowds=True, keeps=None)
         files: dict[str, _File] = {}
         for sample in samples:
             if sample.image is None:

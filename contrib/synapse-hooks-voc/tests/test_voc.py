@@ -1,0 +1,181 @@
+"""Reading and writing VOC, through the hooks that synapse-hooks calls."""
+
+from __future__ import annotations
+
+import struct
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pluggy
+import pytest
+from synapse_hooks_voc import VocFormat
+
+from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
+from synapse_hooks.data import Box, DatasetInfo, LossReport, Polygon, Sample, Unreadable
+from synapse_hooks.errors import DatasetInvalid, UnreadableItem
+from synapse_hooks.formats.dm import DmFormat
+from synapse_hooks.hookspecs import HookSpecs
+
+OBJECT = """<object><name>{name}</name><pose>Left</pose><truncated>1</truncated><difficult>0</difficult>
+<bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox>{more}</object>"""
+
+
+def png(width: int = 100, height: int = 80) -> bytes:
+    return b'\x89PNG\r\n\x1a\n' + struct.pack('>I4sII', 13, b'IHDR', width, height) + bytes(9)
+
+
+def put(root: Path, id: str, *objects: str) -> None:
+    for folder, suffix, content in (
+        ('JPEGImages', '.png', png()),
+        ('Annotations', '.xml', f'<annotation>{"".join(objects)}</annotation>'.encode()),
+    ):
+        file = root / folder / f'{id}{suffix}'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+
+def voc_object(*box: float, name: str = 'cat', more: str = '') -> str:
+    return OBJECT.format(*box, name=name, more=more)
+
+
+def listed(root: Path, **lists: str) -> None:
+    folder = root / 'ImageSets' / 'Main'
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in lists.items():
+        (folder / f'{name}.txt').write_text(text)
+
+
+def read(root: Path) -> tuple[list[Sample], LossReport]:
+    report = LossReport()
+    return list(VocFormat().bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
+
+
+def convert(tmp_path: Path, dataset: Dataset, target: str, **params: Any) -> tuple[Dataset, list[dict[str, Any]]]:
+    manager = pluggy.PluginManager('synapse_hooks')
+    manager.add_hookspecs(HookSpecs)
+    manager.register(VocFormat())
+    manager.register(DmFormat())
+    losses: list[dict[str, Any]] = []
+
+    class Recorder:
+        def record(self, type: str, payload: Any) -> None:
+            if type == 'losses':
+                losses.append(dict(payload))
+
+    out = tmp_path / f'{target}-out'
+    hooks: Any = manager.hook
+    context = TrainContext(params, RuntimeContext(), hooks, recorder=Recorder(), output_dir=out)
+    return hooks.convert(context=context, dataset=dataset, target_format=target), losses
+
+
+def test_boxes_count_from_one_and_include_the_last_pixel(tmp_path: Path) -> None:
+    put(tmp_path, 'a', voc_object(1, 1, 1, 1), voc_object(11, 21, 40, 60), voc_object(1, 1, 100, 80))
+    (sample,), report = read(tmp_path)
+    boxes = [(box.x, box.y, box.w, box.h) for box in sample.annotations if isinstance(box, Box)]
+    assert boxes == [(0, 0, 1, 1), (10, 20, 30, 40), (0, 0, 100, 80)]
+    assert sample.annotations[0].attributes == {'difficult': False, 'truncated': True, 'pose': 'Left'}
+    assert report.lossless
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    put(tmp_path / 'voc', 'sub/a', voc_object(11, 21, 40, 60), voc_object(1, 1, 2, 2, name='big dog'))
+    put(tmp_path / 'voc', 'b c')
+    listed(tmp_path / 'voc', train='sub/a\n', val='b c\n', trainval='sub/a\nb c\n', cat_train='sub/a 1\n')
+    there, losses = convert(tmp_path, {'path': tmp_path / 'voc', 'format': 'voc'}, 'dm')
+    assert there['splits'] == {'train': 1, 'valid': 1}
+    assert there['classes'] == ['big dog', 'cat']
+    back, more = convert(tmp_path, there, 'voc')
+    assert [report['converted'] + report['dropped'] for report in losses + more] == [[], []]
+    before, after = read(tmp_path / 'voc')[0], read(back['path'])[0]
+    assert (
+        [(s.id, s.split) for s in before] == [(s.id, s.split) for s in after] == [('sub/a', 'train'), ('b c', 'valid')]
+    )
+    for old, new in zip(before[0].annotations, after[0].annotations, strict=True):
+        assert isinstance(old, Box)
+        assert isinstance(new, Box)
+        assert (old.x, old.y, old.w, old.h, old.label) == (new.x, new.y, new.w, new.h, new.label)
+        assert new.attributes == {**old.attributes, 'occluded': False}
+    assert (back['path'] / 'ImageSets' / 'Main' / 'trainval.txt').read_text() == 'sub/a\nb c\n'
+
+
+def test_what_voc_cannot_say_is_counted(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(png())
+    shapes = [
+        Box(10.4, 20, 30, 40, id='fraction', label='cat', attributes={'color': 'red'}),
+        Box(10, 20, 30, 40, id='whole', label='cat'),
+        Box(99.7, 79.7, 9, 9, id='edge', label='cat'),
+        Polygon.simple([(0, 0), (50, 0), (50, 40)], id='area', label='cat'),
+    ]
+    sample = Sample('a', image=tmp_path / 'a.png', width=100, height=80, annotations=[*shapes])
+    report = LossReport()
+    VocFormat().bound(report=report).write(iter([sample]), DatasetInfo(), tmp_path / 'out')
+    assert {(loss.kind, loss.reason) for loss in report.losses.values()} == {
+        ('box', 'voc counts whole pixels: rounded'),
+        ('box', "cut at the image's edge"),
+        ('polygon', 'voc holds boxes: its enclosing box'),
+    }
+    assert report.attributes == {'color': 1}
+    (again,), _ = read(tmp_path / 'out')
+    boxes = [(box.x, box.y, box.w, box.h) for box in again.annotations if isinstance(box, Box)]
+    assert boxes == [(10, 20, 30, 40), (10, 20, 30, 40), (99, 79, 1, 1), (0, 0, 50, 40)]
+
+
+def test_equal_names_in_two_splits_stay_apart(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(png())
+    samples = [Sample('a', image=tmp_path / 'a.png', width=9, height=9, split=split) for split in ('train', 'valid')]
+    VocFormat().write(iter(samples), DatasetInfo(), tmp_path / 'out')
+    assert [(sample.id, sample.split) for sample in read(tmp_path / 'out')[0]] == [('a', 'train'), ('a_val', 'valid')]
+
+
+def test_parts_and_unlisted_items_are_counted(tmp_path: Path) -> None:
+    put(tmp_path, 'a', voc_object(1, 1, 9, 9, more='<part><name>head</name></part>'))
+    put(tmp_path, 'b')
+    listed(tmp_path, train='a\n')
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['a']
+    assert {(loss.kind, loss.examples[0]['id'] or loss.examples[0]['file']) for loss in report.losses.values()} == {
+        ('part', 'head'),
+        ('image', 'b'),
+    }
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        '',
+        '<annotation>',
+        '<html/>',
+        '<annotation><object><name>x</name></object></annotation>',
+        '<annotation>' + OBJECT.format(1, 'x', 2, 2, name='cat', more='') + '</annotation>',
+        '<annotation>' + OBJECT.format(1, 'inf', 2, 2, name='cat', more='') + '</annotation>',
+    ],
+)
+def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
+    put(tmp_path, 'a')
+    (tmp_path / 'Annotations' / 'a.xml').write_text(content)
+    with pytest.raises(UnreadableItem, match=r'a\.xml'):
+        list(VocFormat().read(tmp_path))
+
+
+def test_names_that_lead_outside_are_refused(tmp_path: Path) -> None:
+    put(tmp_path / 'voc', 'a', '<filename>../../secret.png</filename>')
+    listed(tmp_path / 'voc', train='a\n../../a\n')
+    samples, report = read(tmp_path / 'voc')
+    assert [sample.image for sample in samples] == [tmp_path / 'voc' / 'JPEGImages' / 'a.png']
+    assert report.unreadable_count == 1
+
+
+def test_a_folder_that_is_no_voc(tmp_path: Path) -> None:
+    assert not VocFormat().recognise(tmp_path)
+    with pytest.raises(DatasetInvalid, match='Annotations/'):
+        read(tmp_path)
+    put(tmp_path, 'a')
+    assert VocFormat().recognise(tmp_path)
+
+
+def test_it_is_found_by_its_entry_point_once_installed() -> None:
+    found = [entry for entry in entry_points(group='synapse_hooks.formats') if entry.name == 'voc']
+    if not found:
+        pytest.skip('synapse-hooks-voc is not installed here')
+    assert found[0].load() is VocFormat
