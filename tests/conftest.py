@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+# Trainings share the cores with the other test processes; more threads than cores only wait for each other.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+if find_spec('ultralytics') is not None:
+    from synapse_hooks.autologgers.offline import go_offline
+
+    # Before anybody imports ultralytics: it reads these only once.
+    _config = tempfile.mkdtemp(prefix='synapse-hooks-tests-')
+    atexit.register(shutil.rmtree, _config, ignore_errors=True)
+    go_offline(_config)
 
 
 @pytest.fixture(autouse=True)

@@ -122,9 +122,10 @@ def _detail(name: str, context: TrainContext, result: Any) -> str:
 
 
 def _numbers(values: Mapping[str, float]) -> str:
-    """`train/box_loss 1.23  mAP50 0.81`: losses first, then what is measured; speeds and rates are left out."""
-    short = {}
+    """`box 1.23 cls 0.87 mAP50 0.812`: losses of the training, then what is measured; the journal has the rest."""
+    shown = []
     for name, value in values.items():
-        if not name.startswith(('lr/', 'time', 'fitness', 'speed')):
-            short[name.replace('metrics/', '').replace('(B)', '')] = value
-    return '  '.join(f'{name} {value:.3g}' for name, value in short.items())
+        if not name.startswith(('lr/', 'val/', 'time', 'fitness', 'speed')):
+            short = name.removeprefix('train/').removeprefix('metrics/').replace('(B)', '').removesuffix('_loss')
+            shown.append(f'{short} {value:<6.3g}')
+    return ' '.join(shown).rstrip()

@@ -35,7 +35,7 @@ def resolve_checkpoint(context: TrainContext, plugins: Plugins, directory: RunDi
             final = directory.path / 'stages' / 'checkpoint'
             final.parent.mkdir(exist_ok=True)
             publish(staged, final, replace=True)
-            checkpoint = cast("Checkpoint | None", follow(checkpoint, staged, final))
+            checkpoint = cast('Checkpoint | None', follow(checkpoint, staged, final))
     except Exception as error:
         answerer = plugins.trail.last.get('resolve_checkpoint')
         if isinstance(error, WrongAnswer) and answerer is not None:

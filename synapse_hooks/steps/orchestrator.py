@@ -125,8 +125,8 @@ class Orchestrator:
             failed = self._failure(step, stage, error)
             self._roll_back(failed)
             raise failed from error
-        self.progress.finish(step.name)
         self._ended(step, stage, started, result=result)
+        self.progress.finish(step.name)
 
     def _attempts(self, step: BaseStep[TrainContext], stage: dict[str, Any]) -> StepResult:
         while True:
@@ -211,6 +211,8 @@ class Orchestrator:
             answerer = self.plugins.trail.last.get(step.name)
             stage['answered_by'] = answerer.who if answerer is not None and not result.skipped else None
             stage['data'] = plain(result.data)
+            if self.progress.losses is not None:
+                stage['losses'] = plain(self.progress.losses)
             stage['context'] = snapshot(self.context)
         else:
             status = 'failed' if isinstance(error, Exception | SystemExit) else 'cancelled'

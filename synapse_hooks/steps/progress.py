@@ -28,10 +28,12 @@ class Progress:
         self._step: str | None = None
         self.overall = 0.0
         """How far the run is, from 0 to 1."""
+        self.losses: dict[str, Any] | None = None
+        """The loss report of the step at hand, once there is one."""
 
     def begin(self, step: str) -> None:
         """`step` starts, or starts again; what was reached before stays."""
-        self._step, self._fraction = step, 0.0
+        self._step, self._fraction, self.losses = step, 0.0, None
 
     def finish(self, step: str) -> None:
         """`step` is done."""
@@ -40,7 +42,9 @@ class Progress:
         self.record('progress', {'category': step, 'curr': 1, 'total': 1, 'step': step})
 
     def record(self, type: str, payload: Mapping[str, Any]) -> None:
-        """Pass an event on; a progress event gets `step` and `overall`."""
+        """Pass an event on; a progress event gets `step` and `overall`, and a loss report is kept for run.json."""
+        if type == 'losses':
+            self.losses = dict(payload)
         if type == 'progress':
             payload = {'step': self._step, **payload, 'overall': round(self._reach(payload), 6)}
         self._recorder.record(type, payload)

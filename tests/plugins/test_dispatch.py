@@ -173,7 +173,10 @@ def test_falsy_answers_are_answers() -> None:
     module.retry_step = retry_step  # type: ignore[attr-defined]
     plugins = build(Settings(), extra=[module], installed=[])
     wait = plugins.calls.retry_step(
-        context=context_of(plugins), step=None, error=ValueError(), attempt=1  # type: ignore[arg-type]
+        context=context_of(plugins),
+        step=None,
+        error=ValueError(),
+        attempt=1,  # type: ignore[arg-type]
     )
     assert wait == 0
     assert wait is not None
@@ -192,7 +195,9 @@ def test_nobody_asked_names_the_format() -> None:
     plugins = build(Settings(), installed=[])
     with pytest.raises(PluginMissing, match="there is no format 'ylo'; there are: coco, dm, yolo") as caught:
         plugins.calls.convert(
-            context=context_of(plugins), dataset={'path': 'x', 'format': 'dm'}, target_format='ylo'  # type: ignore[typeddict-item]
+            context=context_of(plugins),
+            dataset={'path': 'x', 'format': 'dm'},
+            target_format='ylo',  # type: ignore[typeddict-item]
         )
     assert "did you mean 'yolo'?" in str(caught.value)
 
@@ -207,7 +212,7 @@ def test_a_wrapper_that_forgets_return_is_an_error_that_names_it() -> None:
 
     module.export = export  # type: ignore[attr-defined]
     plugins = build(Settings(), extra=[module, plugin_of('project', ANSWERS, calls)], installed=[])
-    with pytest.raises(WrongAnswer, match="'forgetful'.*lost the result"):
+    with pytest.raises(WrongAnswer, match=r"'forgetful'.*lost the result"):
         plugins.calls.export(context=context_of(plugins))
 
 

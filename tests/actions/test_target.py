@@ -1,0 +1,70 @@
+"""What somebody types to name an action, and what is said when that does not work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synapse_hooks.actions.target import load_action
+from synapse_hooks.errors import TargetError
+
+CODE = """
+from synapse_hooks import BaseTrainAction, BaseTrainParams
+
+class TrainAction(BaseTrainAction[BaseTrainParams]):
+    def execute(self, data_path, checkpoint):
+        return None
+
+class Other:
+    pass
+"""
+
+
+@pytest.fixture
+def folder(elsewhere: Path) -> Path:
+    (elsewhere / 'target_of_a_test.py').write_text(CODE)
+    return elsewhere
+
+
+def test_a_file_a_module_and_a_folder_name_an_action(folder: Path) -> None:
+    kind, target = load_action('target_of_a_test.py:TrainAction')
+    assert kind.__name__ == 'TrainAction'
+    # Absolute, so that it can be found again from anywhere.
+    assert target == f'{folder}/target_of_a_test.py:TrainAction'
+    assert load_action('target_of_a_test:TrainAction')[0].__name__ == 'TrainAction'
+    for entrypoint in ('target_of_a_test:TrainAction', 'target_of_a_test.TrainAction'):
+        (folder / 'config.yaml').write_text(f'actions: {{train: {{entrypoint: "{entrypoint}"}}}}\n')
+        kind, target = load_action('.')
+        assert (kind.__name__, target) == ('TrainAction', str(folder))
+
+
+@pytest.mark.parametrize(
+    ('target', 'message'),
+    [
+        ('nonsense', 'does not name an action'),
+        ('no_such_module:X', "cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"),
+        ('missing.py:X', 'there is no file'),
+        ('target_of_a_test.py:TrainActon', "has no 'TrainActon'"),
+        ('target_of_a_test.py:Other', 'Other is no train action'),
+        ('broken.py:X', 'cannot be imported: ZeroDivisionError'),
+        ('.', r'config.yaml cannot be read'),
+    ],
+)
+def test_each_miss_is_a_sentence(target: str, message: str, folder: Path) -> None:
+    (folder / 'broken.py').write_text('1 / 0\n')
+    with pytest.raises(TargetError, match=message) as caught:
+        load_action(target)
+    assert caught.value.exit_code == 2
+
+
+def test_a_near_name_is_suggested(folder: Path) -> None:
+    with pytest.raises(TargetError, match="did you mean 'TrainAction'"):
+        load_action('target_of_a_test.py:TrainActon')
+
+
+def test_a_config_without_a_train_action_is_told_what_to_write(folder: Path) -> None:
+    (folder / 'config.yaml').write_text('name: x\n')
+    with pytest.raises(TargetError, match='has no train action') as caught:
+        load_action('.')
+    assert 'entrypoint' in caught.value.hint
