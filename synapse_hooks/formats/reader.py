@@ -88,14 +88,14 @@ class FormatReader:
 
 def _free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:
     """The sample's id, made safe for a file name, and made different where two images share a stem."""
-    safe = safe_id(sample.id)
     suffix = sample.image.suffix if sample.image is not None else ''
-    tries = (safe, safe + suffix, *(f'{safe}{suffix}~{number}' for number in range(2, 1000)))
-    for name in tries:
-        if (sample.split, name) not in taken:
-            taken.add((sample.split, name))
-            return name
-    raise DatasetInvalid(f'more than a thousand items are called {sample.id!r}', hint='give them names of their own')
+    first = name = safe_id(sample.id)
+    tries = 1
+    while (sample.split, name) in taken:
+        name = first + suffix if tries == 1 else f'{first}{suffix}~{tries}'
+        tries += 1
+    taken.add((sample.split, name))
+    return name
 
 
 def safe_id(text: str) -> str:
