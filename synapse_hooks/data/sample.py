@@ -162,6 +162,7 @@ class Other(Annotation, tag='other'):
 AnyAnnotation = (
     Box | RotatedBox | Polygon | Polyline | Keypoint | Keypoints | Mask | Classification | Relation | Group | Other
 )
+"""What a sample holds."""
 
 
 class Sample(Struct):

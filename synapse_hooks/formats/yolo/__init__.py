@@ -17,6 +17,7 @@ from synapse_hooks.formats.yolo.labels import box_row, polygon_row, read_labels
 __all__ = ['YoloFormat']
 
 TASKS = ('detect', 'segment')
+"""The tasks that labels are written for."""
 _FOLDERS = {'valid': 'val'}
 _READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 _SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
