@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from synapse_hooks.journal.files import replace_file
+from synapse_hooks.errors import StorageError
 from synapse_hooks.journal.reader import journal_files, parse
-from synapse_hooks.storage import safe_name
+from synapse_hooks.storage import safe_name, write_atomic
 
 FOLDER = 'sinks'
 
@@ -51,8 +51,8 @@ class Cursor:
         if self._here == self._saved:
             return
         self._saved = dict(self._here)
-        with suppress(OSError):
-            replace_file(self.path, msgspec.json.encode(self._saved))
+        with suppress(OSError, StorageError):
+            write_atomic(self.path, msgspec.json.encode(self._saved), durable=False)
 
     def remaining(self) -> dict[str, int]:
         """How many events that matter come after the saved place, by type."""

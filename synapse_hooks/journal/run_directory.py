@@ -36,10 +36,8 @@ import msgspec
 
 from synapse_hooks.errors import RunError
 from synapse_hooks.journal.cursor import FOLDER as SINKS
-from synapse_hooks.journal.files import replace_file
 from synapse_hooks.journal.values import Redactor, encode
 from synapse_hooks.storage import safe_name, sweep, write_atomic
-from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.owner import is_aside
 
 RECORD: Final = 'run.json'
@@ -170,12 +168,7 @@ class RunDirectory:
             self._durable = self._durable or durable
             line = self._redactor(encode({**self._record, **changes}))
             data = msgspec.json.format(line, indent=2) + b'\n'
-            file = self.path / RECORD
-            if self._durable:
-                write_atomic(file, data)
-            else:
-                with disk_errors(file):
-                    replace_file(file, data)
+            write_atomic(self.path / RECORD, data, durable=self._durable)
             self._record = msgspec.json.decode(line)
 
     def staging(self, name: str) -> Path:

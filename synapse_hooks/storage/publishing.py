@@ -9,27 +9,28 @@ This holds when the process is killed at any instant. `durable=True` makes it ho
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from synapse_hooks.errors import StorageError
 from synapse_hooks.storage.disk import disk_errors, disk_full, sync_folder
+from synapse_hooks.storage.exchange import exchange
 from synapse_hooks.storage.owner import aside, is_abandoned
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file so that every reader finds the old content or the new one, whole; it lasts through a power failure.
+def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
+    """Write a file so that every reader finds the old content or the new one, whole, also when this process is killed.
 
     Args:
         path: The file; missing folders above it are made.
         data: The content; text is written as UTF-8.
+        durable: Wait for the disk, some milliseconds, so that it holds for a power failure too. Without, for what is
+            written often and can be made again, the file may be empty after one.
 
     Raises:
         DiskFull: No space; the old content stays.
@@ -42,13 +43,16 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         try:
             with unfinished.open('xb') as file:
                 file.write(data.encode() if isinstance(data, str) else data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        except BaseException:
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            # To rename over a file makes ext4 write the new one to the disk first, 4 ms instead of 0.1; to swap does not.
+            if durable or not exchange(unfinished, path):
+                unfinished.replace(path)
+        finally:
             unfinished.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
 
 
 @contextmanager
@@ -163,7 +167,7 @@ def _check_free(final: Path, replace: bool, cause: OSError | None = None) -> Non
 
 
 def _swap(staged: Path, final: Path) -> None:
-    if _exchange(staged, final):
+    if exchange(staged, final):
         return
     previous = final.with_name(f'{final.name}.previous-{secrets.token_hex(4)}')
     final.rename(previous)
@@ -173,12 +177,3 @@ def _swap(staged: Path, final: Path) -> None:
         previous.rename(final)
         raise
     shutil.rmtree(previous, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one step, so that there is no instant without either. False where the system cannot."""
-    if not sys.platform.startswith('linux'):
-        return False
-    call = getattr(ctypes.CDLL(None), 'renameat2', None)
-    here, exchange = -100, 2
-    return call is not None and call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0

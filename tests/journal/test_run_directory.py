@@ -15,7 +15,6 @@ import pytest
 
 from synapse_hooks.errors import DiskFull, RunError
 from synapse_hooks.journal import Journal, RunDirectory, new_run_name
-from synapse_hooks.journal.files import replace_file
 
 
 def test_a_new_run_has_a_whole_record(tmp_path):
@@ -238,16 +237,6 @@ def test_new_runs_never_share_a_folder(tmp_path, monkeypatch):
     names = iter(['a', 'a', 'a', 'b'])
     monkeypatch.setattr('synapse_hooks.journal.run_directory.new_run_name', lambda now, action: next(names))
     assert [RunDirectory.new(tmp_path, 'train').name for _ in range(2)] == ['a', 'b']
-
-
-def test_replacing_works_without_the_swap_too(tmp_path, monkeypatch):
-    for swap in (True, False):
-        if not swap:
-            monkeypatch.setattr('synapse_hooks.journal.files._renameat2', lambda: None)
-        for text in (b'one', b'two'):
-            replace_file(tmp_path / 'sub' / 'file', text)
-            assert (tmp_path / 'sub' / 'file').read_bytes() == text
-    assert [path.name for path in (tmp_path / 'sub').iterdir()] == ['file']
 
 
 def test_journal_and_record_name_the_same_run(tmp_path):

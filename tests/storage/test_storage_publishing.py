@@ -129,7 +129,7 @@ def test_staging_refuses_what_was_taken_meanwhile(tmp_path: Path) -> None:
 @pytest.mark.parametrize('exchange', [True, False])
 def test_replace_leaves_the_new_one_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool) -> None:
     if not exchange:
-        monkeypatch.setattr('synapse_hooks.storage.publishing._exchange', lambda one, other: False)
+        monkeypatch.setattr('synapse_hooks.storage.publishing.exchange', lambda one, other: False)
     final = tmp_path / 'yolo'
     for turn in 'ab':
         with staging(final, replace=True, durable=True) as folder:
@@ -260,3 +260,15 @@ def test_killed_at_every_event_there_is_the_old_or_the_new(tmp_path: Path) -> No
     else:
         pytest.fail('it never ran to its end')
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize('swap', [True, False])
+def test_a_file_is_replaced_without_waiting_for_the_disk(
+    swap: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not swap:
+        monkeypatch.setattr('synapse_hooks.storage.publishing.exchange', lambda one, other: False)
+    for text in (b'one', b'two'):
+        write_atomic(tmp_path / 'sub' / 'file', text, durable=False)
+        assert (tmp_path / 'sub' / 'file').read_bytes() == text
+    assert [path.name for path in (tmp_path / 'sub').iterdir()] == ['file']
