@@ -46,7 +46,7 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
-            # To rename over a file makes ext4 write the new one to the disk first, 4 ms instead of 0.1; to swap does not.
+            # To rename over a file makes ext4 write the new one to the disk first: 4 ms, and 0.1 ms to swap them.
             if durable or not exchange(unfinished, path):
                 unfinished.replace(path)
         finally:

@@ -182,11 +182,11 @@ def test_a_killed_process_leaves_a_whole_record(tmp_path):
 def test_a_failed_update_keeps_the_old_record(tmp_path, monkeypatch):
     run = RunDirectory.create(tmp_path / 'run', status='running')
 
-    def full(self, data):
+    def full(self, mode):
         raise OSError(28, 'No space left on device', str(self))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, 'write_bytes', full)
+        patch.setattr(Path, 'open', full)
         with pytest.raises(DiskFull):
             run.update(status='succeeded')
     assert run.read()['status'] == RunDirectory.open(run.path).read()['status'] == 'running'
