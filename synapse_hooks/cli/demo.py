@@ -123,8 +123,8 @@ It learned to find: {classes}
 What to do next:
   look at the picture
   synapse-hooks workspace list{prefix}
-  synapse-hooks train synapse_hooks.demo.action:YOLOTrainAction -p dataset={DATASET} -p checkpoint={data['model']['id']}\
- -p epochs=5{prefix}
+  synapse-hooks train synapse_hooks.demo.action:YOLOTrainAction -p dataset={DATASET} \
+-p checkpoint={data['model']['id']} -p epochs=5{prefix}
   synapse-hooks hooks convert
 
 mAP50 {scores['mAP50']:.2f}"""

@@ -102,6 +102,7 @@ class SinkPump:
         """Begin to deliver, with what earlier attempts left undelivered. Returns at once."""
         for lane in self._lanes:
             lane.closing.clear()
+            lane.gave_up = False
             lane.start()
 
     def close(self, deadline: float = 30.0, *, insist: bool = False) -> dict[str, int]:
@@ -121,7 +122,7 @@ class SinkPump:
         # Twice: what the last words of one sink cause (a warning) may come after another has finished.
         for _ in range(2):
             for lane in self._lanes:
-                if not lane.gave_up and lane.undelivered():
+                if lane.undelivered():
                     lane.start()
             for lane in self._lanes:
                 lane.join(until)
@@ -153,8 +154,8 @@ class _Lane:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self.gave_up = False
+        # In this order: a thread that gives up says so before it ends, and then there is no other last try.
+        if self._thread is None or not (self._thread.is_alive() or self.gave_up):
             self._thread = threading.Thread(target=self._run, name=f'sink-{self.sink.name}', daemon=True)
             self._thread.start()
 
@@ -175,10 +176,8 @@ class _Lane:
             try:
                 wait = self._poll if self._deliver_some() else 0.0
                 done, failures = wait > 0, 0
-            except (
-                SinkUnavailable,
-                OSError,
-            ):  # an OSError that is not of _UNAVAILABLE is the journal's: a disk came off
+            except (SinkUnavailable, OSError):
+                # An OSError that is not of _UNAVAILABLE is the journal's own: a disk came off.
                 first, most = self._retry
                 wait = min(most, first * 2.0 ** min(failures, 30)) * (0.5 + self._jitter() / 2)
                 done, failures = not self.insist, failures + 1
