@@ -31,12 +31,14 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     Args:
         kind: The action's class.
         params: Its validated parameters.
-        ctx: What the platform gives; the display is added to its plugins.
+        ctx: What the platform gives; the display is added to its plugins, and a job is opened where there is none.
 
     Returns:
         `{outcome, run_dir, result, model, metrics, dataset, error}`.
     """
     keeper = _Keeper()
+    if ctx.job_id is None and ctx.client is not None:
+        ctx.job_id = ctx.client.create_job(action=kind.action_name, target=ctx.target)['id']
     ctx.plugins = (*ctx.plugins, Display(), keeper)
     action = kind(params, ctx)
     error: BaseException | None = None

@@ -82,8 +82,9 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
 def _list(workspace: Any) -> Answer:
     from synapse_hooks.cli.table import table
 
-    datasets, models = workspace.list_datasets(), workspace.list_models()
+    datasets, models, jobs = workspace.list_datasets(), workspace.list_models(), workspace.list_jobs()
     rows = [['dataset', d['id'], d['name'], f'{d["count"]} items', d['created']] for d in datasets]
     rows += [['model', m['id'], m['name'], m.get('category'), m['created']] for m in models]
+    rows += [['job', j['id'], j.get('action'), j['status'], j['created']] for j in jobs]
     text = table(['', 'id', 'name', '', 'created'], rows) if rows else f'{workspace.root} is empty'
-    return Answer({'path': str(workspace.root), 'datasets': datasets, 'models': models}, text)
+    return Answer({'path': str(workspace.root), 'datasets': datasets, 'models': models, 'jobs': jobs}, text)

@@ -2,6 +2,7 @@
 
 from synapse_hooks.plugins.blame import blame, culprit
 from synapse_hooks.plugins.calls import HookCalls, PluginWarning, bind
+from synapse_hooks.plugins.jobs import JobReporter
 from synapse_hooks.plugins.manager import Plugins, build
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.settings import Settings, load_settings
@@ -11,6 +12,7 @@ from synapse_hooks.plugins.validation import HookFunction, function_faults
 __all__ = [
     'HookCalls',
     'HookFunction',
+    'JobReporter',
     'Plugin',
     'PluginSink',
     'PluginWarning',

@@ -25,7 +25,7 @@ from synapse_hooks.journal import (
     last_checkpoint,
     secrets_of,
 )
-from synapse_hooks.plugins import HookFunction, Plugins, PluginSink, build, culprit, load_settings
+from synapse_hooks.plugins import HookFunction, JobReporter, Plugins, PluginSink, build, culprit, load_settings
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.dataset import ConvertDatasetStep
 from synapse_hooks.steps.orchestrator import Orchestrator
@@ -71,7 +71,7 @@ def run_plan(plan: RunPlan) -> Any:
     plugins = build(
         load_settings(ctx.project, block=ctx.block, only=ctx.only),
         action=(plan.action, plan.hooks),
-        extra=ctx.plugins,
+        extra=ctx.plugins if ctx.job_id is None else (*ctx.plugins, JobReporter()),
     )
     for step in plan.registry:
         if isinstance(step, ConvertDatasetStep) and step.target_format and not step.can_skip_for(plan.params):
