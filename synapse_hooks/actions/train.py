@@ -255,7 +255,8 @@ class BaseTrainAction(Generic[P]):
         self.setup_steps(registry)
         plan = RunPlan(
             action_name=self.action_name,
-            action=f'{type(self).__module__}:{type(self).__qualname__}',
+            # The last part of a path names the action as well as all of it.
+            action=(self.ctx.target or f'{type(self).__module__}:{type(self).__qualname__}').rpartition('/')[2],
             params=self.params,
             ctx=self.ctx,
             registry=registry,

@@ -11,10 +11,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any, TextIO
+from types import ModuleType, TracebackType
+from typing import Any, Final, TextIO
 
 from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated
+
+_OWN: Final = ('synapse_hooks', 'pluggy')
 
 
 @dataclass
@@ -129,12 +131,20 @@ def _told(error: BaseException) -> str:
     cause = error.__cause__
     foreign = isinstance(error, StepFailed) and cause is not None and not isinstance(cause, SynapseHooksError)
     if foreign and cause is not None:
-        lines += traceback.format_exception(cause)
+        lines += traceback.format_exception(type(cause), cause, _foreign_frames(cause))
     lines += [f'error: {error}']
     lines += [f'  {note}' for note in getattr(error, '__notes__', ())]
     if not foreign and cause is not None:
         lines += [f'  {note}' for note in getattr(cause, '__notes__', ())]
     return '\n'.join(line.rstrip('\n') for line in lines)
+
+
+def _foreign_frames(error: BaseException) -> TracebackType | None:
+    """The frames from where our own code called somebody else's; all of them, when there is no such place."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get('__name__', '').split('.')[0] in _OWN:
+        trace = trace.tb_next
+    return trace or error.__traceback__
 
 
 def _show_warning(

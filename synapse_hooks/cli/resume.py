@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
+from synapse_hooks.errors import RunError, SynapseHooksError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,12 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Load the run's action again, and run it."""
+    from synapse_hooks.cli.running import not_begun
+
+    try:
+        return _run(options)
+    except SynapseHooksError as error:
+        return not_begun(error)
+
+
+def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.actions.params import validated
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.running import run_action
     from synapse_hooks.context import RuntimeContext
-    from synapse_hooks.errors import RunError
     from synapse_hooks.journal import RunDirectory
 
     directory = RunDirectory.open(options.run_dir)

@@ -47,9 +47,8 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     except (SynapseHooksError, KeyboardInterrupt) as caught:
         error = caught
     if keeper.context is None:
-        if error is not None:
-            raise error
-        raise AssertionError('a run that succeeded has a context')
+        assert error is not None
+        return not_begun(error)
     record = RunDirectory.open(keeper.context.run_dir).read()
     data = {
         'outcome': record['status'],
@@ -63,6 +62,12 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     if error is not None:
         return Answer(data, exit_code=exit_code(error), error=error)
     return Answer(data, _summary(data))
+
+
+def not_begun(error: BaseException) -> Answer:
+    """The answer of a run that could not begin: the same keys, with nothing in them."""
+    data = dict.fromkeys(('run_dir', 'result', 'model', 'metrics', 'dataset'))
+    return Answer({'outcome': 'failed', **data, 'error': error_data(error)}, exit_code=exit_code(error), error=error)
 
 
 def _metrics(context: TrainContext) -> dict[str, float]:

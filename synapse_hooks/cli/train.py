@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import ConfigError, ParamsError
+from synapse_hooks.errors import ConfigError, ParamsError, SynapseHooksError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,15 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Load the action, validate the parameters, run."""
+    from synapse_hooks.cli.running import not_begun
+
+    try:
+        return _run(options)
+    except SynapseHooksError as error:
+        return not_begun(error)
+
+
+def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.actions.params import validated
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect

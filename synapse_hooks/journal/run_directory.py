@@ -126,7 +126,7 @@ class RunDirectory:
         except (FileNotFoundError, NotADirectoryError) as error:
             what = f'there is no {RECORD} in it' if path.is_dir() else 'there is no such folder'
             raise _unusable(
-                path, f'is none: {what}', 'name the folder that a run printed as its run directory'
+                path, f'cannot be opened: {what}', 'name the folder that a run printed as its run directory'
             ) from error
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise _unusable(path, f'has a {RECORD} that cannot be read: {error}', 'start a new run') from error

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError
+from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError, SynapseHooksError
 from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
 
 if TYPE_CHECKING:
@@ -94,10 +94,11 @@ class HookCalls(HookSpecs):
     def _answer(self, hook: str, caller: Callable[..., Any], call: Mapping[str, Any]) -> Any:
         answer = caller(**call)
         if answer is None and hook not in NONE_IS_AN_ANSWER:
-            raise self._nobody(hook, call)
+            raise self.nobody(hook, call)
         return answer
 
-    def _nobody(self, hook: str, call: Mapping[str, Any]) -> Exception:
+    def nobody(self, hook: str, call: Mapping[str, Any]) -> SynapseHooksError:
+        """The error for a call that nobody answered: it lists who was asked, or what names there are."""
         if hook == 'convert':
             return self._explain('format', call['target_format'])
         if hook == 'open_dataset':

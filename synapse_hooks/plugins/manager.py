@@ -96,6 +96,15 @@ class Plugins:
             raise catalogue.missing(name)
         catalogue.adapter(plugin)
 
+    def check_hook(self, hook: str) -> None:
+        """Fail at once where no plugin implements a hook that will be needed.
+
+        Raises:
+            NobodyAnswered: There is none.
+        """
+        if not any(role == 'answer' for _, role in self.order(hook)):
+            raise self.calls.nobody(hook, {})
+
     def sink_adapters(self) -> list[HookAdapter]:
         """The adapters of plugins that take logs."""
         adapters = [p for p in self.manager.get_plugins() if isinstance(p, HookAdapter)]

@@ -65,7 +65,7 @@ def run_plan(plan: RunPlan) -> Any:
         StepFailed: A step failed; its cause is the `__cause__`.
         CleanupFailed: The run succeeded, but a plugin's `cleanup` failed.
         KeyboardInterrupt: The run was cancelled.
-        ConfigError, SelectionError, RunError: It could not begin.
+        ConfigError, SelectionError, NobodyAnswered, RunError: It could not begin.
     """
     ctx = plan.ctx
     plugins = build(
@@ -76,6 +76,8 @@ def run_plan(plan: RunPlan) -> Any:
     for step in plan.registry:
         if isinstance(step, ConvertDatasetStep) and step.target_format and not step.can_skip_for(plan.params):
             plugins.check_format(step.target_format)
+        if isinstance(step, ExecuteStep):
+            plugins.check_hook('execute')
     if ctx.client is None:
         ctx.client = connect()
     redact = secrets_of(os.environ)

@@ -16,6 +16,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import (
     CleanupFailed,
+    NobodyAnswered,
     ParamsError,
     PluginBroken,
     PluginMissing,
@@ -197,8 +198,9 @@ def test_an_action_without_execute_is_told_so(tmp_path: Path) -> None:
     class Empty(BaseTrainAction[Params]):
         pass
 
-    with pytest.raises(StepFailed, match="nobody answered the hook 'execute'") as caught:
+    with pytest.raises(NobodyAnswered, match="nobody answered the hook 'execute'") as caught:
         Empty(data(tmp_path), context(tmp_path)).run()
+    assert not (tmp_path / 'run').exists()
     assert 'write an `execute(self, data_path, checkpoint)`' in str(caught.value)
 
 
