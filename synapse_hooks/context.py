@@ -240,6 +240,8 @@ class RuntimeContext:
     """The folder whose pyproject.toml configures the run; None starts at the working directory."""
     plugins: tuple[object, ...] = ()
     """Plugin objects at the rank of the project, for tests and notebooks."""
+    discover: bool = True
+    """Look for installed plugins; False leaves them out, so that a test does not depend on what else is installed."""
     target: str | None = None
     """What names the action, so that `synapse-hooks resume` can find it: `module:Class` or `file.py:Class`."""
     strict: bool = False

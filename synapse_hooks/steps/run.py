@@ -72,6 +72,7 @@ def run_plan(plan: RunPlan) -> Any:
         load_settings(ctx.project, block=ctx.block, only=ctx.only),
         action=(plan.action, plan.hooks),
         extra=ctx.plugins if ctx.job_id is None else (*ctx.plugins, JobReporter()),
+        installed=None if ctx.discover else (),
     )
     for step in plan.registry:
         if isinstance(step, ConvertDatasetStep) and step.target_format and not step.can_skip_for(plan.params):
