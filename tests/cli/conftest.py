@@ -1,0 +1,37 @@
+"""What the tests of the command line share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.environments import Environment, Environments
+
+ACTIONS = Path(__file__).parent / 'actions.py'
+
+
+@pytest.fixture(scope='session')
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
+    """Made once, for all processes of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base) / 'environments'
+    root.mkdir(exist_ok=True)
+    return Environments(root)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project: a folder with a pyproject.toml and some actions, and data to train on beside it."""
+    folder = tmp_path / 'project'
+    folder.mkdir()
+    (folder / 'pyproject.toml').write_text('[project]\nname = "mine"\n', encoding='utf-8')
+    (folder / 'actions.py').write_bytes(ACTIONS.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def bare(environments: Environments, project: Path) -> Environment:
+    """An environment in which nobody installed a plugin."""
+    return environments.of().at(project)
