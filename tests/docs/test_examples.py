@@ -1,0 +1,70 @@
+"""Every example of README.md and docs/ does what the page says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.examples import PAGES, Reader, blocks
+
+BEGINS_WITH_DIGITS = '<!-- the examples begin with the dataset of the tutorial -->'
+HEAVY = [page for page in PAGES if any('e2e' in block.notes for block in blocks(page))]
+
+
+@pytest.fixture(scope='session')
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of the tutorial, and a workspace that has it."""
+    pytest.importorskip('sklearn')
+    from synapse_hooks.backends import Workspace
+    from synapse_hooks.demo import write_scenes
+
+    folder = tmp_path_factory.mktemp('digits')
+    write_scenes(folder / 'digits', count=40)
+    Workspace(folder / 'workspace').add_dataset(folder / 'digits', name='digits')
+    return folder
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Reader]:
+    page: Path = request.param
+    shims, folder = tmp_path / 'bin', tmp_path / 'reader'
+    shims.mkdir()
+    command = shims / 'synapse-hooks'
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m synapse_hooks.cli "$@"\n')
+    command.chmod(0o755)
+    if BEGINS_WITH_DIGITS in page.read_text(encoding='utf-8'):
+        from shutil import copytree
+
+        prepared = request.getfixturevalue('digits')
+        copytree(prepared / 'digits', folder / 'digits')
+        copytree(prepared / 'workspace', tmp_path / 'workspace')
+    else:
+        folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv('SYNAPSE_WORKSPACE', str(tmp_path / 'workspace'))
+    # What stands in the working directory can be imported, as in a session of the reader's.
+    monkeypatch.setattr(sys, 'path', [str(folder), *sys.path])
+    before = set(sys.modules)
+    reader = Reader(page, folder, shims)
+    monkeypatch.setitem(sys.modules, reader.module.__name__, reader.module)
+    yield reader
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], '__file__', '')).startswith(str(folder)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize('reader', PAGES, ids=lambda page: page.stem, indirect=True)
+def test_page(reader: Reader) -> None:
+    for block in reader.blocks:
+        if 'e2e' not in block.notes:
+            reader.follow(block)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize('reader', HEAVY, ids=lambda page: page.stem, indirect=True)
+def test_heavy_page(reader: Reader) -> None:
+    for block in reader.blocks:
+        reader.follow(block)
