@@ -93,7 +93,7 @@ class Orchestrator:
         if published is None:
             return True
         folder = Path(published['path'])
-        return folder.is_dir() and tree_stamp(folder) == published['stamp']
+        return folder.is_dir() and tree_stamp(folder, until_ns=published['at_ns']) == published['stamp']
 
     def _reuse(self, step: BaseStep[TrainContext]) -> None:
         stage = self.stages[step.name]
@@ -188,7 +188,9 @@ class Orchestrator:
         publish(staged, final, replace=True)
         follow_context(self.context, staged, final)
         result.data = follow(result.data, staged, final)
-        return {'path': str(final), 'stamp': tree_stamp(final)}
+        # Trainers leave caches beside the data; those come later, and do not count.
+        now = time.time_ns()
+        return {'path': str(final), 'at_ns': now, 'stamp': tree_stamp(final, until_ns=now)}
 
     # -- what is written down ----------------------------------------------------------------------------------------
 

@@ -99,8 +99,17 @@ def stage_digest(previous: str, step: BaseStep[Any], context: TrainContext, answ
         'step': step.name,
         'class': f'{type(step).__module__}.{type(step).__qualname__}',
         'options': options,
-        'params': plain(context.params),
+        'params': _canonical(plain(context.params)),
         'dataset': dataset,
         'plugins': list(answerers),
     }
     return hashlib.sha256(msgspec.json.encode(inputs, order='deterministic')).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """Equal numbers as one: a default of 150 comes back from run.json as 150.0 where the parameter is a float."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    return [_canonical(item) for item in value] if isinstance(value, list) else value

@@ -24,13 +24,20 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
-def tree_stamp(folder: Path) -> TreeStamp:
+def tree_stamp(folder: Path, *, until_ns: int | None = None) -> TreeStamp:
     """Whether a folder is still whole, without reading its files: over their names, sizes and times of change.
 
     Two stamps of one folder compare; two stamps of two copies do not, because times differ. See `tree_digest`.
+
+    Args:
+        folder: The folder.
+        until_ns: Leave out files that were changed after this time (nanoseconds since 1970). So what others put beside
+            the files that were there does not count, and a file that was changed or deleted is still missed.
     """
     digest, files, total = hashlib.sha256(), 0, 0
     for entry in walk_files(folder):
+        if until_ns is not None and entry.mtime_ns > until_ns:
+            continue
         digest.update(b'%s\0%d\0%d\0' % (os.fsencode(entry.name), entry.size, entry.mtime_ns))
         files += 1
         total += entry.size

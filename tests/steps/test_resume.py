@@ -231,3 +231,16 @@ def test_a_kill_at_any_moment_can_be_resumed(tmp_path: Path) -> None:
     report = json.loads(done.stdout.splitlines()[-1])
     assert report['events'] > 50
     assert report['faults'] == [], done.stderr
+
+
+def test_a_cache_that_the_trainer_left_beside_the_data_changes_nothing(
+    tmp_path: Path, action: type[Action], dataset: Any
+) -> None:
+    action.fails = True
+    with pytest.raises(StepFailed):
+        action({'dataset': dataset}, context(tmp_path)).run()
+    before = stages(tmp_path)
+    (tmp_path / 'run' / 'stages' / 'convert' / 'labels' / 'train.cache').write_bytes(b'cache')
+    action.fails = False
+    action({'dataset': dataset}, context(tmp_path, resume=True)).run()
+    assert stages(tmp_path)['convert']['finished'] == before['convert']['finished']

@@ -123,3 +123,13 @@ def test_digests_tell_content_and_stamps_tell_touching(tmp_path: Path, tree: Pat
     os.utime(tree / 'b.json', ns=(0, 0))
     assert tree_digest(tree) == digest
     assert tree_stamp(tree) != stamp
+
+
+def test_a_stamp_ignores_what_came_later_and_misses_what_was_there(tmp_path):
+    (tmp_path / 'a').write_text('a')
+    os.utime(tmp_path / 'a', ns=(1000, 1000))
+    stamp = tree_stamp(tmp_path, until_ns=2000)
+    (tmp_path / 'cache').write_text('later')
+    assert tree_stamp(tmp_path, until_ns=2000) == stamp
+    (tmp_path / 'a').write_text('b')
+    assert tree_stamp(tmp_path, until_ns=2000) != stamp
