@@ -1,7 +1,7 @@
 """Watch a model train: scenes of handwritten digits go into the embedded workspace, a small detector learns to find
 them on the CPU, and the trained model comes back with a picture of what it sees.
 
-Nothing is downloaded. It takes two or three minutes on two cores.
+Nothing is downloaded. It takes about two minutes on two cores, and at most four.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> Answer:
     # The display shows what matters; ultralytics' own log would go between its lines.
     os.environ.setdefault('YOLO_VERBOSE', 'false')
 
+    say('composing scenes out of handwritten digits ...')
     dataset = _take_in_scenes(workspace)
     splits = ', '.join(f'{name} {count}' for name, count in dataset['splits'].items())
     say(f'[bold]dataset {dataset["id"]}[/] {dataset["name"]}: {dataset["count"]} scenes ({splits})')
