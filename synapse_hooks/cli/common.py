@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
-import traceback
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import ModuleType, TracebackType
-from typing import Any, Final, TextIO
+from types import FrameType, ModuleType
+from typing import Any, NoReturn, TextIO
 
-from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated
-
-_OWN: Final = ('synapse_hooks', 'pluggy')
+from synapse_hooks.cli.telling import error_data, exit_code, told
+from synapse_hooks.errors import ConfigError, Terminated
 
 
 @dataclass
@@ -43,7 +43,7 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f'synapse-hooks {name}',
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -51,17 +51,15 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     )
     module.add_arguments(parser)
     add_common(parser)
-    options = parser.parse_args(words)
     warnings.showwarning = _show_warning
-    with _stdout(options.json) as out:
-        answer = _answer(module, options)
+    as_json = '--json' in words
+    with _stdout(as_json) as out, _terminable():
+        answer = _answer(module, parser, words)
         if answer.error is not None:
-            print(_told(answer.error), file=sys.stderr)
-        if options.json:
-            print(json.dumps(answer.data, ensure_ascii=False, default=str), file=out)
-        elif answer.text:
-            print(answer.text, file=out)
-        out.flush()
+            print(told(answer.error), file=sys.stderr)
+        text = json.dumps(answer.data, ensure_ascii=False, default=str) if as_json else answer.text
+        if text and not _written(text, out):
+            return answer.exit_code or 1
     return answer.exit_code
 
 
@@ -88,63 +86,54 @@ def add_common(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
     )
 
 
-def _answer(module: ModuleType, options: argparse.Namespace) -> Answer:
+class _Parser(argparse.ArgumentParser):
+    """Its errors are told as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message, hint=' '.join(self.format_usage().split()))
+
+
+def _answer(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence[str]) -> Answer:
+    try:
+        options = parser.parse_args(words)
+    except ConfigError as error:
+        return Answer({'error': error_data(error)}, exit_code=exit_code(error), error=error)
     try:
         answer: Answer = module.run(options)
         return answer
-    except SynapseHooksError as error:
-        return Answer({'error': error_data(error)}, exit_code=error.exit_code, error=error)
-    except KeyboardInterrupt as error:
+    except BaseException as error:
+        # Not only errors of ours: a stranger's plugin may raise anything, and leave with sys.exit().
         return Answer({'error': error_data(error)}, exit_code=exit_code(error), error=error)
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Answer({}, exit_code=1)
 
 
-def exit_code(error: BaseException) -> int:
-    """The exit code for an error: 130 for Ctrl-C, 143 for SIGTERM, else the error's own, else 1."""
-    if isinstance(error, Terminated):
-        return 143
-    if isinstance(error, KeyboardInterrupt):
-        return 130
-    return error.exit_code if isinstance(error, SynapseHooksError) else 1
+def _written(text: str, out: TextIO) -> bool:
+    """Whether stdout took the answer; where it did not, stderr says why."""
+    try:
+        print(text, file=out, flush=True)
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f'error: the answer cannot be written to stdout: {error.strerror}', file=sys.stderr)
+        # What is still buffered would fail again when the file is closed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return False
+    return True
 
 
-def error_data(error: BaseException) -> dict[str, Any]:
-    """An error as JSON values: type, message, hint, and who is to blame, where it is known."""
-    data: dict[str, Any] = {'type': type(error).__name__, 'message': str(error)}
-    if isinstance(error, SynapseHooksError):
-        data['message'], data['hint'] = error.problem, error.hint or None
-        data.update({name: value for name, value in error.facts.items() if name not in data})
-    if error.__cause__ is not None:
-        data['cause'] = {'type': type(error.__cause__).__name__, 'message': str(error.__cause__)}
-    data['notes'] = [*getattr(error, '__notes__', ()), *getattr(error.__cause__, '__notes__', ())]
-    return data
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """While the block runs, SIGTERM raises `Terminated`, so that what is half-done is cleaned up on the way out."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Terminated('SIGTERM')
 
-def _told(error: BaseException) -> str:
-    """An error for people: the frames of foreign code that failed, then the sentence and what to do."""
-    if isinstance(error, KeyboardInterrupt):
-        return 'cancelled' if not str(error) else f'cancelled ({error})'
-    lines = []
-    cause = error.__cause__
-    foreign = isinstance(error, StepFailed) and cause is not None and not isinstance(cause, SynapseHooksError)
-    if foreign and cause is not None:
-        lines += traceback.format_exception(type(cause), cause, _foreign_frames(cause))
-    lines += [f'error: {error}']
-    lines += [f'  {note}' for note in getattr(error, '__notes__', ())]
-    if not foreign and cause is not None:
-        lines += [f'  {note}' for note in getattr(cause, '__notes__', ())]
-    return '\n'.join(line.rstrip('\n') for line in lines)
-
-
-def _foreign_frames(error: BaseException) -> TracebackType | None:
-    """The frames from where our own code called somebody else's; all of them, when there is no such place."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get('__name__', '').split('.')[0] in _OWN:
-        trace = trace.tb_next
-    return trace or error.__traceback__
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
 
 
 def _show_warning(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import RunError, SynapseHooksError
+from synapse_hooks.errors import RunError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> Answer:
 
     try:
         return _run(options)
-    except SynapseHooksError as error:
+    except BaseException as error:
         return not_begun(error)
 
 

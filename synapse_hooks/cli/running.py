@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from synapse_hooks.actions import BaseTrainAction
-from synapse_hooks.cli.common import Answer, error_data, exit_code
+from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.display import Display
+from synapse_hooks.cli.telling import error_data, exit_code
 from synapse_hooks.context import RuntimeContext, TrainContext
-from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import RunDirectory, metrics_table
+from synapse_hooks.plugins.jobs import STATUS
 from synapse_hooks.steps.state import plain
 
 
@@ -37,17 +38,20 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
         `{outcome, run_dir, result, model, metrics, dataset, error}`.
     """
     keeper = _Keeper()
+    job = None
     if ctx.job_id is None and ctx.client is not None:
-        ctx.job_id = ctx.client.create_job(action=kind.action_name, target=ctx.target)['id']
+        job = ctx.job_id = ctx.client.create_job(action=kind.action_name, target=ctx.target)['id']
     ctx.plugins = (*ctx.plugins, Display(), keeper)
-    action = kind(params, ctx)
     error: BaseException | None = None
     try:
-        action.run()
-    except (SynapseHooksError, KeyboardInterrupt) as caught:
+        kind(params, ctx).run()
+    except BaseException as caught:
         error = caught
     if keeper.context is None:
         assert error is not None
+        if job is not None and ctx.client is not None:
+            # Nobody else will: what reports on a job begins with the run.
+            ctx.client.update_job(job, status=STATUS['failed'], result={'error': str(error)})
         return not_begun(error)
     record = RunDirectory.open(keeper.context.run_dir).read()
     data = {
@@ -67,7 +71,8 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
 def not_begun(error: BaseException) -> Answer:
     """The answer of a run that could not begin: the same keys, with nothing in them."""
     data = dict.fromkeys(('run_dir', 'result', 'model', 'metrics', 'dataset'))
-    return Answer({'outcome': 'failed', **data, 'error': error_data(error)}, exit_code=exit_code(error), error=error)
+    outcome = 'cancelled' if isinstance(error, KeyboardInterrupt) else 'failed'
+    return Answer({'outcome': outcome, **data, 'error': error_data(error)}, exit_code=exit_code(error), error=error)
 
 
 def _metrics(context: TrainContext) -> dict[str, float]:

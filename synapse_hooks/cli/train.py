@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import ConfigError, ParamsError, SynapseHooksError
+from synapse_hooks.errors import ConfigError, ParamsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> Answer:
 
     try:
         return _run(options)
-    except SynapseHooksError as error:
+    except BaseException as error:
         return not_begun(error)
 
 
@@ -78,10 +78,12 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
         except OSError as error:
             raise ConfigError(f'--params {file}: {error.strerror}', hint='check the path', path=str(file)) from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ParamsError(f'--params {file} is no YAML: {_where(error)}', hint='mend it', path=str(file)) from error
+            raise ParamsError(
+                f'--params {file} is no YAML: {_where(error)}', hint='mend that line', path=str(file)
+            ) from error
         if loaded is not None and not isinstance(loaded, dict):
             raise ParamsError(
-                f'--params {file} holds {type(loaded).__name__}, not names with values',
+                f'--params {file} holds a {type(loaded).__name__}, not names with values',
                 hint='write one `name: value` a line',
                 path=str(file),
             )
@@ -100,4 +102,8 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
 
 
 def _where(error: Exception) -> str:
-    return ' '.join(str(error).split())
+    """What YAML has to say, in one line."""
+    mark = getattr(error, 'problem_mark', None)
+    if mark is None:
+        return ' '.join(str(error).split())
+    return f'line {mark.line + 1}, column {mark.column + 1}: {getattr(error, "problem", error)}'

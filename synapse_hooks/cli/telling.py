@@ -1,0 +1,62 @@
+"""An error, told to people and to programs."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, Final
+
+from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated
+
+_OWN: Final = ('synapse_hooks', 'pluggy')
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code for an error: 130 for Ctrl-C, 143 for SIGTERM, else the error's own, else 1."""
+    if isinstance(error, Terminated):
+        return 143
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    return error.exit_code if isinstance(error, SynapseHooksError) else 1
+
+
+def error_data(error: BaseException) -> dict[str, Any]:
+    """An error as JSON values: type, message, hint, and who is to blame, where it is known."""
+    data: dict[str, Any] = {'type': type(error).__name__, 'message': str(error)}
+    if isinstance(error, SynapseHooksError):
+        data['message'], data['hint'] = error.problem, error.hint or None
+        data.update({name: value for name, value in error.facts.items() if name not in data})
+    if error.__cause__ is not None:
+        data['cause'] = {'type': type(error.__cause__).__name__, 'message': str(error.__cause__)}
+    data['notes'] = [*getattr(error, '__notes__', ()), *getattr(error.__cause__, '__notes__', ())]
+    return data
+
+
+def told(error: BaseException) -> str:
+    """An error for people: the frames of foreign code that failed, then the sentence and what to do."""
+    if isinstance(error, KeyboardInterrupt):
+        return 'cancelled' if not str(error) else f'cancelled ({error})'
+    failed = error.__cause__ if isinstance(error, StepFailed) else error
+    sentence = f'error: {error}' if isinstance(error, SynapseHooksError) else f'error: {type(error).__name__}: {error}'
+    lines = []
+    if failed is not None and not isinstance(failed, SynapseHooksError):
+        # The notes of what failed stand below its frames.
+        lines += [line.rstrip('\n') for line in _frames(failed)]
+        lines += [sentence]
+        lines += [f'  {note}' for note in getattr(error, '__notes__', ()) if error is not failed]
+    else:
+        cause = error.__cause__
+        lines += [sentence]
+        lines += [f'  {note}' for note in (*getattr(error, '__notes__', ()), *getattr(cause, '__notes__', ()))]
+    return '\n'.join(lines)
+
+
+def _frames(error: BaseException) -> list[str]:
+    """A traceback without the frames that lead from one piece of foreign code to the next, where there is any."""
+    summary = traceback.TracebackException.from_exception(error)
+    names = [frame.f_globals.get('__name__', '') for frame, _ in traceback.walk_tb(error.__traceback__)]
+    foreign = [name.partition('.')[0] not in _OWN for name in names]
+    if any(foreign):
+        last = max(place for place, is_foreign in enumerate(foreign) if is_foreign)
+        shown = [frame for place, frame in enumerate(summary.stack) if foreign[place] or place > last]
+        summary.stack = traceback.StackSummary.from_list(shown)
+    return list(summary.format())
