@@ -100,7 +100,7 @@ def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
 def write_document(sample: Sample, report: LossReport) -> dict[str, Any]:
     """The DM v2 document that says what a sample says."""
     kept = sample.extra.get('dm') or {}
-    shape: dict[str, Any] = kept.get('shape') or {'images': [{}]}
+    shape: dict[str, Any] = kept.get('shape') or ({'images': [{}]} if sample.image is not None else {})
     tree: Tree = {
         media: [
             {tool: list(rows) if isinstance(rows, list) else rows for tool, rows in entry.items()} for entry in entries
