@@ -16,6 +16,7 @@ from synapse_hooks.data import Box, DatasetInfo, LossReport, Polygon, Sample, Un
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.hookspecs import HookSpecs
+from synapse_hooks.testing import FormatConformance, check_distribution
 
 OBJECT = """<object><name>{name}</name><pose>Left</pose><truncated>1</truncated><difficult>0</difficult>
 <bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox>{more}</object>"""
@@ -179,3 +180,10 @@ def test_it_is_found_by_its_entry_point_once_installed() -> None:
     if not found:
         pytest.skip('synapse-hooks-voc is not installed here')
     assert found[0].load() is VocFormat
+    assert check_distribution('synapse-hooks-voc') == {'voc': ('convert', 'open_dataset')}
+
+
+class TestVoc(FormatConformance):
+    """What every format promises."""
+
+    format = VocFormat()

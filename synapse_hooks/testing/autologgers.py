@@ -1,0 +1,188 @@
+"""What an autologger promises, as tests that its author inherits.
+
+    from synapse_hooks.testing import AutologConformance
+
+    class TestAcme(AutologConformance):
+        autologger = AcmeAutologger()
+        framework = 'acme'
+
+        def train(self, folder):
+            acme.fit(epochs=2, output=folder)
+
+pytest collects the class under its new name and runs every promise; `tmp_path` is pytest's fixture.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+from synapse_hooks.context import AutologSession
+from synapse_hooks.testing.converting import hook_calls
+from synapse_hooks.testing.plugins import check_plugin
+from synapse_hooks.testing.recording import Recording, recording_session
+
+
+class AutologConformance:
+    """Subclass it in a test module; set `autologger` and `framework`, write `train`."""
+
+    autologger: ClassVar[object]
+    """The plugin under test."""
+    framework: ClassVar[str]
+    """The framework that it answers for; also the package whose functions must be as before afterwards."""
+    metrics: ClassVar[tuple[str, ...]] = ()
+    """Names of metrics that the training must have logged."""
+
+    # -- what an author writes ---------------------------------------------------------------------------------------
+
+    def train(self, folder: Path) -> Any:
+        """Train for an epoch or two, as a user would, who knows nothing of the autologger.
+
+        Args:
+            folder: Where the training may write.
+        """
+        raise NotImplementedError('write a short training in the framework')
+
+    def state(self) -> Any:
+        """What must be as before once the autologger has been left.
+
+        By default: the functions and classes of the framework's modules, the methods of its classes, and the functions
+        in its lists and dictionaries (of callbacks).
+        """
+        return {
+            f'{name}.{key}': tuple(_callables(value, name))
+            for name, module in sorted(sys.modules.items())
+            if name.partition('.')[0] == self.framework
+            for key, value in list(vars(module).items())
+            if not isinstance(value, ModuleType)
+        }
+
+    # -- promises ----------------------------------------------------------------------------------------------------
+
+    def test_it_is_a_sound_plugin(self) -> None:
+        """Its hook is valid."""
+        check_plugin(self.autologger, 'autologger')
+
+    def test_it_declines_other_frameworks(self, tmp_path: Path) -> None:
+        """It returns None for a name that is not its own."""
+        session, _ = recording_session('no-such-framework', tmp_path)
+        answer = self._answer('no-such-framework', session)
+        assert answer is None, f'it answered {answer!r} for a framework that is not its own; return None'
+
+    def test_a_training_is_logged(self, tmp_path: Path) -> None:
+        """There are metrics, all finite, and progress; nothing goes wrong."""
+        log = self._logged(tmp_path)
+        assert not log.warnings, f'it warned: {log.warnings}'
+        assert log.metrics, 'a training logged no metrics'
+        odd = [name for name, value in log.metrics.items() if not math.isfinite(value)]
+        assert not odd, f'these metrics are no numbers: {odd}'
+        missing = set(self.metrics).difference(log.metrics)
+        assert not missing, f'the metrics {sorted(missing)} are missing; there are {sorted(log.metrics)}'
+        assert log.of('progress'), 'a training reported no progress: session.set_progress(epoch, epochs)'
+
+    def test_nothing_happens_before_it_is_entered(self, tmp_path: Path) -> None:
+        """Asking for an autologger attaches nothing; entering does."""
+        self.train(tmp_path / 'before')
+        before = self.state()
+        session, _ = recording_session(self.framework, tmp_path / 'run')
+        self._attach(session)
+        self._unchanged(before, 'being asked for, without being entered')
+
+    def test_nothing_stays_behind(self, tmp_path: Path) -> None:
+        """Afterwards the framework is as it was, and a training is logged no more."""
+        self.train(tmp_path / 'before')
+        before = self.state()
+        log = self._logged(tmp_path)
+        self._unchanged(before, 'a training')
+        count = len(log.events)
+        self.train(tmp_path / 'after')
+        assert len(log.events) == count, f'a training after the end was logged: {log.events[count:][:3]}'
+
+    def test_errors_of_the_training_pass_through(self, tmp_path: Path) -> None:
+        """The user's error arrives as it is, and nothing stays behind either."""
+        self.train(tmp_path / 'before')
+        before = self.state()
+        session, _ = recording_session(self.framework, tmp_path / 'run')
+        error, caught = RuntimeError('the training failed'), None
+        try:
+            with self._attach(session):
+                raise error
+        except Exception as arrived:
+            caught = arrived
+        assert caught is error, f'the training raised {error!r}, and the user gets {caught!r}'
+        self._unchanged(before, 'a training that failed')
+
+    def test_a_failure_inside_is_a_warning(self, tmp_path: Path) -> None:
+        """Whatever cannot be logged, the training goes on, and each kind of failure is told once."""
+        types = {event['type'] for event in self._logged(tmp_path).events} - {'message'}
+        log = Recording(fail_on=frozenset(types))
+        try:
+            self._logged(tmp_path / 'failing', log)
+        except Exception as error:
+            raise AssertionError(
+                f'a failure to log ended the training ({type(error).__name__}: {error}): '
+                'wrap the body of every callback in `with session.guard(...):`'
+            ) from error
+        assert log.warnings, 'nothing could be logged, and nobody was told'
+        repeated = sorted({text for text in log.warnings if log.warnings.count(text) > 1})
+        assert not repeated, f'these warnings come more than once: {repeated}'
+
+    def test_it_can_be_used_again(self, tmp_path: Path) -> None:
+        """A second session in the same process gets what the first one got, and the first one nothing more."""
+        first = self._logged(tmp_path / 'first')
+        count = len(first.events)
+        second = self._logged(tmp_path / 'second')
+        assert len(first.events) == count, 'the second training was logged to the first session'
+        assert first.metrics.keys() == second.metrics.keys(), 'a second session gets other metrics than the first'
+
+    # -- means -------------------------------------------------------------------------------------------------------
+
+    def _answer(self, framework: str, session: AutologSession) -> Any:
+        autologger: Any = self.autologger
+        return autologger.autolog(framework=framework, session=session)
+
+    def _attach(self, session: AutologSession) -> AbstractContextManager[Any]:
+        return hook_calls(self.autologger).autolog(framework=self.framework, session=session)
+
+    def _logged(self, folder: Path, recorder: Recording | None = None) -> Recording:
+        session, log = recording_session(self.framework, folder / 'run', recorder=recorder)
+        with self._attach(session):
+            self.train(folder / 'training')
+        return log
+
+    def _unchanged(self, before: Any, what: str) -> None:
+        after = self.state()
+        if isinstance(before, dict) and isinstance(after, dict):
+            changed = sorted(str(key) for key in before if before[key] != after.get(key))
+        else:
+            changed = [] if before == after else ['its state']
+        assert not changed, f'after {what}, {", ".join(changed)} is not what it was'
+
+
+class _Same:
+    """Equal to the same object only; it keeps the object alive, so that no other one takes its place."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _callables(value: Any, module: str, depth: int = 2) -> Iterator[_Same]:
+    if isinstance(value, list | tuple | set | frozenset | dict):
+        if depth:
+            for item in [*(value.values() if isinstance(value, dict) else value)]:
+                yield from _callables(item, module, depth - 1)
+    elif callable(value):
+        yield _Same(value)
+        if isinstance(value, type) and value.__module__ == module and depth == 2:
+            for item in [*vars(value).values()]:
+                yield from _callables(item, module, 0)

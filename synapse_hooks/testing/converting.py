@@ -1,0 +1,146 @@
+"""Reading and converting in a test: the hooks as a run calls them, and the loss report at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from synapse_hooks.context import Dataset, DatasetReader, RuntimeContext, TrainContext
+from synapse_hooks.data import DatasetInfo, Sample, dataset
+from synapse_hooks.formats import Format
+from synapse_hooks.plugins import HookCalls, Settings, build
+from synapse_hooks.steps import checked_dataset
+from synapse_hooks.steps.state import follow
+from synapse_hooks.storage import staging
+from synapse_hooks.testing.recording import Recording
+from synapse_hooks.testing.samples import CLASSES
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion made."""
+
+    dataset: Dataset
+    losses: dict[str, Any]
+    """The loss report: `written`, `converted`, `dropped`, `attributes`, `unreadable`. See `LossReport.to_dict`."""
+    recording: Recording
+    """Everything that was said meanwhile."""
+
+    @property
+    def path(self) -> Path:
+        """The dataset's folder."""
+        return self.dataset['path']
+
+    def lost(self, kind: str) -> int:
+        """How many annotations of a kind were converted into something poorer, or dropped."""
+        entries = [*self.losses['converted'], *self.losses['dropped']]
+        return sum(int(entry['count']) for entry in entries if entry['kind'] == kind)
+
+    def accounted(self, kind: str) -> int:
+        """How many annotations of a kind the report tells of."""
+        return int(self.losses['written'].get(kind, 0)) + self.lost(kind)
+
+
+def convert_dataset(
+    source: Dataset | Sequence[Sample],
+    target_format: str,
+    out: Path,
+    *plugins: object,
+    classes: Sequence[str] | None = CLASSES,
+    strict: bool = False,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **params: Any,
+) -> Converted:
+    """Convert as the step `convert` does: written aside, published by one rename.
+
+    Args:
+        source: A dataset, or samples, which then stand for a dataset of their own.
+        target_format: The format to convert into.
+        out: The folder to make.
+        plugins: Formats and other plugins that take part, besides the built-in ones.
+        classes: What samples declare as their classes; None declares nothing.
+        strict: Refuse to lose annotations.
+        settings: `[tool.synapse_hooks.settings]`: a table for each plugin.
+        **params: Parameters of the run: `splits`, `target_task`, ...
+
+    Raises:
+        SynapseHooksError: As a run would.
+
+    Example:
+        >>> from synapse_hooks.testing import small_samples
+        >>> folder = getfixture('tmp_path')
+        >>> made = convert_dataset(small_samples(folder / 'images'), 'coco', folder / 'coco')
+        >>> made.losses['written'], made.lost('box')
+        ({'box': 7, 'polygon': 3}, 0)
+    """
+    taking_part: list[object] = [*plugins]
+    if not isinstance(source, Mapping):
+        samples = _Samples(source, classes)
+        taking_part.append(samples)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        source = dataset(out.parent, samples.name)
+    recording = Recording()
+    with staging(out) as staged:
+        context = TrainContext(
+            params=params,
+            runtime_ctx=RuntimeContext(strict=strict),
+            hooks=hook_calls(*taking_part, settings=settings),
+            recorder=recording,
+            output_dir=staged,
+            settings=settings or {},
+        )
+        made = context.hooks.convert(context=context, dataset=source, target_format=target_format)
+        converted = follow(checked_dataset(made, 'convert'), staged, out)
+    losses = recording.of('losses')
+    return Converted(converted, losses[-1] if losses else {}, recording)
+
+
+def open_dataset(source: Dataset, *plugins: object) -> DatasetReader:
+    """Open a dataset for reading, as a run does.
+
+    Args:
+        source: For instance `{'path': folder, 'format': 'acme'}`.
+        plugins: The formats that take part, besides the built-in ones.
+
+    Raises:
+        SynapseHooksError: Nobody reads the format.
+
+    Example:
+        >>> from synapse_hooks.testing import small_dataset
+        >>> made = small_dataset(getfixture('tmp_path') / 'data')
+        >>> [sample.id for sample in open_dataset(made)][:2]
+        ['dots.in.name', 'größe/Straße 7']
+    """
+    return hook_calls(*plugins).open_dataset(dataset=source)
+
+
+def hook_calls(*plugins: object, settings: Mapping[str, Mapping[str, Any]] | None = None) -> HookCalls:
+    """The hooks, answered by `plugins` and the built-in ones: nothing is discovered."""
+    return build(Settings(settings=settings or {}), extra=plugins, installed=()).calls
+
+
+class _Samples(Format):
+    """A dataset that is a list of samples, which stays as it is."""
+
+    name: ClassVar[str] = 'samples of a test'
+
+    def __init__(self, samples: Sequence[Sample], classes: Sequence[str] | None) -> None:
+        self.samples = samples
+        self.classes = classes
+
+    def declare(self, path: Path) -> DatasetInfo:
+        return DatasetInfo(classes=None if self.classes is None else tuple(self.classes))
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        for sample in self.samples:
+            yield Sample(
+                sample.id,
+                image=sample.image,
+                width=sample.width,
+                height=sample.height,
+                split=sample.split,
+                annotations=[*sample.annotations],
+                extra=dict(sample.extra),
+            )

@@ -1,0 +1,306 @@
+"""What a format promises, as tests that a format's author inherits.
+
+    from synapse_hooks.testing import FormatConformance
+
+    class TestAcme(FormatConformance):
+        format = AcmeFormat()
+
+pytest collects the class under its new name and runs every promise; `tmp_path` is pytest's fixture. A promise that does
+not apply (reading, of a format that is only written) is skipped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+from unittest import SkipTest
+
+from synapse_hooks.context import Dataset
+from synapse_hooks.data import Annotation, AnyAnnotation, Sample
+from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.testing.converting import Converted, convert_dataset, open_dataset
+from synapse_hooks.testing.plugins import check_plugin, reads, writes
+from synapse_hooks.testing.samples import CLASSES, odd_samples, small_samples
+
+
+class FormatConformance:
+    """Subclass it in a test module and set `format`; for several tasks, subclass it several times."""
+
+    format: ClassVar[Format]
+    """The format under test."""
+    params: ClassVar[Mapping[str, Any]] = {}
+    """Parameters of every conversion, such as `{'target_task': 'segment'}`."""
+    tolerance: ClassVar[float] = 1e-6
+    """By how much a coordinate may change without being counted, as a share of the image's longer side."""
+
+    # -- what an author may override ---------------------------------------------------------------------------------
+
+    def samples(self, folder: Path) -> list[Sample]:
+        """What is converted, with `CLASSES` as the declared classes: for a format that holds neither boxes nor
+        polygons, return something that it does hold.
+        """
+        return small_samples(folder)
+
+    def dataset(self, folder: Path) -> Dataset:
+        """A dataset in the format, below `folder`: for a format that is only read, put one there."""
+        if not writes(self.format):
+            raise SkipTest('it is only read, and `dataset` is not overridden')
+        return self.converted(self.samples(folder / 'images'), folder / 'dataset').dataset
+
+    def identity(self, sample: Sample) -> Any:
+        """What tells an image from others, whatever it is called: its bytes. For a format that encodes images anew."""
+        return sample.image.read_bytes() if sample.image is not None else sample.id
+
+    # -- promises ----------------------------------------------------------------------------------------------------
+
+    def test_it_is_a_sound_plugin(self) -> None:
+        """Its hooks are valid, it has a name, and it can be read or written."""
+        check_plugin(self.format, 'format')
+
+    def test_every_annotation_arrives_or_is_counted(self, tmp_path: Path) -> None:
+        """What the report does not mention is read back with its kind, label, place and attributes."""
+        samples, made, after = self._there_and_back(tmp_path)
+        arrived: Counter[str] = Counter()
+        for sample in samples:
+            left = list(after[self.identity(sample)].annotations) if self.identity(sample) in after else []
+            for annotation in sample.annotations:
+                found = next((other for other in left if self._same(annotation, other, sample, made)), None)
+                if found is not None:
+                    left.remove(found)
+                    arrived[annotation.kind] += 1
+        for kind, count in _kinds(samples).items():
+            assert arrived[kind] >= count - made.lost(kind), (
+                f'{count - made.lost(kind)} of {count} annotations of kind {kind!r} should have arrived as they were, '
+                f'and {arrived[kind]} did: report what is changed or left out with self.report.converted() or '
+                f'.dropped(), or widen `tolerance`'
+            )
+        dropped = sum(loss['count'] for loss in made.losses['dropped'] if loss['kind'] != 'image')
+        expected = _kinds(samples).total() - dropped
+        total = sum(len(sample.annotations) for sample in after.values())
+        assert total >= expected, f'{expected} annotations should be there, {dropped} dropped, and there are {total}'
+
+    def test_the_loss_report_adds_up(self, tmp_path: Path) -> None:
+        """Each annotation is counted once: as written, converted or dropped."""
+        samples = self.samples(tmp_path / 'images')
+        self._adds_up(samples, self.converted(samples, tmp_path / 'out'))
+
+    def test_odd_annotations_are_counted_too(self, tmp_path: Path) -> None:
+        """Every kind of annotation, shapes beyond the edge, strange labels, an item that is no image: nothing raises,
+        nothing is lost in silence, and what was written can be read.
+        """
+        samples = [*odd_samples(tmp_path / 'odd'), *self.samples(tmp_path / 'images')]
+        made = self.converted(samples, tmp_path / 'out')
+        self._adds_up(samples, made)
+        if reads(self.format):
+            reader = open_dataset(made.dataset, self.format)
+            written = _kinds(samples).total() - sum(
+                loss['count'] for loss in made.losses['dropped'] if loss['kind'] not in ('image', 'file')
+            )
+            total = sum(len(sample.annotations) for sample in reader)
+            assert total >= written, f'{written} annotations are told to be written or converted; {total} are read back'
+            unread = getattr(getattr(reader, 'report', None), 'unreadable_items', [])
+            assert not unread, f'it cannot read what it wrote: {unread}'
+
+    def test_images_without_annotations_are_kept(self, tmp_path: Path) -> None:
+        """A background image teaches what is not there. One that cannot be kept is reported as a dropped `image`."""
+        samples, made, after = self._there_and_back(tmp_path)
+        missing = [sample for sample in samples if self.identity(sample) not in after]
+        assert len(missing) <= made.lost('image'), (
+            f'images are missing: {[sample.id for sample in missing]}; keep them (do two of them share a name?), '
+            "or call self.report.dropped('image', reason, sample.id)"
+        )
+        for sample in samples:
+            found = after.get(self.identity(sample))
+            if found is not None and not sample.annotations:
+                assert not found.annotations, f'{sample.id} has no annotations, and {found.annotations} were read'
+
+    def test_splits_are_kept(self, tmp_path: Path) -> None:
+        """Every image is in the split that it was in, unless the format knows no splits at all."""
+        samples, _, after = self._there_and_back(tmp_path)
+        if all(found.split is None for found in after.values()):
+            raise SkipTest('the format knows no splits')
+        for sample in samples:
+            found = after.get(self.identity(sample))
+            assert found is None or found.split == sample.split, f'{sample.id}: {sample.split} became {found.split}'
+
+    def test_classes_keep_their_order(self, tmp_path: Path) -> None:
+        """A class's number is its place: formats that declare classes write them in the order that they got."""
+        self._need_both()
+        made = self.converted(self.samples(tmp_path / 'images'), tmp_path / 'out')
+        written = made.dataset.get('classes', [])
+        declared = self.format.declare(made.path).classes
+        assert declared is None or list(declared) == list(written), (
+            f'the classes were {list(written)}, and declare() says {list(declared)}: keep the order of info.classes'
+        )
+        found = open_dataset(made.dataset, self.format).info.classes or ()
+        assert set(CLASSES).issuperset(found), f'unknown classes are read: {sorted(set(found).difference(CLASSES))}'
+
+    def test_the_same_input_gives_the_same_bytes(self, tmp_path: Path) -> None:
+        """Conversions can be compared and cached: no times, no random ids, no order of a file system, no place."""
+        samples = self.samples(tmp_path / 'images')
+        first, second = (self.converted(samples, tmp_path / name / 'out') for name in ('first', 'second'))
+        one, other = tree(first.path), tree(second.path)
+        assert one.keys() == other.keys(), f'only in one of two: {sorted(one.keys() ^ other.keys())}'
+        differing = [name for name in one if one[name] != other[name]]
+        assert not differing, f'two conversions of the same input differ in {differing}'
+        assert first.dataset.get('digest') == second.dataset.get('digest'), 'equal output has two digests'
+
+    def test_reading_twice_gives_the_same(self, tmp_path: Path) -> None:
+        """In the same order, with the same ids."""
+        if not reads(self.format):
+            raise SkipTest('it is only written')
+        reader = open_dataset(self.dataset(tmp_path), self.format)
+        assert [*reader] == [*reader], 'reading a dataset twice gives different samples, or another order'
+
+    def test_an_interrupted_write_leaves_nothing(self, tmp_path: Path) -> None:
+        """A failure passes through `write` as it is, and nothing is left outside the folder that `write` got."""
+        self._need_writing()
+        samples = _Interrupted(self.samples(tmp_path / 'images'))
+        before = tree(tmp_path)
+        try:
+            self.converted(samples, tmp_path / 'out')
+        except _InterruptionError:
+            pass
+        else:
+            raise AssertionError('write() swallowed an error that the samples raised')
+        left = sorted(tree(tmp_path).keys() - before.keys())
+        assert not left, f'an interrupted write left {left}: write below `out` only'
+        assert not (tmp_path / 'out').exists(), 'an interrupted write was published'
+
+    def test_the_source_is_left_alone(self, tmp_path: Path) -> None:
+        """Images may be hard links to the source: whoever changes one changes the user's."""
+        self._need_writing()
+        samples = self.samples(tmp_path / 'images')
+        before = tree(tmp_path / 'images')
+        made = self.converted(samples, tmp_path / 'out')
+        assert tree(tmp_path / 'images') == before, 'write() changed its source: write a new file instead'
+        if reads(self.format):
+            before = tree(made.path)
+            for _ in open_dataset(made.dataset, self.format):
+                pass
+            assert tree(made.path) == before, 'reading changed the dataset'
+
+    def test_it_recognises_its_own_and_nobody_elses(self, tmp_path: Path) -> None:
+        """`synapse-hooks convert` without `--from` asks every format."""
+        if type(self.format).recognise is Format.recognise:
+            raise SkipTest('it recognises nothing')
+        own = self.dataset(tmp_path / 'own')
+        assert self.format.recognise(own['path']), f'recognise() says no to its own dataset at {own["path"]}'
+        (tmp_path / 'empty').mkdir()
+        assert not self.format.recognise(tmp_path / 'empty'), 'recognise() says yes to an empty folder'
+        for name in BUILTIN:
+            if name != self.format.name:
+                made = convert_dataset(small_samples(tmp_path / 'images'), name, tmp_path / name)
+                assert not self.format.recognise(made.path), f'recognise() says yes to a dataset in {name!r}'
+                assert not _builtin(name).recognise(own['path']), f'the format {name!r} recognises it as its own'
+
+    def test_what_is_no_dataset_is_refused(self, tmp_path: Path) -> None:
+        """An empty folder, or one with something else in it: a DatasetInvalid that says so, or no samples."""
+        if not reads(self.format):
+            raise SkipTest('it is only written')
+        (tmp_path / 'empty').mkdir()
+        (tmp_path / 'other').mkdir()
+        (tmp_path / 'other' / 'letter.txt').write_text('Dear Sir or Madam,\n')
+        for folder in ('empty', 'other'):
+            source: Dataset = {'path': tmp_path / folder, 'format': self.format.name}
+            try:
+                found = list(open_dataset(source, self.format))
+            except SynapseHooksError:
+                continue
+            except Exception as error:
+                raise AssertionError(
+                    f'reading a folder that is no dataset raised {type(error).__name__}: {error}; '
+                    'raise synapse_hooks.errors.DatasetInvalid, which says what is missing'
+                ) from error
+            assert not found, f'{found} was found in a folder that is no dataset'
+
+    # -- means -------------------------------------------------------------------------------------------------------
+
+    def converted(self, samples: Sequence[Sample], out: Path) -> Converted:
+        """Samples in the format, at `out`."""
+        self._need_writing()
+        return convert_dataset(samples, self.format.name, out, self.format, **self.params)
+
+    def _there_and_back(self, folder: Path) -> tuple[list[Sample], Converted, dict[Any, Sample]]:
+        self._need_both()
+        samples = self.samples(folder / 'images')
+        made = self.converted(samples, folder / 'out')
+        return samples, made, {self.identity(found): found for found in open_dataset(made.dataset, self.format)}
+
+    def _need_writing(self) -> None:
+        if not writes(self.format):
+            raise SkipTest('it is only read')
+
+    def _need_both(self) -> None:
+        if not (reads(self.format) and writes(self.format)):
+            raise SkipTest('it is only read, or only written')
+
+    def _adds_up(self, samples: Sequence[Sample], made: Converted) -> None:
+        for kind, count in _kinds(samples).items():
+            told = made.accounted(kind)
+            assert told == count, f'there are {count} annotations of kind {kind!r}, and the report tells of {told}'
+
+    def _same(self, before: AnyAnnotation, after: AnyAnnotation, sample: Sample, made: Converted) -> bool:
+        if (before.kind, before.label) != (after.kind, after.label):
+            return False
+        left_out = made.losses['attributes']
+        if any(name not in left_out and after.attributes.get(name) != said for name, said in before.attributes.items()):
+            return False
+        one, other = list(_geometry(before)), list(_geometry(after))
+        reach = self.tolerance * max(sample.width, sample.height, 1)
+        return len(one) == len(other) and all(_near(a, b, reach) for a, b in zip(one, other, strict=True))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, with its bytes."""
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob('*') if file.is_file()}
+
+
+class _InterruptionError(Exception):
+    """Raised in the middle of a write."""
+
+
+class _Interrupted(list[Sample]):
+    """Samples that can be looked through once; the second time, which is for the write, ends in an error."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[Sample]:
+        self.looks += 1
+        for place, sample in enumerate(super().__iter__()):
+            if self.looks > 1 and place == 3:
+                raise _InterruptionError
+            yield sample
+
+
+def _builtin(name: str) -> Format:
+    module, _, attribute = BUILTIN[name].partition(':')
+    made: Format = getattr(import_module(module), attribute)()
+    return made
+
+
+def _kinds(samples: Sequence[Sample]) -> Counter[str]:
+    return Counter(annotation.kind for sample in list(samples) for annotation in sample.annotations)
+
+
+def _geometry(value: Any) -> Iterator[Any]:
+    """What an annotation says besides what all annotations have, flat."""
+    if isinstance(value, Annotation):
+        for name in type(value).__struct_fields__:
+            if name not in Annotation.__struct_fields__:
+                yield from _geometry(getattr(value, name))
+    elif isinstance(value, list | tuple):
+        yield len(value)
+        for item in value:
+            yield from _geometry(item)
+    else:
+        yield value
+
+
+def _near(one: Any, other: Any, reach: float) -> bool:
+    both_numbers = isinstance(one, int | float) and isinstance(other, int | float)
+    return abs(one - other) <= reach if both_numbers else bool(one == other)

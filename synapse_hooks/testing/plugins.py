@@ -1,0 +1,119 @@
+"""Is this a sound plugin? Every fault at once, as a test's failure."""
+
+from __future__ import annotations
+
+import inspect
+
+from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.formats import Format
+from synapse_hooks.plugins.discovery import GROUPS, installed_plugins
+from synapse_hooks.plugins.loading import load
+from synapse_hooks.plugins.records import Kind, Plugin, normalize
+from synapse_hooks.plugins.validation import faults, hook_functions
+
+
+def check_plugin(plugin: object, kind: Kind | None = None) -> tuple[str, ...]:
+    """Check what a run would check when it registers a plugin, and more.
+
+    Args:
+        plugin: A module, an instance, a class, or what an entry point would say: `module` or `module:attribute`.
+        kind: `format` or `autologger` for a plugin of those groups; None is `format` for a `Format`, else `plugin`.
+
+    Returns:
+        The hooks that it answers.
+
+    Raises:
+        AssertionError: With every fault, one a line.
+
+    Example:
+        >>> from synapse_hooks import hookimpl
+        >>> class Shy:
+        ...     @hookimpl
+        ...     def convret(self, context, dataset, target):
+        ...         return None
+        >>> check_plugin(Shy())
+        Traceback (most recent call last):
+            ...
+        AssertionError: Shy is no sound plugin:
+          there is no hook 'convret'; did you mean 'convert'?
+    """
+    if isinstance(plugin, str):
+        return _checked(Plugin(plugin, kind or 'plugin', 'project', plugin), kind)
+    name = getattr(plugin, '__name__', None) or type(plugin).__name__
+    loaded = plugin() if inspect.isclass(plugin) else plugin
+    found = _faults(loaded, kind)
+    assert not found, _sentence(f'{name} is no sound plugin', found)
+    return _hooks(loaded)
+
+
+def check_distribution(name: str) -> dict[str, tuple[str, ...]]:
+    """Check everything that an installed distribution brings: its entry points, their names, the plugins behind them.
+
+    Args:
+        name: What `pip install` calls it.
+
+    Returns:
+        The hooks that each plugin answers, by the entry point's name.
+
+    Raises:
+        AssertionError: With every fault, one a line.
+    """
+    plugins = [plugin for plugin in installed_plugins() if normalize(plugin.distribution or '') == normalize(name)]
+    assert plugins, (
+        f'no plugin of a distribution {name!r} is installed: its entry points must be in the groups '
+        f'{", ".join(GROUPS)}; after a change to them: pip install -e .'
+    )
+    found: list[str] = []
+    hooks: dict[str, tuple[str, ...]] = {}
+    for plugin in plugins:
+        try:
+            hooks[plugin.name] = _checked(plugin, plugin.kind)
+        except AssertionError as error:
+            found.append(str(error))
+    assert not found, _sentence(f'{name} is broken', found)
+    return hooks
+
+
+def _checked(plugin: Plugin, kind: Kind | None) -> tuple[str, ...]:
+    try:
+        load(plugin)
+    except SynapseHooksError as error:
+        # Invalid hooks are among the faults below; anything else kept the plugin from being loaded at all.
+        if 'faults' not in error.facts:
+            raise AssertionError(f'{plugin.target}: {error.problem}') from error
+        raise AssertionError(_sentence(f'{plugin.target} is no sound plugin', error.faults)) from error
+    found = _faults(plugin.loaded, kind)
+    own = getattr(plugin.loaded, 'name', plugin.name)
+    if plugin.kind == 'format' and plugin.rank == 'installed' and own != plugin.name:
+        found.append(f'the entry point is called {plugin.name!r} and the format {own!r}: they must be equal')
+    assert not found, _sentence(f'{plugin.target} is no sound plugin', found)
+    return _hooks(plugin.loaded)
+
+
+def _faults(loaded: object, kind: Kind | None) -> list[str]:
+    found = faults(loaded, kind or ('format' if isinstance(loaded, Format) else 'plugin'))
+    if isinstance(loaded, Format):
+        name = getattr(loaded, 'name', None)
+        if not isinstance(name, str) or not name.strip():
+            found.append(f'its `name` must say what the format is called, and it is {name!r}')
+        if not (reads(loaded) or writes(loaded)):
+            found.append('it has neither a `read` nor a `write`')
+    return found
+
+
+def reads(format: Format) -> bool:
+    """Whether the format can be read."""
+    return type(format).read is not Format.read
+
+
+def writes(format: Format) -> bool:
+    """Whether the format can be written."""
+    return type(format).write is not Format.write
+
+
+def _hooks(loaded: object) -> tuple[str, ...]:
+    return tuple(sorted(function.hook for function in hook_functions(loaded)))
+
+
+def _sentence(what: str, found: list[str]) -> str:
+    return f'{what}:\n' + '\n'.join(f'  {fault}' for fault in found)

@@ -1,0 +1,241 @@
+"""The conformance suite finds what it is there to find: each format here breaks one promise."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import SkipTest
+
+import pytest
+
+from synapse_hooks.data import Box, DatasetInfo, Sample
+from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.formats import Format
+from synapse_hooks.testing import FormatConformance
+
+PROMISES = sorted(name for name in vars(FormatConformance) if name.startswith('test_'))
+
+
+class Good(Format):
+    """Boxes in one JSON file, and the images beside it."""
+
+    name = 'acme'
+
+    def declare(self, path: Path) -> DatasetInfo:
+        return DatasetInfo(classes=tuple(self.load(path)['classes']))
+
+    def recognise(self, path: Path) -> bool:
+        return (path / 'acme.json').is_file()
+
+    def load(self, path: Path) -> Any:
+        if not (path / 'acme.json').is_file():
+            raise DatasetInvalid(f'{path} has no acme.json')
+        return json.loads((path / 'acme.json').read_text())
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        for item in self.load(path)['items']:
+            boxes = [Box(*box['at'], label=box['label'], attributes=box['attributes']) for box in item['boxes']]
+            yield Sample(item['id'], image=path / item['image'], split=item['split'], annotations=[*boxes])
+
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
+        items = [self.item(sample, out) for sample in samples if sample.image is not None or self.drop(sample)]
+        file = out / 'acme.json'
+        file.write_text(json.dumps({'classes': info.classes, 'items': items}))
+        return file
+
+    def item(self, sample: Sample, out: Path) -> dict[str, Any]:
+        image = self.place(sample)
+        self.link_image(sample, out / image)
+        boxes = [self.box(sample, shape) for shape in sample.annotations if isinstance(shape, Box)]
+        for shape in sample.annotations:
+            if not isinstance(shape, Box):
+                self.other(sample, shape)
+        return {'id': sample.id, 'image': image, 'split': sample.split, 'boxes': boxes}
+
+    def place(self, sample: Sample) -> str:
+        return f'{sample.split}/{sample.file_name}'
+
+    def box(self, sample: Sample, box: Box) -> dict[str, Any]:
+        return {'at': [box.x, box.y, box.w, box.h], 'label': box.label, 'attributes': box.attributes}
+
+    def other(self, sample: Sample, shape: Any) -> None:
+        self.report.dropped(shape.kind, 'acme holds boxes', sample.id, shape.id)
+
+    def drop(self, sample: Sample) -> bool:
+        for shape in sample.annotations:
+            self.report.dropped(shape.kind, 'acme holds images', sample.id, shape.id)
+        return False
+
+
+class TestGood(FormatConformance):
+    format = Good()
+
+
+class DropsInSilence(Good):
+    def other(self, sample: Sample, shape: Any) -> None:
+        pass
+
+
+class CountsTwice(Good):
+    def other(self, sample: Sample, shape: Any) -> None:
+        super().other(sample, shape)
+        super().other(sample, shape)
+
+
+class MovesBoxes(Good):
+    def box(self, sample: Sample, box: Box) -> dict[str, Any]:
+        return {**super().box(sample, box), 'at': [box.x + 1, box.y, box.w, box.h]}
+
+
+class LosesAttributes(Good):
+    def box(self, sample: Sample, box: Box) -> dict[str, Any]:
+        return {**super().box(sample, box), 'attributes': {}}
+
+
+class MixesLabels(Good):
+    def box(self, sample: Sample, box: Box) -> dict[str, Any]:
+        return {**super().box(sample, box), 'label': 'ant'}
+
+
+class SortsClasses(Good):
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
+        file = super().write(samples, info, out)
+        content = json.loads(file.read_text())
+        file.write_text(json.dumps({**content, 'classes': sorted(content['classes'])}))
+        return file
+
+
+class OverwritesImages(Good):
+    def place(self, sample: Sample) -> str:
+        return Path(sample.file_name).name
+
+
+class LosesBackground(Good):
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
+        file = super().write(samples, info, out)
+        content = json.loads(file.read_text())
+        content['items'] = [item for item in content['items'] if item['boxes']]
+        file.write_text(json.dumps(content))
+        return file
+
+
+class MixesSplits(Good):
+    def item(self, sample: Sample, out: Path) -> dict[str, Any]:
+        return {**super().item(sample, out), 'split': 'train'}
+
+
+class IsRandom(Good):
+    def item(self, sample: Sample, out: Path) -> dict[str, Any]:
+        return {**super().item(sample, out), 'uuid': random.random()}
+
+
+class SaysWhere(Good):
+    def item(self, sample: Sample, out: Path) -> dict[str, Any]:
+        return {**super().item(sample, out), 'root': str(out)}
+
+
+class WritesElsewhere(Good):
+    def item(self, sample: Sample, out: Path) -> dict[str, Any]:
+        out.with_name('acme.log').write_text('converting')
+        return super().item(sample, out)
+
+
+class Swallows(Good):
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
+        try:
+            return super().write(samples, info, out)
+        except Exception:
+            return out
+
+
+class ChangesImages(Good):
+    def item(self, sample: Sample, out: Path) -> dict[str, Any]:
+        found = super().item(sample, out)
+        with (out / found['image']).open('ab') as file:
+            file.write(b'acme was here')
+        return found
+
+
+class Greedy(Good):
+    def recognise(self, path: Path) -> bool:
+        return path.is_dir()
+
+
+class Crashes(Good):
+    def load(self, path: Path) -> Any:
+        return json.loads((path / 'acme.json').read_text())
+
+
+class Shuffles(Good):
+    def read(self, path: Path) -> Iterator[Sample]:
+        found = list(super().read(path))
+        random.shuffle(found)
+        yield from found
+
+
+class FailsOnOdd(Good):
+    def other(self, sample: Sample, shape: Any) -> None:
+        if shape.kind not in ('polygon',):
+            raise KeyError(shape.kind)
+        super().other(sample, shape)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'broken'),
+    [
+        (DropsInSilence, 'every_annotation_arrives_or_is_counted'),
+        (CountsTwice, 'the_loss_report_adds_up'),
+        (MovesBoxes, 'every_annotation_arrives_or_is_counted'),
+        (LosesAttributes, 'every_annotation_arrives_or_is_counted'),
+        (MixesLabels, 'every_annotation_arrives_or_is_counted'),
+        (SortsClasses, 'classes_keep_their_order'),
+        (OverwritesImages, 'images_without_annotations_are_kept'),
+        (LosesBackground, 'images_without_annotations_are_kept'),
+        (MixesSplits, 'splits_are_kept'),
+        (IsRandom, 'the_same_input_gives_the_same_bytes'),
+        (SaysWhere, 'the_same_input_gives_the_same_bytes'),
+        (WritesElsewhere, 'an_interrupted_write_leaves_nothing'),
+        (Swallows, 'an_interrupted_write_leaves_nothing'),
+        (ChangesImages, 'the_source_is_left_alone'),
+        (Greedy, 'it_recognises_its_own_and_nobody_elses'),
+        (Crashes, 'what_is_no_dataset_is_refused'),
+        (Shuffles, 'reading_twice_gives_the_same'),
+        (FailsOnOdd, 'odd_annotations_are_counted_too'),
+    ],
+)
+def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path) -> None:
+    assert f'test_{broken}' in failures(kind(), tmp_path)
+
+
+def failures(format: Format, tmp_path: Path) -> set[str]:
+    found = set()
+    for name in PROMISES:
+        suite = FormatConformance()
+        suite.format = format  # type: ignore[misc]
+        folder = tmp_path / name
+        folder.mkdir()
+        try:
+            getattr(suite, name)(**({} if name == 'test_it_is_a_sound_plugin' else {'tmp_path': folder}))
+        except SkipTest:
+            pass
+        except Exception:
+            found.add(name)
+        shutil.rmtree(folder)
+    return found
+
+
+def test_a_format_that_is_only_read_or_only_written_is_asked_for_no_more(tmp_path: Path) -> None:
+    class Reads(Good):
+        write = Format.write
+
+    class Writes(Good):
+        read = Format.read
+
+    (tmp_path / 'reads').mkdir()
+    (tmp_path / 'writes').mkdir()
+    assert failures(Reads(), tmp_path / 'reads') == set()
+    assert failures(Writes(), tmp_path / 'writes') == set()
