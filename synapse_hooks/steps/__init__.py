@@ -2,8 +2,9 @@
 
 from synapse_hooks.steps.base import BaseStep, StepResult
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep, checked_dataset
+from synapse_hooks.steps.plan import RunPlan
 from synapse_hooks.steps.registry import StepRegistry
-from synapse_hooks.steps.run import RunPlan, run_plan
+from synapse_hooks.steps.run import run_plan
 from synapse_hooks.steps.training import ExecuteStep, PreExecuteStep, UploadStep, publish_model
 
 __all__ = [

@@ -1,58 +1,32 @@
-"""A run from its first moment to its last: directory, journal, plugins, checkpoint, steps, clean-up, record."""
+"""A run from its first moment to its last: plugins, directory, journal, checkpoint, steps, clean-up, record."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
-
-from synapse_hooks.backends import connect, runs_folder
-from synapse_hooks.context import Outcome, RuntimeContext, TrainContext
-from synapse_hooks.errors import CleanupFailed, RunError, StepFailed, SynapseHooksError
+from synapse_hooks.backends import connect
+from synapse_hooks.context import Outcome, TrainContext
+from synapse_hooks.errors import CleanupFailed, StepFailed, SynapseHooksError
 from synapse_hooks.journal import (
     Journal,
     RunDirectory,
     SinkPump,
     environment,
-    git_revision,
     last_checkpoint,
     secrets_of,
 )
-from synapse_hooks.plugins import HookFunction, JobReporter, Plugins, PluginSink, build, culprit, load_settings
+from synapse_hooks.plugins import JobReporter, Plugins, PluginSink, build, culprit, load_settings
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.dataset import ConvertDatasetStep
 from synapse_hooks.steps.orchestrator import Orchestrator
+from synapse_hooks.steps.plan import RunPlan, open_directory, revision_noted
 from synapse_hooks.steps.progress import Progress
-from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.signals import terminate_raises
-from synapse_hooks.steps.state import follow, plain
+from synapse_hooks.steps.state import plain
 from synapse_hooks.steps.training import ExecuteStep
-
-
-@dataclass(frozen=True)
-class RunPlan:
-    """What an action wants to have run."""
-
-    action_name: str
-    action: str
-    """What names the action for blame: `module:Class`."""
-    params: BaseModel
-    ctx: RuntimeContext
-    registry: StepRegistry[TrainContext]
-    hooks: Sequence[HookFunction] = ()
-    """The hooks that the action answers itself."""
-    result_model: type[BaseModel] | None = None
-    attach: Callable[[TrainContext], None] = field(default=lambda context: None)
-    """Told of the run's context before anything else happens."""
-    detach: Callable[[], None] = field(default=lambda: None)
-    """Called when the steps are over, before the clean-up."""
 
 
 def run_plan(plan: RunPlan) -> Any:
@@ -82,7 +56,7 @@ def run_plan(plan: RunPlan) -> Any:
     if ctx.client is None:
         ctx.client = connect()
     redact = secrets_of(os.environ)
-    directory = _open(plan, redact) if ctx.resume else _create(plan, redact)
+    directory = open_directory(plan, redact)
     with directory.locked():
         return _Run(plan, plugins, directory, redact).run()
 
@@ -175,7 +149,7 @@ class _Run:
             self.progress,
             execute.validated if execute is not None else lambda result: result,
         )
-        with _revision(self.directory):
+        with revision_noted(self.directory):
             orchestrator.run()
 
     def _clean_up(self, outcome: Outcome) -> BaseException | None:
@@ -211,52 +185,6 @@ class _Run:
         late = {name: count for name, count in undelivered.items() if count}
         if late:
             self.directory.update(undelivered=late)
-
-
-def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
-    ctx = plan.ctx
-    fields = {
-        'action': plan.action_name,
-        'target': ctx.target,
-        'params': plain(plan.params),
-        'workspace': str(getattr(ctx.client, 'root', '')) or None,
-        'environment': environment(),
-        'runtime': {
-            'block': list(ctx.block),
-            'only': list(ctx.only),
-            'strict': ctx.strict,
-            'project': None if ctx.project is None else str(ctx.project),
-            'checkpoint': plain(ctx.checkpoint),
-            'job_id': ctx.job_id,
-            'cwd': str(Path.cwd()),
-        },
-    }
-    if ctx.run_dir is not None:
-        return RunDirectory.create(ctx.run_dir, redact=redact, **fields)
-    return RunDirectory.new(runs_folder(ctx.client), plan.action_name, redact=redact, **fields)
-
-
-def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
-    if plan.ctx.run_dir is None:
-        raise RunError('to resume, name the run directory', hint='RuntimeContext(run_dir=..., resume=True)')
-    directory = RunDirectory.open(plan.ctx.run_dir, redact=redact)
-    record = directory.read()
-    moved = record.get('run_dir')
-    if moved and Path(moved) != directory.path:
-        # The folder was moved or copied: what it says about itself moves along.
-        directory.update(**follow(record, Path(moved), directory.path))
-    return directory
-
-
-@contextmanager
-def _revision(directory: RunDirectory) -> Iterator[None]:
-    """Ask git beside the steps; asking takes as long as an empty run."""
-    with ThreadPoolExecutor(1, thread_name_prefix='git') as executor:
-        revision = executor.submit(git_revision, Path.cwd())
-        try:
-            yield
-        finally:
-            directory.update(git=revision.result())
 
 
 def _blamed(error: BaseException) -> dict[str, Any]:
