@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import ConfigError, ParamsError
+from synapse_hooks.errors import ConfigError, ParamsError, WrongAnswer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.losses import Losses
     from synapse_hooks.cli.reading import open_source
     from synapse_hooks.context import RuntimeContext, TrainContext
-    from synapse_hooks.plugins import build, load_settings
+    from synapse_hooks.plugins import blame, build, load_settings
     from synapse_hooks.steps import checked_dataset
     from synapse_hooks.steps.state import follow, plain
     from synapse_hooks.storage import staging
@@ -56,7 +56,11 @@ def run(options: argparse.Namespace) -> Answer:
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')
         made = plugins.calls.convert(context=context, dataset=source, target_format=options.to)
-        dataset = follow(checked_dataset(made, 'convert'), staged, options.target)
+        try:
+            dataset = follow(checked_dataset(made, 'convert'), staged, options.target)
+        except WrongAnswer as error:
+            blame(error, plugins.trail.last['convert'], 'convert')
+            raise
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from synapse_hooks.context import Outcome, TrainContext
 
 _STYLES: Final = {'warning': 'yellow', 'error': 'red'}
+# These are warnings of Python's too, and go to stderr at once.
+_SAID_ALREADY: Final = ('plugin-skipped', 'observer-failed')
 _MARKS: Final = {'succeeded': '[green]✔[/]', 'failed': '[red]✘[/]', 'cancelled': '[yellow]■[/]'}
 
 
@@ -96,7 +98,7 @@ class Display:
         """Print sentences; warnings and errors in colour."""
         for message in messages:
             level = str(message.get('level'))
-            if level == 'debug':
+            if level == 'debug' or message.get('code') in _SAID_ALREADY:
                 continue
             prefix = f'{level}: ' if level in _STYLES else ''
             self.console.print(Text(f'{prefix}{message["text"]}', style=_STYLES.get(level, '')), soft_wrap=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from synapse_hooks import __version__
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.inspection import inspect_plugins, shared_names
+from synapse_hooks.cli.inspection import ambiguities, inspect_plugins
 from synapse_hooks.errors import SynapseHooksError
-from synapse_hooks.plugins.records import Kind
+from synapse_hooks.plugins.loading import way_out
 
 _LEAST_SPACE = 1 << 30
 
@@ -88,19 +88,16 @@ def _plugins(options: argparse.Namespace) -> Iterator[Check]:
         return
     root = plugins.settings.root
     yield Check('project', True, str(Path(root) / 'pyproject.toml') if root else 'no pyproject.toml here')
+    ambiguous = ambiguities(plugins)
     for plugin in plugins.records:
-        if plugin.rank == 'built-in' and plugin.state == 'active':
+        if (plugin.rank == 'built-in' and plugin.state == 'active') or (plugin.kind, plugin.name) in ambiguous:
             continue
         bad = plugin.state in ('broken', 'incompatible')
-        hint = plugin.error.hint if isinstance(plugin.error, SynapseHooksError) else ''
-        fix = hint or (f'pip install --upgrade {plugin.distribution}' if plugin.distribution else '')
         detail = f'{plugin.who}: {plugin.state}' + (f': {plugin.reason}' if plugin.reason else '')
-        yield Check(f'{plugin.kind} {plugin.name}', not bad, detail, fix)
-    kinds: tuple[Kind, ...] = ('format', 'autologger')
-    for kind in kinds:
-        for name, reason in shared_names(plugins, kind).items():
-            problem, _, fix = reason.partition('\n  → ')
-            yield Check(f'{kind} {name}', False, problem, fix)
+        fix = getattr(plugin.error, 'hint', '') or way_out(plugin)
+        yield Check(f'{plugin.kind} {plugin.name}', not bad, detail, fix if bad else '')
+    for (kind, name), shared in ambiguous.items():
+        yield Check(f'{kind} {name}', False, shared.problem, shared.hint)
 
 
 def _version(name: str) -> str | None:

@@ -11,7 +11,7 @@ import inspect
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.inspection import inspect_plugins
+from synapse_hooks.cli.inspection import ambiguities, inspect_plugins
 from synapse_hooks.cli.table import table
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.hookspecs import HookSpecs, arguments, describe, hook_names, semantics
@@ -41,7 +41,11 @@ def run(options: argparse.Namespace) -> Answer:
 
 
 def _hook(plugins: Plugins, name: str) -> dict[str, Any]:
-    order = [{**plugin.to_dict(), 'role': role} for plugin, role in plugins.order(name)]
+    shared = ambiguities(plugins)
+    order = [
+        {**plugin.to_dict(), 'role': 'ambiguous' if (plugin.kind, plugin.name) in shared else role}
+        for plugin, role in plugins.order(name)
+    ]
     return {
         'name': name,
         'semantics': semantics(name),

@@ -9,8 +9,8 @@ from typing import Any
 
 from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.table import table
-from synapse_hooks.errors import SelectionError
-from synapse_hooks.plugins import Plugin, Plugins, PluginWarning, build, load_settings
+from synapse_hooks.errors import PluginAmbiguous, SelectionError
+from synapse_hooks.plugins import Plugins, PluginWarning, build, load_settings
 from synapse_hooks.plugins.records import Kind
 
 
@@ -35,34 +35,50 @@ def inspect_plugins(options: argparse.Namespace, *, load_all: bool = False) -> P
     return plugins
 
 
-def shared_names(plugins: Plugins, kind: Kind) -> dict[str, str]:
-    """Name to reason, for every name of a kind that two distributions provide and nobody pinned."""
-    found = {}
-    catalogue = plugins.catalogues[kind]
-    for name in {plugin.name for plugin in catalogue.plugins}:
-        try:
-            catalogue.select(name)
-        except SelectionError as error:
-            if type(error).__name__ == 'PluginAmbiguous':
-                found[name] = str(error)
+def ambiguities(plugins: Plugins) -> dict[tuple[Kind, str], PluginAmbiguous]:
+    """The error for every name of a kind that two distributions provide and nobody pinned."""
+    found: dict[tuple[Kind, str], PluginAmbiguous] = {}
+    for kind, catalogue in plugins.catalogues.items():
+        for name in dict.fromkeys(plugin.name for plugin in catalogue.plugins):
+            try:
+                catalogue.select(name)
+            except PluginAmbiguous as error:
+                found[kind, name] = error
+            except SelectionError:
+                continue
+    return found
+
+
+def entries(plugins: Plugins) -> list[dict[str, Any]]:
+    """Every plugin as JSON values; those that share a name with another one have the state `ambiguous`."""
+    ambiguous = ambiguities(plugins)
+    found = []
+    for plugin in plugins.records:
+        entry = plugin.to_dict()
+        error = ambiguous.get((plugin.kind, plugin.name))
+        if error is not None and plugin.state in ('available', 'active'):
+            entry.update(state='ambiguous', reason=f'{error.problem}; {error.hint}')
+        found.append(entry)
     return found
 
 
 def list_kind(options: argparse.Namespace, kind: Kind, key: str) -> Answer:
     """The answer of `formats` and `autologgers`."""
-    plugins = inspect_plugins(options)
-    ambiguous = shared_names(plugins, kind)
-    records = sorted(plugins.catalogues[kind].plugins, key=lambda plugin: plugin.name)
-    data = [_entry(plugin, ambiguous) for plugin in records]
-    rows = [[e['name'], e['state'], f'{e["distribution"]} {e["version"]}', e['reason']] for e in data]
-    text = table(['name', 'state', 'from', 'reason'], rows)
-    if not any(plugin.rank == 'installed' for plugin in records):
+    data = [entry for entry in entries(inspect_plugins(options)) if entry['kind'] == kind]
+    data.sort(key=lambda entry: str(entry['name']))
+    rows = [[e['name'], e['state'], origin(e)] for e in data]
+    text = table(['name', 'state', 'from'], rows) + reasons(data)
+    if not any(entry['rank'] == 'installed' for entry in data):
         text += f'\n\nOthers come with pip: any distribution with an entry point in synapse_hooks.{key}.'
     return Answer({key: data}, text)
 
 
-def _entry(plugin: Plugin, ambiguous: dict[str, str]) -> dict[str, Any]:
-    entry = plugin.to_dict()
-    if plugin.name in ambiguous and plugin.state in ('available', 'active'):
-        entry.update(state='ambiguous', reason=ambiguous[plugin.name].replace('\n  → ', '; '))
-    return entry
+def origin(entry: dict[str, Any]) -> str:
+    """Distribution and version, or the rank of what has none."""
+    return f'{entry["distribution"]} {entry["version"]}' if entry['distribution'] else str(entry['rank'])
+
+
+def reasons(data: list[dict[str, Any]]) -> str:
+    """A paragraph with each reason once."""
+    lines = dict.fromkeys(f'{e["name"]} is {e["state"]}: {e["reason"]}' for e in data if e['reason'])
+    return '\n\n' + '\n'.join(lines) if lines else ''

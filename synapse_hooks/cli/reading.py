@@ -23,14 +23,17 @@ def open_source(plugins: Plugins, path: Path, format: str | None) -> tuple[Datas
 
     Raises:
         DatasetInvalid: There is nothing, or no format recognises it, or several do.
-        PluginMissing: There is no format of that name.
+        SelectionError: There is no format of that name, or it cannot be had, or not be read.
     """
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
     if format is not None:
         catalogue = plugins.catalogues['format']
-        if catalogue.select(format) is None and not any(r == 'answer' for _, r in plugins.order('open_dataset')):
-            raise catalogue.missing(format)
+        if not any(role == 'answer' for _, role in plugins.order('open_dataset')):
+            plugin = catalogue.select(format)
+            if plugin is None:
+                raise catalogue.missing(format)
+            catalogue.check(plugin, 'open_dataset')
         return {'path': path, 'format': format}, False
     from synapse_hooks.formats import Format, guess_format
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.errors import SynapseHooksError, WrongAnswer
 from synapse_hooks.hookspecs import semantics
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import MARKER, HookFunction
@@ -43,6 +43,9 @@ def blame(error: BaseException, plugin: Plugin, hook: str) -> None:
     try:
         setattr(error, _BLAME, plugin)
     except AttributeError:
+        return
+    if plugin.rank == 'built-in' and isinstance(error, SynapseHooksError):
+        # It says itself what is wrong; who found out is no help.
         return
     error.add_note(f'raised by {plugin.who} in hook {hook!r}')
 

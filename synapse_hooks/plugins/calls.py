@@ -34,7 +34,7 @@ class HookCalls(HookSpecs):
         manager: pluggy's manager, complete: nothing is registered after this.
         action: The adapter of the action's own methods, or None.
         trail: Where the run notes who answered.
-        explain: Builds the error for a name that nobody answered for: `(kind, name) -> error`.
+        explain: Builds the error for a name that nobody answered for: `(kind, name, hook) -> error`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class HookCalls(HookSpecs):
         manager: pluggy.PluginManager,
         action: HookAdapter | None,
         trail: Trail,
-        explain: Callable[[Any, str], SelectionError],
+        explain: Callable[[Any, str, str], SelectionError],
     ) -> None:
         self._manager = manager
         self._action = action
@@ -100,11 +100,11 @@ class HookCalls(HookSpecs):
     def nobody(self, hook: str, call: Mapping[str, Any]) -> SynapseHooksError:
         """The error for a call that nobody answered: it lists who was asked, or what names there are."""
         if hook == 'convert':
-            return self._explain('format', call['target_format'])
+            return self._explain('format', call['target_format'], hook)
         if hook == 'open_dataset':
-            return self._explain('format', call['dataset']['format'])
+            return self._explain('format', call['dataset']['format'], hook)
         if hook == 'autolog':
-            return self._explain('autologger', call['framework'])
+            return self._explain('autologger', call['framework'], hook)
         asked = self.asked(hook)
         hint = f'{", ".join(asked)} declined' if asked else 'no plugin implements it'
         if hook == 'execute':

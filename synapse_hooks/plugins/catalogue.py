@@ -6,6 +6,7 @@ two distributions have it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -73,8 +74,53 @@ class Catalogue:
             self._adapters[key] = HookAdapter(plugin, functions, self._trail)
         return self._adapters[key]
 
+    def may_answer(self, plugin: Plugin) -> bool:
+        """Whether the plugin can be asked for by its name, now or once it is pinned."""
+        if plugin.state not in ('available', 'active'):
+            return False
+        try:
+            return self.select(plugin.name) is plugin
+        except PluginAmbiguous:
+            return True
+        except SelectionError:
+            return False
+
+    def check(self, plugin: Plugin, hook: str) -> None:
+        """Import the plugin, and fail where it cannot answer `hook`.
+
+        Raises:
+            PluginBroken, PluginIncompatible: It cannot be had.
+            PluginMissing: It does other things only: a format may be written and not read, or read and not written.
+        """
+        if self.adapter(plugin).function(hook) is None:
+            lacks = {'convert': 'cannot be written', 'open_dataset': 'cannot be read'}.get(hook, 'cannot be used')
+            raise PluginMissing(
+                f'the {NOUNS[self.kind]} {plugin.name!r} of {plugin.who} {lacks}: it does not answer {hook!r}',
+                hint=f'choose another {NOUNS[self.kind]}: `synapse-hooks {_COMMANDS[self.kind]}` lists them',
+                kind=self.kind,
+                name=plugin.name,
+                distribution=plugin.distribution,
+            )
+
+    def unanswered(self, name: str, hook: str) -> SelectionError:
+        """The error for a name that nobody answered `hook` for."""
+        plugin = self.select(name)
+        if plugin is None:
+            return self.missing(name)
+        try:
+            self.check(plugin, hook)
+        except PluginMissing as error:
+            return error
+        return PluginMissing(
+            f'{plugin.who} declined: it returned None from {hook!r}',
+            hint=f'it must answer for the name {plugin.name!r}; tell its author',
+            kind=self.kind,
+            name=plugin.name,
+            distribution=plugin.distribution,
+        )
+
     def missing(self, name: str) -> SelectionError:
-        """The error for a name that nobody answered for."""
+        """The error for a name that nobody has."""
         available = sorted({plugin.name for plugin in self.plugins if plugin.state in ('available', 'active')})
         near = suggest(name, available)
         return PluginMissing(
@@ -88,9 +134,10 @@ class Catalogue:
 
     def _usable(self, plugin: Plugin) -> Plugin:
         if plugin.state == 'blocked':
+            by_only = plugin.reason.startswith(('--only', 'SYNAPSE_HOOKS_ONLY', '`only`'))
             raise PluginBlocked(
                 f'the {NOUNS[self.kind]} {plugin.name!r} of {plugin.who} is blocked by {plugin.reason}',
-                hint=f'remove it from {plugin.reason}, or add it to `only` there',
+                hint=f'add it to {plugin.reason}' if by_only else f'take it out of {plugin.reason}',
                 kind=self.kind,
                 name=plugin.name,
                 setting=plugin.reason,
@@ -118,9 +165,14 @@ class Catalogue:
         choice = next((plugin for plugin in usable if plugin.distribution != DISTRIBUTION), usable[0])
         return PluginAmbiguous(
             f'the {NOUNS[self.kind]} {name!r} is provided by {" and ".join(candidates)}',
-            hint=f'pin one in pyproject.toml: [tool.synapse_hooks] '
-            f'pin.{_COMMANDS[self.kind]}.{name} = "{choice.distribution}"',
+            hint='pin one in pyproject.toml: [tool.synapse_hooks] '
+            f'pin.{_COMMANDS[self.kind]}.{_key(choice.name)} = "{choice.distribution}"',
             kind=self.kind,
             name=name,
             candidates=candidates,
         )
+
+
+def _key(name: str) -> str:
+    """A name as TOML wants it on the left of the equals sign."""
+    return name if re.fullmatch(r'[A-Za-z0-9_-]+', name) else f'"{name}"'

@@ -52,14 +52,17 @@ def _scan(_path: tuple[str, ...]) -> tuple[dict[str, str], ...]:
                     'distribution': distribution.name,
                     'version': distribution.version,
                     'state': 'incompatible' if incompatible else 'available',
-                    'reason': incompatible,
+                    'reason': f'it asks for synapse-hooks {incompatible}, and this is {__version__}'
+                    if incompatible
+                    else '',
+                    'requires': incompatible,
                 },
             )
     return tuple(found[key] for key in sorted(found))
 
 
 def _incompatible(distribution: Distribution) -> str:
-    """Why the distribution does not go with this synapse-hooks, or the empty string."""
+    """Which synapse-hooks the distribution asks for, if that is not this one; else the empty string."""
     for line in distribution.requires or ():
         try:
             requirement = Requirement(line)
@@ -70,5 +73,5 @@ def _incompatible(distribution: Distribution) -> str:
         if requirement.marker is not None and not requirement.marker.evaluate({'extra': ''}):
             continue
         if not requirement.specifier.contains(__version__, prereleases=True):
-            return f'it asks for synapse-hooks {requirement.specifier}, and this is {__version__}'
+            return str(requirement.specifier)
     return ''

@@ -49,9 +49,10 @@ class Dispatcher:
         return manager
 
     def plugins(self, hook: str) -> list[Plugin]:
-        """Whom the dispatcher can hand `hook` on to, for a listing."""
-        kind: Kind = 'autologger' if hook == 'autolog' else 'format'
-        return [plugin for plugin in self._catalogues[kind].plugins if plugin.rank == self.rank]
+        """Whom the dispatcher can hand `hook` on to, for a listing: one for each name, or all until one is pinned."""
+        catalogue = self._catalogues['autologger' if hook == 'autolog' else 'format']
+        own = [plugin for plugin in catalogue.plugins if plugin.rank == self.rank]
+        return [plugin for plugin in own if catalogue.may_answer(plugin)]
 
     def _hand_on(self, kind: Kind, name: str, hook: str, call: Mapping[str, Any]) -> Any:
         catalogue = self._catalogues[kind]

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from synapse_hooks import __version__
 from synapse_hooks.errors import PluginBroken, PluginIncompatible
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import HookFunction, faults, hook_functions
@@ -34,10 +35,12 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
     if plugin.state == 'incompatible':
         raise PluginIncompatible(
             f'{plugin.who} does not go with this synapse-hooks: {plugin.reason}',
-            hint=f'pip install --upgrade {plugin.distribution}',
+            hint=way_out(plugin),
             kind=plugin.kind,
             name=plugin.name,
             distribution=plugin.distribution,
+            requirement=f'synapse-hooks{plugin.requires}',
+            version=__version__,
         )
     if plugin.error is not None:
         raise plugin.error
@@ -53,6 +56,18 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
     return validated(plugin, loaded)
 
 
+def way_out(plugin: Plugin) -> str:
+    """What to do about a plugin that is broken or incompatible."""
+    if plugin.rank != 'installed':
+        return f'mend {plugin.target}'
+    name = plugin.name
+    keep_out = f'keep it out: `--block {name}`, or in pyproject.toml [tool.synapse_hooks] block = ["{name}"]'
+    if plugin.state == 'incompatible':
+        # Asked for both, pip finds versions that go together, whichever of the two is behind.
+        return f'`pip install --upgrade synapse-hooks {plugin.distribution}`, or {keep_out}'
+    return f'upgrade or uninstall {plugin.distribution}, or {keep_out}'
+
+
 def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
     """The hook functions of an object that is here already.
 
@@ -61,7 +76,8 @@ def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
     """
     found = faults(loaded, plugin.kind)
     if found:
-        raise _broken(plugin, '; '.join(found), faults=found)
+        numbered = ' '.join(f'({number}) {fault}' for number, fault in enumerate(found, 1))
+        raise _broken(plugin, numbered if len(found) > 1 else found[0], faults=found)
     plugin.loaded = loaded
     return hook_functions(loaded)
 
@@ -69,11 +85,7 @@ def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
 def _broken(plugin: Plugin, reason: str, **facts: Any) -> PluginBroken:
     error = PluginBroken(
         f'{plugin.who} is broken: {reason}',
-        hint=(
-            f'upgrade or uninstall {plugin.distribution}, or keep it out with `--block {plugin.name}`'
-            if plugin.rank == 'installed'
-            else f'mend {plugin.target}'
-        ),
+        hint=way_out(plugin),
         kind=plugin.kind,
         name=plugin.name,
         distribution=plugin.distribution,

@@ -75,7 +75,7 @@ class Plugins:
         found: list[tuple[Plugin, str]] = []
         for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
             if isinstance(impl.plugin, Dispatcher):
-                found += [(plugin, 'by name') for plugin in impl.plugin.plugins(hook) if plugin.state != 'blocked']
+                found += [(plugin, 'by name') for plugin in impl.plugin.plugins(hook)]
             else:
                 found.append((impl.plugin.plugin, 'wrapper' if impl.wrapper else 'answer'))
         return found
@@ -94,7 +94,7 @@ class Plugins:
         plugin = catalogue.select(name)
         if plugin is None:
             raise catalogue.missing(name)
-        catalogue.adapter(plugin)
+        catalogue.check(plugin, 'convert')
 
     def check_hook(self, hook: str) -> None:
         """Fail at once where no plugin implements a hook that will be needed.
@@ -191,7 +191,7 @@ def build(
 
     for text in skipped:
         warnings.warn(text, PluginWarning, stacklevel=2)
-    calls = HookCalls(manager, own, trail, lambda kind, name: catalogues[kind].missing(name))
+    calls = HookCalls(manager, own, trail, lambda kind, name, hook: catalogues[kind].unanswered(name, hook))
     return Plugins(records, calls, trail, settings, catalogues, manager, skipped)
 
 

@@ -40,6 +40,8 @@ class Plugin:
     state: State = 'available'
     reason: str = ''
     """Why it does not take part: one or more sentences."""
+    requires: str = ''
+    """Which synapse-hooks its distribution asks for, where that is not this one: `>=2`."""
     hooks: tuple[str, ...] = ()
     path: str | None = None
     """The file it was imported from."""
