@@ -1,0 +1,180 @@
+"""The shape of the code: rooms import one way, files stay small, everything public is explained."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / 'synapse_hooks'
+MODULES = sorted(PACKAGE.rglob('*.py'))
+LONGEST = 400
+"""Lines; the aim is 250."""
+
+LEVELS = (
+    ('errors', 'context', 'hookspecs'),
+    ('storage',),
+    ('data', 'journal'),
+    ('formats', 'backends', 'autologgers'),
+    ('plugins',),
+    ('steps',),
+    ('actions',),
+    ('demo', 'testing'),
+    ('cli',),
+)
+"""A room imports rooms of earlier levels, and those of its own level that do not import it."""
+LEVEL = {room: place for place, rooms in enumerate(LEVELS) for room in rooms}
+
+
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding='utf-8'))
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix('.py')
+
+
+def imports(file: Path) -> Iterator[tuple[str, int]]:
+    """Every module that is imported when the code runs, at the top or inside functions, with its line."""
+    typing_only = {
+        inner
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith('TYPE_CHECKING')
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(parsed(file)):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'{file}:{node.lineno}: imports are absolute'
+            if node.module == 'synapse_hooks':
+                yield from ((f'synapse_hooks.{alias.name}', node.lineno) for alias in node.names)
+            else:
+                yield node.module or '', node.lineno
+
+
+def rooms_imported(file: Path) -> Iterator[tuple[str, int]]:
+    for name, line in imports(file):
+        parts = name.split('.')
+        if parts[0] == 'synapse_hooks' and len(parts) > 1 and parts[1] in LEVEL:
+            yield parts[1], line
+
+
+def test_every_room_has_its_place() -> None:
+    assert {room_of(file) for file in MODULES} - {'__init__'} == set(LEVEL)
+
+
+def test_rooms_import_one_way() -> None:
+    wrong = [
+        f'{place(file)}:{line} imports {other}'
+        for file in MODULES
+        for other, line in rooms_imported(file)
+        if room_of(file) in LEVEL and LEVEL[other] > LEVEL[room_of(file)]
+    ]
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_rooms_of_one_level_do_not_import_each_other_both_ways() -> None:
+    edges = {(room_of(file), other) for file in MODULES for other, _ in rooms_imported(file) if room_of(file) != other}
+    assert not {(one, other) for one, other in edges if (other, one) in edges}
+
+
+def test_nothing_in_the_package_imports_contributions_or_test_tools() -> None:
+    strangers = ('contrib', 'synapse_hooks_', 'tests', 'pytest')
+    found = [f'{place(file)}:{line} {name}' for file in MODULES for name, line in imports(file)]
+    assert not [text for text in found if text.split()[1].startswith(strangers)]
+
+
+def test_one_module_talks_http() -> None:
+    clients = ('httpx', 'requests', 'urllib3', 'aiohttp')
+    found = {place(file) for file in MODULES for name, _ in imports(file) if name.split('.')[0] in clients}
+    assert found <= {'synapse_hooks/backends/http.py'}
+
+
+def test_files_can_be_read_in_one_sitting() -> None:
+    lengths = {place(file): len(file.read_text(encoding='utf-8').splitlines()) for file in MODULES}
+    # The page that a plugin author reads has every hook on it.
+    del lengths['synapse_hooks/hookspecs.py']
+    assert not {name: length for name, length in lengths.items() if length > LONGEST}
+
+
+def test_errors_are_caught_by_name() -> None:
+    nodes = [(file, node) for file in MODULES for node in ast.walk(parsed(file))]
+    bare = [
+        f'{place(file)}:{node.lineno}' for file, node in nodes if isinstance(node, ast.ExceptHandler) and not node.type
+    ]
+    assert not bare
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = [
+        f'{place(file)}:{node.lineno}'
+        for file in MODULES
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'print'
+    ]
+    assert not [text for text in printing if not text.startswith('synapse_hooks/cli/')]
+
+
+def test_everything_public_is_explained() -> None:
+    missing = [f'{place(file)}:{line} {name}' for file in MODULES for name, line in undocumented(parsed(file), '')]
+    missing += [place(file) for file in MODULES if ast.get_docstring(parsed(file)) is None]
+    assert not missing, '\n'.join(missing)
+
+
+def undocumented(node: ast.AST, prefix: str) -> Iterator[tuple[str, int]]:
+    for child in getattr(node, 'body', []):
+        if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or child.name.startswith('_'):
+            continue
+        if ast.get_docstring(child) is None and not is_overload(child):
+            yield f'{prefix}{child.name}', child.lineno
+        if isinstance(child, ast.ClassDef):
+            yield from undocumented(child, f'{prefix}{child.name}.')
+
+
+def is_overload(node: ast.AST) -> bool:
+    return any(ast.unparse(decorator).endswith('overload') for decorator in getattr(node, 'decorator_list', []))
+
+
+def test_public_names_are_sorted() -> None:
+    for file in MODULES:
+        for names in offered(parsed(file)):
+            assert len(set(names)) == len(names), place(file)
+            # Constants, then classes, then the rest: the order that ruff keeps.
+            assert names == sorted(names, key=order), f'{place(file)}: should be {sorted(names, key=order)}'
+
+
+def test_rooms_say_what_they_offer() -> None:
+    rooms = [file for file in MODULES if file.name == '__init__.py' and file.parent.parent == PACKAGE]
+    assert {room_of(file) for file in rooms if not list(offered(parsed(file)))} <= {'cli'}
+
+
+def offered(module: ast.Module) -> Iterator[list[str]]:
+    for node in module.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '__all__':
+            yield ast.literal_eval(node.value)
+
+
+def order(name: str) -> tuple[int, str]:
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def test_the_repository_is_self_contained() -> None:
+    folders = ('benchmarks', 'contrib', 'docs', 'synapse_hooks', 'tests')
+    files = [
+        file for folder in folders for file in (ROOT / folder).rglob('*') if file.suffix in ('.py', '.md', '.toml')
+    ]
+    # Put together here, so that this file does not mention them.
+    foreign = ['/' + 'work/', '..' + '/shared', '/tmp' + '/lab']
+    found = [f'{place(file)}: {text}' for file in files for text in foreign if text in file.read_text(encoding='utf-8')]
+    assert not found, '\n'.join(found)
+
+
+def place(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()

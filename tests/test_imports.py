@@ -1,0 +1,124 @@
+"""What an import costs: nobody pays for what they do not use. And every error survives the way between processes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import synapse_hooks
+from synapse_hooks import errors
+from synapse_hooks.errors import SynapseHooksError
+
+HEAVY = {'torch', 'ultralytics', 'numpy', 'PIL', 'cv2', 'sklearn', 'rich', 'httpx', 'pydantic', 'pluggy', 'yaml'}
+TREE = {
+    name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and kind.__module__ == errors.__name__
+}
+
+
+def loaded(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has after `code`."""
+    script = f'{code}\nimport sys, json\nprint(json.dumps([*sys.modules]), file=sys.stderr)'
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True)
+    return {name.partition('.')[0] for name in json.loads(done.stderr.splitlines()[-1])}
+
+
+def test_the_package_is_light() -> None:
+    assert not loaded('import synapse_hooks') & HEAVY
+
+
+@pytest.mark.parametrize('command', ['--help', '--version', 'train --help', 'convert --help'])
+def test_help_is_light(command: str) -> None:
+    words = command.split()
+    code = f'from synapse_hooks.cli import main\ntry:\n    main({words})\nexcept SystemExit:\n    pass'
+    assert not loaded(code) & HEAVY
+
+
+def test_an_action_needs_no_framework_and_no_terminal() -> None:
+    code = 'from synapse_hooks import BaseTrainAction, BaseStep, StepRegistry, hookimpl'
+    assert loaded(code) & HEAVY == {'pydantic', 'pluggy'}
+
+
+def test_a_run_that_converts_needs_no_imaging_library(tmp_path: Path) -> None:
+    code = (
+        'from pathlib import Path\n'
+        'from synapse_hooks import BaseTrainAction, BaseTrainParams\n'
+        'from synapse_hooks.testing import run_action, small_dataset\n'
+        'class Action(BaseTrainAction[BaseTrainParams]):\n'
+        '    target_format = "yolo"\n'
+        '    def execute(self, data_path, checkpoint): pass\n'
+        f'folder = Path({str(tmp_path)!r})\n'
+        'run_action(Action, dataset=small_dataset(folder / "data"), folder=folder)\n'
+    )
+    assert not loaded(code) & {'torch', 'ultralytics', 'numpy', 'PIL', 'cv2', 'rich', 'httpx'}
+
+
+def test_every_public_name_is_there() -> None:
+    listed = dir(synapse_hooks)
+    for name in synapse_hooks.__all__:
+        assert name in listed
+        home = f'synapse_hooks.{synapse_hooks._HOMES[name]}'
+        assert getattr(synapse_hooks, name) is getattr(import_module(home), name)
+    assert sorted(synapse_hooks._HOMES) == sorted(synapse_hooks.__all__)
+    assert '__version__' in listed
+    with pytest.raises(AttributeError, match="'synapse_hooks' has no attribute 'BaseTrianAction'"):
+        _ = synapse_hooks.BaseTrianAction
+
+
+def test_the_rooms_offer_what_they_list() -> None:
+    for room in ('actions', 'autologgers', 'backends', 'data', 'formats', 'journal', 'plugins', 'steps', 'storage'):
+        module = import_module(f'synapse_hooks.{room}')
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+
+
+def test_the_version_is_the_distributions() -> None:
+    text = (Path(__file__).parent.parent / 'pyproject.toml').read_text()
+    assert f'version = "{synapse_hooks.__version__}"' in text
+
+
+@pytest.mark.parametrize('kind', sorted(TREE.values(), key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
+def test_every_error_survives_pickling(kind: type[BaseException]) -> None:
+    facts: dict[str, Any] = {'path': '/a/b', 'known': [1, 2], 'hook': 'convert', 'faults': [{'field': 'epochs'}]}
+    ours = issubclass(kind, SynapseHooksError)
+    error = kind('it broke', hint='mend it', **facts) if ours else kind('it broke')  # type: ignore[call-arg]
+    error.add_note("raised by acme 0.4 (plugin 'voc') in hook 'convert'")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert (str(again), again.args, again.__notes__) == (str(error), error.args, error.__notes__)
+    if ours:
+        assert (again.problem, again.hint, again.facts) == ('it broke', 'mend it', facts)
+        assert again.path == '/a/b'
+        assert again.exit_code == error.exit_code  # type: ignore[attr-defined]
+
+
+def test_the_drawn_tree_is_the_tree() -> None:
+    drawn: dict[str, str] = {}
+    exits: dict[str, int] = {}
+    above: dict[int, str] = {}
+    for line in (errors.__doc__ or '').splitlines():
+        found = re.match(r'    ((?:│   |    )*)(?:[├└]── )?([A-Z]\w+)(?: \((\w+)\))?  +\S', line)
+        if found is None:
+            continue
+        depth = len(found[1]) // 4 + ('── ' in line)
+        above[depth] = found[2]
+        drawn[found[2]] = found[3] or (above[depth - 1] if depth else 'Exception')
+        if code := re.search(r'exit (\d)$', line):
+            exits[found[2]] = int(code[1])
+    assert drawn == {name: kind.__base__.__name__ for name, kind in TREE.items()}  # type: ignore[union-attr]
+    for name, code_ in exits.items():
+        assert TREE[name].exit_code == code_  # type: ignore[attr-defined]
+
+
+def test_importing_takes_less_than_what_it_is_made_of() -> None:
+    """The aim is 100 ms and 1.5 times pluggy and pydantic; this only notices when an import stops being lazy."""
+    ours, theirs = loaded('import synapse_hooks'), loaded('import pluggy, pydantic')
+    assert len(ours) < len(theirs)
