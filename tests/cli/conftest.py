@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.formats.format_kit import add_item, box
 from tests.support.environments import Environment, Environments
 
 ACTIONS = Path(__file__).parent / 'actions.py'
@@ -23,7 +24,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project: a folder with a pyproject.toml and some actions, and data to train on beside it."""
+    """A project: a folder with a pyproject.toml and actions.py."""
     folder = tmp_path / 'project'
     folder.mkdir()
     (folder / 'pyproject.toml').write_text('[project]\nname = "mine"\n', encoding='utf-8')
@@ -32,6 +33,21 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A DM dataset: two images with a box in each of train and valid."""
+    for split in ('train', 'valid'):
+        for number in range(2):
+            add_item(tmp_path / 'data' / split, f'{split}{number}', {'bounding_box': [box(10, 10, 20, 20)]})
+    return tmp_path / 'data'
+
+
+@pytest.fixture
 def bare(environments: Environments, project: Path) -> Environment:
-    """An environment in which nobody installed a plugin."""
+    """An environment in which nobody installed a plugin, used from the project's folder."""
     return environments.of().at(project)
+
+
+@pytest.fixture
+def dataset(bare: Environment, data: Path) -> str:
+    """The dataset in the workspace: its id."""
+    return str(bare.hooks('workspace', 'import', data, '--name', 'scenes', '--from', 'dm', '--json').json['id'])
