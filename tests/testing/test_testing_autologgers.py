@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,8 +17,6 @@ from synapse_hooks.context import AutologSession
 from synapse_hooks.testing import AutologConformance
 from tests.autologgers.conftest import ultralytics  # noqa: F401
 from tests.autologgers.ultralytics_stand_in import YOLO
-
-PROMISES = sorted(name for name in vars(AutologConformance) if name.startswith('test_'))
 
 
 @pytest.mark.usefixtures('ultralytics')
@@ -72,7 +69,8 @@ class Good:
             self.detach(callbacks, callback)
 
     def detach(self, callbacks: list[Any], callback: Any) -> None:
-        callbacks.remove(callback)
+        if callback in callbacks:
+            callbacks.remove(callback)
 
 
 class Acme(AutologConformance):
@@ -184,19 +182,10 @@ class Mute(Good):
     ],
 )
 def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path) -> None:
-    found = set()
-    for name in PROMISES:
-        suite = Acme()
-        suite.autologger = kind()  # type: ignore[misc]
-        sys.modules['acme'].callbacks.clear()
-        folder = tmp_path / name
-        folder.mkdir()
-        try:
-            getattr(suite, name)(**({} if name == 'test_it_is_a_sound_plugin' else {'tmp_path': folder}))
-        except Exception:
-            found.add(name)
-        shutil.rmtree(folder)
-    assert f'test_{broken}' in found
+    suite = Acme()
+    suite.autologger = kind()  # type: ignore[misc]
+    with pytest.raises(AssertionError):
+        getattr(suite, f'test_{broken}')(tmp_path)
 
 
 def test_a_patched_method_is_noticed(acme: ModuleType) -> None:

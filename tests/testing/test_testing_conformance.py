@@ -208,7 +208,11 @@ class FailsOnOdd(Good):
     ],
 )
 def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path) -> None:
-    assert f'test_{broken}' in failures(kind(), tmp_path)
+    suite = FormatConformance()
+    suite.format = kind()  # type: ignore[misc]
+    # Where the format itself raises, its own error is what the author sees.
+    with pytest.raises({FailsOnOdd: KeyError, OverwritesImages: FileExistsError}.get(kind, AssertionError)):
+        getattr(suite, f'test_{broken}')(tmp_path)
 
 
 def failures(format: Format, tmp_path: Path) -> set[str]:
