@@ -1,7 +1,7 @@
 """The examples of the documentation: found in the pages, and run as a reader would run them.
 
 Blocks of Python run in the order of the page, in one namespace. Of a console block, the lines `$ synapse-hooks ...` run
-(and touch, rm, ls), and what they print is compared where the page shows it; `...` stands for anything, and times and
+(and pytest, touch, rm, ls), and what they print is compared where the page shows it; `...` stands for anything, and times and
 folders are not compared. An HTML comment on the line before a block says more:
 
     <!-- file: hooks.py -->        the block is written to that file first; blocks in any language can be
@@ -31,7 +31,7 @@ PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 _BLOCK = re.compile(
     r'^(?:<!-- (?P<note>[^\n]+?) -->\n)?(?P<fence>`{3,})(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$', re.DOTALL | re.MULTILINE
 )
-_COMMAND = re.compile(r'^\$ (?P<line>(?:\w+=\S+ )*(?:synapse-hooks|touch|rm|ls)\b.*)$')
+_COMMAND = re.compile(r'^\$ (?P<line>(?:\w+=\S+ )*(?:synapse-hooks|pytest|touch|rm|ls)\b.*)$')
 _SECONDS = re.compile(r'\b\d+\.\d+ s\b')
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -68,7 +68,7 @@ class Reader:
     Args:
         page: The page.
         folder: The working directory.
-        shims: A folder with the command `synapse-hooks`.
+        shims: A folder with the commands `synapse-hooks` and `pytest`.
     """
 
     def __init__(self, page: Path, folder: Path, shims: Path) -> None:
@@ -109,7 +109,7 @@ class Reader:
         environment: dict[str, Any] = {
             **os.environ,
             'PATH': f'{self.shims}{os.pathsep}{os.environ["PATH"]}',
-            'PYTHONPATH': str(ROOT),
+            'PYTHONPATH': f'{ROOT}{os.pathsep}{self.folder}',
             'COLUMNS': '200',
         }
         done = subprocess.run(

@@ -32,9 +32,9 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     page: Path = request.param
     shims, folder = tmp_path / 'bin', tmp_path / 'reader'
     shims.mkdir()
-    command = shims / 'synapse-hooks'
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m synapse_hooks.cli "$@"\n')
-    command.chmod(0o755)
+    for command, module in (('synapse-hooks', 'synapse_hooks.cli'), ('pytest', 'pytest -p no:cacheprovider')):
+        (shims / command).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+        (shims / command).chmod(0o755)
     if BEGINS_WITH_DIGITS in page.read_text(encoding='utf-8'):
         from shutil import copytree
 
