@@ -165,7 +165,7 @@ def build(
         try:
             register(plugin, _once(plugin, load(plugin, settings.root), manager))
         except (PluginBroken, PluginIncompatible) as error:
-            if any(level.typed and plugin.named(set(level.only)) for level in settings.levels):
+            if settings.insists_on(plugin):
                 raise
             skipped.append(f'{error.problem}; it is skipped')
 

@@ -65,6 +65,11 @@ class Settings:
                     return level.only_setting
         return None
 
+    def insists_on(self, plugin: Plugin) -> bool:
+        """Whether somebody typed `--only` with the plugin's name, so that to go on without it would be a surprise."""
+        typed = [name for level in self.levels if level.typed for name in level.only]
+        return plugin.named({normalize(name) for name in typed})
+
     def check_names(self, plugins: Sequence[Plugin]) -> None:
         """Refuse names typed as flags that mean no plugin at all.
 
