@@ -27,7 +27,7 @@ from synapse_hooks.plugins.dispatcher import DISPATCHED, Dispatcher
 from synapse_hooks.plugins.loading import load, validated
 from synapse_hooks.plugins.records import Kind, Plugin
 from synapse_hooks.plugins.settings import Settings
-from synapse_hooks.plugins.validation import HookFunction
+from synapse_hooks.plugins.validation import MARKER, HookFunction
 
 _PLAIN: Final = pluggy.HookimplOpts(
     wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
@@ -35,12 +35,17 @@ _PLAIN: Final = pluggy.HookimplOpts(
 
 
 class _Manager(pluggy.PluginManager):
-    """pluggy's manager, which also takes a dispatcher, whose methods cannot bear the marker of their rank."""
+    """pluggy's manager, for adapters and dispatchers only.
+
+    It knows where an adapter keeps its functions, where pluggy would look at everything that an object has; and the
+    methods of a dispatcher, which cannot bear the marker of their rank.
+    """
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         if isinstance(plugin, Dispatcher):
             return {**_PLAIN, 'trylast': plugin.rank == 'built-in'} if name in DISPATCHED else None
-        return super().parse_hookimpl_opts(plugin, name)
+        options: pluggy.HookimplOpts | None = getattr(vars(plugin).get(name), MARKER, None)
+        return options
 
 
 @dataclass(eq=False)

@@ -98,15 +98,15 @@ def _argument_faults(hook: str, function: Callable[..., Any]) -> list[str]:
     return found
 
 
-def _attributes(plugin: object) -> Iterator[tuple[str, object]]:
-    """Attributes as they are stored, without running properties."""
+def _attributes(plugin: object) -> dict[str, object]:
+    """Attributes as they are stored, without running properties, and without those that every object has."""
     if isinstance(plugin, ModuleType):
-        yield from vars(plugin).items()
-        return
-    names = dict.fromkeys(name for kind in type(plugin).__mro__ for name in vars(kind))
-    names.update(dict.fromkeys(getattr(plugin, '__dict__', {})))
-    for name in names:
-        yield name, inspect.getattr_static(plugin, name, None)
+        return vars(plugin)
+    found: dict[str, object] = {}
+    for kind in reversed(type(plugin).__mro__[:-1]):
+        found.update(vars(kind))
+    found.update(getattr(plugin, '__dict__', {}))
+    return found
 
 
 def _options(value: object) -> dict[str, Any] | None:
@@ -118,7 +118,7 @@ def _options(value: object) -> dict[str, Any] | None:
 
 
 def _marked(plugin: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, value in _attributes(plugin):
+    for name, value in _attributes(plugin).items():
         options = _options(value)
         if options is not None:
             yield name, options
@@ -128,7 +128,7 @@ def _unmarked(plugin: object) -> Iterator[str]:
     """Methods that override a marked one without being marked themselves: pluggy would drop them in silence."""
     if isinstance(plugin, ModuleType):
         return
-    for name, value in _attributes(plugin):
+    for name, value in _attributes(plugin).items():
         if callable(value) and _options(value) is None:
             inherited = [_options(vars(kind)[name]) for kind in type(plugin).__mro__ if name in vars(kind)]
             if any(inherited):
@@ -136,5 +136,5 @@ def _unmarked(plugin: object) -> Iterator[str]:
 
 
 def _forgotten_marker(plugin: object) -> str:
-    bare = [name for name, value in _attributes(plugin) if name in hook_names() and callable(value)]
+    bare = [name for name, value in _attributes(plugin).items() if name in hook_names() and callable(value)]
     return f'; {bare[0]}() is not marked: put @hookimpl on it' if bare else '; mark its functions with @hookimpl'
