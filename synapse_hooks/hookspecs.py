@@ -129,7 +129,7 @@ class HookSpecs:
             >>> @hookimpl
             ... def retry_step(step, error, attempt):
             ...     if step.name == 'upload' and isinstance(error, ConnectionError) and attempt < 4:
-            ...         return 2.0 ** attempt
+            ...         return 2.0**attempt
         """
 
     # -- the stages ----------------------------------------------------------------------------------------------
