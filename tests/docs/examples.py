@@ -1,8 +1,8 @@
 """The examples of the documentation: found in the pages, and run as a reader would run them.
 
 Blocks of Python run in the order of the page, in one namespace. Of a console block, the lines `$ synapse-hooks ...` run
-(and pytest, touch, rm, ls), and what they print is compared where the page shows it; `...` stands for anything, and times and
-folders are not compared. An HTML comment on the line before a block says more:
+(and pytest, touch, rm, ls). What they print is compared where the page shows it: `...` stands for anything, and times
+and folders are not compared. An HTML comment on the line before a block says more:
 
     <!-- file: hooks.py -->        the block is written to that file first; blocks in any language can be
     <!-- exit: 2 -->               the commands of the block end with that code
@@ -18,18 +18,17 @@ import doctest
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 
 _BLOCK = re.compile(
-    r'^(?:<!-- (?P<note>[^\n]+?) -->\n)?(?P<fence>`{3,})(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$', re.DOTALL | re.MULTILINE
+    r'^(?:<!-- (?P<note>[^\n]+?) -->\n)?(?P<fence>`{3,})(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$',
+    re.DOTALL | re.MULTILINE,
 )
 _COMMAND = re.compile(r'^\$ (?P<line>(?:\w+=\S+ )*(?:synapse-hooks|pytest|touch|rm|ls)\b.*)$')
 _SECONDS = re.compile(r'\b\d+\.\d+ s\b')
@@ -57,7 +56,12 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     text = page.read_text(encoding='utf-8')
     return [
-        Block(f'{page.name}:{text.count(chr(10), 0, found.start("text"))}', found['language'], found['text'], found['note'] or '')
+        Block(
+            f'{page.name}:{text.count(chr(10), 0, found.start("text"))}',
+            found['language'],
+            found['text'],
+            found['note'] or '',
+        )
         for found in _BLOCK.finditer(text)
     ]
 
@@ -68,15 +72,13 @@ class Reader:
     Args:
         page: The page.
         folder: The working directory.
-        shims: A folder with the commands `synapse-hooks` and `pytest`.
     """
 
-    def __init__(self, page: Path, folder: Path, shims: Path) -> None:
+    def __init__(self, page: Path, folder: Path) -> None:
         self.blocks = [block for block in blocks(page) if 'not run' not in block.notes]
         # A module, so that the classes of a page have one.
         self.module = ModuleType(f'page_{page.stem.replace("-", "_")}')
         self.folder = folder
-        self.shims = shims
 
     def follow(self, block: Block) -> None:
         """Do what a block says."""
@@ -106,14 +108,8 @@ class Reader:
             exec(compile(block.text, block.place, 'exec'), vars(self.module))
 
     def _run_command(self, block: Block, line: str, expected: str) -> None:
-        environment: dict[str, Any] = {
-            **os.environ,
-            'PATH': f'{self.shims}{os.pathsep}{os.environ["PATH"]}',
-            'PYTHONPATH': f'{ROOT}{os.pathsep}{self.folder}',
-            'COLUMNS': '200',
-        }
         done = subprocess.run(
-            line, shell=True, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            line, shell=True, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         told = f'{block.place}: $ {line}\nended with {done.returncode} and said:\n{done.stdout}'
         # Beside the command that fails there may be others that prepare it.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.examples import PAGES, Reader, blocks
+from tests.docs.examples import PAGES, ROOT, Reader, blocks
 
 BEGINS_WITH_DIGITS = '<!-- the examples begin with the dataset of the tutorial -->'
 HEAVY = [page for page in PAGES if any('e2e' in block.notes for block in blocks(page))]
@@ -44,11 +45,14 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     else:
         folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setenv('PATH', f'{shims}{os.pathsep}{os.environ["PATH"]}')
+    monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{folder}')
+    monkeypatch.setenv('COLUMNS', '200')
     monkeypatch.setenv('SYNAPSE_WORKSPACE', str(tmp_path / 'workspace'))
     # What stands in the working directory can be imported, as in a session of the reader's.
     monkeypatch.setattr(sys, 'path', [str(folder), *sys.path])
     before = set(sys.modules)
-    reader = Reader(page, folder, shims)
+    reader = Reader(page, folder)
     monkeypatch.setitem(sys.modules, reader.module.__name__, reader.module)
     yield reader
     for name in set(sys.modules) - before:
