@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Quiet, but errors are shown.
-PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(RUN)/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: help install demo test check bench docs clean
 
