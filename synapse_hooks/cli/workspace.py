@@ -86,5 +86,8 @@ def _list(workspace: Any) -> Answer:
     rows = [['dataset', d['id'], d['name'], f'{d["count"]} items', d['created']] for d in datasets]
     rows += [['model', m['id'], m['name'], m.get('category'), m['created']] for m in models]
     rows += [['job', j['id'], j.get('action'), j['status'], j['created']] for j in jobs]
-    text = table(['', 'id', 'name', '', 'created'], rows) if rows else f'{workspace.root} is empty'
+    nothing = (
+        f'{workspace.root} is empty' if workspace.root.is_dir() else f'there is no workspace at {workspace.root} yet'
+    )
+    text = table(['', 'id', 'name', '', 'created'], rows) if rows else nothing
     return Answer({'path': str(workspace.root), 'datasets': datasets, 'models': models, 'jobs': jobs}, text)

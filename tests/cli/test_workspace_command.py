@@ -1,0 +1,86 @@
+"""`workspace`: init, import, add-model, list; ids for people and for scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.environments import Environment
+
+
+def test_a_workspace_is_made_filled_and_listed(bare: Environment, project: Path, data: Path) -> None:
+    own = bare.at(project, SYNAPSE_WORKSPACE=str(project / 'ws'))
+    assert own.hooks('workspace', 'list').out == f'there is no workspace at {project}/ws yet\n'
+    assert own.hooks('workspace', 'init').out == f'{project}/ws\n'
+    assert own.hooks('workspace', 'init', '--json').json == {'path': f'{project}/ws'}
+    assert own.hooks('workspace', 'list').out == f'{project}/ws is empty\n'
+
+    dataset = own.hooks('workspace', 'import', data, '--name', 'scenes').out.strip()
+    (project / 'weights.bin').write_bytes(b'weights')
+    model = own.hooks('workspace', 'add-model', 'weights.bin', '--name', 'base', '--json').json
+    assert model['name'] == 'base'
+    listed = own.hooks('workspace', 'list', '--json').json
+    assert [(str(d['id']), d['name'], d['count'], d['splits']) for d in listed['datasets']] == [
+        (dataset, 'scenes', 4, {'train': 2, 'valid': 2})
+    ]
+    (base,) = listed['models']
+    assert (base['id'], base['category']) == (model['id'], 'base')
+    # A single file is the model's best.pt.
+    assert [file.name for file in Path(base['path']).iterdir()] == ['best.pt']
+    shown = own.hooks('workspace', 'list').out
+    assert 'scenes' in shown
+    assert 'base' in shown
+
+
+def test_import_makes_a_missing_workspace_and_goes_before_the_environment(
+    bare: Environment, project: Path, data: Path
+) -> None:
+    own = bare.at(project, SYNAPSE_WORKSPACE=str(project / 'other'))
+    made = own.hooks('workspace', 'import', data, '--name', 'a', '--workspace', 'here', '--json').json
+    assert (made['name'], made['count'], made['splits']) == ('a', 4, {'train': 2, 'valid': 2})
+    assert (project / 'here').is_dir()
+    assert not (project / 'other').exists()
+    folder = project / 'model'
+    folder.mkdir()
+    (folder / 'anything.bin').write_bytes(b'1')
+    added = own.hooks('workspace', 'add-model', 'model', '--name', 'm', '--workspace', 'new', '--json').json
+    assert added['id']
+
+
+def test_what_is_imported_from_another_format_is_a_dataset_like_any_other(
+    bare: Environment, project: Path, data: Path
+) -> None:
+    bare.hooks('convert', data, 'yolo', '--to', 'yolo')
+    made = bare.hooks('workspace', 'import', 'yolo', '--name', 'from-yolo', '--json').json
+    assert (made['count'], made['splits']) == (4, {'train': 2, 'valid': 2})
+    run = bare.hooks('train', 'actions:Count', '-p', 'dataset=from-yolo', '--json', TARGET_FORMAT='coco').json
+    assert run['dataset']['classes'] == ['car']
+
+
+@pytest.mark.parametrize(
+    ('words', 'code', 'problem'),
+    [
+        (['import', 'nowhere', '--name', 'n'], 1, 'there is nothing at nowhere'),
+        (['import', '{data}', '--name', 'n', '--from', 'cocoo'], 2, "there is no format 'cocoo'"),
+        (['import', '.', '--name', 'n'], 1, 'is in no format that is known here'),
+        (['import', '{data}'], 2, 'the following arguments are required: --name'),
+        (['add-model', 'nowhere', '--name', 'n'], 1, 'there is no model at nowhere'),
+    ],
+)
+def test_what_cannot_be_taken_in_is_named(
+    words: list[str], code: int, problem: str, bare: Environment, data: Path
+) -> None:
+    ended = bare.hooks('workspace', *[word.format(data=data) for word in words], '--json', code=code)
+    assert problem in ended.err
+    assert '\n  → ' in ended.err
+    assert problem in ended.json['error']['message']
+    listed = bare.hooks('workspace', 'list', '--json').json
+    assert (listed['datasets'], listed['models']) == ([], [])
+
+
+def test_options_of_every_command_may_stand_on_either_side(bare: Environment) -> None:
+    assert bare.hooks('workspace', '--json', 'list').json == bare.hooks('workspace', 'list', '--json').json
+    for words in (['workspace', '--block', 'nobody', 'import', '.', '--name', 'n'],
+                  ['workspace', 'import', '.', '--name', 'n', '--block', 'nobody']):  # fmt: skip
+        assert "--block: there is no plugin or distribution called 'nobody'" in bare.hooks(*words, code=2).err
