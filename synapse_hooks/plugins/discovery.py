@@ -11,8 +11,6 @@ from functools import lru_cache
 from importlib.metadata import Distribution, distributions
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from synapse_hooks import __version__
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 
