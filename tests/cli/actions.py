@@ -65,5 +65,3 @@ class Unfinished(BaseTrainAction[Params]):
 
 class NoAction:
     pass
-
-

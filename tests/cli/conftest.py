@@ -48,6 +48,19 @@ def bare(environments: Environments, project: Path) -> Environment:
 
 
 @pytest.fixture
+def good(environments: Environments, project: Path) -> Environment:
+    """The same with plugins that do what they should, more or less."""
+    return environments.of('acme-csv', 'acme-fit', 'acme-moody', 'acme-names', 'acme-slow', 'acme-timing').at(project)
+
+
+@pytest.fixture
+def bad(environments: Environments, project: Path) -> Environment:
+    """The same with everything that can be wrong, and one format that is sound."""
+    wrong = ('acme-broken', 'acme-future', 'acme-names', 'acme-typo', 'fast-yolo', 'other-names')
+    return environments.of('acme-csv', *wrong).at(project)
+
+
+@pytest.fixture
 def dataset(bare: Environment, data: Path) -> str:
     """The dataset in the workspace: its id."""
     return str(bare.hooks('workspace', 'import', data, '--name', 'scenes', '--from', 'dm', '--json').json['id'])

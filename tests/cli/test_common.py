@@ -82,5 +82,3 @@ def test_a_project_file_that_cannot_be_read_is_named(bare: Environment, project:
     assert str(project / 'pyproject.toml') in ended.json['error']['message']
     (project / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugin = []\n', encoding='utf-8')
     assert "has no key 'plugin'\n  → did you mean 'plugins'?" in bare.hooks('formats', code=2).err
-
-

@@ -100,9 +100,7 @@ def test_data_without_images_labels_or_sense_are_named(bare: Environment, projec
     assert not (project / 'out').exists()
 
 
-def test_a_disk_that_is_full_leaves_nothing_half_written(
-    bare: Environment, project: Path, data: Path, tmp_path: Path
-) -> None:
+def test_a_disk_that_is_full_leaves_nothing_half_written(bare: Environment, project: Path, data: Path) -> None:
     # A limit on the size of files stands for the full disk: writing fails in the middle of a file.
     for number in range(200):
         add_item(data / 'train', f'more{number}', {'bounding_box': [box(1, 1, 5, 5, id=str(n)) for n in range(20)]})

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environments import Environments
+from tests.support.environments import Environment
 
 
 @pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=['Ctrl-C', 'SIGTERM'])
 def test_a_run_that_is_interrupted_is_cancelled_and_goes_on_when_asked(
-    number: signal.Signals, code: int, environments: Environments, project: Path, data: Path, dataset: str
+    number: signal.Signals, code: int, good: Environment, project: Path, dataset: str
 ) -> None:
-    own = environments.of('acme-timing').at(project)
     run_dir = project / 'run'
     words = ('train', 'actions:Patient', '-p', f'dataset={dataset}', '--run-dir', run_dir, '--json')
-    with own.started(*words) as running:
+    with good.started(*words) as running:
         running.until(lambda: any(run_dir.glob('stages/export/started')))
         ended = running.end(number)
     assert ended.code == code, ended
@@ -33,18 +32,16 @@ def test_a_run_that_is_interrupted_is_cancelled_and_goes_on_when_asked(
 
     (run_dir / 'stages' / 'export' / 'go').touch()
     # From anywhere: the run knows its action and where it began.
-    resumed = own.at(project.parent).hooks('resume', run_dir, '--json').json
+    resumed = good.at(project.parent).hooks('resume', run_dir, '--json').json
     assert resumed['outcome'] == 'succeeded'
     assert resumed['model']['id']
     record = json.loads((run_dir / 'run.json').read_text())
     assert (record['status'], record['attempts']) == ('succeeded', 2)
-    told = own.hooks('resume', run_dir)
+    told = good.hooks('resume', run_dir)
     assert f'the run has succeeded already; its model is {resumed["model"]["id"]}' in told.out
 
 
-def test_a_conversion_that_is_terminated_leaves_nothing_behind(
-    environments: Environments, project: Path, data: Path
-) -> None:
+def test_a_conversion_that_is_terminated_leaves_nothing_behind(bare: Environment, project: Path, data: Path) -> None:
     (project / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugins = ["slow.py"]\n', encoding='utf-8')
     (project / 'slow.py').write_text(
         """
@@ -60,9 +57,8 @@ def convert(context, target_format):
 """,
         encoding='utf-8',
     )
-    own = environments.of().at(project)
     before = {file.name for file in project.iterdir()}
-    with own.started('convert', data, 'out', '--to', 'anything', '--from', 'dm', '--json') as running:
+    with bare.started('convert', data, 'out', '--to', 'anything', '--from', 'dm', '--json') as running:
         running.until((project / 'started').exists)
         ended = running.end(signal.SIGTERM)
     assert ended.code == 143, ended
@@ -70,14 +66,11 @@ def convert(context, target_format):
     assert {file.name for file in project.iterdir()} - before <= {'started', '__pycache__'}
 
 
-def test_a_run_in_use_by_another_process_is_left_alone(
-    environments: Environments, project: Path, data: Path
-) -> None:
-    own = environments.of().at(project)
+def test_a_run_in_use_by_another_process_is_left_alone(bare: Environment, project: Path, data: Path) -> None:
     words = ('train', 'actions:Patient', '-p', f'data_path={data}', '--run-dir', project / 'run', '--json')
-    with own.started(*words) as running:
+    with bare.started(*words) as running:
         running.until((data / 'started').exists)
-        refused = own.hooks('resume', project / 'run', code=1)
+        refused = bare.hooks('resume', project / 'run', code=1)
         assert str(project / 'run') in refused.err
         assert 'in use' in refused.err
         (data / 'go').touch()

@@ -70,7 +70,7 @@ BROKEN_YAML = 'epochs: 1\nsplits: {train: 0.8\n'
         (['-p', 'epochs'], "-p 'epochs' is not NAME=VALUE", '-p epochs=10'),
         (['-p', 'epochs=[1'], "-p epochs: '[1' is no YAML: line 1, column 3", 'put it into quotes'),
         (['-p', 'epoch=1'], "there is no parameter 'epoch'; did you mean 'epochs'?", 'the parameters are dataset'),
-        (['-p', 'epochs=many'], "epochs: Input should be a valid integer", '-p NAME=VALUE'),
+        (['-p', 'epochs=many'], 'epochs: Input should be a valid integer', '-p NAME=VALUE'),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(
@@ -90,7 +90,7 @@ def test_parameters_that_do_not_fit_are_named(
 @pytest.mark.parametrize(
     ('target', 'problem', 'way_out'),
     [
-        ('nowhere:Count', "'nowhere:Count' cannot be imported: ModuleNotFoundError: No module named 'nowhere'", 'module:Class'),
+        ('nowhere:Count', "cannot be imported: ModuleNotFoundError: No module named 'nowhere'", 'module:Class'),
         ('nowhere.py:Count', 'there is no file ', 'path/file.py:Class'),
         ('broken:Count', "'broken:Count' cannot be imported: ZeroDivisionError", 'module:Class'),
         ('actions:Cuont', "actions has no 'Cuont'", "did you mean 'Count'?"),
@@ -143,7 +143,9 @@ def test_an_action_that_fails_is_named_with_its_own_frames(bare: Environment, pr
     assert f'→ synapse-hooks resume {ended.json["run_dir"]}' in ended.err
     # What the hint says works once the cause is gone.
     source = (project / 'actions.py').read_text()
-    (project / 'actions.py').write_text(source.replace("raise ValueError('the moon is in the wrong phase')", 'return {}'))
+    (project / 'actions.py').write_text(
+        source.replace("raise ValueError('the moon is in the wrong phase')", 'return {}')
+    )
     assert bare.hooks('resume', ended.json['run_dir'], '--json').json['outcome'] == 'succeeded'
 
 

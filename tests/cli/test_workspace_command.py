@@ -48,9 +48,7 @@ def test_import_makes_a_missing_workspace_and_goes_before_the_environment(
     assert added['id']
 
 
-def test_what_is_imported_from_another_format_is_a_dataset_like_any_other(
-    bare: Environment, project: Path, data: Path
-) -> None:
+def test_what_is_imported_from_another_format_is_a_dataset_like_any_other(bare: Environment, data: Path) -> None:
     bare.hooks('convert', data, 'yolo', '--to', 'yolo')
     made = bare.hooks('workspace', 'import', 'yolo', '--name', 'from-yolo', '--json').json
     assert (made['count'], made['splits']) == (4, {'train': 2, 'valid': 2})

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -214,5 +213,5 @@ def _pip(*words: str | Path) -> None:
 def _visible() -> Sequence[str]:
     """The folders that an environment shall see: installed packages, and wherever this synapse_hooks is."""
     ours = Path(synapse_hooks.__file__).parent.parent
-    paths = sysconfig.get_paths()
-    return list(dict.fromkeys([paths['purelib'], paths['platlib'], str(ours)]))
+    packages = [path for path in sys.path if Path(path).name in ('site-packages', 'dist-packages')]
+    return list(dict.fromkeys([*packages, str(ours)]))
