@@ -61,6 +61,9 @@ def _scan(_path: tuple[str, ...]) -> tuple[dict[str, str], ...]:
 
 def _incompatible(distribution: Distribution) -> str:
     """Which synapse-hooks the distribution asks for, if that is not this one; else the empty string."""
+    # Importing packaging takes longer than an empty run, and where no plugin is installed nobody needs it.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     for line in distribution.requires or ():
         try:
             requirement = Requirement(line)

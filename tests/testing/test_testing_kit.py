@@ -159,6 +159,13 @@ def test_a_distribution_is_checked_by_its_entry_points(tmp_path: Path, monkeypat
     (info / 'entry_points.txt').write_text('[synapse_hooks]\nobserver = acme_kit_plugin\n')
     monkeypatch.setattr(sys, 'path', [*sys.path, '/nothing'])
     assert check_distribution('acme-kit') == {'observer': ('run_started',)}
+    (info / 'METADATA').write_text(
+        'Metadata-Version: 2.1\nName: acme-kit\nVersion: 1.0\nRequires-Dist: synapse-hooks<0.1\n'
+        'Requires-Dist: not a requirement\n'
+    )
+    monkeypatch.setattr(sys, 'path', [*sys.path, '/nothing either'])
+    with pytest.raises(AssertionError, match='it asks for synapse-hooks <0.1'):
+        check_distribution('acme-kit')
     with pytest.raises(AssertionError, match='pip install -e'):
         check_distribution('not-installed')
 
