@@ -300,14 +300,19 @@ for work in (lambda workspace: workspace.create_job(), lambda workspace: workspa
 """
 
 
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    read_only, closed = tmp_path / 'read-only', tmp_path / 'closed'
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user may enter; pytest keeps its own closed."""
+    with tempfile.TemporaryDirectory(prefix='synapse-hooks-tests-') as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_folder_that_may_not_be_written(open_folder: Path) -> None:
+    read_only, closed = open_folder / 'read-only', open_folder / 'closed'
     for folder, mode in ((read_only, 0o555), (closed, 0o000)):
         folder.mkdir()
         folder.chmod(mode)
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        if parent.stat().st_uid == os.geteuid() and parent != Path('/tmp'):
-            parent.chmod(parent.stat().st_mode | 0o005)
     command = [sys.executable, '-c', UNWRITABLE, str(read_only / 'w'), str(closed / 'w')]
     done = subprocess.run(command, capture_output=True, text=True)
     closed.chmod(0o700)
