@@ -32,7 +32,7 @@ _BLOCK = re.compile(
 )
 _COMMAND = re.compile(r'^\$ (?P<line>(?:\w+=\S+ )*(?:synapse-hooks|pytest|touch|rm|ls)\b.*)$')
 _SECONDS = re.compile(r'\b\d+\.\d+ s\b')
-_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Reader:
     def _run_python(self, block: Block) -> None:
         if '>>> ' in block.text:
             parsed = doctest.DocTestParser().get_doctest(block.text, vars(self.module), block.place, block.place, 0)
-            runner = doctest.DebugRunner(optionflags=_FLAGS)
+            runner = doctest.DebugRunner(optionflags=FLAGS)
             try:
                 runner.run(parsed, clear_globs=False)
             except doctest.DocTestFailure as failure:
@@ -119,7 +119,7 @@ class Reader:
             shown = done.stdout.replace(str(self.folder), '/home/me/project')
             shown = shown.replace(os.environ['SYNAPSE_WORKSPACE'], '/home/me/.local/share/synapse-hooks/workspace')
             wanted, got = (_SECONDS.sub('0.0 s', text) for text in (expected, shown))
-            assert doctest.OutputChecker().check_output(wanted, got, _FLAGS), f'{told}\nexpected:\n{expected}'
+            assert doctest.OutputChecker().check_output(wanted, got, FLAGS), f'{told}\nexpected:\n{expected}'
 
 
 def commands(text: str) -> Iterator[tuple[str, str]]:
