@@ -1,7 +1,7 @@
 """Go on with a run that was interrupted or failed, at the stage that did not finish.
 
 What is whole is used again: a failed upload is only an upload, and a training goes on from its last checkpoint where
-its action can.
+its action can. A run that succeeded is only asked to deliver what its sinks have not got yet.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> Answer:
 
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()
-    if record['status'] == 'succeeded':
+    if record['status'] == 'succeeded' and not record.get('undelivered'):
         model = record['model'] or {}
         told = 'the run has succeeded already'
         if model:

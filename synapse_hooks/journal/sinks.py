@@ -29,7 +29,7 @@ _MOST_WARNINGS: Final = 10
 
 
 class Sink(Protocol):
-    """What events are delivered to."""
+    """What events are delivered to. One that has an attribute `hooks` gets, and waits for, those only."""
 
     @property
     def name(self) -> str:
@@ -147,7 +147,8 @@ class _Lane:
         self.insist = False
         self.gave_up = False
         self._journal = journal
-        self._cursor = Cursor(journal.run_dir, sink.name, HOOK_OF)
+        hooks = getattr(sink, 'hooks', HOOK_OF.values())
+        self._cursor = Cursor(journal.run_dir, sink.name, [type for type, hook in HOOK_OF.items() if hook in hooks])
         self._poll, self._batch, self._retry, self._jitter = poll, batch, retry, jitter
         self._pending: list[tuple[str, list[dict[str, Any]]]] = []
         self._warned: set[str] = set()

@@ -20,13 +20,13 @@ class PluginSink:
 
     def __init__(self, adapter: HookAdapter, context: TrainContext) -> None:
         self.name = f'{adapter.plugin.distribution or adapter.plugin.rank}-{adapter.plugin.name}'
+        self.hooks = adapter.plugin.hooks
         self._adapter = adapter
         self._context = context
 
     def deliver(self, hook: str, payload: Any) -> None:
-        """Hand a batch to the plugin; a plugin without that hook has nothing to take."""
+        """Hand a batch to the plugin."""
         function = self._adapter.function(hook)
-        if function is None:
-            return
+        assert function is not None, f'{hook} is none of {self.hooks}'
         call = {'context': self._context, arguments(hook)[1]: payload}
         function(**{name: call[name] for name in signature(function).parameters if name in call})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,12 +50,14 @@ def open_directory(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
 @contextmanager
 def revision_noted(directory: RunDirectory) -> Iterator[None]:
     """Ask git beside the steps; asking takes as long as an empty run."""
-    with ThreadPoolExecutor(1, thread_name_prefix='git') as executor:
-        revision = executor.submit(git_revision, Path.cwd())
-        try:
-            yield
-        finally:
-            directory.update(git=revision.result())
+    folder, answers = Path.cwd(), []
+    asking = threading.Thread(target=lambda: answers.append(git_revision(folder)), name='git', daemon=True)
+    asking.start()
+    try:
+        yield
+    finally:
+        asking.join()
+        directory.update(git=answers[0] if answers else None)
 
 
 def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,14 +19,22 @@ from synapse_hooks.journal import (
     last_checkpoint,
     secrets_of,
 )
-from synapse_hooks.plugins import JobReporter, Plugins, PluginSink, build, culprit, load_settings
+from synapse_hooks.plugins import (
+    JobReporter,
+    Plugins,
+    PluginSink,
+    PluginWarning,
+    build,
+    culprit,
+    load_settings,
+)
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.dataset import ConvertDatasetStep
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, open_directory, revision_noted
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.signals import terminate_raises
-from synapse_hooks.steps.state import plain
+from synapse_hooks.steps.state import plain, restore
 from synapse_hooks.steps.training import ExecuteStep
 
 
@@ -68,6 +77,7 @@ class _Run:
         self.plan = plan
         self.plugins = plugins
         self.directory = directory
+        self._is_done = directory.read()['status'] == 'succeeded'
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
         self.progress = Progress(self.journal, plan.registry)
         self.context = TrainContext(
@@ -136,21 +146,24 @@ class _Run:
 
     def _steps(self) -> None:
         context, plan = self.context, self.plan
+        if self._is_done:
+            # Gone on with for the sake of sinks that could not be reached: nothing is run, and the result is the same.
+            restore(context, self.directory.read()['stages'][-1]['context'], self._as_result)
+            return
         context.resume_from = last_checkpoint(self.directory.path) if plan.ctx.resume else None
         context.hooks.run_started(context=context)
         # First of all, so that a bad id fails in the first second.
         resolve_checkpoint(context, self.plugins, self.directory)
-        execute = next((step for step in plan.registry if isinstance(step, ExecuteStep)), None)
         orchestrator = Orchestrator(
-            context,
-            plan.registry,
-            self.plugins,
-            self.directory,
-            self.progress,
-            execute.validated if execute is not None else lambda result: result,
+            context, plan.registry, self.plugins, self.directory, self.progress, self._as_result
         )
         with revision_noted(self.directory):
             orchestrator.run()
+
+    def _as_result(self, kept: Any) -> Any:
+        """The action's result out of its JSON values."""
+        execute = next((step for step in self.plan.registry if isinstance(step, ExecuteStep)), None)
+        return kept if execute is None else execute.validated(kept)
 
     def _clean_up(self, outcome: Outcome) -> BaseException | None:
         try:
@@ -183,8 +196,14 @@ class _Run:
 
     def _report(self, undelivered: dict[str, int]) -> None:
         late = {name: count for name, count in undelivered.items() if count}
-        if late:
+        if late or self.directory.read().get('undelivered'):
             self.directory.update(undelivered=late)
+        for name, count in late.items():
+            warnings.warn(
+                f'the sink {name!r} has not got {count} events; `synapse-hooks resume {self.directory.path}` delivers them',
+                PluginWarning,
+                stacklevel=2,
+            )
 
 
 def _blamed(error: BaseException) -> dict[str, Any]:

@@ -244,3 +244,39 @@ def test_a_cache_that_the_trainer_left_beside_the_data_changes_nothing(
     action.fails = False
     action({'dataset': dataset}, context(tmp_path, resume=True)).run()
     assert stages(tmp_path)['convert']['finished'] == before['convert']['finished']
+
+
+def test_a_run_that_succeeded_delivers_later_what_a_sink_could_not_take(tmp_path: Path, action: type[Action]) -> None:
+    class Registry:
+        away = True
+
+        def __init__(self) -> None:
+            self.got: list[dict[str, float]] = []
+
+        @hookimpl
+        def log_metrics(self, points: Any) -> None:
+            if self.away:
+                raise ConnectionError('away')
+            self.got += [point['values'] for point in points]
+
+    class Logs(Action):
+        trained = 0
+
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            self.log_metrics({'loss': 0.5}, step=1)
+            return Action.execute(self, data_path, checkpoint)
+
+    folder, sink = tmp_path / 'data', Registry()
+    folder.mkdir()
+    with pytest.warns(UserWarning, match="the sink 'project-Registry' has not got 1 events"):
+        result = Logs({'data_path': folder}, context(tmp_path, plugins=(sink,))).run()
+    record = json.loads((tmp_path / 'run' / 'run.json').read_text())
+    assert record['status'] == 'succeeded'
+    assert record['undelivered'] == {'project-Registry': 1}
+    sink.away = False
+    # The weights may be gone by now: nobody trains for the sake of a number.
+    Path(result['weights_path']).unlink()
+    assert Logs({'data_path': folder}, context(tmp_path, plugins=(sink,), resume=True)).run() == result
+    assert sink.got == [{'loss': 0.5}]
+    assert Logs.trained == 1
+    assert json.loads((tmp_path / 'run' / 'run.json').read_text())['undelivered'] == {}
