@@ -1,0 +1,99 @@
+"""What all benchmarks share: figures with their aims, as a table or as JSON.
+
+A benchmark is a script with `measure() -> list[Figure]`; `python benchmarks/NAME.py` prints a table, and with `--json`
+one JSON object on the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number."""
+
+    name: str
+    value: float
+    unit: str
+    """`x` is a ratio to something else measured in the same run."""
+    aim: float | None = None
+    """The value shall be at most this; None is for information."""
+    note: str = ''
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the aim is met; None where there is none."""
+        return None if self.aim is None else self.value <= self.aim
+
+
+def main(measure: Callable[[], list[Figure]], description: str | None) -> int:
+    """Run a benchmark as a script. Exit code 1 when an aim was missed."""
+    parser = argparse.ArgumentParser(description=(description or '').splitlines()[0])
+    parser.add_argument('--json', action='store_true', help='the last line of stdout is one JSON object')
+    options = parser.parse_args()
+    figures = measure()
+    show(figures, as_json=options.json)
+    return 1 if any(figure.met is False for figure in figures) else 0
+
+
+def show(figures: Sequence[Figure], *, as_json: bool) -> None:
+    """Print figures, as a table or as one line of JSON."""
+    if as_json:
+        machine = {'python': platform.python_version(), 'cores': os.cpu_count(), 'system': platform.system()}
+        print(json.dumps({**machine, 'figures': [{**asdict(one), 'met': one.met} for one in figures]}))
+        return
+    width = max(len(figure.name) for figure in figures)
+    for figure in figures:
+        aim = '' if figure.aim is None else f'aim {figure.aim:g} {figure.unit}'
+        verdict = {True: 'met', False: 'MISSED', None: ''}[figure.met]
+        print(f'{figure.name:{width}}  {figure.value:9.3g} {figure.unit:4} {aim:12} {verdict:7} {figure.note}'.rstrip())
+
+
+def seconds(command: Sequence[str]) -> float:
+    """The wall time of a whole process."""
+    # Whoever installs a package has its bytecode.
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT, env=env)
+    return time.perf_counter() - started
+
+
+def interleaved(commands: Sequence[Sequence[str]], rounds: int) -> list[list[float]]:
+    """The wall times of processes that take turns, so that what else the machine does falls on all alike.
+
+    The first turn warms the disk's cache and is not counted.
+    """
+    for command in commands:
+        seconds(command)
+    turns = [[seconds(command) for command in commands] for _ in range(rounds)]
+    return [list(column) for column in zip(*turns, strict=True)]
+
+
+def compared(
+    names: Sequence[str], commands: Sequence[Sequence[str]], *, aim: float | None, rounds: int = 21
+) -> list[Figure]:
+    """The first process against the second: the ratio of medians, then each by itself, then an empty interpreter."""
+    first, second, empty = interleaved([*commands, [sys.executable, '-c', 'pass']], rounds)
+    ratio = statistics.median(first) / statistics.median(second)
+    above = (statistics.median(first) - statistics.median(empty)) / (
+        statistics.median(second) - statistics.median(empty)
+    )
+    times = [1000 * statistics.median(column) for column in (first, second, empty)]
+    return [
+        Figure(f'{names[0]} / {names[1]}', ratio, 'x', aim, f'medians of {rounds} interleaved processes'),
+        Figure('  the same, less an empty interpreter', above, 'x'),
+        *(Figure(f'  {name}', value, 'ms') for name, value in zip([*names, 'python -c pass'], times, strict=True)),
+    ]
