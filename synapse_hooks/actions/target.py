@@ -69,7 +69,7 @@ def _import_module(target: str, name: str, folder: Path) -> ModuleType:
         sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _not_importable(target, error) from error
 
 
@@ -87,12 +87,12 @@ def _import_file(target: str, file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _not_importable(target, error) from error
     return module
 
 
-def _not_importable(target: str, error: Exception) -> TargetError:
+def _not_importable(target: str, error: BaseException) -> TargetError:
     problem = error.problem if isinstance(error, SynapseHooksError) else f'{type(error).__name__}: {error}'
     return TargetError(f'{target!r} cannot be imported: {problem}', hint=f'give {FORMS}', target=target)
 
@@ -108,7 +108,9 @@ def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[A
         near = suggest(name, actions)
         offer = f'its actions are {", ".join(actions)}' if actions else 'it has no actions'
         raise TargetError(
-            f'{target!r}: {module.__name__} has no {name!r}', hint=' '.join(filter(None, (near, offer))), target=target
+            f'{target!r}: {module.__file__ or module.__name__} has no {name!r}',
+            hint=' '.join(filter(None, (near, offer))),
+            target=target,
         )
     if not (isinstance(found, type) and issubclass(found, BaseTrainAction)):
         raise TargetError(

@@ -12,6 +12,7 @@ from synapse_hooks.cli.table import table
 from synapse_hooks.errors import PluginAmbiguous, SelectionError
 from synapse_hooks.plugins import Plugins, PluginWarning, build, load_settings
 from synapse_hooks.plugins.records import Kind
+from synapse_hooks.plugins.validation import LAZY_HOOKS
 
 
 def inspect_plugins(options: argparse.Namespace, *, load_all: bool = False) -> Plugins:
@@ -64,7 +65,10 @@ def entries(plugins: Plugins) -> list[dict[str, Any]]:
 
 def list_kind(options: argparse.Namespace, kind: Kind, key: str) -> Answer:
     """The answer of `formats` and `autologgers`."""
-    data = [entry for entry in entries(inspect_plugins(options)) if entry['kind'] == kind]
+    plugins = inspect_plugins(options)
+    # A project's own format or autologger is a plain plugin, but it is one all the same.
+    hooks = set(LAZY_HOOKS[kind])
+    data = [e for e in entries(plugins) if e['kind'] == kind or (e['rank'] == 'project' and hooks & set(e['hooks']))]
     data.sort(key=lambda entry: str(entry['name']))
     rows = [[e['name'], e['state'], origin(e)] for e in data]
     text = table(['name', 'state', 'from'], rows) + reasons(data)

@@ -43,6 +43,7 @@ def open_source(plugins: Plugins, path: Path, format: str | None) -> tuple[Datas
             # One that cannot be imported recognises nothing.
             with suppress(SelectionError):
                 catalogue.adapter(plugin)
-    formats = [plugin.loaded for plugin in catalogue.plugins if plugin.state == 'active']
+    # A project's own format need not be an entry point.
+    formats = [plugin.loaded for plugin in plugins.records if plugin.state == 'active']
     name = guess_format(path, [format for format in formats if isinstance(format, Format)])
     return {'path': path, 'format': name}, True

@@ -1,6 +1,7 @@
 """Who answers the hooks: discovery, selection, validation, blame, order."""
 
 from synapse_hooks.plugins.blame import blame, culprit
+from synapse_hooks.plugins.builtin import no_data
 from synapse_hooks.plugins.calls import HookCalls, PluginWarning, bind
 from synapse_hooks.plugins.jobs import JobReporter
 from synapse_hooks.plugins.manager import Plugins, build
@@ -24,4 +25,5 @@ __all__ = [
     'culprit',
     'function_faults',
     'load_settings',
+    'no_data',
 ]

@@ -12,7 +12,13 @@ from synapse_hooks.hookspecs import hookimpl
 if TYPE_CHECKING:
     from synapse_hooks.context import Checkpoint, Dataset, Model, TrainContext
 
-NO_DATA_HINT = 'give `dataset` (an id of the backend) or `data_path` (a file or folder that is here)'
+
+def no_data() -> ParamsError:
+    """The error for a run without a dataset."""
+    return ParamsError(
+        'there is nothing to train on: no `dataset` and no `data_path`',
+        hint='give `dataset` (an id or a name of the backend) or `data_path` (a file or folder that is here)',
+    )
 
 
 class Stages:
@@ -38,7 +44,7 @@ class Stages:
         """The dataset that `params.dataset` names, through the client."""
         dataset = context.params.get('dataset')
         if dataset is None:
-            raise ParamsError('there is nothing to train on: no `dataset` and no `data_path`', hint=NO_DATA_HINT)
+            raise no_data()
         return context.client.export_dataset(dataset, context.output_dir, splits=context.params.get('splits'))
 
     @hookimpl(trylast=True)

@@ -63,13 +63,17 @@ class Plugins:
     """A sentence for each plugin that was skipped."""
 
     def versions(self) -> dict[str, str]:
-        """Name to distribution and version, for every plugin that may take part: what run.json keeps."""
+        """Name to distribution and version, for every plugin that may take part: what run.json keeps.
+
+        Objects that were handed over for this run are left out: they have no name that means anything later.
+        """
         return {
             f'{plugin.kind}:{plugin.name}': f'{plugin.distribution} {plugin.version}'
             if plugin.distribution
             else plugin.rank
             for plugin in self.records
             if plugin.state in ('active', 'available')
+            and (plugin.rank != 'project' or plugin.name in self.settings.plugins)
         }
 
     def order(self, hook: str) -> list[tuple[Plugin, str]]:
@@ -100,6 +104,11 @@ class Plugins:
         if plugin is None:
             raise catalogue.missing(name)
         catalogue.check(plugin, 'convert')
+
+    def check_other(self, hook: str, error: Exception) -> None:
+        """Raise `error` unless somebody besides the built-in plugins answers `hook`."""
+        if not any(role == 'answer' and plugin.rank != 'built-in' for plugin, role in self.order(hook)):
+            raise error
 
     def check_hook(self, hook: str) -> None:
         """Fail at once where no plugin implements a hook that will be needed.

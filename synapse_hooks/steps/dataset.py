@@ -62,10 +62,6 @@ class ConvertDatasetStep(BaseStep[TrainContext]):
         """Whether no conversion is wanted, or the data did not come from a dataset."""
         return self.target_format is None or context.params.get('data_path') is not None
 
-    def can_skip_for(self, params: Any) -> bool:
-        """The same, known before the run begins."""
-        return self.target_format is None or getattr(params, 'data_path', None) is not None
-
     def execute(self, context: TrainContext) -> StepResult:
         """Ask for the converted dataset."""
         if context.dataset is None:

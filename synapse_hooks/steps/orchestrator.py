@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.context import TrainContext
-from synapse_hooks.errors import StepFailed, SynapseHooksError, WrongAnswer
+from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer
 from synapse_hooks.hookspecs import hook_names
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, blame, culprit
@@ -240,7 +240,8 @@ class Orchestrator:
         plugin = culprit(error)
         return StepFailed(
             f'step {step.name!r} failed: {type(error).__name__}: {error}',
-            hint=f'synapse-hooks resume {self.directory.path}',
+            # Its parameters and plugins are those of the run: to resume would fail again.
+            hint='' if _is_asked_wrongly(error) else f'synapse-hooks resume {self.directory.path}',
             step=step.name,
             attempt=max(1, stage['attempts']),
             plugin=plugin.name if plugin else None,
@@ -278,6 +279,10 @@ class Orchestrator:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+
+def _is_asked_wrongly(error: BaseException) -> bool:
+    return isinstance(error, RecordNotFound) or (isinstance(error, SynapseHooksError) and error.exit_code == 2)
 
 
 def _now() -> str:

@@ -6,11 +6,12 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
-from synapse_hooks.errors import CleanupFailed, StepFailed, SynapseHooksError
+from synapse_hooks.errors import CleanupFailed, ParamsError, StepFailed, SynapseHooksError
 from synapse_hooks.journal import (
     Journal,
     RunDirectory,
@@ -27,9 +28,10 @@ from synapse_hooks.plugins import (
     build,
     culprit,
     load_settings,
+    no_data,
 )
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
-from synapse_hooks.steps.dataset import ConvertDatasetStep
+from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, open_directory, revision_noted
 from synapse_hooks.steps.progress import Progress
@@ -57,17 +59,31 @@ def run_plan(plan: RunPlan) -> Any:
         extra=ctx.plugins if ctx.job_id is None else (*ctx.plugins, JobReporter()),
         installed=None if ctx.discover else (),
     )
-    for step in plan.registry:
-        if isinstance(step, ConvertDatasetStep) and step.target_format and not step.can_skip_for(plan.params):
-            plugins.check_format(step.target_format)
-        if isinstance(step, ExecuteStep):
-            plugins.check_hook('execute')
+    _check(plan, plugins)
     if ctx.client is None:
         ctx.client = connect()
     redact = secrets_of(os.environ)
     directory = open_directory(plan, redact)
     with directory.locked():
         return _Run(plan, plugins, directory, redact).run()
+
+
+def _check(plan: RunPlan, plugins: Plugins) -> None:
+    """Fail now where it is certain that the run would fail later.
+
+    Raises:
+        ParamsError, SelectionError, NobodyAnswered: With what to change.
+    """
+    data_path, dataset = getattr(plan.params, 'data_path', None), getattr(plan.params, 'dataset', None)
+    if data_path is not None and not Path(data_path).exists():
+        raise ParamsError(f'data_path: there is nothing at {data_path}', hint='check the path', field='data_path')
+    for step in plan.registry:
+        if isinstance(step, ExportDatasetStep) and data_path is None and dataset is None:
+            plugins.check_other('export', no_data())
+        if isinstance(step, ConvertDatasetStep) and step.target_format and data_path is None:
+            plugins.check_format(step.target_format)
+        if isinstance(step, ExecuteStep):
+            plugins.check_hook('execute')
 
 
 class _Run:
@@ -200,7 +216,8 @@ class _Run:
             self.directory.update(undelivered=late)
         for name, count in late.items():
             warnings.warn(
-                f'the sink {name!r} has not got {count} events; `synapse-hooks resume {self.directory.path}` delivers them',
+                f'the sink {name!r} has not got {count} events; '
+                f'`synapse-hooks resume {self.directory.path}` delivers them',
                 PluginWarning,
                 stacklevel=2,
             )

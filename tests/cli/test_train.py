@@ -93,7 +93,7 @@ def test_parameters_that_do_not_fit_are_named(
         ('nowhere:Count', "cannot be imported: ModuleNotFoundError: No module named 'nowhere'", 'module:Class'),
         ('nowhere.py:Count', 'there is no file ', 'path/file.py:Class'),
         ('broken:Count', "'broken:Count' cannot be imported: ZeroDivisionError", 'module:Class'),
-        ('actions:Cuont', "actions has no 'Cuont'", "did you mean 'Count'?"),
+        ('actions:Cuont', "actions.py has no 'Cuont'", "did you mean 'Count'?"),
         ('actions:NoAction', 'NoAction is no train action', 'subclass of BaseTrainAction'),
         ('Count', "'Count' does not name an action", 'module:Class'),
         ('.', 'config.yaml', 'module:Class'),

@@ -94,10 +94,17 @@ def test_data_path_skips_export_and_convert_and_the_model_is_uploaded(tmp_path: 
 
 
 def test_nothing_to_train_on_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(StepFailed, match='no `dataset` and no `data_path`') as caught:
+    with pytest.raises(ParamsError, match='no `dataset` and no `data_path`') as caught:
         Action({}, context(tmp_path)).run()
-    assert isinstance(caught.value.__cause__, ParamsError)
     assert caught.value.exit_code == 2
+    with pytest.raises(ParamsError, match='data_path: there is nothing at nowhere'):
+        Action({'data_path': 'nowhere'}, context(tmp_path)).run()
+    assert not (tmp_path / 'run').exists()
+    # Somebody else may know of a dataset without being told its name.
+    plugin = Plugin(export=lambda context: {'path': tmp_path, 'format': 'dm'})
+    action = Action({}, context(tmp_path, plugin))
+    action.run()
+    assert action.got[0] == tmp_path
 
 
 def test_an_unknown_dataset_and_an_unknown_model_are_named(tmp_path: Path) -> None:
