@@ -50,6 +50,12 @@ class Database:
     def exists(self) -> bool:
         """Whether the file is there."""
         with _errors(self.file):
+            if self.file.parent.is_file():
+                raise BackendError(
+                    f'the workspace {self.file.parent} is a file, not a folder',
+                    hint='name a folder with --workspace or SYNAPSE_WORKSPACE',
+                    path=str(self.file.parent),
+                )
             return self.file.exists()
 
     def create(self) -> None:

@@ -321,3 +321,10 @@ def test_a_folder_that_may_not_be_written(open_folder: Path) -> None:
     # Nothing is there to list below the first; whether something is below the second, nobody may know.
     assert len(said) == 3, said
     assert all('--workspace' in line for line in said)
+
+
+def test_a_workspace_that_is_a_file_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / 'file').write_text('x')
+    with pytest.raises(BackendError, match='is a file, not a folder') as caught:
+        Workspace(tmp_path / 'file').list_models()
+    assert '--workspace' in caught.value.hint
