@@ -52,7 +52,7 @@ class Database:
         with _errors(self.file):
             if self.file.parent.is_file():
                 raise BackendError(
-                    f'the workspace {self.file.parent} is a file, not a folder',
+                    f'{self.file.parent} cannot be used as a workspace: it is a file',
                     hint='name a folder with --workspace or SYNAPSE_WORKSPACE',
                     path=str(self.file.parent),
                 )
