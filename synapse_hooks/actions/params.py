@@ -37,6 +37,10 @@ class BaseTrainParams(BaseModel):
     """The model to start from: its id, or its name."""
     data_path: Path | None = None
     """Data that are here already, instead of `dataset`: nothing is exported and nothing converted."""
+    target_task: str | None = None
+    """What a target format of several tasks shall be written for: `detect` or `segment` for yolo."""
+    unreadable: str | float | None = None
+    """What to do about items that cannot be read: `skip`, `fail`, or the share that is tolerated (0.01)."""
 
     @model_validator(mode='before')
     @classmethod

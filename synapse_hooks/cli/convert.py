@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
     parser.add_argument('--split', metavar='T,V[,E]', help='fractions for train, valid and test: 0.8,0.1,0.1')
     parser.add_argument('--task', metavar='TASK', help='what a format of several tasks shall be for: detect, segment')
+    parser.add_argument(
+        '--unreadable', metavar='POLICY', help='items that cannot be read: skip, fail, or the tolerated share (0.01)'
+    )
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations')
 
 
@@ -43,7 +46,11 @@ def run(options: argparse.Namespace) -> Answer:
             f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'
         )
     losses = Losses(Display())
-    params: dict[str, Any] = {'splits': _fractions(options.split), 'target_task': options.task}
+    params: dict[str, Any] = {
+        'splits': _fractions(options.split),
+        'target_task': options.task,
+        'unreadable': _number(options.unreadable),
+    }
     with staging(options.target) as staged:
         context = TrainContext(
             params={name: value for name, value in params.items() if value is not None},
@@ -64,6 +71,13 @@ def run(options: argparse.Namespace) -> Answer:
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)
+
+
+def _number(text: str | None) -> str | float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
 
 
 def _fractions(text: str | None) -> dict[str, float] | None:

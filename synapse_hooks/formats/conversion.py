@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,11 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         return source
     options = Options.of(context, format.name)
     reader = _open(context, source, options)
-    info = _prepared(reader, source, options)
+    info, shares = _divided(_prepared(reader, source), options, context)
 
     report, out = LossReport(), context.output_dir
     out.mkdir(parents=True, exist_ok=True)
-    feed = _Feed(reader, info, options, context, with_digest='digest' not in source)
+    feed = _Feed(reader, info, shares, context, with_digest='digest' not in source)
     config_path = format.bound(report=report, options=options).write(iter(feed), info, out)
     if not feed.finished:
         raise WrongAnswer(
@@ -80,7 +80,7 @@ def _open(context: TrainContext, source: Dataset, options: Options) -> DatasetRe
     return reader
 
 
-def _prepared(reader: DatasetReader, source: Dataset, options: Options) -> DatasetInfo:
+def _prepared(reader: DatasetReader, source: Dataset) -> DatasetInfo:
     info = reader.info if reader.info.complete else survey(reader.info, reader)
     if not info.count:
         raise DatasetInvalid(
@@ -94,9 +94,21 @@ def _prepared(reader: DatasetReader, source: Dataset, options: Options) -> Datas
             hint='check that the annotations were exported with the images',
             path=str(source['path']),
         )
-    if options.shares and not info.splits:
-        info = replace(info, splits=dict.fromkeys(options.shares, 0))
     return replace(info, classes=info.classes_of(*OBJECT_KINDS))
+
+
+def _divided(info: DatasetInfo, options: Options, context: TrainContext) -> tuple[DatasetInfo, Mapping[str, float]]:
+    """The fractions to divide by, if any: a dataset that is divided already keeps its splits, and is said to."""
+    own = [name for name, count in (info.splits or {}).items() if count]
+    if not options.shares or len(own) > 1:
+        if options.shares:
+            context.log_message(
+                f'the dataset keeps its splits {", ".join(own)}: the fractions in `splits` are for one that has none',
+                level='warning',
+                code='splits-kept',
+            )
+        return info, {}
+    return replace(info, splits=dict.fromkeys(options.shares, 0)), options.shares
 
 
 def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Format) -> None:
@@ -119,11 +131,17 @@ class _Feed:
     """The samples on their way from reader to writer: split, counted, hashed, reported as progress."""
 
     def __init__(
-        self, reader: DatasetReader, info: DatasetInfo, options: Options, context: TrainContext, *, with_digest: bool
+        self,
+        reader: DatasetReader,
+        info: DatasetInfo,
+        shares: Mapping[str, float],
+        context: TrainContext,
+        *,
+        with_digest: bool,
     ) -> None:
         self.reader = reader
         self.info = info
-        self.shares = options.shares if not any((info.splits or {}).values()) else {}
+        self.shares = shares
         self.context = context
         self.with_digest = with_digest
         self.digest = hashlib.sha256()

@@ -36,7 +36,7 @@ class Options:
         | `target_task` | `task` | what the format offers |
         | `splits` | `splits` | fractions that add up to 1, such as `{'train': 0.8, 'valid': 0.2}` |
         | `unreadable` | `unreadable` | `skip`, `fail`, or the tolerated share (0.01) |
-        | `images` | `images` | `hardlink`, `symlink`, `copy` |
+        | | `images` | `hardlink`, `symlink`, `copy` |
 
         Raises:
             ParamsError: A value is unusable; `field` names it.
@@ -52,7 +52,8 @@ class Options:
             task=None if task is None else str(task),
             shares=fractions(said('splits', 'splits')) or {},
             tolerance=_tolerance(said('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
-            images=_images(said('images', 'images', 'hardlink')),
+            # No parameter: actions use that word for other things.
+            images=_images(settings.get('images', 'hardlink')),
             settings=settings,
         )
 

@@ -97,7 +97,7 @@ def test_one_bad_item_in_a_hundred_is_tolerated_and_two_are_not() -> None:
     with pytest.raises(UnreadableItem, match=r'a is empty; so are 1 more of 100 items') as caught:
         policy.finish(seen=98)
     assert caught.value.__cause__ is not None
-    assert 'unreadable: skip' in caught.value.hint
+    assert 'unreadable=skip' in caught.value.hint
 
 
 def test_too_many_are_noticed_at_once_where_the_number_is_known() -> None:

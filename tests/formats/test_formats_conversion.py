@@ -143,7 +143,7 @@ def test_one_corrupt_image_among_few_is_named(dm: Path, converter: Converter) ->
     (dm / 'original_files' / '1.png').write_bytes(b'')
     with pytest.raises(UnreadableItem, match=r'1\.png is empty') as caught:
         converter(dm, 'dm', 'coco')
-    assert 'unreadable: skip' in str(caught.value)
+    assert 'unreadable=skip' in str(caught.value)
     made = converter(dm, 'dm', 'coco', unreadable='skip')
     assert 'unreadable 1' in converter.recorder.of('message')[0]['text']
     assert made['splits'] == {}
@@ -174,7 +174,6 @@ def test_one_corrupt_document_is_named(dm: Path, converter: Converter) -> None:
     [
         ({'unreadable': 'maybe'}, 'unreadable'),
         ({'unreadable': 2}, 'unreadable'),
-        ({'images': 'teleport'}, 'images'),
         ({'splits': {'train': 2.0}}, 'splits'),
     ],
 )
@@ -185,7 +184,7 @@ def test_a_bad_option_is_named(dm: Path, converter: Converter, params: dict[str,
 
 
 def test_images_can_be_copied(dm: Path, converter: Converter) -> None:
-    made = converter(dm, 'dm', 'coco', images='copy')
+    made = converter(dm, 'dm', 'coco', settings={'coco': {'images': 'copy'}})
     assert (made['path'] / '0.png').stat().st_ino != (dm / 'original_files' / '0.png').stat().st_ino
 
 
@@ -302,3 +301,20 @@ def test_a_name_stays_inside(text: str, tmp_path: Path) -> None:
     assert '\0' not in made
     assert all(len(part.encode()) <= 200 for part in made.split('/'))
     assert safe_id(made) == made
+
+
+def test_an_unknown_way_to_bring_images_is_named(dm: Path, converter: Converter) -> None:
+    with pytest.raises(ParamsError, match="images: 'teleport' is none of"):
+        converter(dm, 'dm', 'coco', settings={'coco': {'images': 'teleport'}})
+
+
+def test_fractions_divide_what_is_in_one_split_and_leave_several_alone(tmp_path: Path, converter: Converter) -> None:
+    for number in range(20):
+        add_item(tmp_path / 'one' / 'train', f'{number}', {'bounding_box': [box(1, 2, 3, 4)]})
+        add_item(tmp_path / 'two' / ('train' if number else 'valid'), f'{number}', {'bounding_box': [box(1, 2, 3, 4)]})
+    fractions = {'train': 0.5, 'valid': 0.5}
+    one = converter(tmp_path / 'one', 'dm', 'yolo', splits=fractions)['splits']
+    assert sum(one.values()) == 20
+    assert one['valid'] > 2
+    assert converter(tmp_path / 'two', 'dm', 'coco', splits=fractions)['splits'] == {'train': 19, 'valid': 1}
+    assert any('keeps its splits' in message['text'] for message in converter.recorder.of('message'))
