@@ -148,5 +148,6 @@ class LossReport:
             lines.append(f'  attributes left out: {names}')
         if self.unreadable_count:
             first = self.unreadable_items[0]
-            lines.append(f'  unreadable {self.unreadable_count:,}: {first["file"]}: {first["reason"]}')
+            told = first['reason'] if first['file'] in first['reason'] else f'{first["file"]}: {first["reason"]}'
+            lines.append(f'  unreadable {self.unreadable_count:,}: {told}')
         return '\n'.join(lines)
