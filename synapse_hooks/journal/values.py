@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -131,7 +131,7 @@ def _nearest(value: Any) -> Any:
     if isinstance(value, type):
         return f'{value.__module__}.{value.__qualname__}'
     # The answers are checked: a test's mock has every method, and each answers with another mock, without end.
-    if callable(dump := getattr(value, 'model_dump', None)) and isinstance(fields := dump(mode='json'), dict):
+    if callable(dump := getattr(value, 'model_dump', None)) and isinstance(fields := _dumped(dump), dict):
         return fields
     if callable(getattr(value, 'tolist', None)) and isinstance(shape := getattr(value, 'shape', None), tuple):
         # numpy and torch, scalars included
@@ -141,6 +141,13 @@ def _nearest(value: Any) -> Any:
     if isinstance(value, Collection):
         return list(value)
     return repr(value)
+
+
+def _dumped(dump: Callable[..., Any]) -> Any:
+    try:
+        return dump(mode='json')
+    except Exception:  # pydantic refuses a model with one strange value, an array for one
+        return dump()
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_nearest)

@@ -24,14 +24,14 @@ class Trail:
     """Who answered what, within one run."""
 
     last: dict[str, Plugin] = field(default_factory=dict)
-    """For each hook, the plugin whose answer was the last."""
+    """For each hook, the plugin whose answer was the last; an action's None is one."""
     merged: list[tuple[Plugin, Any]] = field(default_factory=list)
     """For the hook that merges: every answer of the call at hand, with its plugin."""
 
     def answered(self, hook: str, plugin: Plugin, answer: Any) -> None:
-        """Note an answer that is not None."""
+        """Note an answer that is not None, or an action's."""
         self.last[hook] = plugin
-        if semantics(hook) == 'merged':
+        if semantics(hook) == 'merged' and answer is not None:
             self.merged.append((plugin, answer))
 
 
@@ -70,7 +70,7 @@ def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             result = function(*args, **kwargs)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             blame(error, plugin, hook)
             raise
         if result is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError, SynapseHooksError
@@ -88,7 +89,10 @@ class HookCalls(HookSpecs):
         if self._action is not None and self._action_answers(hook):
             # The action never declines: the other plain answers are out of the call, so its None is final.
             others = {impl.plugin for impl in self._impls(hook) if not impl.wrapper} - {self._action}
-            return self._manager.subset_hook_caller(hook, others)(**call)
+            answer = self._manager.subset_hook_caller(hook, others)(**call)
+            if answer is None:
+                self._trail.answered(hook, self._action.plugin, answer)
+            return answer
         return self._answer(hook, getattr(self._manager.hook, hook), call)
 
     def _answer(self, hook: str, caller: Callable[..., Any], call: Mapping[str, Any]) -> Any:
@@ -139,7 +143,9 @@ class HookCalls(HookSpecs):
             text = f'{who} failed in hook {hook!r}: {type(error).__name__}: {error}; the run goes on'
             if 'context' in call and semantics(hook) == 'isolated':
                 call['context'].log_message(text, level='warning', code='observer-failed')
-            warnings.warn(text, PluginWarning, stacklevel=4)
+            # Not even where warnings are made errors may an observer fail a run.
+            with suppress(PluginWarning):
+                warnings.warn(text, PluginWarning, stacklevel=4)
 
     def _always(self, hook: str, **call: Any) -> None:
         errors = [error for error, _ in self._each(hook, call)]
@@ -155,6 +161,10 @@ class HookCalls(HookSpecs):
                 impl.function(**{name: call[name] for name in names})
             except Exception as error:
                 failed.append((error, impl.plugin.plugin.who))
+            except SystemExit as error:
+                left = RuntimeError(f'it called sys.exit({error.code!r})')
+                left.__cause__ = error
+                failed.append((left, impl.plugin.plugin.who))
         return failed
 
 

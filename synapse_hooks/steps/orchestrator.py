@@ -79,15 +79,15 @@ class Orchestrator:
         """How many steps need no look: all up to a finished `execute` whose weights are still there."""
         for place, step in enumerate(self.steps):
             if step.name == 'execute' and self.stages.get('execute', {}).get('status') == 'succeeded':
-                weights = self.stages['execute']['context'].get('model_path')
-                known = all(before.name in self.stages for before in self.steps[:place])
-                if known and (weights is None or Path(weights).exists()):
+                before = [self.stages.get(step.name, {}) for step in self.steps[:place]]
+                uploaded = any(stage.get('context', {}).get('model') for stage in self.stages.values())
+                if all('context' in stage for stage in before) and (uploaded or _is_there(self.stages['execute'])):
                     return place + 1
         return 0
 
     def _is_whole(self, step: BaseStep[TrainContext], digest: str) -> bool:
         stage = self.stages.get(step.name)
-        if stage is None or stage['status'] not in DONE or stage.get('digest') != digest:
+        if stage is None or stage['status'] not in DONE or stage.get('digest') != digest or not _is_there(stage):
             return False
         published = stage.get('published')
         if published is None:
@@ -129,8 +129,11 @@ class Orchestrator:
         self.progress.finish(step.name)
 
     def _attempts(self, step: BaseStep[TrainContext], stage: dict[str, Any]) -> StepResult:
+        model = self.context.model
         while True:
             stage['attempts'] += 1
+            # A model of an attempt that failed is not the model of this one.
+            self.context.model = model
             try:
                 return self._attempt(step)
             except (Exception, SystemExit) as error:
@@ -180,8 +183,9 @@ class Orchestrator:
     def _publish(self, step: BaseStep[TrainContext], result: StepResult) -> dict[str, Any] | None:
         """Publish what the step wrote into its staging folder, if anything; the context's paths follow."""
         staged = self.context.output_dir
-        if not any(staged.iterdir()):
-            staged.rmdir()
+        # A step may have moved the folder away.
+        if not staged.is_dir() or not any(staged.iterdir()):
+            shutil.rmtree(staged, ignore_errors=True)
             return None
         final = self.directory.path / 'stages' / safe_name(step.name)
         final.parent.mkdir(exist_ok=True)
@@ -279,6 +283,14 @@ class Orchestrator:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+
+def _is_there(stage: dict[str, Any]) -> bool:
+    """Whether the dataset or the weights that a finished stage handed on still exist."""
+    data = stage['data']
+    dataset = data.get('dataset')
+    paths = [data.get('weights_path'), dataset.get('path') if isinstance(dataset, dict) else None]
+    return all(Path(path).exists() for path in paths if isinstance(path, str))
 
 
 def _is_asked_wrongly(error: BaseException) -> bool:

@@ -130,6 +130,8 @@ class _Run:
             self._report(undelivered)
         if error is not None:
             raise error
+        if cleanup is not None and not isinstance(cleanup, Exception):
+            raise cleanup
         if cleanup is not None:
             raise CleanupFailed(
                 f'the run succeeded, but cleaning up did not: {_all(cleanup)}',
@@ -143,6 +145,8 @@ class _Run:
         self.directory.update(
             status='running',
             attempts=record['attempts'] + 1,
+            # They may have been changed to go on with.
+            params=plain(self.plan.params),
             plugins=self.plugins.versions(),
             run_dir=str(self.directory.path),
             error=None,
@@ -164,7 +168,8 @@ class _Run:
         context, plan = self.context, self.plan
         if self._is_done:
             # Gone on with for the sake of sinks that could not be reached: nothing is run, and the result is the same.
-            restore(context, self.directory.read()['stages'][-1]['context'], self._as_result)
+            for stage in self.directory.read()['stages'][-1:]:
+                restore(context, stage['context'], self._as_result)
             return
         context.resume_from = last_checkpoint(self.directory.path) if plan.ctx.resume else None
         context.hooks.run_started(context=context)
@@ -185,7 +190,8 @@ class _Run:
         try:
             self.plan.detach()
             self.context.hooks.cleanup(context=self.context, outcome=outcome)
-        except Exception as error:
+        except BaseException as error:
+            # Ctrl-C for a second time, too: how the run ended is still to be written down.
             self.context.log_message(f'cleaning up failed: {_all(error)}', level='error', code='cleanup-failed')
             return error
         finally:

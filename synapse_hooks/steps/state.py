@@ -20,8 +20,6 @@ _PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path',)}
 
 def plain(value: Any) -> Any:
     """`value` as JSON values; what has no JSON form becomes its nearest one, at worst its repr."""
-    if isinstance(value, BaseModel):
-        value = value.model_dump(mode='json')
     return msgspec.json.decode(encode(value))
 
 
