@@ -7,11 +7,14 @@ Three entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import Distribution, distributions
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from synapse_hooks import __version__
+from synapse_hooks.errors import PluginBroken
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 
 GROUPS: Final[dict[str, Kind]] = {
@@ -24,24 +27,39 @@ DISTRIBUTION: Final = 'synapse-hooks'
 
 def installed_plugins() -> list[Plugin]:
     """A fresh record of every installed plugin, by distribution and name."""
-    return [Plugin(**found) for found in _scan(tuple(sys.path))]  # type: ignore[arg-type]
+    return [Plugin(**found) for found in _scan(tuple(sys.path))]
 
 
 @lru_cache(maxsize=4)
-def _scan(_path: tuple[str, ...]) -> tuple[dict[str, str], ...]:
-    found: dict[tuple[str, str, str], dict[str, str]] = {}
+def _scan(_path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for distribution in distributions():
         # Reading one small file tells whether the rest of the metadata is worth parsing.
-        if 'synapse_hooks' not in (distribution.read_text('entry_points.txt') or ''):
+        if 'synapse_hooks' not in _entry_points(distribution):
             continue
-        incompatible = _incompatible(distribution)
-        for entry in distribution.entry_points:
-            if entry.group not in GROUPS:
-                continue
+        try:
+            entries = dict(_entries(distribution))
+        except Exception as error:  # foreign files may be damaged in any way, and the other plugins are not
+            entries = dict([_damaged(distribution, error)])
+        for key, entry in entries.items():
             # One distribution may stand on the path twice (lib and lib64): the first is the one that is imported.
-            key = (normalize(distribution.name), entry.group, entry.name)
-            found.setdefault(
-                key,
+            found.setdefault(key, entry)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _entry_points(distribution: Distribution) -> str:
+    try:
+        return distribution.read_text('entry_points.txt') or ''
+    except (OSError, UnicodeDecodeError):
+        return ''
+
+
+def _entries(distribution: Distribution) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
+    incompatible = _incompatible(distribution)
+    for entry in distribution.entry_points:
+        if entry.group in GROUPS:
+            yield (
+                (normalize(distribution.name), entry.group, entry.name),
                 {
                     'name': entry.name,
                     'kind': GROUPS[entry.group],
@@ -56,7 +74,22 @@ def _scan(_path: tuple[str, ...]) -> tuple[dict[str, str], ...]:
                     'requires': incompatible,
                 },
             )
-    return tuple(found[key] for key in sorted(found))
+
+
+def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, str, str], dict[str, Any]]:
+    """The record of a distribution that pip left half-installed: nobody knows what is in it."""
+    folder = getattr(distribution, '_path', None)
+    name = folder.name if isinstance(folder, Path) else 'unknown'
+    reason = f'its metadata cannot be read: {type(error).__name__}: {error}'
+    broken = PluginBroken(
+        f'{folder or name} is damaged: {reason}',
+        hint='install that distribution again, or remove that folder',
+        kind='plugin',
+        name=name,
+        distribution=name,
+    )
+    facts = {'kind': 'plugin', 'rank': 'installed', 'target': str(folder), 'distribution': name, 'version': '?'}
+    return (normalize(name), '', name), {'name': name, **facts, 'state': 'broken', 'reason': reason, 'error': broken}
 
 
 def _incompatible(distribution: Distribution) -> str:

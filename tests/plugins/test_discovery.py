@@ -1,0 +1,44 @@
+"""What is installed is found, however damaged something else is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from synapse_hooks.plugins import PluginWarning, Settings, build
+from synapse_hooks.plugins.discovery import installed_plugins
+
+METADATA = b'Metadata-Version: 2.1\nName: acme-half\nVersion: 1\n'
+GOOD = b'[synapse_hooks]\nhalf = json\n'
+
+
+@pytest.mark.parametrize(('metadata', 'entry_points'), [(b'', GOOD), (METADATA, b'[synapse_hooks]\nno equals sign\n')])
+def test_damaged_metadata_are_one_broken_plugin(
+    metadata: bytes, entry_points: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [plugin.name for plugin in installed_plugins()]
+    folder = tmp_path / 'acme_half-1.dist-info'
+    folder.mkdir()
+    (folder / 'entry_points.txt').write_bytes(entry_points)
+    if metadata:
+        (folder / 'METADATA').write_bytes(metadata)
+    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
+    found = installed_plugins()
+    assert sorted(plugin.name for plugin in found) == sorted([*before, folder.name])
+    with pytest.warns(PluginWarning, match='acme_half-1.dist-info is damaged: its metadata cannot be read'):
+        plugins = build(Settings())
+    assert next(plugin for plugin in plugins.records if plugin.name == folder.name).state == 'broken'
+
+
+def test_a_stranger_whose_entry_points_are_no_text_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(installed_plugins())
+    folder = tmp_path / 'other-1.dist-info'
+    folder.mkdir()
+    (folder / 'METADATA').write_bytes(METADATA)
+    (folder / 'entry_points.txt').write_bytes(b'\xff\xfe')
+    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
+    assert len(installed_plugins()) == before
