@@ -10,12 +10,12 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType, ModuleType
 from typing import Any, NoReturn, TextIO
 
-from synapse_hooks.cli.telling import error_data, exit_code, told
+from synapse_hooks.cli.telling import error_data, exit_code, told, without_secrets
 from synapse_hooks.errors import ConfigError, Terminated
 
 
@@ -56,8 +56,9 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     with _stdout(as_json) as out, _terminable():
         answer = _answer(module, parser, words)
         if answer.error is not None:
-            print(told(answer.error), file=sys.stderr)
+            print(without_secrets(told(answer.error)), file=sys.stderr)
         text = json.dumps(answer.data, ensure_ascii=False, default=str) if as_json else answer.text
+        text = text if answer.error is None else without_secrets(text)
         if text and not _written(text, out):
             return answer.exit_code or 1
     return answer.exit_code
@@ -163,6 +164,8 @@ def _stdout(as_json: bool) -> Iterator[TextIO]:
         with os.fdopen(os.dup(own), 'w', encoding='utf-8') as out:
             yield out
     finally:
-        sys.stdout.flush()
+        # Somebody else's code may have closed it.
+        with suppress(ValueError):
+            sys.stdout.flush()
         os.dup2(own, 1)
         os.close(own)

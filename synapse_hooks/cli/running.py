@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from synapse_hooks.actions import BaseTrainAction
@@ -10,7 +12,7 @@ from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.telling import error_data, exit_code
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.hookspecs import hookimpl
-from synapse_hooks.journal import RunDirectory, metrics_table
+from synapse_hooks.journal import RunDirectory, metrics_table, without_secrets
 from synapse_hooks.plugins.jobs import STATUS
 from synapse_hooks.steps.state import plain
 
@@ -47,19 +49,25 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
         kind(params, ctx).run()
     except BaseException as caught:
         error = caught
-    if keeper.context is None:
-        assert error is not None
+    if keeper.context is None and error is not None:
         if job is not None and ctx.client is not None:
             # Nobody else will: what reports on a job begins with the run.
-            ctx.client.update_job(job, status=STATUS['failed'], result={'error': str(error)})
+            ctx.client.update_job(
+                job, status=STATUS['failed'], result=without_secrets({'error': str(error)}, os.environ)
+            )
         return not_begun(error)
-    record = RunDirectory.open(keeper.context.run_dir).read()
+    # A run that had succeeded already only delivers what its sinks have not got: it does not begin.
+    run_dir = ctx.run_dir if keeper.context is None else keeper.context.run_dir
+    assert run_dir is not None
+    if isinstance(error, KeyboardInterrupt):
+        error.add_note(f'go on with `synapse-hooks resume {run_dir}`')
+    record = RunDirectory.open(run_dir).read()
     data = {
         'outcome': record['status'],
-        'run_dir': str(keeper.context.run_dir),
+        'run_dir': str(run_dir),
         'result': record['result'],
         'model': record['model'],
-        'metrics': _metrics(keeper.context),
+        'metrics': _metrics(run_dir),
         'dataset': plain(record['dataset']),
         'error': None if error is None else error_data(error),
     }
@@ -75,10 +83,10 @@ def not_begun(error: BaseException) -> Answer:
     return Answer({'outcome': outcome, **data, 'error': error_data(error)}, exit_code=exit_code(error), error=error)
 
 
-def _metrics(context: TrainContext) -> dict[str, float]:
+def _metrics(run_dir: Path) -> dict[str, float]:
     """The last value of each metric; the evaluation of the finished model goes before that of an epoch."""
     rank = {'custom': 0, 'train': 1, 'val': 2, 'final': 3}
-    table = metrics_table(context.run_dir)
+    table = metrics_table(run_dir)
     ordered = sorted(table, key=lambda key: (rank.get(key.phase, 0), -1 if key.step is None else key.step))
     return {key.name: table[key] for key in ordered}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import traceback
 from typing import Any, Final
 
@@ -34,7 +36,8 @@ def error_data(error: BaseException) -> dict[str, Any]:
 def told(error: BaseException) -> str:
     """An error for people: the frames of foreign code that failed, then the sentence and what to do."""
     if isinstance(error, KeyboardInterrupt):
-        return 'cancelled' if not str(error) else f'cancelled ({error})'
+        sentence = 'cancelled' if not str(error) else f'cancelled ({error})'
+        return '\n'.join([sentence, *(f'  {note}' for note in getattr(error, '__notes__', ()))])
     failed = error.__cause__ if isinstance(error, StepFailed) else error
     sentence = f'error: {error}' if isinstance(error, SynapseHooksError) else f'error: {type(error).__name__}: {error}'
     lines = []
@@ -48,6 +51,19 @@ def told(error: BaseException) -> str:
         lines += [sentence]
         lines += [f'  {note}' for note in (*getattr(error, '__notes__', ()), *getattr(cause, '__notes__', ()))]
     return '\n'.join(lines)
+
+
+def without_secrets(text: str) -> str:
+    """`text`, people's or JSON, without the values of the environment that are secret.
+
+    A stranger's error may quote a parameter, and a parameter may be a token.
+    """
+    from synapse_hooks.journal.values import REDACTED, secrets_of
+
+    for secret in secrets_of(os.environ):
+        for form in (secret, json.dumps(secret, ensure_ascii=False)[1:-1]):
+            text = text.replace(form, REDACTED)
+    return text
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -20,7 +20,7 @@ from synapse_hooks.journal.reader import (
 )
 from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
 from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
-from synapse_hooks.journal.values import Redactor, secrets_of
+from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
 
 __all__ = [
     'HOOK_OF',
@@ -41,4 +41,5 @@ __all__ = [
     'new_run_name',
     'read_events',
     'secrets_of',
+    'without_secrets',
 ]

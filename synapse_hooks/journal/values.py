@@ -55,6 +55,16 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
     return sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=lambda value: (-len(value), value))
 
 
+def without_secrets(value: Any, environ: Mapping[str, str]) -> Any:
+    """`value` as JSON values, without the secrets of the environment: what may be kept with a model or a job.
+
+    Example:
+        >>> without_secrets({'key': 'canary-1234', 'epochs': 3}, {'SYNAPSE_ACCESS_TOKEN': 'canary-1234'})
+        {'key': '<redacted>', 'epochs': 3}
+    """
+    return msgspec.json.decode(Redactor(secrets_of(environ))(encode(value)))
+
+
 class Redactor:
     """Replaces secrets in encoded JSON by `<redacted>`, in strings and in keys.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.errors import BackendError, ParamsError, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
+from synapse_hooks.journal import without_secrets
 
 if TYPE_CHECKING:
     from synapse_hooks.context import Checkpoint, Dataset, Model, TrainContext
@@ -73,6 +75,6 @@ def upload_fields(context: TrainContext) -> dict[str, Any]:
         'category': checkpoint.get('category'),
         'dataset': context.params.get('dataset'),
         'checkpoint': checkpoint.get('id'),
-        'params': context.params,
+        'params': without_secrets(context.params, os.environ),
         'run': context.run_dir.name,
     }

@@ -6,11 +6,13 @@ Synapse backend: `progress_record` and `metrics_record`, both with what is known
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.hookspecs import hookimpl
+from synapse_hooks.journal import without_secrets
 
 if TYPE_CHECKING:
     from synapse_hooks.context import Outcome, TrainContext
@@ -70,4 +72,4 @@ class JobReporter:
 def _update(context: TrainContext, **fields: Any) -> None:
     job = context.runtime_ctx.job_id
     if job is not None:
-        context.client.update_job(job, **fields)
+        context.client.update_job(job, **without_secrets(fields, os.environ))
