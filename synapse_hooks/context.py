@@ -125,14 +125,21 @@ class Logging:
         """Record numbers.
 
         Args:
-            values: Name to number. Not-a-number and infinity are kept apart, under `nonfinite`.
+            values: Name to number. Not-a-number and infinity are kept apart, under `nonfinite`; what is no number at
+                all is left out, with a warning.
             phase: `train`, `val`, `final` (the evaluation of the finished model) or `custom`.
             step: Where on the axis: an epoch from 1, a batch from 1, or seconds.
             axis: `epoch`, `batch` or `time`.
         """
         finite, nonfinite = {}, {}
         for name, value in values.items():
-            number = float(value)
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                # It may be the last of a hundred epochs.
+                text = f'the metric {name!r} was left out: {value!r} is no number'
+                self.log_message(text, level='warning')
+                continue
             if number - number == 0:
                 finite[name] = number
             else:

@@ -82,6 +82,7 @@ class BaseTrainAction(Generic[P]):
         self.params: P = params if isinstance(params, BaseModel) else cast(P, validated(self.params_model, params))
         self.ctx: RuntimeContext = ctx if ctx is not None else RuntimeContext()
         self._context: TrainContext | None = None
+        self._is_running = False
         self._autologs = ExitStack()
 
     # -- what an author writes ---------------------------------------------------------------------------------------
@@ -248,12 +249,23 @@ class BaseTrainAction(Generic[P]):
 
         Raises:
             StepFailed: A step failed; its cause is the `__cause__`.
-            ConfigError, SelectionError: The run could not begin.
+            ConfigError, SelectionError: The run could not begin, or the action runs already.
             KeyboardInterrupt: It was cancelled, by Ctrl-C or SIGTERM.
         """
+        if self._is_running:
+            raise ConfigError(
+                f'{type(self).__name__}: this action runs already', hint='make another instance for a second run'
+            )
+        self._is_running = True
+        try:
+            return run_plan(self._plan())
+        finally:
+            self._context, self._is_running = None, False
+
+    def _plan(self) -> RunPlan:
         registry: StepRegistry[TrainContext] = StepRegistry()
         self.setup_steps(registry)
-        plan = RunPlan(
+        return RunPlan(
             action_name=self.action_name,
             # The last part of a path names the action as well as all of it.
             action=(self.ctx.target or f'{type(self).__module__}:{type(self).__qualname__}').rpartition('/')[2],
@@ -265,10 +277,6 @@ class BaseTrainAction(Generic[P]):
             attach=self._attach,
             detach=self._autologs.close,
         )
-        try:
-            return run_plan(plan)
-        finally:
-            self._context = None
 
     def _attach(self, context: TrainContext) -> None:
         self._context = context

@@ -201,6 +201,9 @@ class RunDirectory:
         try:
             with suppress(OSError):
                 holder.write_text(f'{os.getpid()} {os.uname().nodename}\n')
+            with suppress(OSError, msgspec.MsgspecError):
+                # Whoever drove the run until a moment ago has written more than was read before.
+                self._record = {**_EMPTY, **msgspec.json.decode((self.path / RECORD).read_bytes())}
             sweep(self.path)
             sweep(self.path / SINKS)
             yield

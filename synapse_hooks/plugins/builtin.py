@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.errors import BackendError, ParamsError, WrongAnswer
+from synapse_hooks.errors import BackendError, ConfigError, ParamsError, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
 
@@ -31,6 +31,10 @@ class Stages:
         """`ctx.checkpoint`, then `params.checkpoint` through the client."""
         given = context.runtime_ctx.checkpoint
         if given is not None:
+            if not isinstance(given, Mapping) or 'path' not in given:
+                raise ConfigError(
+                    f'ctx.checkpoint is {given!r}, and no dict with a path', hint="give {'path': folder, ...}"
+                )
             path = Path(given['path'])
             if not path.exists():
                 raise BackendError(f'ctx.checkpoint: there is nothing at {path}', path=str(path))

@@ -62,7 +62,11 @@ class BaseStep(ABC, Generic[C]):
         return False
 
     def rollback(self, context: C, result: StepResult) -> None:
-        """Undo what `execute` did, because a later step failed. A step that is rolled back runs again on resume."""
+        """Undo what `execute` did, because a later step failed.
+
+        A step that is rolled back runs again on resume, unless the training after it is done: what led to that is not
+        asked for again.
+        """
         return
 
 

@@ -244,3 +244,14 @@ def test_journal_and_record_name_the_same_run(tmp_path):
     journal = Journal(run.path)
     assert journal.run == run.name
     assert pickle.loads(pickle.dumps(journal)).run_dir == run.path
+
+
+def test_whoever_locks_a_run_sees_what_the_one_before_wrote(tmp_path):
+    early = RunDirectory.create(tmp_path / 'run')
+    other = RunDirectory.open(tmp_path / 'run')
+    with other.locked():
+        other.update(status='succeeded')
+    with early.locked():
+        early.update(attempts=2)
+    record = RunDirectory.open(tmp_path / 'run').read()
+    assert (record['status'], record['attempts']) == ('succeeded', 2)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext, hookimpl
 from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import CleanupFailed, StepFailed
+from synapse_hooks.journal import metrics_table, read_events
 from synapse_hooks.steps import BaseStep, StepRegistry, StepResult
 
 pytestmark = pytest.mark.usefixtures('elsewhere')
@@ -243,3 +244,38 @@ def test_sys_exit_in_the_training_is_blamed_on_who_called_it(tmp_path: Path, act
     with pytest.raises(StepFailed) as caught:
         Leaves(data(tmp_path), context(tmp_path)).run()
     assert 'Leaves' in str(caught.value.plugin)
+
+
+def test_a_metric_that_is_no_number_is_left_out_and_the_training_goes_on(tmp_path: Path) -> None:
+    class Logs(Action):
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            self.log_metrics({'loss': 0.5, 'best': None})  # type: ignore[dict-item]
+            return {}
+
+    Logs(data(tmp_path), context(tmp_path)).run()
+    assert list(metrics_table(tmp_path / 'run').values()) == [0.5]
+    told = [event['text'] for event in read_events(tmp_path / 'run') if 'metric' in event.get('text', '')]
+    assert told == ["the metric 'best' was left out: None is no number"]
+
+
+@pytest.mark.parametrize('given', ['weights', {'id': 3}])
+def test_a_checkpoint_without_a_path_is_told_what_it_should_be(given: Any, tmp_path: Path) -> None:
+    with pytest.raises(StepFailed, match=r'ctx.checkpoint is .*, and no dict with a path') as caught:
+        Action(data(tmp_path), context(tmp_path, checkpoint=given)).run()
+    assert caught.value.exit_code == 2
+
+
+def test_one_action_runs_once_at_a_time(tmp_path: Path, action: type[Action]) -> None:
+    class Again(action):  # type: ignore[valid-type, misc]
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            return self.run()
+
+    again = Again(data(tmp_path), context(tmp_path))
+    with pytest.raises(StepFailed, match='Again: this action runs already'):
+        again.run()
+    # And one run after the other, as before.
+    one = action(data(tmp_path), context(tmp_path))
+    one.ctx.run_dir = None
+    one.run()
+    one.run()
+    assert action.trained == 2
