@@ -182,6 +182,9 @@ class AutologSession(Logging):
         self, path: str | Path, *, epoch: int, fitness: float | None = None, best: bool = False, resumable: bool = True
     ) -> None:
         """Record a checkpoint from which an interrupted training can go on. `epoch` counts from 1."""
+        if Path(path).is_relative_to(self.run_dir):
+            # The run directory may be moved before somebody goes on.
+            path = Path(path).relative_to(self.run_dir)
         self.recorder.record(
             'checkpoint',
             {'path': str(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable},

@@ -62,4 +62,9 @@ class Dispatcher:
         function = catalogue.adapter(plugin).function(hook)
         if function is None:
             return None
+        # A plugin is asked by the name it gave itself, however that was typed.
+        if hook == 'open_dataset':
+            call = {'dataset': {**call['dataset'], 'format': plugin.name}}
+        else:
+            call = {**call, 'target_format' if hook == 'convert' else 'framework': plugin.name}
         return function(**{name: call[name] for name in signature(function).parameters if name in call})

@@ -189,8 +189,10 @@ def build(
         take(plugin)
     for plugin in reversed(project):
         take(plugin)
+    names = _names_of(extra)
     for thing in reversed(extra):
-        plugin = Plugin(_name_of(thing), 'plugin', 'project', _name_of(thing))
+        name = names[id(thing)]
+        plugin = Plugin(name, 'plugin', 'project', name)
         records.append(plugin)
         register(plugin, _once(plugin, validated(plugin, thing), manager))
     # Built-in answers are `trylast`, and the last of those that is registered is asked last of all.
@@ -245,5 +247,11 @@ def _once(plugin: Plugin, functions: list[HookFunction], manager: pluggy.PluginM
     return functions
 
 
-def _name_of(thing: Any) -> str:
-    return getattr(thing, '__name__', None) or type(thing).__name__
+def _names_of(things: Iterable[Any]) -> dict[int, str]:
+    """A name for each object, by its `id`: two of one class are told apart by a number."""
+    names: dict[int, str] = {}
+    for thing in things:
+        name = getattr(thing, '__name__', None) or type(thing).__name__
+        same = sum(taken.partition(' ')[0] == name for taken in names.values())
+        names[id(thing)] = f'{name} {same + 1}' if same else name
+    return names

@@ -115,8 +115,8 @@ def test_the_checkpoint_is_a_whole_copy_from_which_an_epoch_follows(ultralytics,
     path = tmp_path / 'run/checkpoints/last.pt'
     assert path.read_text() == 'epoch 1'
     assert [(e['path'], e['epoch'], e['best'], e['fitness']) for e in log.of('checkpoint', resumable=True)] == [
-        (str(path), 1, True, 0.5),
-        (str(path), 2, True, 0.9),
+        ('checkpoints/last.pt', 1, True, 0.5),
+        ('checkpoints/last.pt', 2, True, 0.9),
     ]
     assert [file.name for file in path.parent.iterdir()] == ['last.pt']
 

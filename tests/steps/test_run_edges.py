@@ -14,9 +14,11 @@ from pydantic import BaseModel
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext, hookimpl
 from synapse_hooks.backends import Workspace
+from synapse_hooks.context import AutologSession
 from synapse_hooks.errors import CleanupFailed, StepFailed
 from synapse_hooks.journal import metrics_table, read_events
 from synapse_hooks.steps import BaseStep, StepRegistry, StepResult
+from tests.formats.format_kit import add_item, box
 
 pytestmark = pytest.mark.usefixtures('elsewhere')
 
@@ -279,3 +281,56 @@ def test_one_action_runs_once_at_a_time(tmp_path: Path, action: type[Action]) ->
     one.run()
     one.run()
     assert action.trained == 2
+
+
+def test_two_sinks_of_one_class_are_told_apart(tmp_path: Path, action: type[Action]) -> None:
+    class Sink:
+        def __init__(self) -> None:
+            self.got: list[str] = []
+
+        @hookimpl
+        def log_message(self, messages: Any) -> None:
+            self.got += [message['text'] for message in messages]
+
+    class Says(action):  # type: ignore[valid-type, misc]
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            self.log_message('hello')
+            return super().execute(data_path, checkpoint)
+
+    sinks = Sink(), Sink()
+    Says(data(tmp_path), context(tmp_path, *sinks)).run()
+    assert [sink.got for sink in sinks] == [['hello'], ['hello']]
+
+
+def test_a_checkpoint_of_the_training_moves_with_its_run(tmp_path: Path) -> None:
+    class Resumable(Action):
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            if self.context.resume_from is not None:
+                return {'from': str(self.context.resume_from)}
+            last = self.context.run_dir / 'last.pt'
+            last.write_text('half')
+            session = AutologSession('acme', self.context.recorder, self.context.run_dir)
+            session.log_checkpoint(last, epoch=1)
+            raise ConnectionError('killed')
+
+    with pytest.raises(StepFailed):
+        Resumable(data(tmp_path), context(tmp_path)).run()
+    (tmp_path / 'run').rename(tmp_path / 'moved')
+    ctx = context(tmp_path, resume=True)
+    ctx.run_dir = tmp_path / 'moved'
+    assert Resumable(data(tmp_path), ctx).run() == {'from': str(tmp_path / 'moved' / 'last.pt')}
+
+
+def test_a_format_may_be_typed_in_capitals(tmp_path: Path, action: type[Action]) -> None:
+    source = tmp_path / 'source'
+    for split in ('train', 'valid'):
+        add_item(source / split, split, {'bounding_box': [box(1, 2, 30, 40)]})
+    dataset = Workspace(tmp_path / 'workspace').add_dataset(source, name='small')['id']
+
+    class Capital(action):  # type: ignore[valid-type, misc]
+        target_format = 'YOLO'
+
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            return {'config': data_path.name}
+
+    assert Capital({'dataset': dataset}, context(tmp_path)).run() == {'config': 'dataset.yaml'}
