@@ -10,7 +10,7 @@ PIP := $(RUN)/python -m pip install -qq --disable-pip-version-check
 .PHONY: help install demo test check bench docs clean
 
 help:
-	@echo 'make demo     watch a model train (about three minutes)'
+	@echo 'make demo     watch a model train (about two minutes)'
 	@echo 'make test     run every test'
 	@echo 'make check    ruff and mypy'
 	@echo 'make bench    the benchmarks, as ratios'

@@ -33,8 +33,10 @@ a worker process can hand it to its parent.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 from difflib import get_close_matches
+from traceback import walk_tb
 from typing import Any
 
 
@@ -217,3 +219,23 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     near = get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
     return f'did you mean {near[0]!r}?' if near else ''
+
+
+def described(error: BaseException) -> str:
+    """An exception of somebody's code in one line: type, message, and the file and line it came from.
+
+    Example:
+        >>> try:
+        ...     exec(compile('1 / 0', 'hooks.py', 'exec'))
+        ... except ZeroDivisionError as error:
+        ...     described(error)
+        'ZeroDivisionError: division by zero (hooks.py, line 1)'
+    """
+    text = f'{type(error).__name__}: {error}'
+    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    files = [(file, line) for file, line in frames if not file.startswith('<') and not file.startswith(_IMPORTING)]
+    # A SyntaxError says where by itself, and has no frame of the file.
+    return text if not files or isinstance(error, SyntaxError) else f'{text} ({files[-1][0]}, line {files[-1][1]})'
+
+
+_IMPORTING = tuple(file.rpartition('/')[0] for file in (__file__, importlib.__file__))

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from synapse_hooks.actions.train import BaseTrainAction
-from synapse_hooks.errors import SynapseHooksError, TargetError, suggest
+from synapse_hooks.errors import SynapseHooksError, TargetError, described, suggest
 
 FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml'
 CONFIG: Final = 'config.yaml'
@@ -93,8 +93,8 @@ def _import_file(target: str, file: Path) -> ModuleType:
 
 
 def _not_importable(target: str, error: BaseException) -> TargetError:
-    problem = error.problem if isinstance(error, SynapseHooksError) else f'{type(error).__name__}: {error}'
-    return TargetError(f'{target!r} cannot be imported: {problem}', hint=f'give {FORMS}', target=target)
+    problem = error.problem if isinstance(error, SynapseHooksError) else described(error)
+    return TargetError(f'{target!r} cannot be imported: {problem}', hint=f'mend it, or give {FORMS}', target=target)
 
 
 def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[Any]]:

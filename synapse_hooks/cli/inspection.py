@@ -69,12 +69,21 @@ def list_kind(options: argparse.Namespace, kind: Kind, key: str) -> Answer:
     # A project's own format or autologger is a plain plugin, but it is one all the same.
     hooks = set(LAZY_HOOKS[kind])
     data = [e for e in entries(plugins) if e['kind'] == kind or (e['rank'] == 'project' and hooks & set(e['hooks']))]
+    for entry in data:
+        # What is typed is the format's own name, not the line in pyproject.toml.
+        entry['name'] = own_names(plugins).get(entry['name'], entry['name'])
     data.sort(key=lambda entry: str(entry['name']))
     rows = [[e['name'], e['state'], origin(e)] for e in data]
     text = table(['name', 'state', 'from'], rows) + reasons(data)
     if not any(entry['rank'] == 'installed' for entry in data):
         text += f'\n\nOthers come with pip: any distribution with an entry point in synapse_hooks.{key}.'
     return Answer({key: data}, text)
+
+
+def own_names(plugins: Plugins) -> dict[str, str]:
+    """The names of the project's own formats, by the lines of pyproject.toml that bring them."""
+    project = [plugin for plugin in plugins.records if plugin.rank == 'project']
+    return {plugin.name: name for plugin in project if (name := getattr(plugin.loaded, 'name', ''))}
 
 
 def origin(entry: dict[str, Any]) -> str:

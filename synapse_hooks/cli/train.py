@@ -94,6 +94,10 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
             raise ParamsError(f'-p {word!r} is not NAME=VALUE', hint='for instance `-p epochs=10`', field=name)
         try:
             values[name] = yaml.safe_load(text)
+            if isinstance(values[name], dict) and any(':' in str(key) for key in values[name]):
+                raise ParamsError(
+                    f'-p {name}: {text!r} has no space after a colon', hint='write {a: 1, b: 2}', field=name
+                )
         except yaml.YAMLError as error:
             raise ParamsError(
                 f'-p {name}: {text!r} is no YAML: {_where(error)}', hint='put it into quotes', field=name

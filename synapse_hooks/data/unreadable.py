@@ -36,8 +36,12 @@ class Unreadable:
         self.count = 0
         self.first: UnreadableItem | None = None
 
-    def met(self, error: UnreadableItem) -> None:
+    def met(self, error: UnreadableItem, *, counted: bool = False) -> None:
         """Count an unreadable item.
+
+        Args:
+            error: What is wrong with it.
+            counted: It was taken for readable before, and is among `readable`.
 
         Raises:
             UnreadableItem: There are too many already.
@@ -48,6 +52,7 @@ class Unreadable:
         if self.share == 0:
             raise error
         if self.readable is not None:
+            self.readable -= counted
             self.finish(self.readable)
 
     def finish(self, seen: int) -> None:

@@ -40,7 +40,7 @@ class Format:
     up, and `self` may be written to.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ''
     """What `target_format` and `--to` call it."""
     version: ClassVar[str] = ''
     """Change it when the same input gives different output, so that nothing made before is taken for current."""

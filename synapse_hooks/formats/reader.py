@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,8 @@ class FormatReader:
         """What to do about unreadable items; set it before iterating."""
         self.report = LossReport()
         """What the last iteration could not read or carry."""
+        self.blame: Callable[[BaseException], None] = lambda error: None
+        """Told of an error that `read` raises. It is read while another plugin writes, which is not to blame."""
 
     @cached_property
     def info(self) -> DatasetInfo:
@@ -76,12 +78,13 @@ class FormatReader:
                     try:
                         sample.width, sample.height = image_size(sample.image)
                     except UnreadableItem as error:
-                        unreadable.met(error)
+                        unreadable.met(error, counted=True)
                         continue
                 count += 1
                 yield sample
         except Exception as error:
             error.add_note(f'while format {self.format.name!r} was reading {self.path}')
+            self.blame(error)
             raise
         unreadable.finish(count)
 

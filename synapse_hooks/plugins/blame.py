@@ -75,6 +75,9 @@ def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable
             raise
         if result is not None:
             trail.answered(hook, plugin, result)
+            if hasattr(result, 'blame'):
+                # A reader works on after it was returned.
+                result.blame = functools.partial(blame, plugin=plugin, hook=hook)
         return result
 
     return guarded

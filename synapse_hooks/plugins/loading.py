@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from synapse_hooks import __version__
-from synapse_hooks.errors import PluginBroken, PluginIncompatible
+from synapse_hooks.errors import PluginBroken, PluginIncompatible, described
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import HookFunction, faults, hook_functions
 
@@ -50,7 +50,7 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
         if inspect.isclass(loaded):
             loaded = loaded()
     except (Exception, SystemExit) as error:
-        raise _broken(plugin, f'{type(error).__name__}: {error}') from error
+        raise _broken(plugin, described(error)) from error
     plugin.import_ms = (time.perf_counter() - started) * 1000
     plugin.path = _file_of(loaded)
     return validated(plugin, loaded)

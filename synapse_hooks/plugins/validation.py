@@ -47,6 +47,8 @@ def faults(plugin: object, kind: Kind = 'plugin') -> list[str]:
         found.append(f'it answers no hook{_forgotten_marker(plugin)}')
     for function in functions:
         found += function_faults(function, kind)
+    if hasattr(plugin, 'recognise') and not getattr(plugin, 'name', ''):
+        found.append('a format needs a `name`: what `target_format` and `--to` call it')
     hooks = [function.hook for function in functions]
     found += [f'two functions answer hook {hook!r}' for hook in sorted({h for h in hooks if hooks.count(h) > 1})]
     return found

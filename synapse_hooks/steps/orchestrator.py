@@ -171,9 +171,9 @@ class Orchestrator:
         """Seconds until another attempt, or None for none."""
         try:
             answer = self.context.hooks.retry_step(context=self.context, step=step, error=error, attempt=attempt)
-            if answer is None or math.isinf(answer):
+            if answer is None or answer == math.inf:
                 return None
-            if not answer >= 0:
+            if not isinstance(answer, int | float) or not answer >= 0:
                 raise WrongAnswer(f'retry_step answered {answer!r}; seconds, math.inf or None were expected')
         except Exception as mistake:
             error.add_note(f'retry_step failed too: {type(mistake).__name__}: {mistake}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ class PreExecuteStep(BaseStep[TrainContext]):
         for key, value in changes.items():
             if key == 'data_path':
                 context.data_path = None if value is None else Path(value)
+                if context.data_path is not None and not context.data_path.exists():
+                    raise WrongAnswer(
+                        f'pre_execute returned a data_path where nothing is: {value}',
+                        hook='pre_execute',
+                        path=str(value),
+                    )
             elif key == 'checkpoint':
                 context.checkpoint = None if value is None else checked_checkpoint(value, 'pre_execute')
             else:
@@ -148,6 +155,16 @@ def publish_model(context: TrainContext, model: Any) -> None:
 
 
 def weights_of(result: Any) -> Path | None:
-    """The `weights_path` of a result, or None where it has none."""
+    """The `weights_path` of a result, or None where it has none.
+
+    Raises:
+        WrongAnswer: It is no path.
+    """
     value = result.get('weights_path') if isinstance(result, Mapping) else getattr(result, 'weights_path', None)
-    return None if value is None else Path(value)
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike):
+        raise WrongAnswer(
+            f'the weights_path of what execute returned is {value!r}; a path was expected', hook='execute'
+        )
+    return Path(value)

@@ -318,3 +318,31 @@ def test_fractions_divide_what_is_in_one_split_and_leave_several_alone(tmp_path:
     assert one['valid'] > 2
     assert converter(tmp_path / 'two', 'dm', 'coco', splits=fractions)['splits'] == {'train': 19, 'valid': 1}
     assert any('keeps its splits' in message['text'] for message in converter.recorder.of('message'))
+
+
+def test_the_format_that_reads_is_blamed_for_what_its_reading_raises(dm: Path, tmp_path: Path) -> None:
+    from synapse_hooks.context import RuntimeContext, TrainContext
+    from synapse_hooks.plugins import Settings, build, culprit
+
+    class Fragile(Format):
+        name = 'fragile'
+
+        def read(self, path: Path) -> Iterator[Sample]:
+            yield Sample(id='a', width=1, height=1, annotations=[Box(label='x', x=0, y=0, w=1, h=1)])
+            raise ZeroDivisionError('in the middle')
+
+    plugins = build(Settings(), extra=[Fragile()], installed=[])
+    context = TrainContext(params={}, runtime_ctx=RuntimeContext(), hooks=plugins.calls, output_dir=tmp_path / 'out')
+    source: Dataset = {'path': dm, 'format': 'fragile'}
+    with pytest.raises(ZeroDivisionError) as caught:
+        plugins.calls.convert(context=context, dataset=source, target_format='coco')
+    plugin = culprit(caught.value)
+    assert plugin is not None
+    assert (plugin.rank, plugin.name) == ('project', 'Fragile')
+
+
+def test_a_corrupt_image_counts_once(dm: Path, converter: Converter) -> None:
+    (dm / 'original_files' / '1.png').write_bytes(b'garbage')
+    count = len(list((dm / 'json').iterdir()))
+    with pytest.raises(UnreadableItem, match=f'1 of {count} items'):
+        converter(dm, 'dm', 'coco')

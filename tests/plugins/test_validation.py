@@ -135,3 +135,12 @@ def test_a_function_that_two_plugins_register_is_refused() -> None:
     one, two = module(cleanup=cleanup), module(cleanup=cleanup)
     with pytest.raises(PluginBroken, match=r'cleanup\(\) is registered by .* already'):
         build(Settings(), extra=[one, two], installed=[])
+
+
+def test_a_format_without_a_name_is_told_so() -> None:
+    from synapse_hooks.formats import Format
+
+    class Nameless(Format):
+        pass
+
+    assert faults(Nameless()) == ['a format needs a `name`: what `target_format` and `--to` call it']

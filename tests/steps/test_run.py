@@ -165,6 +165,16 @@ def test_weights_that_do_not_exist_are_a_failure(tmp_path: Path) -> None:
     assert Workspace(tmp_path / 'workspace').list_models() == []
 
 
+@pytest.mark.parametrize('value', [3, ['best.pt']])
+def test_weights_that_are_no_path_are_named(value: Any, tmp_path: Path) -> None:
+    class Odd(Action):
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            return {'weights_path': value}
+
+    with pytest.raises(StepFailed, match=r'weights_path of what execute returned is .*; a path was expected'):
+        Odd(data(tmp_path), context(tmp_path)).run()
+
+
 def test_relative_weights_start_from_the_working_directory(tmp_path: Path) -> None:
     class Relative(Action):
         def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
@@ -441,6 +451,10 @@ def test_pre_execute_may_change_what_execute_gets(tmp_path: Path) -> None:
     action.run()
     assert action.got[0] == other
     assert action.got[1]['path'] == other
+    ctx = context(tmp_path, Plugin(pre_execute=lambda context: {'data_path': '/no/such/file'}))
+    ctx.run_dir = tmp_path / 'third'
+    with pytest.raises(StepFailed, match='data_path where nothing is: /no/such/file'):
+        Action(data(tmp_path), ctx).run()
     ctx = context(tmp_path, Plugin(pre_execute=lambda context: {'epochs': 3}))
     ctx.run_dir = tmp_path / 'second'
     with pytest.raises(StepFailed, match="may return data_path and checkpoint, not 'epochs'"):
