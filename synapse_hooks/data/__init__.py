@@ -1,7 +1,7 @@
 """What flows: samples and their annotations, what is known of a dataset, splits, and the loss report."""
 
 from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, dataset, survey
-from synapse_hooks.data.images import SUFFIXES, ImageHeader, image_size, read_header
+from synapse_hooks.data.images import MEASURED, SUFFIXES, ImageHeader, image_size, read_header
 from synapse_hooks.data.losses import Loss, LossReport
 from synapse_hooks.data.sample import (
     Annotation,
@@ -27,6 +27,7 @@ from synapse_hooks.data.unreadable import DEFAULT_TOLERANCE, Tolerance, Unreadab
 
 __all__ = [
     'DEFAULT_TOLERANCE',
+    'MEASURED',
     'OBJECT_KINDS',
     'SPLITS',
     'SUFFIXES',

@@ -12,12 +12,9 @@ from typing import BinaryIO, NamedTuple
 
 from synapse_hooks.errors import UnreadableItem
 
-SUFFIXES = frozenset(
-    [
-        *('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.bmp', '.gif', '.webp', '.tif', '.tiff'),
-        *('.avif', '.heic', '.heif', '.jp2', '.dng'),
-    ]
-)
+MEASURED = frozenset(('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.bmp', '.gif', '.webp', '.tif', '.tiff'))
+"""Extensions, in lower case, of images whose header is understood here."""
+SUFFIXES = MEASURED | {'.avif', '.heic', '.heif', '.jp2', '.dng'}
 """Extensions, in lower case, that say that a file is an image."""
 
 

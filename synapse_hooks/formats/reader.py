@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import (
     DEFAULT_TOLERANCE,
+    MEASURED,
     DatasetInfo,
     LossReport,
     Sample,
@@ -74,9 +75,9 @@ class FormatReader:
         try:
             for sample in worker.read(self.path):
                 sample.id = _free_id(sample, taken)
-                if measure and sample.image is not None and not (sample.width and sample.height):
+                if measure and sample.image is not None:
                     try:
-                        sample.width, sample.height = image_size(sample.image)
+                        _measure(sample)
                     except UnreadableItem as error:
                         unreadable.met(error, counted=True)
                         continue
@@ -87,6 +88,21 @@ class FormatReader:
             self.blame(error)
             raise
         unreadable.finish(count)
+
+
+def _measure(sample: Sample) -> None:
+    """Fill in the size, and see that the image is one: a dataset that tells sizes may hold damaged images all the same.
+
+    Raises:
+        UnreadableItem: The image has no header that is known.
+    """
+    assert sample.image is not None
+    told = bool(sample.width and sample.height)
+    if told and sample.image.suffix.lower() not in MEASURED:
+        return
+    size = image_size(sample.image)
+    if not told:
+        sample.width, sample.height = size
 
 
 def _free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from synapse_hooks.data import Box, Keypoints, LossReport, Mask, Polygon, Sample, Unreadable
 from synapse_hooks.data.masks import to_indices
 from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.formats import FormatReader
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
 
 COCO = builtin('coco')
@@ -275,3 +276,22 @@ def test_holes_stay_holes_for_pycocotools(tmp_path: Path) -> None:
     assert (pixels[30, 30], pixels[15, 15], pixels[20, 80], pixels[70, 70]) == (0, 1, 1, 0)
     assert pixels.sum() == pytest.approx(2500, rel=0.05)
     assert next(iter(report.losses.values())).reason == 'coco holds simple rings: holes are joined by seams'
+
+
+def test_a_damaged_image_is_noticed_although_its_size_is_told(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(b'garbage')
+    (tmp_path / 'b.png').write_bytes(png(10, 10))
+    document = {
+        'images': [
+            {'id': number, 'file_name': f'{name}.png', 'width': 10, 'height': 10} for number, name in enumerate('ab')
+        ],
+        'categories': [{'id': 1, 'name': 'car'}],
+        'annotations': [
+            {'id': number, 'image_id': number, 'category_id': 1, 'bbox': [1, 1, 2, 2]} for number in range(2)
+        ],
+    }
+    (tmp_path / 'annotations.json').write_text(json.dumps(document))
+    reader = FormatReader(builtin('coco'), {'path': tmp_path, 'format': 'coco'})
+    reader.tolerance = 'skip'
+    assert [sample.id for sample in reader] == ['b']
+    assert reader.report.unreadable_items[0]['file'].endswith('a.png')
