@@ -37,6 +37,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.running import run_action
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
+    from synapse_hooks.journal.values import REDACTED
 
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()
@@ -51,6 +52,13 @@ def _run(options: argparse.Namespace) -> Answer:
         raise RunError(
             f'{directory.path} does not say which action it ran: it was started from Python',
             hint='resume it there: RuntimeContext(run_dir=..., resume=True)',
+            path=str(directory.path),
+        )
+    hidden = [name for name, value in record['params'].items() if REDACTED in str(value)]
+    if hidden:
+        raise RunError(
+            f'{directory.path} does not hold the parameters {", ".join(hidden)}: they were secret, and left out',
+            hint='resume it in Python with them: RuntimeContext(run_dir=..., resume=True)',
             path=str(directory.path),
         )
     runtime = record.get('runtime', {})

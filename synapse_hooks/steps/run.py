@@ -172,6 +172,10 @@ class _Run:
                 restore(context, stage['context'], self._as_result)
             return
         context.resume_from = last_checkpoint(self.directory.path) if plan.ctx.resume else None
+        if context.params.get('data_path') is not None and context.params.get('dataset') is not None:
+            context.log_message(
+                f'data_path is given, so dataset {context.params["dataset"]} is not exported', code='dataset-unused'
+            )
         context.hooks.run_started(context=context)
         # First of all, so that a bad id fails in the first second.
         resolve_checkpoint(context, self.plugins, self.directory)

@@ -89,6 +89,15 @@ def test_an_unknown_parameter_is_warned_of_or_refused() -> None:
         validated(Params, {'epoch': 3}, strict=True)
 
 
+def test_data_path_goes_before_a_dataset_and_says_so(tmp_path: Path) -> None:
+    from synapse_hooks.journal import read_events
+
+    result = Plain({'data_path': tmp_path, 'dataset': 77}, context(tmp_path)).run()
+    assert result == {'data_path': str(tmp_path)}
+    messages = [event['text'] for event in read_events(tmp_path / 'run') if event['type'] == 'message']
+    assert 'data_path is given, so dataset 77 is not exported' in messages
+
+
 # -- results ---------------------------------------------------------------------------------------------------------
 
 

@@ -80,3 +80,10 @@ def test_a_token_is_in_no_file_and_no_output(bare: Environment, data: Path, tmp_
     files = [file for folder in (bare.cwd, tmp_path / 'ws') for file in folder.rglob('*') if file.is_file()]
     assert any(file.name == 'workspace.sqlite' for file in files)
     assert [file for file in files if SECRET.encode() in file.read_bytes()] == []
+
+
+def test_a_run_whose_parameters_were_secret_is_not_resumed_without_them(bare: Environment, data: Path) -> None:
+    hiding = bare.at(bare.cwd, SYNAPSE_ACCESS_TOKEN=SECRET)
+    hiding.hooks(*train(hiding, data, 'fails', '-p', f'key={SECRET}'), code=1)
+    refused = hiding.hooks('resume', 'run', '--json', code=1).json
+    assert 'does not hold the parameters key: they were secret' in refused['error']['message']
