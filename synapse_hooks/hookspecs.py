@@ -1,8 +1,7 @@
 """Every hook of the train pipeline: what a plugin author reads.
 
 A plugin is a module, an object or a class with functions marked by `@hookimpl`. A function takes any subset of its
-hook's arguments, by name. Whoever is nearest is asked first: the action, then the project's own plugins, then installed
-ones, then the built-in ones.
+hook's arguments, by name. Whoever is nearest is asked first: action, project, installed plugins, what is built in.
 
     from synapse_hooks import hookimpl
 

@@ -80,7 +80,7 @@ class Reader:
         self.module = ModuleType(f'page_{page.stem.replace("-", "_")}')
         self.folder = folder
 
-    def follow(self, block: Block) -> None:
+    def check(self, block: Block) -> None:
         """Do what a block says."""
         file = block.notes.get('file')
         if file is not None:

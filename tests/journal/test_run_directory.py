@@ -148,7 +148,7 @@ def test_a_worker_that_outlives_the_driver_does_not_keep_the_lock(tmp_path):
             os._exit(0)
     try:
         with run.locked():
-            pass
+            assert (run.path / '.lock.holder').read_text().split()[0] == str(os.getpid())
     finally:
         os.close(wake)
         os.waitpid(worker, 0)

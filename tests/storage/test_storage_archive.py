@@ -48,7 +48,7 @@ def special(path: Path, **fields: object) -> Path:
     return path
 
 
-def refused(archive: Path, out: Path, match: str, limits: Limits | None = None) -> ArchiveRefused:
+def assert_refused(archive: Path, out: Path, match: str, limits: Limits | None = None) -> ArchiveRefused:
     with pytest.raises(ArchiveRefused, match=match) as caught:
         unpack(archive, out, limits=limits)
     assert str(archive) in caught.value.problem
@@ -92,7 +92,7 @@ def test_unpacks(make: Maker, tmp_path: Path) -> None:
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(make: Maker, tmp_path: Path, name: str, rule: str) -> None:
-    error = refused(make(('fine', b'x'), (name, b'x')), tmp_path / 'out', rule)
+    error = assert_refused(make(('fine', b'x'), (name, b'x')), tmp_path / 'out', rule)
     assert name.startswith(error.member[:80])
     assert error.member
 
@@ -100,7 +100,7 @@ def test_names_that_lead_elsewhere_are_refused(make: Maker, tmp_path: Path, name
 def test_a_nul_in_a_name_is_refused(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / 'a.zip', ('best.ptX.exe', b'x'))
     archive.write_bytes(archive.read_bytes().replace(b'ptX.exe', b'pt\0.exe'))
-    refused(archive, tmp_path / 'out', 'NUL')
+    assert_refused(archive, tmp_path / 'out', 'NUL')
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_nul_in_a_name_is_refused(tmp_path: Path) -> None:
 )
 @pytest.mark.filterwarnings('ignore:Duplicate name')
 def test_members_that_meet_are_refused(make: Maker, tmp_path: Path, first: str, second: str, rule: str) -> None:
-    refused(make((first, b'1'), (second, b'2')), tmp_path / 'out', rule)
+    assert_refused(make((first, b'1'), (second, b'2')), tmp_path / 'out', rule)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_members_that_meet_are_refused(make: Maker, tmp_path: Path, first: str, 
     ],
 )
 def test_tar_members_that_are_no_files_are_refused(tmp_path: Path, fields: dict[str, object]) -> None:
-    refused(special(tmp_path / 'a.tar', **fields), tmp_path / 'out', 'a link, a device')
+    assert_refused(special(tmp_path / 'a.tar', **fields), tmp_path / 'out', 'a link, a device')
 
 
 @pytest.mark.parametrize('mode', [0o120777, 0o060644, 0o010644])
@@ -142,29 +142,29 @@ def test_zip_members_that_are_no_files_are_refused(tmp_path: Path, mode: int) ->
         info = zipfile.ZipInfo('member')
         info.external_attr = mode << 16
         file.writestr(info, '/etc/passwd')
-    refused(tmp_path / 'a.zip', tmp_path / 'out', 'a link or a device')
+    assert_refused(tmp_path / 'a.zip', tmp_path / 'out', 'a link or a device')
 
 
 def test_limits(make: Maker, tmp_path: Path) -> None:
     archive = make(('a', b'x' * 600), ('b', b'y' * 600))
     out = tmp_path / 'out'
-    refused(archive, out, "member 'a' is larger than 500", Limits(file_bytes=500))
-    refused(archive, out, "member 'b' makes the whole larger than 1000", Limits(total_bytes=1000))
-    refused(archive, out, 'more than 1 members', Limits(entries=1))
+    assert_refused(archive, out, "member 'a' is larger than 500", Limits(file_bytes=500))
+    assert_refused(archive, out, "member 'b' makes the whole larger than 1000", Limits(total_bytes=1000))
+    assert_refused(archive, out, 'more than 1 members', Limits(entries=1))
     unpack(archive, out, limits=Limits(total_bytes=1200, file_bytes=600, entries=2))
 
 
 def test_a_bomb_is_stopped_while_it_goes_off(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / 'bomb.zip', ('zeros', bytes(120 << 20)))
     assert archive.stat().st_size < 200_000
-    refused(archive, tmp_path / 'out', '200 times the size')
+    assert_refused(archive, tmp_path / 'out', '200 times the size')
 
 
 def test_a_size_that_lies_is_found_out(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / 'a.zip', ('a', b'x' * 100), method=zipfile.ZIP_STORED)
     content = archive.read_bytes()
     archive.write_bytes(content.replace(struct.pack('<II', 100, 100), struct.pack('<II', 100, 1_000_000)))
-    refused(archive, tmp_path / 'out', 'cut off|damaged')
+    assert_refused(archive, tmp_path / 'out', 'cut off|damaged')
 
 
 def test_a_header_of_an_absurd_size_is_not_read(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_header_of_an_absurd_size_is_not_read(tmp_path: Path) -> None:
     info.size = 4 << 30
     with gzip.open(tmp_path / 'a.tar.gz', 'wb') as file:
         file.write(info.tobuf(tarfile.PAX_FORMAT) + bytes(1 << 20))
-    refused(tmp_path / 'a.tar.gz', tmp_path / 'out', 'absurd size')
+    assert_refused(tmp_path / 'a.tar.gz', tmp_path / 'out', 'absurd size')
 
 
 def test_headers_without_end(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_headers_without_end(tmp_path: Path) -> None:
     info.type = tarfile.GNUTYPE_LONGNAME
     info.size = 5
     (tmp_path / 'a.tar').write_bytes((info.tobuf(tarfile.GNU_FORMAT) + b'x'.ljust(512, b'\0')) * 3000)
-    refused(tmp_path / 'a.tar', tmp_path / 'out', 'nested too deep|damaged')
+    assert_refused(tmp_path / 'a.tar', tmp_path / 'out', 'nested too deep|damaged')
 
 
 @pytest.mark.parametrize('cut', [0.3, 0.9])
@@ -191,7 +191,7 @@ def test_damage(make: Maker, tmp_path: Path, cut: float) -> None:
     archive = make(('a', random.Random(1).randbytes(50_000)), ('b', random.Random(2).randbytes(50_000)))
     content = archive.read_bytes()
     archive.write_bytes(content[: int(len(content) * cut)])
-    refused(archive, tmp_path / 'out', 'damaged|cut off|neither')
+    assert_refused(archive, tmp_path / 'out', 'damaged|cut off|neither')
 
 
 def test_a_wrong_checksum(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_wrong_checksum(tmp_path: Path) -> None:
     content = bytearray(archive.read_bytes())
     content[500] ^= 1
     archive.write_bytes(content)
-    refused(archive, tmp_path / 'out', 'damaged: Bad CRC')
+    assert_refused(archive, tmp_path / 'out', 'damaged: Bad CRC')
 
 
 def test_encrypted_and_exotic_compression_are_refused(tmp_path: Path) -> None:
@@ -207,13 +207,13 @@ def test_encrypted_and_exotic_compression_are_refused(tmp_path: Path) -> None:
     content = bytearray(archive.read_bytes())
     content[content.index(b'PK\x01\x02') + 8] |= 1
     archive.write_bytes(content)
-    refused(archive, tmp_path / 'out', 'encrypted')
-    refused(make_zip(tmp_path / 'b.zip', ('a', b'x'), method=zipfile.ZIP_LZMA), tmp_path / 'out', 'not deflate')
+    assert_refused(archive, tmp_path / 'out', 'encrypted')
+    assert_refused(make_zip(tmp_path / 'b.zip', ('a', b'x'), method=zipfile.ZIP_LZMA), tmp_path / 'out', 'not deflate')
 
 
 def test_what_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / 'model.zip').write_text('<html>please log in</html>')
-    refused(tmp_path / 'model.zip', tmp_path / 'out', 'neither a zip nor a tar')
+    assert_refused(tmp_path / 'model.zip', tmp_path / 'out', 'neither a zip nor a tar')
 
 
 @pytest.mark.parametrize('compress', [True, False])
