@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -112,6 +114,8 @@ def _judged(answer: Answer, workspace: Any, started: float) -> Answer:
     data.update(mAP50=round(scores['mAP50'], 4), scores=scores, sheet=str(sheet), seconds=time.monotonic() - started)
     best = sorted(scores['classes'].items(), key=lambda item: -item[1])
     prefix = '' if workspace.root == _default() else f' --workspace {workspace.root}'
+    # Started by `make demo`, it need not be on the path of whoever reads this.
+    command = 'synapse-hooks' if shutil.which('synapse-hooks') else sys.argv[0]
     classes = '  '.join(f'{name} {score:.2f}' for name, score in best)
     answer.text = f"""
 It learned to find: {classes}
@@ -123,10 +127,10 @@ It learned to find: {classes}
 
 What to do next:
   look at the picture
-  synapse-hooks workspace list{prefix}
-  synapse-hooks train synapse_hooks.demo.action:YOLOTrainAction -p dataset={DATASET} \
+  {command} workspace list{prefix}
+  {command} train synapse_hooks.demo.action:YOLOTrainAction -p dataset={DATASET} \
 -p checkpoint={data['model']['id']} -p epochs=5{prefix}
-  synapse-hooks hooks convert
+  {command} hooks convert
 
 mAP50 {scores['mAP50']:.2f}"""
     return answer
