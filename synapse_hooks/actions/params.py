@@ -84,6 +84,8 @@ def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False
     Raises:
         ParamsError: Every fault, with field, value and rule.
     """
+    if not isinstance(values, Mapping):
+        raise ParamsError(f'{model.__name__}: {values!r} is no mapping of names to values', hint=_known(model))
     flat = flatten(values)
     unknown = [] if model.model_config.get('extra') in ('allow', 'forbid') else _unknown(model, flat)
     if unknown and strict:

@@ -25,7 +25,8 @@ def error_data(error: BaseException) -> dict[str, Any]:
     """An error as JSON values: type, message, hint, and who is to blame, where it is known."""
     data: dict[str, Any] = {'type': type(error).__name__, 'message': str(error)}
     if isinstance(error, SynapseHooksError):
-        data['message'], data['hint'] = error.problem, error.hint or None
+        # What to do about a step that failed is what to do about its cause.
+        data['message'], data['hint'] = error.problem, error.hint or getattr(error.__cause__, 'hint', None) or None
         data.update({name: value for name, value in error.facts.items() if name not in data})
     if error.__cause__ is not None:
         data['cause'] = {'type': type(error.__cause__).__name__, 'message': str(error.__cause__)}

@@ -14,7 +14,7 @@ from synapse_hooks.cli.common import Answer, add_common
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`init`, `import`, `add-model`, `list`."""
-    actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
+    actions = parser.add_subparsers(dest='action', required=True)
     init = actions.add_parser('init', help='make the workspace')
     take = actions.add_parser('import', help='take a dataset in; prints its id')
     take.add_argument('source', metavar='SRC', type=Path, help='a folder in any format that can be read')

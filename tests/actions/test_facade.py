@@ -74,6 +74,11 @@ def test_every_fault_names_field_value_and_rule() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_parameters_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(ParamsError, match='3 is no mapping'):
+        Plain(3)  # type: ignore[arg-type]
+
+
 def test_a_missing_parameter_is_named() -> None:
     class Needs(BaseTrainParams):
         dataset: int
