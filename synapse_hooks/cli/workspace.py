@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from synapse_hooks.cli.common import Answer, add_common
+
+_RECENT: Final = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,9 +87,17 @@ def _list(workspace: Any) -> Answer:
     datasets, models, jobs = workspace.list_datasets(), workspace.list_models(), workspace.list_jobs()
     rows = [['dataset', d['id'], d['name'], f'{d["count"]} items', d['created']] for d in datasets]
     rows += [['model', m['id'], m['name'], m.get('category'), m['created']] for m in models]
-    rows += [['job', j['id'], j.get('action'), j['status'], j['created']] for j in jobs]
+    rows += [['job', j['id'], j.get('action'), _job(j), j['created']] for j in jobs[-_RECENT:]]
     nothing = (
         f'{workspace.root} is empty' if workspace.root.is_dir() else f'there is no workspace at {workspace.root} yet'
     )
     text = table(['', 'id', 'name', '', 'created'], rows) if rows else nothing
+    if len(jobs) > _RECENT:
+        text += f'\n\nThe newest {_RECENT} of {len(jobs)} jobs; --json has all.'
     return Answer({'path': str(workspace.root), 'datasets': datasets, 'models': models, 'jobs': jobs}, text)
+
+
+def _job(job: dict[str, Any]) -> str:
+    """Its status and, where there is something left to do, the run to resume."""
+    run_dir = job.get('meta', {}).get('run_dir')
+    return job['status'] if job['status'] == 'SUCCEEDED' or not run_dir else f'{job["status"]} {run_dir}'

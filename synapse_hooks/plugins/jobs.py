@@ -30,8 +30,8 @@ class JobReporter:
 
     @hookimpl
     def run_started(self, context: TrainContext) -> None:
-        """RUNNING."""
-        _update(context, status='RUNNING')
+        """RUNNING, and where."""
+        _update(context, status='RUNNING', meta={'run_dir': str(context.run_dir)})
 
     @hookimpl
     def progress_changed(self, context: TrainContext, progress: Mapping[str, Any]) -> None:

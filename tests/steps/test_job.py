@@ -51,4 +51,5 @@ def test_a_run_that_succeeds(tmp_path: Path) -> None:
 def test_a_run_that_fails(tmp_path: Path) -> None:
     job = run(tmp_path, type('Failing', (Action,), {'fails': True}))
     assert job['status'] == 'FAILED'
+    assert job['meta'] == {'run_dir': str(tmp_path / 'run')}
     assert 'no luck' in job['result']['error']
