@@ -38,9 +38,11 @@ class Shelf:
         Raises:
             BackendError: Another record has the name.
         """
+        # In this order: a record that another process completes in between has the name and the key at once.
+        taken = name is not None and self.records.find(self.kind, name) is not None
         if there := self._by_key(key):
             return there
-        if name is not None and self.records.find(self.kind, name):
+        if taken:
             raise self._name_taken(name)
         number = self.records.reserve(self.kind, lambda number: not self.place(number).exists())
         try:
