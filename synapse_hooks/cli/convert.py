@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import ConfigError, ParamsError, WrongAnswer
+from synapse_hooks.errors import ConfigError, ParamsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Open, convert, publish."""
+    from synapse_hooks.cli.conversion import Losses, convert_into
     from synapse_hooks.cli.display import Display
-    from synapse_hooks.cli.losses import Losses
     from synapse_hooks.cli.reading import open_source
-    from synapse_hooks.context import RuntimeContext, TrainContext
-    from synapse_hooks.plugins import blame, build, load_settings
-    from synapse_hooks.steps import checked_dataset
+    from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import follow, plain
     from synapse_hooks.storage import staging
 
@@ -52,22 +50,10 @@ def run(options: argparse.Namespace) -> Answer:
         'unreadable': _number(options.unreadable),
     }
     with staging(options.target) as staged:
-        context = TrainContext(
-            params={name: value for name, value in params.items() if value is not None},
-            runtime_ctx=RuntimeContext(strict=options.strict),
-            hooks=plugins.calls,
-            recorder=losses,
-            output_dir=staged,
-            settings=plugins.settings.settings,
-        )
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')
-        made = plugins.calls.convert(context=context, dataset=source, target_format=options.to)
-        try:
-            dataset = follow(checked_dataset(made, 'convert'), staged, options.target)
-        except WrongAnswer as error:
-            blame(error, plugins.trail.last['convert'], 'convert')
-            raise
+        made = convert_into(staged, source, options.to, plugins, losses, params=params, strict=options.strict)
+        dataset = follow(made, staged, options.target)
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)

@@ -69,9 +69,10 @@ def list_kind(options: argparse.Namespace, kind: Kind, key: str) -> Answer:
     # A project's own format or autologger is a plain plugin, but it is one all the same.
     hooks = set(LAZY_HOOKS[kind])
     data = [e for e in entries(plugins) if e['kind'] == kind or (e['rank'] == 'project' and hooks & set(e['hooks']))]
+    # What is typed is the format's own name, not the line in pyproject.toml.
+    names = own_names(plugins)
     for entry in data:
-        # What is typed is the format's own name, not the line in pyproject.toml.
-        entry['name'] = own_names(plugins).get(entry['name'], entry['name'])
+        entry['name'] = names.get(entry['name'], entry['name'])
     data.sort(key=lambda entry: str(entry['name']))
     rows = [[e['name'], e['state'], origin(e)] for e in data]
     text = table(['name', 'state', 'from'], rows) + reasons(data)

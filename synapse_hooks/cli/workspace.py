@@ -50,10 +50,9 @@ def run(options: argparse.Namespace) -> Answer:
 
 
 def _import(options: argparse.Namespace, workspace: Any) -> Answer:
+    from synapse_hooks.cli.conversion import Losses, convert_into
     from synapse_hooks.cli.display import Display
-    from synapse_hooks.cli.losses import Losses
     from synapse_hooks.cli.reading import open_source
-    from synapse_hooks.context import RuntimeContext, TrainContext
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.storage import scratch
 
@@ -67,15 +66,7 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
     else:
         workspace.init()
         with scratch(workspace.root / 'import') as staged:
-            context = TrainContext(
-                params={},
-                runtime_ctx=RuntimeContext(),
-                hooks=plugins.calls,
-                recorder=losses,
-                output_dir=staged,
-                settings=plugins.settings.settings,
-            )
-            made = plugins.calls.convert(context=context, dataset=source, target_format='dm')
+            made = convert_into(staged, source, 'dm', plugins, losses)
             record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
     data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}
     return Answer({**data, 'losses': losses.report}, str(record['id']))

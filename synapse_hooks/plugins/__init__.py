@@ -1,6 +1,6 @@
 """Who answers the hooks: discovery, selection, validation, blame, order."""
 
-from synapse_hooks.plugins.blame import blame, culprit
+from synapse_hooks.plugins.blame import culprit
 from synapse_hooks.plugins.builtin import no_data
 from synapse_hooks.plugins.calls import HookCalls, PluginWarning, bind
 from synapse_hooks.plugins.jobs import JobReporter
@@ -20,7 +20,6 @@ __all__ = [
     'Plugins',
     'Settings',
     'bind',
-    'blame',
     'build',
     'culprit',
     'function_faults',

@@ -14,11 +14,11 @@ import pluggy
 
 from synapse_hooks import __version__
 from synapse_hooks.autologgers import BUILTIN as BUILTIN_AUTOLOGGERS
-from synapse_hooks.errors import ConfigError, PluginBroken, PluginIncompatible
+from synapse_hooks.errors import ConfigError, PluginBroken, PluginIncompatible, WrongAnswer
 from synapse_hooks.formats import BUILTIN as BUILTIN_FORMATS
 from synapse_hooks.hookspecs import PROJECT, SINK_HOOKS, HookSpecs
 from synapse_hooks.plugins.adapter import HookAdapter
-from synapse_hooks.plugins.blame import Trail
+from synapse_hooks.plugins.blame import Trail, blame
 from synapse_hooks.plugins.builtin import Stages
 from synapse_hooks.plugins.calls import HookCalls, PluginWarning
 from synapse_hooks.plugins.catalogue import Catalogue
@@ -88,6 +88,13 @@ class Plugins:
             else:
                 found.append((impl.plugin.plugin, 'wrapper' if impl.wrapper else 'answer'))
         return found
+
+    def blame_answerer(self, error: WrongAnswer) -> None:
+        """Note on `error` the plugin whose answer it is about, where that is known."""
+        hook = str(error.facts.get('hook'))
+        answerer = self.trail.last.get(hook)
+        if answerer is not None:
+            blame(error, answerer, hook)
 
     def check_format(self, name: str) -> None:
         """Fail at once where it is certain that nobody can convert to the format `name`.

@@ -10,7 +10,7 @@ from typing import Any, cast
 from synapse_hooks.context import Checkpoint, TrainContext
 from synapse_hooks.errors import StepFailed, WrongAnswer
 from synapse_hooks.journal import RunDirectory
-from synapse_hooks.plugins import Plugins, blame, culprit
+from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.state import follow, plain
 from synapse_hooks.storage import publish
 
@@ -37,9 +37,8 @@ def resolve_checkpoint(context: TrainContext, plugins: Plugins, directory: RunDi
             publish(staged, final, replace=True)
             checkpoint = cast('Checkpoint | None', follow(checkpoint, staged, final))
     except Exception as error:
-        answerer = plugins.trail.last.get('resolve_checkpoint')
-        if isinstance(error, WrongAnswer) and answerer is not None:
-            blame(error, answerer, 'resolve_checkpoint')
+        if isinstance(error, WrongAnswer):
+            plugins.blame_answerer(error)
         plugin = culprit(error)
         raise StepFailed(
             f'the checkpoint cannot be had: {type(error).__name__}: {error}',

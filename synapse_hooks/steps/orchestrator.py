@@ -14,7 +14,7 @@ from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer
 from synapse_hooks.hookspecs import hook_names
 from synapse_hooks.journal import RunDirectory
-from synapse_hooks.plugins import Plugins, blame, culprit
+from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.state import follow, follow_context, plain, restore, snapshot, stage_digest
@@ -161,9 +161,7 @@ class Orchestrator:
             if not result.success:
                 raise SynapseHooksError(f'step {step.name!r} reported failure: {result.error or "no reason given"}')
         except WrongAnswer as error:
-            answerer = self.plugins.trail.last.get(str(error.facts.get('hook')))
-            if answerer is not None:
-                blame(error, answerer, error.facts['hook'])
+            self.plugins.blame_answerer(error)
             raise
         return result
 
