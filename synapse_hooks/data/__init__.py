@@ -1,7 +1,7 @@
 """What flows: samples and their annotations, what is known of a dataset, splits, and the loss report."""
 
-from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, dataset, survey
-from synapse_hooks.data.images import MEASURED, SUFFIXES, ImageHeader, image_size, read_header
+from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, Tally, dataset, survey
+from synapse_hooks.data.images import MEASURED, SUFFIXES, ImageHeader, image_size, probe, read_header
 from synapse_hooks.data.losses import Loss, LossReport
 from synapse_hooks.data.sample import (
     Annotation,
@@ -52,12 +52,14 @@ __all__ = [
     'Ring',
     'RotatedBox',
     'Sample',
+    'Tally',
     'Tolerance',
     'Unreadable',
     'assign',
     'dataset',
     'fractions',
     'image_size',
+    'probe',
     'read_header',
     'split_name',
     'survey',

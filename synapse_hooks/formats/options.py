@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -10,6 +11,10 @@ from synapse_hooks.context import TrainContext
 from synapse_hooks.data import DEFAULT_TOLERANCE, Tolerance, fractions
 from synapse_hooks.errors import ParamsError
 from synapse_hooks.storage import LinkMode
+
+_WORTH_IT = 2000
+"""Fewer items are done before the processes have begun."""
+_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,16 @@ class Options:
     """What to do about unreadable items."""
     images: LinkMode = 'hardlink'
     """How image files come into the target."""
+    workers: int | None = None
+    """How many processes may work; None lets the number of items and of processor cores decide."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole table `[tool.synapse_hooks.settings.FORMAT]`, for what a format defines itself."""
+
+    def processes(self, count: int) -> int:
+        """How many processes shall work on so many items."""
+        if self.workers is not None:
+            return self.workers
+        return 1 if count < _WORTH_IT else min(len(os.sched_getaffinity(0)), _MOST)
 
     @classmethod
     def of(cls, context: TrainContext, format: str) -> Options:
@@ -37,6 +50,7 @@ class Options:
         | `splits` | `splits` | fractions that add up to 1, such as `{'train': 0.8, 'valid': 0.2}` |
         | `unreadable` | `unreadable` | `skip`, `fail`, or the tolerated share (0.01) |
         | | `images` | `hardlink`, `symlink`, `copy` |
+        | | `workers` | how many processes may work |
 
         Raises:
             ParamsError: A value is unusable; `field` names it.
@@ -54,6 +68,7 @@ class Options:
             tolerance=_tolerance(said('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
             # No parameter: actions use that word for other things.
             images=_images(settings.get('images', 'hardlink')),
+            workers=_workers(settings.get('workers')),
             settings=settings,
         )
 
@@ -67,6 +82,14 @@ def _tolerance(value: Any) -> Tolerance:
         f"unreadable: {value!r} is neither 'skip' nor 'fail' nor a share from 0 to 1",
         hint='leave it out to fail above one item in a hundred',
         field='unreadable',
+    )
+
+
+def _workers(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise ParamsError(
+        f'workers: {value!r} is no number of processes', hint='leave it out to have it decided', field='workers'
     )
 
 

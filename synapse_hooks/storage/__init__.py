@@ -3,7 +3,7 @@
 from synapse_hooks.storage.archive import archive_kind, pack, unpack
 from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
 from synapse_hooks.storage.disk import disk_errors
-from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
+from synapse_hooks.storage.links import LinkMode, link_known, link_or_copy, link_tree
 from synapse_hooks.storage.members import Limits
 from synapse_hooks.storage.names import folded, safe_name
 from synapse_hooks.storage.owner import is_dead, owner
@@ -20,6 +20,7 @@ __all__ = [
     'file_digest',
     'folded',
     'is_dead',
+    'link_known',
     'link_or_copy',
     'link_tree',
     'owner',

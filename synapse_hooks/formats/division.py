@@ -1,0 +1,45 @@
+"""Which samples of a dataset go into which split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from synapse_hooks.context import DatasetReader, TrainContext
+from synapse_hooks.data import DatasetInfo, Sample, assign
+from synapse_hooks.formats.options import Options
+from synapse_hooks.formats.reader import FormatReader
+
+
+@dataclass(frozen=True)
+class Division:
+    """How a dataset is divided.
+
+    Args:
+        names: The splits to make; empty where the dataset keeps its own, or has none.
+        of: Says into which of them a sample goes; None where there is nothing to divide.
+    """
+
+    names: tuple[str, ...] = ()
+    of: Callable[[Sample], str] | None = None
+
+    def info(self, declared: DatasetInfo) -> DatasetInfo:
+        """What is declared of the dataset once it is divided."""
+        return replace(declared, splits=dict.fromkeys(self.names, 0)) if self.names else declared
+
+
+def divided(reader: DatasetReader, options: Options, context: TrainContext) -> Division:
+    """The division that was asked for. A dataset that is divided already keeps its splits, and is said to."""
+    shares = options.shares
+    if not shares:
+        return Division()
+    declared = reader.declared if isinstance(reader, FormatReader) else reader.info
+    own = list(declared.splits if declared.splits is not None else reader.info.splits or {})
+    if len(own) > 1:
+        context.log_message(
+            f'the dataset keeps its splits {", ".join(own)}: the fractions in `splits` are for one that has none',
+            level='warning',
+            code='splits-kept',
+        )
+        return Division()
+    return Division(tuple(shares), lambda sample: assign(sample.id, shares))

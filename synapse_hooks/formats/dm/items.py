@@ -1,0 +1,235 @@
+"""A DM dataset as a list of documents, which can be read in parts.
+
+Usual documents are read in columns: typed, so that whatever is unusual about one is noticed, and then it is read whole.
+"""
+
+# A Path for each of a million documents costs more than reading them.
+# ruff: noqa: PTH100, PTH123
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from synapse_hooks.data import Sample
+from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.dm.document import decode, read_document
+from synapse_hooks.formats.dm.layout import FILES, Folder
+
+if TYPE_CHECKING:
+    from synapse_hooks.data.batch import Batch, Gathering
+    from synapse_hooks.formats.base import Format
+
+
+class DmItems:
+    """The documents of all splits, in a stable order.
+
+    Args:
+        format: Whom unreadable items are told.
+        folders: The splits.
+    """
+
+    def __init__(self, format: Format, folders: list[Folder]) -> None:
+        self.format = format
+        self.folders = folders
+
+    def __len__(self) -> int:
+        return sum(map(len, self.folders))
+
+    def read(self, start: int, stop: int) -> Iterator[Sample]:
+        """Whole samples, from which the same documents can be written."""
+        for folder, number in self._numbers(start, stop):
+            sample = self._whole(folder, number)
+            if sample is not None:
+                yield sample
+
+    def batch(self, start: int, stop: int) -> Batch:
+        """The same for a writer that asks for shapes only."""
+        from synapse_hooks.data.batch import Gathering
+        from synapse_hooks.data.skeletons import assemble
+
+        gathering = Gathering()
+        boxes: list[_Box] = []
+        polygons: list[_Polygon] = []
+        for folder, number in self._numbers(start, stop):
+            if self._add(folder, number, gathering, boxes, polygons):
+                continue
+            sample = self._whole(folder, number)
+            if sample is not None and self.format.measure(sample):
+                sample.annotations = assemble(sample.annotations)
+                # It is written as shapes: there is nothing to give back.
+                for annotation in sample.annotations:
+                    annotation.extra = {}
+                gathering.add(sample)
+        for columns, rows in ((gathering.boxes, boxes), (gathering.polygons, polygons)):
+            columns.labels += [row.classification for row in rows]
+            columns.ids += [row.id for row in rows]
+            columns.attributes += [{one.name: one.value for one in row.attrs} if row.attrs else None for row in rows]
+        gathering.numbers += [row.data for row in boxes]
+        gathering.polygons.outlines += [row.data for row in polygons]
+        gathering.polygons.boxes += [None] * len(polygons)
+        return gathering.batch()
+
+    def _numbers(self, start: int, stop: int) -> Iterator[tuple[Folder, int]]:
+        for folder in self.folders:
+            count = len(folder)
+            for number in range(max(0, start), min(stop, count)):
+                yield folder, number
+            start -= count
+            stop -= count
+
+    def _add(
+        self, folder: Folder, number: int, gathering: Gathering, boxes: list[_Box], polygons: list[_Polygon]
+    ) -> bool:
+        """Add a usual document to a batch; False for an unusual one."""
+        suffix = folder.suffixes[number]
+        if suffix is None:
+            return False
+        stem = folder.stems[number]
+        try:
+            data = _bytes(f'{folder.documents}{stem}.json')
+            (entry,) = _decode(data).images
+        except (OSError, ValueError):
+            return False
+        found, rings = entry.bounding_box or (), entry.polygon or ()
+        if entry.rare() or _unusual(found) or _unusual(rings) or any(len(row.data) < 3 for row in rings):
+            return False
+        sample = Sample(stem, f'{folder.files}{stem}{suffix}', split=folder.split)
+        if self.format.identity is not None:
+            self.format.identity.note_text(data)
+        if not self.format.measure(sample):
+            return True
+        item = len(gathering.samples)
+        gathering.samples.append(sample)
+        for columns, rows, all_rows in ((gathering.boxes, found, boxes), (gathering.polygons, rings, polygons)):
+            if rows:
+                count = len(rows)
+                columns.items += [item] * count
+                columns.places += range(gathering.place, gathering.place + count)
+                gathering.place += count
+                all_rows += rows  # type: ignore[arg-type]
+        return True
+
+    def _whole(self, folder: Folder, number: int) -> Sample | None:
+        """A sample with everything that its document says; None where it cannot be read, which is told."""
+        pair = folder.pair(number)
+        sample = Sample(pair.id, split=folder.split)
+        try:
+            data = _bytes(pair.document)
+            needs_image = read_document(decode(data), sample)
+        except (OSError, ValueError) as error:
+            self.format.skip(
+                UnreadableItem(
+                    f'{pair.document} {error}', hint='repair or remove the document', path=pair.document
+                )
+            )
+            return None
+        if self.format.identity is not None:
+            self.format.identity.note_text(data)
+        if len(pair.images) > 1:
+            self.format.skip(
+                UnreadableItem(
+                    f'{pair.document} could be about {" or ".join(map(os.path.basename, pair.images))}',
+                    hint='give each image a name and a document of its own',
+                    path=pair.document,
+                )
+            )
+            return None
+        if pair.images:
+            sample.file = pair.images[0]
+            sample.width = sample.height = 0
+        elif needs_image:
+            self.format.skip(
+                UnreadableItem(
+                    f'{pair.document} has no image: {FILES}/{pair.id}.* is missing',
+                    hint='restore the image or remove the document',
+                    path=pair.document,
+                )
+            )
+            return None
+        if pair.others:
+            sample.extra['dm']['files'] = list(pair.others)
+        return sample
+
+
+def _bytes(file: str) -> bytes:
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        data = os.read(handle, _USUAL)
+        if len(data) == _USUAL:
+            with open(handle, 'rb', closefd=False) as rest:
+                data += rest.read()
+        return data
+    finally:
+        os.close(handle)
+
+
+_USUAL = 1 << 16
+"""Bytes that one call reads; few documents are larger."""
+
+
+class _Attribute(Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    value: Any
+
+
+class _Box(Struct, forbid_unknown_fields=True, gc=False):
+    id: str
+    classification: str
+    data: tuple[float, float, float, float]
+    attrs: list[_Attribute] | None = None
+
+
+class _Polygon(Struct, forbid_unknown_fields=True, gc=False):
+    id: str
+    classification: str
+    data: list[tuple[float, float]]
+    attrs: list[_Attribute] | None = None
+
+
+_Rows = list[Any] | None
+
+
+class _Entry(Struct, forbid_unknown_fields=True, gc=False):
+    bounding_box: list[_Box] | None = None
+    polygon: list[_Polygon] | None = None
+    polyline: _Rows = None
+    keypoint: _Rows = None
+    relation: _Rows = None
+    group: _Rows = None
+    classification: _Rows = None
+    segmentation: _Rows = None
+
+    def rare(self) -> bool:
+        """Whether there is more than boxes and polygons."""
+        return bool(
+            self.polyline
+            or self.keypoint
+            or self.relation
+            or self.group
+            or self.classification
+            or self.segmentation
+        )
+
+
+class _Document(Struct, forbid_unknown_fields=True, gc=False):
+    images: list[_Entry]
+    classification: Raw = Raw(b'null')
+
+
+_decode = msgspec.json.Decoder(_Document).decode
+_MEANING = frozenset(('rotation', 'iscrowd'))
+
+
+def _unusual(rows: Any) -> bool:
+    """Whether some shape is more than its numbers, or has one attribute twice."""
+    for row in rows:
+        attrs = row.attrs
+        if attrs:
+            names = {one.name for one in attrs}
+            if len(names) < len(attrs) or not names.isdisjoint(_MEANING):
+                return True
+    return False

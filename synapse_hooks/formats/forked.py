@@ -1,0 +1,124 @@
+"""Worker processes: forked, so that they have what their parent has read already, and plugins need not be found again.
+
+A worker sends messages through a pipe. It ends when its parent wants it to, or is gone; it never outlives it for long.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any, NoReturn
+
+from synapse_hooks.errors import DataError, SynapseHooksError
+
+Work = Callable[[Connection], None]
+
+
+class Worker:
+    """A process at work, and the parent's end of its pipe."""
+
+    def __init__(self, work: Work, others: Sequence[Worker]) -> None:
+        self.connection, theirs = Pipe()
+        with warnings.catch_warnings():
+            # Python warns of forking beside threads. The child uses nothing that one of them may hold.
+            warnings.simplefilter('ignore', DeprecationWarning)
+            self.pid = os.fork()
+        if self.pid == 0:
+            # Otherwise nobody would notice that the parent is gone.
+            for other in (*others, self):
+                other.connection.close()
+            _work(work, theirs)
+        theirs.close()
+
+    def receive(self) -> Any:
+        """The next message.
+
+        Raises:
+            Exception: What the work raised.
+            DataError: The process died.
+        """
+        try:
+            kind, content = self.connection.recv()
+        except (EOFError, ConnectionResetError) as error:
+            _, status = os.waitpid(self.pid, 0)
+            self.pid = 0
+            how = f'signal {os.WTERMSIG(status)}' if os.WIFSIGNALED(status) else f'exit code {os.WEXITSTATUS(status)}'
+            raise DataError(
+                f'a worker process ended unexpectedly ({how})',
+                hint='if memory was short, use fewer: `--workers 1`',
+            ) from error
+        if kind == 'error':
+            raise content
+        return content
+
+    def end(self) -> None:
+        """Kill the process if it is still there."""
+        self.connection.close()
+        if self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
+            self.pid = 0
+
+
+@contextmanager
+def workers(works: Sequence[Work]) -> Iterator[list[Worker]]:
+    """A process for each piece of work; none is left when the block ends."""
+    # What is buffered would be written by every child again.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    started: list[Worker] = []
+    try:
+        for work in works:
+            started.append(Worker(work, started))
+        yield started
+    finally:
+        for worker in started:
+            worker.end()
+
+
+def ready(waiting: Sequence[Worker]) -> list[Worker]:
+    """Wait until some of the workers have something to say, and return these in their order."""
+    found = set(map(id, wait([worker.connection for worker in waiting])))
+    return [worker for worker in waiting if id(worker.connection) in found]
+
+
+def send(connection: Connection, content: Any) -> None:
+    """Send a message to the parent."""
+    connection.send(('message', content))
+
+
+def _work(work: Work, connection: Connection) -> NoReturn:
+    code = 1
+    try:
+        # Ctrl-C reaches every process of a terminal: it is the parent's to decide.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        work(connection)
+        code = 0
+    except (BrokenPipeError, EOFError):
+        # The parent is gone, or wants no more.
+        pass
+    except BaseException as error:
+        with suppress(OSError):
+            connection.send(('error', _portable(error)))
+    finally:
+        os._exit(code)
+
+
+def _portable(error: BaseException) -> BaseException:
+    if not isinstance(error, SynapseHooksError):
+        error.add_note(f'in a worker process:\n{"".join(traceback.format_exception(error))}'.rstrip())
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return DataError(f'{type(error).__name__}: {error}', hint='run again with `--workers 1` for the traceback')
+    return error

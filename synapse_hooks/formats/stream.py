@@ -1,0 +1,214 @@
+"""The samples of a dataset on their way to a writer, block by block: divided, counted, their digest taken.
+
+A reader that yields one sample at a time and one that gives whole blocks from anywhere look the same from here on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+
+import msgspec
+
+from synapse_hooks.context import DatasetReader
+from synapse_hooks.data import AnyAnnotation, Keypoint, LossReport, Sample, Tally, Tolerance, Unreadable
+from synapse_hooks.data.batch import BATCH, Batch, gather
+from synapse_hooks.data.skeletons import assemble
+from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.formats.base import Format, Items
+from synapse_hooks.formats.identity import Identity
+from synapse_hooks.formats.reader import FormatReader
+
+Divide = Callable[[Sample], str | None]
+"""Says into which split a sample goes."""
+
+
+@dataclass
+class Passed:
+    """What is known of the samples that have passed; it travels between processes."""
+
+    tally: Tally = field(default_factory=Tally)
+    report: LossReport = field(default_factory=LossReport)
+    """What the reader could not read or carry."""
+    unreadable: Unreadable | None = None
+    blocks: list[bytes] = field(default_factory=list)
+    """See `Identity`."""
+
+    def merge(self, other: Passed) -> None:
+        """Add what passed elsewhere, after what passed here."""
+        self.tally.merge(other.tally)
+        self.report.merge(other.report)
+        self.blocks += other.blocks
+        if self.unreadable is None:
+            self.unreadable = other.unreadable
+        elif other.unreadable is not None:
+            self.unreadable.merge(other.unreadable)
+
+
+class Stream:
+    """The blocks of a dataset.
+
+    Args:
+        reader: What `open_dataset` answered.
+        divide: Says into which split a sample goes; None keeps its own.
+        splits: The splits there are, for a dataset that has its own.
+        tolerance: What to do about unreadable items.
+        digest: Whether to take note of what is read.
+        compact: See `Format.compact`.
+    """
+
+    def __init__(
+        self,
+        reader: DatasetReader,
+        *,
+        divide: Divide | None = None,
+        splits: Mapping[str, int] | None = None,
+        tolerance: Tolerance,
+        digest: bool,
+        compact: bool,
+    ) -> None:
+        self.reader = reader
+        self.divide = divide
+        self.splits = splits
+        self.compact = compact
+        self.identity = Identity() if digest else None
+        self.passed = Passed()
+        self._worker: Format | None = None
+        self.items: Items | None = None
+        """The dataset as a list, where its format knows it as one."""
+        if isinstance(reader, FormatReader):
+            reader.check()
+            self.passed.unreadable = Unreadable(tolerance, self.passed.report)
+            self._worker = reader.format.bound(
+                report=self.passed.report, unreadable=self.passed.unreadable, identity=self.identity, compact=compact
+            )
+            self.items = self._worker.items(reader.path)
+            if self.items is not None:
+                self.passed.unreadable.total = len(self.items)
+
+    @property
+    def blocks(self) -> int | None:
+        """How many blocks there are, where that is known."""
+        return None if self.items is None else -(-len(self.items) // BATCH)
+
+    def batches(self, first: int = 0, last: int | None = None) -> Iterator[Batch]:
+        """The blocks from number `first` to before number `last`, in columns. They are counted as they pass."""
+        for batch in self._batches(first, last):
+            for sample in batch.samples:
+                self._pass(sample)
+            tally = self.passed.tally
+            tally.add_many('box', batch.boxes.labels)
+            tally.add_many('polygon', batch.polygons.labels)
+            for _, _, annotation in batch.others:
+                tally.add_annotation(annotation)
+            self._close_block(batch.samples)
+            yield batch
+
+    def samples(self, first: int = 0, last: int | None = None) -> Iterator[list[Sample]]:
+        """The same as lists of samples, for a format that takes one at a time."""
+        for block in self._blocks(first, last):
+            for sample in block:
+                self._pass(sample)
+                for annotation in sample.annotations:
+                    self.passed.tally.add_annotation(annotation)
+            self._close_block(block)
+            yield block
+
+    def a_few(self, count: int = 64) -> Tally:
+        """What some items show, spread over the dataset: a guess at the whole. Nothing of it is counted."""
+        tally = Tally()
+        if self.items is None or self._worker is None:
+            return tally
+        step = max(1, len(self.items) // count)
+        with self._worker.aside():
+            for number in range(0, len(self.items), step):
+                for sample in self.items.read(number, number + 1):
+                    sample.annotations = _whole(sample.annotations)
+                    tally.add(sample)
+        return tally
+
+    def finish(self) -> None:
+        """See at the end that not too many items could not be read.
+
+        Raises:
+            UnreadableItem: They are.
+        """
+        if self.passed.unreadable is not None:
+            self.passed.unreadable.finish(self.passed.tally.count)
+
+    def _batches(self, first: int, last: int | None) -> Iterator[Batch]:
+        direct = getattr(self.items, 'batch', None) if self.compact else None
+        if direct is None:
+            yield from map(gather, self._blocks(first, last))
+            return
+        for start, stop in self._ranges(first, last):
+            with self._noted():
+                yield direct(start, stop)
+
+    def _blocks(self, first: int, last: int | None) -> Iterator[list[Sample]]:
+        if self.items is None or self._worker is None:
+            samples = iter(self._all())
+            while block := list(islice(samples, BATCH)):
+                yield block
+            return
+        for start, stop in self._ranges(first, last):
+            with self._noted():
+                block = [sample for sample in self.items.read(start, stop) if self._worker.measure(sample)]
+            if self.compact:
+                for sample in block:
+                    sample.annotations = _whole(sample.annotations)
+            yield block
+
+    def _all(self) -> Iterator[Sample]:
+        """Every sample, of a reader that has no list of items."""
+        if self._worker is None:
+            found: Iterator[Sample] = iter(self.reader)
+        else:
+            assert isinstance(self.reader, FormatReader)
+            found = self.reader.samples(self._worker)
+        for sample in found:
+            if self.compact:
+                sample.annotations = _whole(sample.annotations)
+            if self.identity is not None:
+                self.identity.note_text(_ENCODER.encode([sample.width, sample.height, sample.annotations]))
+            yield sample
+
+    def _ranges(self, first: int, last: int | None) -> Iterator[tuple[int, int]]:
+        assert self.items is not None
+        count = len(self.items)
+        end = count if last is None else min(count, last * BATCH)
+        for start in range(first * BATCH, end, BATCH):
+            yield start, min(start + BATCH, end)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if isinstance(self.reader, FormatReader):
+                self.reader.note(error)
+            raise
+
+    def _pass(self, sample: Sample) -> None:
+        if self.divide is not None:
+            sample.split = self.divide(sample)
+        elif self.splits and sample.split is None:
+            raise DatasetInvalid(
+                f'{sample.id} is in no split, while others are', hint='put every item into a split, or none'
+            )
+        self.passed.tally.add_item(sample)
+
+    def _close_block(self, samples: list[Sample]) -> None:
+        if self.identity is not None:
+            self.identity.close_block(f'{sample.split}/{sample.id}' for sample in samples)
+            self.passed.blocks = self.identity.blocks
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=repr)
+
+
+def _whole(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
+    """The annotations, with joints that stand by themselves put together as skeletons."""
+    return assemble(annotations) if any(type(one) is Keypoint for one in annotations) else annotations

@@ -1,0 +1,50 @@
+"""Looking at everything first, then writing: how a format is written that has only `write`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from synapse_hooks.data import DatasetInfo, LossReport, Sample
+from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.formats.job import Job, Outcome
+from synapse_hooks.formats.read_ahead import ReadAhead
+
+
+def write(job: Job) -> Outcome:
+    """Survey the dataset, then hand its samples to the format's `write`."""
+    survey = job.open()
+    for _ in survey.samples():
+        pass
+    job.need_content(survey.passed)
+    info = job.complete(survey.passed.tally)
+    report = LossReport()
+    feed = _Feed(job, info)
+    config_path = job.format.bound(report=report, options=job.options).write(iter(feed), info, job.out)
+    if not feed.finished:
+        raise WrongAnswer(
+            f'format {job.format.name!r} stopped writing after {job.progress.count:,} of {info.count:,} samples',
+            hint='its `write` must take every sample',
+            hook='convert',
+        )
+    job.need_content(feed.stream.passed)
+    job.progress.finish()
+    return Outcome(config_path, feed.stream.passed, report, info)
+
+
+class _Feed:
+    """The samples on their way to the format's `write`; with a second process, that one reads."""
+
+    def __init__(self, job: Job, info: DatasetInfo) -> None:
+        self.job = job
+        stream = job.open()
+        self.stream = ReadAhead(stream) if job.options.processes(info.count or 0) > 1 else stream
+        self.finished = False
+        job.progress.start(info.count)
+
+    def __iter__(self) -> Iterator[Sample]:
+        for block in self.stream.samples():
+            for number, sample in enumerate(block, 1):
+                yield sample
+                if number % 64 == 0 or number == len(block):
+                    self.job.progress.add(number % 64 or 64)
+        self.finished = True
