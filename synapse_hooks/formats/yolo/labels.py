@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Polygon, Ring, RotatedBox
 from synapse_hooks.data.geometry import Bounds, corners
 from synapse_hooks.errors import UnreadableItem
@@ -13,6 +15,8 @@ _UNIT = 1e6
 """Coordinates are rounded to a millionth of a pixel, so that 0.3 of 100 pixels is 30."""
 _NOISE = 1.0
 """By how many pixels four corners may miss those of a rectangle: they were rounded to whole pixels somewhere."""
+
+_decode = msgspec.json.Decoder(list[list[float]]).decode
 
 
 class LabelReader:
@@ -34,7 +38,7 @@ class LabelReader:
         self.classes = {float(number): name for number, name in enumerate(config.names)}
         self.skeletons = config.skeletons
         self.step = config.joints[1] if config.joints else 0
-        self.pose = 4 + config.joints[0] * config.joints[1] if config.joints else 0
+        self.pose = 4 + config.joints[0] * config.joints[1] if config.joints else None
         self.turned = turned
 
     def read(self, file: str, width: int, height: int) -> list[AnyAnnotation]:
@@ -56,24 +60,21 @@ class LabelReader:
         except (OSError, UnicodeDecodeError) as error:
             raise UnreadableItem(f'{file} cannot be read: {error}', hint='repair the file', path=file) from error
         found = []
-        for number, line in enumerate(text.removeprefix('\ufeff').splitlines(), 1):
-            words = line.split()
-            if words:
+        for number, row in enumerate(_rows(text.removeprefix('\ufeff'), file), 1):
+            if row:
                 try:
-                    annotation = self._row(words, width, height)
+                    annotation = self._annotation(row, width, height)
                 except (ValueError, OverflowError) as error:
-                    raise UnreadableItem(
-                        f'{file}, line {number}: {error}', hint='correct the line', path=file, line=number
-                    ) from error
+                    raise _bad_line(file, number, error) from error
                 annotation.id = str(number)
                 found.append(annotation)
         return found
 
-    def _row(self, words: list[str], width: int, height: int) -> AnyAnnotation:
-        place, *numbers = map(float, words)
+    def _annotation(self, row: list[float], width: int, height: int) -> AnyAnnotation:
+        place, *numbers = row
         label = self.classes.get(place)
         if label is None:
-            raise ValueError(f'there is no class {words[0]}, only 0 to {len(self.classes) - 1}')
+            raise ValueError(f'there is no class {place:g}, only 0 to {len(self.classes) - 1}')
         if not math.isfinite(sum(numbers)):
             raise ValueError('a coordinate is not finite')
         length = len(numbers)
@@ -84,7 +85,7 @@ class LabelReader:
         if length == 5:
             return Box(*_box(numbers, width, height), label=label, attributes={'confidence': numbers[4]})
         if length < 6 or length % 2:
-            raise ValueError(f'{len(words)} numbers are neither a box (5) nor a polygon (7, 9, 11, ...)')
+            raise ValueError(f'{len(row)} numbers are neither a box (5) nor a polygon (7, 9, 11, ...)')
         if self.turned and length == 8:
             points = [(x * width, y * height) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
             box = turned_box(points)
@@ -112,6 +113,28 @@ class LabelReader:
                 joints.pop()
             names += [''] * (len(joints) - len(names))
         return Keypoints(joints, names=names, box=_box(numbers, width, height), label=label)
+
+
+def _rows(text: str, file: str) -> list[list[float]]:
+    """The numbers in each line; none in an empty one."""
+    words = [line.split() for line in text.splitlines()]
+    if ',' not in text:
+        try:
+            # As JSON they are read in a quarter of the time that `float` takes.
+            return _decode(f'[[{"],[".join(map(",".join, words))}]]')
+        except msgspec.DecodeError:
+            pass  # What JSON has no numbers for: `.5`, `nan`, and mistakes.
+    rows = []
+    for number, line in enumerate(words, 1):
+        try:
+            rows.append(list(map(float, line)))
+        except ValueError as error:
+            raise _bad_line(file, number, error) from error
+    return rows
+
+
+def _bad_line(file: str, number: int, error: Exception) -> UnreadableItem:
+    return UnreadableItem(f'{file}, line {number}: {error}', hint='correct the line', path=file, line=number)
 
 
 def _points(numbers: list[float], width: int, height: int) -> Ring:
