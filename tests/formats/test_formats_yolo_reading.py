@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -419,6 +420,37 @@ def test_ultralytics_reads_the_same_corners(tmp_path: Path, monkeypatch: pytest.
     assert isinstance(ours, RotatedBox)
     assert (x, y) == pytest.approx((ours.x + ours.w / 2, ours.y + ours.h / 2), abs=1e-3)
     assert (w, h, angle) == pytest.approx((ours.w, ours.h, ours.angle), abs=1e-3)
+
+
+@pytest.mark.e2e
+def test_ultralytics_finds_the_same_images_and_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('YOLO_CONFIG_DIR', str(tmp_path / 'settings'))
+    pytest.importorskip('ultralytics')
+    from ultralytics.data.base import BaseDataset
+    from ultralytics.data.utils import check_det_dataset, img2label_paths
+
+    root = tmp_path / 'images' / 'set[1]'
+    for name in ('images/train/a.PNG', 'images/train/images/deep/b.c.png', 'images/train/.hidden/d.png', 'flat/e.png'):
+        put(root, name)
+    put(root, 'images/train/f.png', None)
+    (root / 'linked').symlink_to(root / 'images' / 'train')
+    (root / 'list.txt').write_text('./flat/e.png\n./images/train/f.png\n')
+    said = {'train': ['images/train', 'list.txt'], 'val': '../flat', 'test': 'linked'}
+    say(root, **said)
+    data = check_det_dataset(str(root / 'dataset.yaml'), autodownload=False)
+    theirs = {}
+    for key, split in (('train', 'train'), ('val', 'valid'), ('test', 'test')):
+        finder = SimpleNamespace(prefix='', fraction=1.0)
+        images = BaseDataset.get_img_files(finder, data[key])
+        theirs[split] = [
+            (image, Path(label).exists()) for image, label in zip(images, img2label_paths(images), strict=True)
+        ]
+    ours = {
+        split: sorted((str(it.image), bool(it.annotations)) for it in YOLO.read(root) if it.split == split)
+        for split in theirs
+    }
+    assert ours == theirs
+    assert [len(found) for found in ours.values()] == [5, 1, 3]
 
 
 def seen_by_ultralytics(
