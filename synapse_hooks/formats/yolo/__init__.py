@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, image_size, read_header
-from synapse_hooks.errors import DatasetInvalid, ParamsError, UnreadableItem, suggest
+from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
+from synapse_hooks.errors import DatasetInvalid, ParamsError, suggest
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.shapes import Fitter
-from synapse_hooks.formats.yolo.config import images_of, label_path, read_config, write_config
-from synapse_hooks.formats.yolo.labels import box_row, polygon_row, read_labels
+from synapse_hooks.formats.yolo.config import read_config, write_config
+from synapse_hooks.formats.yolo.labels import box_row, polygon_row
+from synapse_hooks.formats.yolo.reading import YoloItems
 
 __all__ = ['YoloFormat']
 
@@ -40,35 +41,15 @@ class YoloFormat(Format):
     def recognise(self, path: Path) -> bool:
         """A folder with one dataset.yaml, or that file."""
         try:
-            return path.suffix in ('', '.yaml', '.yml') and bool(read_config(path))
+            return (path.is_dir() or path.suffix in ('.yaml', '.yml')) and bool(read_config(path))
         except DatasetInvalid:
             return False
 
     def read(self, path: Path) -> Iterator[Sample]:
         """An image without a label file is a background image. Label files without an image are counted as dropped."""
-        config = read_config(path)
-        for split in config.sources:
-            used: set[Path] = set()
-            for id, image in images_of(config, split):
-                labels = label_path(image)
-                used.add(labels)
-                sample = Sample(id, image=image, split=split)
-                try:
-                    sample.width, sample.height = image_size(image)
-                    if labels.exists():
-                        size = sample.width, sample.height
-                        sample.annotations = read_labels(labels, config.names, *size, config.joints)
-                except UnreadableItem as error:
-                    self.skip(error)
-                else:
-                    yield sample
-            self._note_orphans(used)
-
-    def _note_orphans(self, used: set[Path]) -> None:
-        for folder in sorted({file.parent for file in used}):
-            for file in sorted(folder.glob('*.txt')):
-                if file not in used and file.name != 'classes.txt':
-                    self.report.dropped('file', 'there is no image for this label file', file.name)
+        items = YoloItems(path)
+        yield from items.read(skip=self.skip)
+        items.note_losses(self.report)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

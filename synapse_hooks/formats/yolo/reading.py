@@ -1,0 +1,97 @@
+"""A YOLO dataset as a row of items, any part of which can be read by itself.
+
+Rows of four corners are rotated boxes to one dataset and polygons to another, and no row says which. It is decided
+once, for the whole dataset: by the key `task` of dataset.yaml where it is there; else they are rotated boxes if every
+row among the first thousand images has four corners, and they are those of a rectangle. Four corners of anything else
+stay a polygon even then: nothing of them is lost.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from itertools import accumulate, islice
+from pathlib import Path
+
+from synapse_hooks.data import LossReport, RotatedBox, Sample, image_size
+from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.yolo.config import read_config
+from synapse_hooks.formats.yolo.labels import LabelReader
+from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of
+
+_LOOKED_AT = 1000
+
+
+def refuse(error: UnreadableItem) -> None:
+    """Raise at the first item that cannot be read."""
+    raise error
+
+
+class YoloItems:
+    """Every image of a dataset, in a stable order, without its labels: they are read when they are asked for.
+
+    It is cheap to make, and to hand to another process.
+
+    Args:
+        path: The dataset's folder, or its yaml.
+
+    Raises:
+        DatasetInvalid: The dataset cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.config = read_config(path)
+        self.folders = folders_of(self.config)
+        self._ends = list(accumulate(len(folder.names) for folder in self.folders))
+        self._labels = LabelReader(self.config, turned=True)
+        self._labels.turned = self._turned()
+
+    def _turned(self) -> bool:
+        if self.config.task or self.config.joints:
+            return self.config.task == 'obb'
+        found = False
+        for sample in self.read(0, _LOOKED_AT, lambda error: None):
+            if not all(isinstance(annotation, RotatedBox) for annotation in sample.annotations):
+                return False
+            found = found or bool(sample.annotations)
+        return found
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def read(
+        self, start: int = 0, stop: int | None = None, skip: Callable[[UnreadableItem], None] = refuse
+    ) -> Iterator[Sample]:
+        """The samples from `start` to before `stop`. An image without a label file is a background image.
+
+        Args:
+            start: The place of the first one.
+            stop: The place after the last one; None reads to the end.
+            skip: Told of each item that cannot be read.
+        """
+        stop = len(self) if stop is None else min(stop, len(self))
+        first = bisect_right(self._ends, start)
+        for folder, end in zip(self.folders[first:], self._ends[first:], strict=True):
+            begin = end - len(folder.names)
+            if begin >= stop:
+                return
+            labels = labels_of(folder.path)
+            for name in islice(folder.names, max(0, start - begin), stop - begin):
+                stem = stem_of(name)
+                image = Path(folder.path, name)
+                try:
+                    width, height = image_size(image)
+                    annotations = self._labels.read(f'{labels}{os.sep}{stem}.txt', width, height)
+                except UnreadableItem as error:
+                    skip(error)
+                else:
+                    yield Sample(folder.id + stem, image, width, height, folder.split, annotations)
+
+    def note_losses(self, report: LossReport) -> None:
+        """Count what belongs to no item: label files without an image, and a test split that is not there."""
+        for entry in self.config.missing:
+            report.dropped('file', 'the images of `test` are not there', entry)
+        lists = {os.path.realpath(source) for sources in self.config.sources.values() for source in sources}
+        for name in orphans(self.folders, lists):
+            report.dropped('file', 'there is no image for this label file', name)
