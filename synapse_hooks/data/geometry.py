@@ -210,8 +210,8 @@ def rect_around(points: Iterable[tuple[float, float]], angle: float) -> RotatedB
     """The smallest rectangle around some points that is turned by `angle`, in radians.
 
     Example:
-        >>> rect_around([(0, 0), (4, 0), (4, 3)], 0)
-        RotatedBox(x=0.0, y=0.0, w=4.0, h=3.0, angle=0)
+        >>> corners(rect_around([(0, 0), (4, 0), (4, 3)], 0))
+        [(0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (0.0, 3.0)]
     """
     cos, sin = math.cos(angle), math.sin(angle)
     left, top, right, bottom = bounds((x * cos + y * sin, y * cos - x * sin) for x, y in points)

@@ -67,13 +67,7 @@ def assemble(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
     """
     if not any(isinstance(annotation, Keypoint) for annotation in annotations):
         return annotations
-    named = {
-        (one.entry, member): (one.entry, one.group or one.id)
-        for one in annotations
-        if isinstance(one, Group)
-        for member in one.members
-    }
-    keys = [_key(one, named) for one in annotations]
+    keys = _keys(annotations)
     objects: dict[_Key, _Object] = {}
     for annotation, key in zip(annotations, keys, strict=True):
         if key is not None and isinstance(annotation, Keypoint):
@@ -106,13 +100,27 @@ def made_of(annotation: AnyAnnotation) -> Mapping[str, int]:
     return kinds if kinds is not None else {annotation.kind: 1}
 
 
-def _key(annotation: AnyAnnotation, named: Mapping[_Key, _Key]) -> _Key | None:
-    """The object that an annotation belongs to; a group belongs to the object that its members name."""
-    if annotation.group is not None:
-        return annotation.entry, annotation.group
-    if isinstance(annotation, Group):
-        return annotation.entry, annotation.id
-    return named.get((annotation.entry, annotation.id)) if annotation.id else None
+def _keys(annotations: list[AnyAnnotation]) -> list[_Key | None]:
+    """The object that each annotation belongs to: its own `group` says so, else the group that names it."""
+    joint_groups = {
+        (one.entry, one.id): one.group for one in annotations if isinstance(one, Keypoint) and one.group is not None
+    }
+    named: dict[_Key, str] = {}
+    of_group: dict[_Key, str] = {}
+    for one in annotations:
+        if isinstance(one, Group):
+            others = {joint_groups[one.entry, id] for id in one.members if (one.entry, id) in joint_groups}
+            # A group of the joints of several objects is about none of them.
+            if one.id in others or len(others) < 2:
+                of_group[one.entry, one.id] = one.id if one.id in others or not others else others.pop()
+                for id in one.members:
+                    named.setdefault((one.entry, id), of_group[one.entry, one.id])
+    found = []
+    for one in annotations:
+        place = (one.entry, one.id)
+        key = of_group.get(place) if isinstance(one, Group) else named.get(place) if one.group is None else one.group
+        found.append((one.entry, key) if key is not None else None)
+    return found
 
 
 class _Object:
@@ -154,7 +162,7 @@ class _Object:
             attributes=attributes,
             group=key[1],
             entry=key[0],
-            extra={_MADE_OF: Counter(other.kind for other in (*self.joints, *self.groups))},
+            extra={_MADE_OF: dict(Counter(other.kind for other in (*self.joints, *self.groups)))},
         )
 
     def _given_box(self) -> tuple[float, float, float, float] | None:
@@ -186,7 +194,7 @@ def joint_order(names: Iterable[str]) -> tuple[str, ...]:
         >>> joint_order(['tail', 'head'])
         ('head', 'tail')
     """
-    return tuple(sorted(set(names), key=lambda name: (_PLACES.get(_meaning(name), math.inf), name)))
+    return tuple(sorted(set(names), key=lambda name: (_PLACES.get(frozenset(_meaning(name)), math.inf), name)))
 
 
 def flip_index(names: Sequence[str]) -> list[int]:
@@ -228,4 +236,4 @@ def _meaning(name: str) -> tuple[str, ...]:
     return tuple(_SIDES.get(word, word) for word in words)
 
 
-_PLACES = {_meaning(name): place for place, name in enumerate(PERSON)}
+_PLACES = {frozenset(_meaning(name)): place for place, name in enumerate(PERSON)}

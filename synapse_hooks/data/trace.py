@@ -21,9 +21,9 @@ _Numbers = NDArray[np.int64]
 def trace(mask: Mask, width: int, height: int) -> list[Part]:
     """A mask as polygons: each part is an outer ring, clockwise as displayed, and its holes, the other way round.
 
-    A ring has a point only where it turns, and begins at its top-left one; parts and holes come from top to bottom, then
-    from left to right. Their area, outer rings less holes, is the number of the mask's pixels. Pixels that the image
-    does not have are left out.
+    A ring has a point only where it turns, and begins at its top-left one; parts and holes come from top to bottom,
+    then from left to right. Their area, outer rings less holes, is the number of the mask's pixels. Pixels that the
+    image does not have are left out.
 
     Example:
         >>> trace(Mask([(0, 2), (3, 1)]), 3, 2)
@@ -44,7 +44,7 @@ def trace(mask: Mask, width: int, height: int) -> list[Part]:
             part_of[walk] = len(parts)
             parts.append([])
         else:
-            # The pixels left of a hole belong to its part, and so does whatever ring they begin at. It is known already.
+            # The pixels left of a hole belong to its part, and so does the ring that they begin at: it is known by now.
             run = np.searchsorted(begins, y * width + x - 1, side='right') - 1
             part_of[walk] = part_of[corners.upper(starts[run], y)]
         ring = [points[corner] for corner in walk]
