@@ -139,8 +139,7 @@ class ImageFolderFormat(Format):
         if folders[chosen.label] != chosen.label:
             reason = 'its class cannot be the name of a folder: classes.json has it'
             self.report.converted('classification', reason, sample.id, chosen.id)
-        if chosen.attributes:
-            self.report.left_out(chosen.attributes)
+        self.report.left_out(chosen.attributes.keys())
         return chosen.label
 
 
