@@ -27,7 +27,7 @@ class Dataset(TypedDict):
     path: Path
     """The folder that holds everything."""
     format: str
-    """The name of its format: `dm`, `yolo`, `coco`, or a plugin's."""
+    """The name of its format: `dm`, `yolo`, `coco`, `imagefolder`, or a plugin's."""
     config_path: NotRequired[Path | None]
     """The file a trainer wants (`dataset.yaml`, `annotations.json`), or None where the folder itself is the answer."""
     splits: NotRequired[dict[str, int]]

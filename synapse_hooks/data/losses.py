@@ -59,9 +59,10 @@ class LossReport:
         """An annotation (or an `image`), or `count` of them, did not arrive."""
         self._count('dropped', kind, reason, file, id, count)
 
-    def left_out(self, attributes: Iterable[str]) -> None:
-        """An annotation arrived, but without these attributes. It is told, but `strict` does not mind."""
-        self.attributes.update(attributes)
+    def left_out(self, attributes: Iterable[str], count: int = 1) -> None:
+        """An annotation, or so many, arrived without these attributes. It is told, but `strict` does not mind."""
+        for name in attributes:
+            self.attributes[name] += count
 
     def unreadable(self, file: str, reason: str) -> None:
         """A whole item could not be read."""

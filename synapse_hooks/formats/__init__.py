@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BUILTIN: dict[str, str] = {
     'coco': 'synapse_hooks.formats.coco:CocoFormat',
     'dm': 'synapse_hooks.formats.dm:DmFormat',
+    'imagefolder': 'synapse_hooks.formats.imagefolder:ImageFolderFormat',
     'yolo': 'synapse_hooks.formats.yolo:YoloFormat',
 }
 """The built-in formats, as entry points would name them."""

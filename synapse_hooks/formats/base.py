@@ -53,6 +53,10 @@ class Items(Protocol):
     def read(self, start: int, stop: int) -> Iterator[Sample]:
         """The items from number `start` to before number `stop`, as `Format.read` yields them."""
 
+    @property
+    def measured(self) -> bool:
+        """Whether `read` has asked `Format.measure` already."""
+
 
 class Format:
     """A dataset format: a plugin that answers `convert` and `open_dataset` for its own name.
@@ -122,9 +126,13 @@ class Format:
         """
         return None
 
-    def kinds_for(self, plan: Any) -> tuple[str, ...]:
-        """The kinds of annotation whose labels are classes, where that depends on the plan; else `kinds`."""
-        return self.kinds
+    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """The classes of what is written, in the order of their numbers.
+
+        Args:
+            info: Complete but for the classes, which are as the source declares them, or None.
+        """
+        return info.classes_of(*self.kinds)
 
     def writer(self, plan: Any, info: DatasetInfo, out: Path, share: int) -> Writer | None:
         """Who writes a share of the dataset in one pass; there may be several, in processes of their own.

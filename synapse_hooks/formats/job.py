@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import DatasetInfo, LossReport, Tally
@@ -30,15 +29,10 @@ class Job:
     """Opens the dataset, to be read from its beginning."""
     progress: Progress
 
-    def complete(self, tally: Tally, plan: Any = None) -> DatasetInfo:
-        """What is known of the dataset after everything was counted.
-
-        Args:
-            tally: What was counted.
-            plan: See `Format.plan`.
-        """
+    def complete(self, tally: Tally) -> DatasetInfo:
+        """What is known of the dataset when everything was counted."""
         found = replace(tally.info(self.declared), classes=self.declared.classes)
-        return replace(found, classes=found.classes_of(*self.format.kinds_for(plan)))
+        return replace(found, classes=self.format.classes(found))
 
     def need_content(self, passed: Passed) -> None:
         """See that there was something to convert, and that it could be read.

@@ -38,7 +38,7 @@ def write(job: Job) -> Outcome:
             written = shares.write()
             passed, report = _merged(written)
             job.need_content(passed)
-            info = job.complete(passed.tally, plan)
+            info = job.complete(passed.tally)
             better = format.plan(info)
             if better == plan:
                 found = [one.found for one in written]

@@ -68,9 +68,13 @@ class FormatReader:
 
     def samples(self, worker: Format) -> Iterator[Sample]:
         """The samples that a bound copy of the format reads: named safely, and sized. Errors carry a note."""
-        taken: set[tuple[str | None, str]] = set()
         try:
-            for sample in worker.read(self.path):
+            items = worker.items(self.path)
+            if items is not None and items.measured:
+                yield from items.read(0, len(items))
+                return
+            taken: set[tuple[str | None, str]] = set()
+            for sample in worker.read(self.path) if items is None else items.read(0, len(items)):
                 sample.id = free_id(sample, taken)
                 if worker.measure(sample):
                     yield sample

@@ -155,7 +155,9 @@ class Stream:
             return
         for start, stop in self._ranges(first, last):
             with self._noted():
-                block = [sample for sample in self.items.read(start, stop) if self._worker.measure(sample)]
+                block = list(self.items.read(start, stop))
+                if not self.items.measured:
+                    block = [sample for sample in block if self._worker.measure(sample)]
             if self.compact:
                 for sample in block:
                     sample.annotations = _whole(sample.annotations)

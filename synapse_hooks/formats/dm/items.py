@@ -36,6 +36,8 @@ class DmItems:
         self.format = format
         self.folders = folders
 
+    measured = False
+
     def __len__(self) -> int:
         return sum(map(len, self.folders))
 

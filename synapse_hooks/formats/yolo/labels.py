@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import msgspec
 
@@ -40,6 +41,8 @@ class LabelReader:
         self.step = config.joints[1] if config.joints else 0
         self.pose = 4 + config.joints[0] * config.joints[1] if config.joints else None
         self.turned = turned
+        self.note: Callable[[bytes], None] | None = None
+        """Told of what is in each file that is read."""
 
     def read(self, file: str, width: int, height: int) -> list[AnyAnnotation]:
         """The annotations in a label file; none where there is no such file. Their ids are the numbers of the lines.
@@ -54,11 +57,14 @@ class LabelReader:
         """
         try:
             with open(file, 'rb', buffering=0) as opened:
-                text = opened.read().decode()
+                data = opened.read()
+            text = data.decode()
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
             raise UnreadableItem(f'{file} cannot be read: {error}', hint='repair the file', path=file) from error
+        if self.note is not None:
+            self.note(data)
         found = []
         for number, row in enumerate(_rows(text.removeprefix('\ufeff'), file), 1):
             if row:
@@ -183,25 +189,3 @@ def _strays(points: Ring, box: RotatedBox) -> float:
         max(math.dist(*pair) for pair in zip(points, around, strict=True))
         for around in (there, [there[0], *there[:0:-1]])
     )
-
-
-def box_row(place: int, box: Bounds, width: int, height: int) -> str:
-    """A detect row.
-
-    Example:
-        >>> box_row(2, (0, 0, 50, 20), 100, 100)
-        '2 0.250000 0.100000 0.500000 0.200000'
-    """
-    left, top, right, bottom = box
-    x, y = (left + right) / 2 / width, (top + bottom) / 2 / height
-    return f'{place} {x:.6f} {y:.6f} {(right - left) / width:.6f} {(bottom - top) / height:.6f}'
-
-
-def polygon_row(place: int, ring: Ring, width: int, height: int) -> str:
-    """A segment row.
-
-    Example:
-        >>> polygon_row(0, [(0, 0), (50, 0), (50, 25)], 100, 50)
-        '0 0.000000 0.000000 0.500000 0.000000 0.500000 0.500000'
-    """
-    return f'{place} ' + ' '.join(f'{x / width:.6f} {y / height:.6f}' for x, y in ring)

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from synapse_hooks.data import LossReport, RotatedBox, Sample, image_size
+from synapse_hooks.data import LossReport, RotatedBox, Sample
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.yolo.config import read_config
 from synapse_hooks.formats.yolo.labels import LabelReader
 from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of
 
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format
+
 _LOOKED_AT = 1000
-
-
-def refuse(error: UnreadableItem) -> None:
-    """Raise at the first item that cannot be read."""
-    raise error
 
 
 class YoloItems:
@@ -35,12 +34,16 @@ class YoloItems:
 
     Args:
         path: The dataset's folder, or its yaml.
+        format: Asked for the size of each image, and told of items that cannot be read.
 
     Raises:
         DatasetInvalid: The dataset cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    measured = True
+
+    def __init__(self, path: Path, format: Format) -> None:
+        self.format = format
         self.config = read_config(path)
         self.folders = folders_of(self.config)
         self._ends = list(accumulate(len(folder.names) for folder in self.folders))
@@ -51,26 +54,26 @@ class YoloItems:
         if self.config.task or self.config.joints:
             return self.config.task == 'obb'
         found = False
-        for sample in self.read(0, _LOOKED_AT, lambda error: None):
-            if not all(isinstance(annotation, RotatedBox) for annotation in sample.annotations):
-                return False
-            found = found or bool(sample.annotations)
+        with self.format.aside():
+            for sample in self.read(0, _LOOKED_AT):
+                if not all(isinstance(annotation, RotatedBox) for annotation in sample.annotations):
+                    return False
+                found = found or bool(sample.annotations)
         return found
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def read(
-        self, start: int = 0, stop: int | None = None, skip: Callable[[UnreadableItem], None] = refuse
-    ) -> Iterator[Sample]:
+    def read(self, start: int, stop: int) -> Iterator[Sample]:
         """The samples from `start` to before `stop`. An image without a label file is a background image.
 
         Args:
             start: The place of the first one.
-            stop: The place after the last one; None reads to the end.
-            skip: Told of each item that cannot be read.
+            stop: The place after the last one.
         """
-        stop = len(self) if stop is None else min(stop, len(self))
+        stop = min(stop, len(self))
+        identity = self.format.identity
+        self._labels.note = None if identity is None else identity.note_text
         first = bisect_right(self._ends, start)
         for folder, end in zip(self.folders[first:], self._ends[first:], strict=True):
             begin = end - len(folder.names)
@@ -79,14 +82,16 @@ class YoloItems:
             labels = labels_of(folder.path)
             for name in islice(folder.names, max(0, start - begin), stop - begin):
                 stem = stem_of(name)
-                image = Path(folder.path, name)
+                sample = Sample(folder.id + stem, os.path.join(folder.path, name), split=folder.split)
+                if not self.format.measure(sample):
+                    continue
+                file = f'{labels}{os.sep}{stem}.txt'
                 try:
-                    width, height = image_size(image)
-                    annotations = self._labels.read(f'{labels}{os.sep}{stem}.txt', width, height)
+                    sample.annotations = self._labels.read(file, sample.width, sample.height)
                 except UnreadableItem as error:
-                    skip(error)
+                    self.format.skip(error)
                 else:
-                    yield Sample(folder.id + stem, image, width, height, folder.split, annotations)
+                    yield sample
 
     def note_losses(self, report: LossReport) -> None:
         """Count what belongs to no item: label files without an image, and a test split that is not there."""

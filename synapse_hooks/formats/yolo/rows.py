@@ -7,7 +7,7 @@ something else or dropped goes through a `Fitter`, one by one. Both ways give th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -42,12 +42,12 @@ class Rows:
         self.target = f'yolo {self.task}'
         self.fitter = Fitter(report, self.target)
 
-    def of(self, batch: Batch, without: Collection[int] = ()) -> dict[int, list[Row]]:
+    def of(self, batch: Batch, without: Mapping[int, str]) -> dict[int, list[Row]]:
         """The rows of each sample of a batch, in the order of its annotations.
 
         Args:
             batch: The samples.
-            without: The numbers of samples that are left out.
+            without: The numbers of samples that are left out, and why.
         """
         sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
         placed: list[_Placed] = []
@@ -57,6 +57,8 @@ class Rows:
         for item, place, annotation in batch.others:
             if item not in without:
                 placed += self._fitted(place, item, annotation, batch.samples[item])
+            else:
+                self.report.dropped(annotation.kind, without[item], batch.samples[item].id, annotation.id)
         placed.sort(key=itemgetter(0))
         found: dict[int, list[Row]] = {}
         for _, item, label, text in placed:
@@ -85,18 +87,22 @@ class Rows:
     # -- one after the other -------------------------------------------------------------------------------------
 
     def _of_columns(
-        self, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Collection[int]
+        self, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
     ) -> Iterator[_Placed]:
         items = np.array(columns.items)
         kept = ~np.isin(items, list(without)) if without else np.ones(len(items), dtype=bool)
         plain, texts = self.texts(columns, sizes[items])
         rows = np.flatnonzero(plain)
+        kind = 'box' if columns is batch.boxes else 'polygon'
+        for row in np.flatnonzero(~kept).tolist():
+            item = columns.items[row]
+            self.report.dropped(kind, without[item], batch.samples[item].id, columns.ids[row])
         if without:
             texts = [text for text, wanted in zip(texts, kept[rows].tolist(), strict=True) if wanted]
             rows = np.flatnonzero(plain & kept)
         numbers = rows.tolist()
         everything = len(numbers) == len(columns)
-        self._report(batch, columns, numbers)
+        self._report(batch, columns, kind, numbers)
         labels = columns.labels if everything else [columns.labels[row] for row in numbers]
         places = columns.places if everything else [columns.places[row] for row in numbers]
         of = columns.items if everything else [columns.items[row] for row in numbers]
@@ -116,9 +122,8 @@ class Rows:
         if text is not None:
             yield place, item, annotation.label, text
 
-    def _report(self, batch: Batch, columns: Columns, rows: list[int]) -> None:
+    def _report(self, batch: Batch, columns: Columns, kind: str, rows: list[int]) -> None:
         if cost := self.cost(columns):
-            kind = 'box' if columns is batch.boxes else 'polygon'
             for row in rows[:EXAMPLES]:
                 self.report.converted(kind, cost, batch.samples[columns.items[row]].id, columns.ids[row])
             if len(rows) > EXAMPLES:

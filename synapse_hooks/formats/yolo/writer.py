@@ -5,20 +5,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.data import DatasetInfo, Sample, read_header
+from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
-from synapse_hooks.formats.yolo.config import YOLO_FOLDERS
-from synapse_hooks.formats.yolo.layout import READABLE, SUFFIX_OF
 from synapse_hooks.formats.yolo.rows import Row, Rows
 from synapse_hooks.formats.yolo.spool import Spool, Waiting
 from synapse_hooks.storage import link_known
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
+
+READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
+"""Extensions, in lower case, of images that ultralytics reads."""
+_SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
+_FOLDERS = {'valid': 'val'}
+
+
+def folder_of(split: str | None) -> str:
+    """What ultralytics calls a split.
+
+    Example:
+        >>> folder_of('valid'), folder_of('test')
+        ('val', 'test')
+    """
+    return _FOLDERS.get(str(split), str(split))
 
 
 class YoloWriter:
@@ -39,17 +53,19 @@ class YoloWriter:
         self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
         self._spool = Spool(out / f'.waiting-{share}')
         self._folders: set[str] = set()
+        self._counts: Counter[str] = Counter()
 
     def add(self, batch: Batch) -> None:
         """Link the images, and write the labels as far as their classes have numbers."""
         names = [self._image_name(sample) for sample in batch.samples]
-        rows = self.rows.of(batch, frozenset(item for item, name in enumerate(names) if name is None))
+        rows = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
         waiting: list[Waiting] = []
         for item, (sample, name) in enumerate(zip(batch.samples, names, strict=True)):
-            if name is None:
+            if isinstance(name, str):
                 continue
-            folder = YOLO_FOLDERS.get(str(sample.split), str(sample.split))
+            folder = folder_of(sample.split)
             stem, suffix = name
+            self._counts[str(sample.split)] += 1
             labels = self._place('labels', folder, stem, '.txt')
             link_known(sample.file, self._place('images', folder, stem, suffix), mode=self.format.options.images)
             own = rows.get(item, ())
@@ -60,8 +76,9 @@ class YoloWriter:
         if waiting:
             self._spool.put(waiting)
 
-    def found(self) -> None:
-        """The shares need to know nothing of each other."""
+    def found(self) -> dict[str, int]:
+        """The images in each split."""
+        return dict(self._counts)
 
     def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
         """Write the labels that waited."""
@@ -87,17 +104,16 @@ class YoloWriter:
             self._folders.add(above)
         return f'{self.out}/{kind}/{folder}/{stem}{suffix}'
 
-    def _image_name(self, sample: Sample) -> tuple[str, str] | None:
-        """What the image is called here, and its extension; None where ultralytics could not read it."""
+    def _image_name(self, sample: Sample) -> tuple[str, str] | str:
+        """What the image is called here, and its extension; or why ultralytics could not read it."""
         suffix = sample.suffix
         if suffix.lower() not in READABLE:
-            found = SUFFIX_OF.get(read_header(Path(sample.file)).kind) if sample.file else None
+            found = _SUFFIX_OF.get(read_header(Path(sample.file)).kind) if sample.file else None
             if found is None:
                 reason = f'ultralytics reads no {suffix} images' if sample.file else 'there is no image'
                 if sample.file:
                     self.format.report.dropped('image', reason, sample.id)
-                self.rows.drop(sample, reason)
-                return None
+                return reason
             suffix = found
         if 'images' not in sample.id:
             return sample.id, suffix
