@@ -45,6 +45,7 @@ def convert_into(
     losses: Losses,
     *,
     params: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     strict: bool = False,
 ) -> Dataset:
     """Convert a dataset through the hook `convert`, as a run would.
@@ -56,18 +57,21 @@ def convert_into(
         plugins: Who answers.
         losses: Where the loss report and messages go.
         params: What a run would have as parameters; None values are left out.
+        settings: What goes before the project's settings for the format; None values are left out.
         strict: Refuse to lose annotations.
 
     Raises:
         WrongAnswer: The answer is no dataset; its plugin is blamed.
     """
+    project = plugins.settings.settings
+    own = {name: value for name, value in (settings or {}).items() if value is not None}
     context = TrainContext(
         params={name: value for name, value in (params or {}).items() if value is not None},
         runtime_ctx=RuntimeContext(strict=strict),
         hooks=plugins.calls,
         recorder=losses,
         output_dir=out,
-        settings=plugins.settings.settings,
+        settings={**project, target_format: {**project.get(target_format, {}), **own}},
     )
     made = plugins.calls.convert(context=context, dataset=source, target_format=target_format)
     try:

@@ -20,7 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--to', metavar='FORMAT', required=True, help='`synapse-hooks formats` lists them')
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
     parser.add_argument('--split', metavar='T,V[,E]', help='fractions for train, valid and test: 0.8,0.1,0.1')
-    parser.add_argument('--task', metavar='TASK', help='what a format of several tasks shall be for: detect, segment')
+    parser.add_argument(
+        '--group-by', metavar='ATTR', help='keep items with the same value of an attribute in one split (folder: too)'
+    )
+    parser.add_argument('--stratify', action='store_true', help='give every split its share of each class')
+    parser.add_argument(
+        '--task', metavar='TASK', help='what a format of several tasks shall be for: detect, segment, pose, obb, classify'
+    )
+    parser.add_argument(
+        '--images', metavar='MODE', help='how images get there: hardlink (a reflink or copy across disks), symlink, copy'
+    )
+    parser.add_argument('--workers', metavar='N', type=int, help='how many processes; left out, it is decided')
     parser.add_argument(
         '--unreadable', metavar='POLICY', help='items that cannot be read: skip, fail, or the tolerated share (0.01)'
     )
@@ -49,10 +59,12 @@ def run(options: argparse.Namespace) -> Answer:
         'target_task': options.task,
         'unreadable': _number(options.unreadable),
     }
+    settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
+    settings['stratify'] = options.stratify or None
     with staging(options.target) as staged:
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')
-        made = convert_into(staged, source, options.to, plugins, losses, params=params, strict=options.strict)
+        made = convert_into(staged, source, options.to, plugins, losses, params=params, settings=settings, strict=options.strict)
         dataset = follow(made, staged, options.target)
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'

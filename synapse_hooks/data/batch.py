@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 Attributes = dict[str, Any] | None
 
-BATCH = 512
+BATCH = 128
 """How many samples a batch has, but for the last one."""
 
 

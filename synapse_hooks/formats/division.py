@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from synapse_hooks.context import DatasetReader, TrainContext
-from synapse_hooks.data import DatasetInfo, Sample, assign
+from synapse_hooks.data import DatasetInfo, Sample, assign, group_key, stratify
 from synapse_hooks.formats.options import Options
 from synapse_hooks.formats.reader import FormatReader
 
@@ -42,4 +43,19 @@ def divided(reader: DatasetReader, options: Options, context: TrainContext) -> D
             code='splits-kept',
         )
         return Division()
-    return Division(tuple(shares), lambda sample: assign(sample.id, shares))
+    names = tuple(shares)
+    if not (options.stratify or options.group_by):
+        return Division(names, lambda sample: assign(sample.id, shares))
+    # What an item shows of its class or group may not be there any more when it is written: one look beforehand.
+    units: dict[str, str] = {}
+
+    def seen() -> Iterator[Sample]:
+        for sample in reader:
+            units[sample.id] = (group_key(sample, options.group_by) if options.group_by else None) or sample.id
+            yield sample
+
+    if options.stratify:
+        found = stratify(seen(), shares, group_by=options.group_by)
+        return Division(names, lambda sample: found[units[sample.id]])
+    deque(seen(), maxlen=0)
+    return Division(names, lambda sample: assign(units[sample.id], shares))

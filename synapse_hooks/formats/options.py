@@ -31,6 +31,10 @@ class Options:
     """How image files come into the target."""
     workers: int | None = None
     """How many processes may work; None lets the number of items and of processor cores decide."""
+    group_by: str = ''
+    """The attribute whose values are not torn apart when a dataset is divided; empty for none."""
+    stratify: bool = False
+    """Whether every split gets its share of each class when a dataset is divided."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole table `[tool.synapse_hooks.settings.FORMAT]`, for what a format defines itself."""
 
@@ -51,6 +55,8 @@ class Options:
         | `unreadable` | `unreadable` | `skip`, `fail`, or the tolerated share (0.01) |
         | | `images` | `hardlink`, `symlink`, `copy` |
         | | `workers` | how many processes may work |
+        | | `group_by` | an attribute: items with the same value of it go into one split (`folder:` is their folder) |
+        | | `stratify` | whether every split gets its share of each class |
 
         Raises:
             ParamsError: A value is unusable; `field` names it.
@@ -66,9 +72,11 @@ class Options:
             task=None if task is None else str(task),
             shares=fractions(said('splits', 'splits')) or {},
             tolerance=_tolerance(said('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
-            # No parameter: actions use that word for other things.
+            # No parameters: actions use these words for other things.
             images=_images(settings.get('images', 'hardlink')),
             workers=_workers(settings.get('workers')),
+            group_by=str(settings.get('group_by', '')),
+            stratify=_switch(settings.get('stratify', False)),
             settings=settings,
         )
 
@@ -91,6 +99,12 @@ def _workers(value: Any) -> int | None:
     raise ParamsError(
         f'workers: {value!r} is no number of processes', hint='leave it out to have it decided', field='workers'
     )
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ParamsError(f'stratify: {value!r} is neither true nor false', hint='leave it out for false', field='stratify')
 
 
 def _images(value: Any) -> LinkMode:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -70,11 +70,13 @@ class FormatReader:
         """The samples that a bound copy of the format reads: named safely, and sized. Errors carry a note."""
         try:
             items = worker.items(self.path)
-            if items is not None and items.measured:
-                yield from items.read(0, len(items))
+            if items is not None:
+                for sample in items.read(0, len(items)):
+                    if items.measured or worker.measure(sample):
+                        yield sample
                 return
             taken: set[tuple[str | None, str]] = set()
-            for sample in worker.read(self.path) if items is None else items.read(0, len(items)):
+            for sample in worker.read(self.path):
                 sample.id = free_id(sample, taken)
                 if worker.measure(sample):
                     yield sample
@@ -112,6 +114,32 @@ def free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:
         tries += 1
     taken.add((sample.split, name))
     return name
+
+
+def unique_ids(wanted: Sequence[str]) -> dict[int, str]:
+    """Ids for names that cannot be ids as they are, because they are not safe or there twice, by their places.
+
+    Example:
+        >>> unique_ids(['a', 'b:1', 'b_1', 'a'])
+        {1: 'b_1~2', 3: 'a~2'}
+    """
+    unsafe = {place: name for place, text in enumerate(wanted) if (name := safe_id(text)) != text}
+    if not unsafe and len(set(wanted)) == len(wanted):
+        return {}
+    taken = {name for place, name in enumerate(wanted) if place not in unsafe}
+    seen: set[str] = set()
+    found: dict[int, str] = {}
+    for place, text in enumerate(wanted):
+        name = unsafe.get(place, text)
+        if place in unsafe or name in seen:
+            tries = 1
+            while name in taken:
+                tries += 1
+                name = f'{unsafe.get(place, text)}~{tries}'
+            found[place] = name
+            taken.add(name)
+        seen.add(name)
+    return found
 
 
 _SAFE = re.compile(r'[\w-][\w -]*(\.[\w-][\w -]*)*', re.ASCII)

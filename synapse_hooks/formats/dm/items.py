@@ -99,7 +99,7 @@ class DmItems:
         found, rings = entry.bounding_box or (), entry.polygon or ()
         if entry.rare() or _unusual(found) or _unusual(rings) or any(len(row.data) < 3 for row in rings):
             return False
-        sample = Sample(stem, f'{folder.files}{stem}{suffix}', split=folder.split)
+        sample = Sample(folder.id(number), f'{folder.files}{stem}{suffix}', split=folder.split)
         if self.format.identity is not None:
             self.format.identity.note_text(data)
         if not self.format.measure(sample):
@@ -118,7 +118,7 @@ class DmItems:
     def _whole(self, folder: Folder, number: int) -> Sample | None:
         """A sample with everything that its document says; None where it cannot be read, which is told."""
         pair = folder.pair(number)
-        sample = Sample(pair.id, split=folder.split)
+        sample = Sample(folder.id(number), split=folder.split)
         try:
             data = _bytes(pair.document)
             needs_image = read_document(decode(data), sample)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from synapse_hooks.data import SPLITS, SUFFIXES, split_name
 from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.formats.reader import unique_ids
 
 DOCUMENTS, FILES = 'json', 'original_files'
 
@@ -79,9 +80,15 @@ class Folder:
         self.unpaired: list[str] = []
         """Files that no document is about."""
         self._match(_names_below(self.documents), _names_below(self.files))
+        self.ids = unique_ids(self.stems)
+        """The ids of those whose name is none that every disk allows, by number; the others' are their names."""
 
     def __len__(self) -> int:
         return len(self.stems)
+
+    def id(self, number: int) -> str:
+        """The id of a document."""
+        return self.ids.get(number) or self.stems[number]
 
     def pair(self, number: int) -> Pair:
         """The document with a number, and its files."""

@@ -129,10 +129,11 @@ class YoloFormat(Format):
         counts: Counter[str] = Counter()
         for one in found:
             counts.update(one)
-        _need_splits(counts)
+        _need_splits({split: counts[folder_of(split)] for split in info.splits or {}})
         if plan.task == 'classify':
             return ImageFolderFormat().finish(plan, info, out, found)
-        folders = {folder_of(split): f'images/{folder_of(split)}' for split in info.splits or {} if counts[split]}
+        folders = {folder_of(split): f'images/{folder_of(split)}' for split in info.splits or {}}
+        folders = {name: place for name, place in folders.items() if counts[name]}
         names = info.classes or ()
         more: dict[str, Any] = {'task': plan.task}
         if plan.task == 'pose':

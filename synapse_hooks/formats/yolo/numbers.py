@@ -12,11 +12,11 @@ WIDTH = 9
 _SCALE = 1_000_000
 
 
-def digits(shares: NDArray[np.float64]) -> bytes:
-    """Numbers from 0 to 1 with six decimals, each after a blank: `WIDTH` bytes a number.
+def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Numbers from 0 to 1 with six decimals, each after a blank: `WIDTH` bytes a number, in rows as they come.
 
     Example:
-        >>> digits(np.array([0.5, 1.0, 0.1234567]))
+        >>> digits(np.array([[0.5, 1.0, 0.1234567]])).tobytes()
         b' 0.500000 1.000000 0.123457'
     """
     whole = np.rint(shares.ravel() * _SCALE).astype(np.int64)
@@ -28,7 +28,7 @@ def digits(shares: NDArray[np.float64]) -> bytes:
     table = _thousand()
     text[:, 3:6] = table[high]
     text[:, 6:9] = table[low]
-    return text.tobytes()
+    return text.reshape(len(shares), -1)
 
 
 @cache

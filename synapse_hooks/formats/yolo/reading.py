@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synapse_hooks.data import LossReport, RotatedBox, Sample
 from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.reader import unique_ids
 from synapse_hooks.formats.yolo.config import read_config
 from synapse_hooks.formats.yolo.labels import LabelReader
 from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of
@@ -47,8 +48,23 @@ class YoloItems:
         self.config = read_config(path)
         self.folders = folders_of(self.config)
         self._ends = list(accumulate(len(folder.names) for folder in self.folders))
+        self._ids = self._unique()
         self._labels = LabelReader(self.config, turned=True)
         self._labels.turned = self._turned()
+
+    def _unique(self) -> dict[int, dict[int, str]]:
+        """The ids that are not the names: of images that differ by their extension only, or from several sources."""
+        meeting: dict[tuple[str, str], list[int]] = {}
+        for number, folder in enumerate(self.folders):
+            meeting.setdefault((folder.split, folder.id), []).append(number)
+        found: dict[int, dict[int, str]] = {}
+        for numbers in meeting.values():
+            places = [(number, place) for number in numbers for place in range(len(self.folders[number].names))]
+            wanted = [f'{self.folders[number].id}{stem_of(self.folders[number].names[at])}' for number, at in places]
+            for place, name in unique_ids(wanted).items():
+                number, at = places[place]
+                found.setdefault(number, {})[at] = name
+        return found
 
     def _turned(self) -> bool:
         if self.config.task or self.config.joints:
@@ -75,14 +91,16 @@ class YoloItems:
         identity = self.format.identity
         self._labels.note = None if identity is None else identity.note_text
         first = bisect_right(self._ends, start)
-        for folder, end in zip(self.folders[first:], self._ends[first:], strict=True):
+        for number, (folder, end) in enumerate(zip(self.folders[first:], self._ends[first:], strict=True), first):
             begin = end - len(folder.names)
             if begin >= stop:
                 return
             labels = labels_of(folder.path)
-            for name in islice(folder.names, max(0, start - begin), stop - begin):
+            ids = self._ids.get(number, {})
+            for at in range(max(0, start - begin), min(stop - begin, len(folder.names))):
+                name = folder.names[at]
                 stem = stem_of(name)
-                sample = Sample(folder.id + stem, os.path.join(folder.path, name), split=folder.split)
+                sample = Sample(ids.get(at) or folder.id + stem, os.path.join(folder.path, name), split=folder.split)
                 if not self.format.measure(sample):
                     continue
                 file = f'{labels}{os.sep}{stem}.txt'

@@ -7,25 +7,44 @@ something else or dropped goes through a `Fitter`, one by one. Both ways give th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from operator import itemgetter
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
-from synapse_hooks.data.batch import Batch, Boxes, Columns, Floats, Polygons
+from synapse_hooks.data.batch import Batch, Boxes, Floats, Places, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import arrange
 from synapse_hooks.formats.shapes import Fitter
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
 
-Row = tuple[str, bytes]
-"""The label of an annotation, and its row after the number of the class, with the end of the line."""
-Places = NDArray[np.int64]
-_Placed = tuple[int, int, str, bytes]
+Flags = NDArray[np.bool_]
+
+
+class Texts(NamedTuple):
+    """What follows the class in some rows, each with the end of its line."""
+
+    text: bytes
+    ends: Places
+    """Where each row ends; at first a 0."""
+
+
+@dataclass
+class Labels:
+    """The rows of a batch, in the order of its samples and their annotations."""
+
+    counts: list[int]
+    """How many rows each sample has."""
+    labels: list[str]
+    """The class of each row."""
+    text: bytes
+    """What follows the class in each row."""
+    ends: list[int]
+    """Where that ends; at first a 0."""
 
 
 class Rows:
@@ -42,76 +61,68 @@ class Rows:
         self.target = f'yolo {self.task}'
         self.fitter = Fitter(report, self.target)
 
-    def of(self, batch: Batch, without: Mapping[int, str]) -> dict[int, list[Row]]:
-        """The rows of each sample of a batch, in the order of its annotations.
+    def of(self, batch: Batch, without: Mapping[int, str]) -> Labels:
+        """The rows of a batch.
 
         Args:
             batch: The samples.
             without: The numbers of samples that are left out, and why.
         """
         sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
-        placed: list[_Placed] = []
+        rows = _Rows()
         for columns in (batch.boxes, batch.polygons):
             if len(columns):
-                placed += self._of_columns(batch, columns, sizes, without)
+                self._add_columns(rows, batch, columns, sizes, without)
         for item, place, annotation in batch.others:
-            if item not in without:
-                placed += self._fitted(place, item, annotation, batch.samples[item])
-            else:
+            if item in without:
                 self.report.dropped(annotation.kind, without[item], batch.samples[item].id, annotation.id)
-        placed.sort(key=itemgetter(0))
-        found: dict[int, list[Row]] = {}
-        for _, item, label, text in placed:
-            found.setdefault(item, []).append((label, text))
-        return found
+            else:
+                self._add(rows, place, item, annotation, batch.samples[item])
+        return rows.in_order(len(batch.samples))
 
     # -- what a task says ----------------------------------------------------------------------------------------
 
-    def texts(self, columns: Any, sizes: Floats) -> tuple[NDArray[np.bool_], list[bytes]]:
-        """Which shapes are told as they are, and the numbers of each that is.
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+        """Which shapes are told as they are, and the text of those.
 
         Args:
             columns: The shapes.
             sizes: Width and height of each one's image.
         """
-        return np.zeros(len(columns), dtype=bool), []
+        return np.zeros(len(columns), dtype=bool), Texts(b'', np.zeros(1, np.int64))
 
-    def cost(self, columns: Columns) -> str:
-        """What the shapes of these columns lose; empty where it is nothing."""
+    def cost(self, columns: Boxes | Polygons) -> str:
+        """What shapes lose that are told as they are; empty where it is nothing."""
         return ''
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
-        """The numbers of an annotation, or None when it was dropped."""
+        """The text of any annotation, or None when it was dropped."""
         raise NotImplementedError
 
     # -- one after the other -------------------------------------------------------------------------------------
 
-    def _of_columns(
-        self, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
-    ) -> Iterator[_Placed]:
+    def _add_columns(
+        self, rows: _Rows, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
+    ) -> None:
         items = np.array(columns.items)
-        kept = ~np.isin(items, list(without)) if without else np.ones(len(items), dtype=bool)
+        kind = 'box' if isinstance(columns, Boxes) else 'polygon'
         plain, texts = self.texts(columns, sizes[items])
-        rows = np.flatnonzero(plain)
-        kind = 'box' if columns is batch.boxes else 'polygon'
+        kept = ~np.isin(items, list(without)) if without else np.ones(len(items), dtype=bool)
         for row in np.flatnonzero(~kept).tolist():
             item = columns.items[row]
             self.report.dropped(kind, without[item], batch.samples[item].id, columns.ids[row])
-        if without:
-            texts = [text for text, wanted in zip(texts, kept[rows].tolist(), strict=True) if wanted]
-            rows = np.flatnonzero(plain & kept)
-        numbers = rows.tolist()
-        everything = len(numbers) == len(columns)
-        self._report(batch, columns, kind, numbers)
-        labels = columns.labels if everything else [columns.labels[row] for row in numbers]
-        places = columns.places if everything else [columns.places[row] for row in numbers]
-        of = columns.items if everything else [columns.items[row] for row in numbers]
-        yield from zip(places, of, labels, texts, strict=True)
-        for row in np.flatnonzero(~plain & kept).tolist():
+        if not kept.all():
+            texts = _some(texts, kept[plain])
+            plain &= kept
+        self._report(batch, columns, kind, np.flatnonzero(plain).tolist())
+        everything = bool(plain.all())
+        labels = columns.labels if everything else [columns.labels[row] for row in np.flatnonzero(plain).tolist()]
+        rows.add(np.array(columns.places)[plain], items[plain], labels, texts)
+        for row in () if everything else np.flatnonzero(~plain & kept).tolist():
             item = columns.items[row]
-            yield from self._fitted(columns.places[row], item, columns.annotation(row), batch.samples[item])
+            self._add(rows, columns.places[row], item, columns.annotation(row), batch.samples[item])
 
-    def _fitted(self, place: int, item: int, annotation: AnyAnnotation, sample: Sample) -> Iterator[_Placed]:
+    def _add(self, rows: _Rows, place: int, item: int, annotation: AnyAnnotation, sample: Sample) -> None:
         if isinstance(annotation, Outline):
             try:
                 annotation = annotation.polygon()
@@ -120,9 +131,9 @@ class Rows:
                 return
         text = self.text(annotation, sample)
         if text is not None:
-            yield place, item, annotation.label, text
+            rows.add_one(place, item, annotation.label, text)
 
-    def _report(self, batch: Batch, columns: Columns, kind: str, rows: list[int]) -> None:
+    def _report(self, batch: Batch, columns: Boxes | Polygons, kind: str, rows: list[int]) -> None:
         if cost := self.cost(columns):
             for row in rows[:EXAMPLES]:
                 self.report.converted(kind, cost, batch.samples[columns.items[row]].id, columns.ids[row])
@@ -133,28 +144,65 @@ class Rows:
             self.report.left_out(names, count)
 
 
+class _Rows:
+    """Rows as they come, and put in order."""
+
+    def __init__(self) -> None:
+        self.places: list[Places] = []
+        self.items: list[Places] = []
+        self.labels: list[str] = []
+        self.texts: list[bytes] = []
+        self.lengths: list[Places] = []
+        self.single: tuple[list[int], list[int]] = [], []
+
+    def add(self, places: Places, items: Places, labels: Sequence[str], texts: Texts) -> None:
+        self.places.append(places)
+        self.items.append(items)
+        self.labels += labels
+        self.texts.append(texts.text)
+        self.lengths.append(np.diff(texts.ends))
+
+    def add_one(self, place: int, item: int, label: str, text: bytes) -> None:
+        self.add(np.array([place]), np.array([item]), [label], Texts(text, np.array([0, len(text)])))
+
+    def in_order(self, samples: int) -> Labels:
+        if not self.places:
+            return Labels([0] * samples, [], b'', [0])
+        places, items, lengths = map(np.concatenate, (self.places, self.items, self.lengths))
+        counts = np.bincount(items, minlength=samples).tolist()
+        text, labels = b''.join(self.texts), self.labels
+        if len(self.places) > 1:
+            order = np.argsort(places, kind='stable')
+            ends = _ends(lengths)
+            if len(set(lengths.tolist())) == 1:
+                text = np.frombuffer(text, np.uint8).reshape(len(order), -1)[order].tobytes()
+            else:
+                cuts = ends.tolist()
+                text = b''.join([text[cuts[row] : cuts[row + 1]] for row in order.tolist()])
+            labels = [labels[row] for row in order.tolist()]
+            lengths = lengths[order]
+        return Labels(counts, labels, text, _ends(lengths).tolist())
+
+
 class Detect(Rows):
     """`x y w h`: centre and size of an upright box."""
 
     task = 'detect'
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[NDArray[np.bool_], list[bytes]]:
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
         """Boxes, and the boxes around polygons."""
         corners = columns.corners if isinstance(columns, Boxes) else _around(columns)
         plain = _inside(corners, sizes)
-        text = _box(corners[plain], sizes[plain])
-        return plain, _cut(text, np.arange(0, len(text) + 1, 4 * WIDTH))
+        return plain, _lines(_box(corners[plain], sizes[plain]))
 
-    def cost(self, columns: Columns) -> str:
+    def cost(self, columns: Boxes | Polygons) -> str:
         """A polygon becomes a box."""
         return f'{self.target} holds boxes: its enclosing box' if isinstance(columns, Polygons) else ''
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The box that the annotation fits in."""
         box = self.fitter.box(annotation, sample)
-        if box is None:
-            return None
-        return _box(np.array([box]), np.array([[sample.width, sample.height]])) + b'\n'
+        return None if box is None else _lines(_box(np.array([box]), _size(sample))).text
 
 
 class Segment(Rows):
@@ -162,23 +210,25 @@ class Segment(Rows):
 
     task = 'segment'
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[NDArray[np.bool_], list[bytes]]:
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
         """Boxes by their corners, and polygons of one ring."""
         if isinstance(columns, Boxes):
-            plain = _inside(columns.corners, sizes)
-            return plain, _outlines(_corners(columns.corners[plain]), sizes[plain])
+            return _corners(columns.corners, sizes)
         rings = columns.rings
         alone = np.bincount(rings.owners, minlength=len(columns))[rings.owners] == 1
         fine = alone & _inside(rings.bounds(), sizes[rings.owners]) & (rings.areas() != 0)
         plain = np.zeros(len(columns), dtype=bool)
         plain[rings.owners[fine]] = True
         counts = np.diff(rings.starts)
-        shares = rings.points / np.repeat(sizes[rings.owners], counts, axis=0)
-        picked = shares[np.repeat(fine, counts)]
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[fine])])
-        return plain, _cut(digits(picked), ends * (2 * WIDTH))
+        picked = np.repeat(fine, counts)
+        shares = rings.points[picked] / np.repeat(sizes[rings.owners[fine]], counts[fine], axis=0)
+        text = digits(shares).tobytes()
+        ends = _ends(counts[fine] * (2 * WIDTH))
+        cuts = ends.tolist()
+        lines = [text[start:stop] for start, stop in zip(cuts, cuts[1:], strict=False)]
+        return plain, Texts(b'\n'.join([*lines, b'']) if lines else b'', ends + np.arange(len(ends)))
 
-    def cost(self, columns: Columns) -> str:
+    def cost(self, columns: Boxes | Polygons) -> str:
         """A box becomes a polygon."""
         return f'{self.target} holds polygons: its four corners' if isinstance(columns, Boxes) else ''
 
@@ -193,12 +243,9 @@ class Obb(Rows):
 
     task = 'obb'
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[NDArray[np.bool_], list[bytes]]:
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
         """Upright boxes."""
-        if isinstance(columns, Polygons):
-            return super().texts(columns, sizes)
-        plain = _inside(columns.corners, sizes)
-        return plain, _outlines(_corners(columns.corners[plain]), sizes[plain])
+        return _corners(columns.corners, sizes) if isinstance(columns, Boxes) else super().texts(columns, sizes)
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The rectangle that the annotation fits in."""
@@ -225,13 +272,19 @@ class Pose(Rows):
         skeleton = self.fitter.skeleton(annotation, sample)
         if skeleton is None or skeleton.box is None:
             return None
-        size = np.array([[sample.width, sample.height]], dtype=np.float64)
         x, y, w, h = skeleton.box
         points = arrange(skeleton, self.joints)
-        places = digits(np.array([(x, y) for x, y, _ in points]) / size)
-        each = _cut(places, np.arange(0, len(places) + 1, 2 * WIDTH), end=b'')
-        seen = b''.join(b'%s %d' % (place, point.visibility) for place, point in zip(each, points, strict=True))
-        return _box(np.array([[x, y, x + w, y + h]]), size) + seen + b'\n'
+        places = digits(np.array([(x, y) for x, y, _ in points]) / _size(sample)).reshape(len(points), -1)
+        joints = [b'%s %d' % (place.tobytes(), joint.visibility) for place, joint in zip(places, points, strict=True)]
+        return b''.join([_box(np.array([[x, y, x + w, y + h]]), _size(sample)).tobytes(), *joints, b'\n'])
+
+
+def _size(sample: Sample) -> Floats:
+    return np.array([[sample.width, sample.height]], dtype=np.float64)
+
+
+def _ends(lengths: Places) -> Places:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
 
 
 def _around(polygons: Polygons) -> Floats:
@@ -247,33 +300,43 @@ def _around(polygons: Polygons) -> Floats:
     return given
 
 
-def _inside(corners: Floats, sizes: Floats) -> NDArray[np.bool_]:
+def _inside(corners: Floats, sizes: Floats) -> Flags:
     """Which boxes have an area and lie in their image; a not-a-number lies nowhere."""
     left, top, right, bottom = corners.T
     width, height = sizes.T
-    inside: NDArray[np.bool_] = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
+    inside: Flags = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
     return inside & (right > left) & (bottom > top)
 
 
-def _corners(corners: Floats) -> Floats:
-    """The corners of boxes, as outlines: clockwise from the top left one."""
-    return corners[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-
-
-def _box(corners: Floats, sizes: Floats) -> bytes:
+def _box(corners: Floats, sizes: Floats) -> NDArray[np.uint8]:
     middle = (corners[:, :2] + corners[:, 2:]) / 2 / sizes
     return digits(np.concatenate([middle, (corners[:, 2:] - corners[:, :2]) / sizes], axis=1))
 
 
-def _outlines(points: Floats, sizes: Floats) -> list[bytes]:
-    text = digits(points / sizes[:, None, :])
-    return _cut(text, np.arange(0, len(text) + 1, points.shape[1] * 2 * WIDTH))
+def _corners(corners: Floats, sizes: Floats) -> tuple[Flags, Texts]:
+    """The corners of boxes, clockwise from the top left one."""
+    plain = _inside(corners, sizes)
+    points = corners[plain][:, [0, 1, 2, 1, 2, 3, 0, 3]]
+    return plain, _lines(digits(points / np.tile(sizes[plain], 4)))
 
 
 def _ring(ring: Ring, sample: Sample) -> bytes:
-    return digits(np.array(ring, dtype=np.float64) / (sample.width, sample.height)) + b'\n'
+    shares = np.array(ring, dtype=np.float64) / _size(sample)
+    if shares.min() < 0 or shares.max() > 1:
+        # A turned box whose corners reach out of the image, which ultralytics reads.
+        return b''.join(b' %.6f' % share for share in shares.ravel().tolist()) + b'\n'
+    return digits(shares).tobytes() + b'\n'
 
 
-def _cut(text: bytes, ends: Places, end: bytes = b'\n') -> list[bytes]:
-    places = ends.tolist()
-    return [text[start:stop] + end for start, stop in zip(places, places[1:], strict=False)]
+def _lines(text: NDArray[np.uint8]) -> Texts:
+    """Rows that are all of one length."""
+    rows, width = text.shape
+    lines = np.full((rows, width + 1), ord('\n'), np.uint8)
+    lines[:, :-1] = text
+    return Texts(lines.tobytes(), np.arange(rows + 1) * (width + 1))
+
+
+def _some(texts: Texts, kept: Flags) -> Texts:
+    cuts = texts.ends.tolist()
+    rows = np.flatnonzero(kept).tolist()
+    return Texts(b''.join([texts.text[cuts[row] : cuts[row + 1]] for row in rows]), _ends(np.diff(texts.ends)[kept]))

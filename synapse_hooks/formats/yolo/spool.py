@@ -10,8 +10,8 @@ import marshal
 from collections.abc import Iterator
 from pathlib import Path
 
-Waiting = tuple[str, list[str], list[bytes]]
-"""The label file's path, the classes of its rows, and the rest of each row."""
+Waiting = tuple[list[str], list[int], list[str], bytes, list[int]]
+"""The files' paths, and `Labels`: how many rows each file has, their classes, the rest of them, and where that ends."""
 
 
 class Spool:
@@ -25,21 +25,21 @@ class Spool:
         self._file = file
         self._open = None
 
-    def put(self, files: list[Waiting]) -> None:
+    def put(self, files: Waiting) -> None:
         """Let some files wait."""
         if self._open is None:
             self._open = self._file.open('wb')
-        marshal.dump(files, self._open)
+        # `marshal.dump` and `load` on a file go byte by byte.
+        data = marshal.dumps(files)
+        self._open.write(len(data).to_bytes(8, 'little'))
+        self._open.write(data)
 
-    def take(self) -> Iterator[list[Waiting]]:
+    def take(self) -> Iterator[Waiting]:
         """All of them, in the order in which they came."""
         if self._open is None:
             return
         self._open.close()
         with self._file.open('rb') as file:
-            while True:
-                try:
-                    yield marshal.load(file)
-                except EOFError:
-                    break
+            while size := file.read(8):
+                yield marshal.loads(file.read(int.from_bytes(size, 'little')))
         self._file.unlink()

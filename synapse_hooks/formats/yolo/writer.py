@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
-from synapse_hooks.formats.yolo.rows import Row, Rows
+from synapse_hooks.formats.yolo.rows import Rows
 from synapse_hooks.formats.yolo.spool import Spool, Waiting
 from synapse_hooks.storage import link_known
 
@@ -58,44 +58,44 @@ class YoloWriter:
     def add(self, batch: Batch) -> None:
         """Link the images, and write the labels as far as their classes have numbers."""
         names = [self._image_name(sample) for sample in batch.samples]
-        rows = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
-        waiting: list[Waiting] = []
-        for item, (sample, name) in enumerate(zip(batch.samples, names, strict=True)):
+        labels = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
+        files: list[str] = []
+        for sample, name in zip(batch.samples, names, strict=True):
             if isinstance(name, str):
+                files.append('')
                 continue
-            folder = folder_of(sample.split)
             stem, suffix = name
-            self._counts[str(sample.split)] += 1
-            labels = self._place('labels', folder, stem, '.txt')
+            folder = folder_of(sample.split)
+            self._counts[folder] += 1
             link_known(sample.file, self._place('images', folder, stem, suffix), mode=self.format.options.images)
-            own = rows.get(item, ())
-            if all(row[0] in self._numbers for row in own):
-                self._write(labels, own)
-            else:
-                waiting.append((labels, [row[0] for row in own], [row[1] for row in own]))
-        if waiting:
+            files.append(self._place('labels', folder, stem, '.txt'))
+        waiting = files, labels.counts, labels.labels, labels.text, labels.ends
+        if self._numbers.keys() >= set(labels.labels):
+            self._write(waiting)
+        else:
             self._spool.put(waiting)
 
     def found(self) -> dict[str, int]:
-        """The images in each split."""
+        """The images in each folder of a split."""
         return dict(self._counts)
 
     def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
         """Write the labels that waited."""
         self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
-        for files in self._spool.take():
-            for labels, names, rests in files:
-                self._write(labels, zip(names, rests, strict=True))
+        for waiting in self._spool.take():
+            self._write(waiting)
 
-    def _write(self, file: str, rows: Iterable[Row]) -> None:
+    def _write(self, waiting: Waiting) -> None:
+        files, counts, labels, text, ends = waiting
         numbers = self._numbers
-        text = b''.join([numbers[label] + rest for label, rest in rows])
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            while text:
-                text = text[os.write(handle, text) :]
-        finally:
-            os.close(handle)
+        begin = 0
+        for file, count in zip(files, counts, strict=True):
+            if not file:
+                continue
+            end = begin + count
+            rows = [numbers[labels[row]] + text[ends[row] : ends[row + 1]] for row in range(begin, end)]
+            _write(file, b''.join(rows))
+            begin = end
 
     def _place(self, kind: str, folder: str, stem: str, suffix: str) -> str:
         above = f'{self.out}/{kind}/{folder}/{stem.rpartition("/")[0]}'
@@ -120,3 +120,12 @@ class YoloWriter:
         # Ultralytics finds labels by replacing the last folder called `images`.
         *folders, stem = sample.id.split('/')
         return '/'.join([*(f'{part}_' if part == 'images' else part for part in folders), stem]), suffix
+
+
+def _write(file: str, text: bytes) -> None:
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        while text:
+            text = text[os.write(handle, text) :]
+    finally:
+        os.close(handle)
