@@ -65,20 +65,18 @@ def is_finite(shape: Shape) -> bool:
     """Whether all numbers of a shape are, those of missing joints apart."""
     match shape:
         case Box(x, y, w, h):
-            total = x + y + w + h
+            return math.isfinite(x + y + w + h)
         case RotatedBox(x, y, w, h, angle):
-            total = x + y + w + h + angle
+            return math.isfinite(x + y + w + h + angle)
         case Polygon():
-            total = sum(sum(map(sum, ring)) for part in shape.parts for ring in part)
+            total = sum(sum(map(sum, ring)) for ring in shape.rings)
         case Keypoints():
             total = sum(joint.x + joint.y for joint in shape.points if joint.visibility)
         case Mask():
             total = 0
         case _:
             assert_never(shape)
-    if isinstance(shape, Polygon | Mask | Keypoints) and shape.box is not None:
-        total += sum(shape.box)
-    return math.isfinite(total)
+    return math.isfinite(total + sum(shape.box or ()))
 
 
 def parts_of(shape: Box | RotatedBox | Polygon | Mask, sample: Sample) -> list[Part]:
