@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
-from synapse_hooks.data import SPLITS, Box, DatasetInfo, Sample, split_name
+from synapse_hooks.data import SPLITS, SUFFIXES, Box, DatasetInfo, Sample, split_name
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import Fitter, Format
 
@@ -142,8 +142,8 @@ def _image(folder: Path, told: str) -> Path:
     if inner.is_absolute() or '..' in inner.parts:
         raise ValueError(f'{told!r} points outside the dataset')
     found = next((place / inner for place in (folder, folder / 'images') if (place / inner).is_file()), None)
-    if found is None:
-        raise ValueError(f'its image {told!r} is missing')
+    if found is None or inner.suffix.lower() not in SUFFIXES:
+        raise ValueError(f'its image {told!r} is missing, or no image')
     return found
 
 

@@ -122,12 +122,12 @@ def test_broken_entries_are_unreadable_items(tmp_path: Path) -> None:
     put(tmp_path / 'set' / FILE, {'image': 'a.png'}, 7, {'annotations': []}, {'image': 'b.png', 'annotations': 1})
     (tmp_path / 'secret.png').write_bytes(png(100, 80))
     content = json.loads((tmp_path / 'set' / FILE).read_text())
-    for name in ('../secret.png', '..\\secret.png', str(tmp_path / 'secret.png'), 'missing.png'):
+    for name in ('../secret.png', '..\\secret.png', str(tmp_path / 'secret.png'), 'missing.png', FILE):
         content.append({'image': name, 'annotations': []})
     (tmp_path / 'set' / FILE).write_text(json.dumps(content))
     samples, report = read(tmp_path / 'set')
     assert [sample.id for sample in samples] == ['a']
-    assert report.unreadable_count == 7
+    assert report.unreadable_count == 8
     with pytest.raises(UnreadableItem, match=r'entry 2'):
         list(CreatemlFormat().read(tmp_path / 'set'))
 

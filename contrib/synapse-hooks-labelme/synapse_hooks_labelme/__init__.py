@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from synapse_hooks.data import MEASURED, SPLITS, DatasetInfo, LossReport, Sample, image_size, split_name
+from synapse_hooks.data import MEASURED, SPLITS, SUFFIXES, DatasetInfo, LossReport, Sample, image_size, split_name
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import Fitter, Format
 from synapse_hooks_labelme.reading import read_shapes
@@ -26,6 +26,7 @@ CLASSES = 'labels.txt'
 UNCLASSED = ('__ignore__', '_background_')
 """Lines of `labels.txt` that are no classes."""
 _FIRST = 20
+_ENDINGS = tuple(sorted(SUFFIXES))
 
 
 class LabelFile(msgspec.Struct, rename='camel'):
@@ -134,15 +135,16 @@ def _sample(root: Path, name: str, file: Path, told: LabelFile, report: LossRepo
 def _image(root: Path, file: Path, told: LabelFile) -> Path:
     """The image that a JSON file is about, never one outside the dataset.
 
-    `imagePath` is relative to the JSON file. Where it leads nowhere, the image may lie beside the file.
+    `imagePath` is relative to the JSON file. Where it leads to no image, one may lie beside the file, under the name in
+    `imagePath` or under that of the file: labelme itself has published a file whose `imagePath` is its own name.
     """
     said = told.image_path.replace('\\', '/')
     inside = os.path.normpath(file.parent.relative_to(root) / said)
-    if not Path(inside).is_absolute() and inside.split('/')[0] != '..' and (root / inside).is_file():
-        return root / inside
-    beside = file.parent / (said.rpartition('/')[2] or '.')
-    if beside.is_file():
-        return beside
+    safe = not Path(inside).is_absolute() and inside.split('/')[0] != '..'
+    beside = (file.parent / said.rpartition('/')[2], *(file.with_suffix(ending) for ending in _ENDINGS))
+    for image in (root / inside, *beside) if safe else beside:
+        if image.suffix.lower() in SUFFIXES and image.is_file():
+            return image
     embedded = bytes(told.image_data) != b'null'
     raise UnreadableItem(
         f'{file}: its image {told.image_path} is missing, or outside the dataset'

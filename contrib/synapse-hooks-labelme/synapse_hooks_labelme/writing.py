@@ -33,7 +33,7 @@ def document(sample: Sample, image: str, fitter: Fitter) -> dict[str, Any]:
     Args:
         sample: What is said.
         image: The name of the image file, which lies beside the JSON file.
-        fitter: It fits boxes and polygons into the image, and has the loss report.
+        fitter: It fits polygons with holes, and has the loss report. All else may reach out of the image here.
     """
     flags: dict[str, bool] = {}
     shapes: list[dict[str, Any]] = []
@@ -64,11 +64,11 @@ def _drawn(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Dr
     """The shapes that an annotation becomes; none where it was dropped."""
     label = annotation.label
     match annotation:
-        case Box():
-            box = fitter.box(annotation, sample)
-            return [(label, 'rectangle', [[*box[:2]], [*box[2:]]], None)] if box else []
-        case Polygon():
-            rings = fitter.rings(annotation, sample) or []
+        case Box(x, y, w, h):
+            return [(label, 'rectangle', [[x, y], [x + w, y + h]], None)]
+        case Polygon(parts):
+            plain = parts and all(len(part) == 1 and len(part[0]) > 2 for part in parts)
+            rings = [part[0] for part in parts] if plain else fitter.rings(annotation, sample) or []
             return [(label, 'polygon', [[x, y] for x, y in ring], None) for ring in rings]
         case RotatedBox():
             return [(label, 'oriented_rectangle', _corners(annotation), None)]

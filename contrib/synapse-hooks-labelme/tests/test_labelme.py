@@ -152,6 +152,21 @@ def test_parts_stay_together_and_holes_are_joined(tmp_path: Path) -> None:
     assert second.parts == [island]
 
 
+def test_what_reaches_out_of_the_image_stays_as_it_is(tmp_path: Path) -> None:
+    before = [
+        Box(-5.5, 70, 30, 30, id='1', label='cat'),
+        Polygon.simple([(-1, 1), (120, 1), (50, 90)], id='2', label='cat'),
+    ]
+    _, report = write(
+        tmp_path / 'out', *before, Polygon.simple([(1, 1), (9, 9)], label='cat'), Polygon([], label='cat')
+    )
+    assert read(tmp_path / 'out')[0][0].annotations == before
+    assert [(loss.fate, loss.kind, loss.count) for loss in report.losses.values()] == [
+        ('dropped', 'polygon', 1),
+        ('dropped', 'polygon', 1),
+    ]
+
+
 def test_attributes_come_back(tmp_path: Path) -> None:
     said = {'occluded': True, 'old': False, 'description': 'a cat', 'score': 0.5, 'seen by': ['x', None]}
     content, report = write(tmp_path / 'out', Box(1, 1, 9, 9, label='cat', attributes={**said, 'points': 3}))
@@ -270,11 +285,14 @@ def test_images_are_found_where_they_are_and_never_outside(tmp_path: Path) -> No
     put(root / 'json' / 'e.json', image=None, imagePath='../../secret.png')
     put(root / 'json' / 'f.json', image=None, imagePath=str(tmp_path / 'secret.png'))
     put(root / 'json' / 'g.json', image=None, imagePath='')
+    put(root / 'json' / 'h.json', image=None, imagePath='h.json')
+    (root / 'json' / 'h.png').write_bytes(png(100, 80))
     samples, report = read(root)
     assert {sample.id: sample.image for sample in samples} == {
         'json/a': root / 'images' / 'a.png',
         'json/b': root / 'images' / 'a.png',
         'json/c': root / 'json' / 'd.png',
+        'json/h': root / 'json' / 'h.png',
     }
     assert report.unreadable_count == 3
 
