@@ -1,6 +1,6 @@
 """Masks as labelme keeps them: a PNG of one channel in base64, where everything but 0 belongs to the object.
 
-Rules: W3C, "Portable Network Graphics", sections 7 to 9. One channel means greyscale or a palette, 1 to 8 bits deep.
+Rules: W3C, "Portable Network Graphics", sections 7 to 11. One channel means greyscale or a palette, 1 to 8 bits deep.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Pascal VOC datasets for synapse-hooks.
 
-Rules: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", sections 2 to 4 and 8. An item's name says
-which files are its own: `JPEGImages/NAME.jpg`, `Annotations/NAME.xml`; the field `filename` is a remark.
+Rules: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", sections "Data" and "Detection Task".
+An item's name says which files are its own, `JPEGImages/NAME.jpg` and `Annotations/NAME.xml`;
+`<filename>` is a remark.
 """
 
 from __future__ import annotations
