@@ -155,7 +155,7 @@ def _problems(found: Sequence[Problem]) -> Iterator[str]:
     told = [f'{count} {severity}{"s" * (count > 1)}' for severity, count in counts.items() if count]
     yield f'problems: {", ".join(told)}'
     for problem in found:
-        yield f'{problem.kind.severity:8}{problem.count:,} {problem.kind.title}'
+        yield f'{problem.kind.severity:8}{problem.kind.title}: {problem.count:,}'
         for example in problem.examples:
             where = ' '.join(shown(word, 44) for word in (example.file, example.annotation) if word)
             line = '        ' + where

@@ -27,6 +27,8 @@ from synapse_hooks.insight.pictures import SIDE
 
 _BUDGET: Final = 24_000
 """Characters for the annotations of one picture: a page must open quickly."""
+_BRIGHT: Final = 0.55
+"""How bright a colour is at least, from 0 to 1."""
 _NEAR: Final = 0.8
 """Points nearer than this to the one before are left out, in pixels of the picture."""
 
@@ -34,14 +36,19 @@ Points = Iterable[tuple[float, float]]
 
 
 def colour(place: int) -> str:
-    """The colour of a class: neighbours differ much.
+    """The colour of a class: neighbours differ much, and each can be read on a dark ground.
 
     Example:
         >>> colour(0), colour(0) == colour(1)
         ('#f5993d', False)
     """
     hue = (0.083 + place * 0.618034) % 1
-    red, green, blue = colorsys.hls_to_rgb(hue, (0.6, 0.72, 0.5)[place % 3], 0.9)
+    lightness = 0.6
+    while True:
+        red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.9)
+        if 0.21 * red + 0.72 * green + 0.07 * blue >= _BRIGHT:
+            break
+        lightness += 0.04
     return f'#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}'
 
 

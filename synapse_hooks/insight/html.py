@@ -76,7 +76,9 @@ def number(value: float) -> str:
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[object]], *, class_: str = '') -> Html:
     """A table; numbers stand to the right, and None is a dash."""
-    head = tag('tr', *(tag('th', heading, scope='col') for heading in headings))
+    rows = [list(row) for row in rows]
+    sides = ['n' if any(isinstance(cell, int) for cell in column) else None for column in zip(*rows, strict=True)]
+    head = tag('tr', *(tag('th', text, scope='col', class_=side) for text, side in zip(headings, sides, strict=True)))
     body = [tag('tr', *map(_cell, row)) for row in rows]
     return tag('div', tag('table', tag('thead', head), tag('tbody', *body)), class_=f'scroll {class_}'.strip())
 

@@ -26,8 +26,8 @@ def class_table(inspection: Inspection) -> Html:
     shown = inspection.labels[:_MOST_CLASSES]
     most = max((label.count for label in shown), default=0)
     names = [split or 'no split' for split in splits] if several else []
-    headings = ['class', 'number', '', *names, 'all', 'items', 'kinds']
-    head = tag('tr', *(tag('th', heading, scope='col') for heading in headings))
+    headings = [('class', ''), ('number', 'n'), ('', ''), *((name, 'n') for name in (*names, 'all', 'items'))]
+    head = tag('tr', *(tag('th', name, scope='col', class_=side or None) for name, side in (*headings, ('kinds', ''))))
     rows = [_class_row(label, splits, most, several=several) for label in shown]
     legend = [tag('span', tag('i', class_=f's{place % 5}'), name) for place, name in enumerate(names)]
     more = len(inspection.labels) - len(shown)

@@ -48,7 +48,7 @@ def _header(inspection: Inspection) -> Html:
         'items': f'{counted.items:,}',
         'annotations': f'{counted.annotations:,}',
         'classes': f'{len(inspection.classes):,}',
-        'without annotations': f'{sum(counted.bare.values()):,}',
+        'not annotated': f'{sum(counted.bare.values()):,}',
     }
     facts |= {name: f'{count:,}' for name, count in counted.splits.items() if name}
     sizes = counted.size_facts()
@@ -69,7 +69,7 @@ def _problems(inspection: Inspection) -> Html:
 
 def _problem(problem: Problem) -> Html:
     kind = problem.kind
-    title = tag('h3', tag('span', kind.severity, class_=f'badge {kind.severity}'), f'{problem.count:,} {kind.title}')
+    title = tag('h3', tag('span', kind.severity, class_=f'badge {kind.severity}'), f'{kind.title}: {problem.count:,}')
     names = {'file': 'file', 'split': 'split', 'annotation': 'annotation', 'detail': 'what'}
     # A column that is empty everywhere says nothing.
     columns = [name for name in names if any(getattr(example, name) for example in problem.examples)]
@@ -77,5 +77,6 @@ def _problem(problem: Problem) -> Html:
         [getattr(example, name) or None for name in columns] for example in problem.examples
     ]
     first = 'the first of them' if problem.count > len(problem.examples) else 'where'
-    examples = tag('details', tag('summary', first), table([names[name] for name in columns], rows))
+    listing = table([names[name] for name in columns], rows)
+    examples = tag('details', tag('summary', first), listing, open=kind.severity == 'error')
     return tag('li', title, tag('p', kind.advice, class_='soft'), examples, class_=f'card {kind.severity}')

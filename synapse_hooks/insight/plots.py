@@ -14,6 +14,8 @@ from synapse_hooks.insight.html import Html, tag
 _WIDTH: Final = 400
 _HEIGHT: Final = 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 22, 26
+_LETTER: Final = 7
+"""How wide a letter is, about."""
 _MOST_SIZES: Final = 300
 
 Bar = tuple[str, int]
@@ -90,7 +92,7 @@ def bubbles(sizes: Mapping[tuple[int, int], int], *, alt: str) -> Html:
 
 
 def stack(counts: Sequence[Bar], most: int) -> Html:
-    """A horizontal bar of several parts, as long as their sum is against `most`. It stands in a table with the numbers."""
+    """A horizontal bar of several parts, as long as their sum is against `most`. The table around it has numbers."""
     parts, x = [], 0.0
     for place, (name, count) in enumerate(counts):
         wide = 100 * count / (most or 1)
@@ -113,7 +115,16 @@ def _top_line(most: int) -> Html:
 def _axis(ticks: Mapping[float, str], floor: float) -> list[Html]:
     parts = [tag('path', d=f'M{_LEFT} {floor}H{_WIDTH - _RIGHT}', class_='axis')]
     for x, text in ticks.items():
-        side = 'end' if x > _WIDTH - 30 else 'middle' if x > 24 else ''
+        half = len(text) * _LETTER / 2
+        side = 'end' if x + half > _WIDTH else 'middle' if x > half else ''
         parts.append(tag('path', d=f'M{x:.1f} {floor}v4', class_='axis'))
-        parts.append(tag('text', text, x=x if side else _LEFT, y=floor + 18, class_=f'label {side}'.strip()))
+        parts.append(
+            tag(
+                'text',
+                text,
+                x=_WIDTH if side == 'end' else x if side else 0,
+                y=floor + 18,
+                class_=f'label {side}'.strip(),
+            )
+        )
     return parts

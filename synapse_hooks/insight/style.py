@@ -26,6 +26,7 @@ main { max-width: 1240px; margin: 0 auto; padding: 28px 20px 48px; }
 h1 { font-size: 28px; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 40px 0 12px; }
 h3 { font-size: 15px; margin: 0 0 8px; }
+.grid + h3 { margin-top: 22px; }
 p { margin: 0 0 8px; }
 .soft, footer { color: var(--soft); }
 header p { overflow-wrap: anywhere; margin: 4px 0 20px; }
@@ -34,7 +35,7 @@ a { color: var(--bar); }
 .facts div, .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 .facts div { padding: 12px 14px; }
 .facts dt { color: var(--soft); font-size: 13px; }
-.facts dd { margin: 0; font-size: 22px; font-weight: 600; font-variant-numeric: tabular-nums; }
+.facts dd { margin: 0; font-size: 21px; font-weight: 600; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .card { padding: 16px; min-width: 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 350px), 1fr)); gap: 14px; }
 .plots figure { margin: 0; display: flex; flex-direction: column; }
@@ -67,16 +68,18 @@ table { border-collapse: collapse; font-size: 14px; }
 .wide table { width: 100%; }
 th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; }
-td { overflow-wrap: anywhere; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.n { text-align: right; }
+td { overflow-wrap: anywhere; min-width: 64px; }
+td.soft { min-width: 130px; }
+td.n { min-width: 0; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.plot { width: 34%; vertical-align: middle; }
 td.name { min-width: 90px; unicode-bidi: isolate; }
 .problems { display: grid; gap: 8px; padding: 0; margin: 0; list-style: none; }
 .problems li { border-left: 5px solid; padding: 10px 14px; }
-.problems .error, .badge.error { border-color: var(--error); }
-.problems .warning { border-color: var(--warning); }
-.problems .note { border-color: var(--note); }
-.problems .good { border-color: var(--good); }
+.problems .error { border-left-color: var(--error); }
+.problems .warning { border-left-color: var(--warning); }
+.problems .note { border-left-color: var(--note); }
+.problems .good { border-left-color: var(--good); }
 .badge {
   display: inline-block; font-size: 12px; font-weight: 600; border-radius: 5px; padding: 1px 7px; margin-right: 6px;
 }
