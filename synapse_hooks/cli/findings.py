@@ -23,7 +23,7 @@ def findings(inspection: Inspection) -> str:
     """All of it, as paragraphs."""
     counted = inspection.statistics
     facts = f'{counted.items:,} items, {counted.annotations:,} annotations, {len(inspection.classes):,} classes'
-    parts = [f'{shown(inspection.path, 60)}: {inspection.format}, {facts}', _splits(inspection)]
+    parts = [f'{shown(inspection.name, 40)}: {inspection.format}, {facts}', _splits(inspection)]
     if inspection.labels:
         parts.append(_labels(inspection))
     parts += [_kinds(inspection), _sizes(inspection)]

@@ -46,7 +46,9 @@ def _check_extent(annotation: AnyAnnotation, around: Bounds, sample: Sample) -> 
     left, top, right, bottom = around
     if sample.width:
         reach = overhang(around, sample.width, sample.height)
-        if left >= sample.width or top >= sample.height or right <= 0 or bottom <= 0:
+        inside = min(sample.width - left, sample.height - top, right, bottom)
+        # A line may run along the edge.
+        if inside < 0 or (inside == 0 and not isinstance(annotation, Polyline)):
             where = f'from {left:g}, {top:g} to {right:g}, {bottom:g} in {sample.width} x {sample.height}'
             yield 'outside', annotation.id, f'{annotation.kind} {where}'
         elif reach > MARGIN:

@@ -69,7 +69,7 @@ table { border-collapse: collapse; font-size: 14px; }
 th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; }
 th.n { text-align: right; }
-td { overflow-wrap: anywhere; min-width: 64px; }
+td { overflow-wrap: anywhere; min-width: 76px; }
 td.soft { min-width: 130px; }
 td.n { min-width: 0; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.plot { width: 34%; vertical-align: middle; }
