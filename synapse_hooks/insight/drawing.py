@@ -124,7 +124,7 @@ class Drawing:
             case Polygon():
                 path = ''.join(self._path(ring, closed=True) for ring in annotation.rings if ring)
                 return [tag('path', d=path, class_='area', fill_rule='evenodd')]
-            case Mask():
+            case Mask() if around is not None:
                 return [tag('path', d=self._mask(annotation), class_='mask')]
             case Polyline():
                 return [tag('path', d=self._path(annotation.points, closed=False), class_='line')]

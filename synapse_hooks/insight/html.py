@@ -74,13 +74,14 @@ def number(value: float) -> str:
     return '0' if text == '-0' else text
 
 
-def table(headings: Iterable[str], rows: Iterable[Iterable[object]], *, class_: str = '') -> Html:
+def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Html:
     """A table; numbers stand to the right, and None is a dash."""
     rows = [list(row) for row in rows]
-    sides = ['n' if any(isinstance(cell, int) for cell in column) else None for column in zip(*rows, strict=True)]
-    head = tag('tr', *(tag('th', text, scope='col', class_=side) for text, side in zip(headings, sides, strict=True)))
+    sides = {place for row in rows for place, cell in enumerate(row) if isinstance(cell, int)}
+    names = enumerate(headings)
+    head = tag('tr', *(tag('th', text, scope='col', class_='n' if at in sides else None) for at, text in names))
     body = [tag('tr', *map(_cell, row)) for row in rows]
-    return tag('div', tag('table', tag('thead', head), tag('tbody', *body)), class_=f'scroll {class_}'.strip())
+    return tag('div', tag('table', tag('thead', head), tag('tbody', *body)), class_='scroll')
 
 
 def _cell(value: object) -> Html:

@@ -57,7 +57,8 @@ class Statistics:
         self._splits[split] += 1
         if sample.image is not None:
             self.images += 1
-            self.sizes[sample.width, sample.height] += 1
+            if sample.width and sample.height:
+                self.sizes[sample.width, sample.height] += 1
         annotations = sample.annotations
         self.annotations += len(annotations)
         self.per_item[len(annotations)] += 1

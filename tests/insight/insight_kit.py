@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,10 @@ def sample(folder: Path, name: str, *annotations: AnyAnnotation, split: str | No
     """A sample of 100 x 80 pixels, with an image that differs from all others."""
     image = folder / (split or '') / f'{name}.png'
     image.parent.mkdir(parents=True, exist_ok=True)
-    shade = hash(name) & 255
-    image.write_bytes(more.pop('content', None) or png(100, 80, [(1, 1, 5 + len(name), 9, (shade, 9, 9))]))
+    # The ground differs from image to image.
+    ground = zlib.crc32(f'{split}/{name}'.encode())
+    colour = (ground & 255, ground >> 8 & 255, ground >> 16 & 255)
+    image.write_bytes(more.pop('content', None) or png(100, 80, colour=colour))
     return Sample(name, image=image, width=100, height=80, split=split, annotations=[*annotations], **more)
 
 

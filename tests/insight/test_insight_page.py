@@ -147,6 +147,14 @@ def test_the_choice_is_the_same_in_any_order_and_has_every_split_and_class(tmp_p
         assert any(name in file for file in chosen[0])
 
 
+def test_a_dataset_without_annotations_or_sizes_has_a_page_too(tmp_path: Path) -> None:
+    item = sample(tmp_path, 'a', split=None)
+    odd = sample(tmp_path, 'b', Mask([(0, 9)], label='x'), split=None)
+    odd.width = odd.height = 0
+    for samples in ([item], [odd], [item, odd]):
+        Page(page(inspect(tmp_path, *samples, shown=PICTURES)))
+
+
 def test_samples_with_problems_come_first(tmp_path: Path) -> None:
     good = [sample(tmp_path, f'good{number}', Box(9, 9, 9, 9, label='x')) for number in range(20)]
     bad = sample(tmp_path, 'bad', Box(500, 9, 9, 9, label='x'))
