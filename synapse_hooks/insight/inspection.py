@@ -130,9 +130,10 @@ class _Inspector:
         statistics.boxes.flush()
         self._take_report(getattr(self.reader, 'report', None))
         if not statistics.items:
+            first = next((problem.examples[0] for problem in self.made.problems.found), None)
             raise DatasetInvalid(
                 f'{self.made.path} has no items that can be read (read as {self.made.format!r})'
-                + ''.join(f': {example.detail}' for p in self.made.problems.found[:1] for example in p.examples[:1]),
+                + (f': {first.file} {first.detail}' if first is not None else ''),
                 hint='check the path and the format: `--from FORMAT`',
                 path=self.made.path,
             )
