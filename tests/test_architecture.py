@@ -21,7 +21,7 @@ LEVELS = (
     ('plugins',),
     ('steps',),
     ('actions',),
-    ('demo', 'testing'),
+    ('demo', 'insight', 'testing'),
     ('cli',),
 )
 """A room imports rooms of earlier levels, and those of its own level that do not import it."""
