@@ -25,10 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--stratify', action='store_true', help='give every split its share of each class')
     parser.add_argument(
-        '--task', metavar='TASK', help='what a format of several tasks shall be for: detect, segment, pose, obb, classify'
+        '--task',
+        metavar='TASK',
+        help='what a format of several tasks shall be for: detect, segment, pose, obb, classify',
     )
     parser.add_argument(
-        '--images', metavar='MODE', help='how images get there: hardlink (a reflink or copy across disks), symlink, copy'
+        '--images',
+        metavar='MODE',
+        help='how images get there: hardlink (a reflink or copy across disks), symlink, copy',
     )
     parser.add_argument('--workers', metavar='N', type=int, help='how many processes; left out, it is decided')
     parser.add_argument(
@@ -64,7 +68,9 @@ def run(options: argparse.Namespace) -> Answer:
     with staging(options.target) as staged:
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')
-        made = convert_into(staged, source, options.to, plugins, losses, params=params, settings=settings, strict=options.strict)
+        made = convert_into(
+            staged, source, options.to, plugins, losses, params=params, settings=settings, strict=options.strict
+        )
         dataset = follow(made, staged, options.target)
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'

@@ -54,7 +54,7 @@ class Boxes(Columns):
     @cached_property
     def corners(self) -> Floats:
         """`left, top, right, bottom` of each, in pixels."""
-        return _corners(np.array(self.numbers, dtype=np.float64).reshape(-1, 4))
+        return _corners(np.array(list(chain.from_iterable(self.numbers)), dtype=np.float64).reshape(-1, 4))
 
     def annotation(self, row: int) -> Box:
         """One of them as an annotation."""
@@ -114,16 +114,13 @@ class Rings:
         """Parse and join what `Polygons.outlines` holds."""
         if outlines and isinstance(outlines[0], bytes):
             return cls._of_texts(outlines)
-        owners: list[int] = []
-        counts: list[int] = []
-        points: list[Iterable[tuple[float, float]]] = []
-        for owner, form in enumerate(outlines):
-            for ring in _rings(form):
-                owners.append(owner)
-                counts.append(len(ring))
-                points.append(ring)
-        flat = np.array(list(chain.from_iterable(chain.from_iterable(points))), dtype=np.float64)
-        return cls(np.array(owners, dtype=np.int64), _starts(counts), flat.reshape(-1, 2), [])
+        owners: Any = range(len(outlines))
+        rings = outlines
+        if any(isinstance(form[0], list) for form in outlines):
+            owners = [owner for owner, form in enumerate(outlines) for _ in _rings(form)]
+            rings = [ring for form in outlines for ring in _rings(form)]
+        flat = np.array(list(chain.from_iterable(chain.from_iterable(rings))), dtype=np.float64)
+        return cls(np.array(owners, dtype=np.int64), _starts(list(map(len, rings))), flat.reshape(-1, 2), [])
 
     @classmethod
     def _of_texts(cls, texts: Sequence[bytes]) -> Rings:

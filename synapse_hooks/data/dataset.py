@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,14 @@ class Tally:
 
     def add(self, sample: Sample) -> None:
         """Count a sample and its annotations."""
-        self.add_item(sample)
+        self.add_items([sample])
         for annotation in sample.annotations:
             self.add_annotation(annotation)
 
-    def add_item(self, sample: Sample) -> None:
-        """Count a sample, but none of its annotations."""
-        self.count += 1
-        if sample.split is not None:
-            self.splits[sample.split] += 1
+    def add_items(self, samples: Sequence[Sample]) -> None:
+        """Count samples, but none of their annotations."""
+        self.count += len(samples)
+        self.splits.update([sample.split for sample in samples if sample.split is not None])
 
     def add_annotation(self, annotation: AnyAnnotation) -> None:
         """Count an annotation."""

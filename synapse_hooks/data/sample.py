@@ -9,7 +9,6 @@ origin top left, y down, of the image as it is displayed (EXIF orientation appli
 from __future__ import annotations
 
 import os
-from os.path import splitext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -222,7 +221,8 @@ class Sample:
     @property
     def suffix(self) -> str:
         """The extension of the image file as it is, with its dot; empty where there is none."""
-        return splitext(self.file)[1]
+        dot = self.file.rfind('.')
+        return self.file[dot:] if dot > self.file.rfind('/') + 1 else ''
 
     @property
     def file_name(self) -> str:

@@ -36,7 +36,6 @@ from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.storage import link_or_copy
 
 if TYPE_CHECKING:
-    from synapse_hooks.data.batch import Batch
     from synapse_hooks.formats.writer import Writer
 
 
@@ -126,7 +125,7 @@ class Format:
         """
         return None
 
-    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
         """The classes of what is written, in the order of their numbers.
 
         Args:

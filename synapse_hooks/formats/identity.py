@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 
 class Identity:
@@ -16,9 +17,11 @@ class Identity:
     """
 
     def __init__(self) -> None:
-        self.blocks: list[bytes] = []
         self._texts: list[bytes] = []
         self._files = array('q')
+        self._blocks: list[Future[bytes]] = []
+        # Hashing needs no Python, so it need not wait, nor let anybody wait.
+        self._thread = ThreadPoolExecutor(1)
 
     def note_text(self, text: bytes) -> None:
         """Take note of a document."""
@@ -29,14 +32,22 @@ class Identity:
         self._files.append(size)
         self._files.append(changed)
 
-    def close_block(self, names: Iterable[str]) -> None:
-        """The block is read; `names` are the ids and splits of its items."""
-        block = hashlib.sha256(b''.join(self._texts))
-        block.update(array('q', map(len, self._texts)).tobytes() + self._files.tobytes())
-        block.update('\0'.join(names).encode(errors='surrogatepass'))
-        self.blocks.append(block.digest())
-        self._texts.clear()
+    def close_block(self, names: Sequence[str]) -> None:
+        """The block is read; `names` are what its items are called."""
+        lengths = array('q', map(len, self._texts))
+        texts = [*self._texts, lengths.tobytes(), self._files.tobytes(), '\0'.join(names).encode(errors='replace')]
+        self._blocks.append(self._thread.submit(_digest, texts))
+        self._texts = []
         self._files = array('q')
+
+    def digests(self) -> list[bytes]:
+        """The digest of each block; nothing more will be noted."""
+        self._thread.shutdown()
+        return [block.result() for block in self._blocks]
+
+
+def _digest(texts: list[bytes]) -> bytes:
+    return hashlib.sha256(b''.join(texts)).digest()
 
 
 def joined(blocks: Iterable[bytes]) -> str:

@@ -24,13 +24,12 @@ from synapse_hooks.formats.share import Share, Tell, Written
 from synapse_hooks.formats.stream import Passed, Stream
 
 
-
-
 def write(job: Job) -> Outcome:
     """Convert in one pass; in two where a presumption was wrong."""
     stream = job.open()
     guess = replace(job.complete(stream.a_few()), splits=job.declared.splits)
-    format = job.format.bound(report=LossReport(), options=job.options)
+    last = LossReport()
+    format = job.format.bound(report=last, options=job.options)
     plan = format.plan(guess)
     while True:
         job.progress.start(None if stream.items is None else len(stream.items))
@@ -44,6 +43,7 @@ def write(job: Job) -> Outcome:
                 found = [one.found for one in written]
                 shares.settle(info, found)
                 config_path = format.finish(plan, info, job.out, found)
+                report.merge(last)
                 job.progress.finish()
                 return Outcome(config_path, passed, report, info)
         plan = better

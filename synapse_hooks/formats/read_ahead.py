@@ -31,6 +31,10 @@ class ReadAhead:
                 yield content
             self.passed = content
 
+    def finish(self) -> Passed:
+        """See `Stream.finish`."""
+        return self.passed
+
     def batches(self, first: int = 0, last: int | None = None) -> Iterator[Batch]:
         """See `Stream.batches`; always all of them."""
         yield from map(gather, self.samples())
@@ -39,4 +43,4 @@ class ReadAhead:
 def _read(stream: Stream, connection: Connection) -> None:
     for block in stream.samples():
         send(connection, block)
-    send(connection, stream.passed)
+    send(connection, stream.finish())

@@ -51,7 +51,7 @@ class Share:
         for batch in self.stream.batches(self.first, self.last):
             self.writer.add(batch)
             tell(len(batch.samples))
-        return Written(self.stream.passed, self.report, self.writer.found())
+        return Written(self.stream.finish(), self.report, self.writer.found())
 
     def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
         """See `Writer.settle`."""

@@ -5,7 +5,7 @@ A reader that yields one sample at a time and one that gives whole blocks from a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,7 +16,6 @@ from synapse_hooks.context import DatasetReader
 from synapse_hooks.data import AnyAnnotation, Keypoint, LossReport, Sample, Tally, Tolerance, Unreadable
 from synapse_hooks.data.batch import BATCH, Batch, gather
 from synapse_hooks.data.skeletons import assemble
-from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.base import Format, Items
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.reader import FormatReader
@@ -34,7 +33,7 @@ class Passed:
     """What the reader could not read or carry."""
     unreadable: Unreadable | None = None
     blocks: list[bytes] = field(default_factory=list)
-    """See `Identity`."""
+    """See `Identity.digests`."""
 
     def merge(self, other: Passed) -> None:
         """Add what passed elsewhere, after what passed here."""
@@ -53,7 +52,6 @@ class Stream:
     Args:
         reader: What `open_dataset` answered.
         divide: Says into which split a sample goes; None keeps its own.
-        splits: The splits there are, for a dataset that has its own.
         tolerance: What to do about unreadable items.
         digest: Whether to take note of what is read.
         compact: See `Format.compact`.
@@ -64,14 +62,12 @@ class Stream:
         reader: DatasetReader,
         *,
         divide: Divide | None = None,
-        splits: Mapping[str, int] | None = None,
         tolerance: Tolerance,
         digest: bool,
         compact: bool,
     ) -> None:
         self.reader = reader
         self.divide = divide
-        self.splits = splits
         self.compact = compact
         self.identity = Identity() if digest else None
         self.passed = Passed()
@@ -96,8 +92,7 @@ class Stream:
     def batches(self, first: int = 0, last: int | None = None) -> Iterator[Batch]:
         """The blocks from number `first` to before number `last`, in columns. They are counted as they pass."""
         for batch in self._batches(first, last):
-            for sample in batch.samples:
-                self._pass(sample)
+            self._divide(batch.samples)
             tally = self.passed.tally
             tally.add_many('box', batch.boxes.labels)
             tally.add_many('polygon', batch.polygons.labels)
@@ -109,8 +104,8 @@ class Stream:
     def samples(self, first: int = 0, last: int | None = None) -> Iterator[list[Sample]]:
         """The same as lists of samples, for a format that takes one at a time."""
         for block in self._blocks(first, last):
+            self._divide(block)
             for sample in block:
-                self._pass(sample)
                 for annotation in sample.annotations:
                     self.passed.tally.add_annotation(annotation)
             self._close_block(block)
@@ -129,14 +124,11 @@ class Stream:
                     tally.add(sample)
         return tally
 
-    def finish(self) -> None:
-        """See at the end that not too many items could not be read.
-
-        Raises:
-            UnreadableItem: They are.
-        """
-        if self.passed.unreadable is not None:
-            self.passed.unreadable.finish(self.passed.tally.count)
+    def finish(self) -> Passed:
+        """What has passed, when all of it has."""
+        if self.identity is not None:
+            self.passed.blocks = self.identity.digests()
+        return self.passed
 
     def _batches(self, first: int, last: int | None) -> Iterator[Batch]:
         direct = getattr(self.items, 'batch', None) if self.compact else None
@@ -193,19 +185,16 @@ class Stream:
                 self.reader.note(error)
             raise
 
-    def _pass(self, sample: Sample) -> None:
+    def _divide(self, samples: list[Sample]) -> None:
         if self.divide is not None:
-            sample.split = self.divide(sample)
-        elif self.splits and sample.split is None:
-            raise DatasetInvalid(
-                f'{sample.id} is in no split, while others are', hint='put every item into a split, or none'
-            )
-        self.passed.tally.add_item(sample)
+            for sample in samples:
+                sample.split = self.divide(sample)
+        self.passed.tally.add_items(samples)
 
     def _close_block(self, samples: list[Sample]) -> None:
         if self.identity is not None:
-            self.identity.close_block(f'{sample.split}/{sample.id}' for sample in samples)
-            self.passed.blocks = self.identity.blocks
+            names = [sample.id for sample in samples] + [str(sample.split) for sample in samples]
+            self.identity.close_block(names)
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=repr)

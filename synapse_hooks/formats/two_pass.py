@@ -15,7 +15,7 @@ def write(job: Job) -> Outcome:
     survey = job.open()
     for _ in survey.samples():
         pass
-    job.need_content(survey.passed)
+    job.need_content(survey.finish())
     info = job.complete(survey.passed.tally)
     report = LossReport()
     feed = _Feed(job, info)
@@ -26,9 +26,10 @@ def write(job: Job) -> Outcome:
             hint='its `write` must take every sample',
             hook='convert',
         )
-    job.need_content(feed.stream.passed)
+    passed = feed.stream.finish()
+    job.need_content(passed)
     job.progress.finish()
-    return Outcome(config_path, feed.stream.passed, report, info)
+    return Outcome(config_path, passed, report, info)
 
 
 class _Feed:

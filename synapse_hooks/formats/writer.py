@@ -30,4 +30,3 @@ class Writer(Protocol):
             info: Complete, of the whole dataset.
             before: What the shares before this one answered to `found`, in order.
         """
-

@@ -8,12 +8,14 @@ from synapse_hooks.storage.members import Limits
 from synapse_hooks.storage.names import folded, safe_name
 from synapse_hooks.storage.owner import is_dead, owner
 from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
+from synapse_hooks.storage.spool import Spool
 from synapse_hooks.storage.tree import FileEntry, walk_files
 
 __all__ = [
     'FileEntry',
     'Limits',
     'LinkMode',
+    'Spool',
     'TreeStamp',
     'archive_kind',
     'disk_errors',

@@ -4,11 +4,10 @@ Usual documents are read in columns: typed, so that whatever is unusual about on
 """
 
 # A Path for each of a million documents costs more than reading them.
-# ruff: noqa: PTH100, PTH123
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +19,7 @@ from synapse_hooks.formats.dm.document import decode, read_document
 from synapse_hooks.formats.dm.layout import FILES, Folder
 
 if TYPE_CHECKING:
-    from synapse_hooks.data.batch import Batch, Gathering
+    from synapse_hooks.data.batch import Batch, Columns, Gathering
     from synapse_hooks.formats.base import Format
 
 
@@ -51,26 +50,31 @@ class DmItems:
     def batch(self, start: int, stop: int) -> Batch:
         """The same for a writer that asks for shapes only."""
         from synapse_hooks.data.batch import Gathering
-        from synapse_hooks.data.skeletons import assemble
 
         gathering = Gathering()
         boxes: list[_Box] = []
         polygons: list[_Polygon] = []
         for folder, number in self._numbers(start, stop):
-            if self._add(folder, number, gathering, boxes, polygons):
+            shapes = self._shapes(folder, number)
+            if shapes is None:
+                self._add_whole(folder, number, gathering)
                 continue
-            sample = self._whole(folder, number)
-            if sample is not None and self.format.measure(sample):
-                sample.annotations = assemble(sample.annotations)
-                # It is written as shapes: there is nothing to give back.
-                for annotation in sample.annotations:
-                    annotation.extra = {}
-                gathering.add(sample)
-        for columns, rows in ((gathering.boxes, boxes), (gathering.polygons, polygons)):
-            columns.labels += [row.classification for row in rows]
-            columns.ids += [row.id for row in rows]
-            columns.attributes += [{one.name: one.value for one in row.attrs} if row.attrs else None for row in rows]
+            sample = Sample(folder.id(number), folder.file(number), split=folder.split)
+            if not self.format.measure(sample):
+                continue
+            item, place = len(gathering.samples), gathering.place
+            gathering.samples.append(sample)
+            found, rings = shapes
+            if found:
+                _note(gathering.boxes, item, place, len(found))
+                boxes += found
+            if rings:
+                _note(gathering.polygons, item, place + len(found), len(rings))
+                polygons += rings
+            gathering.place += len(found) + len(rings)
+        _fill(gathering.boxes, boxes)
         gathering.numbers += [row.data for row in boxes]
+        _fill(gathering.polygons, polygons)
         gathering.polygons.outlines += [row.data for row in polygons]
         gathering.polygons.boxes += [None] * len(polygons)
         return gathering.batch()
@@ -83,37 +87,37 @@ class DmItems:
             start -= count
             stop -= count
 
-    def _add(
-        self, folder: Folder, number: int, gathering: Gathering, boxes: list[_Box], polygons: list[_Polygon]
-    ) -> bool:
-        """Add a usual document to a batch; False for an unusual one."""
-        suffix = folder.suffixes[number]
-        if suffix is None:
-            return False
-        stem = folder.stems[number]
+    def _shapes(self, folder: Folder, number: int) -> tuple[list[_Box], list[_Polygon]] | None:
+        """The boxes and polygons of a usual document; None for one that must be read whole."""
+        if folder.suffixes[number] is None:
+            return None
         try:
-            data = _bytes(f'{folder.documents}{stem}.json')
+            data = _bytes(folder.document(number))
             (entry,) = _decode(data).images
         except (OSError, ValueError):
-            return False
-        found, rings = entry.bounding_box or (), entry.polygon or ()
-        if entry.rare() or _unusual(found) or _unusual(rings) or any(len(row.data) < 3 for row in rings):
-            return False
-        sample = Sample(folder.id(number), f'{folder.files}{stem}{suffix}', split=folder.split)
+            return None
+        rings = entry.polygon or []
+        if entry.rare() or b'"rotation"' in data or b'"iscrowd"' in data:
+            return None
+        for row in rings:
+            if len(row.data) < 3:
+                return None
         if self.format.identity is not None:
             self.format.identity.note_text(data)
-        if not self.format.measure(sample):
-            return True
+        return entry.bounding_box or [], rings
+
+    def _add_whole(self, folder: Folder, number: int, gathering: Gathering) -> None:
+        from synapse_hooks.data.skeletons import assemble
+
+        sample = self._whole(folder, number)
+        if sample is None or not self.format.measure(sample):
+            return
+        sample.annotations = assemble(sample.annotations)
         item = len(gathering.samples)
         gathering.samples.append(sample)
-        for columns, rows, all_rows in ((gathering.boxes, found, boxes), (gathering.polygons, rings, polygons)):
-            if rows:
-                count = len(rows)
-                columns.items += [item] * count
-                columns.places += range(gathering.place, gathering.place + count)
-                gathering.place += count
-                all_rows += rows  # type: ignore[arg-type]
-        return True
+        for annotation in sample.annotations:
+            gathering.others.append((item, gathering.place, annotation))
+            gathering.place += 1
 
     def _whole(self, folder: Folder, number: int) -> Sample | None:
         """A sample with everything that its document says; None where it cannot be read, which is told."""
@@ -124,9 +128,7 @@ class DmItems:
             needs_image = read_document(decode(data), sample)
         except (OSError, ValueError) as error:
             self.format.skip(
-                UnreadableItem(
-                    f'{pair.document} {error}', hint='repair or remove the document', path=pair.document
-                )
+                UnreadableItem(f'{pair.document} {error}', hint='repair or remove the document', path=pair.document)
             )
             return None
         if self.format.identity is not None:
@@ -208,12 +210,7 @@ class _Entry(Struct, forbid_unknown_fields=True, gc=False):
     def rare(self) -> bool:
         """Whether there is more than boxes and polygons."""
         return bool(
-            self.polyline
-            or self.keypoint
-            or self.relation
-            or self.group
-            or self.classification
-            or self.segmentation
+            self.polyline or self.keypoint or self.relation or self.group or self.classification or self.segmentation
         )
 
 
@@ -223,15 +220,14 @@ class _Document(Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Document).decode
-_MEANING = frozenset(('rotation', 'iscrowd'))
 
 
-def _unusual(rows: Any) -> bool:
-    """Whether some shape is more than its numbers, or has one attribute twice."""
-    for row in rows:
-        attrs = row.attrs
-        if attrs:
-            names = {one.name for one in attrs}
-            if len(names) < len(attrs) or not names.isdisjoint(_MEANING):
-                return True
-    return False
+def _note(columns: Columns, item: int, place: int, count: int) -> None:
+    columns.items += [item] * count
+    columns.places += range(place, place + count)
+
+
+def _fill(columns: Columns, rows: Sequence[_Box | _Polygon]) -> None:
+    columns.labels += [row.classification for row in rows]
+    columns.ids += [row.id for row in rows]
+    columns.attributes += [{one.name: one.value for one in row.attrs} if row.attrs else None for row in rows]

@@ -5,7 +5,7 @@
 """
 
 # A Path for each of a million files costs more than opening it.
-# ruff: noqa: PTH112, PTH118, PTH208
+# ruff: noqa: PTH112
 from __future__ import annotations
 
 import os
@@ -90,6 +90,14 @@ class Folder:
         """The id of a document."""
         return self.ids.get(number) or self.stems[number]
 
+    def document(self, number: int) -> str:
+        """The file of a document that has one image of the same name."""
+        return f'{self.documents}{self.stems[number]}.json'
+
+    def file(self, number: int) -> str:
+        """The image of such a document."""
+        return f'{self.files}{self.stems[number]}{self.suffixes[number]}'
+
     def pair(self, number: int) -> Pair:
         """The document with a number, and its files."""
         stem, suffix = self.stems[number], self.suffixes[number]
@@ -103,28 +111,32 @@ class Folder:
         """Go through both lists at once. They are in order, so nearly every document meets its file there."""
         left_over: list[str] = []
         alone: list[tuple[int, str]] = []
+        known: dict[str, str | None] = {}
         at, count = 0, len(files)
         for document in documents:
-            stem, suffix = splitext(document)
+            stem, suffix = (document[:-5], '.json') if document.endswith('.json') else splitext(document)
             if suffix.lower() != '.json':
                 continue
+            number = len(self.stems)
             self.stems.append(stem)
             while at < count and files[at] < document and files[at].rpartition('.')[0] != stem:
                 left_over.append(files[at])
                 at += 1
             if at < count and suffix == '.json' and files[at].rpartition('.')[0] == stem:
-                self.suffixes.append(sys.intern(files[at][len(stem) :]))
+                found = files[at][len(stem) :]
                 at += 1
+                if found not in known:
+                    # Of a million equal texts, one is kept.
+                    known[found] = sys.intern(found) if found.lower() in SUFFIXES else None
+                self.suffixes.append(known[found])
+                if known[found] is None:
+                    self._pairs[number] = (document, [stem + found])
             else:
                 self.suffixes.append(None)
-                alone.append((len(self.stems) - 1, document))
+                alone.append((number, document))
         left_over += files[at:]
         if left_over or alone:
             self._match_rest(alone, left_over)
-        for number, suffix in enumerate(self.suffixes):
-            if suffix is not None and suffix.lower() not in SUFFIXES:
-                self._pairs[number] = (f'{self.stems[number]}.json', [self.stems[number] + suffix])
-                self.suffixes[number] = None
 
     def _match_rest(self, alone: list[tuple[int, str]], left_over: list[str]) -> None:
         """Match what is not in its place: other spellings of Unicode, whole names, several files of one name."""
@@ -141,8 +153,8 @@ class Folder:
             names = [name for name in names if splitext(name)[0] == stem] or names
             self._pairs[number] = (document, names)
             used.update(names)
-        for number, suffix in enumerate(self.suffixes if by_stem else ()):
-            stem = self.stems[number]
+        for number, stem in enumerate(self.stems if by_stem else ()):
+            suffix = self.suffixes[number]
             if suffix is not None and (more := [name for name in by_stem.get(stem, ()) if splitext(name)[0] == stem]):
                 self._pairs[number] = (f'{stem}.json', sorted([stem + suffix, *more]))
                 self.suffixes[number] = None

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from synapse_hooks.data import MEASURED, Classification, DatasetInfo, Sample, read_header
+from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.errors import ParamsError, suggest
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder.layout import ImageItems, looks_like_one
-from synapse_hooks.formats.imagefolder.names import class_folders, write_names
+from synapse_hooks.formats.imagefolder.names import class_folders
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.writer import Writer
 
 __all__ = ['ImageFolderFormat']
 
 TASK = 'classify'
-_FOLDERS = {'valid': 'val'}
-_READABLE = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'))
-_SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
 
 
 class ImageFolderFormat(Format):
@@ -66,7 +66,7 @@ class ImageFolderFormat(Format):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
         """The classes in the order in which a trainer numbers them: that of their folders.
 
         Declared classes that only objects have are left out, others are kept, whether an image has them or not.
@@ -78,8 +78,8 @@ class ImageFolderFormat(Format):
         folders = class_folders(names, divided=bool(info.splits))
         return tuple(sorted(names, key=folders.__getitem__))
 
-    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> None:
-        """Put each image into the folder of its class. An image without a class of the whole image is dropped.
+    def plan(self, info: DatasetInfo) -> None:
+        """There is nothing to plan.
 
         Raises:
             ParamsError: Another task than `classify` is asked for.
@@ -90,64 +90,15 @@ class ImageFolderFormat(Format):
                 hint=suggest(str(self.options.task), [TASK]) or f'choose {TASK}, or another format',
                 field='target_task',
             )
-        order = {name: place for place, name in enumerate(self.classes(info))}
-        folders = class_folders(order, divided=bool(info.splits))
-        splits: dict[str, None] = {}
-        for sample in samples:
-            suffix = self._suffix(sample)
-            label = self._class(sample, folders, order) if suffix else None
-            if suffix and label is not None:
-                split = _FOLDERS.get(sample.split or '', sample.split or '')
-                splits[split] = None
-                self.link_image(sample, _free(out / split / folders[label], sample.id, suffix))
-        for split in splits:
-            for folder in folders.values():
-                (out / split / folder).mkdir(parents=True, exist_ok=True)
-        write_names(out, folders)
 
-    def _suffix(self, sample: Sample) -> str:
-        """The extension by which torchvision takes the file for an image; empty where it could not: all is dropped."""
-        reason = 'there is no image'
-        if sample.image is not None:
-            suffix = sample.image.suffix
-            if suffix.lower() in _READABLE:
-                return suffix
-            known = read_header(sample.image).kind if suffix.lower() in MEASURED else ''
-            if known in _SUFFIX_OF:
-                return _SUFFIX_OF[known]
-            reason = f'torchvision reads no {suffix} images'
-            self.report.dropped('image', reason, sample.id)
-        for annotation in sample.annotations:
-            self.report.dropped(annotation.kind, reason, sample.id, annotation.id)
-        return ''
+    def writer(self, plan: None, info: DatasetInfo, out: Path, share: int) -> Writer:
+        """See `ImageFolderWriter`."""
+        from synapse_hooks.formats.imagefolder.writer import ImageFolderWriter
 
-    def _class(self, sample: Sample, folders: dict[str, str], order: dict[str, int]) -> str | None:
-        """The class of the image, or None where it has none. What is said beyond that is dropped."""
-        ones = [one for one in sample.annotations if isinstance(one, Classification)]
-        chosen = min(ones, key=lambda one: order[one.label], default=None)
-        for annotation in sample.annotations:
-            if annotation is chosen:
-                continue
-            reason = 'an image folder holds classes of whole images'
-            if isinstance(annotation, Classification) and chosen is not None:
-                again = annotation.label == chosen.label
-                reason = 'the image has that class already' if again else 'an image is in the folder of one class only'
-            self.report.dropped(annotation.kind, reason, sample.id, annotation.id)
-        if chosen is None:
-            self.report.dropped('image', 'it has no class of the whole image', sample.id)
-            return None
-        if folders[chosen.label] != chosen.label:
-            reason = 'its class cannot be the name of a folder: classes.json has it'
-            self.report.converted('classification', reason, sample.id, chosen.id)
-        self.report.left_out(chosen.attributes.keys())
-        return chosen.label
+        return ImageFolderWriter(self, out, share)
 
+    def finish(self, plan: None, info: DatasetInfo, out: Path, found: Sequence[Any]) -> None:
+        """Put each image into the folder of its class. The folder itself is what a trainer wants."""
+        from synapse_hooks.formats.imagefolder.writer import put_in_place
 
-def _free(folder: Path, id: str, suffix: str) -> Path:
-    """Where an image goes: an id that begins with the folder, as the ids of image folders do, does not repeat it."""
-    name = id.removeprefix(f'{folder.name}/')
-    place, tries = folder / f'{name}{suffix}', 1
-    while place.exists():
-        tries += 1
-        place = folder / f'{name}~{tries}{suffix}'
-    return place
+        put_in_place(self, info, out, found)

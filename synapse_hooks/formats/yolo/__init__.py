@@ -79,9 +79,10 @@ class YoloFormat(Format):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
         """Those of objects, or of whole images for `classify`."""
-        return ImageFolderFormat().classes(info) if self._task(info) == 'classify' else super().classes(info)
+        of_images = self._task(info) == 'classify'
+        return ImageFolderFormat().written_classes(info) if of_images else super().written_classes(info)
 
     def plan(self, info: DatasetInfo) -> Plan:
         """The task, and the joints of skeletons.
@@ -109,7 +110,7 @@ class YoloFormat(Format):
         if plan.task == 'classify':
             from synapse_hooks.formats.imagefolder.writer import ImageFolderWriter
 
-            return ImageFolderWriter(self, info, out, share)
+            return ImageFolderWriter(self, out, share)
         from synapse_hooks.formats.yolo import rows
         from synapse_hooks.formats.yolo.writer import YoloWriter
 
@@ -124,6 +125,7 @@ class YoloFormat(Format):
         Raises:
             DatasetInvalid: There are no images to train or to validate with.
         """
+        from synapse_hooks.formats.imagefolder.writer import put_in_place
         from synapse_hooks.formats.yolo.writer import folder_of
 
         counts: Counter[str] = Counter()
@@ -131,7 +133,8 @@ class YoloFormat(Format):
             counts.update(one)
         _need_splits({split: counts[folder_of(split)] for split in info.splits or {}})
         if plan.task == 'classify':
-            return ImageFolderFormat().finish(plan, info, out, found)
+            put_in_place(self, info, out, found)
+            return None
         folders = {folder_of(split): f'images/{folder_of(split)}' for split in info.splits or {}}
         folders = {name: place for name, place in folders.items() if counts[name]}
         names = info.classes or ()

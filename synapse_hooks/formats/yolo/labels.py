@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Polygon, Ring, RotatedBox
-from synapse_hooks.data.geometry import Bounds, corners
+from synapse_hooks.data.geometry import corners
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.yolo.config import Config
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ class Rows:
             item = columns.items[row]
             self._add(rows, columns.places[row], item, columns.annotation(row), batch.samples[item])
 
-    def _add(self, rows: _Rows, place: int, item: int, annotation: AnyAnnotation, sample: Sample) -> None:
+    def _add(self, rows: _Rows, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
         if isinstance(annotation, Outline):
             try:
                 annotation = annotation.polygon()
@@ -225,7 +226,7 @@ class Segment(Rows):
         text = digits(shares).tobytes()
         ends = _ends(counts[fine] * (2 * WIDTH))
         cuts = ends.tolist()
-        lines = [text[start:stop] for start, stop in zip(cuts, cuts[1:], strict=False)]
+        lines = [text[start:stop] for start, stop in pairwise(cuts)]
         return plain, Texts(b'\n'.join([*lines, b'']) if lines else b'', ends + np.arange(len(ends)))
 
     def cost(self, columns: Boxes | Polygons) -> str:
@@ -305,7 +306,8 @@ def _inside(corners: Floats, sizes: Floats) -> Flags:
     left, top, right, bottom = corners.T
     width, height = sizes.T
     inside: Flags = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
-    return inside & (right > left) & (bottom > top)
+    inside &= (right > left) & (bottom > top)
+    return inside
 
 
 def _box(corners: Floats, sizes: Floats) -> NDArray[np.uint8]:

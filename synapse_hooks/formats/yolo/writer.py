@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.yolo.rows import Rows
-from synapse_hooks.formats.yolo.spool import Spool, Waiting
-from synapse_hooks.storage import link_known
+from synapse_hooks.storage import Spool, link_known
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
 
+Waiting = tuple[list[str], list[int], list[str], bytes, list[int]]
+"""The paths of label files, and `Labels`: how many rows each has, their classes, the rest of them, where that ends."""
 READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 """Extensions, in lower case, of images that ultralytics reads."""
 _SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
@@ -52,7 +53,7 @@ class YoloWriter:
         self.out = str(out)
         self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
         self._spool = Spool(out / f'.waiting-{share}')
-        self._folders: set[str] = set()
+        self._folders: set[tuple[str, str]] = set()
         self._counts: Counter[str] = Counter()
 
     def add(self, batch: Batch) -> None:
@@ -60,6 +61,7 @@ class YoloWriter:
         names = [self._image_name(sample) for sample in batch.samples]
         labels = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
         files: list[str] = []
+        mode = self.format.options.images
         for sample, name in zip(batch.samples, names, strict=True):
             if isinstance(name, str):
                 files.append('')
@@ -67,8 +69,9 @@ class YoloWriter:
             stem, suffix = name
             folder = folder_of(sample.split)
             self._counts[folder] += 1
-            link_known(sample.file, self._place('images', folder, stem, suffix), mode=self.format.options.images)
-            files.append(self._place('labels', folder, stem, '.txt'))
+            images, labels_at = self._above(folder, stem)
+            link_known(sample.file, f'{images}{stem}{suffix}', mode=mode)
+            files.append(f'{labels_at}{stem}.txt')
         waiting = files, labels.counts, labels.labels, labels.text, labels.ends
         if self._numbers.keys() >= set(labels.labels):
             self._write(waiting)
@@ -97,12 +100,15 @@ class YoloWriter:
             _write(file, b''.join(rows))
             begin = end
 
-    def _place(self, kind: str, folder: str, stem: str, suffix: str) -> str:
-        above = f'{self.out}/{kind}/{folder}/{stem.rpartition("/")[0]}'
-        if above not in self._folders:
-            os.makedirs(above, exist_ok=True)
-            self._folders.add(above)
-        return f'{self.out}/{kind}/{folder}/{stem}{suffix}'
+    def _above(self, folder: str, stem: str) -> tuple[str, str]:
+        """What the paths of an image and its labels begin with; the folders are there then."""
+        places = f'{self.out}/images/{folder}/', f'{self.out}/labels/{folder}/'
+        below = stem.rpartition('/')[0]
+        if (folder, below) not in self._folders:
+            for place in places:
+                os.makedirs(place + below, exist_ok=True)
+            self._folders.add((folder, below))
+        return places
 
     def _image_name(self, sample: Sample) -> tuple[str, str] | str:
         """What the image is called here, and its extension; or why ultralytics could not read it."""
