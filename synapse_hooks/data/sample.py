@@ -80,6 +80,8 @@ class Polygon(Annotation, tag='polygon'):
     """
 
     parts: list[Part]
+    box: tuple[float, float, float, float] | None = None
+    """`(x, y, w, h)` of the object, where the source gives it."""
 
     @classmethod
     def simple(cls, ring: Ring, **fields: Any) -> Polygon:
@@ -126,6 +128,8 @@ class Mask(Annotation, tag='mask'):
 
     runs: list[tuple[int, int]]
     columns: bool = False
+    box: tuple[float, float, float, float] | None = None
+    """`(x, y, w, h)` of the object, where the source gives it."""
 
 
 class Classification(Annotation, tag='classification'):
