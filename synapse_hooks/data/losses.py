@@ -51,13 +51,13 @@ class LossReport:
         """`count` annotations of that kind arrived as they were."""
         self.written_kinds[kind] += count
 
-    def converted(self, kind: str, reason: str, file: str = '', id: str = '') -> None:
-        """An annotation arrived as something poorer: `reason` says what became of it."""
-        self._count('converted', kind, reason, file, id)
+    def converted(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
+        """An annotation, or `count` of them, arrived as something poorer: `reason` says what became of it."""
+        self._count('converted', kind, reason, file, id, count)
 
-    def dropped(self, kind: str, reason: str, file: str = '', id: str = '') -> None:
-        """An annotation (or an `image`) did not arrive."""
-        self._count('dropped', kind, reason, file, id)
+    def dropped(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
+        """An annotation (or an `image`), or `count` of them, did not arrive."""
+        self._count('dropped', kind, reason, file, id, count)
 
     def left_out(self, attributes: Iterable[str]) -> None:
         """An annotation arrived, but without these attributes. It is told, but `strict` does not mind."""
@@ -69,12 +69,12 @@ class LossReport:
         if len(self.unreadable_items) < EXAMPLES:
             self.unreadable_items.append({'file': file, 'reason': reason})
 
-    def _count(self, fate: Fate, kind: str, reason: str, file: str, id: str) -> None:
+    def _count(self, fate: Fate, kind: str, reason: str, file: str, id: str, count: int) -> None:
         key = (fate, kind, reason)
         loss = self.losses.get(key)
         if loss is None:
             loss = self.losses[key] = Loss(fate, kind, reason)
-        loss.count += 1
+        loss.count += count
         if len(loss.examples) < EXAMPLES:
             loss.examples.append({'file': file, 'id': id})
 

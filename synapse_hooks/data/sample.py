@@ -81,7 +81,7 @@ class Polygon(Annotation, tag='polygon'):
 
     parts: list[Part]
     box: tuple[float, float, float, float] | None = None
-    """`(x, y, w, h)` of the object, where the source gives it."""
+    """`(x, y, w, h)`: the box that the source gives for it, where it gives one."""
 
     @classmethod
     def simple(cls, ring: Ring, **fields: Any) -> Polygon:
@@ -129,7 +129,7 @@ class Mask(Annotation, tag='mask'):
     runs: list[tuple[int, int]]
     columns: bool = False
     box: tuple[float, float, float, float] | None = None
-    """`(x, y, w, h)` of the object, where the source gives it."""
+    """`(x, y, w, h)`: the box that the source gives for it, where it gives one."""
 
 
 class Classification(Annotation, tag='classification'):
