@@ -1,8 +1,8 @@
-"""COCO instances: one `annotations.json` for each split, with the images beside it."""
+"""COCO: one `annotations.json` for each split, with the images beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,16 +11,18 @@ import msgspec
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.coco.document import read_categories
+from synapse_hooks.formats.coco.entries import Entry
 from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.coco.layout import CONFIG, find_sources, need_sources
-from synapse_hooks.formats.coco.writing import write_entry
+from synapse_hooks.formats.coco.schemas import Schemas, declared
+from synapse_hooks.formats.coco.writing import write_sample
 from synapse_hooks.formats.shapes import Fitter
 
 __all__ = ['CocoFormat']
 
 
 class CocoFormat(Format):
-    """Reads polygons, boxes, masks (both kinds of RLE), crowds and keypoints; writes boxes, polygons and masks.
+    """Reads and writes boxes, polygons, masks, crowds and keypoints. Captions are read, panoptic segments counted.
 
     Categories are numbered from 1 in the order of the dataset's classes, the same in every split.
     """
@@ -33,7 +35,9 @@ class CocoFormat(Format):
         """The classes are the categories, in the order of their ids; files of one dataset meet by name."""
         sources = need_sources(path)
         categories = [category for source in sources for file in source.naming for category in read_categories(file)]
-        return DatasetInfo(classes=tuple(dict.fromkeys(str(category['name']) for category in categories)))
+        names = dict.fromkeys(str(category['name']) for category in categories)
+        skeletons = declared(categories)
+        return DatasetInfo(tuple(names), extra={'coco': {'skeletons': skeletons}} if skeletons else {})
 
     def recognise(self, path: Path) -> bool:
         """A folder with annotation files in one of the known places, or such a file."""
@@ -49,6 +53,7 @@ class CocoFormat(Format):
         """The training split's file is the one that a trainer wants."""
         numbers = {name: place for place, name in enumerate(info.classes or (), 1)}
         fitter = Fitter(self.report, 'coco', join='holes', crowds=True, keeps=None)
+        schemas = Schemas(info, self.report)
         files: dict[str, _File] = {}
         for sample in samples:
             if sample.image is None:
@@ -57,8 +62,11 @@ class CocoFormat(Format):
                 continue
             folder = sample.split or ''
             self.link_image(sample, out / folder / sample.file_name)
-            files.setdefault(folder, _File()).add(sample, fitter, numbers)
-        categories = [{'id': number, 'name': name, 'supercategory': ''} for name, number in numbers.items()]
+            files.setdefault(folder, _File()).add(sample, write_sample(sample, fitter, schemas), numbers)
+        categories = [
+            {'id': number, 'name': name, 'supercategory': '', **schemas.of_class(name)}
+            for name, number in numbers.items()
+        ]
         for folder, file in files.items():
             content = {'info': {}, 'licenses': [], 'images': file.images, 'annotations': file.annotations}
             (out / folder / CONFIG).write_bytes(msgspec.json.encode({**content, 'categories': categories}))
@@ -73,15 +81,13 @@ class _File:
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
 
-    def add(self, sample: Sample, fitter: Fitter, numbers: dict[str, int]) -> None:
+    def add(self, sample: Sample, entries: Iterable[tuple[str, Entry]], numbers: dict[str, int]) -> None:
         image_id = len(self.images) + 1
         size = {'width': sample.width, 'height': sample.height}
         self.images.append({'id': image_id, 'file_name': sample.file_name, **size})
-        for annotation in sample.annotations:
-            entry = write_entry(annotation, sample, fitter)
-            if entry is not None:
-                ids = {'id': len(self.annotations) + 1, 'image_id': image_id}
-                self.annotations.append({**ids, 'category_id': numbers[annotation.label], **entry})
+        for label, entry in entries:
+            ids = {'id': len(self.annotations) + 1, 'image_id': image_id}
+            self.annotations.append({**ids, 'category_id': numbers[label], **entry})
 
 
 def _looks_like_coco(file: Path) -> bool:
