@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from synapse_hooks.data import DatasetInfo, Sample
+from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.coco.document import read_categories
 from synapse_hooks.formats.coco.entries import Entry
+from synapse_hooks.formats.coco.frame import settle
 from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.coco.layout import CONFIG, find_sources, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
@@ -45,7 +47,13 @@ class CocoFormat(Format):
 
     def read(self, path: Path) -> Iterator[Sample]:
         """In the order of each file's `images`. Annotations without image or category are counted as dropped."""
-        return CocoItems(need_sources(path), self.report, self.skip).read()
+        for sample in CocoItems(need_sources(path), self.report, self.skip).read():
+            try:
+                settle(sample, self.report)
+            except UnreadableItem as error:
+                self.skip(error)
+            else:
+                yield sample
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ def _word(name: str) -> str:
 
 
 def _split(name: str) -> str | None:
-    split = split_name(_word(name))
+    split = split_name(_word(name).lower())
     return split if split in SPLITS else None
 
 

@@ -57,7 +57,7 @@ def read_usual(entry: Usual, label: str, width: int, height: int) -> AnyAnnotati
     if entry.iscrowd:
         attributes['iscrowd'] = True
     text = bytes(entry.segmentation)
-    if text == b'null' or (len(text) < 8 and not text.strip(b'[] \t\r\n')):
+    if text == b'null' or (len(text) < 8 and not text.strip(b'[]{} \t\r\n')):
         if entry.bbox is None:
             raise ValueError('neither bbox nor segmentation')
         return Box(*entry.bbox, id=str(entry.id), label=label, attributes=attributes)
