@@ -56,6 +56,16 @@ def test_joints_come_to_the_object_of_the_same_number(tmp_path: Path) -> None:
     }
 
 
+def test_an_entry_that_is_no_text_is_counted_in_every_way(tmp_path: Path) -> None:
+    official(tmp_path)
+    for name in ('instances', 'person_keypoints'):
+        file = tmp_path / f'annotations/{name}_train2017.json'
+        file.write_bytes(file.read_bytes().replace(b'"id": 7', b'"x": "\xff", "id": 7'))
+    (first, _), report = read(tmp_path)
+    assert [annotation.id for annotation in first.annotations if annotation.kind == 'polygon'] == ['9']
+    assert report.total('dropped') == 2
+
+
 def test_captions_are_carried_to_dm_and_counted_elsewhere(tmp_path: Path, converter: Converter) -> None:
     for split in ('train2017', 'val2017'):
         official(tmp_path / 'coco', split)

@@ -98,14 +98,15 @@ class CocoItems:
             self._drop(f'it is malformed: {str(error).partition(" - at ")[0]}', sample, _id(entry))
 
     def _add_usual(self, entry: Usual, file: File, sample: Sample, taken: set[str]) -> None:
-        category = file.categories.get(entry.category_id)
-        if category is None:
+        label = file.labels.get(entry.category_id)
+        if label is None:
             self._drop(_NO_CATEGORY, sample, entry.id)
             return
-        shape: Any = read_usual(entry, str(category['name']), sample.width, sample.height)
-        if type(shape) is Outline and not self.outlines:
+        shape: Any = read_usual(entry, label, sample.width, sample.height)
+        if not self.outlines and type(shape) is Outline:
             shape = shape.polygon()
-        shape.id = _free(shape.id, taken)
+        if shape.id in taken:
+            shape.id = _free(shape.id, taken)
         taken.add(shape.id)
         sample.annotations.append(shape)
 

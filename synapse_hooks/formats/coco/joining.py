@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import Raw
 
 from synapse_hooks.formats.coco.entries import Entry
 from synapse_hooks.formats.coco.sorting import File
@@ -15,27 +16,30 @@ def told_apart(files: Sequence[File], place: int) -> bool:
     return place in files[0].entries and any(file.skeletons and place in file.entries for file in files[1:])
 
 
-def join_skeletons(files: Sequence[File], place: int) -> list[list[Entry]]:
+def join_skeletons(files: Sequence[File], place: int) -> list[list[Entry | Raw]]:
     """What each file says about an image, with the joints moved to the first file's entries for the same objects.
 
-    Objects are the same where id, category and box are. The others stay where they are.
-
-    Raises:
-        ValueError: An entry is no JSON.
+    Objects are the same where id, category and box are. The others stay where they are, those that are no text too.
     """
     groups = [[_opened(text) for text in file.entries.get(place, ())] for file in files]
-    objects = {_key(entry): entry for entry in groups[0]}
-    for group in groups[1:]:
-        for entry in [entry for entry in group if 'keypoints' in entry and _key(entry) in objects]:
-            objects[_key(entry)]['keypoints'] = entry['keypoints']
-            group.remove(entry)
-    return groups
+    objects = {_key(entry): entry for entry in groups[0] if isinstance(entry, dict)}
+    return [groups[0], *([entry for entry in group if not _joined(entry, objects)] for group in groups[1:])]
+
+
+def _joined(entry: Entry | Raw, objects: dict[str, Entry]) -> bool:
+    if not isinstance(entry, dict) or 'keypoints' not in entry or _key(entry) not in objects:
+        return False
+    objects[_key(entry)]['keypoints'] = entry['keypoints']
+    return True
 
 
 def _key(entry: Entry) -> str:
     return repr([entry.get(name) for name in ('id', 'category_id', 'bbox')])
 
 
-def _opened(text: msgspec.Raw) -> Entry:
-    opened: Entry = msgspec.json.decode(text)
+def _opened(text: Raw) -> Entry | Raw:
+    try:
+        opened: Entry = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return text
     return opened

@@ -24,8 +24,9 @@ Skip = Callable[[UnreadableItem], None]
 class File(NamedTuple):
     """What one file says about the images of a split."""
 
-    name: str
     categories: dict[Any, Category]
+    labels: dict[Any, str]
+    """The names of the categories, by id."""
     entries: dict[int, list[Raw]]
     """Its annotations as text, by the place of their image."""
     skeletons: bool
@@ -66,7 +67,8 @@ def sort(source: Source, report: LossReport, skip: Skip) -> Sorted:
         places, lost = _places(document, images, numbers, report, skip)
         entries = _by_place(document, places, lost, report)
         skeletons = any('keypoints' in category for category in document.categories.values())
-        files.append(File(path.name, document.categories, entries, skeletons))
+        labels = {id: str(category['name']) for id, category in document.categories.items()}
+        files.append(File(document.categories, labels, entries, skeletons))
     _share_joints(files)
     return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files)
 
