@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,19 @@ def _signed_area(ring: Ring) -> float:
 
 
 def has_area(ring: Ring) -> bool:
-    """Whether a ring encloses anything."""
-    return len(ring) >= 3 and area(ring) > 0
+    """Whether a ring encloses anything. One that crosses itself does, even where its areas cancel each other out.
+
+    Example:
+        >>> has_area([(0, 0), (4, 4), (4, 0), (0, 4)]), has_area([(0, 0), (4, 0), (4, 4), (4, 0)])
+        (True, False)
+    """
+    if len(ring) < 3:
+        return False
+    if area(ring) > 0:
+        return True
+    # Lines that are drawn there and back enclose nothing.
+    lines = Counter(frozenset(line) for line in zip(ring, [*ring[1:], *ring[:1]], strict=True))
+    return any(count % 2 for count in lines.values()) and len(hull(ring)) > 2
 
 
 def corners(box: RotatedBox) -> Ring:
