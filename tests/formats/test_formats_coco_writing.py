@@ -48,7 +48,7 @@ def write(root: Path, *samples: list[AnyAnnotation], declared: DatasetInfo | Non
 
 
 def person(shift: float = 0, **more: Any) -> Keypoints:
-    points = [Joint(12 + shift + place, 12 + 2 * place, place % 3) for place in range(17)]
+    points = [Joint(12 + shift + n, 12 + 2 * n, n % 3) if n % 3 else Joint(0, 0, 0) for n in range(17)]
     return Keypoints(points, names=list(PERSON), label='person', **more)
 
 
@@ -64,7 +64,7 @@ def test_a_skeleton_and_its_shape_are_one_annotation(tmp_path: Path) -> None:
     both, box, alone = said['annotations']
     assert both['segmentation'] == [[10, 10, 40, 10, 40, 50, 10, 50]]
     assert both['num_keypoints'] == 11
-    assert both['keypoints'][:6] == [12, 12, 0, 13, 14, 1]
+    assert both['keypoints'][:6] == [0, 0, 0, 13, 14, 1]
     assert both['attributes'] == {'pose': 'standing', 'colour': 'red'}
     assert 'keypoints' not in box
     assert (alone['bbox'], alone['area'], alone['segmentation']) == ([60, 10, 20, 40], 800, [])
@@ -75,9 +75,9 @@ def test_a_category_says_the_joints_that_its_dataset_declares(tmp_path: Path) ->
     skeletons = {'ant': {'keypoints': ['head', 'tail'], 'skeleton': [[1, 2]]}}
     declared = DatasetInfo(('car', 'ant', 'snail'), extra={'coco': {'skeletons': skeletons}})
     annotations = [
-        Keypoints([Joint(1, 2), Joint(3, 4, 1)], names=['tail', 'head'], label='ant'),
-        Keypoints([Joint(5, 6), Joint(7, 8)], names=['head', 'leg'], label='ant', id='9'),
-        Keypoints([Joint(5, 6), Joint(7, 8), Joint(1, 1)], label='snail'),
+        Keypoints([Joint(1, 2), Joint(3, 4, 1)], names=['tail', 'head'], label='ant', box=(0, 0, 9, 9)),
+        Keypoints([Joint(5, 6), Joint(7, 8)], names=['head', 'leg'], label='ant', id='9', box=(0, 0, 9, 9)),
+        Keypoints([Joint(5, 6), Joint(7, 8), Joint(1, 1)], label='snail', box=(0, 0, 9, 9)),
         Box(1, 1, 2, 2, label='car'),
     ]
     said, report = write(tmp_path, annotations, declared=declared)
@@ -93,6 +93,21 @@ def test_a_category_says_the_joints_that_its_dataset_declares(tmp_path: Path) ->
     ]
     assert [each.get('num_keypoints') for each in said['annotations']] == [2, 1, 3, None]
     assert reasons(report) == {'its class has fewer joints: others are left out': '9'}
+
+
+def test_a_box_that_nobody_gave_is_drawn_around_the_joints_and_told(tmp_path: Path) -> None:
+    said, report = write(tmp_path, [Keypoints([Joint(5, 6), Joint(7, 9), Joint(0, 0, 0)], label='ant', id='7')])
+    assert said['annotations'][0]['bbox'] == [5, 6, 2, 3]
+    assert reasons(report) == {'coco needs boxes: its box is drawn around its joints': '7'}
+
+
+def test_joints_outlive_a_shape_that_cannot_be_written(tmp_path: Path) -> None:
+    line = Polygon.simple([(1, 1), (2, 2), (3, 3)], label='ant', group='g', id='line')
+    joints = Keypoints([Joint(5, 6), Joint(7, 9)], label='ant', group='g', box=(5, 6, 2, 3), attributes={'a': 1})
+    said, report = write(tmp_path, [line, joints])
+    (found,) = said['annotations']
+    assert (found['keypoints'], found['bbox'], found['attributes']) == ([5, 6, 2, 7, 9, 2], [5, 6, 2, 3], {'a': 1})
+    assert reasons(report) == {'it has no area': 'line'}
 
 
 def test_joints_one_by_one_become_a_skeleton(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ CAPTION = 'images.caption'
 
 _KNOWN = {'id', 'image_id', 'category_id', 'bbox', 'segmentation', 'iscrowd', 'area', 'attributes'}
 _KNOWN |= {'keypoints', 'num_keypoints'}
+_TYPES = {int, float}
 _NO_NUMBERS = ('NaN', 'Infinity', '-Infinity')
 
 
@@ -52,7 +53,7 @@ def read_entry(entry: Entry, category: Entry, width: int, height: int) -> Iterat
     if isinstance(segmentation, dict):
         yield Mask(mask_runs(segmentation, width, height), columns=True, **common)
     elif drawn:
-        yield Polygon(parts_of([[_number(number) for number in ring] for ring in segmentation]), **common)
+        yield Polygon(parts_of([_numbers(ring) for ring in segmentation]), **common)
     if points:
         names = [str(name) for name in category.get('keypoints') or ()]
         apart = {'id': f'{id}-keypoints', 'extra': {}} if drawn else {}
@@ -98,7 +99,8 @@ def text_of(id: Any) -> str:
 def _points(flat: Any) -> list[Joint]:
     if len(flat) % 3:
         raise ValueError(f'{len(flat)} numbers are no joints')
-    points = [Joint(_number(x), _number(y), int(v)) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
+    numbers = iter(_numbers(flat))
+    points = [Joint(x, y, int(v)) for x, y, v in zip(numbers, numbers, numbers, strict=True)]
     return points if any(point.visibility for point in points) else []
 
 
@@ -107,13 +109,13 @@ def _box(bbox: Any) -> Rectangle | None:
         return None
     if len(bbox) != 4:
         raise ValueError(f'{len(bbox)} numbers are no box')
-    x, y, w, h = map(_number, bbox)
+    x, y, w, h = _numbers(bbox)
     return x, y, w, h
 
 
-def _number(value: Any) -> float:
-    if type(value) not in (int, float):
+def _numbers(values: Any) -> list[float]:
+    if not set(map(type, values)) <= _TYPES:
+        wrong = next(value for value in values if type(value) not in _TYPES)
         # Few different texts, as each is a reason of its own in the report.
-        raise TypeError(f'{value if value in _NO_NUMBERS else type(value).__name__} is no number')
-    found: float = value
-    return found
+        raise TypeError(f'{wrong if wrong in _NO_NUMBERS else type(wrong).__name__} is no number')
+    return list(values)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from synapse_hooks.data import DatasetInfo, Keypoints, LossReport
-from synapse_hooks.data.skeletons import arrange, joint_order
+from synapse_hooks.data.skeletons import arrange, joint_order, made_of
 
 Schema = Mapping[str, Any]
 """`keypoints`, the names, and perhaps `skeleton`, pairs of places that count from 1: as a category has them."""
@@ -49,7 +49,10 @@ class Schemas:
         """A skeleton's joints as `x, y, visibility` one after the other, in the order of its class."""
         names = [str(name) for name in self._of(skeleton)['keypoints']]
         joints = arrange(skeleton, names)
-        if sum(joint.visibility > 0 for joint in joints) < sum(joint.visibility > 0 for joint in skeleton.points):
+        lost = sum(joint.visibility > 0 for joint in skeleton.points) - sum(joint.visibility > 0 for joint in joints)
+        if lost > 0 and 'keypoint' in made_of(skeleton):
+            self._report.dropped('keypoint', 'its class has no such joint', file, skeleton.id, lost)
+        elif lost > 0:
             self._report.converted('keypoints', 'its class has fewer joints: others are left out', file, skeleton.id)
         return [number for joint in joints for number in joint]
 

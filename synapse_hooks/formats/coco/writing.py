@@ -23,6 +23,7 @@ _DIGITS = 6
 def write_sample(sample: Sample, fitter: Fitter, schemas: Schemas) -> Iterator[tuple[str, Entry]]:
     """The class and the entry of each object in a sample. A skeleton and the first shape of its object are one."""
     annotations = assemble(sample.annotations)
+    sample = Sample(sample.id, width=sample.width, height=sample.height, annotations=annotations)
     skeletons = {
         (annotation.group or '', annotation.label): annotation
         for annotation in reversed(annotations)
@@ -54,12 +55,15 @@ def write_entry(
         schemas: The joints of its class.
         skeleton: Which goes with the shape.
     """
-    entry = _skeleton(annotation, sample) if isinstance(annotation, Keypoints) else _shape(annotation, sample, fitter)
+    if isinstance(annotation, Keypoints):
+        skeleton = annotation
+    fitted = fitter.skeleton(skeleton, sample) if skeleton is not None else None
+    # Joints outlive a shape that cannot be written.
+    entry = (None if isinstance(annotation, Keypoints) else _shape(annotation, sample, fitter)) or _object(fitted)
     if entry is None:
         return None
-    skeleton = annotation if isinstance(annotation, Keypoints) else skeleton
-    if skeleton is not None:
-        flat = schemas.arranged(skeleton, sample.id)
+    if fitted is not None:
+        flat = schemas.arranged(fitted, sample.id)
         entry['keypoints'] = [_tidy(number) for number in flat]
         entry['num_keypoints'] = sum(visibility > 0 for visibility in flat[2::3])
     said = annotation.attributes if skeleton is None else {**skeleton.attributes, **annotation.attributes}
@@ -90,15 +94,17 @@ def _shape(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> Entry |
     return _entry(box, sum(area(ring) for ring in rings), flat)
 
 
-def _skeleton(skeleton: Keypoints, sample: Sample) -> Entry | None:
-    marked = [(x, y) for x, y, visibility in skeleton.points if visibility > 0]
-    box = _given(skeleton, sample) or (bounds(marked) if marked else (0, 0, 0, 0))
-    return _entry(box, (box[2] - box[0]) * (box[3] - box[1]), [])
+def _object(skeleton: Keypoints | None) -> Entry | None:
+    """An object of which only its joints and its box are known."""
+    if skeleton is None or skeleton.box is None:
+        return None
+    x, y, w, h = skeleton.box
+    return _entry((x, y, x + w, y + h), w * h, [])
 
 
 def _given(annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
-    """The box that the source gives for an object, cut at the edge of the image."""
-    if not isinstance(annotation, Polygon | Mask | Keypoints) or annotation.box is None:
+    """The box that the source gives for a shape, cut at the edge of the image."""
+    if not isinstance(annotation, Polygon | Mask) or annotation.box is None:
         return None
     x, y, w, h = annotation.box
     return clip_bounds((x, y, x + w, y + h), sample.width, sample.height)
