@@ -126,7 +126,7 @@ def test_a_file_that_is_named_stands_alone(tmp_path: Path) -> None:
     ('files', 'splits'),
     [
         ({'annotations/train.json': 'train', 'annotations/val.json': 'val'}, ['train', 'valid']),
-        ({'annotations/Train2020.json': 'Train2020', 'annotations/readme.json': '.'}, ['train']),
+        ({'annotations/Train2020.json': 'Train2020'}, ['train']),
         ({'annotations/cars.json': 'images', 'annotations/dogs.json': 'images'}, [None]),
         ({'labels.json': 'data'}, [None]),
         ({'train/labels.json': 'train/data', 'validation/labels.json': 'validation/data'}, ['train', 'valid']),
@@ -142,9 +142,18 @@ def test_more_layouts(tmp_path: Path, files: dict[str, str], splits: list[Any]) 
     samples, report = read(tmp_path)
     assert report.lossless
     assert [sample.split for sample in samples] == splits
-    assert sum(len(sample.annotations) for sample in samples) == (
-        2 if len(files) == 2 and 'readme' not in str(files) else 1
-    )
+    assert sum(len(sample.annotations) for sample in samples) == len(files)
+
+
+@pytest.mark.parametrize('known', ['instances_train2017', 'train'])
+def test_files_of_unknown_names_beside_known_ones_are_told(tmp_path: Path, known: str) -> None:
+    put(tmp_path / f'annotations/{known}.json', content([entry(1)]), tmp_path / 'images')
+    put(tmp_path / 'annotations/stuff_pixels.json', content([entry(1)]), tmp_path / 'images')
+    (tmp_path / 'annotations/notes.json').write_text('{"by": "us"}')
+    samples, report = read(tmp_path)
+    assert [sample.split for sample in samples] == ['train']
+    (loss,) = report.losses.values()
+    assert (loss.kind, loss.examples[0]['file']) == ('file', 'stuff_pixels.json')
 
 
 def test_a_file_of_any_name_with_images_around_it(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from synapse_hooks.formats.coco.document import read_categories
 from synapse_hooks.formats.coco.entries import Entry
 from synapse_hooks.formats.coco.frame import settle
 from synapse_hooks.formats.coco.items import CocoItems
-from synapse_hooks.formats.coco.layout import CONFIG, find_sources, need_sources
+from synapse_hooks.formats.coco.layout import CONFIG, find_sources, looks_like_coco, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
 from synapse_hooks.formats.coco.writing import write_sample
 from synapse_hooks.formats.shapes import Fitter
@@ -43,7 +43,7 @@ class CocoFormat(Format):
 
     def recognise(self, path: Path) -> bool:
         """A folder with annotation files in one of the known places, or such a file."""
-        return any(_looks_like_coco(source.files[0]) for source in find_sources(path))
+        return any(looks_like_coco(source.files[0]) for source in find_sources(path))
 
     def read(self, path: Path) -> Iterator[Sample]:
         """In the order of each file's `images`. Annotations without image or category are counted as dropped."""
@@ -96,9 +96,3 @@ class _File:
         for label, entry in entries:
             ids = {'id': len(self.annotations) + 1, 'image_id': image_id}
             self.annotations.append({**ids, 'category_id': numbers[label], **entry})
-
-
-def _looks_like_coco(file: Path) -> bool:
-    with file.open('rb') as opened:
-        head = opened.read(1 << 16)
-    return any(key in head for key in (b'"images"', b'"annotations"', b'"categories"'))

@@ -11,6 +11,7 @@ annotations/anything.json                                      where no name is 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ class Source(NamedTuple):
     """The one about instances first, if there is one; others are about the same images."""
     roots: list[Path]
     """Folders below which the images may be, most likely first."""
+    beside: Sequence[Path] = ()
+    """Annotation files whose names do not tell what part of the dataset they are; told once, of the first split."""
 
     @property
     def naming(self) -> list[Path]:
@@ -57,7 +60,7 @@ def find_sources(path: Path) -> list[Source]:
         for name in (*SPLITS, 'val', 'validation')
         if (file := _annotation_file(path / name)) is not None
     ]
-    return splits or _official(path) or _unofficial(path)
+    return splits or _below_annotations(path)
 
 
 def _annotation_file(folder: Path) -> Path | None:
@@ -86,23 +89,38 @@ def _split(name: str) -> str | None:
     return split if split in SPLITS else None
 
 
-def _official(path: Path) -> list[Source]:
+def _below_annotations(path: Path) -> list[Source]:
+    files = [file for file in sorted((path / 'annotations').glob('*.json')) if looks_like_coco(file)]
+    sources = _official(path, files) or _unofficial(path, files)
+    used = {file for source in sources for file in source.files}
+    rest = [file for file in files if file not in used]
+    return [sources[0]._replace(beside=rest), *sources[1:]] if rest else sources
+
+
+def _official(path: Path, files: list[Path]) -> list[Source]:
     found: dict[str, dict[str, Path]] = {}
-    for file in sorted((path / 'annotations').glob('*.json')):
+    for file in files:
         if match := _OFFICIAL.fullmatch(file.name):
             found.setdefault(match['name'], {})[match['what']] = file
     return [
-        Source(_split(name), [files[what] for what in _WHAT if what in files], _images(path, name))
-        for name, files in found.items()
+        Source(_split(name), [said[what] for what in _WHAT if what in said], _images(path, name))
+        for name, said in found.items()
     ]
 
 
-def _unofficial(path: Path) -> list[Source]:
-    files = {file.stem: file for file in sorted((path / 'annotations').glob('*.json'))}
-    if any(map(_split, files)):
-        return [Source(_split(name), [file], _images(path, name)) for name, file in files.items() if _split(name)]
-    roots = [root for name in files for root in _images(path, name)]
-    return [Source(None, [*files.values()], [*dict.fromkeys(roots)])] if files else []
+def _unofficial(path: Path, files: list[Path]) -> list[Source]:
+    splits = [file for file in files if _split(file.stem)]
+    if splits or not files:
+        return [Source(_split(file.stem), [file], _images(path, file.stem)) for file in splits]
+    roots = dict.fromkeys(root for file in files for root in _images(path, file.stem))
+    return [Source(None, files, [*roots])]
+
+
+def looks_like_coco(file: Path) -> bool:
+    """Whether the beginning of a file speaks of what COCO files are about."""
+    with file.open('rb') as opened:
+        head = opened.read(1 << 16)
+    return any(key in head for key in (b'"images"', b'"annotations"', b'"categories"'))
 
 
 def need_sources(path: Path) -> list[Source]:

@@ -59,6 +59,8 @@ def sort(source: Source, report: LossReport, skip: Skip) -> Sorted:
     Raises:
         DatasetInvalid: A file is no COCO file.
     """
+    for file in source.beside:
+        report.dropped('file', 'its name is not known beside the others: name it to read it alone', file.name)
     images: dict[str, Listed] = {}
     numbers: dict[str, int] = {}
     files = []
