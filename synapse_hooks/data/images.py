@@ -26,6 +26,8 @@ class ImageHeader(NamedTuple):
     """`jpeg`, `png`, `gif`, `bmp`, `webp` or `tiff`, whatever the file is called."""
     width: int
     height: int
+    orientation: int = 1
+    """EXIF's: from 5 to 8 the stored pixels lie on their side."""
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -144,7 +146,8 @@ def _read(file: BinaryIO) -> ImageHeader | None:
 
 
 def _turned(kind: str, width: int, height: int, orientation: int) -> ImageHeader:
-    return ImageHeader(kind, height, width) if 5 <= orientation <= 8 else ImageHeader(kind, width, height)
+    size = (height, width) if 5 <= orientation <= 8 else (width, height)
+    return ImageHeader(kind, *size, orientation)
 
 
 def _jpeg(file: BinaryIO) -> tuple[int, int, int]:

@@ -1,43 +1,68 @@
-"""A polygon whose numbers nobody has needed yet."""
+"""A polygon whose numbers are still text: for writers that parse those of many annotations at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from synapse_hooks.data.sample import Annotation, Polygon
+from synapse_hooks.data.sample import Annotation, Part, Polygon
+
+_decode = msgspec.json.Decoder(list[list[int | float]]).decode
 
 
 class Outline(Annotation, tag='polygon'):
-    """A polygon as the text of its source: a list of flat rings, `[[x, y, x, y, ...], ...]`, in JSON.
+    """A polygon as its source has it. It counts as a `Polygon`, and becomes one by `polygon`.
 
-    To a detect label its `box` says enough, and a batch of texts is parsed at once faster than each by itself. Only
-    readers and writers that agreed on it see one; everybody else gets a `Polygon`.
+    Example:
+        >>> Outline(b'[[0,0,4,0,4,3]]', label='roof').polygon().parts
+        [[[(0, 0), (4, 0), (4, 3)]]]
     """
 
     text: bytes
+    """JSON: a list of rings, each a flat list `[x1, y1, x2, y2, ...]` in pixels. Each ring is a part of its own."""
     box: tuple[float, float, float, float] | None = None
-    """`(x, y, w, h)` as the source says it, where it gives a box too."""
+    """`(x, y, w, h)` of the object, where the source gives it."""
 
     def polygon(self) -> Polygon:
-        """The polygon, each ring a part of its own.
+        """The same with its numbers.
 
         Raises:
-            ValueError: The text is malformed; the message says how.
-
-        Example:
-            >>> Outline(b'[[0, 0, 4, 0, 4, 3]]', label='roof').polygon().parts
-            [[[(0.0, 0.0), (4.0, 0.0), (4.0, 3.0)]]]
+            ValueError: The text is no list of rings; the message says what is wrong.
         """
         try:
             rings = _decode(self.text)
         except msgspec.DecodeError as error:
-            raise ValueError(f'no lists of numbers: {error}') from error
-        for flat in rings:
-            if len(flat) < 6 or len(flat) % 2:
-                raise ValueError(f'{len(flat)} numbers are no polygon')
-        parts = [[list(zip(flat[::2], flat[1::2], strict=True))] for flat in rings]
-        common = {name: getattr(self, name) for name in Annotation.__struct_fields__}
-        return Polygon(parts, box=self.box, **common)
+            raise ValueError(f'no list of rings: {str(error).partition(" - at ")[0]}') from error
+        return Polygon(
+            parts_of(rings),
+            id=self.id,
+            label=self.label,
+            attributes=self.attributes,
+            group=self.group,
+            entry=self.entry,
+            extra=self.extra,
+            box=self.box,
+        )
 
 
-_decode = msgspec.json.Decoder(list[list[float]]).decode
+def parts_of(rings: Sequence[Sequence[float]]) -> list[Part]:
+    """Flat rings as the parts of a polygon. One of less than three points has no area, and is left out beside others.
+
+    Raises:
+        ValueError: A ring ends in the middle of a point, or none has three points.
+
+    Example:
+        >>> parts_of([[0, 0, 4, 0, 4, 3], [7, 7]])
+        [[[(0, 0), (4, 0), (4, 3)]]]
+    """
+    parts: list[Part] = []
+    for ring in rings:
+        if len(ring) % 2:
+            raise ValueError(f'a ring of {len(ring)} numbers')
+        if len(ring) >= 6:
+            numbers = iter(ring)
+            parts.append([list(zip(numbers, numbers, strict=True))])
+    if not parts:
+        raise ValueError(f'{max(map(len, rings), default=0)} numbers are no polygon')
+    return parts

@@ -4,48 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from synapse_hooks.data import Box, Keypoints, LossReport, Mask, Polygon, Sample, Unreadable
+from synapse_hooks.data import Box, Keypoints, LossReport, Mask, Polygon, Sample
 from synapse_hooks.data.masks import to_indices
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import FormatReader
+from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
-
-COCO = builtin('coco')
-SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
-
-
-def entry(id: int, category: int = 1, image: int = 1, **more: Any) -> dict[str, Any]:
-    return {'id': id, 'image_id': image, 'category_id': category, 'bbox': [10, 10, 20, 20], 'iscrowd': 0, **more}
-
-
-def content(annotations: list[dict[str, Any]], images: list[str] | None = None, **more: Any) -> dict[str, Any]:
-    names = images or ['a.png']
-    return {
-        'images': [{'id': n, 'file_name': name, 'width': 100, 'height': 80} for n, name in enumerate(names, 1)],
-        'annotations': annotations,
-        'categories': [{'id': 1, 'name': 'car'}, {'id': 2, 'name': 'dog'}],
-        **more,
-    }
-
-
-def put(file: Path, said: dict[str, Any], images: Path | None = None) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(said))
-    for image in said['images']:
-        target = (images or file.parent) / image['file_name']
-        if '..' not in target.parts:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(png(100, 80))
-    return file
-
-
-def read(root: Path) -> tuple[list[Sample], LossReport]:
-    report = LossReport()
-    return list(COCO.bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
 
 
 def test_every_kind_of_entry(tmp_path: Path) -> None:
