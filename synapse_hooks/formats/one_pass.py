@@ -1,7 +1,7 @@
 """Reading and writing at once, in one process or several: how the built-in formats are written.
 
-What nobody knows beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare, everything
-is written again. What only counts at the end, such as the numbers of classes, is settled there.
+What nobody knows beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare,
+everything is written again. What only counts at the end, such as the numbers of classes, is settled there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -79,7 +80,7 @@ def _shares(job: Job, stream: Stream, plan: Any) -> Iterator[_Alone | _Together]
     count = min(processes, blocks)
     cuts = [round(number * blocks / count) for number in range(count + 1)]
     shares = []
-    for number, (first, last) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for number, (first, last) in enumerate(pairwise(cuts)):
         report = LossReport()
         format = job.format.bound(report=report, options=job.options)
         writer = format.writer(plan, job.declared, job.out, number)

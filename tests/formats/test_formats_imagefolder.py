@@ -237,7 +237,7 @@ def test_the_classes_are_in_the_order_of_their_folders() -> None:
         splits={},
         labels={'classification': frozenset({'a/b'}), 'box': frozenset({'car'})},
     )
-    assert ImageFolderFormat().classes(info) == ('a/b', 'ape', 'zebra')
+    assert ImageFolderFormat().written_classes(info) == ('a/b', 'ape', 'zebra')
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
