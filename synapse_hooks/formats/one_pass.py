@@ -28,6 +28,8 @@ from synapse_hooks.formats.stream import Passed, Stream
 def write(job: Job) -> Outcome:
     """Convert in one pass; in two where a presumption was wrong."""
     stream = job.open()
+    if stream.blocks == 0:
+        job.need_content(stream.finish())
     guess = replace(job.complete(stream.a_few()), splits=job.declared.splits)
     last = LossReport()
     format = job.format.bound(report=last, options=job.options)
