@@ -153,12 +153,11 @@ class Folder:
             names = [name for name in names if splitext(name)[0] == stem] or names
             self._pairs[number] = (document, names)
             used.update(names)
-        settled = {number for number, _ in alone}
+        matched = {number for number, _ in alone}
         for number, stem in enumerate(self.stems if by_stem else ()):
             more = [name for name in by_stem.get(stem, ()) if splitext(name)[0] == stem]
-            if more and number not in settled:
-                suffix = self.suffixes[number]
-                document, names = self._pairs[number] if suffix is None else (f'{stem}.json', [stem + suffix])
+            if more and number not in matched:
+                document, names = self._pairs.get(number) or (f'{stem}.json', [f'{stem}{self.suffixes[number]}'])
                 self._pairs[number] = (document, sorted([*names, *more]))
                 self.suffixes[number] = None
                 used.update(more)
