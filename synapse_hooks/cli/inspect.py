@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import ConfigError, NobodyAnswered
+from synapse_hooks.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.display import Display
     from synapse_hooks.cli.findings import findings
     from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.formats.reader import open_reader
     from synapse_hooks.insight import inspect_dataset, page
     from synapse_hooks.insight.page import PICTURES
     from synapse_hooks.plugins import build, load_settings
@@ -45,13 +46,7 @@ def run(options: argparse.Namespace) -> Answer:
     display = Display()
     if guessed:
         display.log_message([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
-    reader = plugins.calls.open_dataset(dataset=source)
-    if reader is None:
-        raise NobodyAnswered(
-            f'no plugin reads the format {source["format"]!r} of {source["path"]}',
-            hint='`synapse-hooks formats` lists what there is',
-            hook='open_dataset',
-        )
+    reader = open_reader(plugins.calls, source)
     with _progress(display.console) as progress:
         found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=progress)
         text = findings(found)

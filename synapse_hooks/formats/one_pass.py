@@ -1,7 +1,7 @@
 """Reading and writing at once, in one process or several: how the built-in formats are written.
 
-What nobody knows beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare, everything
-is written again. What only counts at the end, such as the numbers of classes, is settled there.
+What nobody knows beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare,
+everything is written again. What only counts at the end, such as the numbers of classes, is settled there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from synapse_hooks.formats.stream import Passed, Stream
 def write(job: Job) -> Outcome:
     """Convert in one pass; in two where a presumption was wrong."""
     stream = job.open()
+    if stream.blocks == 0:
+        job.need_content(stream.finish())
     guess = replace(job.complete(stream.a_few()), splits=job.declared.splits)
     last = LossReport()
     format = job.format.bound(report=last, options=job.options)

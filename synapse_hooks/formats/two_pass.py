@@ -18,7 +18,7 @@ def write(job: Job) -> Outcome:
     config_path = job.format.bound(report=report, options=job.options).write(iter(feed), info, job.out)
     if not feed.finished:
         raise WrongAnswer(
-            f'format {job.format.name!r} stopped writing after {job.progress.count:,}{_of(info)} samples',
+            f'format {job.format.name!r} stopped writing after {feed.taken:,}{_of(info)} samples',
             hint='its `write` must take every sample',
             hook='convert',
         )
@@ -47,12 +47,14 @@ class _Feed:
         self.job = job
         stream = job.open()
         self.stream = ReadAhead(stream) if job.options.processes(info.count or len(stream.items or ())) > 1 else stream
+        self.taken = 0
         self.finished = False
         job.progress.start(info.count if stream.items is None else len(stream.items))
 
     def __iter__(self) -> Iterator[Sample]:
         for block in self.stream.samples():
             for number, sample in enumerate(block, 1):
+                self.taken += 1
                 yield sample
                 if number % 64 == 0 or number == len(block):
                     self.job.progress.add(number % 64 or 64)

@@ -82,7 +82,7 @@ def test_crowds_are_dropped_aloud_from_yolo(tmp_path: Path, converter: Converter
     for split in ('train', 'valid'):
         rows = [entry(1), entry(2, segmentation=mask, iscrowd=1), entry(3, segmentation=mask)]
         put(tmp_path / 'coco' / split / 'annotations.json', content(rows))
-    made = converter(tmp_path / 'coco', 'coco', 'yolo')
+    made = converter(tmp_path / 'coco', 'coco', 'yolo', target_task='detect')
     assert len((made['path'] / 'labels' / 'train' / 'a.txt').read_text().splitlines()) == 2
     assert converter.reasons('dropped') == {('mask', 'yolo detect has no crowd regions'): 2}
     assert converter.reasons('converted') == {('mask', 'yolo detect holds boxes: its enclosing box'): 2}

@@ -129,8 +129,9 @@ def test_a_dataset_without_images(tmp_path: Path, converter: Converter) -> None:
 
 
 def test_a_dataset_without_labels(tmp_path: Path, converter: Converter) -> None:
-    add_item(tmp_path / 'dm', 'a', {'bounding_box': []})
-    with pytest.raises(DatasetInvalid, match='has no labels: 1 items and not one annotation'):
+    for split in ('train', 'valid'):
+        add_item(tmp_path / 'dm' / split, 'a', {'bounding_box': []})
+    with pytest.raises(DatasetInvalid, match='has no labels: 2 items and not one annotation'):
         converter(tmp_path / 'dm', 'dm', 'yolo')
 
 
