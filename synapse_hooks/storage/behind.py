@@ -35,9 +35,14 @@ class Behind:
         """Wait until everything is done."""
         while self._waiting:
             self._waiting.popleft().result()
+        self.close()
+
+    def close(self) -> None:
+        """Begin nothing more, and wait for what is being done, whatever comes of it."""
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(cancel_futures=True)
             self._pool = None
+        self._waiting.clear()
 
 
 def write_new(files: Sequence[tuple[str, bytes]]) -> None:

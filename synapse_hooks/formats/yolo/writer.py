@@ -90,6 +90,11 @@ class YoloWriter:
             self._write(waiting)
         self._behind.finish()
 
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._behind.close()
+        self._spool.close()
+
     def _write(self, waiting: Waiting) -> None:
         files, counts, labels, text, ends = waiting
         numbers = self._numbers
