@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from synapse_hooks.errors import DatasetInvalid
 from tests.formats.account_kit import balanced, coco, names, yolo
 from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box, polygon
@@ -167,3 +168,18 @@ def skeleton(*joints: str) -> dict[str, Any]:
         'keypoint': points,
         'group': [{'id': 'g', 'classification': 'mule', 'attrs': [], 'data': ['b', *members]}],
     }
+
+
+def test_skeletons_are_found_where_few_images_have_them(
+    tmp_path: Path, converter: Converter, settings: dict[str, Any]
+) -> None:
+    for number in range(COUNT):
+        add_item(tmp_path / 'dm' / 'train', f'{number:03}', boxes('mule'))
+    add_item(tmp_path / 'dm' / 'valid', 'x', {})
+    with pytest.raises(DatasetInvalid, match='not one skeleton'):
+        converter(tmp_path / 'dm', 'dm', 'yolo', settings=settings, target_task='pose')
+    add_item(tmp_path / 'dm' / 'train', f'{COUNT - 2}', skeleton('nose', 'tail'))
+    made = balanced(converter, tmp_path / 'dm', 'dm', 'yolo', settings=settings, target_task='pose')
+    found = {name: rows for name, rows in yolo(made['path']).items() if rows}
+    assert found == {f'train/{COUNT - 2}': [('mule', 0.3, 0.375, 0.5, 0.625, 0.1, 0.25, 2, 0.11, 0.2625, 2)]}
+    assert converter.reasons('dropped') == {('box', 'yolo pose has no place for it'): COUNT - 1}

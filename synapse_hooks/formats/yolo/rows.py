@@ -277,7 +277,7 @@ class Pose(Rows):
             return None
         x, y, w, h = skeleton.box
         points = arrange(skeleton, self.joints)
-        places = digits(np.array([(x, y) for x, y, _ in points]) / _size(sample)).reshape(len(points), -1)
+        places = digits(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2) / _size(sample))
         joints = [b'%s %d' % (place.tobytes(), joint.visibility) for place, joint in zip(places, points, strict=True)]
         return b''.join([_box(np.array([[x, y, x + w, y + h]]), _size(sample)).tobytes(), *joints, b'\n'])
 

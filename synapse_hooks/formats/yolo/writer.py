@@ -135,4 +135,3 @@ class YoloWriter:
         # Ultralytics finds labels by replacing the last folder called `images`.
         *folders, stem = sample.id.split('/')
         return '/'.join([*(f'{part}_' if part == 'images' else part for part in folders), stem]), suffix
-
