@@ -19,7 +19,7 @@ from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
 from synapse_hooks.data.batch import Batch, Boxes, Floats, Places, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.data.skeletons import arrange
+from synapse_hooks.data.skeletons import arrange, made_of
 from synapse_hooks.formats.shapes import Fitter
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
 
@@ -77,7 +77,8 @@ class Rows:
                 self._add_columns(rows, batch, columns, sizes, without)
         for item, place, annotation in batch.others:
             if item in without:
-                self.report.dropped(annotation.kind, without[item], batch.samples[item].id, annotation.id)
+                for kind, count in made_of(annotation).items():
+                    self.report.dropped(kind, without[item], batch.samples[item].id, annotation.id, count)
             else:
                 self._add(rows, place, item, annotation, batch.samples[item])
         return rows.in_order(len(batch.samples))
