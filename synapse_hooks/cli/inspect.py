@@ -8,11 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-    with voice() as said:
-        if guessed:
-            said.say([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
-        reader = open_reader(plugins.calls, source)
-        found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=said.progress)
+from synapse_hooks.cli.common import Answer, one_thread_for_numpy
+from synapse_hooks.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,26 +36,11 @@ def run(options: argparse.Namespace) -> Answer:
         raise ConfigError(f'--html {options.html} is a folder', hint=f'name a file: {options.html / "dataset.html"}')
     plugins = build(load_settings(block=options.block, only=options.only))
     source, guessed = open_source(plugins, options.dataset, options.source_format)
-<<<<<<< HEAD
-    display = Display()
-    if guessed:
-        display.log_message([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
-    reader = open_reader(plugins.calls, source)
-    with _progress(display.console) as progress:
-        found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=progress)
-=======
     with voice() as said:
         if guessed:
             said.say([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
-        reader = plugins.calls.open_dataset(dataset=source)
-        if reader is None:
-            raise NobodyAnswered(
-                f'no plugin reads the format {source["format"]!r} of {source["path"]}',
-                hint='`synapse-hooks formats` lists what there is',
-                hook='open_dataset',
-            )
+        reader = open_reader(plugins.calls, source)
         found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=said.progress)
->>>>>>> startup
         text = findings(found)
         if options.html is not None:
             said.progress('writing the page', 0, None)
