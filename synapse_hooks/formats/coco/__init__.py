@@ -9,11 +9,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from synapse_hooks.data import DatasetInfo, Sample
-from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.coco.document import read_categories
+from synapse_hooks.formats.coco.document import Openings
 from synapse_hooks.formats.coco.entries import Entry
-from synapse_hooks.formats.coco.frame import settle
 from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.coco.layout import CONFIG, find_sources, looks_like_coco, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
@@ -33,27 +31,33 @@ class CocoFormat(Format):
 
     # -- reading -------------------------------------------------------------------------------------------------
 
+    def __init__(self) -> None:
+        self._openings = Openings()
+
     def declare(self, path: Path) -> DatasetInfo:
         """The classes are the categories, in the order of their ids; files of one dataset meet by name."""
         sources = need_sources(path)
-        categories = [category for source in sources for file in source.naming for category in read_categories(file)]
-        names = dict.fromkeys(str(category['name']) for category in categories)
+        naming = [file for source in sources for file in source.naming]
+        categories = [category for file in naming for category in self._openings.categories(file)]
         skeletons = declared(categories)
-        return DatasetInfo(tuple(names), extra={'coco': {'skeletons': skeletons}} if skeletons else {})
+        return DatasetInfo(
+            classes=tuple(dict.fromkeys(str(category['name']) for category in categories)),
+            splits={source.split: 0 for source in sources if source.split is not None},
+            skeletons={label: tuple(map(str, schema['keypoints'])) for label, schema in skeletons.items()},
+            extra={'coco': {'skeletons': skeletons}} if skeletons else {},
+        )
 
     def recognise(self, path: Path) -> bool:
         """A folder with annotation files in one of the known places, or such a file."""
         return any(looks_like_coco(source.files[0]) for source in find_sources(path))
 
+    def items(self, path: Path) -> CocoItems:
+        """The images, in the order of each file's `images`. Annotations without image or category count as dropped."""
+        return CocoItems(self, need_sources(path), self._openings)
+
     def read(self, path: Path) -> Iterator[Sample]:
-        """In the order of each file's `images`. Annotations without image or category are counted as dropped."""
-        for sample in CocoItems(need_sources(path), self.report, self.skip).read():
-            try:
-                settle(sample, self.report)
-            except UnreadableItem as error:
-                self.skip(error)
-            else:
-                yield sample
+        """The same one after the other."""
+        yield from self.items(path).read()
 
     # -- writing -------------------------------------------------------------------------------------------------
 

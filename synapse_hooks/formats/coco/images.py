@@ -38,13 +38,19 @@ class ImageFinder:
             place = f'{root}/{folder}' if folder else root
             found = self._found(place, base)
             if found:
-                stem, _, suffix = base.rpartition('.')
-                return inner[: -len(suffix) - 1] if stem and suffix else inner, f'{place}/{found}'
+                return _stem(inner), f'{place}/{found}'
         raise UnreadableItem(
             f'{self.file}: the image {name} is missing (looked below {self.roots[0]} and around)',
             hint='put the images beside the annotation file',
             path=name,
         )
+
+    def stem(self, name: str) -> str:
+        """The path of an image below its root, without its extension; as it is where it leads outside."""
+        try:
+            return _stem(self._inside(name))
+        except UnreadableItem:
+            return name
 
     def _inside(self, name: str) -> str:
         if name not in ('.', '..') and not _SPECIAL.search(name):
@@ -70,3 +76,8 @@ class ImageFinder:
             except OSError:
                 self._listed[folder] = set()
         return self._listed[folder]
+
+
+def _stem(inner: str) -> str:
+    stem, _, suffix = inner.rpartition('/')[2].rpartition('.')
+    return inner[: -len(suffix) - 1] if stem and suffix else inner
