@@ -29,6 +29,7 @@ SHARE = {'dm': 1.0, 'coco': 2.5}
 CURVE = {'dm': (1.0, 2.5, 10.0), 'coco': (2.5,)}
 """The same where memory is measured; `--full` adds LONGEST for DM."""
 LONGEST = 50.0
+WORKERS = (1, 2)
 PEAKS = {'dm': 300.0, 'coco': 400.0}
 """The aims for peak memory, in MB."""
 
@@ -84,18 +85,17 @@ def main() -> int:
 def measure(options: argparse.Namespace) -> list[Figure]:
     """The works that were chosen: speed, then memory."""
     images = options.images or (MANY if options.full else FEW)
-    workers = workers_known()
     figures = []
     for kind, share in SHARE.items():
         works = [work for name, work in WORKS.items() if name in options.works and work.source == kind]
         if works:
             with dataset(kind, round(share * images), keep=options.keep) as source:
-                figures += [] if source is None else speed(source, works, options.rounds, workers, images >= MANY)
+                figures += [] if source is None else speed(source, works, options.rounds, images >= MANY)
     for name, work in MEMORY_WORKS.items():
         shares = (*CURVE[work.source], *((LONGEST,) if options.full and work.source == 'dm' else ()))
         for share in shares if name in options.works else ():
             with dataset(work.source, round(share * images), keep=options.keep) as source:
-                figures += [] if source is None else [memory(source, work, workers[0])]
+                figures += [] if source is None else [memory(source, work)]
     return figures
 
 
@@ -148,29 +148,22 @@ def has_room(place: Path, images: int) -> bool:
     return free > 16_384 * images + 2**31 and (not disk.f_files or disk.f_favail > 6 * images)
 
 
-def workers_known() -> tuple[int | None, ...]:
-    """The numbers of workers to try; None leaves the option out, where the command does not have it."""
-    described = subprocess.run([*our_command(), 'convert', '--help'], check=True, capture_output=True, text=True).stdout
-    return (1, 2) if '--workers' in described else (None,)
-
-
-def speed(
-    source: Source, works: Sequence[Work], rounds: int, workers: Sequence[int | None], has_aims: bool
-) -> list[Figure]:
+def speed(source: Source, works: Sequence[Work], rounds: int, has_aims: bool) -> list[Figure]:
     """Every work with every number of workers, turn by turn; the first turn warms up and is not counted."""
     starts = []
-    turns: dict[tuple[str, int | None], list[Turn]] = {(work.title, count): [] for work in works for count in workers}
+    turns: dict[tuple[str, int], list[Turn]] = {(work.title, count): [] for work in works for count in WORKERS}
     for _ in range(rounds + 1):
         starts.append(finished([*our_command(), '--help'])[0])
         for work in works:
-            for count in workers:
+            for count in WORKERS:
                 turns[work.title, count].append(turn(source, work, count))
     start = statistics.median(starts[1:])
     figures = []
     for work in works:
-        for count in workers:
-            aim = work.aims.get(count or 1) if has_aims else None
-            figures += compared(f'{work.title}{with_workers(count)}', source, turns[work.title, count][1:], start, aim)
+        for count in WORKERS:
+            aim = work.aims.get(count) if has_aims else None
+            name = f'{work.title}, {count} worker{"s" if count > 1 else ""}'
+            figures += compared(name, source, turns[work.title, count][1:], start, aim)
     return figures
 
 
@@ -190,15 +183,15 @@ def compared(name: str, source: Source, turns: Sequence[Turn], start: float, aim
     ]
 
 
-def memory(source: Source, work: Work, count: int | None) -> Figure:
-    """The peak of one conversion: its largest process, which with one worker is the only one."""
+def memory(source: Source, work: Work) -> Figure:
+    """The peak of one conversion in one process."""
     with tempfile.TemporaryDirectory(dir=source.path.parent) as scratch:
-        _, peak = finished(conversion(source, work, Path(scratch) / 'converted', count))
-    name = f'peak memory, {work.title}{with_workers(count)}, {source.images:,} images'
+        _, peak = finished(conversion(source, work, Path(scratch) / 'converted', 1))
+    name = f'peak memory, {work.title}, {source.images:,} images'
     return Figure(name, peak, 'MB', PEAKS[work.source], source.place)
 
 
-def turn(source: Source, work: Work, count: int | None) -> Turn:
+def turn(source: Source, work: Work, count: int) -> Turn:
     """Convert, then measure the floor of just this conversion, in a process of its own."""
     with tempfile.TemporaryDirectory(dir=source.path.parent) as scratch:
         output = Path(scratch) / 'converted'
@@ -210,15 +203,9 @@ def turn(source: Source, work: Work, count: int | None) -> Turn:
     return Turn(took, peak, **told)
 
 
-def conversion(source: Source, work: Work, output: Path, count: int | None) -> list[str]:
+def conversion(source: Source, work: Work, output: Path, count: int) -> list[str]:
     """The command, as it is typed."""
-    workers = () if count is None else ('--workers', f'{count}')
-    return [*our_command(), 'convert', str(source.path), str(output), *work.options, *workers]
-
-
-def with_workers(count: int | None) -> str:
-    """How a figure's name tells the number of workers."""
-    return {None: '', 1: ', 1 worker', 2: ', 2 workers'}[count]
+    return [*our_command(), 'convert', str(source.path), str(output), *work.options, '--workers', f'{count}']
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from typing import Any
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data.sample import AnyAnnotation, Keypoints, Sample
-from synapse_hooks.data.skeletons import joint_order
+from synapse_hooks.data.skeletons import joint_order, made_of
 
 OBJECT_KINDS = ('box', 'rotated_box', 'polygon', 'mask', 'keypoints')
 """Kinds of annotation whose labels are classes of objects. (The label of a `keypoint` is a joint.)"""
@@ -23,6 +23,8 @@ class Tally:
         self.count = 0
         self.splits: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
+        self.sources: Counter[str] = Counter()
+        """As `kinds`, but a skeleton that was put together counts as what it was made of."""
         self.labels: dict[str, set[str]] = {}
         self.skeletons: dict[str, set[tuple[str, ...]]] = {}
 
@@ -41,6 +43,7 @@ class Tally:
         """Count an annotation."""
         kind = annotation.kind
         self.kinds[kind] += 1
+        self.sources.update(made_of(annotation))
         self.labels.setdefault(kind, set()).add(annotation.label)
         if isinstance(annotation, Keypoints):
             names = annotation.names or map(str, range(len(annotation.points)))
@@ -50,6 +53,7 @@ class Tally:
         """Count annotations of one kind."""
         if labels:
             self.kinds[kind] += len(labels)
+            self.sources[kind] += len(labels)
             self.labels.setdefault(kind, set()).update(labels)
 
     def merge(self, other: Tally) -> None:
@@ -57,6 +61,7 @@ class Tally:
         self.count += other.count
         self.splits.update(other.splits)
         self.kinds.update(other.kinds)
+        self.sources.update(other.sources)
         for mine, found in ((self.labels, other.labels), (self.skeletons, other.skeletons)):
             for name, values in found.items():
                 mine.setdefault(name, set()).update(values)  # type: ignore[arg-type]

@@ -72,6 +72,9 @@ class Format:
     kinds: ClassVar[tuple[str, ...]] = OBJECT_KINDS
     """The kinds of annotation whose labels are the classes of what is written."""
 
+    surveys: ClassVar[bool] = True
+    """Whether `write` needs `info`. Without, the dataset need not be looked at beforehand."""
+
     # -- what a format author writes -----------------------------------------------------------------------------
 
     def read(self, path: Path) -> Iterator[Sample]:
@@ -208,20 +211,21 @@ class Format:
         Raises:
             UnreadableItem: The policy does not allow an unreadable item, or no longer.
         """
-        if not sample.file:
+        file = sample.file
+        if not file:
             return True
         told = sample.width and sample.height
         try:
             if told and sample.suffix.lower() not in MEASURED:
-                found = os.stat(sample.file)  # noqa: PTH116
+                found = os.stat(file)  # noqa: PTH116
                 width, height, size, changed = sample.width, sample.height, found.st_size, found.st_mtime_ns
             else:
-                width, height, size, changed = probe(sample.file)
+                width, height, size, changed = probe(file)
         except UnreadableItem as error:
             self.skip(error)
             return False
         except OSError as error:
-            self.skip(UnreadableItem(f'{sample.file} cannot be read: {error}', path=sample.file))
+            self.skip(UnreadableItem(f'{file} cannot be read: {error}', path=file))
             return False
         if not told:
             sample.width, sample.height = width, height

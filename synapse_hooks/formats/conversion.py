@@ -57,7 +57,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     made = (one_pass if at_once else two_pass).write(job)
 
     report, info = made.report, made.info
-    report.settle(made.passed.tally.kinds)
+    report.settle(made.passed.tally.sources)
     if not report.total('written') + report.total('converted'):
         raise DatasetInvalid(
             f'{source["path"]}: none of its annotations can be expressed in {format.name!r}\n{report.summary()}',

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -33,7 +34,7 @@ def write(job: Job) -> Outcome:
     plan = format.plan(guess)
     while True:
         job.progress.start(None if stream.items is None else len(stream.items))
-        with _no_collections(), _shares(job, stream, plan) as shares:
+        with _no_collections(stream), _shares(job, stream, plan) as shares:
             written = shares.write()
             passed, report = _merged(written)
             job.need_content(passed)
@@ -61,14 +62,15 @@ def _merged(written: Sequence[Written]) -> tuple[Passed, LossReport]:
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
-    """Without looking for cycles among millions of small objects, none of which has any."""
-    was = gc.isenabled()
-    gc.disable()
+def _no_collections(stream: Stream) -> Iterator[None]:
+    """Without looking for cycles among millions of small objects: our own readers make none."""
+    collecting = gc.isenabled() and stream.items is not None
+    if collecting:
+        gc.disable()
     try:
         yield
     finally:
-        if was:
+        if collecting:
             gc.enable()
 
 
@@ -79,7 +81,7 @@ def _shares(job: Job, stream: Stream, plan: Any) -> Iterator[_Alone | _Together]
     count = min(processes, blocks)
     cuts = [round(number * blocks / count) for number in range(count + 1)]
     shares = []
-    for number, (first, last) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for number, (first, last) in enumerate(pairwise(cuts)):
         report = LossReport()
         format = job.format.bound(report=report, options=job.options)
         writer = format.writer(plan, job.declared, job.out, number)
@@ -87,7 +89,10 @@ def _shares(job: Job, stream: Stream, plan: Any) -> Iterator[_Alone | _Together]
         source = ReadAhead(stream) if stream.items is None and processes > 1 else stream
         shares.append(Share(source, writer, report, first, None if count == 1 else last))
     if count == 1:
-        yield _Alone(shares[0], job.progress)
+        try:
+            yield _Alone(shares[0], job.progress)
+        finally:
+            shares[0].writer.close()
         return
     gc.freeze()
     try:

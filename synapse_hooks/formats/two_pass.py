@@ -1,4 +1,4 @@
-"""Looking at everything first, then writing: how a format is written that has only `write`."""
+"""Handing samples to a format's `write`, one at a time; before that, a look at all of them for what it is told."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ from synapse_hooks.formats.read_ahead import ReadAhead
 
 
 def write(job: Job) -> Outcome:
-    """Survey the dataset, then hand its samples to the format's `write`."""
-    survey = job.open()
-    for _ in survey.samples():
-        pass
-    job.need_content(survey.finish())
-    info = job.complete(survey.passed.tally)
+    """Survey the dataset if need be, then hand its samples to the format's `write`."""
+    info = _surveyed(job) if job.format.surveys else job.declared
     report = LossReport()
     feed = _Feed(job, info)
     config_path = job.format.bound(report=report, options=job.options).write(iter(feed), info, job.out)
     if not feed.finished:
         raise WrongAnswer(
-            f'format {job.format.name!r} stopped writing after {job.progress.count:,} of {info.count:,} samples',
+            f'format {job.format.name!r} stopped writing after {job.progress.count:,}{_of(info)} samples',
             hint='its `write` must take every sample',
             hook='convert',
         )
     passed = feed.stream.finish()
     job.need_content(passed)
     job.progress.finish()
-    return Outcome(config_path, passed, report, info)
+    return Outcome(config_path, passed, report, job.complete(passed.tally))
+
+
+def _surveyed(job: Job) -> DatasetInfo:
+    survey = job.open()
+    for _ in survey.samples():
+        pass
+    job.need_content(survey.finish())
+    return job.complete(survey.passed.tally)
+
+
+def _of(info: DatasetInfo) -> str:
+    return '' if info.count is None else f' of {info.count:,}'
 
 
 class _Feed:
@@ -38,9 +46,9 @@ class _Feed:
     def __init__(self, job: Job, info: DatasetInfo) -> None:
         self.job = job
         stream = job.open()
-        self.stream = ReadAhead(stream) if job.options.processes(info.count or 0) > 1 else stream
+        self.stream = ReadAhead(stream) if job.options.processes(info.count or len(stream.items or ())) > 1 else stream
         self.finished = False
-        job.progress.start(info.count)
+        job.progress.start(info.count if stream.items is None else len(stream.items))
 
     def __iter__(self) -> Iterator[Sample]:
         for block in self.stream.samples():

@@ -30,3 +30,6 @@ class Writer(Protocol):
             info: Complete, of the whole dataset.
             before: What the shares before this one answered to `found`, in order.
         """
+
+    def close(self) -> None:
+        """However it ended: nothing is written any more, and files are closed."""

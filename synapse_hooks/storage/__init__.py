@@ -1,6 +1,7 @@
 """Bytes on disk: atomic publishing, links, archives and digests. Nothing here knows what a dataset or a model is."""
 
 from synapse_hooks.storage.archive import archive_kind, pack, unpack
+from synapse_hooks.storage.behind import Behind, write_new
 from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
 from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.links import LinkMode, link_known, link_or_copy, link_tree
@@ -12,6 +13,7 @@ from synapse_hooks.storage.spool import Spool
 from synapse_hooks.storage.tree import FileEntry, walk_files
 
 __all__ = [
+    'Behind',
     'FileEntry',
     'Limits',
     'LinkMode',
@@ -37,4 +39,5 @@ __all__ = [
     'unpack',
     'walk_files',
     'write_atomic',
+    'write_new',
 ]

@@ -23,6 +23,7 @@ class DmFormat(Format):
     """The canonical model holds everything DM has, so reading and writing gives the same documents."""
 
     name: ClassVar[str] = 'dm'
+    surveys: ClassVar[bool] = False
 
     def declare(self, path: Path) -> DatasetInfo:
         """The splits are folders."""

@@ -42,10 +42,11 @@ class DmItems:
 
     def read(self, start: int, stop: int) -> Iterator[Sample]:
         """Whole samples, from which the same documents can be written."""
-        for folder, number in self._numbers(start, stop):
-            sample = self._whole(folder, number)
-            if sample is not None:
-                yield sample
+        for folder, numbers in self._ranges(start, stop):
+            for number in numbers:
+                sample = self._whole(folder, number)
+                if sample is not None:
+                    yield sample
 
     def batch(self, start: int, stop: int) -> Batch:
         """The same for a writer that asks for shapes only."""
@@ -54,24 +55,25 @@ class DmItems:
         gathering = Gathering()
         boxes: list[_Box] = []
         polygons: list[_Polygon] = []
-        for folder, number in self._numbers(start, stop):
-            shapes = self._shapes(folder, number)
-            if shapes is None:
-                self._add_whole(folder, number, gathering)
-                continue
-            sample = Sample(folder.id(number), folder.file(number), split=folder.split)
-            if not self.format.measure(sample):
-                continue
-            item, place = len(gathering.samples), gathering.place
-            gathering.samples.append(sample)
-            found, rings = shapes
-            if found:
-                _note(gathering.boxes, item, place, len(found))
-                boxes += found
-            if rings:
-                _note(gathering.polygons, item, place + len(found), len(rings))
-                polygons += rings
-            gathering.place += len(found) + len(rings)
+        for folder, numbers in self._ranges(start, stop):
+            for number in numbers:
+                shapes = self._shapes(folder, number)
+                if shapes is None:
+                    self._add_whole(folder, number, gathering)
+                    continue
+                sample = Sample(folder.ids.get(number) or folder.stems[number], folder.file(number), 0, 0, folder.split)
+                if not self.format.measure(sample):
+                    continue
+                item, place = len(gathering.samples), gathering.place
+                gathering.samples.append(sample)
+                found, rings = shapes
+                if found:
+                    _note(gathering.boxes, item, place, len(found))
+                    boxes += found
+                if rings:
+                    _note(gathering.polygons, item, place + len(found), len(rings))
+                    polygons += rings
+                gathering.place += len(found) + len(rings)
         _fill(gathering.boxes, boxes)
         gathering.numbers += [row.data for row in boxes]
         _fill(gathering.polygons, polygons)
@@ -79,11 +81,11 @@ class DmItems:
         gathering.polygons.boxes += [None] * len(polygons)
         return gathering.batch()
 
-    def _numbers(self, start: int, stop: int) -> Iterator[tuple[Folder, int]]:
+    def _ranges(self, start: int, stop: int) -> Iterator[tuple[Folder, range]]:
         for folder in self.folders:
             count = len(folder)
-            for number in range(max(0, start), min(stop, count)):
-                yield folder, number
+            if numbers := range(max(0, start), min(stop, count)):
+                yield folder, numbers
             start -= count
             stop -= count
 
@@ -97,14 +99,20 @@ class DmItems:
         except (OSError, ValueError):
             return None
         rings = entry.polygon or []
-        if entry.rare() or b'"rotation"' in data or b'"iscrowd"' in data:
+        found = entry.bounding_box or []
+        if entry.rare():
             return None
         for row in rings:
             if len(row.data) < 3:
                 return None
+        rows: list[Any] = [*found, *rings]
+        for attrs in [row.attrs for row in rows if row.attrs]:
+            for one in attrs:
+                if one.name in _MEANING:
+                    return None
         if self.format.identity is not None:
             self.format.identity.note_text(data)
-        return entry.bounding_box or [], rings
+        return found, rings
 
     def _add_whole(self, folder: Folder, number: int, gathering: Gathering) -> None:
         from synapse_hooks.data.skeletons import assemble
@@ -220,6 +228,8 @@ class _Document(Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Document).decode
+_MEANING = frozenset(('rotation', 'iscrowd'))
+"""Attributes that make a shape another one."""
 
 
 def _note(columns: Columns, item: int, place: int, count: int) -> None:

@@ -153,10 +153,12 @@ class Folder:
             names = [name for name in names if splitext(name)[0] == stem] or names
             self._pairs[number] = (document, names)
             used.update(names)
+        matched = {number for number, _ in alone}
         for number, stem in enumerate(self.stems if by_stem else ()):
-            suffix = self.suffixes[number]
-            if suffix is not None and (more := [name for name in by_stem.get(stem, ()) if splitext(name)[0] == stem]):
-                self._pairs[number] = (f'{stem}.json', sorted([stem + suffix, *more]))
+            more = [name for name in by_stem.get(stem, ()) if splitext(name)[0] == stem]
+            if more and number not in matched:
+                document, names = self._pairs.get(number) or (f'{stem}.json', [f'{stem}{self.suffixes[number]}'])
+                self._pairs[number] = (document, sorted([*names, *more]))
                 self.suffixes[number] = None
                 used.update(more)
         self.unpaired = [name for name in left_over if name not in used]

@@ -79,6 +79,10 @@ class ImageFolderWriter:
     def settle(self, info: DatasetInfo, before: Sequence[dict[str, int]]) -> None:
         """Two images may want one name: all of them are put in place together, by `put_in_place`."""
 
+    def close(self) -> None:
+        """Close the file of what waits."""
+        self._spool.close()
+
 
 def put_in_place(format: Format, info: DatasetInfo, out: Path, found: Sequence[dict[str, int]]) -> None:
     """Link the images of all shares, and make a folder for every class in every split.

@@ -69,7 +69,8 @@ class Rows:
             batch: The samples.
             without: The numbers of samples that are left out, and why.
         """
-        sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
+        widths, heights = [sample.width for sample in batch.samples], [sample.height for sample in batch.samples]
+        sizes = np.array([widths, heights], dtype=np.float64).T
         rows = _Rows()
         for columns in (batch.boxes, batch.polygons):
             if len(columns):
@@ -141,7 +142,8 @@ class Rows:
             if len(rows) > EXAMPLES:
                 self.report.converted(kind, cost, count=len(rows) - EXAMPLES)
         attributes = columns.attributes
-        for names, count in Counter(tuple(found) for row in rows if (found := attributes[row])).items():
+        said = attributes if len(rows) == len(columns) else [attributes[row] for row in rows]
+        for names, count in Counter(map(tuple, filter(None, said))).items():
             self.report.left_out(names, count)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.yolo.rows import Rows
-from synapse_hooks.storage import Spool, link_known
+from synapse_hooks.storage import Behind, Spool, link_known, write_new
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
@@ -55,6 +55,7 @@ class YoloWriter:
         self._spool = Spool(out / f'.waiting-{share}')
         self._folders: set[tuple[str, str]] = set()
         self._counts: Counter[str] = Counter()
+        self._behind = Behind()
 
     def add(self, batch: Batch) -> None:
         """Link the images, and write the labels as far as their classes have numbers."""
@@ -87,18 +88,26 @@ class YoloWriter:
         self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
         for waiting in self._spool.take():
             self._write(waiting)
+        self._behind.finish()
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._behind.close()
+        self._spool.close()
 
     def _write(self, waiting: Waiting) -> None:
         files, counts, labels, text, ends = waiting
         numbers = self._numbers
         begin = 0
+        made: list[tuple[str, bytes]] = []
         for file, count in zip(files, counts, strict=True):
             if not file:
                 continue
             end = begin + count
             rows = [numbers[labels[row]] + text[ends[row] : ends[row + 1]] for row in range(begin, end)]
-            _write(file, b''.join(rows))
+            made.append((file, b''.join(rows)))
             begin = end
+        self._behind.do(write_new, made)
 
     def _above(self, folder: str, stem: str) -> tuple[str, str]:
         """What the paths of an image and its labels begin with; the folders are there then."""
@@ -127,11 +136,3 @@ class YoloWriter:
         *folders, stem = sample.id.split('/')
         return '/'.join([*(f'{part}_' if part == 'images' else part for part in folders), stem]), suffix
 
-
-def _write(file: str, text: bytes) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        while text:
-            text = text[os.write(handle, text) :]
-    finally:
-        os.close(handle)
