@@ -5,60 +5,74 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import Raw
+
 from synapse_hooks.data import Sample
-from synapse_hooks.data.batch import Gathering
-from synapse_hooks.formats.coco.usual import Loose, Number
+from synapse_hooks.data.batch import Columns, Gathering
+from synapse_hooks.formats.coco.usual import decode_loosely
 
-_NOTHING = frozenset((b'', b'[]', b'null'))
-_OPEN = ord('[')
+_NOTHING = frozenset((b'[]', b'null'))
+_OPEN = b'['[0]
+_SHORTEST = len('[[0,0,0,0,0,0]]')
 
 
-def add_plain(gathering: Gathering, sample: Sample, entries: Sequence[Loose | None], labels: Mapping[Any, str]) -> bool:
-    """Add an image whose annotations are upright boxes and polygons; False, and nothing is added, where others are.
+class Plain:
+    """Some entries of a file, as far as they are upright boxes and polygons.
 
     Args:
-        gathering: The batch in the making.
-        sample: The image, without annotations.
-        entries: What is said about it; None for what is no usual entry.
-        labels: The names of categories by their ids.
+        texts: The entries.
+        labels: The names of the file's categories by their ids.
     """
-    boxes: list[Loose] = []
-    numbers: list[Sequence[Number]] = []
-    polygons: list[Loose] = []
-    outlines: list[bytes] = []
-    places: tuple[list[int], list[int]] = [], []
-    for place, entry in enumerate(entries, gathering.place):
-        if entry is None or entry.iscrowd or entry.unusual() or entry.category_id not in labels:
+
+    def __init__(self, texts: Sequence[Raw], labels: Mapping[Any, str]) -> None:
+        entries = decode_loosely(texts)
+        self._outlines = [b'' if (text := bytes(one.segmentation)) in _NOTHING else text for one in entries]
+        self._boxes = [one.bbox for one in entries]
+        self._ids = [str(one.id) for one in entries]
+        self._labels = [labels.get(one.category_id, '') for one in entries]
+        self._attributes = [one.attributes or None for one in entries]
+        known = labels.keys()
+        self._odd = [
+            (
+                one.iscrowd
+                or one.category_id not in known
+                or (text[0] != _OPEN or len(text) < _SHORTEST if text else one.bbox is None)
+                or one.says_more()
+            )
+            for one, text in zip(entries, self._outlines, strict=True)
+        ]
+        self._unique = len(set(self._ids)) == len(entries)
+
+    def add(self, gathering: Gathering, sample: Sample, begin: int, end: int) -> bool:
+        """Add an image and the entries from number `begin` to before `end`; False, and nothing, if one is not plain.
+
+        Args:
+            gathering: The batch in the making.
+            sample: The image, without annotations.
+            begin: The first of its entries.
+            end: The one after its last.
+        """
+        if any(self._odd[begin:end]) or not (self._unique or len(set(self._ids[begin:end])) == end - begin):
             return False
-        text = bytes(entry.segmentation)
-        if text in _NOTHING:
-            if entry.bbox is None:
-                return False
-            boxes.append(entry)
-            numbers.append(entry.bbox)
-            places[0].append(place)
-        elif text[0] == _OPEN and len(text) >= 8:
-            polygons.append(entry)
-            outlines.append(text)
-            places[1].append(place)
-        else:
-            return False
-    if len({str(entry.id) for entry in entries if entry is not None}) < len(entries):
-        return False
-    item = len(gathering.samples)
-    gathering.samples.append(sample)
-    gathering.place += len(entries)
-    gathering.numbers += numbers
-    gathering.polygons.outlines += outlines
-    gathering.polygons.boxes += [entry.bbox for entry in polygons]
-    for columns, kept, at in ((gathering.boxes, boxes, places[0]), (gathering.polygons, polygons, places[1])):
-        if kept:
-            columns.items += [item] * len(kept)
-            columns.places += at
-            columns.labels += [labels[entry.category_id] for entry in kept]
-            columns.ids += [str(entry.id) for entry in kept]
-            columns.attributes += [entry.attributes or None for entry in kept]
-    return True
+        item, before = len(gathering.samples), gathering.place - begin
+        gathering.samples.append(sample)
+        gathering.place += end - begin
+        outlines = self._outlines
+        if boxes := [row for row in range(begin, end) if not outlines[row]]:
+            self._fill(gathering.boxes, boxes, item, before)
+            gathering.numbers += [box for row in boxes if (box := self._boxes[row])]
+        if polygons := [row for row in range(begin, end) if outlines[row]]:
+            self._fill(gathering.polygons, polygons, item, before)
+            gathering.polygons.outlines += [outlines[row] for row in polygons]
+            gathering.polygons.boxes += [self._boxes[row] for row in polygons]
+        return True
+
+    def _fill(self, columns: Columns, rows: Sequence[int], item: int, before: int) -> None:
+        columns.items += [item] * len(rows)
+        columns.places += [before + row for row in rows]
+        columns.labels += [self._labels[row] for row in rows]
+        columns.ids += [self._ids[row] for row in rows]
+        columns.attributes += [self._attributes[row] for row in rows]
 
 
 def add_whole(gathering: Gathering, sample: Sample) -> None:

@@ -23,7 +23,7 @@ from synapse_hooks.formats.coco.frame import Size, settle
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
 from synapse_hooks.formats.coco.layout import Source
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
-from synapse_hooks.formats.coco.usual import Usual, decode_entries, decode_loosely, read_usual
+from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
 from synapse_hooks.formats.reader import unique_ids
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class CocoItems:
         finally:
             if collecting:
                 gc.enable()
-        _rename(self._parts)
+        _name(self._parts)
         self._count = sum(len(part.images) for part in self._parts)
 
     def __len__(self) -> int:
@@ -90,12 +90,11 @@ class CocoItems:
         return gathering.batch()
 
     def _gather(self, gathering: Gathering, part: Sorted, places: range) -> None:
-        from synapse_hooks.formats.coco.columns import add_plain, add_whole
+        from synapse_hooks.formats.coco.columns import Plain, add_whole
 
-        alone = len(part.files) == 1
         file = part.files[0]
         texts = [file.entries.get(place, ()) for place in places]
-        entries = decode_loosely([text for some in texts for text in some]) if alone else ()
+        plain = Plain([text for some in texts for text in some], file.labels) if len(part.files) == 1 else None
         end = 0
         for place, some in zip(places, texts, strict=True):
             begin, end = end, end + len(some)
@@ -103,9 +102,9 @@ class CocoItems:
             if found is None:
                 continue
             sample, size = found
-            fits = alone and size == (sample.width, sample.height)
-            if not (fits and add_plain(gathering, sample, entries[begin:end], file.labels)):
-                groups: list[list[Any]] = [[*decode_entries(file.entries.get(place, ()))] for file in part.files]
+            fits = plain is not None and size == (sample.width, sample.height)
+            if not (fits and plain.add(gathering, sample, begin, end)):
+                groups: list[list[Any]] = [[*decode_entries(one.entries.get(place, ()))] for one in part.files]
                 add_whole(gathering, self._filled(part, place, groups, sample, size))
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
@@ -132,11 +131,11 @@ class CocoItems:
         """An image, as large as its annotations take it to be, and how large it is; None where it cannot be read."""
         image = part.images[place]
         try:
-            stem, file = part.finder.find(image.file_name)
+            file = part.finder.find(image.file_name)
         except UnreadableItem as error:
             self.format.skip(error)
             return None
-        sample = Sample(part.renamed.get(place, stem), file, split=part.source.split)
+        sample = Sample(part.ids[place], file, split=part.source.split)
         width, height = image.width, image.height
         told = type(width) is int and type(height) is int and width > 0 and height > 0
         if told and sample.suffix.lower() not in MEASURED:
@@ -207,15 +206,16 @@ class CocoItems:
         self.format.report.dropped('annotation', reason, sample.id, text_of(id))
 
 
-def _rename(parts: Sequence[Sorted]) -> None:
-    """Note the ids that are not the names, as these are not safe or there twice in a split."""
+def _name(parts: Sequence[Sorted]) -> None:
+    """Give the images of each split safe ids that are as like their names as possible."""
     for split in dict.fromkeys(part.source.split for part in parts):
         those = [part for part in parts if part.source.split == split]
-        places = [(part, place) for part in those for place in range(len(part.images))]
-        wanted = [part.finder.stem(image.file_name) for part in those for image in part.images]
-        for rank, id in unique_ids(wanted).items():
-            part, place = places[rank]
-            part.renamed[place] = id
+        ids = [part.finder.stem(image.file_name) for part in those for image in part.images]
+        for rank, id in unique_ids(ids).items():
+            ids[rank] = id
+        names = iter(ids)
+        for part in those:
+            part.ids.extend(islice(names, len(part.images)))
 
 
 def _free(id: str, taken: set[str]) -> str:

@@ -43,8 +43,8 @@ class Sorted(NamedTuple):
     finder: ImageFinder
     images: list[Listed]
     files: list[File]
-    renamed: dict[int, str]
-    """The ids of images that differ from their names, by place."""
+    ids: list[str]
+    """What the images are called in the dataset."""
 
 
 class _Owner(Struct, gc=False):
@@ -78,7 +78,7 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip) -> 
         naming = hashlib.sha256(msgspec.json.encode(document.categories)).digest()
         files.append(File(document.categories, labels, entries, skeletons, naming))
     _share_joints(files)
-    return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files, {})
+    return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files, [])
 
 
 def _places(

@@ -36,7 +36,7 @@ class Loose(Usual, gc=False, forbid_unknown_fields=False):
     caption: Raw = Raw(b'')
     segments_info: Raw = Raw(b'')
 
-    def unusual(self) -> bool:
+    def says_more(self) -> bool:
         """Whether it is about more than a shape."""
         return bool(self.keypoints or self.caption or self.segments_info)
 
@@ -55,8 +55,8 @@ def decode_entries(texts: Sequence[Raw]) -> Iterable[Usual | Raw]:
         return map(_usual_or_not, texts)
 
 
-def decode_loosely(texts: Sequence[Raw]) -> Sequence[Loose | None]:
-    """The same for whoever asks for shapes only; None for those that are not usual."""
+def decode_loosely(texts: Sequence[Raw]) -> Sequence[Loose]:
+    """The same for whoever asks for shapes only; a crowd stands for what is not usual."""
     try:
         return _many_loose(b'[%b]' % b','.join(texts))
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -70,11 +70,11 @@ def _usual_or_not(text: Raw) -> Usual | Raw:
         return text
 
 
-def _loose_or_not(text: Raw) -> Loose | None:
+def _loose_or_not(text: Raw) -> Loose:
     try:
         return _one_loose(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+        return Loose('', '', '', iscrowd=True)
 
 
 def read_usual(entry: Usual, label: str, width: int, height: int) -> AnyAnnotation | Outline:
