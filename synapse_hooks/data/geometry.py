@@ -172,9 +172,7 @@ def _seam(joined: Ring, ring: Ring, here: int, there: int) -> Ring:
     return [*joined[: here + 1], *ring[there:], *ring[: there + 1], *joined[here:]]
 
 
-def _seam_of_arrays(
-    joined: NDArray[float64], ring: NDArray[float64], here: int, there: int
-) -> NDArray[float64]:
+def _seam_of_arrays(joined: NDArray[float64], ring: NDArray[float64], here: int, there: int) -> NDArray[float64]:
     import numpy as np
 
     return np.concatenate((joined[: here + 1], ring[there:], ring[: there + 1], joined[here:]))

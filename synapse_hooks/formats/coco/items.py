@@ -102,8 +102,8 @@ class CocoItems:
             if found is None:
                 continue
             sample, size = found
-            fits = plain is not None and size == (sample.width, sample.height)
-            if not (fits and plain.add(gathering, sample, begin, end)):
+            fits = size == (sample.width, sample.height)
+            if plain is None or not fits or not plain.add(gathering, sample, begin, end):
                 groups: list[list[Any]] = [[*decode_entries(one.entries.get(place, ()))] for one in part.files]
                 add_whole(gathering, self._filled(part, place, groups, sample, size))
 

@@ -7,7 +7,7 @@ dropped goes through a `Fitter`, one by one. Both ways give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -62,16 +62,15 @@ class Rows:
             items = np.array(columns.items)
             plain, texts = self.texts(columns, sizes[items])
             plain &= ~np.isin(items, nowhere)
-            for fits, *row in zip(plain.tolist(), columns.places, columns.items, columns.labels, texts, strict=True):
-                if fits:
-                    rows.append(Row(*row))
+            found = map(Row, columns.places, columns.items, columns.labels, texts)
+            rows += found if plain.all() else compress(found, plain.tolist())
             for row in np.flatnonzero(~plain).tolist():
                 others.setdefault(columns.items[row], []).append((columns.places[row], columns.annotation(row)))
         for item, place, annotation in batch.others:
             others.setdefault(item, []).append((place, annotation))
         for item, some in others.items():
             rows += self._any(item, batch.samples[item], sorted(some, key=lambda one: one[0]))
-        return sorted(rows, key=attrgetter('place')) if others or len(batch.boxes) and len(batch.polygons) else rows
+        return sorted(rows, key=attrgetter('place')) if others or (len(batch.boxes) and len(batch.polygons)) else rows
 
     def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
         """Which shapes are written as they are, and the text of those; that of others does not count.
@@ -93,12 +92,10 @@ class Rows:
             corners = np.where(silent[:, np.newaxis], _around(owners, bounds, count), corners)
         plain = _inside(corners, sizes) & (np.bincount(owners, minlength=count) > 0)
         plain[owners[~fine]] = False
-        sums = np.bincount(owners, weights=abs(areas), minlength=count)
+        sums = np.bincount(owners, weights=abs(areas), minlength=count).astype(np.float64)
         return plain, _texts(corners, sums, _segmentations(rings, count), columns.attributes)
 
-    def _any(
-        self, item: int, sample: Sample, annotations: Sequence[tuple[int, AnyAnnotation | Outline]]
-    ) -> list[Row]:
+    def _any(self, item: int, sample: Sample, annotations: Sequence[tuple[int, AnyAnnotation | Outline]]) -> list[Row]:
         """The rows of annotations of any kind, with their places."""
         places: list[int] = []
         found: list[AnyAnnotation] = []
@@ -127,7 +124,10 @@ def _texts(
         b',"bbox":[%b],"area":%b,"segmentation":[%b],"iscrowd":0%b}'
         % (box, area, segmentation, b',"attributes":%b' % _encode(said) if said else b'')
         for box, area, segmentation, said in zip(
-            _rows(_tidy(boxes).tolist()), _rows(_tidy(areas)[:, np.newaxis].tolist()), segmentations, attributes,
+            _rows(_tidy(boxes).tolist()),
+            _rows(_tidy(areas)[:, np.newaxis].tolist()),
+            segmentations,
+            attributes,
             strict=True,
         )
     ]
@@ -136,7 +136,9 @@ def _texts(
 def _segmentations(rings: Rings, count: int) -> list[bytes]:
     """The rings of each polygon, each as a list of numbers."""
     flat = rings.points.ravel().tolist()
-    texts = [b'[%b]' % text for text in _rows([flat[start:stop] for start, stop in pairwise((2 * rings.starts).tolist())])]
+    texts = [
+        b'[%b]' % text for text in _rows([flat[start:stop] for start, stop in pairwise((2 * rings.starts).tolist())])
+    ]
     if len(texts) == count and not rings.broken:
         return texts
     found: list[list[bytes]] = [[] for _ in range(count)]

@@ -1,7 +1,7 @@
 """Writing annotation files in one pass: what depends on the whole dataset, above all every number, comes at the end."""
 
 # A Path for each of a million images costs more than linking them.
-# ruff: noqa: PTH103, PTH120
+# ruff: noqa: PTH103
 from __future__ import annotations
 
 import os
@@ -107,7 +107,9 @@ class CocoWriter:
                 for name in _LISTS
             }
             for split, *content in self._spool.take():
-                made[split] = _write(files[split, 'images'], files[split, 'annotations'], numbers, made[split], *content)
+                made[split] = _write(
+                    files[split, 'images'], files[split, 'annotations'], numbers, made[split], *content
+                )
         self._behind.finish()
 
     def close(self) -> None:

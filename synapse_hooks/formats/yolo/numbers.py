@@ -28,7 +28,7 @@ def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
     table = _thousand()
     text[:, 3:6] = table[high]
     text[:, 6:9] = table[low]
-    return text.reshape(len(shares), -1)
+    return text.reshape(len(shares), shares.shape[1] * WIDTH)
 
 
 @cache
