@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
@@ -13,13 +14,17 @@ from synapse_hooks.formats.read_ahead import ReadAhead
 def write(job: Job) -> Outcome:
     """Survey the dataset, then hand its samples to the format's `write`."""
     survey = job.open()
-    for _ in survey.samples():
-        pass
+    # No total: a step of a run is not done when everything was looked at.
+    job.progress.start(None, 'survey')
+    for block in survey.samples():
+        job.progress.add(len(block))
     job.need_content(survey.finish())
     info = job.complete(survey.passed.tally)
     report = LossReport()
     feed = _Feed(job, info)
-    config_path = job.format.bound(report=report, options=job.options).write(iter(feed), info, job.out)
+    # An error of the writer holds on to what it was reading from, which may be a process.
+    with closing(feed.samples()) as samples:
+        config_path = job.format.bound(report=report, options=job.options).write(samples, info, job.out)
     if not feed.finished:
         raise WrongAnswer(
             f'format {job.format.name!r} stopped writing after {job.progress.count:,} of {info.count:,} samples',
@@ -42,7 +47,7 @@ class _Feed:
         self.finished = False
         job.progress.start(info.count)
 
-    def __iter__(self) -> Iterator[Sample]:
+    def samples(self) -> Generator[Sample, None, None]:
         for block in self.stream.samples():
             for number, sample in enumerate(block, 1):
                 yield sample
