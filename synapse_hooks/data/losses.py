@@ -88,6 +88,12 @@ class LossReport:
         """How many annotations of a kind have met their end."""
         return self.written_kinds[kind] + sum(loss.count for loss in self.losses.values() if loss.kind == kind)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        for told in (self.written_kinds, self.losses, self.attributes, self.unreadable_items):
+            told.clear()
+        self.unreadable_count = 0
+
     def merge(self, other: LossReport) -> None:
         """Add another report to this one: of a reader, or of another worker."""
         self.written_kinds.update(other.written_kinds)

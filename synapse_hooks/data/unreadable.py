@@ -50,6 +50,11 @@ class Unreadable:
         if self.total is not None:
             self.finish(self.total - self.count)
 
+    def clear(self) -> None:
+        """Forget what was met."""
+        self.count = 0
+        self.first = None
+
     def merge(self, other: Unreadable) -> None:
         """Add what was met elsewhere, after what was met here; its report is merged by whoever owns it."""
         self.count += other.count

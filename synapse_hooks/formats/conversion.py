@@ -51,7 +51,8 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
 
     out = context.output_dir
     out.mkdir(parents=True, exist_ok=True)
-    job = Job(format, options, source, division.info(declared), out, opened, Progress(context))
+    asked = format.bound(report=LossReport(), options=options)
+    job = Job(asked, options, source, division.info(declared), out, opened, Progress(context))
     made = (one_pass if at_once else two_pass).write(job)
 
     report, info = made.report, made.info

@@ -159,6 +159,8 @@ class _Together:
 def _work(share: Share, connection: Connection) -> None:
     """What a worker process does."""
     tell: Tell = partial(send, connection)
+    if share.first and isinstance(share.stream, Stream):
+        share.stream.forget_opening()
     send(connection, share.write(tell))
     info, before = connection.recv()
     share.settle(info, before)

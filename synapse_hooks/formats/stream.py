@@ -133,6 +133,12 @@ class Stream:
                     tally.add(sample)
         return tally
 
+    def forget_opening(self) -> None:
+        """Forget what was told when the dataset was opened: of several processes, only one tells it."""
+        self.passed.report.clear()
+        if self.passed.unreadable is not None:
+            self.passed.unreadable.clear()
+
     def finish(self) -> Passed:
         """What has passed, when all of it has."""
         if self.identity is not None:

@@ -6,6 +6,7 @@ Three entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -23,6 +24,8 @@ GROUPS: Final[dict[str, Kind]] = {
     'synapse_hooks.autologgers': 'autologger',
 }
 DISTRIBUTION: Final = 'synapse-hooks'
+_OURS: Final = re.compile(r'\s*synapse[-_.]+hooks\s*(?P<said>[^\s\w.-].*)', re.IGNORECASE | re.DOTALL)
+"""A requirement of synapse-hooks that says more than the name."""
 
 
 def installed_plugins() -> list[Plugin]:
@@ -35,7 +38,7 @@ def _scan(_path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for distribution in distributions():
         # Reading one small file tells whether the rest of the metadata is worth parsing.
-        if 'synapse_hooks' not in _entry_points(distribution):
+        if '[synapse_hooks' not in _entry_points(distribution):
             continue
         try:
             entries = dict(_entries(distribution))
@@ -94,18 +97,37 @@ def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, s
 
 def _incompatible(distribution: Distribution) -> str:
     """Which synapse-hooks the distribution asks for, if that is not this one; else the empty string."""
-    # Importing packaging takes longer than an empty run, and where no plugin is installed nobody needs it.
+    said = ((line, _OURS.match(line)) for line in distribution.requires or ())
+    ours = [line for line, match in said if match is not None and not _is_met(match['said'])]
+    if not ours:
+        return ''
+    # Importing packaging takes longer than an empty run, and for what nearly every plugin says nobody needs it.
     from packaging.requirements import InvalidRequirement, Requirement
 
-    for line in distribution.requires or ():
+    for line in ours:
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
-            continue
-        if normalize(requirement.name) != DISTRIBUTION:
             continue
         if requirement.marker is not None and not requirement.marker.evaluate({'extra': ''}):
             continue
         if not requirement.specifier.contains(__version__, prereleases=True):
             return str(requirement.specifier)
     return ''
+
+
+def _is_met(said: str) -> bool:
+    """Whether `said` is `>=` with plain numbers, and our version is plain and not below; packaging knows the rest.
+
+    Example:
+        >>> _is_met('>=0.1'), _is_met('>=99'), _is_met('<99')
+        (True, False, False)
+    """
+    wanted = re.fullmatch(r'>=\s*(\d+(?:\.\d+)*)', said.strip())
+    if wanted is None or not re.fullmatch(r'\d+(?:\.\d+)*', __version__):
+        return False
+    return _numbers(wanted[1]) <= _numbers(__version__)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split('.')))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from synapse_hooks.data import MEASURED, Classification, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
+from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.imagefolder.names import class_folders, write_names
 from synapse_hooks.storage import Spool
 
@@ -57,7 +58,9 @@ class ImageFolderWriter:
             if isinstance(annotation, Classification) and item not in why:
                 said[item].append(_Said(annotation.label, annotation.id, list(annotation.attributes)))
             else:
-                report.dropped(annotation.kind, why.get(item, _NO_PLACE), batch.samples[item].id, annotation.id)
+                reason = why.get(item, _NO_PLACE)
+                for kind, count in made_of(annotation).items():
+                    report.dropped(kind, reason, batch.samples[item].id, annotation.id, count)
         waiting = []
         for item, (sample, found) in enumerate(zip(batch.samples, said, strict=True)):
             if item in why:

@@ -96,6 +96,7 @@ class YoloFormat(Format):
             _need_splits(dict.fromkeys(info.splits, 1), names=True)
         if task != 'pose':
             return Plan(task)
+        # The few items that are looked at beforehand may have no skeleton, and others many.
         forms = {names for names in info.skeletons.values() if names}
         return Plan(task, forms.pop() if len(forms) == 1 else joint_order(name for form in forms for name in form))
 
@@ -117,7 +118,7 @@ class YoloFormat(Format):
         """Write `dataset.yaml`; for `classify` the folder itself is the answer.
 
         Raises:
-            DatasetInvalid: There are no images to train or to validate with; or nothing has joints.
+            DatasetInvalid: There are no images to train or to validate with; or no joints for a pose dataset.
         """
         from synapse_hooks.formats.imagefolder.writer import put_in_place
         from synapse_hooks.formats.yolo.writer import folder_of
@@ -126,14 +127,14 @@ class YoloFormat(Format):
         for one in found:
             counts.update(one)
         _need_splits({split: counts[folder_of(split)] for split in info.splits or {}})
+        if plan.task == 'classify':
+            put_in_place(self, info, out, found)
+            return None
         if plan.task == 'pose' and not plan.joints:
             raise DatasetInvalid(
                 'target_task: there is not one skeleton to write a pose dataset of',
                 hint='choose another task, or check that the joints were exported',
             )
-        if plan.task == 'classify':
-            put_in_place(self, info, out, found)
-            return None
         folders = {folder_of(split): f'images/{folder_of(split)}' for split in info.splits or {}}
         folders = {name: place for name, place in folders.items() if counts[name]}
         names = info.classes or ()

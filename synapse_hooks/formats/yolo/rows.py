@@ -19,7 +19,7 @@ from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
 from synapse_hooks.data.batch import Batch, Boxes, Floats, Places, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.data.skeletons import arrange
+from synapse_hooks.data.skeletons import arrange, made_of
 from synapse_hooks.formats.shapes import Fitter
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
 
@@ -77,7 +77,8 @@ class Rows:
                 self._add_columns(rows, batch, columns, sizes, without)
         for item, place, annotation in batch.others:
             if item in without:
-                self.report.dropped(annotation.kind, without[item], batch.samples[item].id, annotation.id)
+                for kind, count in made_of(annotation).items():
+                    self.report.dropped(kind, without[item], batch.samples[item].id, annotation.id, count)
             else:
                 self._add(rows, place, item, annotation, batch.samples[item])
         return rows.in_order(len(batch.samples))
@@ -278,7 +279,7 @@ class Pose(Rows):
             return None
         x, y, w, h = skeleton.box
         points = arrange(skeleton, self.joints)
-        places = digits(np.array([(x, y) for x, y, _ in points]) / _size(sample)).reshape(len(points), -1)
+        places = digits(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2) / _size(sample))
         joints = [b'%s %d' % (place.tobytes(), joint.visibility) for place, joint in zip(places, points, strict=True)]
         return b''.join([_box(np.array([[x, y, x + w, y + h]]), _size(sample)).tobytes(), *joints, b'\n'])
 
