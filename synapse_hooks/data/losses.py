@@ -105,14 +105,6 @@ class LossReport:
         self.unreadable_count += other.unreadable_count
         self.unreadable_items = [*self.unreadable_items, *other.unreadable_items][:EXAMPLES]
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self.written_kinds.clear()
-        self.losses.clear()
-        self.attributes.clear()
-        self.unreadable_items.clear()
-        self.unreadable_count = 0
-
     def total(self, fate: Literal['written', 'converted', 'dropped']) -> int:
         """How many annotations met that fate. Images do not count here."""
         if fate == 'written':

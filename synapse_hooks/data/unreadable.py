@@ -60,11 +60,6 @@ class Unreadable:
         self.count += other.count
         self.first = self.first or other.first
 
-    def clear(self) -> None:
-        """Forget what was met."""
-        self.count = 0
-        self.first = None
-
     def finish(self, seen: int) -> None:
         """Decide at the end: `seen` items could be read.
 

@@ -45,12 +45,6 @@ class Passed:
         elif other.unreadable is not None:
             self.unreadable.merge(other.unreadable)
 
-    def forget(self) -> None:
-        """Leave what was found so far to somebody else to tell."""
-        self.report.clear()
-        if self.unreadable is not None:
-            self.unreadable.clear()
-
 
 class Stream:
     """The blocks of a dataset.
@@ -97,9 +91,6 @@ class Stream:
 
     def batches(self, first: int = 0, last: int | None = None) -> Iterator[Batch]:
         """The blocks from number `first` to before number `last`, in columns. They are counted as they pass."""
-        if first:
-            # What was found when the dataset was opened is told by whoever has its first block.
-            self.passed.forget()
         for batch in self._batches(first, last):
             self._divide(batch.samples)
             tally = self.passed.tally
