@@ -32,9 +32,7 @@ class Job:
     def complete(self, tally: Tally) -> DatasetInfo:
         """What is known of the dataset when everything was counted."""
         found = replace(tally.info(self.declared), classes=self.declared.classes)
-        # Which classes are written may depend on the task that is asked for.
-        worker = self.format.bound(report=LossReport(), options=self.options)
-        return replace(found, classes=worker.written_classes(found))
+        return replace(found, classes=self.format.written_classes(found))
 
     def need_content(self, passed: Passed) -> None:
         """See that there was something to convert, and that it could be read.

@@ -285,8 +285,7 @@ class Pose(Rows):
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """A skeleton and the box around its object."""
         skeleton = self.fitter.skeleton(annotation, sample)
-        # Where no joints were presumed and there are some, everything is written again.
-        if skeleton is None or skeleton.box is None or not self.joints:
+        if skeleton is None or skeleton.box is None:
             return None
         x, y, w, h = skeleton.box
         points = arrange(skeleton, self.joints)
