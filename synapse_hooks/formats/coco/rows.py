@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress, pairwise
-from operator import attrgetter
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,16 +23,9 @@ from synapse_hooks.formats.shapes import Fitter
 Flags = NDArray[np.bool_]
 
 
-class Row(NamedTuple):
-    """One annotation."""
-
-    place: int
-    """Its rank in the batch."""
-    item: int
-    """The number of its sample."""
-    label: str
-    text: bytes
-    """What follows its numbers: `,"bbox":[...], ...}`."""
+Row = tuple[int, int, str, bytes]
+"""One annotation: its rank in the batch, the number of its sample, its class, and what follows its numbers in the file:
+`,"bbox":[...], ...}`."""
 
 
 class Rows:
@@ -62,7 +53,7 @@ class Rows:
             items = np.array(columns.items)
             plain, texts = self.texts(columns, sizes[items])
             plain &= ~np.isin(items, nowhere)
-            found = map(Row, columns.places, columns.items, columns.labels, texts)
+            found = zip(columns.places, columns.items, columns.labels, texts, strict=True)
             rows += found if plain.all() else compress(found, plain.tolist())
             for row in np.flatnonzero(~plain).tolist():
                 others.setdefault(columns.items[row], []).append((columns.places[row], columns.annotation(row)))
@@ -70,7 +61,8 @@ class Rows:
             others.setdefault(item, []).append((place, annotation))
         for item, some in others.items():
             rows += self._any(item, batch.samples[item], sorted(some, key=lambda one: one[0]))
-        return sorted(rows, key=attrgetter('place')) if others or (len(batch.boxes) and len(batch.polygons)) else rows
+        rows.sort()
+        return rows
 
     def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
         """Which shapes are written as they are, and the text of those; that of others does not count.
@@ -113,7 +105,7 @@ class Rows:
             found.append(annotation)
         those = Sample(sample.id, width=sample.width, height=sample.height, annotations=found)
         written = write_sample(those, self.fitter, self.schemas)
-        return [Row(places[rank], item, label, b',%b' % _encode(entry)[1:]) for rank, label, entry in written]
+        return [(places[rank], item, label, b',%b' % _encode(entry)[1:]) for rank, label, entry in written]
 
 
 def _texts(

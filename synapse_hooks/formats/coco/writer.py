@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -67,15 +68,15 @@ class CocoWriter:
     def add(self, batch: Batch) -> None:
         """Link the images, and let wait what is said of them."""
         rows = self.rows.of(batch)
+        _, items, labels, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
+        counts = Counter(items)
         contents: dict[str, _Content] = {}
         links: list[tuple[str, str]] = []
-        counts = [0] * len(batch.samples)
-        for row in rows:
-            counts[row.item] += 1
         end = 0
-        for sample, count in zip(batch.samples, counts, strict=True):
+        for item, sample in enumerate(batch.samples):
             if not sample.file:
                 continue
+            count = counts[item]
             content = contents.setdefault(sample.split or '', _Content())
             name = sample.file_name
             content.images.append(
@@ -83,8 +84,8 @@ class CocoWriter:
             )
             content.rows.append(count)
             begin, end = end, end + count
-            content.labels += [row.label for row in rows[begin:end]]
-            content.texts += [row.text for row in rows[begin:end]]
+            content.labels += labels[begin:end]
+            content.texts += texts[begin:end]
             links.append((sample.file, self._target(sample.split, name)))
         self._behind.do(_link, links, self.format.options.images)
         for split, content in contents.items():
