@@ -13,7 +13,8 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: The package's `__name__`.
-        homes: For every public name, the module in the package that has it: `{'Format': 'base'}`.
+        homes: For every public name, the module in the package that has it: `{'Format': 'base'}`. No name may be that
+            of a module: Python would put the module in its place.
 
     Example:
         >>> lazily('synapse_hooks.formats', {'Format': 'base'})('Format').__name__

@@ -14,7 +14,7 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('errors', 'context', 'hookspecs'),
+    ('errors', 'lazy', 'context', 'hookspecs'),
     ('storage',),
     ('data', 'journal'),
     ('formats', 'backends', 'autologgers'),

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.data import DatasetInfo, LossReport
 from synapse_hooks.formats.forked import Worker, ready, send, workers
@@ -23,6 +22,9 @@ from synapse_hooks.formats.progress import Progress
 from synapse_hooks.formats.read_ahead import ReadAhead
 from synapse_hooks.formats.share import Share, Tell, Written
 from synapse_hooks.formats.stream import Passed, Stream
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 def write(job: Job) -> Outcome:
@@ -151,7 +153,7 @@ class _Together:
 
     def settle(self, info: DatasetInfo, found: Sequence[Any]) -> None:
         for number, worker in enumerate(self.started):
-            worker.connection.send((info, list(found[:number])))
+            worker.send((info, list(found[:number])))
         for worker in self.started:
             worker.receive()
 

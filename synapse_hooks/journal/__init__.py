@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
-    from synapse_hooks.journal.environment import environment, git_revision
     from synapse_hooks.journal.journal import Journal
     from synapse_hooks.journal.reader import (
         Events,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     )
     from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
     from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
+    from synapse_hooks.journal.surroundings import environment, git_revision
     from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
 
 _HOMES = {
@@ -40,8 +40,8 @@ _HOMES = {
     'RunDirectory': 'run_directory',
     'Sink': 'sinks',
     'SinkPump': 'sinks',
-    'environment': 'environment',
-    'git_revision': 'environment',
+    'environment': 'surroundings',
+    'git_revision': 'surroundings',
     'journal_files': 'reader',
     'last_attempt': 'reader',
     'last_checkpoint': 'reader',

@@ -6,17 +6,21 @@ Three entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import Distribution, distributions
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks import __version__
 from synapse_hooks.errors import PluginBroken
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 GROUPS: Final[dict[str, Kind]] = {
     'synapse_hooks': 'plugin',
@@ -24,6 +28,7 @@ GROUPS: Final[dict[str, Kind]] = {
     'synapse_hooks.autologgers': 'autologger',
 }
 DISTRIBUTION: Final = 'synapse-hooks'
+_GROUP: Final = '[synapse_hooks'
 _OURS: Final = re.compile(r'\s*synapse[-_.]+hooks\s*(?P<said>[^\s\w.-].*)', re.IGNORECASE | re.DOTALL)
 """A requirement of synapse-hooks that says more than the name."""
 
@@ -34,12 +39,9 @@ def installed_plugins() -> list[Plugin]:
 
 
 @lru_cache(maxsize=4)
-def _scan(_path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+def _scan(path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for distribution in distributions():
-        # Reading one small file tells whether the rest of the metadata is worth parsing.
-        if '[synapse_hooks' not in _entry_points(distribution):
-            continue
+    for distribution in _candidates(path):
         try:
             entries = dict(_entries(distribution))
         except Exception as error:  # foreign files may be damaged in any way, and the other plugins are not
@@ -48,6 +50,38 @@ def _scan(_path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
             # One distribution may stand on the path twice (lib and lib64): the first is the one that is imported.
             found.setdefault(key, entry)
     return tuple(found[key] for key in sorted(found))
+
+
+def _candidates(path: tuple[str, ...]) -> Iterator[Distribution]:
+    """The distributions that may have plugins. One small file of each tells whether the rest is worth parsing."""
+    others = any(hasattr(finder, 'find_distributions') for finder in sys.meta_path if finder is not PathFinder)
+    if not others and not any(map(_has_plugins, path)):
+        return
+    # It takes longer than everything else here, and most have no plugins.
+    from importlib.metadata import distributions
+
+    for distribution in distributions():
+        if _GROUP in _entry_points(distribution):
+            yield distribution
+
+
+def _has_plugins(folder: str) -> bool:
+    """Whether there may be one at `folder`, an entry of the path. Whatever is no folder, an archive, may hold some."""
+    try:
+        with os.scandir(folder or '.') as entries:
+            metadata = [entry.path for entry in entries if entry.name.lower().endswith(('.dist-info', 'egg-info'))]
+    except NotADirectoryError:
+        return True
+    except OSError:
+        return False
+    return any(_GROUP.encode() in _bytes(f'{one}/entry_points.txt') for one in metadata)
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError:
+        return b''
 
 
 def _entry_points(distribution: Distribution) -> str:

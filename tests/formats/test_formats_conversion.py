@@ -104,9 +104,9 @@ def test_nothing_is_said_when_nothing_is_lost(dm: Path, converter: Converter) ->
 
 def test_progress_ends_at_the_end(lines: Path, converter: Converter) -> None:
     converter(lines, 'lines', 'coco')
-    progress = converter.recorder.of('progress')
-    assert progress[-1] == {'category': 'convert', 'curr': 13, 'total': 13}
-    assert progress[0]['total'] == 13
+    first, *_, last = converter.recorder.of('progress')
+    assert first['category'] in ('survey', 'convert')
+    assert last == {'category': 'convert', 'curr': 13, 'total': 13}
 
 
 @pytest.mark.parametrize('workers', [1, 3])

@@ -51,8 +51,7 @@ def put(root: Path, made: list[tuple[tuple[int, int], list[AnyAnnotation]]]) -> 
         image.write_bytes(png(*size))
         split = 'train' if number % 2 else 'valid'
         samples.append(Sample(f'{number}', image=image, split=split, annotations=shapes))
-    dm = builtin('dm')
-    dm.write(iter(samples), DatasetInfo(), root / 'dm')
+    builtin('dm').write(iter(samples), DatasetInfo(), root / 'dm')
 
 
 def shapes_of(root: Path, format: str) -> dict[str, tuple[tuple[int, int], list[AnyAnnotation]]]:
