@@ -27,7 +27,7 @@ def write(job: Job) -> Outcome:
         config_path = job.format.bound(report=report, options=job.options).write(samples, info, job.out)
     if not feed.finished:
         raise WrongAnswer(
-            f'format {job.format.name!r} stopped writing after {job.progress.count:,} of {info.count:,} samples',
+            f'format {job.format.name!r} stopped writing after {feed.taken:,} of {info.count:,} samples',
             hint='its `write` must take every sample',
             hook='convert',
         )
@@ -45,12 +45,20 @@ class _Feed:
         stream = job.open()
         self.stream = ReadAhead(stream) if job.options.processes(info.count or 0) > 1 else stream
         self.finished = False
+        self.taken = 0
+        """How many samples were taken, once the generator is closed."""
         job.progress.start(info.count)
 
     def samples(self) -> Generator[Sample, None, None]:
-        for block in self.stream.samples():
-            for number, sample in enumerate(block, 1):
-                yield sample
-                if number % 64 == 0 or number == len(block):
-                    self.job.progress.add(number % 64 or 64)
-        self.finished = True
+        """The samples, one at a time."""
+        before = number = 0
+        try:
+            for block in self.stream.samples():
+                for number, sample in enumerate(block, 1):
+                    yield sample
+                    if number % 64 == 0 or number == len(block):
+                        self.job.progress.add(number % 64 or 64)
+                before, number = before + len(block), 0
+            self.finished = True
+        finally:
+            self.taken = before + number
