@@ -1,6 +1,7 @@
 """Convert a dataset on disk from one format to another.
 
-DST appears whole, by one rename, or not at all. Images are hard-linked where the disk allows it.
+DST appears whole, by one rename, or not at all: it can be interrupted and run again. Images are hard-linked where the
+disk allows it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='MODE',
         help='how images get there: hardlink (a reflink or copy across disks), symlink, copy',
     )
-    parser.add_argument('--workers', metavar='N', type=int, help='how many processes; left out, it is decided')
+    parser.add_argument(
+        '--workers',
+        metavar='N',
+        type=int,
+        help='how many processes, 1 or more; left out, the number of items and cores decides',
+    )
     parser.add_argument(
         '--unreadable', metavar='POLICY', help='items that cannot be read: skip, fail, or the tolerated share (0.01)'
     )
@@ -49,7 +55,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.voice import voice
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import follow, plain
-    from synapse_hooks.storage import staging
+    from synapse_hooks.storage import staging, sweep
 
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)
@@ -65,6 +71,8 @@ def run(options: argparse.Namespace) -> Answer:
     }
     settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
     settings['stratify'] = options.stratify or None
+    # Of a conversion that was killed, which could not do it.
+    sweep(options.target.parent)
     with voice() as said, staging(options.target) as staged:
         losses = Losses(said)
         if guessed:

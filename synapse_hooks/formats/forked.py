@@ -60,11 +60,11 @@ class Worker:
 
         Raises:
             Exception: What the work raised.
-            DataError: The process died.
+            DataError: The process died; `pid` is 0 then.
         """
         try:
             kind, content = self.connection.recv()
-        except (EOFError, ConnectionResetError) as error:
+        except (EOFError, OSError) as error:
             _, status = os.waitpid(self.pid, 0)
             self.pid = 0
             how = f'signal {os.WTERMSIG(status)}' if os.WIFSIGNALED(status) else f'exit code {os.WEXITSTATUS(status)}'
@@ -95,17 +95,35 @@ def workers(works: Sequence[Work]) -> Iterator[list[Worker]]:
     sys.stderr.flush()
     started: list[Worker] = []
     try:
-        # A signal in between would leave a worker that nobody knows, or make one behave as if it were the parent.
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
+        with _signals_held():
             for work in works:
                 started.append(Worker(work, started))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         yield started
     finally:
         for worker in started:
             worker.end()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Within the block Ctrl-C and SIGTERM wait for its end.
+
+    In the middle they would leave a worker that nobody knows of, or make one clean up as if it were the parent.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # They never arrive here.
+        yield
+        return
+    met: list[int] = []
+    # No masks: the system would hand the signal to another thread.
+    before = {number: signal.signal(number, lambda number, _frame: met.append(number)) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for arrived in met:
+            signal.raise_signal(arrived)
 
 
 def ready(waiting: Sequence[Worker]) -> list[Worker]:
@@ -127,7 +145,6 @@ def _work(work: Work, connection: Connection, parent: int) -> NoReturn:
         # They reach every process of a terminal or of a group; the parent ends its workers itself.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         # What stands in their place is the parent's: a progress bar, whose lock one of its threads may hold.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

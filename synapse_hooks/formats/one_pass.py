@@ -141,6 +141,9 @@ class _Together:
                 try:
                     content = worker.receive()
                 except Exception as error:
+                    if not worker.pid:
+                        # It was killed, which says nothing of the dataset.
+                        raise
                     failed[number] = error
                     continue
                 if isinstance(content, Written):

@@ -97,7 +97,9 @@ def _workers(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     raise ParamsError(
-        f'workers: {value!r} is no number of processes', hint='leave it out to have it decided', field='workers'
+        f'workers: {value!r} is no number of processes, which is 1 or more',
+        hint='leave it out to have it decided',
+        field='workers',
     )
 
 
