@@ -160,7 +160,7 @@ class Logging:
         self.recorder.record('artifact', {'kind': kind, 'role': role, 'path': str(file), 'size': size})
 
     def set_progress(self, current: float, total: float, category: str = 'train') -> None:
-        """Record how far something is: `current` of `total` in `category`."""
+        """Record how far something is: `current` of `total` (0 where nobody knows) in `category`."""
         self.recorder.record('progress', {'category': category, 'curr': current, 'total': total})
 
 

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import Answer, one_thread_for_numpy
 from synapse_hooks.errors import ConfigError, ParamsError
 
 
@@ -43,9 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Open, convert, publish."""
+    one_thread_for_numpy()
     from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.display import Display
     from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.cli.voice import voice
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import follow, plain
     from synapse_hooks.storage import staging
@@ -57,7 +58,6 @@ def run(options: argparse.Namespace) -> Answer:
         raise ConfigError(
             f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'
         )
-    losses = Losses(Display())
     params: dict[str, Any] = {
         'splits': _fractions(options.split),
         'target_task': options.task,
@@ -65,13 +65,15 @@ def run(options: argparse.Namespace) -> Answer:
     }
     settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
     settings['stratify'] = options.stratify or None
-    with staging(options.target) as staged:
+    with voice() as said, staging(options.target) as staged:
+        losses = Losses(said)
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')
         made = convert_into(
             staged, source, options.to, plugins, losses, params=params, settings=settings, strict=options.strict
         )
         dataset = follow(made, staged, options.target)
+        losses.say_pace()
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)

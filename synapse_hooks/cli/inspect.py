@@ -6,18 +6,10 @@ Whatever is found is no failure: the exit code is 1 when the dataset cannot be r
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import ConfigError, NobodyAnswered
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from synapse_hooks.insight.inspection import Progress
+from synapse_hooks.cli.common import Answer, one_thread_for_numpy
+from synapse_hooks.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Look, tell, write."""
-    from synapse_hooks.cli.display import Display
+    one_thread_for_numpy()
     from synapse_hooks.cli.findings import findings
     from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.cli.voice import voice
+    from synapse_hooks.formats.reader import open_reader
     from synapse_hooks.insight import inspect_dataset, page
     from synapse_hooks.insight.page import PICTURES
     from synapse_hooks.plugins import build, load_settings
@@ -42,37 +36,16 @@ def run(options: argparse.Namespace) -> Answer:
         raise ConfigError(f'--html {options.html} is a folder', hint=f'name a file: {options.html / "dataset.html"}')
     plugins = build(load_settings(block=options.block, only=options.only))
     source, guessed = open_source(plugins, options.dataset, options.source_format)
-    display = Display()
-    if guessed:
-        display.log_message([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
-    reader = plugins.calls.open_dataset(dataset=source)
-    if reader is None:
-        raise NobodyAnswered(
-            f'no plugin reads the format {source["format"]!r} of {source["path"]}',
-            hint='`synapse-hooks formats` lists what there is',
-            hook='open_dataset',
-        )
-    with _progress(display.console) as progress:
-        found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=progress)
+    with voice() as said:
+        if guessed:
+            said.say([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
+        reader = open_reader(plugins.calls, source)
+        found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=said.progress)
         text = findings(found)
         if options.html is not None:
-            progress('writing the page', 0, None)
+            said.progress('writing the page', 0, None)
             write_atomic(options.html, page(found))
             text += f'\n\n{options.html}'
     failed = options.strict and found.problems.serious
     data = {**found.to_dict(), 'guessed': guessed, 'html': options.html and str(options.html)}
     return Answer(data, text, exit_code=1 if failed else 0)
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Progress]:
-    """A line that says how far it got, on a terminal; nothing elsewhere."""
-    if not console.is_terminal:
-        yield lambda what, done, total: None
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn('{task.description:18}'), BarColumn(bar_width=32), TextColumn('{task.completed:,}'))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task('reading', total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

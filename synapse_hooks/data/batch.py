@@ -6,6 +6,7 @@ columns, a whole batch is measured and written at once. Everything else stays an
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -124,19 +125,16 @@ class Rings:
 
     @classmethod
     def _of_texts(cls, texts: Sequence[bytes]) -> Rings:
-        owners: list[int] = []
-        rings: list[bytes] = []
-        broken: list[int] = []
-        for owner, text in enumerate(texts):
-            found = text.translate(None, b' \t\r\n')[2:-2].split(b'],[')
-            if all(ring.count(b',') >= 5 and ring.count(b',') % 2 for ring in found):
-                rings += found
-                owners += [owner] * len(found)
-            else:
-                broken.append(owner)
         try:
-            flat = _numbers(b'[%s]' % b','.join(rings))
+            forms = _rings_of_texts(b'[%s]' % b','.join(texts))
+            whole = all(forms)
         except msgspec.DecodeError:
+            whole = False
+        if whole:
+            rings = list(chain.from_iterable(forms))
+            lengths = np.fromiter(map(len, rings), np.int64, len(rings))
+            whole = not ((lengths < 6) | (lengths & 1)).any()
+        if not whole:
             if len(texts) == 1:
                 return cls(np.zeros(0, np.int64), _starts([]), np.zeros((0, 2)), [0])
             parts = [cls._of_texts([text]) for text in texts]
@@ -146,9 +144,10 @@ class Rings:
                 np.concatenate([part.points for part in parts]),
                 [owner for owner, part in enumerate(parts) if part.broken],
             )
-        counts = [(ring.count(b',') + 1) // 2 for ring in rings]
-        points = np.array(flat, dtype=np.float64).reshape(-1, 2)
-        return cls(np.array(owners, dtype=np.int64), _starts(counts), points, broken)
+        owners = np.repeat(np.arange(len(texts)), list(map(len, forms)))
+        # Much quicker than one list of all numbers.
+        points = np.frombuffer(b''.join([array('d', ring) for ring in rings])).reshape(-1, 2)
+        return cls(owners, _starts(lengths // 2), points, [])
 
     def bounds(self) -> Floats:
         """`left, top, right, bottom` of each ring."""
@@ -280,8 +279,8 @@ def _corners(boxes: Floats) -> Floats:
     return np.concatenate([np.minimum(one, other), np.maximum(one, other)], axis=1)
 
 
-def _starts(counts: list[int]) -> Places:
+def _starts(counts: Sequence[int] | Places) -> Places:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 
 
-_numbers: Callable[[bytes], list[float]] = msgspec.json.Decoder(list[float]).decode
+_rings_of_texts: Callable[[bytes], list[list[list[float]]]] = msgspec.json.Decoder(list[list[list[float]]]).decode

@@ -47,7 +47,9 @@ class Tally:
         self.labels.setdefault(kind, set()).add(annotation.label)
         if isinstance(annotation, Keypoints):
             names = annotation.names or map(str, range(len(annotation.points)))
-            self.skeletons.setdefault(annotation.label, set()).add(tuple(names))
+            # Joints that were there one by one were in no order.
+            order = joint_order(names) if 'keypoint' in made_of(annotation) else tuple(names)
+            self.skeletons.setdefault(annotation.label, set()).add(order)
 
     def add_many(self, kind: str, labels: Collection[str]) -> None:
         """Count annotations of one kind."""

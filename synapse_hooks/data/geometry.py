@@ -156,12 +156,26 @@ def _join_many(rings: list[Ring]) -> Ring:
         here, there = _nearest(places, others)
         joined = _seam(joined, ring, here, there)
         if ring is not rings[-1]:
-            places = np.concatenate((places[: here + 1], others[there:], others[: there + 1], places[here:]))
+            places = _seam_of_arrays(places, others, here, there)
+    return joined
+
+
+def join_arrays(rings: list[NDArray[float64]]) -> NDArray[float64]:
+    """The same as `join` for rings that are parts of their own, all running one way: points are rows of arrays."""
+    joined = rings[0]
+    for ring in rings[1:]:
+        joined = _seam_of_arrays(joined, ring, *_nearest(joined, ring))
     return joined
 
 
 def _seam(joined: Ring, ring: Ring, here: int, there: int) -> Ring:
     return [*joined[: here + 1], *ring[there:], *ring[: there + 1], *joined[here:]]
+
+
+def _seam_of_arrays(joined: NDArray[float64], ring: NDArray[float64], here: int, there: int) -> NDArray[float64]:
+    import numpy as np
+
+    return np.concatenate((joined[: here + 1], ring[there:], ring[: there + 1], joined[here:]))
 
 
 def _nearest_of_few(one: Ring, other: Ring) -> tuple[int, int]:

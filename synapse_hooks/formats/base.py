@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 class Items(Protocol):
     """A dataset as a list of items that can be read from anywhere, so that several processes can share the work.
 
-    Ids are safe for file names and unique within a split. A method `batch(start, stop) -> Batch`, if there is one, gives
-    items in columns.
+    Ids are safe for file names and unique within a split. A method `batch(start, stop) -> Batch`, if there is one,
+    gives items in columns.
     """
 
     def __len__(self) -> int:

@@ -6,12 +6,10 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from synapse_hooks import __version__
-from synapse_hooks.context import Dataset, DatasetReader, TrainContext
+from synapse_hooks.context import Dataset, TrainContext
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
-from synapse_hooks.errors import DatasetInvalid, NobodyAnswered
+from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import one_pass, two_pass
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.division import divided
@@ -19,7 +17,7 @@ from synapse_hooks.formats.identity import joined
 from synapse_hooks.formats.job import Job
 from synapse_hooks.formats.options import Options
 from synapse_hooks.formats.progress import Progress
-from synapse_hooks.formats.reader import FormatReader
+from synapse_hooks.formats.reader import FormatReader, open_reader
 from synapse_hooks.formats.stream import Stream
 
 
@@ -37,7 +35,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     if source['format'] == format.name:
         return source
     options = Options.of(context, format.name)
-    reader = _open(context, source)
+    reader = open_reader(context.hooks, source)
     declared = reader.declared if isinstance(reader, FormatReader) else reader.info
     division = divided(reader, options, context)
     at_once = type(format).writer is not Format.writer
@@ -73,17 +71,6 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     return dataset(out, format.name, config_path=made.config_path, info=replace(info, splits=splits), digest=digest)
 
 
-def _open(context: TrainContext, source: Dataset) -> DatasetReader:
-    reader: DatasetReader | None = context.hooks.open_dataset(dataset=source)
-    if reader is None:
-        raise NobodyAnswered(
-            f'no plugin reads the format {source["format"]!r} of {source["path"]}',
-            hint='`synapse-hooks formats` lists what there is',
-            hook='open_dataset',
-        )
-    return reader
-
-
 def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Format) -> None:
     context.recorder.record('losses', {'from': source['format'], 'to': format.name, **report.to_dict()})
     if context.runtime_ctx.strict:
@@ -98,4 +85,4 @@ def _digest(content: str, format: Format, options: Options, info: DatasetInfo) -
     settings = {name: value for name, value in options.settings.items() if name != 'workers'}
     facts: list[Any] = [content, format.name, format.version, __version__, options.task, list(options.shares.items())]
     facts += [list(info.classes or ()), sorted(map(str, settings.items()))]
-    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
+    return hashlib.sha256(repr(facts).encode(errors='backslashreplace')).hexdigest()

@@ -1,6 +1,7 @@
 """Worker processes: forked, so that they have what their parent has read already, and plugins need not be found again.
 
 A worker sends messages through a pipe. It ends when its parent wants it to, or is gone; it never outlives it for long.
+Ctrl-C and SIGTERM are the parent's to decide about.
 """
 
 from __future__ import annotations
@@ -9,23 +10,35 @@ import os
 import pickle
 import signal
 import sys
+import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from synapse_hooks.errors import DataError, SynapseHooksError
 
-Work = Callable[[Connection], None]
+if TYPE_CHECKING:
+    # Importing it takes longer than a small conversion, which has no use for it.
+    from multiprocessing.connection import Connection
+
+    Work = Callable[[Connection], None]
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_LOOK: Final = 0.5
+"""Seconds after which a worker sees that its parent is gone, though it has nothing to send."""
 
 
 class Worker:
     """A process at work, and the parent's end of its pipe."""
 
     def __init__(self, work: Work, others: Sequence[Worker]) -> None:
+        from multiprocessing.connection import Pipe
+
         self.connection, theirs = Pipe()
+        parent = os.getpid()
         with warnings.catch_warnings():
             # Python warns of forking beside threads. The child uses nothing that one of them may hold.
             warnings.simplefilter('ignore', DeprecationWarning)
@@ -34,8 +47,13 @@ class Worker:
             # Otherwise nobody would notice that the parent is gone.
             for other in (*others, self):
                 other.connection.close()
-            _work(work, theirs)
+            _work(work, theirs, parent)
         theirs.close()
+
+    def send(self, content: Any) -> None:
+        """Send a message. Where the process is gone, `receive` tells why."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(content)
 
     def receive(self) -> Any:
         """The next message.
@@ -77,8 +95,13 @@ def workers(works: Sequence[Work]) -> Iterator[list[Worker]]:
     sys.stderr.flush()
     started: list[Worker] = []
     try:
-        for work in works:
-            started.append(Worker(work, started))
+        # A signal in between would leave a worker that nobody knows, or make one behave as if it were the parent.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            for work in works:
+                started.append(Worker(work, started))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         yield started
     finally:
         for worker in started:
@@ -87,6 +110,8 @@ def workers(works: Sequence[Work]) -> Iterator[list[Worker]]:
 
 def ready(waiting: Sequence[Worker]) -> list[Worker]:
     """Wait until some of the workers have something to say, and return these in their order."""
+    from multiprocessing.connection import wait
+
     found = set(map(id, wait([worker.connection for worker in waiting])))
     return [worker for worker in waiting if id(worker.connection) in found]
 
@@ -96,12 +121,16 @@ def send(connection: Connection, content: Any) -> None:
     connection.send(('message', content))
 
 
-def _work(work: Work, connection: Connection) -> NoReturn:
+def _work(work: Work, connection: Connection, parent: int) -> NoReturn:
     code = 1
     try:
-        # Ctrl-C reaches every process of a terminal: it is the parent's to decide.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # They reach every process of a terminal or of a group; the parent ends its workers itself.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        # What stands in their place is the parent's: a progress bar, whose lock one of its threads may hold.
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         work(connection)
         code = 0
     except (BrokenPipeError, EOFError):
@@ -112,6 +141,12 @@ def _work(work: Work, connection: Connection) -> NoReturn:
             connection.send(('error', _portable(error)))
     finally:
         os._exit(code)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(1)
 
 
 def _portable(error: BaseException) -> BaseException:

@@ -1,7 +1,7 @@
 """Reading and writing at once, in one process or several: how the built-in formats are written.
 
-What nobody knows beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare, everything
-is written again. What only counts at the end, such as the numbers of classes, is settled there.
+What nobody knows beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare,
+everything is written again. What only counts at the end, such as the numbers of classes, is settled there.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.data import DatasetInfo, LossReport
 from synapse_hooks.formats.forked import Worker, ready, send, workers
@@ -24,10 +23,15 @@ from synapse_hooks.formats.read_ahead import ReadAhead
 from synapse_hooks.formats.share import Share, Tell, Written
 from synapse_hooks.formats.stream import Passed, Stream
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
 
 def write(job: Job) -> Outcome:
     """Convert in one pass; in two where a presumption was wrong."""
     stream = job.open()
+    if stream.blocks == 0:
+        job.need_content(stream.finish())
     guess = replace(job.complete(stream.a_few()), splits=job.declared.splits)
     last = LossReport()
     format = job.format.bound(report=last, options=job.options)
@@ -149,7 +153,7 @@ class _Together:
 
     def settle(self, info: DatasetInfo, found: Sequence[Any]) -> None:
         for number, worker in enumerate(self.started):
-            worker.connection.send((info, list(found[:number])))
+            worker.send((info, list(found[:number])))
         for worker in self.started:
             worker.receive()
 

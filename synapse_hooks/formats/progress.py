@@ -20,19 +20,20 @@ class Progress:
         self.context = context
         self.total: int | None = None
         self.count = 0
+        self._what = 'convert'
         self._said = 0.0
 
-    def start(self, total: int | None) -> None:
+    def start(self, total: int | None, what: str = 'convert') -> None:
         """Begin; `total` is how many there are, None where that is unknown."""
-        self.total, self.count = total, 0
+        self.total, self.count, self._what = total, 0, what
 
     def add(self, count: int) -> None:
         """So many more were written."""
         self.count += count
         if time.monotonic() - self._said > _EVERY:
             self._said = time.monotonic()
-            self.context.set_progress(self.count, max(self.total or 0, self.count), 'convert')
+            self.context.set_progress(self.count, self.total or 0, self._what)
 
     def finish(self) -> None:
         """All of them were."""
-        self.context.set_progress(self.count, self.count, 'convert')
+        self.context.set_progress(self.count, self.count, self._what)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from synapse_hooks.data import Sample
 from synapse_hooks.data.batch import Batch, gather
 from synapse_hooks.formats.forked import send, workers
 from synapse_hooks.formats.stream import Passed, Stream
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 class ReadAhead:

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synapse_hooks.context import Dataset
+from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, Unreadable, survey
-from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.errors import DatasetInvalid, NobodyAnswered
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
+    from synapse_hooks.hookspecs import HookSpecs
 
 _LONGEST = 200
 
@@ -97,6 +98,26 @@ class FormatReader:
         """
         if not self.path.exists():
             raise DatasetInvalid(f'there is no dataset at {self.path}', hint='check the path', path=str(self.path))
+
+
+def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
+    """The dataset, opened by whoever reads its format.
+
+    Args:
+        hooks: Whom to ask: `context.hooks`, or those of `build`.
+        dataset: What to read.
+
+    Raises:
+        NobodyAnswered: No plugin reads the format.
+    """
+    reader: DatasetReader | None = hooks.open_dataset(dataset=dataset)
+    if reader is None:
+        raise NobodyAnswered(
+            f'no plugin reads the format {dataset["format"]!r} of {dataset["path"]}',
+            hint='`synapse-hooks formats` lists what there is',
+            hook='open_dataset',
+        )
+    return reader
 
 
 def free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:

@@ -31,6 +31,10 @@ from synapse_hooks.formats.rectangles import fit_rectangle
 
 __all__ = ['NOISE', 'Fitter', 'enclosing_box']
 
+SEAMS = '{} holds simple rings: parts and holes are joined by seams'
+"""What it costs a polygon of several rings to become one ring of a target."""
+_SEAMS_OF_HOLES = '{} holds simple rings: holes are joined by seams'
+
 
 class Fitter:
     """Fits annotations into a target, and reports what that costs.
@@ -156,8 +160,7 @@ class Fitter:
             case Mask():
                 return Fit(joined, f'{self.target} holds polygons: its pixels are traced')
         if len(joined) < sum(map(len, found)):
-            what = 'parts and holes' if self.join == 'all' else 'holes'
-            return Fit(joined, f'{self.target} holds simple rings: {what} are joined by seams')
+            return Fit(joined, (SEAMS if self.join == 'all' else _SEAMS_OF_HOLES).format(self.target))
         return Fit(joined, cut(bounds(point for ring in shape.rings for point in ring), sample))
 
     def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:

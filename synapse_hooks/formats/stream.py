@@ -172,7 +172,7 @@ class Stream:
             if self.compact:
                 sample.annotations = _whole(sample.annotations)
             if self.identity is not None:
-                self.identity.note_text(_ENCODER.encode([sample.width, sample.height, sample.annotations]))
+                self.identity.note_text(_text(sample))
             yield sample
 
     def _ranges(self, first: int, last: int | None) -> Iterator[tuple[int, int]]:
@@ -204,6 +204,15 @@ class Stream:
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=repr)
+
+
+def _text(sample: Sample) -> bytes:
+    said = [sample.width, sample.height, sample.annotations]
+    try:
+        return _ENCODER.encode(said)
+    except UnicodeEncodeError:
+        # The name of a file or folder may be no valid Unicode, and so may a class that is called after it.
+        return repr(said).encode(errors='backslashreplace')
 
 
 def _whole(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:

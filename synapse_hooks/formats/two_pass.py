@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
@@ -15,10 +16,12 @@ def write(job: Job) -> Outcome:
     info = _surveyed(job) if job.format.surveys else job.declared
     report = LossReport()
     feed = _Feed(job, info)
-    config_path = job.format.bound(report=report, options=job.options).write(iter(feed), info, job.out)
+    # An error of the writer holds on to what it was reading from, which may be a process.
+    with closing(feed.samples()) as samples:
+        config_path = job.format.bound(report=report, options=job.options).write(samples, info, job.out)
     if not feed.finished:
         raise WrongAnswer(
-            f'format {job.format.name!r} stopped writing after {job.progress.count:,}{_of(info)} samples',
+            f'format {job.format.name!r} stopped writing after {feed.taken:,}{_of(info)} samples',
             hint='its `write` must take every sample',
             hook='convert',
         )
@@ -30,8 +33,10 @@ def write(job: Job) -> Outcome:
 
 def _surveyed(job: Job) -> DatasetInfo:
     survey = job.open()
-    for _ in survey.samples():
-        pass
+    # No total: a step of a run is not done when everything was looked at.
+    job.progress.start(None, 'survey')
+    for block in survey.samples():
+        job.progress.add(len(block))
     job.need_content(survey.finish())
     return job.complete(survey.passed.tally)
 
@@ -47,12 +52,14 @@ class _Feed:
         self.job = job
         stream = job.open()
         self.stream = ReadAhead(stream) if job.options.processes(info.count or len(stream.items or ())) > 1 else stream
+        self.taken = 0
         self.finished = False
         job.progress.start(info.count if stream.items is None else len(stream.items))
 
-    def __iter__(self) -> Iterator[Sample]:
+    def samples(self) -> Generator[Sample, None, None]:
         for block in self.stream.samples():
             for number, sample in enumerate(block, 1):
+                self.taken += 1
                 yield sample
                 if number % 64 == 0 or number == len(block):
                     self.job.progress.add(number % 64 or 64)

@@ -20,7 +20,11 @@ def gallery(inspection: Inspection) -> Html | None:
         return None
     with_pictures = can_draw()
     colours = {label.name: colour(place) for place, label in enumerate(inspection.labels)}
-    missing = None if with_pictures else tag('p', 'For the pictures themselves: ', tag('code', 'pip install pillow'))
+    missing = (
+        None
+        if with_pictures
+        else tag('p', 'For the pictures themselves: ', tag('code', "pip install 'synapse-hooks[inspect]'"))
+    )
     toggles = tag('div', _toggle('no-shapes', 'annotations'), _toggle('no-names', 'names'), class_='toggles')
     parts = [
         ('With problems', inspection.faulty),

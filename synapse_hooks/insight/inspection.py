@@ -199,7 +199,7 @@ class _Inspector:
 
 def _declared(reader: DatasetReader) -> DatasetInfo:
     # A reader's own `info` would read everything to find out what is not declared.
-    return reader.format.declare(reader.path) if isinstance(reader, FormatReader) else reader.info
+    return reader.declared if isinstance(reader, FormatReader) else reader.info
 
 
 def _check_classes(classes: Sequence[Label], splits: Sequence[str], problems: Problems) -> None:

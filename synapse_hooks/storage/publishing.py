@@ -20,7 +20,7 @@ from pathlib import Path
 from synapse_hooks.errors import StorageError
 from synapse_hooks.storage.disk import disk_errors, disk_full, sync_folder
 from synapse_hooks.storage.exchange import exchange
-from synapse_hooks.storage.owner import aside, is_abandoned
+from synapse_hooks.storage.ownership import aside, is_abandoned
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.data import LossReport, Sample, Unreadable
+from synapse_hooks.data import DatasetInfo, LossReport, Sample, Unreadable, survey
+from synapse_hooks.data.batch import gather
+from synapse_hooks.data.skeletons import assemble
 from tests.formats.format_kit import builtin, png
 
 COCO = builtin('coco')
@@ -41,6 +46,36 @@ def put(file: Path, said: dict[str, Any], images: Path | None = None) -> Path:
 def read(root: Path) -> tuple[list[Sample], LossReport]:
     report = LossReport()
     return list(COCO.bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
+
+
+def write(
+    samples: Sequence[Sample], out: Path, declared: DatasetInfo | None = None, *, shares: int = 1
+) -> tuple[Path, LossReport]:
+    """Write samples as a conversion does, in as many shares. The file that a trainer wants, and what was lost."""
+    out.mkdir()
+    for sample in samples:
+        sample.annotations = assemble(sample.annotations)
+    info = survey(declared or DatasetInfo(), samples)
+    report = LossReport()
+    format = COCO.bound(report=report)
+    plan = format.plan(info)
+    cuts = [len(samples) * number // shares for number in range(shares + 1)]
+    found: list[Any] = []
+    writers = []
+    for number, (first, last) in enumerate(pairwise(cuts)):
+        writer = format.writer(plan, declared or DatasetInfo(), out, number)
+        assert writer is not None
+        for start in range(first, last, 2):
+            writer.add(gather(copy.copy(sample) for sample in samples[start : min(start + 2, last)]))
+        found.append(writer.found())
+        writers.append(writer)
+    for number, writer in enumerate(writers):
+        writer.settle(info, found[:number])
+        writer.close()
+    file = format.finish(plan, info, out, found)
+    assert file is not None
+    assert not list(out.rglob('.*'))
+    return file, report
 
 
 def reasons(report: LossReport) -> dict[str, str]:

@@ -13,17 +13,15 @@ import pytest
 
 from synapse_hooks.data import LossReport
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.coco.items import BATCH, CocoItems
-from synapse_hooks.formats.coco.layout import need_sources
-from tests.formats.coco_kit import SQUARE, content, entry, put, read, reasons
+from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, reasons
+from tests.formats.format_kit import png
 
 
-def items(root: Path, **options: Any) -> CocoItems:
-    def skip(error: UnreadableItem) -> None:
-        raise error
-
-    return CocoItems(need_sources(root), LossReport(), skip, **options)
+def items(root: Path, *, compact: bool = False) -> CocoItems:
+    found = COCO.bound(report=LossReport(), compact=compact).items(root)
+    assert isinstance(found, CocoItems)
+    return found
 
 
 def rows() -> list[dict[str, Any]]:
@@ -87,7 +85,7 @@ def test_one_odd_entry_does_not_change_its_neighbours(tmp_path: Path) -> None:
 
 def test_outlines_are_polygons_whose_numbers_were_not_read_yet(tmp_path: Path) -> None:
     put(tmp_path / 'annotations.json', content([*rows(), entry(60, segmentation=[SQUARE], odd=1)]))
-    (late,) = items(tmp_path, outlines=True).read()
+    (late,) = items(tmp_path, compact=True).read()
     (early,), _ = read(tmp_path)
     outlines = [annotation for annotation in late.annotations if isinstance(annotation, Outline)]
     # The ring of five numbers is not looked at.
@@ -104,11 +102,11 @@ def test_outlines_are_polygons_whose_numbers_were_not_read_yet(tmp_path: Path) -
 def test_what_concerns_the_whole_file_is_reported_once_when_it_is_opened(tmp_path: Path) -> None:
     put(tmp_path / 'annotations.json', content([entry(1), entry(2, image=9), entry(3, 7)]))
     opened = items(tmp_path)
-    assert reasons(opened.report) == {'its image is not in the file': '2'}
+    assert reasons(opened.format.report) == {'its image is not in the file': '2'}
     for _ in range(2):
-        opened.report = LossReport()
+        opened.format = COCO.bound(report=LossReport())
         assert len(list(opened.read())) == 1
-        assert reasons(opened.report) == {'its category is not in the file': '3'}
+        assert reasons(opened.format.report) == {'its category is not in the file': '3'}
 
 
 def test_ids_may_be_text(tmp_path: Path) -> None:
@@ -124,15 +122,19 @@ def test_ids_may_be_text(tmp_path: Path) -> None:
 _MEASURE = """
 import resource, sys
 from pathlib import Path
+import synapse_hooks.data.batch
 from synapse_hooks.data import LossReport
-from synapse_hooks.formats.coco.items import CocoItems
-from synapse_hooks.formats.coco.layout import need_sources
+from synapse_hooks.formats.coco import CocoFormat
+from synapse_hooks.formats.coco.columns import Plain
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
-opened = CocoItems(need_sources(Path(sys.argv[1])), LossReport(), print, outlines=sys.argv[2] == 'outlines')
+opened = CocoFormat().bound(report=LossReport(), compact=sys.argv[2] == 'columns').items(Path(sys.argv[1]))
 after = peak()
-count = sum(len(sample.annotations) for sample in opened.read())
+if sys.argv[2] == 'columns':
+    count = sum(len(opened.batch(start, start + 128).polygons) for start in range(0, len(opened), 128))
+else:
+    count = sum(len(sample.annotations) for sample in opened.read())
 print(count, after - before, peak() - after)
 """
 
@@ -144,8 +146,8 @@ def test_opening_takes_little_more_than_the_file_and_reading_next_to_nothing(tmp
     file = tmp_path / 'annotations.json'
     size = file.write_bytes(msgspec.json.encode(said))
     for n in range(1, 3001):
-        (tmp_path / f'{n}.png').touch()
-    for how in ('outlines', 'polygons'):
+        (tmp_path / f'{n}.png').write_bytes(png(100, 80))
+    for how in ('columns', 'polygons'):
         command = [sys.executable, '-c', _MEASURE, str(tmp_path), how]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         count, opening, reading = map(int, done.stdout.split())

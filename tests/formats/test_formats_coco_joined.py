@@ -81,7 +81,7 @@ def test_captions_are_carried_to_dm_and_counted_elsewhere(tmp_path: Path, conver
         {'id': 'caption-8', 'classification': '', 'attrs': [], 'data': 'Une forme.'},
     ]
     assert not any(kind == 'images.caption' for kind, _ in converter.reasons('dropped'))
-    converter(tmp_path / 'coco', 'coco', 'yolo')
+    converter(tmp_path / 'coco', 'coco', 'yolo', target_task='detect')
     assert converter.reasons('dropped')['images.caption', 'yolo detect has no place for it'] == 4
     back = converter(made['path'], 'dm', 'coco')
     assert back['classes'] == ['car', 'person']

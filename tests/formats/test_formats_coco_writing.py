@@ -22,10 +22,10 @@ from synapse_hooks.data import (
     Mask,
     Polygon,
     Sample,
-    survey,
 )
 from synapse_hooks.data.masks import to_indices
 from synapse_hooks.data.skeletons import PERSON
+from tests.formats import coco_kit
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, reasons
 from tests.formats.format_kit import Converter, png
 
@@ -41,9 +41,7 @@ def write(root: Path, *samples: list[AnyAnnotation], declared: DatasetInfo | Non
         image = root / f'{number}.png'
         image.write_bytes(png(100, 80))
         made.append(Sample(f'{number}', image=image, width=100, height=80, annotations=each))
-    report = LossReport()
-    info = survey(declared or DatasetInfo(), made)
-    file = COCO.bound(report=report).write(iter(made), info, root / 'out')
+    file, report = coco_kit.write(made, root / 'out', declared)
     return json.loads(file.read_text()), report
 
 
@@ -73,7 +71,8 @@ def test_a_skeleton_and_its_shape_are_one_annotation(tmp_path: Path) -> None:
 
 def test_a_category_says_the_joints_that_its_dataset_declares(tmp_path: Path) -> None:
     skeletons = {'ant': {'keypoints': ['head', 'tail'], 'skeleton': [[1, 2]]}}
-    declared = DatasetInfo(('car', 'ant', 'snail'), extra={'coco': {'skeletons': skeletons}})
+    order = {'ant': ('head', 'tail')}
+    declared = DatasetInfo(('car', 'ant', 'snail'), skeletons=order, extra={'coco': {'skeletons': skeletons}})
     annotations = [
         Keypoints([Joint(1, 2), Joint(3, 4, 1)], names=['tail', 'head'], label='ant', box=(0, 0, 9, 9)),
         Keypoints([Joint(5, 6), Joint(7, 8)], names=['head', 'leg'], label='ant', id='9', box=(0, 0, 9, 9)),
@@ -84,7 +83,7 @@ def test_a_category_says_the_joints_that_its_dataset_declares(tmp_path: Path) ->
     car, ant, snail = said['categories']
     assert 'keypoints' not in car
     assert (ant['keypoints'], ant['skeleton']) == (['head', 'tail'], [[1, 2]])
-    assert snail['keypoints'] == ['1', '2', '3']
+    assert snail['keypoints'] == ['0', '1', '2']
     assert [each.get('keypoints') for each in said['annotations']] == [
         [3, 4, 1, 1, 2, 2],
         [5, 6, 2, 0, 0, 0],

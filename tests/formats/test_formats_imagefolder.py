@@ -15,6 +15,7 @@ from synapse_hooks.formats import FormatReader
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.formats.imagefolder.names import class_folders
 from synapse_hooks.storage import folded
+from synapse_hooks.testing import convert_dataset
 from tests.formats.format_kit import Converter, add_item, box, png, tree
 
 
@@ -133,7 +134,8 @@ def test_any_stretch_of_the_items_can_be_read_by_itself(tmp_path: Path) -> None:
         parts = [sample for start in range(0, 24, step) for sample in items.read(start, start + step)]
         assert parts == every
     once = ImageFolderFormat()
-    parts = [sample for start in (0, 8, 16) for sample in once.items(root).read(start, start + 8)]
+    opened = once.items(root)
+    assert [sample for start in (0, 8, 16) for sample in opened.read(start, start + 8)] == every
     assert dropped(once.report) == {('file', 'it is no image'): 1}
 
 
@@ -237,7 +239,7 @@ def test_the_classes_are_in_the_order_of_their_folders() -> None:
         splits={},
         labels={'classification': frozenset({'a/b'}), 'box': frozenset({'car'})},
     )
-    assert ImageFolderFormat().classes(info) == ('a/b', 'ape', 'zebra')
+    assert ImageFolderFormat().written_classes(info) == ('a/b', 'ape', 'zebra')
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
@@ -266,13 +268,12 @@ def test_odd_names_of_classes_become_folders_and_come_back(tmp_path: Path) -> No
     for number, label in enumerate([*ODD, 'plain', '검은 고양이']):
         put(tmp_path, f'{number}.png')
         samples.append(Sample(f'{number}', tmp_path / f'{number}.png', annotations=[Classification(label=label)]))
-    report, out = LossReport(), tmp_path / 'out'
-    labels = {'classification': frozenset(sample.annotations[0].label for sample in samples)}
-    ImageFolderFormat().bound(report=report).write(iter(samples), DatasetInfo(splits={}, labels=labels), out)
+    out = tmp_path / 'out'
+    made = convert_dataset(samples, 'imagefolder', out, classes=None)
     names = [folder.name for folder in out.iterdir() if folder.is_dir()]
     assert len({folded(name) for name in names}) == len(samples)
     assert {'plain', '검은 고양이'} < set(names)
-    (loss,) = report.to_dict()['converted']
+    (loss,) = made.losses['converted']
     assert (loss['kind'], loss['count']) == ('classification', len(ODD))
     found = {Path(id).name: label for _, id, label in seen(out)}
     assert found == {sample.id: sample.annotations[0].label for sample in samples}

@@ -52,6 +52,7 @@ def test_detect(dm: Path, converter: Converter) -> None:
         'path': '',
         'train': 'images/train',
         'val': 'images/val',
+        'task': 'detect',
         'nc': 3,
         'names': {0: 'ape', 1: 'car', 2: 'zebra'},
     }

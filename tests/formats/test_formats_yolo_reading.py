@@ -103,7 +103,7 @@ def test_several_sources_make_a_split(tmp_path: Path) -> None:
 def test_nothing_in_a_source_is_a_pattern(tmp_path: Path) -> None:
     put(tmp_path, 'set[1]/images/*/a.png')
     say(tmp_path, train='set[1]/images')
-    assert found(tmp_path) == [('train', '*/a', 1)]
+    assert found(tmp_path) == [('train', '_/a', 1)]
     say(tmp_path, train='set*/images')
     with pytest.raises(DatasetInvalid, match='is not there'):
         read(tmp_path)
@@ -360,8 +360,8 @@ def test_any_part_can_be_read_in_another_process(tmp_path: Path) -> None:
     for name in ('train/a', 'train/b', 'train/sub/c', 'val/d', 'val/e'):
         put(tmp_path, f'images/{name}.png')
     say(tmp_path, train='images/train', val='images/val')
-    items = YoloItems(tmp_path)
-    ids = [f'{sample.split} {sample.id}' for sample in items.read()]
+    items = YoloItems(tmp_path, YOLO)
+    ids = [f'{sample.split} {sample.id}' for sample in items.read(0, len(items))]
     assert ids == ['train a', 'train b', 'train sub/c', 'valid d', 'valid e']
     assert len(items) == 5
     again = pickle.loads(pickle.dumps(items))
@@ -373,19 +373,19 @@ def test_any_part_can_be_read_in_another_process(tmp_path: Path) -> None:
 def test_a_dataset_without_images_has_no_items(tmp_path: Path) -> None:
     (tmp_path / 'images').mkdir()
     say(tmp_path, train='images')
-    items = YoloItems(tmp_path)
-    assert (len(items), list(items.read())) == (0, [])
+    items = YoloItems(tmp_path, YOLO)
+    assert (len(items), list(items.read(0, 1))) == (0, [])
 
 
 def test_an_unreadable_item_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
     put(tmp_path, 'images/a.png', 'x')
     put(tmp_path, 'images/b.png')
     say(tmp_path, train='images')
-    items, errors = YoloItems(tmp_path), list[UnreadableItem]()
-    assert [sample.id for sample in items.read(skip=errors.append)] == ['b']
-    assert len(errors) == 1
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['b']
+    assert report.unreadable_count == 1
     with pytest.raises(UnreadableItem):
-        list(items.read())
+        list(YoloItems(tmp_path, YOLO).read(0, 2))
 
 
 # -- ultralytics -------------------------------------------------------------------------------------------------

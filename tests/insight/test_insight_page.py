@@ -187,4 +187,4 @@ def test_without_pillow_the_page_says_what_to_install(found: Inspection, monkeyp
     monkeypatch.setattr('synapse_hooks.insight.gallery.can_draw', lambda: False)
     read = Page(page(found))
     assert read.of('image') == []
-    assert 'pip install pillow' in read.text
+    assert "pip install 'synapse-hooks[inspect]'" in read.text

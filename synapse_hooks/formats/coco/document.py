@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,8 +16,6 @@ from msgspec import Raw, Struct
 from synapse_hooks.errors import DatasetInvalid
 
 Category = dict[str, Any]
-
-T = TypeVar('T')
 
 
 class Listed(Struct, gc=False):
@@ -45,28 +43,48 @@ class _Lists(Struct):
     categories: list[Category] | None = None
 
 
-class _Categories(Struct):
-    categories: list[Category] | None = None
-
-
 def open_document(file: Path) -> Document:
     """Open a file. What is in `annotations` is not looked at.
 
     Raises:
         DatasetInvalid: It is no COCO file, or not a whole one.
     """
-    lists = _decode(file, _Lists)
+    lists = _decode(file)
     return Document(file, lists.images, lists.annotations or [], _by_id(file, lists.categories or []))
 
 
-def read_categories(file: Path) -> list[Category]:
-    """The categories of a file, in the order of their ids.
+class Openings:
+    """Files that were opened for what they declare, and wait for being read: a large one is not opened twice."""
 
-    Raises:
-        DatasetInvalid: As in `open_document`.
-    """
-    categories = _by_id(file, _decode(file, _Categories).categories or [])
-    return [categories[id] for id in sorted(categories, key=_order)]
+    def __init__(self) -> None:
+        self._waiting: dict[Path, tuple[tuple[int, int] | None, Document]] = {}
+
+    def categories(self, file: Path) -> list[Category]:
+        """The categories of a file, in the order of their ids.
+
+        Raises:
+            DatasetInvalid: As in `open_document`.
+        """
+        state, document = _state(file), self.take(file)
+        self._waiting[file] = state, document
+        return [document.categories[id] for id in sorted(document.categories, key=_order)]
+
+    def take(self, file: Path) -> Document:
+        """A file, opened before or now; it does not wait any longer.
+
+        Raises:
+            DatasetInvalid: As in `open_document`.
+        """
+        state, document = self._waiting.pop(file, (None, None))
+        return document if document is not None and state == _state(file) else open_document(file)
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _order(id: Any) -> tuple[bool, float, str]:
@@ -91,16 +109,16 @@ def _by_id(file: Path, categories: list[Category]) -> dict[Any, Category]:
     return found
 
 
-def _decode(file: Path, type: type[T]) -> T:
+def _decode(file: Path) -> _Lists:
     try:
         data = file.read_bytes().removeprefix(b'\xef\xbb\xbf')
         try:
-            return msgspec.json.decode(data, type=type)
+            return msgspec.json.decode(data, type=_Lists)
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
             quoted = _NO_NUMBERS.sub(_quoted, data)
-            return msgspec.json.decode(quoted, type=type)
+            return msgspec.json.decode(quoted, type=_Lists)
     except msgspec.ValidationError as error:
         raise DatasetInvalid(
             f'{file} must be an object with lists of objects `images`, `annotations` and `categories`: {error}',

@@ -9,10 +9,11 @@ annotations were made; `Sample` counts displayed pixels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 
-from synapse_hooks.data import MEASURED, AnyAnnotation, Box, Joint, Keypoints, LossReport, Mask, Polygon, Sample
+from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, LossReport, Mask, Polygon, Sample
 from synapse_hooks.data.geometry import bounds
 from synapse_hooks.data.images import read_header
 from synapse_hooks.data.masks import from_indices, to_indices
@@ -22,22 +23,23 @@ Size = tuple[int, int]
 Rectangle = tuple[float, float, float, float]
 
 
-def settle(sample: Sample, report: LossReport) -> None:
+def settle(sample: Sample, size: Size, report: LossReport) -> None:
     """Compare the size that a file tells with the image's own, and turn annotations that count stored pixels.
 
     Where the sizes differ in another way, that of the file counts: shares of it are right in an image of any size.
 
-    Raises:
-        UnreadableItem: The image has no header that is known.
+    Args:
+        sample: Of the size that the file tells.
+        size: Width and height of the image as it is displayed.
+        report: Told where the sizes differ.
     """
-    if sample.image is None or sample.image.suffix.lower() not in MEASURED:
+    width, height = size
+    if (sample.width, sample.height) == size:
         return
-    told, header = (sample.width, sample.height), read_header(sample.image)
-    if told == (header.width, header.height):
-        return
-    if header.orientation >= 5 and told == (header.height, header.width):
-        sample.annotations = [*_all_turned(sample, header.orientation, report)]
-        sample.width, sample.height = header.width, header.height
+    orientation = read_header(Path(sample.file)).orientation
+    if orientation >= 5 and (sample.width, sample.height) == (height, width):
+        sample.annotations = [*_all_turned(sample, orientation, report)]
+        sample.width, sample.height = size
         report.converted('image', 'annotated as it is stored, displayed on its side: turned', sample.id)
     else:
         report.converted('image', 'its annotations are for another size, which is kept', sample.id)

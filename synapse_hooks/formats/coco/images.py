@@ -26,8 +26,8 @@ class ImageFinder:
         self.roots = [str(root) for root in roots]
         self._listed: dict[str, set[str]] = {}
 
-    def find(self, name: str) -> tuple[str, str]:
-        """The image's path below its root, without its extension, and the path of the file.
+    def find(self, name: str) -> str:
+        """The path of an image's file.
 
         Raises:
             UnreadableItem: There is no such file, or the name leads outside of the dataset.
@@ -38,13 +38,21 @@ class ImageFinder:
             place = f'{root}/{folder}' if folder else root
             found = self._found(place, base)
             if found:
-                stem, _, suffix = base.rpartition('.')
-                return inner[: -len(suffix) - 1] if stem and suffix else inner, f'{place}/{found}'
+                return f'{place}/{found}'
         raise UnreadableItem(
             f'{self.file}: the image {name} is missing (looked below {self.roots[0]} and around)',
             hint='put the images beside the annotation file',
             path=name,
         )
+
+    def stem(self, name: str) -> str:
+        """The path of an image below its root, without its extension; as it is where it leads outside."""
+        try:
+            inner = self._inside(name)
+        except UnreadableItem:
+            return name
+        stem, _, suffix = inner.rpartition('/')[2].rpartition('.')
+        return inner[: -len(suffix) - 1] if stem and suffix else inner
 
     def _inside(self, name: str) -> str:
         if name not in ('.', '..') and not _SPECIAL.search(name):

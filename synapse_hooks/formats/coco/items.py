@@ -9,21 +9,26 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
 
-from synapse_hooks.data import LossReport, Sample, image_size
+from synapse_hooks.data import MEASURED, Sample
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
-from synapse_hooks.formats.coco.document import Listed
+from synapse_hooks.formats.coco.document import Openings
 from synapse_hooks.formats.coco.entries import Entry, read_caption, read_entry, text_of
+from synapse_hooks.formats.coco.frame import Size, settle
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
 from synapse_hooks.formats.coco.layout import Source
-from synapse_hooks.formats.coco.sorting import File, Skip, Sorted, sort
+from synapse_hooks.formats.coco.sorting import File, Sorted, sort
 from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
+from synapse_hooks.formats.reader import unique_ids
+
+if TYPE_CHECKING:
+    from synapse_hooks.data.batch import Batch, Gathering
+    from synapse_hooks.formats.base import Format
 
 BATCH = 512
 """Images that are read together."""
@@ -36,57 +41,127 @@ class CocoItems:
     """All images of a dataset, split after split.
 
     Args:
+        format: Told of annotations that cannot be read: those without an image now, others when their image is read;
+            and of images that cannot be read. Where it is `compact`, an `Outline` takes the place of a `Polygon` whose
+            entry is a usual one.
         sources: Where they are, as `find_sources` tells.
-        report: Where annotations that cannot be read are counted: those without an image now, others when their image
-            is read. Set another one to keep them apart.
-        skip: Told of images that cannot be read.
-        outlines: Leave polygons as text: an `Outline` takes the place of a `Polygon` where its entry is a usual one.
+        openings: Has the files that were opened already.
 
     Raises:
         DatasetInvalid: A file is no COCO file.
     """
 
-    def __init__(self, sources: Sequence[Source], report: LossReport, skip: Skip, *, outlines: bool = False) -> None:
-        self.report = report
-        self.skip = skip
-        self.outlines = outlines
+    measured = True
+
+    def __init__(self, format: Format, sources: Sequence[Source], openings: Openings) -> None:
+        self.format = format
         collecting = gc.isenabled()
         gc.disable()
         try:
-            self._parts = [sort(source, report, skip) for source in sources]
+            self._parts = [sort(source, openings, format.report, format.skip) for source in sources]
         finally:
             if collecting:
                 gc.enable()
+        _name(self._parts)
+        self._count = sum(len(part.images) for part in self._parts)
 
     def __len__(self) -> int:
         """How many images there are, those included whose file may turn out to be missing."""
-        return sum(len(part.images) for part in self._parts)
+        return self._count
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
         """The samples from number `start` up to `stop`, in the order of the files' `images`."""
-        first, stop = 0, len(self) if stop is None else stop
-        for part in self._parts:
-            end = min(stop - first, len(part.images))
-            for place in range(max(start - first, 0), end, BATCH):
-                yield from self._batch(part, range(place, min(place + BATCH, end)))
-            first += len(part.images)
+        for part, places in self._ranges(start, self._count if stop is None else stop):
+            said = [self._decoded(file, places) for file in part.files]
+            self._note(part, places)
+            for place in places:
+                groups: list[list[Any]] = [next(entries) for entries in said]
+                if found := self._found(part, place):
+                    yield self._filled(part, place, groups, *found)
 
-    def _batch(self, part: Sorted, places: range) -> Iterator[Sample]:
-        said = [_decoded(file, places) for file in part.files]
-        for place in places:
-            groups: list[list[Any]] = [next(entries) for entries in said]
-            try:
-                sample = _sample(part, part.images[place])
-            except UnreadableItem as error:
-                self.skip(error)
+    def batch(self, start: int, stop: int) -> Batch:
+        """The same in columns, for a writer that asks for shapes only."""
+        from synapse_hooks.data.batch import Gathering
+
+        gathering = Gathering()
+        for part, places in self._ranges(start, stop):
+            self._gather(gathering, part, places)
+            self._note(part, places)
+        return gathering.batch()
+
+    def _gather(self, gathering: Gathering, part: Sorted, places: range) -> None:
+        from synapse_hooks.formats.coco.columns import Plain, add_whole
+
+        file = part.files[0]
+        texts = [file.entries.get(place, ()) for place in places]
+        plain = Plain([text for some in texts for text in some], file.labels) if len(part.files) == 1 else None
+        end = 0
+        for place, some in zip(places, texts, strict=True):
+            begin, end = end, end + len(some)
+            found = self._found(part, place)
+            if found is None:
                 continue
-            if told_apart(part.files, place):
-                groups = join_skeletons(part.files, place)
-            taken: set[str] = set()
-            for file, entries in zip(part.files, groups, strict=True):
-                for entry in entries:
-                    self._add(entry, file, sample, taken)
-            yield sample
+            sample, size = found
+            fits = size == (sample.width, sample.height)
+            if plain is None or not fits or not plain.add(gathering, sample, begin, end):
+                groups: list[list[Any]] = [[*decode_entries(one.entries.get(place, ()))] for one in part.files]
+                add_whole(gathering, self._filled(part, place, groups, sample, size))
+
+    def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
+        """Some consecutive places in a part of the dataset."""
+        for part in self._parts:
+            end = min(stop, len(part.images))
+            for place in range(max(start, 0), end, BATCH):
+                yield part, range(place, min(place + BATCH, end))
+            start -= len(part.images)
+            stop -= len(part.images)
+
+    def _note(self, part: Sorted, places: range) -> None:
+        identity = self.format.identity
+        if identity is None:
+            return
+        identity.note_text(msgspec.json.encode(part.images[places.start : places.stop]))
+        for file in part.files:
+            identity.note_text(file.naming)
+            identity.note_text(b','.join([text for place in places for text in file.entries.get(place, ())]))
+
+    # -- one image -----------------------------------------------------------------------------------------------
+
+    def _found(self, part: Sorted, place: int) -> tuple[Sample, Size] | None:
+        """An image, as large as its annotations take it to be, and how large it is; None where it cannot be read."""
+        image = part.images[place]
+        try:
+            file = part.finder.find(image.file_name)
+        except UnreadableItem as error:
+            self.format.skip(error)
+            return None
+        sample = Sample(part.ids[place], file, split=part.source.split)
+        width, height = image.width, image.height
+        told = type(width) is int and type(height) is int and width > 0 and height > 0
+        if told and sample.suffix.lower() not in MEASURED:
+            sample.width, sample.height = width, height
+        if not self.format.measure(sample):
+            return None
+        size = sample.width, sample.height
+        if told:
+            sample.width, sample.height = width, height
+        return sample, size
+
+    def _filled(self, part: Sorted, place: int, groups: list[list[Any]], sample: Sample, size: Size) -> Sample:
+        if told_apart(part.files, place):
+            groups = join_skeletons(part.files, place)
+        taken: set[str] = set()
+        for file, entries in zip(part.files, groups, strict=True):
+            for entry in entries:
+                self._add(entry, file, sample, taken)
+        settle(sample, size, self.format.report)
+        return sample
+
+    def _decoded(self, file: File, places: range) -> Iterator[list[Said]]:
+        """What a file says about each of some images."""
+        texts = [file.entries.get(place, ()) for place in places]
+        entries = iter(decode_entries([text for some in texts for text in some]))
+        return ([*islice(entries, len(some))] for some in texts)
 
     def _add(self, entry: Said, file: File, sample: Sample, taken: set[str]) -> None:
         try:
@@ -103,7 +178,7 @@ class CocoItems:
             self._drop(_NO_CATEGORY, sample, entry.id)
             return
         shape: Any = read_usual(entry, label, sample.width, sample.height)
-        if not self.outlines and type(shape) is Outline:
+        if not self.format.compact and type(shape) is Outline:
             shape = shape.polygon()
         if shape.id in taken:
             shape.id = _free(shape.id, taken)
@@ -114,7 +189,7 @@ class CocoItems:
         if isinstance(segments := entry.get('segments_info'), list):
             for segment in segments:
                 id = segment.get('id') if isinstance(segment, dict) else None
-                self.report.dropped('panoptic segment', 'panoptic images are not read', sample.id, text_of(id))
+                self.format.report.dropped('panoptic segment', 'panoptic images are not read', sample.id, text_of(id))
             return
         if 'caption' in entry and 'category_id' not in entry:
             sample.annotations.append(read_caption(entry))
@@ -128,23 +203,19 @@ class CocoItems:
         taken.add(id)
 
     def _drop(self, reason: str, sample: Sample, id: Any) -> None:
-        self.report.dropped('annotation', reason, sample.id, text_of(id))
+        self.format.report.dropped('annotation', reason, sample.id, text_of(id))
 
 
-def _decoded(file: File, places: range) -> Iterator[list[Said]]:
-    """What a file says about each of some images."""
-    texts = [file.entries.get(place, ()) for place in places]
-    entries = iter(decode_entries([text for some in texts for text in some]))
-    return ([*islice(entries, len(some))] for some in texts)
-
-
-def _sample(part: Sorted, image: Listed) -> Sample:
-    id, path = part.finder.find(image.file_name)
-    found = Path(path)
-    width, height = image.width, image.height
-    if not (type(width) is int and type(height) is int and width > 0 and height > 0):
-        width, height = image_size(found)
-    return Sample(id, image=found, width=width, height=height, split=part.source.split)
+def _name(parts: Sequence[Sorted]) -> None:
+    """Give the images of each split safe ids that are as like their names as possible."""
+    for split in dict.fromkeys(part.source.split for part in parts):
+        those = [part for part in parts if part.source.split == split]
+        ids = [part.finder.stem(image.file_name) for part in those for image in part.images]
+        for rank, id in unique_ids(ids).items():
+            ids[rank] = id
+        names = iter(ids)
+        for part in those:
+            part.ids.extend(islice(names, len(part.images)))
 
 
 def _free(id: str, taken: set[str]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from synapse_hooks.data import DatasetInfo, Keypoints, LossReport
-from synapse_hooks.data.skeletons import arrange, joint_order, made_of
+from synapse_hooks.data.skeletons import arrange, made_of
 
 Schema = Mapping[str, Any]
 """`keypoints`, the names, and perhaps `skeleton`, pairs of places that count from 1: as a category has them."""
@@ -31,24 +31,21 @@ def declared(categories: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
 class Schemas:
     """The joints of each class in a file to be written.
 
-    A class has the joints that its dataset declares, in that order. Else it has all that occur in the dataset, in an
-    order that does not depend on where; else those of its first skeleton.
-
     Args:
-        info: Of the dataset.
+        joints: Their names in order, by class.
+        info: Of the dataset, which may declare how joints are connected.
         report: Told of joints that a class does not have.
     """
 
-    def __init__(self, info: DatasetInfo, report: LossReport) -> None:
+    def __init__(self, joints: Mapping[str, Sequence[str]], info: DatasetInfo, report: LossReport) -> None:
+        self._joints = joints
         self._declared: Mapping[str, Schema] = info.extra.get('coco', {}).get('skeletons', {})
-        self._occurring = joint_order((info.labels or {}).get('keypoint', ()))
-        self._used: dict[str, Schema] = dict(self._declared)
         self._report = report
 
     def arranged(self, skeleton: Keypoints, file: str) -> list[float]:
         """A skeleton's joints as `x, y, visibility` one after the other, in the order of its class."""
-        names = [str(name) for name in self._of(skeleton)['keypoints']]
-        joints = arrange(skeleton, names)
+        # A class may turn out to have joints after all: then everything is written again.
+        joints = arrange(skeleton, self._joints.get(skeleton.label, skeleton.names))
         lost = sum(joint.visibility > 0 for joint in skeleton.points) - sum(joint.visibility > 0 for joint in joints)
         if lost > 0 and 'keypoint' in made_of(skeleton):
             self._report.dropped('keypoint', 'its class has no such joint', file, skeleton.id, lost)
@@ -56,13 +53,10 @@ class Schemas:
             self._report.converted('keypoints', 'its class has fewer joints: others are left out', file, skeleton.id)
         return [number for joint in joints for number in joint]
 
-    def _of(self, skeleton: Keypoints) -> Schema:
-        if skeleton.label not in self._used:
-            names = skeleton.names or [f'{number}' for number in range(1, len(skeleton.points) + 1)]
-            occurring = self._occurring if set(names) <= set(self._occurring) else ()
-            self._used[skeleton.label] = {'keypoints': [*(occurring or names)]}
-        return self._used[skeleton.label]
-
     def of_class(self, name: str) -> Schema:
         """What a category of the file says of its joints; nothing where its objects have none."""
-        return self._used.get(name, {})
+        joints = self._joints.get(name)
+        if not joints:
+            return {}
+        lines = self._declared.get(name, {}).get('skeleton')
+        return {'keypoints': list(joints), **({'skeleton': lines} if lines else {})}

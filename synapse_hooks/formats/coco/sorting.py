@@ -6,6 +6,7 @@ a file lists an image twice.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from msgspec import Raw, Struct
 
 from synapse_hooks.data import LossReport
 from synapse_hooks.errors import UnreadableItem
-from synapse_hooks.formats.coco.document import Category, Document, Listed, open_document
+from synapse_hooks.formats.coco.document import Category, Document, Listed, Openings
 from synapse_hooks.formats.coco.images import ImageFinder
 from synapse_hooks.formats.coco.layout import Source
 
@@ -31,6 +32,8 @@ class File(NamedTuple):
     """Its annotations as text, by the place of their image."""
     skeletons: bool
     """Whether it is about the joints of objects."""
+    naming: bytes
+    """Stands for its categories in the digest."""
 
 
 class Sorted(NamedTuple):
@@ -40,6 +43,8 @@ class Sorted(NamedTuple):
     finder: ImageFinder
     images: list[Listed]
     files: list[File]
+    ids: list[str]
+    """What the images are called in the dataset."""
 
 
 class _Owner(Struct, gc=False):
@@ -53,7 +58,7 @@ class _Named(Struct, gc=False):
 _owner = msgspec.json.Decoder(_Owner).decode
 
 
-def sort(source: Source, report: LossReport, skip: Skip) -> Sorted:
+def sort(source: Source, openings: Openings, report: LossReport, skip: Skip) -> Sorted:
     """Open the files of a split. What is wrong with a file as a whole is reported here.
 
     Raises:
@@ -65,14 +70,15 @@ def sort(source: Source, report: LossReport, skip: Skip) -> Sorted:
     numbers: dict[str, int] = {}
     files = []
     for path in source.files:
-        document = open_document(path)
+        document = openings.take(path)
         places, lost = _places(document, images, numbers, report, skip)
         entries = _by_place(document, places, lost, report)
         skeletons = any('keypoints' in category for category in document.categories.values())
         labels = {id: str(category['name']) for id, category in document.categories.items()}
-        files.append(File(document.categories, labels, entries, skeletons))
+        naming = hashlib.sha256(msgspec.json.encode(document.categories)).digest()
+        files.append(File(document.categories, labels, entries, skeletons, naming))
     _share_joints(files)
-    return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files)
+    return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files, [])
 
 
 def _places(

@@ -9,21 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from synapse_hooks.data import AnyAnnotation, Box, Keypoints, Mask, Polygon, RotatedBox, Sample
-from synapse_hooks.data.geometry import Bounds, area, bounds, clip_bounds
+from synapse_hooks.data import AnyAnnotation, Box, Keypoints, Mask, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds
 from synapse_hooks.data.masks import by_columns, compress, mask_bounds, to_counts
-from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.formats.coco.entries import Entry
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.formats.shapes import Fitter
 
-_DIGITS = 6
+SCALE = 1_000_000
+"""Numbers that are computed are rounded to so many parts of a pixel: 18.6, not 18.600000000000023."""
 
 
-def write_sample(sample: Sample, fitter: Fitter, schemas: Schemas) -> Iterator[tuple[str, Entry]]:
-    """The class and the entry of each object in a sample. A skeleton and the first shape of its object are one."""
-    annotations = assemble(sample.annotations)
-    sample = Sample(sample.id, width=sample.width, height=sample.height, annotations=annotations)
+def write_sample(sample: Sample, fitter: Fitter, schemas: Schemas) -> Iterator[tuple[int, str, Entry]]:
+    """The rank, the class and the entry of each object in a sample. A skeleton and its object's first shape are one.
+
+    Args:
+        sample: With its single joints assembled (`synapse_hooks.data.skeletons`).
+        fitter: Which cuts shapes at the edges of the image.
+        schemas: The joints of classes.
+    """
+    annotations = sample.annotations
     skeletons = {
         (annotation.group or '', annotation.label): annotation
         for annotation in reversed(annotations)
@@ -36,11 +41,11 @@ def write_sample(sample: Sample, fitter: Fitter, schemas: Schemas) -> Iterator[t
             if skeleton is not None:
                 joined[id(annotation)] = skeleton
     told = {id(skeleton) for skeleton in joined.values()}
-    for annotation in annotations:
+    for rank, annotation in enumerate(annotations):
         if id(annotation) not in told:
             entry = write_entry(annotation, sample, fitter, schemas, joined.get(id(annotation)))
             if entry is not None:
-                yield annotation.label, entry
+                yield rank, annotation.label, entry
 
 
 def write_entry(
@@ -64,7 +69,7 @@ def write_entry(
         return None
     if fitted is not None:
         flat = schemas.arranged(fitted, sample.id)
-        entry['keypoints'] = [_tidy(number) for number in flat]
+        entry['keypoints'] = [tidy(number) for number in flat]
         entry['num_keypoints'] = sum(visibility > 0 for visibility in flat[2::3])
     said = annotation.attributes if skeleton is None else {**skeleton.attributes, **annotation.attributes}
     attributes = {name: value for name, value in said.items() if name != 'iscrowd'}
@@ -89,9 +94,19 @@ def _shape(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> Entry |
     rings = fitter.rings(annotation, sample)
     if rings is None:
         return None
-    flat = [[_tidy(number) for point in ring for number in point] for ring in rings]
+    # What was not cut keeps its numbers.
+    own = {id(ring) for ring in annotation.rings} if isinstance(annotation, Polygon) else ()
+    flat = [[(_whole if id(ring) in own else tidy)(number) for point in ring for number in point] for ring in rings]
     box = _given(annotation, sample) or bounds(point for ring in rings for point in ring)
-    return _entry(box, sum(area(ring) for ring in rings), flat)
+    return _entry(box, _area(rings), flat)
+
+
+def _area(rings: list[Ring]) -> float:
+    """The areas of rings together, computed as those of a whole batch are."""
+    from synapse_hooks.data.batch import Rings
+
+    found: list[float] = abs(Rings.of([rings]).areas()).tolist()
+    return sum(found)
 
 
 def _object(skeleton: Keypoints | None) -> Entry | None:
@@ -113,12 +128,21 @@ def _given(annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
 def _entry(box: Bounds, size: float, segmentation: Any) -> Entry:
     left, top, right, bottom = box
     return {
-        'bbox': [_tidy(left), _tidy(top), _tidy(right - left), _tidy(bottom - top)],
-        'area': _tidy(size),
+        'bbox': [tidy(left), tidy(top), tidy(right - left), tidy(bottom - top)],
+        'area': tidy(size),
         'segmentation': segmentation,
     }
 
 
-def _tidy(number: float) -> float:
-    """Without the noise of a subtraction: 18.6, not 18.600000000000023."""
-    return round(number, _DIGITS)
+def tidy(number: float) -> float:
+    """A number without the noise of a computation, and without a point where it is whole.
+
+    Example:
+        >>> tidy(18.600000000000023), tidy(4.0)
+        (18.6, 4)
+    """
+    return _whole(round(number * SCALE) / SCALE)
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else number

@@ -37,7 +37,7 @@ class ImageFolderFormat(Format):
 
     def declare(self, path: Path) -> DatasetInfo:
         """Everything is in the names: nothing is opened."""
-        items = self.items(path)
+        items = ImageItems(path)
         splits: Counter[str] = Counter()
         for place, names in zip(items.places, items.files, strict=True):
             if place.split is not None and names:
@@ -56,11 +56,14 @@ class ImageFolderFormat(Format):
         return path.is_dir() and looks_like_one(path)
 
     def items(self, path: Path) -> ImageItems:
-        """The images as a list that can be read from anywhere."""
-        return ImageItems(path, self.report)
+        """The images as a list that can be read from anywhere. Images in no class, and other files, are dropped."""
+        items = ImageItems(path)
+        for kind, reason, file in items.strays:
+            self.report.dropped(kind, reason, file)
+        return items
 
     def read(self, path: Path) -> Iterator[Sample]:
-        """An image has the class whose folder it is in. Images in none, and other files, are counted as dropped."""
+        """An image has the class whose folder it is in."""
         items = self.items(path)
         yield from items.read(0, len(items))
 

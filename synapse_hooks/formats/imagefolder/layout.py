@@ -18,7 +18,7 @@ from os.path import join, splitext
 from pathlib import Path
 from typing import NamedTuple
 
-from synapse_hooks.data import SPLITS, SUFFIXES, Classification, LossReport, Sample
+from synapse_hooks.data import SPLITS, SUFFIXES, Classification, Sample
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
 from synapse_hooks.formats.reader import safe_id
@@ -41,14 +41,12 @@ class ImageItems:
 
     Args:
         path: The dataset's folder.
-        report: Told of files that are not among the items, once, when the first item is read.
 
     Raises:
         DatasetInvalid: There are no folders of classes.
     """
 
-    def __init__(self, path: Path, report: LossReport) -> None:
-        self.report = report
+    def __init__(self, path: Path) -> None:
         self.places, self.strays = find_places(path)
         self.labels = read_names(path)
         self.folders = sorted({place.name for place in self.places})
@@ -79,9 +77,6 @@ class ImageItems:
 
     def read(self, start: int, stop: int) -> Iterator[Sample]:
         """The samples from number `start` to before number `stop`. The class's folder is a part of the id."""
-        if start == 0:
-            for kind, reason, file in self.strays:
-                self.report.dropped(kind, reason, file)
         for number, (place, names, first) in enumerate(zip(self.places, self.files, self.starts, strict=False)):
             label, prefix, ids = self.label(place.name), self.prefixes[place.name], self.ids.get(number)
             for at in range(max(start - first, 0), min(stop - first, len(names))):

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from synapse_hooks.errors import DatasetInvalid
 
 CONFIG = 'dataset.yaml'
@@ -62,10 +60,21 @@ def find_config(path: Path) -> Path:
 
 def _describes_dataset(file: Path) -> bool:
     try:
-        said = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        said = _loaded(file)
+    except (OSError, ValueError):
         return False
     return isinstance(said, dict) and bool({'names', 'nc'} & said.keys()) and bool(_KEYS.keys() & said.keys())
+
+
+def _loaded(file: Path) -> Any:
+    """What a YAML file holds; `OSError` or `ValueError` where it holds nothing of the kind."""
+    # Every format is asked whether it recognises a folder, and most folders have no YAML.
+    import yaml
+
+    try:
+        return yaml.safe_load(file.read_text(encoding='utf-8'))
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def read_config(path: Path) -> Config:
@@ -76,8 +85,8 @@ def read_config(path: Path) -> Config:
     """
     file = find_config(path)
     try:
-        said = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = _loaded(file)
+    except (OSError, ValueError) as error:
         raise DatasetInvalid(f'{file} is no YAML: {error}', hint='repair it', path=str(file)) from error
     if not isinstance(said, dict):
         raise DatasetInvalid(f'{file} must hold `train`, `val` and `names`', hint='repair it', path=str(file))
@@ -191,6 +200,8 @@ def write_config(out: Path, names: tuple[str, ...], folders: Mapping[str, str], 
         folders: For each key (`train`, `val`, `test`), the folder of its images below `out`.
         extra: Further keys: `task`, and what `pose_config` says.
     """
+    import yaml
+
     said = {'path': '', **folders, 'nc': len(names), 'names': dict(enumerate(names)), **extra}
     file = out / CONFIG
     file.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=1000), encoding='utf-8')

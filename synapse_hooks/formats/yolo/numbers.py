@@ -18,6 +18,8 @@ def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
     Example:
         >>> digits(np.array([[0.5, 1.0, 0.1234567]])).tobytes()
         b' 0.500000 1.000000 0.123457'
+        >>> digits(np.zeros((0, 4))).shape
+        (0, 36)
     """
     whole = np.rint(shares.ravel() * _SCALE).astype(np.int64)
     text = np.empty((len(whole), WIDTH), np.uint8)

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
 from synapse_hooks.data.batch import Batch, Boxes, Floats, Places, Polygons
+from synapse_hooks.data.geometry import join_arrays
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import arrange, made_of
-from synapse_hooks.formats.shapes import Fitter
+from synapse_hooks.formats.shapes import SEAMS, Fitter
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
 
 Flags = NDArray[np.bool_]
@@ -94,9 +95,9 @@ class Rows:
         """
         return np.zeros(len(columns), dtype=bool), Texts(b'', np.zeros(1, np.int64))
 
-    def cost(self, columns: Boxes | Polygons) -> str:
-        """What shapes lose that are told as they are; empty where it is nothing."""
-        return ''
+    def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
+        """What shapes lose that are told in columns, and which of these rows it is."""
+        return '', ()
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The text of any annotation, or None when it was dropped."""
@@ -137,11 +138,11 @@ class Rows:
             rows.add_one(place, item, annotation.label, text)
 
     def _report(self, batch: Batch, columns: Boxes | Polygons, kind: str, rows: list[int]) -> None:
-        if cost := self.cost(columns):
-            for row in rows[:EXAMPLES]:
-                self.report.converted(kind, cost, batch.samples[columns.items[row]].id, columns.ids[row])
-            if len(rows) > EXAMPLES:
-                self.report.converted(kind, cost, count=len(rows) - EXAMPLES)
+        cost, poorer = self.cost(columns, rows)
+        for row in poorer[:EXAMPLES]:
+            self.report.converted(kind, cost, batch.samples[columns.items[row]].id, columns.ids[row])
+        if len(poorer) > EXAMPLES:
+            self.report.converted(kind, cost, count=len(poorer) - EXAMPLES)
         attributes = columns.attributes
         said = attributes if len(rows) == len(columns) else [attributes[row] for row in rows]
         for names, count in Counter(map(tuple, filter(None, said))).items():
@@ -199,9 +200,9 @@ class Detect(Rows):
         plain = _inside(corners, sizes)
         return plain, _lines(_box(corners[plain], sizes[plain]))
 
-    def cost(self, columns: Boxes | Polygons) -> str:
+    def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
         """A polygon becomes a box."""
-        return f'{self.target} holds boxes: its enclosing box' if isinstance(columns, Polygons) else ''
+        return (f'{self.target} holds boxes: its enclosing box', rows) if isinstance(columns, Polygons) else ('', ())
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The box that the annotation fits in."""
@@ -215,26 +216,36 @@ class Segment(Rows):
     task = 'segment'
 
     def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
-        """Boxes by their corners, and polygons of one ring."""
+        """Boxes by their corners, and polygons, whose rings are joined."""
         if isinstance(columns, Boxes):
             return _corners(columns.corners, sizes)
         rings = columns.rings
-        alone = np.bincount(rings.owners, minlength=len(columns))[rings.owners] == 1
-        fine = alone & _inside(rings.bounds(), sizes[rings.owners]) & (rings.areas() != 0)
-        plain = np.zeros(len(columns), dtype=bool)
-        plain[rings.owners[fine]] = True
+        owners = rings.owners
+        areas = rings.areas()
+        fine = _inside(rings.bounds(), sizes[owners]) & (areas != 0)
+        plain = np.bincount(owners, minlength=len(columns)) > 0
+        plain[owners[~fine]] = False
+        kept = plain[owners]
         counts = np.diff(rings.starts)
-        picked = np.repeat(fine, counts)
-        shares = rings.points[picked] / np.repeat(sizes[rings.owners[fine]], counts[fine], axis=0)
+        shares = rings.points[np.repeat(kept, counts)]
+        owners, areas, counts = owners[kept], areas[kept], counts[kept]
+        if len(owners) > plain.sum():
+            shares, owners, counts = _joined(shares, owners, areas, counts)
+        shares = shares / np.repeat(sizes[owners], counts, axis=0)
         text = digits(shares).tobytes()
-        ends = _ends(counts[fine] * (2 * WIDTH))
-        cuts = ends.tolist()
-        lines = [text[start:stop] for start, stop in pairwise(cuts)]
+        ends = _ends(counts * (2 * WIDTH))
+        lines = [text[start:stop] for start, stop in pairwise(ends.tolist())]
         return plain, Texts(b'\n'.join([*lines, b'']) if lines else b'', ends + np.arange(len(ends)))
 
-    def cost(self, columns: Boxes | Polygons) -> str:
-        """A box becomes a polygon."""
-        return f'{self.target} holds polygons: its four corners' if isinstance(columns, Boxes) else ''
+    def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
+        """A box becomes a polygon, several parts become one."""
+        if isinstance(columns, Boxes):
+            return f'{self.target} holds polygons: its four corners', rows
+        rings = columns.rings
+        if len(rings.owners) == len(columns):
+            return '', ()
+        counts = np.bincount(rings.owners, minlength=len(columns)).tolist()
+        return SEAMS.format(self.target), [row for row in rows if counts[row] > 1]
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The one ring that the annotation fits in."""
@@ -281,6 +292,28 @@ class Pose(Rows):
         places = digits(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2) / _size(sample))
         joints = [b'%s %d' % (place.tobytes(), joint.visibility) for place, joint in zip(places, points, strict=True)]
         return b''.join([_box(np.array([[x, y, x + w, y + h]]), _size(sample)).tobytes(), *joints, b'\n'])
+
+
+def _joined(points: Floats, owners: Places, areas: Floats, counts: Places) -> tuple[Floats, Places, Places]:
+    """The rings of each polygon as one: points, and for each polygon its number and how many points it has."""
+    ends = _ends(counts)
+    firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+    rings = np.diff(firsts, append=len(owners))
+    pieces: list[Floats] = []
+    begin = 0
+    lengths = np.add.reduceat(counts, firsts)
+    for polygon in np.flatnonzero(rings > 1).tolist():
+        first = int(firsts[polygon])
+        start = int(ends[first])
+        parts = []
+        for ring in range(first, first + int(rings[polygon])):
+            part = points[ends[ring] : ends[ring + 1]]
+            parts.append(part[::-1] if areas[ring] < 0 else part)
+        joined = join_arrays(parts)
+        lengths[polygon] = len(joined)
+        pieces += [points[begin:start], joined]
+        begin = int(ends[first + len(parts)])
+    return np.concatenate([*pieces, points[begin:]]), owners[firsts], lengths
 
 
 def _size(sample: Sample) -> Floats:
