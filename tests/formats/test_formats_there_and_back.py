@@ -90,15 +90,15 @@ def mask_row(draw: st.DrawFn, size: Size) -> Entry:
 def skeleton_rows(draw: st.DrawFn, size: Size) -> Entry:
     """An object with a box and joints, of which one at least is in the image."""
     names = draw(st.lists(st.sampled_from(['nose', 'left_eye', 'right_eye', 'tail']), min_size=1, unique=True))
-    group, label = f'g{draw(st.integers(0, 10**9))}', draw(st.sampled_from(['cow', 'dog']))
+    label = draw(st.sampled_from(['cow', 'dog']))
     joints = []
     for name in names:
         place = [draw(SHARE) * size[0], draw(SHARE) * size[1]]
-        joints.append(row(name, place, visibility=draw(st.sampled_from([1, 2])), group_id=group))
+        joints.append(row(name, place, visibility=draw(st.sampled_from([1, 2])), group_id=''))
     return {
-        'bounding_box': [row(label, draw(boxes(size)), group_id=group)],
+        'bounding_box': [row(label, draw(boxes(size)), group_id='')],
         'keypoint': joints,
-        'group': [{**row(label, []), 'id': group}],
+        'group': [row(label, [], group_id='')],
     }
 
 
@@ -116,10 +116,15 @@ def datasets(
         for number in range(draw(st.integers(1, 2))):
             size = draw(SIZES)
             entry: Entry = {}
-            for _ in range(draw(st.integers(0 if found and most > 1 else 1, most))):
+            for count in range(draw(st.integers(0 if found and most > 1 else 1, most))):
                 made = draw(st.sampled_from(makers))(draw, size)
                 for tool, rows in made.items():
                     entry.setdefault(tool, []).extend(rows)
+                    for each in rows:
+                        if 'group_id' in each:
+                            each['group_id'] = f'object{count}'
+                        if tool == 'group':
+                            each['id'] = each.pop('group_id')
             for tool, rows in entry.items():
                 for place, each in enumerate(rows):
                     each['id'] = each['id'] or f'{tool[0]}{place}'
