@@ -47,12 +47,13 @@ class Lively:
         """See `Voice.progress`."""
         if what != self._what:
             self._bar.remove_task(self._task)
-            self._begin(what, total)
-        rate = done / max(time.monotonic() - self._since, 1e-3)
+            self._begin(what, total, done)
+        # The first block took as long as everything before it: it says nothing of the pace.
+        passed, seconds = done - self._first, time.monotonic() - self._since
+        rate = f', {passed / seconds:,.0f} images/s' if passed > 0 and seconds > 0 else ''
         of = '' if total is None else f' of {total:,.0f}'
-        count = f'{done:,.0f}{of} images, {rate:,.0f} images/s'
-        self._bar.update(self._task, completed=done, total=total, count=count)
+        self._bar.update(self._task, completed=done, total=total, count=f'{done:,.0f}{of} images{rate}')
 
-    def _begin(self, what: str, total: float | None) -> None:
-        self._what, self._since = what, time.monotonic()
+    def _begin(self, what: str, total: float | None, done: float = 0.0) -> None:
+        self._what, self._since, self._first = what, time.monotonic(), done
         self._task = self._bar.add_task(what, total=total, count='')
