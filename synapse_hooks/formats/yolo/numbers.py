@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 WIDTH = 9
 """Bytes of a number: a blank, one digit, the point, six digits."""
 _SCALE = 1_000_000
+_THOUSAND = np.uint32(1000)
+_NUMBER = np.dtype([('begin', 'V3'), ('high', 'V3'), ('low', 'V3')])
+_BEGIN = np.frombuffer(b' 0. 1.', 'V3')
 
 
 def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -21,20 +24,20 @@ def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
         >>> digits(np.zeros((0, 4))).shape
         (0, 36)
     """
-    whole = np.rint(shares.ravel() * _SCALE).astype(np.int64)
-    text = np.empty((len(whole), WIDTH), np.uint8)
-    text[:, 0] = ord(' ')
-    text[:, 1] = ord('0') + whole // _SCALE
-    text[:, 2] = ord('.')
-    high, low = np.divmod(whole % _SCALE, 1000)
+    # Three bytes at a time are copied as one value, which is several times as quick as byte by byte.
+    whole = np.rint(shares.ravel() * _SCALE).astype(np.uint32)
+    high = whole // _THOUSAND
+    low = whole - high * _THOUSAND
+    ones = np.flatnonzero(high == _THOUSAND)
+    high[ones] = 0
+    text = np.empty(len(whole), _NUMBER)
     table = _thousand()
-    text[:, 3:6] = table[high]
-    text[:, 6:9] = table[low]
-    return text.reshape(len(shares), shares.shape[1] * WIDTH)
+    text['begin'], text['high'], text['low'] = _BEGIN[0], table.take(high), table.take(low)
+    text['begin'][ones] = _BEGIN[1]
+    return text.view(np.uint8).reshape(len(shares), shares.shape[1] * WIDTH)
 
 
 @cache
-def _thousand() -> NDArray[np.uint8]:
+def _thousand() -> NDArray[np.void]:
     """The digits of 000 to 999."""
-    numbers = np.arange(1000)
-    return (np.stack([numbers // 100, numbers // 10 % 10, numbers % 10], axis=1) + ord('0')).astype(np.uint8)
+    return np.frombuffer(b''.join(b'%03d' % number for number in range(1000)), 'V3')
