@@ -72,6 +72,8 @@ class Stream:
         self.identity = Identity() if digest else None
         self.passed = Passed()
         self._worker: Format | None = None
+        self._one_by_one = self._in_blocks()
+        self._seen: list[Sample] = []
         self.items: Items | None = None
         """The dataset as a list, where its format knows it as one."""
         if isinstance(reader, FormatReader):
@@ -112,9 +114,15 @@ class Stream:
             yield block
 
     def a_few(self, count: int = 64) -> Tally:
-        """What some items show, spread over the dataset: a guess at the whole. Nothing of it is counted."""
+        """What some items show: a guess at the whole. Nothing of it is counted.
+
+        They are spread over the dataset, or the first ones, where only those can be had.
+        """
         tally = Tally()
         if self.items is None or self._worker is None:
+            self._seen = next(self._one_by_one, [])
+            for sample in self._seen:
+                tally.add(sample)
             return tally
         step = max(1, len(self.items) // count)
         with self._worker.aside():
@@ -147,9 +155,9 @@ class Stream:
 
     def _blocks(self, first: int, last: int | None) -> Iterator[list[Sample]]:
         if self.items is None or self._worker is None:
-            samples = iter(self._all())
-            while block := list(islice(samples, BATCH)):
-                yield block
+            if self._seen:
+                yield self._seen
+            yield from self._one_by_one
             return
         for start, stop in self._ranges(first, last):
             with self._noted():
@@ -161,8 +169,13 @@ class Stream:
                     sample.annotations = _whole(sample.annotations)
             yield block
 
+    def _in_blocks(self) -> Iterator[list[Sample]]:
+        """The blocks of a reader that has no list of items."""
+        samples = self._all()
+        while block := list(islice(samples, BATCH)):
+            yield block
+
     def _all(self) -> Iterator[Sample]:
-        """Every sample, of a reader that has no list of items."""
         if self._worker is None:
             found: Iterator[Sample] = iter(self.reader)
         else:

@@ -152,6 +152,12 @@ class YoloFormat(Format):
                 if kind in _TASK_OF:
                     counts[_TASK_OF[kind]] += count
             objects = {task: count for task, count in counts.items() if task != 'classify'}
+            # Whoever has a skeleton has a box or an outline besides: it is the same object.
+            with_joints = objects['pose']
+            for task in ('detect', 'segment', 'obb'):
+                same = min(objects[task], with_joints)
+                objects[task] -= same
+                with_joints -= same
             # A class of the whole image beside objects is usually a remark on the scene.
             return max(objects, key=objects.__getitem__) if any(objects.values()) or not counts.total() else 'classify'
         if asked not in TASKS:
