@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 
 class Identity:
@@ -19,9 +18,8 @@ class Identity:
     def __init__(self) -> None:
         self._texts: list[bytes] = []
         self._files = array('q')
-        self._blocks: list[Future[bytes]] = []
-        # Hashing needs no Python, so it need not wait, nor let anybody wait.
-        self._thread = ThreadPoolExecutor(1)
+        self.digests: list[bytes] = []
+        """Of each block that is closed."""
 
     def note_text(self, text: bytes) -> None:
         """Take note of a document."""
@@ -36,18 +34,9 @@ class Identity:
         """The block is read; `names` are what its items are called."""
         lengths = array('q', map(len, self._texts))
         texts = [*self._texts, lengths.tobytes(), self._files.tobytes(), '\0'.join(names).encode(errors='replace')]
-        self._blocks.append(self._thread.submit(_digest, texts))
+        self.digests.append(hashlib.sha256(b''.join(texts)).digest())
         self._texts = []
         self._files = array('q')
-
-    def digests(self) -> list[bytes]:
-        """The digest of each block; nothing more will be noted."""
-        self._thread.shutdown()
-        return [block.result() for block in self._blocks]
-
-
-def _digest(texts: list[bytes]) -> bytes:
-    return hashlib.sha256(b''.join(texts)).digest()
 
 
 def joined(blocks: Iterable[bytes]) -> str:

@@ -141,7 +141,7 @@ class Stream:
     def finish(self) -> Passed:
         """What has passed, when all of it has."""
         if self.identity is not None:
-            self.passed.blocks = self.identity.digests()
+            self.passed.blocks = self.identity.digests
         return self.passed
 
     def _batches(self, first: int, last: int | None) -> Iterator[Batch]:

@@ -20,7 +20,7 @@ from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.coco.layout import CONFIG
 from synapse_hooks.formats.coco.rows import Rows
 from synapse_hooks.formats.coco.schemas import Schemas
-from synapse_hooks.storage import Behind, LinkMode, Spool, link_known
+from synapse_hooks.storage import Spool, link_known
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
@@ -61,7 +61,6 @@ class CocoWriter:
         self.out = out
         self.share = share
         self._spool = Spool(out / f'.waiting-{share}')
-        self._behind = Behind()
         self._folders: set[str] = set()
         self._counts: Counts = {}
 
@@ -71,7 +70,6 @@ class CocoWriter:
         _, items, labels, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
         counts = Counter(items)
         contents: dict[str, _Content] = {}
-        links: list[tuple[str, str]] = []
         end = 0
         for item, sample in enumerate(batch.samples):
             if not sample.file:
@@ -86,8 +84,7 @@ class CocoWriter:
             begin, end = end, end + count
             content.labels += labels[begin:end]
             content.texts += texts[begin:end]
-            links.append((sample.file, self._target(sample.split, name)))
-        self._behind.do(_link, links, self.format.options.images)
+            link_known(sample.file, self._target(sample.split, name), mode=self.format.options.images)
         for split, content in contents.items():
             images, annotations = self._counts.get(split, (0, 0))
             self._counts[split] = images + len(content.images), annotations + len(content.texts)
@@ -111,11 +108,9 @@ class CocoWriter:
                 made[split] = _write(
                     files[split, 'images'], files[split, 'annotations'], numbers, made[split], *content
                 )
-        self._behind.finish()
 
     def close(self) -> None:
-        """Wait for what is being linked."""
-        self._behind.close()
+        """Close the file of what waits."""
         self._spool.close()
 
     def _target(self, split: str | None, name: str) -> str:
@@ -194,11 +189,6 @@ def _append(file: IO[bytes], parts: Iterable[Path]) -> None:
             with one.open('rb') as opened:
                 shutil.copyfileobj(opened, file, 1 << 20)
         one.unlink()
-
-
-def _link(links: Sequence[tuple[str, str]], mode: LinkMode) -> None:
-    for source, target in links:
-        link_known(source, target, mode=mode)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -75,7 +75,7 @@ class YoloWriter:
             files.append(f'{labels_at}{stem}.txt')
         waiting = files, labels.counts, labels.labels, labels.text, labels.ends
         if self._numbers.keys() >= set(labels.labels):
-            self._write(waiting)
+            write_new(self._files(waiting))
         else:
             self._spool.put(waiting)
 
@@ -87,7 +87,8 @@ class YoloWriter:
         """Write the labels that waited."""
         self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
         for waiting in self._spool.take():
-            self._write(waiting)
+            # Here nothing else is to be done. Beside reading it would be slower: threads wait for each other's Python.
+            self._behind.do(write_new, self._files(waiting))
         self._behind.finish()
 
     def close(self) -> None:
@@ -95,7 +96,8 @@ class YoloWriter:
         self._behind.close()
         self._spool.close()
 
-    def _write(self, waiting: Waiting) -> None:
+    def _files(self, waiting: Waiting) -> list[tuple[str, bytes]]:
+        """Label files with what is in them."""
         files, counts, labels, text, ends = waiting
         numbers = self._numbers
         begin = 0
@@ -107,7 +109,7 @@ class YoloWriter:
             rows = [numbers[labels[row]] + text[ends[row] : ends[row + 1]] for row in range(begin, end)]
             made.append((file, b''.join(rows)))
             begin = end
-        self._behind.do(write_new, made)
+        return made
 
     def _above(self, folder: str, stem: str) -> tuple[str, str]:
         """What the paths of an image and its labels begin with; the folders are there then."""
