@@ -136,6 +136,10 @@ class Format:
         """
         return info.classes_of(*self.kinds)
 
+    def written_format(self, plan: Any) -> str:
+        """The name of what is written, where that depends on the plan: another format may be what a task wants."""
+        return self.name
+
     def writer(self, plan: Any, info: DatasetInfo, out: Path, share: int) -> Writer | None:
         """Who writes a share of the dataset in one pass; there may be several, in processes of their own.
 

@@ -53,7 +53,14 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     out.mkdir(parents=True, exist_ok=True)
     asked = format.bound(report=LossReport(), options=options)
     job = Job(asked, options, source, division.info(declared), out, opened, Progress(context))
-    made = (one_pass if at_once else two_pass).write(job)
+    try:
+        made = (one_pass if at_once else two_pass).write(job)
+    except UnicodeEncodeError as error:
+        raise DatasetInvalid(
+            f'{source["path"]}: the name {error.object!r} is no valid UTF-8, so it cannot be written into a text',
+            hint='rename the file or folder',
+            path=str(source['path']),
+        ) from error
 
     report, info = made.report, made.info
     report.settle(made.passed.tally.sources)
@@ -68,7 +75,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     found = info.splits or {}
     splits = {name: found[name] for name in dict.fromkeys((*SPLITS, *found)) if found.get(name)}
     digest = _digest(source.get('digest') or joined(made.passed.blocks), format, options, info)
-    return dataset(out, format.name, config_path=made.config_path, info=replace(info, splits=splits), digest=digest)
+    return dataset(out, made.format, config_path=made.config_path, info=replace(info, splits=splits), digest=digest)
 
 
 def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Format) -> None:

@@ -77,3 +77,5 @@ class Outcome:
     """What the writer could not express."""
     info: DatasetInfo
     """Complete."""
+    format: str
+    """What it is."""

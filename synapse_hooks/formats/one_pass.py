@@ -50,7 +50,7 @@ def write(job: Job) -> Outcome:
                 config_path = format.finish(plan, info, job.out, found)
                 report.merge(last)
                 job.progress.finish()
-                return Outcome(config_path, passed, report, info)
+                return Outcome(config_path, passed, report, info, format.written_format(plan))
         plan = better
         shutil.rmtree(job.out)
         job.out.mkdir()

@@ -44,7 +44,11 @@ class FormatReader:
     def declared(self) -> DatasetInfo:
         """What the dataset says of itself, without a look at every item."""
         self.check()
-        declared = self.format.declare(self.path)
+        try:
+            declared = self.format.declare(self.path)
+        except Exception as error:
+            self.note(error)
+            raise
         if declared.classes is None and (classes := self.dataset.get('classes')):
             declared = replace(declared, classes=tuple(classes))
         return declared

@@ -82,7 +82,8 @@ class Stream:
             self._worker = reader.format.bound(
                 report=self.passed.report, unreadable=self.passed.unreadable, identity=self.identity, compact=compact
             )
-            self.items = self._worker.items(reader.path)
+            with self._noted():
+                self.items = self._worker.items(reader.path)
             if self.items is not None:
                 self.passed.unreadable.total = len(self.items)
 

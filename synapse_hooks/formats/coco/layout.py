@@ -120,7 +120,9 @@ def looks_like_coco(file: Path) -> bool:
     """Whether the beginning of a file speaks of what COCO files are about."""
     with file.open('rb') as opened:
         head = opened.read(1 << 16)
-    return any(key in head for key in (b'"images"', b'"annotations"', b'"categories"'))
+    # Other tools write lists under the same name: Create ML's, for one.
+    is_object = head.removeprefix(b'\xef\xbb\xbf').lstrip().startswith(b'{')
+    return is_object and any(key in head for key in (b'"images"', b'"annotations"', b'"categories"'))
 
 
 def need_sources(path: Path) -> list[Source]:

@@ -100,6 +100,10 @@ class YoloFormat(Format):
         forms = {names for names in info.skeletons.values() if names}
         return Plan(task, forms.pop() if len(forms) == 1 else joint_order(name for form in forms for name in form))
 
+    def written_format(self, plan: Plan) -> str:
+        """Image folders are what they are."""
+        return ImageFolderFormat.name if plan.task == 'classify' else self.name
+
     def writer(self, plan: Plan, info: DatasetInfo, out: Path, share: int) -> Writer:
         """Labels of the task, or image folders."""
         if plan.task == 'classify':
