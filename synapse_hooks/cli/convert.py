@@ -60,6 +60,11 @@ def run(options: argparse.Namespace) -> Answer:
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)
     source, guessed = open_source(plugins, options.source, options.source_format)
+    if options.source.is_dir() and options.source.resolve() in options.target.resolve().parents:
+        raise ConfigError(
+            f'{options.target} is in {options.source}, which would have its own conversion in it',
+            hint='choose a folder outside of the dataset',
+        )
     if source['format'] == options.to:
         raise ConfigError(
             f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -152,6 +152,10 @@ class Format:
         Returns:
             The writer; None where there is only `write`.
         """
+        return None
+
+    def counts(self, found: Sequence[Any]) -> Mapping[str, int] | None:
+        """The images that were written in each split, from what each writer's `found` answered; None: all of them."""
         return None
 
     def finish(self, plan: Any, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Path | None:

@@ -37,6 +37,8 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     options = Options.of(context, format.name)
     reader = open_reader(context.hooks, source)
     declared = reader.declared if isinstance(reader, FormatReader) else reader.info
+    if isinstance(reader, FormatReader):
+        reader.tolerance = options.tolerance
     division = divided(reader, options, context)
     at_once = type(format).writer is not Format.writer
 
@@ -72,8 +74,8 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         )
     report.merge(made.passed.report)
     _tell(context, report, source, format)
-    found = info.splits or {}
-    splits = {name: found[name] for name in dict.fromkeys((*SPLITS, *found)) if found.get(name)}
+    names = [name for name in dict.fromkeys((*SPLITS, *made.splits)) if name and made.splits.get(name)]
+    splits = {name: made.splits[name] for name in names}
     digest = _digest(source.get('digest') or joined(made.passed.blocks), format, options, info)
     return dataset(out, made.format, config_path=made.config_path, info=replace(info, splits=splits), digest=digest)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,3 +79,5 @@ class Outcome:
     """Complete."""
     format: str
     """What it is."""
+    splits: Mapping[str, int]
+    """The images in each split, as written."""

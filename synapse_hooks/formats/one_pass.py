@@ -50,7 +50,9 @@ def write(job: Job) -> Outcome:
                 config_path = format.finish(plan, info, job.out, found)
                 report.merge(last)
                 job.progress.finish()
-                return Outcome(config_path, passed, report, info, format.written_format(plan))
+                counts = format.counts(found)
+                splits = (info.splits if counts is None else counts) or {}
+                return Outcome(config_path, passed, report, info, format.written_format(plan), splits)
         plan = better
         shutil.rmtree(job.out)
         job.out.mkdir()

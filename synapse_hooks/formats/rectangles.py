@@ -13,19 +13,17 @@ from typing import assert_never
 
 import msgspec
 
-from synapse_hooks.data import Box, Keypoints, Mask, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data import Box, Mask, Polygon, Ring, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, corners, min_area_rect, rect_around
-from synapse_hooks.formats.extents import NOISE, Fit, Lost, Shape, cut, enclosing_box, inside, parts_of, ring_of
+from synapse_hooks.formats.extents import NOISE, Fit, cut, enclosing_box, inside, parts_of, ring_of
 
 
-def fit_rectangle(shape: Shape, sample: Sample, target: str) -> Fit[Ring]:
+def fit_rectangle(shape: Box | RotatedBox | Polygon | Mask, sample: Sample, target: str) -> Fit[Ring]:
     """A shape as the corners of a rectangle: an upright box cut at the image's edge, others in any direction.
 
     Raises:
-        Lost: It has no area, lies outside of the image, or is a skeleton.
+        Lost: It has no area, or lies outside of the image.
     """
-    if isinstance(shape, Keypoints):
-        raise Lost(f'{target} has no place for it')
     points = [point for part in inside(parts_of(shape, sample), sample) for point in part[0]]
     match shape:
         case Box():

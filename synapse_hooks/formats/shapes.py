@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Literal
 
-from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Ring, RotatedBox, Sample
+from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Polygon, Ring, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, join
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.extents import (
@@ -149,14 +149,13 @@ class Fitter:
         return Fit(fitted, f'{self.target} counts whole pixels: rounded' if moved else '')
 
     def _rings(self, annotation: AnyAnnotation, sample: Sample) -> Fit[list[Ring]]:
-        shape = self._shape(annotation)
-        if isinstance(shape, Keypoints):
-            raise Lost(f'{self.target} holds polygons, and none was drawn')
+        shape = self._drawn(annotation, sample)
         found = inside(parts_of(shape, sample), sample)
         joined = [join(found)] if self.join == 'all' else [join([part]) for part in found]
         match shape:
             case Box() | RotatedBox():
-                return Fit(joined, f'{self.target} holds polygons: its four corners')
+                of = 'the corners of its box' if isinstance(annotation, Keypoints) else 'its four corners'
+                return Fit(joined, f'{self.target} holds polygons: {of}')
             case Mask():
                 return Fit(joined, f'{self.target} holds polygons: its pixels are traced')
         if len(joined) < sum(map(len, found)):
@@ -164,7 +163,21 @@ class Fitter:
         return Fit(joined, cut(bounds(point for ring in shape.rings for point in ring), sample))
 
     def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:
-        return fit_rectangle(self._shape(annotation), sample, self.target)
+        fitted = fit_rectangle(self._drawn(annotation, sample), sample, self.target)
+        if isinstance(annotation, Keypoints):
+            return Fit(fitted.value, f'{self.target} holds rotated boxes: the box of its object')
+        return fitted
+
+    def _drawn(self, annotation: AnyAnnotation, sample: Sample) -> Box | RotatedBox | Polygon | Mask:
+        """The shape of an annotation; a skeleton's is the box of its object, unless that is there too."""
+        shape = self._shape(annotation)
+        if not isinstance(shape, Keypoints):
+            return shape
+        if has_shape(shape, sample):
+            raise Lost(f'{self.target} has no place for it; its object is there')
+        if shape.box is None:
+            raise Lost(f'{self.target} has no place for it')
+        return Box(*shape.box)
 
     def _skeleton(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Keypoints | None]:
         shape = self._shape(annotation)

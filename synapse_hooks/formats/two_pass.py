@@ -28,7 +28,8 @@ def write(job: Job) -> Outcome:
     passed = feed.stream.finish()
     job.need_content(passed)
     job.progress.finish()
-    return Outcome(config_path, passed, report, job.complete(passed.tally), job.format.name)
+    info = job.complete(passed.tally)
+    return Outcome(config_path, passed, report, info, job.format.name, info.splits or {})
 
 
 def _surveyed(job: Job) -> DatasetInfo:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from synapse_hooks.data import DatasetInfo
@@ -33,3 +34,16 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """However it ended: nothing is written any more, and files are closed."""
+
+
+def counted(found: Iterable[Mapping[str, int]]) -> Counter[str]:
+    """The sums of several counts.
+
+    Example:
+        >>> sorted(counted([{'train': 2}, {'train': 1, 'valid': 3}]).items())
+        [('train', 3), ('valid', 3)]
+    """
+    total: Counter[str] = Counter()
+    for one in found:
+        total.update(one)
+    return total

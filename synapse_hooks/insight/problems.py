@@ -27,7 +27,9 @@ class Kind(NamedTuple):
 
 
 KINDS: Final[dict[str, Kind]] = {
-    'unreadable': Kind('error', 'items that cannot be read', 'Repair or remove them: a conversion leaves them out.'),
+    'unreadable': Kind(
+        'error', 'items that cannot be read', 'Repair or remove them: a conversion leaves out 1 in 100.'
+    ),
     'leak': Kind(
         'error', 'images that are in another split too', 'A score on images that were trained on says nothing.'
     ),

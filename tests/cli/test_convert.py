@@ -112,3 +112,14 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(bare: Environment, proj
     assert '→ ' in ended.err
     assert not (project / 'out').exists()
     assert {file.name for file in project.iterdir()} <= {'pyproject.toml', 'actions.py'}
+
+
+def test_a_target_that_cannot_be_made_is_a_sentence(bare: Environment, project: Path, data: Path) -> None:
+    (project / 'file').write_text('')
+    ended = bare.hooks('convert', data, 'file/out', '--to', 'coco', code=1)
+    assert 'error: cannot make the folder file' in ended.err
+    assert 'Traceback' not in ended.err
+    before = tree(data)
+    ended = bare.hooks('convert', data, data / 'out', '--to', 'coco', code=2)
+    assert 'choose a folder outside of the dataset' in ended.err
+    assert tree(data) == before

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from synapse_hooks.data import DatasetInfo, Sample
-from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import Format
 from synapse_hooks.formats.coco import CocoFormat
 from synapse_hooks.testing import convert_dataset, open_dataset, png
-from tests.formats.format_kit import Converter, add_item
+from tests.formats.format_kit import Converter, add_item, box
 
 
 def image_folder(root: Path, *classes: str) -> Path:
@@ -71,3 +71,45 @@ def test_whoever_reads_is_to_blame_for_an_error_of_reading(where: str, tmp_path:
         convert_dataset({'path': tmp_path, 'format': 'broken'}, 'coco', tmp_path / 'out', Broken())
     assert any("while format 'broken' was reading" in note for note in caught.value.__notes__)
     assert not any("'coco'" in note for note in caught.value.__notes__)
+
+
+def test_splits_are_counted_as_written_and_every_one_has_its_folders(converter: Converter, tmp_path: Path) -> None:
+    said = {'classification': [{'id': 'c', 'classification': 'cat', 'attrs': [], 'data': {}}]}
+    add_item(tmp_path / 'dm' / 'train', 'a', said)
+    add_item(tmp_path / 'dm' / 'train', 'b', {'bounding_box': [box(1, 1, 5, 5)]})
+    add_item(tmp_path / 'dm' / 'valid', 'c', {'bounding_box': [box(1, 1, 5, 5)]})
+    made = converter(tmp_path / 'dm', 'dm', 'imagefolder')
+    assert made['splits'] == {'train': 1}
+    assert sorted(folder.name for folder in made['path'].glob('*/cat')) == ['cat', 'cat']
+    with pytest.raises(DatasetInvalid, match=r'valid has none \(splits: train 1, valid 0\)') as caught:
+        converter(tmp_path / 'dm', 'dm', 'yolo', target_task='classify')
+    assert 'valid had 1, which cannot be written for this task' in caught.value.hint
+
+
+@pytest.mark.parametrize(('task', 'numbers'), [('detect', 4), ('segment', 8), ('obb', 8)])
+def test_an_object_of_joints_and_a_box_arrives_in_every_task(
+    task: str, numbers: int, converter: Converter, tmp_path: Path
+) -> None:
+    joints = [
+        {'id': f'k{n}', 'classification': name, 'attrs': [], 'data': [10 + n, 20], 'visibility': 2, 'group_id': 'g'}
+        for n, name in enumerate(('nose', 'tail'))
+    ]
+    joints[0]['group_bbox'] = [5, 5, 40, 30]
+    group = {'id': 'g', 'classification': 'dog', 'attrs': [], 'data': ['k0', 'k1']}
+    for split in ('train', 'valid'):
+        add_item(tmp_path / 'dm' / split, split, {'keypoint': joints, 'group': [group]})
+    made = converter(tmp_path / 'dm', 'dm', 'yolo', target_task=task)
+    (row,) = (made['path'] / 'labels' / 'train' / 'train.txt').read_text().splitlines()
+    assert len(row.split()) == 1 + numbers
+    assert made['classes'] == ['dog']
+    assert not converter.losses['dropped']
+
+
+def test_a_group_that_nobody_is_in_is_no_group(converter: Converter, tmp_path: Path) -> None:
+    for stem in 'abcd':
+        add_item(tmp_path / 'dm', stem, {'bounding_box': [box(1, 1, 5, 5)]})
+    shares = {'train': 0.5, 'valid': 0.5}
+    with pytest.raises(ParamsError, match=r"no item has an attribute 'vidoe'"):
+        converter(tmp_path / 'dm', 'dm', 'coco', splits=shares, settings={'coco': {'group_by': 'vidoe'}})
+    converter(tmp_path / 'dm', 'dm', 'coco', settings={'coco': {'group_by': 'vidoe'}})
+    assert any('nothing is divided' in message['text'] for message in converter.recorder.of('message'))

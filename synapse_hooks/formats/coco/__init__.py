@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +13,7 @@ from synapse_hooks.formats.coco.document import Openings
 from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
+from synapse_hooks.formats.writer import counted
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.writer import Writer
@@ -68,6 +70,10 @@ class CocoFormat(Format):
         from synapse_hooks.formats.coco.writer import CocoWriter
 
         return CocoWriter(self, Schemas(plan, info, self.report), out, share)
+
+    def counts(self, found: Sequence[Any]) -> Counter[str]:
+        """Items without an image are not there."""
+        return counted({split: images for split, (images, _) in counts.items()} for counts in found)
 
     def finish(self, plan: dict[str, tuple[str, ...]], info: DatasetInfo, out: Path, found: Sequence[Any]) -> Path:
         """Put the files together; the training split's is the one that a trainer wants."""

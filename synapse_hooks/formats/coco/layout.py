@@ -122,7 +122,9 @@ def looks_like_coco(file: Path) -> bool:
         head = opened.read(1 << 16)
     # Other tools write lists under the same name: Create ML's, for one.
     is_object = head.removeprefix(b'\xef\xbb\xbf').lstrip().startswith(b'{')
-    return is_object and any(key in head for key in (b'"images"', b'"annotations"', b'"categories"'))
+    # A document of DM has images, too, but no names of files.
+    said = any(key in head for key in (b'"file_name"', b'"annotations"', b'"categories"'))
+    return is_object and said and b'"annotationsData"' not in head
 
 
 def need_sources(path: Path) -> list[Source]:

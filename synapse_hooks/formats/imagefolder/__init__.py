@@ -12,6 +12,7 @@ from synapse_hooks.errors import ParamsError, suggest
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder.layout import ImageItems, looks_like_one
 from synapse_hooks.formats.imagefolder.names import class_folders
+from synapse_hooks.formats.writer import counted
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.writer import Writer
@@ -99,6 +100,10 @@ class ImageFolderFormat(Format):
         from synapse_hooks.formats.imagefolder.writer import ImageFolderWriter
 
         return ImageFolderWriter(self, out, share)
+
+    def counts(self, found: Sequence[Any]) -> Counter[str]:
+        """Images without a class are not there."""
+        return counted(found)
 
     def finish(self, plan: None, info: DatasetInfo, out: Path, found: Sequence[Any]) -> None:
         """Put each image into the folder of its class. The folder itself is what a trainer wants."""

@@ -34,6 +34,16 @@ def split_of(folder: str) -> str | None:
     return name if name in SPLITS else None
 
 
+def folder_of(split: str) -> str:
+    """What ultralytics calls the folder of a split.
+
+    Example:
+        >>> folder_of('valid'), folder_of('test'), folder_of('')
+        ('val', 'test', '')
+    """
+    return 'val' if split == 'valid' else split
+
+
 def class_folders(classes: Collection[str], *, divided: bool) -> dict[str, str]:
     """The folder of each class: its name, if every disk allows that, and no other class is called the same there.
 

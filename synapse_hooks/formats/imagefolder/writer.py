@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from synapse_hooks.data import MEASURED, Classification, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.formats.imagefolder.names import class_folders, write_names
+from synapse_hooks.formats.imagefolder.names import class_folders, folder_of, write_names
 from synapse_hooks.storage import Spool
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
 
-_FOLDERS = {'valid': 'val'}
 _READABLE = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'))
 _SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
 _NO_PLACE = 'an image folder holds classes of whole images'
@@ -69,13 +68,15 @@ class ImageFolderWriter:
             elif not found:
                 report.dropped('image', 'it has no class of the whole image', sample.id)
             else:
-                split = _FOLDERS.get(sample.split or '', sample.split or '')
+                split = sample.split or ''
                 self._counts[split] = self._counts.get(split, 0) + 1
-                waiting.append((sample.id, sample.file, _suffix(sample), split, [tuple(one) for one in found]))
+                waiting.append(
+                    (sample.id, sample.file, _suffix(sample), folder_of(split), [tuple(one) for one in found])
+                )
         self._spool.put(waiting)
 
     def found(self) -> dict[str, int]:
-        """The images in each folder of a split."""
+        """The images in each split; '' where there are none."""
         self._spool.close()
         return self._counts
 
@@ -98,7 +99,8 @@ def put_in_place(format: Format, info: DatasetInfo, out: Path, found: Sequence[d
     """
     order = {name: place for place, name in enumerate(info.classes or ())}
     folders = class_folders(order, divided=bool(info.splits))
-    for split in sorted({split for counts in found for split in counts}):
+    splits = {folder_of(split) for split in info.splits or {'': 0}}
+    for split in sorted(splits):
         for folder in folders.values():
             (out / split / folder).mkdir(parents=True, exist_ok=True)
     for share in range(len(found)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from synapse_hooks.data import DatasetInfo, Sample
@@ -12,6 +13,8 @@ from synapse_hooks.data.skeletons import flip_index, joint_order
 from synapse_hooks.errors import DatasetInvalid, ParamsError, suggest
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
+from synapse_hooks.formats.imagefolder.names import folder_of
+from synapse_hooks.formats.writer import counted
 from synapse_hooks.formats.yolo.config import read_config, write_config
 from synapse_hooks.formats.yolo.reading import YoloItems
 from synapse_hooks.formats.yolo.schema import pose_config
@@ -93,7 +96,7 @@ class YoloFormat(Format):
         """
         task = self._task(info)
         if info.splits is not None:
-            _need_splits(dict.fromkeys(info.splits, 1), names=True)
+            _need_splits(dict.fromkeys(info.splits, 1))
         if task != 'pose':
             return Plan(task)
         # The few items that are looked at beforehand may have no skeleton, and others many.
@@ -118,6 +121,10 @@ class YoloFormat(Format):
         kinds = {'detect': rows.Detect, 'segment': rows.Segment, 'obb': rows.Obb}
         return YoloWriter(self, kinds[plan.task](self.report), info, out, share)
 
+    def counts(self, found: Sequence[Any]) -> Counter[str]:
+        """Images that ultralytics cannot read are not there."""
+        return counted(found)
+
     def finish(self, plan: Plan, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Path | None:
         """Write `dataset.yaml`; for `classify` the folder itself is the answer.
 
@@ -125,12 +132,9 @@ class YoloFormat(Format):
             DatasetInvalid: There are no images to train or to validate with; or no joints for a pose dataset.
         """
         from synapse_hooks.formats.imagefolder.writer import put_in_place
-        from synapse_hooks.formats.yolo.writer import folder_of
 
-        counts: Counter[str] = Counter()
-        for one in found:
-            counts.update(one)
-        _need_splits({split: counts[folder_of(split)] for split in info.splits or {}})
+        counts = self.counts(found)
+        _need_splits({split: counts[split] for split in info.splits or {}}, info.splits or {})
         if plan.task == 'classify':
             put_in_place(self, info, out, found)
             return None
@@ -139,8 +143,7 @@ class YoloFormat(Format):
                 'target_task: there is not one skeleton to write a pose dataset of',
                 hint='choose another task, or check that the joints were exported',
             )
-        folders = {folder_of(split): f'images/{folder_of(split)}' for split in info.splits or {}}
-        folders = {name: place for name, place in folders.items() if counts[name]}
+        folders = {folder_of(split): f'images/{folder_of(split)}' for split in info.splits or {} if counts[split]}
         names = info.classes or ()
         more: dict[str, Any] = {'task': plan.task}
         if plan.task == 'pose':
@@ -173,13 +176,23 @@ class YoloFormat(Format):
         return asked
 
 
-def _need_splits(splits: Mapping[str, int], *, names: bool = False) -> None:
-    """YOLO trains on one split and validates on another: both must have images."""
-    missing = [name for name in ('train', 'valid') if not splits.get(name)]
-    if missing:
-        there = ', '.join(name if names else f'{name} {count:,}' for name, count in splits.items()) or 'none'
-        raise DatasetInvalid(
-            f'YOLO needs images in the splits train and valid; {" and ".join(missing)} has none (splits: {there})',
-            hint="divide the dataset: the parameter splits={'train': 0.8, 'valid': 0.2}, or `--split 0.8,0.2`",
-            missing=missing,
-        )
+def _need_splits(written: Mapping[str, int], read: Mapping[str, int] = MappingProxyType({})) -> None:
+    """YOLO trains on one split and validates on another: both must have images.
+
+    Args:
+        written: The images of each split.
+        read: How many were there before those that cannot be written were dropped; empty while nobody knows.
+    """
+    missing = [name for name in ('train', 'valid') if not written.get(name)]
+    if not missing:
+        return
+    there = ', '.join(f'{name} {count:,}' if read else name for name, count in written.items()) or 'none'
+    hint = "divide the dataset: the parameter splits={'train': 0.8, 'valid': 0.2}, or `--split 0.8,0.2`"
+    if dropped := [f'{name} had {read[name]:,}' for name in missing if read.get(name)]:
+        hint = f'{", ".join(dropped)}, which cannot be written for this task: choose another one'
+    raise DatasetInvalid(
+        'YOLO needs images in the splits train and valid; '
+        f'{" and ".join(missing)} {"have" if len(missing) > 1 else "has"} none (splits: {there})',
+        hint=hint,
+        missing=missing,
+    )

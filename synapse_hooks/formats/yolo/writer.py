@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
+from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
 from synapse_hooks.storage import Behind, Spool, link_known, write_new
 
@@ -23,17 +24,6 @@ Waiting = tuple[list[str], list[int], list[str], bytes, list[int]]
 READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 """Extensions, in lower case, of images that ultralytics reads."""
 _SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
-_FOLDERS = {'valid': 'val'}
-
-
-def folder_of(split: str | None) -> str:
-    """What ultralytics calls a split.
-
-    Example:
-        >>> folder_of('valid'), folder_of('test')
-        ('val', 'test')
-    """
-    return _FOLDERS.get(str(split), str(split))
 
 
 class YoloWriter:
@@ -68,9 +58,9 @@ class YoloWriter:
                 files.append('')
                 continue
             stem, suffix = name
-            folder = folder_of(sample.split)
-            self._counts[folder] += 1
-            images, labels_at = self._above(folder, stem)
+            split = str(sample.split)
+            self._counts[split] += 1
+            images, labels_at = self._above(folder_of(split), stem)
             link_known(sample.file, f'{images}{stem}{suffix}', mode=mode)
             files.append(f'{labels_at}{stem}.txt')
         waiting = files, labels.counts, labels.labels, labels.text, labels.ends
@@ -80,7 +70,7 @@ class YoloWriter:
             self._spool.put(waiting)
 
     def found(self) -> dict[str, int]:
-        """The images in each folder of a split."""
+        """The images in each split."""
         return dict(self._counts)
 
     def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
