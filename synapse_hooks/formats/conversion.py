@@ -36,6 +36,9 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         return source
     options = Options.of(context, format.name)
     reader = open_reader(context.hooks, source)
+    if isinstance(reader, FormatReader):
+        # A division may look at every item before the conversion does.
+        reader.tolerance = options.tolerance
     declared = reader.declared if isinstance(reader, FormatReader) else reader.info
     if isinstance(reader, FormatReader):
         reader.tolerance = options.tolerance

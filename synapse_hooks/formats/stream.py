@@ -213,7 +213,8 @@ class Stream:
 
     def _close_block(self, samples: list[Sample]) -> None:
         if self.identity is not None:
-            names = [sample.id for sample in samples] + [str(sample.split) for sample in samples]
+            # With the extension: the target's names have it too.
+            names = [sample.file_name for sample in samples] + [str(sample.split) for sample in samples]
             self.identity.close_block(names)
 
 
@@ -221,7 +222,7 @@ _ENCODER = msgspec.json.Encoder(enc_hook=repr)
 
 
 def _text(sample: Sample) -> bytes:
-    said = [sample.width, sample.height, sample.annotations]
+    said = [sample.width, sample.height, sample.annotations, sample.extra]
     try:
         return _ENCODER.encode(said)
     except UnicodeEncodeError:

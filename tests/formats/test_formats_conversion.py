@@ -127,6 +127,19 @@ def test_what_belongs_to_no_item_is_told_once(tmp_path: Path, converter: Convert
     assert converter.reasons('dropped') == {('image', 'it is in no folder of a class'): 1}
 
 
+@pytest.mark.parametrize('division', [{'stratify': True}, {'group_by': 'folder:'}])
+def test_a_look_beforehand_tolerates_what_the_conversion_does(
+    dm: Path, converter: Converter, division: dict[str, object]
+) -> None:
+    (dm / 'original_files' / '1.png').write_bytes(b'')
+    shares = {'train': 0.5, 'valid': 0.5}
+    made = converter(dm, 'dm', 'coco', unreadable='skip', splits=shares, settings={'coco': division})
+    assert sum(made['splits'].values()) == 2
+    assert converter.losses['unreadable']['count'] == 1
+    with pytest.raises(UnreadableItem):
+        converter(dm, 'dm', 'coco', unreadable=0.2, splits=shares, settings={'coco': division})
+
+
 def test_a_dataset_that_has_the_format_is_returned(dm: Path, converter: Converter) -> None:
     assert converter(dm, 'dm', 'dm', dataset={'digest': 'abc'}) == {'path': dm, 'format': 'dm', 'digest': 'abc'}
 

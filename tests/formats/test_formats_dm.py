@@ -282,6 +282,13 @@ def test_both_layouts_at_once_are_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_one_split_under_two_names_is_refused(tmp_path: Path) -> None:
+    for name in ('train', 'val', 'valid'):
+        add_item(tmp_path / name, 'a', {})
+    with pytest.raises(DatasetInvalid, match='has valid and val, which are one split'):
+        read(tmp_path)
+
+
 def test_a_folder_that_is_no_dm_dataset(tmp_path: Path) -> None:
     with pytest.raises(DatasetInvalid, match='is no DM dataset'):
         read(tmp_path)

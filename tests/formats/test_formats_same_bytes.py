@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from synapse_hooks.data import batch
+from synapse_hooks.data import Box, Sample, batch
+from synapse_hooks.formats import Format
 from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.dm.items import DmItems
 from synapse_hooks.formats.yolo import YoloFormat
@@ -203,6 +205,47 @@ def test_a_digest_covers_every_byte_that_is_read(small: Path, converter: Convert
     os.utime(picture, ns=(times.st_atime_ns, times.st_mtime_ns))
     seen.append(digest())
     assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize('format', ['dm', 'coco', 'yolo'])
+def test_a_digest_covers_the_extension_that_an_image_has(small: Path, converter: Converter, format: str) -> None:
+    target = 'coco' if format == 'yolo' else 'yolo'
+    source = small if format == 'dm' else converter(small, 'dm', format)['path']
+    first = converter(source, format, target)
+    (picture,) = (file for file in source.rglob('a.png') if 'train' in file.parts)
+    picture.rename(picture.with_suffix('.PNG'))
+    if format == 'coco':
+        document = source / 'train' / 'annotations.json'
+        document.write_bytes(document.read_bytes().replace(b'a.png', b'a.PNG'))
+    second = converter(source, format, target)
+    assert tree(first['path']).keys() != tree(second['path']).keys()
+    assert first['digest'] != second['digest']
+
+
+def test_a_digest_covers_how_the_rows_of_yolo_are_understood(small: Path, converter: Converter) -> None:
+    source = converter(small, 'dm', 'yolo', target_task='obb')['path']
+    digests = [converter(source, 'yolo', 'coco')['digest']]
+    config = source / 'dataset.yaml'
+    config.write_text(config.read_text().replace('task: obb', 'task: segment'))
+    digests.append(converter(source, 'yolo', 'coco')['digest'])
+    assert digests[0] != digests[1]
+
+
+def test_a_digest_covers_what_a_stranger_says_beside_annotations(small: Path, converter: Converter) -> None:
+    class Stranger(Format):
+        name = 'stranger'
+        said = 'day'
+
+        def read(self, path: Path) -> Iterator[Sample]:
+            image = path / 'train' / 'original_files' / 'a.png'
+            yield Sample('a', image, annotations=[Box(1, 2, 3, 4, label='car')], extra={'stranger': self.said})
+
+    stranger = Stranger()
+    converter.manager.register(stranger)
+    digests = [converter(small, 'stranger', 'dm')['digest'] for _ in range(2)]
+    Stranger.said = 'night'
+    digests.append(converter(small, 'stranger', 'dm')['digest'])
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_a_digest_covers_what_was_asked_for(

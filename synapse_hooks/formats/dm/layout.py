@@ -43,6 +43,13 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
     for name in (*SPLITS, 'val', 'validation'):
         if (root / name / DOCUMENTS).is_dir():
             splits.append((split_name(name), root / name))
+    found = [split for split, _ in splits]
+    if twice := [folder.name for split, folder in splits if found.count(split) > 1]:
+        raise DatasetInvalid(
+            f'{root} has {" and ".join(twice)}, which are one split',
+            hint='move the documents and files of one of them into the other',
+            path=str(root),
+        )
     flat = (root / DOCUMENTS).is_dir()
     if flat and splits:
         raise DatasetInvalid(

@@ -92,6 +92,10 @@ class YoloItems:
         stop = min(stop, len(self))
         identity = self.format.identity
         self._labels.note = None if identity is None else identity.note_text
+        if identity is not None:
+            # How rows are understood. Every block says it: whoever reads the first one is not always the same.
+            said = self.config.task, self.config.joints, sorted(self.config.skeletons.items())
+            identity.note_text(repr(said).encode(errors='backslashreplace'))
         first = bisect_right(self._ends, start)
         for number, (folder, end) in enumerate(zip(self.folders[first:], self._ends[first:], strict=True), first):
             begin = end - len(folder.names)
