@@ -60,7 +60,7 @@ def divided(reader: DatasetReader, options: Options, context: TrainContext) -> D
 
     found = stratify(seen(), shares, group_by=options.group_by) if options.stratify else {}
     deque(() if options.stratify else seen(), maxlen=0)
-    if options.group_by and not groups:
+    if options.group_by not in ('', BY_FOLDER) and not groups:
         raise ParamsError(
             f'group_by: no item has an attribute {options.group_by!r}, so there are no groups to keep together',
             hint=f'correct the name; {BY_FOLDER!r} (with its colon) is the folder of an item',

@@ -167,9 +167,12 @@ def test_parts_stay_apart_where_only_holes_are_joined() -> None:
     assert reason(said) == f'converted: {TRACED}'
 
 
-def test_skeletons_are_no_polygons() -> None:
+def test_skeletons_are_the_corners_of_their_box() -> None:
     found, said = fitted('rings', Keypoints([Joint(1, 2)], box=(0, 0, 5, 5)))
-    assert (found, reason(said)) == (None, 'dropped: it holds polygons, and none was drawn')
+    assert found == [[(0, 0), (5, 0), (5, 5), (0, 5)]]
+    assert reason(said) == 'converted: it holds polygons: the corners of its box'
+    found, said = fitted('rings', Keypoints([Joint(1, 2)]))
+    assert (found, reason(said)) == (None, 'dropped: it has no place for it')
 
 
 def test_a_rotated_box_is_written_as_it_is_with_corners_outside() -> None:
