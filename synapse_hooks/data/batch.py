@@ -22,6 +22,7 @@ from synapse_hooks.data.sample import AnyAnnotation, Box, Keypoint, Keypoints, P
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Attributes = dict[str, Any] | None
 
 BATCH = 128
@@ -73,10 +74,17 @@ class Polygons(Columns):
     """The form of each: a list of points where it is one ring, a list of such lists, or the text of an `Outline`."""
 
     @cached_property
-    def given(self) -> Floats:
-        """`left, top, right, bottom` as the source says it; not-a-number where it does not."""
+    def corners(self) -> Floats:
+        """`left, top, right, bottom` as the source says it, else around the rings; not-a-number without any."""
         nothing = (np.nan,) * 4
-        return _corners(np.array([box or nothing for box in self.boxes], dtype=np.float64).reshape(-1, 4))
+        given = _corners(np.array([box or nothing for box in self.boxes], dtype=np.float64).reshape(-1, 4))
+        silent = np.isnan(given[:, :1])
+        if not silent.any():
+            return given
+        found, bounds = np.full((len(self), 4), np.nan), self.rings.bounds()
+        np.fmin.at(found[:, :2], self.rings.owners, bounds[:, :2])
+        np.fmax.at(found[:, 2:], self.rings.owners, bounds[:, 2:])
+        return np.where(silent, found, given)
 
     @cached_property
     def rings(self) -> Rings:
@@ -167,6 +175,20 @@ class Rings:
         cross: Floats = x * y[after] - x[after] * y
         twice: Floats = np.add.reduceat(cross, self.starts[:-1])
         return twice / 2
+
+
+def inside(corners: Floats, sizes: Floats) -> Flags:
+    """Which boxes have an area and lie in their image; a not-a-number lies nowhere.
+
+    Args:
+        corners: `left, top, right, bottom` of each.
+        sizes: Width and height of each one's image.
+    """
+    left, top, right, bottom = corners.T
+    width, height = sizes.T
+    found: Flags = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
+    found &= (right > left) & (bottom > top)
+    return found
 
 
 @dataclass

@@ -44,7 +44,7 @@ def ours(root: Path, converter: Converter, task: str) -> Labels:
     return yolo(converter(root, 'coco', 'yolo', target_task=task)['path'])
 
 
-def close(one: Labels, other: Labels) -> None:
+def assert_close(one: Labels, other: Labels) -> None:
     assert one.keys() == other.keys()
     for name, rows in one.items():
         assert [row[0] for row in rows] == [row[0] for row in other[name]]
@@ -57,7 +57,7 @@ def test_the_same_boxes_and_classes(tmp_path: Path, converter: Converter) -> Non
     ]
     root = put_coco(tmp_path / 'coco', rows)
     found = ours(root, converter, 'detect')
-    close(found, theirs(root, tmp_path / 'theirs'))
+    assert_close(found, theirs(root, tmp_path / 'theirs'))
     assert [row[0] for row in found['train/a']] == NAMES[::-1]
 
 
@@ -68,7 +68,7 @@ def test_the_same_polygons_and_boxes_among_them(tmp_path: Path, converter: Conve
         entry(3, 1, bbox=[50, 50, 20, 10]),
     ]
     root = put_coco(tmp_path / 'coco', rows)
-    close(ours(root, converter, 'segment'), theirs(root, tmp_path / 'theirs', use_segments=True))
+    assert_close(ours(root, converter, 'segment'), theirs(root, tmp_path / 'theirs', use_segments=True))
 
 
 def test_the_same_points_of_several_parts(tmp_path: Path, converter: Converter) -> None:
@@ -83,7 +83,7 @@ def test_the_same_points_of_several_parts(tmp_path: Path, converter: Converter) 
 
 def test_the_same_skeletons(tmp_path: Path, converter: Converter) -> None:
     root = put_coco(tmp_path / 'coco', [entry(1, keypoints=JOINTS, num_keypoints=2)])
-    close(ours(root, converter, 'pose'), theirs(root, tmp_path / 'theirs', use_keypoints=True))
+    assert_close(ours(root, converter, 'pose'), theirs(root, tmp_path / 'theirs', use_keypoints=True))
 
 
 def test_where_they_are_silent_we_tell(tmp_path: Path, converter: Converter) -> None:

@@ -174,7 +174,7 @@ def through(made: dict[str, Item], target: str, *, converted: bool = False) -> A
         yield back['path']
 
 
-def same(before: dict[str, Item], root: Path, tool: str, near: Callable[[Any, Any, Size], bool]) -> None:
+def assert_same(before: dict[str, Item], root: Path, tool: str, near: Callable[[Any, Any, Size], bool]) -> None:
     """Whether the rows of a tool are the same, in their order."""
     after = seen(root)
     assert after.keys() == before.keys()
@@ -211,21 +211,21 @@ def near_corners(one: Any, other: Any, size: Size) -> bool:
 @given(datasets(box_row))
 def test_yolo_detect(made: dict[str, Item]) -> None:
     with through(made, 'yolo detect') as root:
-        same(made, root, 'bounding_box', near)
+        assert_same(made, root, 'bounding_box', near)
 
 
 @quick
 @given(datasets(ring_row))
 def test_yolo_segment(made: dict[str, Item]) -> None:
     with through(made, 'yolo segment') as root:
-        same(made, root, 'polygon', near)
+        assert_same(made, root, 'polygon', near)
 
 
 @quick
 @given(datasets(turned_row, box_row))
 def test_yolo_obb(made: dict[str, Item]) -> None:
     with through(made, 'yolo obb') as root:
-        same(made, root, 'bounding_box', near_corners)
+        assert_same(made, root, 'bounding_box', near_corners)
 
 
 @quick
@@ -278,9 +278,13 @@ def test_image_folders(made: dict[str, Item], target: str) -> None:
 @given(datasets(box_row, ring_row, mask_row, attributes=True))
 def test_coco(made: dict[str, Item]) -> None:
     with through(made, 'coco') as root:
-        same(made, root, 'bounding_box', lambda *rows: near(*rows) and attributes_of(rows[0]) == attributes_of(rows[1]))
-        same(made, root, 'polygon', lambda *rows: near(*rows) and attributes_of(rows[0]) == attributes_of(rows[1]))
-        same(
+        assert_same(
+            made, root, 'bounding_box', lambda *rows: near(*rows) and attributes_of(rows[0]) == attributes_of(rows[1])
+        )
+        assert_same(
+            made, root, 'polygon', lambda *rows: near(*rows) and attributes_of(rows[0]) == attributes_of(rows[1])
+        )
+        assert_same(
             made,
             root,
             'segmentation',

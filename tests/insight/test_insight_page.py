@@ -152,7 +152,7 @@ def test_a_dataset_without_annotations_or_sizes_has_a_page_too(tmp_path: Path) -
     odd = sample(tmp_path, 'b', Mask([(0, 9)], label='x'), split=None)
     odd.width = odd.height = 0
     for samples in ([item], [odd], [item, odd]):
-        Page(page(inspect(tmp_path, *samples, shown=PICTURES)))
+        assert Page(page(inspect(tmp_path, *samples, shown=PICTURES)))
 
 
 def test_samples_with_problems_come_first(tmp_path: Path) -> None:

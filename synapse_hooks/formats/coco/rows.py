@@ -11,17 +11,13 @@ from itertools import compress, pairwise
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Sample
-from synapse_hooks.data.batch import Attributes, Batch, Boxes, Floats, Polygons, Rings
+from synapse_hooks.data.batch import Attributes, Batch, Boxes, Flags, Floats, Polygons, Rings, inside
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.formats.coco.writing import SCALE, write_sample
 from synapse_hooks.formats.shapes import Fitter
-
-Flags = NDArray[np.bool_]
-
 
 Row = tuple[int, int, str, bytes]
 """One annotation: its rank in the batch, the number of its sample, its class, and what follows its numbers in the file:
@@ -74,15 +70,12 @@ class Rows:
         if isinstance(columns, Boxes):
             corners = columns.corners
             width, height = (corners[:, 2:] - corners[:, :2]).T
-            return _inside(corners, sizes), _texts(corners, width * height, [b''] * len(columns), columns.attributes)
+            return inside(corners, sizes), _texts(corners, width * height, [b''] * len(columns), columns.attributes)
         rings, count = columns.rings, len(columns)
-        owners, areas, bounds = rings.owners, rings.areas(), rings.bounds()
-        fine = _inside(bounds, sizes[owners]) & (areas != 0)
-        corners = columns.given
-        silent = np.isnan(corners[:, 0])
-        if silent.any():
-            corners = np.where(silent[:, np.newaxis], _around(owners, bounds, count), corners)
-        plain = _inside(corners, sizes) & (np.bincount(owners, minlength=count) > 0)
+        owners, areas = rings.owners, rings.areas()
+        fine = inside(rings.bounds(), sizes[owners]) & (areas != 0)
+        corners = columns.corners
+        plain = inside(corners, sizes) & (np.bincount(owners, minlength=count) > 0)
         plain[owners[~fine]] = False
         sums = np.bincount(owners, weights=abs(areas), minlength=count).astype(np.float64)
         return plain, _texts(corners, sums, _segmentations(rings, count), columns.attributes)
@@ -149,23 +142,6 @@ def _tidy(numbers: Floats) -> Floats:
     """See `synapse_hooks.formats.coco.writing.tidy`."""
     tidied: Floats = np.rint(numbers * SCALE) / SCALE + 0.0
     return tidied
-
-
-def _around(owners: NDArray[np.int64], bounds: Floats, count: int) -> Floats:
-    """The boxes around polygons, from those around their rings; not-a-number where there is none."""
-    found = np.full((count, 4), np.nan)
-    np.fmin.at(found[:, :2], owners, bounds[:, :2])
-    np.fmax.at(found[:, 2:], owners, bounds[:, 2:])
-    return found
-
-
-def _inside(corners: Floats, sizes: Floats) -> Flags:
-    """Which boxes have an area and lie in their image; a not-a-number lies nowhere."""
-    left, top, right, bottom = corners.T
-    width, height = sizes.T
-    inside: Flags = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
-    inside &= (right > left) & (bottom > top)
-    return inside
 
 
 _encode = msgspec.json.Encoder().encode

@@ -113,12 +113,12 @@ class YoloFormat(Format):
             from synapse_hooks.formats.imagefolder.writer import ImageFolderWriter
 
             return ImageFolderWriter(self, out, share)
-        from synapse_hooks.formats.yolo import rows
+        from synapse_hooks.formats.yolo import tasks
         from synapse_hooks.formats.yolo.writer import YoloWriter
 
         if plan.task == 'pose':
-            return YoloWriter(self, rows.Pose(self.report, plan.joints), info, out, share)
-        kinds = {'detect': rows.Detect, 'segment': rows.Segment, 'obb': rows.Obb}
+            return YoloWriter(self, tasks.Pose(self.report, plan.joints), info, out, share)
+        kinds = {'detect': tasks.Detect, 'segment': tasks.Segment, 'obb': tasks.Obb}
         return YoloWriter(self, kinds[plan.task](self.report), info, out, share)
 
     def counts(self, found: Sequence[Any]) -> Counter[str]:
