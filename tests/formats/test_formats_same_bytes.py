@@ -161,6 +161,21 @@ def counts(losses: dict[str, Any]) -> dict[str, Any]:
     return {'written': losses['written'], 'told': told, 'attributes': losses['attributes']}
 
 
+@pytest.mark.parametrize('rare', [{}, {'polyline': []}, {'keypoint': [{**box(0, 0, 0, 0), 'data': [1, 2]}]}])
+@pytest.mark.parametrize('first', ['bounding_box', 'polygon'])
+def test_labels_keep_the_order_of_their_document(
+    tmp_path: Path, converter: Converter, first: str, rare: dict[str, Any]
+) -> None:
+    shapes = {'bounding_box': [box(1, 2, 30, 40)], 'polygon': [polygon([[0, 0], [9, 0], [9, 9]])]}
+    entry = {name: shapes[name] for name in sorted(shapes, reverse=first == 'polygon')}
+    for split in ('train', 'valid'):
+        add_item(tmp_path / 'dm' / split, 'a', {**entry, **rare})
+    made = converter(tmp_path / 'dm', 'dm', 'yolo', target_task='detect')
+    rows = (made['path'] / 'labels' / 'train' / 'a.txt').read_text().splitlines()
+    written = [made['classes'][int(row.split()[0])] for row in rows]
+    assert written == (['car', 'road'] if first == 'bounding_box' else ['road', 'car'])
+
+
 # -- digests -----------------------------------------------------------------------------------------------------
 
 
