@@ -13,12 +13,15 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+MEMORY = Path('/dev/shm')
+"""A disk in memory, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,20 @@ class Figure:
 
 def main(measure: Callable[[], list[Figure]], description: str | None) -> int:
     """Run a benchmark as a script. Exit code 1 when an aim was missed."""
-    parser = argparse.ArgumentParser(description=(description or '').splitlines()[0])
-    parser.add_argument('--json', action='store_true', help='the last line of stdout is one JSON object')
-    options = parser.parse_args()
-    figures = measure()
-    show(figures, as_json=options.json)
+    options = parser(description).parse_args()
+    return finish(measure(), as_json=options.json)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    made = argparse.ArgumentParser(description=(description or '').splitlines()[0])
+    made.add_argument('--json', action='store_true', help='the last line of stdout is one JSON object')
+    return made
+
+
+def finish(figures: Sequence[Figure], *, as_json: bool) -> int:
+    """Print figures, and tell the exit code: 1 when an aim was missed."""
+    show(figures, as_json=as_json)
     return 1 if any(figure.met is False for figure in figures) else 0
 
 
@@ -55,20 +67,41 @@ def show(figures: Sequence[Figure], *, as_json: bool) -> None:
         machine = {'python': platform.python_version(), 'cores': os.cpu_count(), 'system': platform.system()}
         print(json.dumps({**machine, 'figures': [{**asdict(one), 'met': one.met} for one in figures]}))
         return
-    width = max(len(figure.name) for figure in figures)
+    width = max((len(figure.name) for figure in figures), default=0)
     for figure in figures:
         aim = '' if figure.aim is None else f'aim {figure.aim:g} {figure.unit}'
         verdict = {True: 'met', False: 'MISSED', None: ''}[figure.met]
         print(f'{figure.name:{width}}  {figure.value:9.3g} {figure.unit:4} {aim:12} {verdict:7} {figure.note}'.rstrip())
 
 
+def our_command() -> list[str]:
+    """The installed command where there is one, else the module."""
+    script = Path(sys.executable).with_name('synapse-hooks')
+    return [str(script)] if script.is_file() else [sys.executable, '-m', 'synapse_hooks.cli']
+
+
 def seconds(command: Sequence[str]) -> float:
     """The wall time of a whole process."""
+    return finished(command)[0]
+
+
+def finished(command: Sequence[str]) -> tuple[float, float]:
+    """The wall time of a whole process, and the peak memory in MB of it or of the largest process that it started.
+
+    Linux counts the peak of whoever starts a process as that process's own: so this one holds nothing large.
+    """
     # Whoever installs a package has its bytecode.
     env = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT, env=env)
-    return time.perf_counter() - started
+    with tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, cwd=ROOT, env=env)
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            raise RuntimeError(f'{" ".join(command)} failed:\n{errors.read().decode()}')
+    return took, usage.ru_maxrss * (1 if sys.platform == 'darwin' else 1024) / 1e6
 
 
 def interleaved(commands: Sequence[Sequence[str]], rounds: int) -> list[list[float]]:

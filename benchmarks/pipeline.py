@@ -13,7 +13,7 @@ from pkgutil import resolve_name
 from typing import Any
 from unittest import mock
 
-from figures import Figure, main
+from figures import MEMORY, Figure, main
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext, hookimpl
 from synapse_hooks.backends import Workspace
@@ -21,7 +21,6 @@ from synapse_hooks.context import TrainContext
 from synapse_hooks.storage import write_atomic
 
 ROUNDS, FEW = 41, 11
-MEMORY = Path('/dev/shm')
 PARTS = (
     ('plugins: find, validate, register', 'synapse_hooks.steps.run', 'build'),
     ('run directory: make, lock', 'synapse_hooks.journal:RunDirectory', 'create'),

@@ -1,6 +1,6 @@
 """Every benchmark, one after the other, each in a process of its own: what `make bench` calls.
 
-python benchmarks/run.py [NAME]... [--json] [--check]
+python benchmarks/run.py [NAME]... [--full] [--json] [--check]
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from pathlib import Path
 
 from figures import Figure, show
 
-BENCHMARKS = ('imports', 'help', 'pipeline', 'hooks', 'autolog')
-NEEDS = {'autolog': 'ultralytics'}
+BENCHMARKS = ('imports', 'help', 'pipeline', 'hooks', 'autolog', 'convert')
+NEEDS = {'autolog': ('ultralytics',), 'convert': ('numpy', 'orjson', 'PIL')}
+SIZED = ('convert',)
+"""Those that are small unless they get `--full`."""
 
 
 def main() -> int:
     """Exit code 1 with `--check`, when an aim was missed; else only when a benchmark failed."""
     parser = argparse.ArgumentParser(description='Run the benchmarks.')
     parser.add_argument('names', nargs='*', metavar='NAME', help=f'some of {", ".join(BENCHMARKS)}; all by default')
+    parser.add_argument('--full', action='store_true', help=f'at full size: {", ".join(SIZED)}')
     parser.add_argument('--json', action='store_true', help='the last line of stdout is one JSON object')
     parser.add_argument('--check', action='store_true', help='fail when an aim is missed')
     options = parser.parse_args()
@@ -30,13 +33,13 @@ def main() -> int:
     figures: list[Figure] = []
     failed = False
     for name in options.names or BENCHMARKS:
-        if name in NEEDS and find_spec(NEEDS[name]) is None:
-            print(f'{name}: skipped, {NEEDS[name]} is not installed', file=sys.stderr)
+        if missing := [needed for needed in NEEDS.get(name, ()) if find_spec(needed) is None]:
+            print(f'{name}: skipped, {", ".join(missing)} is not installed', file=sys.stderr)
             continue
         print(f'{name} ...', file=sys.stderr)
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name(f'{name}.py')), '--json'], stdout=subprocess.PIPE, text=True
-        )
+        full = ['--full'] if options.full and name in SIZED else []
+        script = str(Path(__file__).with_name(f'{name}.py'))
+        done = subprocess.run([sys.executable, script, '--json', *full], stdout=subprocess.PIPE, text=True)
         lines = done.stdout.splitlines()
         if not lines or not lines[-1].startswith('{'):
             print(f'{name}: failed', file=sys.stderr)

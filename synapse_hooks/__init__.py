@@ -7,8 +7,9 @@ Names are imported on first use, so `import synapse_hooks` costs little and pull
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.actions.train import BaseTrainAction, BaseTrainParams
@@ -47,14 +48,7 @@ __all__ = [
     'hookimpl',
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    value = getattr(import_module(f'{__name__}.{home}'), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

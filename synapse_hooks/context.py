@@ -27,7 +27,7 @@ class Dataset(TypedDict):
     path: Path
     """The folder that holds everything."""
     format: str
-    """The name of its format: `dm`, `yolo`, `coco`, or a plugin's."""
+    """The name of its format: `dm`, `yolo`, `coco`, `imagefolder`, or a plugin's."""
     config_path: NotRequired[Path | None]
     """The file a trainer wants (`dataset.yaml`, `annotations.json`), or None where the folder itself is the answer."""
     splits: NotRequired[dict[str, int]]
@@ -160,7 +160,7 @@ class Logging:
         self.recorder.record('artifact', {'kind': kind, 'role': role, 'path': str(file), 'size': size})
 
     def set_progress(self, current: float, total: float, category: str = 'train') -> None:
-        """Record how far something is: `current` of `total` in `category`."""
+        """Record how far something is: `current` of `total` (0 where nobody knows) in `category`."""
         self.recorder.record('progress', {'category': category, 'curr': current, 'total': total})
 
 

@@ -35,7 +35,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
-from difflib import get_close_matches
 from traceback import walk_tb
 from typing import Any
 
@@ -217,6 +216,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
         >>> suggest('ylo', ['yolo', 'coco'])
         "did you mean 'yolo'?"
     """
+    from difflib import get_close_matches
+
     near = get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
     return f'did you mean {near[0]!r}?' if near else ''
 

@@ -14,14 +14,14 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('errors', 'context', 'hookspecs'),
+    ('errors', 'lazy', 'context', 'hookspecs'),
     ('storage',),
     ('data', 'journal'),
     ('formats', 'backends', 'autologgers'),
     ('plugins',),
     ('steps',),
     ('actions',),
-    ('demo', 'testing'),
+    ('demo', 'insight', 'testing'),
     ('cli',),
 )
 """A room imports rooms of earlier levels, and those of its own level that do not import it."""
@@ -132,14 +132,16 @@ def undocumented(node: ast.AST, prefix: str) -> Iterator[tuple[str, int]]:
     for child in getattr(node, 'body', []):
         if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or child.name.startswith('_'):
             continue
-        if ast.get_docstring(child) is None and not is_overload(child):
+        if ast.get_docstring(child) is None and not is_told_before(child):
             yield f'{prefix}{child.name}', child.lineno
         if isinstance(child, ast.ClassDef):
             yield from undocumented(child, f'{prefix}{child.name}.')
 
 
-def is_overload(node: ast.AST) -> bool:
-    return any(ast.unparse(decorator).endswith('overload') for decorator in getattr(node, 'decorator_list', []))
+def is_told_before(node: ast.AST) -> bool:
+    """Whether it is a part of something that has its docstring elsewhere: an overload, the setter of a property."""
+    decorators = [ast.unparse(decorator) for decorator in getattr(node, 'decorator_list', [])]
+    return any(text.endswith(('overload', '.setter')) for text in decorators)
 
 
 def test_public_names_are_sorted() -> None:

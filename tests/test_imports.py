@@ -17,6 +17,8 @@ import pytest
 import synapse_hooks
 from synapse_hooks import errors
 from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.plugins.discovery import installed_plugins
+from tests.formats.format_kit import add_item, box
 
 HEAVY = {'torch', 'ultralytics', 'numpy', 'PIL', 'cv2', 'sklearn', 'rich', 'httpx', 'pydantic', 'pluggy', 'yaml'}
 TREE = {
@@ -24,11 +26,16 @@ TREE = {
 }
 
 
-def loaded(code: str) -> set[str]:
-    """The top-level modules that a fresh interpreter has after `code`."""
+def modules(code: str) -> set[str]:
+    """The modules that a fresh interpreter has after `code`."""
     script = f'{code}\nimport sys, json\nprint(json.dumps([*sys.modules]), file=sys.stderr)'
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True)
-    return {name.partition('.')[0] for name in json.loads(done.stderr.splitlines()[-1])}
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def loaded(code: str) -> set[str]:
+    """The same, top-level ones only."""
+    return {name.partition('.')[0] for name in modules(code)}
 
 
 def test_the_package_is_light() -> None:
@@ -47,7 +54,7 @@ def test_an_action_needs_no_framework_and_no_terminal() -> None:
     assert loaded(code) & HEAVY == {'pydantic', 'pluggy'}
 
 
-def test_a_run_that_converts_needs_no_imaging_library(tmp_path: Path) -> None:
+def test_a_run_that_converts_needs_no_framework_and_no_imaging_library(tmp_path: Path) -> None:
     code = (
         'from pathlib import Path\n'
         'from synapse_hooks import BaseTrainAction, BaseTrainParams\n'
@@ -58,7 +65,31 @@ def test_a_run_that_converts_needs_no_imaging_library(tmp_path: Path) -> None:
         f'folder = Path({str(tmp_path)!r})\n'
         'run_action(Action, dataset=small_dataset(folder / "data"), folder=folder)\n'
     )
-    assert not loaded(code) & {'torch', 'ultralytics', 'numpy', 'PIL', 'cv2', 'rich', 'httpx'}
+    assert not loaded(code) & {'torch', 'ultralytics', 'PIL', 'cv2', 'rich', 'httpx'}
+
+
+@pytest.mark.parametrize('target', ['yolo', 'coco', 'imagefolder'])
+def test_a_conversion_that_nobody_watches_imports_what_it_needs(target: str, tmp_path: Path) -> None:
+    for split in ('train', 'valid'):
+        entry = {'bounding_box': [box(1, 1, 5, 5)], 'classification': [{'id': 'c', 'classification': 'car'}]}
+        add_item(tmp_path / 'source' / split, split, entry)
+    code = (
+        'import os\n'
+        'from synapse_hooks.cli import main\n'
+        # Away from our own pyproject.toml.
+        f'os.chdir({str(tmp_path)!r})\n'
+        f'assert main(["convert", "source", "out", "--to", {target!r}]) == 0\n'
+    )
+    found = modules(code)
+    assert f'synapse_hooks.formats.{target}' in found
+    assert not {name.partition('.')[0] for name in found} & {*HEAVY - {'numpy', 'pluggy', 'yaml'}, 'packaging'}
+    assert ('yaml' in found) == (target == 'yolo')
+    rooms = {name for name in found if name.startswith('synapse_hooks.')}
+    assert {name for name in rooms if name.startswith('synapse_hooks.journal.')} <= {'synapse_hooks.journal.values'}
+    assert not rooms & {'synapse_hooks.actions', 'synapse_hooks.backends', 'synapse_hooks.steps.plan'}
+    # For the archives of a download, several processes, and a project's pyproject.toml.
+    assert not found & {'tarfile', 'multiprocessing.connection', 'tomllib'}
+    assert ('importlib.metadata' in found) == bool(installed_plugins())
 
 
 def test_every_public_name_is_there() -> None:
@@ -77,7 +108,7 @@ def test_the_rooms_offer_what_they_list() -> None:
     for room in ('actions', 'autologgers', 'backends', 'data', 'formats', 'journal', 'plugins', 'steps', 'storage'):
         module = import_module(f'synapse_hooks.{room}')
         for name in module.__all__:
-            assert getattr(module, name) is not None
+            assert not inspect.ismodule(getattr(module, name))
 
 
 def test_the_version_is_the_distributions() -> None:

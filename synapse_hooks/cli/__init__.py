@@ -16,6 +16,7 @@ COMMANDS: Final = {
     'train': 'run a train action',
     'resume': 'go on with a run that was interrupted or failed',
     'convert': 'convert a dataset from one format to another',
+    'inspect': 'look at a dataset: what it holds, and what is wrong with it',
     'workspace': 'the datasets and models of the embedded workspace',
     'plugins': 'every plugin: state, origin, hooks',
     'hooks': 'the hooks, and who is called for them, in order',

@@ -87,6 +87,16 @@ def add_common(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
     )
 
 
+def one_thread_for_numpy() -> None:
+    """Let NumPy's linear algebra have one thread, unless the environment says otherwise. Call it before NumPy is there.
+
+    On import it would start a thread for every core, which takes longer than the rest of NumPy; no conversion and no
+    inspection has a matrix to multiply. For a command only: in somebody else's process that is not ours to decide.
+    """
+    for name in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS'):
+        os.environ.setdefault(name, '1')
+
+
 class _Parser(argparse.ArgumentParser):
     """Its errors are told as all others are."""
 

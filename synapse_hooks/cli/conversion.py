@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.cli.display import Display
+from synapse_hooks.cli.voice import Voice
 from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.plugins import Plugins
@@ -14,27 +15,39 @@ from synapse_hooks.steps import checked_dataset
 
 
 class Losses:
-    """A recorder that keeps the loss report and shows the rest at once.
+    """A recorder that keeps the loss report and tells the rest at once.
 
     Args:
-        display: Where messages go.
+        voice: Tells it.
     """
 
-    def __init__(self, display: Display) -> None:
-        self._display = display
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self._begun = time.monotonic()
+        self._count = 0.0
         self.report: dict[str, Any] | None = None
         """The loss report, once there is one."""
 
     def say(self, text: str) -> None:
-        """Show a sentence."""
-        self._display.log_message([{'level': 'info', 'text': text}])
+        """Tell a sentence."""
+        self._voice.say([{'level': 'info', 'text': text}])
+
+    def say_pace(self) -> None:
+        """Tell how many images there were and how long they took, if anybody counted them."""
+        if self._count:
+            self.say(pace(self._count, time.monotonic() - self._begun))
 
     def record(self, type: str, payload: Mapping[str, Any]) -> None:
         """Take an event."""
         if type == 'losses':
             self.report = dict(payload)
         elif type == 'message':
-            self._display.log_message([payload])
+            self._voice.say([payload])
+        elif type == 'progress':
+            what, done, total = str(payload['category']), float(payload['curr']), float(payload['total'])
+            if what == 'convert':
+                self._count = done
+            self._voice.progress(what, done, total or None)
 
 
 def convert_into(
@@ -45,6 +58,7 @@ def convert_into(
     losses: Losses,
     *,
     params: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     strict: bool = False,
 ) -> Dataset:
     """Convert a dataset through the hook `convert`, as a run would.
@@ -56,18 +70,21 @@ def convert_into(
         plugins: Who answers.
         losses: Where the loss report and messages go.
         params: What a run would have as parameters; None values are left out.
+        settings: What goes before the project's settings for the format; None values are left out.
         strict: Refuse to lose annotations.
 
     Raises:
         WrongAnswer: The answer is no dataset; its plugin is blamed.
     """
+    project = plugins.settings.settings
+    own = {name: value for name, value in (settings or {}).items() if value is not None}
     context = TrainContext(
         params={name: value for name, value in (params or {}).items() if value is not None},
         runtime_ctx=RuntimeContext(strict=strict),
         hooks=plugins.calls,
         recorder=losses,
         output_dir=out,
-        settings=plugins.settings.settings,
+        settings={**project, target_format: {**project.get(target_format, {}), **own}},
     )
     made = plugins.calls.convert(context=context, dataset=source, target_format=target_format)
     try:
@@ -75,3 +92,15 @@ def convert_into(
     except WrongAnswer as error:
         plugins.blame_answerer(error)
         raise
+
+
+def pace(count: float, seconds: float) -> str:
+    """How many images, how long, how fast.
+
+    Example:
+        >>> pace(20000, 1.234), pace(1, 0.25)
+        ('20,000 images in 1.2 s (16,200 images/s)', '1 image in 0.2 s (4.0 images/s)')
+    """
+    rate = float(f'{count / max(seconds, 1e-3):.3g}')
+    images = 'image' if count == 1 else 'images'
+    return f'{count:,.0f} {images} in {seconds:.1f} s ({rate:,.{0 if rate >= 10 else 1}f} images/s)'

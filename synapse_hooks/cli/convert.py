@@ -1,6 +1,7 @@
 """Convert a dataset on disk from one format to another.
 
-DST appears whole, by one rename, or not at all. Images are hard-linked where the disk allows it.
+DST appears whole, by one rename, or not at all: it can be interrupted and run again. Images are hard-linked where the
+disk allows it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import Answer, one_thread_for_numpy
 from synapse_hooks.errors import ConfigError, ParamsError
 
 
@@ -20,7 +21,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--to', metavar='FORMAT', required=True, help='`synapse-hooks formats` lists them')
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
     parser.add_argument('--split', metavar='T,V[,E]', help='fractions for train, valid and test: 0.8,0.1,0.1')
-    parser.add_argument('--task', metavar='TASK', help='what a format of several tasks shall be for: detect, segment')
+    parser.add_argument(
+        '--group-by', metavar='ATTR', help='keep items with the same value of an attribute in one split (folder: too)'
+    )
+    parser.add_argument('--stratify', action='store_true', help='give every split its share of each class')
+    parser.add_argument(
+        '--task',
+        metavar='TASK',
+        help='what a format of several tasks shall be for: detect, segment, pose, obb, classify',
+    )
+    parser.add_argument(
+        '--images',
+        metavar='MODE',
+        help='how images get there: hardlink (a reflink or copy across disks), symlink, copy',
+    )
+    parser.add_argument(
+        '--workers',
+        metavar='N',
+        type=int,
+        help='how many processes, 1 or more; left out, the number of items and cores decides',
+    )
     parser.add_argument(
         '--unreadable', metavar='POLICY', help='items that cannot be read: skip, fail, or the tolerated share (0.01)'
     )
@@ -29,31 +49,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Open, convert, publish."""
+    one_thread_for_numpy()
     from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.display import Display
     from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.cli.voice import voice
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import follow, plain
-    from synapse_hooks.storage import staging
+    from synapse_hooks.storage import staging, sweep
 
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)
     source, guessed = open_source(plugins, options.source, options.source_format)
+    if options.source.is_dir() and options.source.resolve() in options.target.resolve().parents:
+        raise ConfigError(
+            f'{options.target} is in {options.source}, which would have its own conversion in it',
+            hint='choose a folder outside of the dataset',
+        )
     if source['format'] == options.to:
         raise ConfigError(
             f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'
         )
-    losses = Losses(Display())
     params: dict[str, Any] = {
         'splits': _fractions(options.split),
         'target_task': options.task,
         'unreadable': _number(options.unreadable),
     }
-    with staging(options.target) as staged:
+    settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
+    settings['stratify'] = options.stratify or None
+    # Of a conversion that was killed, which could not do it.
+    sweep(options.target.parent)
+    with voice() as said, staging(options.target) as staged:
+        losses = Losses(said)
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')
-        made = convert_into(staged, source, options.to, plugins, losses, params=params, strict=options.strict)
+        made = convert_into(
+            staged, source, options.to, plugins, losses, params=params, settings=settings, strict=options.strict
+        )
         dataset = follow(made, staged, options.target)
+        losses.say_pace()
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)

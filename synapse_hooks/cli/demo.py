@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.backends import Workspace, default_root
     from synapse_hooks.demo.scenes import require_extra
 
-    require_extra('ultralytics', 'sklearn', 'PIL', 'numpy')
+    require_extra('ultralytics', 'sklearn', 'PIL')
     started = time.monotonic()
     say = Console(stderr=True, highlight=False).print
     workspace = Workspace(options.workspace or default_root())

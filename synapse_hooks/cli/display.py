@@ -14,14 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from synapse_hooks.cli.voice import sentences
 from synapse_hooks.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from synapse_hooks.context import Outcome, TrainContext
 
 _STYLES: Final = {'warning': 'yellow', 'error': 'red'}
-# These are warnings of Python's too, and go to stderr at once.
-_SAID_ALREADY: Final = ('plugin-skipped', 'observer-failed')
 _MARKS: Final = {'succeeded': '[green]✔[/]', 'failed': '[red]✘[/]', 'cancelled': '[yellow]■[/]'}
 
 
@@ -96,12 +95,8 @@ class Display:
     @hookimpl
     def log_message(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Print sentences; warnings and errors in colour."""
-        for message in messages:
-            level = str(message.get('level'))
-            if level == 'debug' or message.get('code') in _SAID_ALREADY:
-                continue
-            prefix = f'{level}: ' if level in _STYLES else ''
-            self.console.print(Text(f'{prefix}{message["text"]}', style=_STYLES.get(level, '')), soft_wrap=True)
+        for level, text in sentences(messages):
+            self.console.print(Text(text, style=_STYLES.get(level, '')), soft_wrap=True)
 
     @hookimpl
     def run_finished(self, outcome: Outcome) -> None:

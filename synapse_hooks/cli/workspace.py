@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.cli.common import Answer, add_common
+from synapse_hooks.cli.common import Answer, add_common, one_thread_for_numpy
 
 _RECENT: Final = 10
 
@@ -50,24 +50,27 @@ def run(options: argparse.Namespace) -> Answer:
 
 
 def _import(options: argparse.Namespace, workspace: Any) -> Answer:
+    one_thread_for_numpy()
     from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.display import Display
     from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.cli.voice import voice
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.storage import scratch
 
     plugins = build(load_settings(block=options.block, only=options.only))
     source, guessed = open_source(plugins, options.source, options.source_format)
-    losses = Losses(Display())
-    if guessed:
-        losses.say(f'{options.source} looks like {source["format"]!r}')
-    if source['format'] == 'dm':
-        record = workspace.add_dataset(options.source, name=options.name)
-    else:
-        workspace.init()
-        with scratch(workspace.root / 'import') as staged:
-            made = convert_into(staged, source, 'dm', plugins, losses)
-            record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
+    with voice() as said:
+        losses = Losses(said)
+        if guessed:
+            losses.say(f'{options.source} looks like {source["format"]!r}')
+        if source['format'] == 'dm':
+            record = workspace.add_dataset(options.source, name=options.name)
+        else:
+            workspace.init()
+            with scratch(workspace.root / 'import') as staged:
+                made = convert_into(staged, source, 'dm', plugins, losses)
+                losses.say_pace()
+                record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
     data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}
     return Answer({**data, 'losses': losses.report}, str(record['id']))
 

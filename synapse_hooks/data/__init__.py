@@ -1,7 +1,8 @@
 """What flows: samples and their annotations, what is known of a dataset, splits, and the loss report."""
 
-from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, dataset, survey
-from synapse_hooks.data.images import MEASURED, SUFFIXES, ImageHeader, image_size, read_header
+from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, Tally, dataset, survey
+from synapse_hooks.data.groups import BY_FOLDER, group_key
+from synapse_hooks.data.images import MEASURED, SUFFIXES, ImageHeader, image_size, probe, read_header
 from synapse_hooks.data.losses import Loss, LossReport
 from synapse_hooks.data.sample import (
     Annotation,
@@ -23,9 +24,11 @@ from synapse_hooks.data.sample import (
     Sample,
 )
 from synapse_hooks.data.splits import SPLITS, assign, fractions, split_name
+from synapse_hooks.data.strata import labels_of, stratified, stratify, stratum
 from synapse_hooks.data.unreadable import DEFAULT_TOLERANCE, Tolerance, Unreadable
 
 __all__ = [
+    'BY_FOLDER',
     'DEFAULT_TOLERANCE',
     'MEASURED',
     'OBJECT_KINDS',
@@ -52,13 +55,20 @@ __all__ = [
     'Ring',
     'RotatedBox',
     'Sample',
+    'Tally',
     'Tolerance',
     'Unreadable',
     'assign',
     'dataset',
     'fractions',
+    'group_key',
     'image_size',
+    'labels_of',
+    'probe',
     'read_header',
     'split_name',
+    'stratified',
+    'stratify',
+    'stratum',
     'survey',
 ]

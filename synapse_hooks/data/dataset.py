@@ -3,16 +3,86 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.data.sample import Sample
+from synapse_hooks.data.sample import AnyAnnotation, Keypoints, Sample
+from synapse_hooks.data.skeletons import joint_order, made_of
 
 OBJECT_KINDS = ('box', 'rotated_box', 'polygon', 'mask', 'keypoints')
 """Kinds of annotation whose labels are classes of objects. (The label of a `keypoint` is a joint.)"""
+
+
+class Tally:
+    """Counts what passes: of a whole dataset, or of a share of it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.splits: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.sources: Counter[str] = Counter()
+        """As `kinds`, but a skeleton that was put together counts as what it was made of."""
+        self.labels: dict[str, set[str]] = {}
+        self.skeletons: dict[str, set[tuple[str, ...]]] = {}
+
+    def add(self, sample: Sample) -> None:
+        """Count a sample and its annotations."""
+        self.add_items([sample])
+        for annotation in sample.annotations:
+            self.add_annotation(annotation)
+
+    def add_items(self, samples: Sequence[Sample]) -> None:
+        """Count samples, but none of their annotations."""
+        self.count += len(samples)
+        self.splits.update([sample.split for sample in samples if sample.split is not None])
+
+    def add_annotation(self, annotation: AnyAnnotation) -> None:
+        """Count an annotation."""
+        kind = annotation.kind
+        self.kinds[kind] += 1
+        self.sources.update(made_of(annotation))
+        self.labels.setdefault(kind, set()).add(annotation.label)
+        if isinstance(annotation, Keypoints):
+            names = annotation.names or map(str, range(len(annotation.points)))
+            # Joints that were there one by one were in no order.
+            order = joint_order(names) if 'keypoint' in made_of(annotation) else tuple(names)
+            self.skeletons.setdefault(annotation.label, set()).add(order)
+
+    def add_many(self, kind: str, labels: Collection[str]) -> None:
+        """Count annotations of one kind."""
+        if labels:
+            self.kinds[kind] += len(labels)
+            self.sources[kind] += len(labels)
+            self.labels.setdefault(kind, set()).update(labels)
+
+    def merge(self, other: Tally) -> None:
+        """Add what was counted elsewhere."""
+        self.count += other.count
+        self.splits.update(other.splits)
+        self.kinds.update(other.kinds)
+        self.sources.update(other.sources)
+        for mine, found in ((self.labels, other.labels), (self.skeletons, other.skeletons)):
+            for name, values in found.items():
+                mine.setdefault(name, set()).update(values)  # type: ignore[arg-type]
+
+    def info(self, declared: DatasetInfo) -> DatasetInfo:
+        """What was declared, completed by what was counted."""
+        skeletons = {
+            label: next(iter(forms)) if len(forms) == 1 else joint_order(name for form in forms for name in form)
+            for label, forms in sorted(self.skeletons.items())
+        }
+        found = replace(
+            declared,
+            count=self.count,
+            splits=dict(self.splits),
+            kinds=dict(sorted(self.kinds.items())),
+            labels={kind: frozenset(names) for kind, names in self.labels.items()},
+            skeletons={**skeletons, **declared.skeletons},
+        )
+        return found if found.classes is not None else replace(found, classes=found.classes_of(*OBJECT_KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +103,8 @@ class DatasetInfo:
     """The labels found, by kind of annotation."""
     kinds: Mapping[str, int] | None = None
     """How many annotations there are, by kind."""
+    skeletons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The joints of skeletons in their order, by the label of the object."""
     name: str = ''
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What else a format declares for a whole dataset, under the format's name (licences, skeletons, ...)."""
@@ -66,26 +138,10 @@ def survey(declared: DatasetInfo, samples: Iterable[Sample]) -> DatasetInfo:
         >>> info.classes, info.count, dict(info.splits)
         (('car',), 1, {})
     """
-    splits: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    labels: dict[str, set[str]] = {}
-    count = 0
+    tally = Tally()
     for sample in samples:
-        count += 1
-        if sample.split is not None:
-            splits[sample.split] += 1
-        for annotation in sample.annotations:
-            kind = annotation.kind
-            kinds[kind] += 1
-            labels.setdefault(kind, set()).add(annotation.label)
-    found = replace(
-        declared,
-        count=count,
-        splits=dict(splits),
-        kinds=dict(sorted(kinds.items())),
-        labels={kind: frozenset(names) for kind, names in labels.items()},
-    )
-    return found if found.classes is not None else replace(found, classes=found.classes_of(*OBJECT_KINDS))
+        tally.add(sample)
+    return tally.info(declared)
 
 
 def dataset(

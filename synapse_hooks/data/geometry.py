@@ -1,11 +1,22 @@
-"""Shapes: their bounds, their areas, cut at the image's edge, and joined into one ring. Pure Python, pixels."""
+"""Shapes: their bounds and areas, cut at the image's edge, joined into one ring, rectangles around them. Pixels."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from synapse_hooks.data.sample import Part, Ring, RotatedBox
+
+if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+
+_FEW = 32
+"""Up to so many pairs of points are compared in plain Python: numpy would cost more than it saves."""
+_MANY = 1 << 20
+"""So many pairs of points are compared at a time, so that large rings do not need large memory."""
 
 Bounds = tuple[float, float, float, float]
 """`(left, top, right, bottom)`."""
@@ -84,8 +95,19 @@ def _signed_area(ring: Ring) -> float:
 
 
 def has_area(ring: Ring) -> bool:
-    """Whether a ring encloses anything."""
-    return len(ring) >= 3 and area(ring) > 0
+    """Whether a ring encloses anything. One that crosses itself does, even where its areas cancel each other out.
+
+    Example:
+        >>> has_area([(0, 0), (4, 4), (4, 0), (0, 4)]), has_area([(0, 0), (4, 0), (4, 4), (4, 0)])
+        (True, False)
+    """
+    if len(ring) < 3:
+        return False
+    if area(ring) > 0:
+        return True
+    # Lines that are drawn there and back enclose nothing.
+    lines = Counter(frozenset(line) for line in zip(ring, [*ring[1:], *ring[:1]], strict=True))
+    return any(count % 2 for count in lines.values()) and len(hull(ring)) > 2
 
 
 def corners(box: RotatedBox) -> Ring:
@@ -118,14 +140,128 @@ def join(parts: list[Part]) -> Ring:
     if len(parts) == 1 and len(parts[0]) == 1:
         return parts[0][0]
     rings = [_oriented(ring, hole=place > 0) for part in parts for place, ring in enumerate(part)]
+    if len(rings) == 2 and len(rings[0]) * len(rings[1]) <= _FEW:
+        here, there = _nearest_of_few(*rings)
+        return _seam(rings[0], rings[1], here, there)
+    return _join_many(rings)
+
+
+def _join_many(rings: list[Ring]) -> Ring:
+    import numpy as np
+
+    joined = rings[0]
+    places = np.array(joined, dtype=np.float64)
+    for ring in rings[1:]:
+        others = np.array(ring, dtype=np.float64)
+        here, there = _nearest(places, others)
+        joined = _seam(joined, ring, here, there)
+        if ring is not rings[-1]:
+            places = _seam_of_arrays(places, others, here, there)
+    return joined
+
+
+def join_arrays(rings: list[NDArray[float64]]) -> NDArray[float64]:
+    """The same as `join` for rings that are parts of their own, all running one way: points are rows of arrays."""
     joined = rings[0]
     for ring in rings[1:]:
-        _, here, there = min(
-            ((x - u) ** 2 + (y - v) ** 2, i, j) for i, (x, y) in enumerate(joined) for j, (u, v) in enumerate(ring)
-        )
-        joined = [*joined[: here + 1], *ring[there:], *ring[: there + 1], *joined[here:]]
+        joined = _seam_of_arrays(joined, ring, *_nearest(joined, ring))
     return joined
+
+
+def _seam(joined: Ring, ring: Ring, here: int, there: int) -> Ring:
+    return [*joined[: here + 1], *ring[there:], *ring[: there + 1], *joined[here:]]
+
+
+def _seam_of_arrays(joined: NDArray[float64], ring: NDArray[float64], here: int, there: int) -> NDArray[float64]:
+    import numpy as np
+
+    return np.concatenate((joined[: here + 1], ring[there:], ring[: there + 1], joined[here:]))
+
+
+def _nearest_of_few(one: Ring, other: Ring) -> tuple[int, int]:
+    """The places of the two nearest points; of several such pairs the first."""
+    _, here, there = min(
+        ((x - u) * (x - u) + (y - v) * (y - v), i, j) for i, (x, y) in enumerate(one) for j, (u, v) in enumerate(other)
+    )
+    return here, there
+
+
+def _nearest(one: NDArray[float64], other: NDArray[float64]) -> tuple[int, int]:
+    """The same as `_nearest_of_few`, for arrays of any size."""
+    step = max(1, _MANY // len(other))
+    best, found = math.inf, (0, 0)
+    for start in range(0, len(one), step):
+        across = one[start : start + step, :1] - other[:, 0]
+        down = one[start : start + step, 1:] - other[:, 1]
+        across *= across
+        down *= down
+        across += down
+        place = int(across.argmin())
+        here, there = divmod(place, len(other))
+        if across[here, there] < best:
+            best, found = float(across[here, there]), (start + here, there)
+    return found
 
 
 def _oriented(ring: Ring, *, hole: bool) -> Ring:
     return ring[::-1] if (_signed_area(ring) < 0) != hole else ring
+
+
+def hull(points: Iterable[tuple[float, float]]) -> Ring:
+    """The convex hull of some points, clockwise as displayed, without points on its sides (Andrew, 1979).
+
+    Example:
+        >>> hull([(0, 0), (4, 0), (2, 1), (4, 4), (2, 0)])
+        [(0, 0), (4, 0), (4, 4)]
+    """
+    ordered = sorted(set(points))
+    if len(ordered) < 3:
+        return ordered
+    return [*_half(ordered)[:-1], *_half(ordered[::-1])[:-1]]
+
+
+def _half(ordered: Ring) -> Ring:
+    kept: Ring = []
+    for x, y in ordered:
+        while len(kept) > 1:
+            (x1, y1), (x2, y2) = kept[-2:]
+            if (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1) > 0:
+                break
+            kept.pop()
+        kept.append((x, y))
+    return kept
+
+
+def rect_around(points: Iterable[tuple[float, float]], angle: float) -> RotatedBox:
+    """The smallest rectangle around some points that is turned by `angle`, in radians.
+
+    Example:
+        >>> corners(rect_around([(0, 0), (4, 0), (4, 3)], 0))
+        [(0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (0.0, 3.0)]
+    """
+    cos, sin = math.cos(angle), math.sin(angle)
+    left, top, right, bottom = bounds((x * cos + y * sin, y * cos - x * sin) for x, y in points)
+    u, v, w, h = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
+    return RotatedBox(u * cos - v * sin - w / 2, u * sin + v * cos - h / 2, w, h, angle)
+
+
+def min_area_rect(points: Iterable[tuple[float, float]]) -> RotatedBox:
+    """The smallest rectangle around some points, however it is turned: one of its sides lies on their hull.
+
+    Its angle is at least 0 and below a quarter turn. Of several that are equally small it is the one turned least.
+
+    Example:
+        >>> min_area_rect([(0, 2), (2, 0), (4, 2), (2, 4), (2, 2)]).angle == math.pi / 4
+        True
+    """
+    around = hull(points)
+    angles = {_quarter(x1, y1, x2, y2) for (x1, y1), (x2, y2) in zip(around, [*around[1:], *around[:1]], strict=True)}
+    rects = [rect_around(around, angle) for angle in sorted(angles)]
+    smallest = min(rect.w * rect.h for rect in rects)
+    return next(rect for rect in rects if rect.w * rect.h <= smallest * (1 + 1e-12))
+
+
+def _quarter(x1: float, y1: float, x2: float, y2: float) -> float:
+    """The direction of a side, as the least turn that lays a rectangle along it."""
+    angle = math.atan2(y2 - y1, x2 - x1) % (math.pi / 2)
+    return 0.0 if angle >= math.pi / 2 else angle

@@ -6,6 +6,7 @@ of 5 to 8 means that the image is displayed lying on its side, so width and heig
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -25,6 +26,8 @@ class ImageHeader(NamedTuple):
     """`jpeg`, `png`, `gif`, `bmp`, `webp` or `tiff`, whatever the file is called."""
     width: int
     height: int
+    orientation: int = 1
+    """EXIF's: from 5 to 8 the stored pixels lie on their side."""
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -61,6 +64,67 @@ def image_size(path: Path) -> tuple[int, int]:
     return header.width, header.height
 
 
+def probe(file: str) -> tuple[int, int, int, int]:
+    """Displayed width and height of an image file, its bytes, and when it was changed (nanoseconds): all with one look.
+
+    The same as `image_size` where it matters, for millions of images: most tell their size in their first bytes.
+
+    Raises:
+        UnreadableItem: As in `read_header`.
+    """
+    try:
+        handle = os.open(file, os.O_RDONLY)
+        try:
+            head = os.read(handle, _HEAD)
+            found = os.fstat(handle)
+        finally:
+            os.close(handle)
+    except OSError:
+        head = b''
+    size = _quick_jpeg(head) if head[:2] == b'\xff\xd8' else _quick_png(head)
+    if size is None:
+        size = image_size(Path(file))
+        found = os.stat(file)  # noqa: PTH116
+    return *size, found.st_size, found.st_mtime_ns
+
+
+_HEAD = 2048
+_NO_FRAME = frozenset((0xC4, 0xC8, 0xCC))
+_PLAIN_SEGMENTS = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDD, 0xE0, *range(0xE2, 0xF0), 0xFE))
+
+
+def _quick_jpeg(head: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG without EXIF whose first bytes tell them; None for every other one."""
+    at = 2
+    try:
+        while True:
+            marker = head[at + 1]
+            if head[at] != 0xFF or marker not in _PLAIN_SEGMENTS:
+                return None
+            if marker <= 0xCF and marker not in _NO_FRAME:
+                size = head[at + 7] << 8 | head[at + 8], head[at + 5] << 8 | head[at + 6]
+                return size if all(size) else None
+            at += 2 + (head[at + 2] << 8 | head[at + 3])
+    except IndexError:
+        return None
+
+
+def _quick_png(head: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG without EXIF; None for every other file."""
+    if head[:8] != b'\x89PNG\r\n\x1a\n':
+        return None
+    at = 33
+    while at + 8 <= len(head):
+        kind = head[at + 4 : at + 8]
+        if kind == b'IDAT':
+            width, height = struct.unpack_from('>II', head, 16)
+            return (width, height) if width and height else None
+        if kind in (b'eXIf', b'IEND'):
+            return None
+        at += struct.unpack_from('>I', head, at)[0] + 12
+    return None
+
+
 def _read(file: BinaryIO) -> ImageHeader | None:
     head = file.read(32)
     if head[:2] == b'\xff\xd8':
@@ -82,7 +146,8 @@ def _read(file: BinaryIO) -> ImageHeader | None:
 
 
 def _turned(kind: str, width: int, height: int, orientation: int) -> ImageHeader:
-    return ImageHeader(kind, height, width) if 5 <= orientation <= 8 else ImageHeader(kind, width, height)
+    size = (height, width) if 5 <= orientation <= 8 else (width, height)
+    return ImageHeader(kind, *size, orientation)
 
 
 def _jpeg(file: BinaryIO) -> tuple[int, int, int]:

@@ -51,17 +51,18 @@ class LossReport:
         """`count` annotations of that kind arrived as they were."""
         self.written_kinds[kind] += count
 
-    def converted(self, kind: str, reason: str, file: str = '', id: str = '') -> None:
-        """An annotation arrived as something poorer: `reason` says what became of it."""
-        self._count('converted', kind, reason, file, id)
+    def converted(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
+        """An annotation, or `count` of them, arrived as something poorer: `reason` says what became of it."""
+        self._count('converted', kind, reason, file, id, count)
 
-    def dropped(self, kind: str, reason: str, file: str = '', id: str = '') -> None:
-        """An annotation (or an `image`) did not arrive."""
-        self._count('dropped', kind, reason, file, id)
+    def dropped(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
+        """An annotation (or an `image`), or `count` of them, did not arrive."""
+        self._count('dropped', kind, reason, file, id, count)
 
-    def left_out(self, attributes: Iterable[str]) -> None:
-        """An annotation arrived, but without these attributes. It is told, but `strict` does not mind."""
-        self.attributes.update(attributes)
+    def left_out(self, attributes: Iterable[str], count: int = 1) -> None:
+        """An annotation, or so many, arrived without these attributes. It is told, but `strict` does not mind."""
+        for name in attributes:
+            self.attributes[name] += count
 
     def unreadable(self, file: str, reason: str) -> None:
         """A whole item could not be read."""
@@ -69,12 +70,12 @@ class LossReport:
         if len(self.unreadable_items) < EXAMPLES:
             self.unreadable_items.append({'file': file, 'reason': reason})
 
-    def _count(self, fate: Fate, kind: str, reason: str, file: str, id: str) -> None:
+    def _count(self, fate: Fate, kind: str, reason: str, file: str, id: str, count: int) -> None:
         key = (fate, kind, reason)
         loss = self.losses.get(key)
         if loss is None:
             loss = self.losses[key] = Loss(fate, kind, reason)
-        loss.count += 1
+        loss.count += count
         if len(loss.examples) < EXAMPLES:
             loss.examples.append({'file': file, 'id': id})
 
@@ -86,6 +87,12 @@ class LossReport:
     def accounted(self, kind: str) -> int:
         """How many annotations of a kind have met their end."""
         return self.written_kinds[kind] + sum(loss.count for loss in self.losses.values() if loss.kind == kind)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for told in (self.written_kinds, self.losses, self.attributes, self.unreadable_items):
+            told.clear()
+        self.unreadable_count = 0
 
     def merge(self, other: LossReport) -> None:
         """Add another report to this one: of a reader, or of another worker."""

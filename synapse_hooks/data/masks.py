@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from synapse_hooks.data.geometry import Bounds
 from synapse_hooks.data.sample import Mask
+
+if TYPE_CHECKING:
+    from numpy import int64
+    from numpy.typing import NDArray
 
 Runs = list[tuple[int, int]]
 
@@ -36,8 +42,53 @@ def to_indices(runs: Runs) -> list[int]:
     return [index for start, length in runs for index in range(start, start + length)]
 
 
+def tidy(runs: Runs, pixels: int) -> Runs:
+    """The same pixels as ascending runs that neither touch nor overlap, without those that the image does not have.
+
+    Args:
+        runs: In any order.
+        pixels: How many the image has.
+
+    Example:
+        >>> tidy([(8, 5), (0, 2), (1, 3)], 10)
+        [(0, 4), (8, 2)]
+    """
+    last = runs[-1] if runs else (0, 0)
+    if last[0] + last[1] <= pixels and all(one[0] + one[1] < other[0] for one, other in pairwise(runs)):
+        return runs
+    found: Runs = []
+    for start, length in sorted(runs):
+        end = min(start + length, pixels)
+        if found and start <= sum(found[-1]):
+            first = found[-1][0]
+            found[-1] = (first, max(end, sum(found[-1])) - first)
+        elif end > start:
+            found.append((start, end - start))
+    return found
+
+
+def in_lines(runs: Runs, along: int) -> tuple[NDArray[int64], NDArray[int64], NDArray[int64]]:
+    """Tidy runs cut at the ends of the lines that they are counted along: line, first place in it, place behind it.
+
+    Example:
+        >>> [numbers.tolist() for numbers in in_lines([(2, 5)], 3)]
+        [[0, 1, 2], [2, 0, 0], [3, 3, 1]]
+    """
+    import numpy as np
+
+    starts, lengths = np.array(runs, dtype=np.int64).reshape(-1, 2).T
+    ends = starts + lengths
+    first = starts // along
+    pieces = (ends - 1) // along - first + 1
+    whole = np.repeat(np.arange(len(starts)), pieces)
+    lines = first[whole] + np.arange(len(whole)) - (np.cumsum(pieces) - pieces)[whole]
+    from_place = np.maximum(starts[whole], lines * along) - lines * along
+    to_place = np.minimum(ends[whole], (lines + 1) * along) - lines * along
+    return lines, from_place, to_place
+
+
 def transpose(runs: Runs, across: int, along: int) -> Runs:
-    """Runs counted along lines of `along` pixels, of which there are `across`, counted the other way.
+    """Runs counted along lines of `along` pixels, of which there are `across`, counted the other way, tidy.
 
     Rows to columns: `transpose(runs, height, width)`; columns to rows: `transpose(runs, width, height)`.
 
@@ -45,8 +96,28 @@ def transpose(runs: Runs, across: int, along: int) -> Runs:
         >>> transpose([(0, 2), (3, 2)], 2, 3)
         [(0, 4)]
     """
-    turned = sorted(index % along * across + index // along for index in to_indices(runs))
-    return from_indices(turned)
+    import numpy as np
+
+    runs = tidy(runs, across * along)
+    if not runs:
+        return []
+    lines, starts, ends = in_lines(runs, along)
+    left, top = int(starts.min()), int(lines.min())
+    # One more column than pixels: a run ends in the place behind it.
+    steps = np.zeros((int(lines.max()) - top + 1, int(ends.max()) - left + 1), dtype=np.int8)
+    steps[lines - top, starts - left] += 1
+    steps[lines - top, ends - left] -= 1
+    turned = np.zeros((steps.shape[1] - 1, steps.shape[0] + 2), dtype=np.int8)
+    turned[:, 1:-1] = np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1].T
+    edges = np.diff(turned, axis=1)
+    line, place = np.nonzero(edges == 1)
+    begin = (line + left) * across + place + top
+    line, place = np.nonzero(edges == -1)
+    end = (line + left) * across + place + top
+    # A run to the end of a line goes on in the next one.
+    apart = begin[1:] != end[:-1]
+    begin, end = begin[np.append(True, apart)], end[np.append(apart, True)]
+    return list(zip(begin.tolist(), (end - begin).tolist(), strict=True))
 
 
 def by_rows(mask: Mask, width: int, height: int) -> Runs:
@@ -60,7 +131,7 @@ def by_columns(mask: Mask, width: int, height: int) -> Runs:
 
 
 def mask_bounds(mask: Mask, width: int, height: int) -> Bounds | None:
-    """The smallest upright rectangle around a mask's pixels, or None for an empty one.
+    """The smallest upright rectangle around a mask's pixels, or None for one without pixels in the image.
 
     Example:
         >>> mask_bounds(Mask([(5, 2), (9, 2)]), 4, 3)
@@ -69,7 +140,7 @@ def mask_bounds(mask: Mask, width: int, height: int) -> Bounds | None:
     along = height if mask.columns else width
     low_line = low_place = None
     high_line = high_place = 0
-    for start, length in mask.runs:
+    for start, length in tidy(mask.runs, width * height):
         first, last = start // along, (start + length - 1) // along
         left, right = (start % along, (start + length - 1) % along) if first == last else (0, along - 1)
         low_line = first if low_line is None else min(low_line, first)
@@ -104,21 +175,44 @@ def from_counts(counts: list[int] | str | bytes) -> Runs:
 
 
 def to_counts(runs: Runs, pixels: int) -> list[int]:
-    """Runs, in ascending order, as COCO's uncompressed `counts` over so many pixels.
+    """Runs as COCO's uncompressed `counts` over so many pixels; what lies beyond them is left out.
 
     Example:
         >>> to_counts([(2, 3)], 6)
         [2, 3, 1]
     """
     counts, place = [], 0
-    for start, length in runs:
+    for start, length in tidy(runs, pixels):
         counts += [start - place, length]
         place = start + length
     return [*counts, pixels - place] if place < pixels or not counts else counts
 
 
+def compress(counts: list[int]) -> str:
+    """COCO's `counts` as pycocotools packs them: what `from_counts` takes as text.
+
+    Groups of five bits, low ones first, each as a character from `0` on; a sixth bit says that the number goes on.
+    After the third number stand differences to the last but one.
+
+    Example:
+        >>> compress([2, 3, 1])
+        '231'
+        >>> compress([1000, 40, 3, 2])
+        'Xo0X13jN'
+    """
+    packed = bytearray()
+    for place, count in enumerate(counts):
+        number = count - counts[place - 2] if place > 2 else count
+        more = True
+        while more:
+            bits = number & 0x1F
+            number >>= 5
+            more = number != (-1 if bits & 0x10 else 0)
+            packed.append(bits + 48 + (0x20 if more else 0))
+    return packed.decode()
+
+
 def _decompress(text: str | bytes) -> list[int]:
-    """pycocotools' packing: groups of five bits, low ones first; after the third number, differences to two before."""
     data = text.encode() if isinstance(text, str) else text
     numbers: list[int] = []
     place = 0

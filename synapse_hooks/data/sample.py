@@ -8,6 +8,7 @@ origin top left, y down, of the image as it is displayed (EXIF orientation appli
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +81,8 @@ class Polygon(Annotation, tag='polygon'):
     """
 
     parts: list[Part]
+    box: tuple[float, float, float, float] | None = None
+    """`(x, y, w, h)`: the box that the source gives for it, where it gives one."""
 
     @classmethod
     def simple(cls, ring: Ring, **fields: Any) -> Polygon:
@@ -126,6 +129,8 @@ class Mask(Annotation, tag='mask'):
 
     runs: list[tuple[int, int]]
     columns: bool = False
+    box: tuple[float, float, float, float] | None = None
+    """`(x, y, w, h)`: the box that the source gives for it, where it gives one."""
 
 
 class Classification(Annotation, tag='classification'):
@@ -165,8 +170,17 @@ AnyAnnotation = (
 """What a sample holds."""
 
 
-class Sample(Struct):
+class Sample:
     """One item of a dataset: an image reference and its annotations. Readers yield one at a time.
+
+    Args:
+        id: Its identity: a relative posix path without extension, stable, unique within its split.
+        image: The image file, or None for an item that has none (DM documents about other media).
+        width: In displayed pixels; 0 while unknown. Whoever consumes samples gets it from the image's header.
+        height: The same.
+        split: `train`, `valid` or `test`; None in a dataset without splits.
+        annotations: What was said about it.
+        extra: What a format needs to give back its own document unchanged, under the format's name.
 
     Example:
         >>> sample = Sample('street/0001', image=Path('/data/street/0001.JPG'), split='train')
@@ -174,20 +188,51 @@ class Sample(Struct):
         'street/0001.JPG'
     """
 
-    id: str
-    """Its identity: a relative posix path without extension, stable, unique within its split."""
-    image: Path | None = None
-    """The image file, or None for an item that has none (DM documents about other media)."""
-    width: int = 0
-    """In displayed pixels; 0 while unknown. Whoever consumes samples gets it filled in from the image's header."""
-    height: int = 0
-    split: str | None = None
-    """`train`, `valid` or `test`; None in a dataset without splits."""
-    annotations: list[AnyAnnotation] = []
-    extra: dict[str, Any] = {}
-    """What a format needs to give back its own document unchanged, under the format's name."""
+    __slots__ = ('annotations', 'extra', 'file', 'height', 'id', 'split', 'width')
+
+    def __init__(
+        self,
+        id: str,
+        image: str | os.PathLike[str] | None = None,
+        width: int = 0,
+        height: int = 0,
+        split: str | None = None,
+        annotations: list[AnyAnnotation] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        self.id = id
+        # A Path costs more to make than reading the image's header: whoever wants one gets it from `image`.
+        self.file = '' if image is None else os.fspath(image)
+        self.width = width
+        self.height = height
+        self.split = split
+        self.annotations: list[AnyAnnotation] = [] if annotations is None else annotations
+        self.extra: dict[str, Any] = {} if extra is None else extra
+
+    @property
+    def image(self) -> Path | None:
+        """The image file, or None; `file` is the same as text."""
+        return Path(self.file) if self.file else None
+
+    @image.setter
+    def image(self, image: str | os.PathLike[str] | None) -> None:
+        self.file = '' if image is None else os.fspath(image)
+
+    @property
+    def suffix(self) -> str:
+        """The extension of the image file as it is, with its dot; empty where there is none."""
+        dot = self.file.rfind('.')
+        return self.file[dot:] if dot > self.file.rfind('/') + 1 else ''
 
     @property
     def file_name(self) -> str:
         """What a target calls the image: a relative posix path, folders preserved, the extension as it was."""
-        return self.id + (self.image.suffix if self.image is not None else '')
+        return self.id + self.suffix
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sample) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f'Sample({", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)})'

@@ -21,7 +21,7 @@ class Unreadable:
     Args:
         tolerance: See `Tolerance`.
         report: Where they are counted.
-        readable: How many items can be read, where that is known: then too many are noticed at once.
+        total: How many items there are, where that is known: then too many are noticed at once.
 
     Example:
         >>> policy = Unreadable('skip', LossReport())
@@ -29,19 +29,15 @@ class Unreadable:
         >>> policy.finish(seen=0)
     """
 
-    def __init__(self, tolerance: Tolerance, report: LossReport, readable: int | None = None) -> None:
+    def __init__(self, tolerance: Tolerance, report: LossReport, total: int | None = None) -> None:
         self.share = {'skip': 1.0, 'fail': 0.0}.get(str(tolerance), 0.0) if isinstance(tolerance, str) else tolerance
         self.report = report
-        self.readable = readable
+        self.total = total
         self.count = 0
         self.first: UnreadableItem | None = None
 
-    def met(self, error: UnreadableItem, *, counted: bool = False) -> None:
+    def met(self, error: UnreadableItem) -> None:
         """Count an unreadable item.
-
-        Args:
-            error: What is wrong with it.
-            counted: It was taken for readable before, and is among `readable`.
 
         Raises:
             UnreadableItem: There are too many already.
@@ -51,9 +47,18 @@ class Unreadable:
         self.report.unreadable(str(error.facts.get('path', '')), error.problem)
         if self.share == 0:
             raise error
-        if self.readable is not None:
-            self.readable -= counted
-            self.finish(self.readable)
+        if self.total is not None:
+            self.finish(self.total - self.count)
+
+    def clear(self) -> None:
+        """Forget what was met."""
+        self.count = 0
+        self.first = None
+
+    def merge(self, other: Unreadable) -> None:
+        """Add what was met elsewhere, after what was met here; its report is merged by whoever owns it."""
+        self.count += other.count
+        self.first = self.first or other.first
 
     def finish(self, seen: int) -> None:
         """Decide at the end: `seen` items could be read.

@@ -44,11 +44,11 @@ def write_scenes(out: Path, *, count: int = 240, size: int = 128, seed: int = 7)
         The number of scenes in each split.
 
     Raises:
-        ConfigError: scikit-learn, numpy or Pillow is not installed.
+        ConfigError: scikit-learn or Pillow is not installed.
         DatasetInvalid: `count` or `size` is too small.
         StorageError: `out` is not empty.
     """
-    require_extra('numpy', 'PIL', 'sklearn')
+    require_extra('PIL', 'sklearn')
     if count < 10 or size < 64:
         raise DatasetInvalid(f'{count} scenes of {size} pixels: expected at least 10 scenes of at least 64 pixels')
 

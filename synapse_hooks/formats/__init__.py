@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 BUILTIN: dict[str, str] = {
     'coco': 'synapse_hooks.formats.coco:CocoFormat',
     'dm': 'synapse_hooks.formats.dm:DmFormat',
+    'imagefolder': 'synapse_hooks.formats.imagefolder:ImageFolderFormat',
     'yolo': 'synapse_hooks.formats.yolo:YoloFormat',
 }
 """The built-in formats, as entry points would name them."""
@@ -29,11 +31,4 @@ _HOMES = {
 
 __all__ = ['BUILTIN', 'Fitter', 'Format', 'FormatReader', 'Options', 'guess_format']
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    value = getattr(import_module(f'{__name__}.{home}'), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOMES)

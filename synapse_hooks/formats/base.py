@@ -12,24 +12,49 @@
                 self.link_image(sample, out / sample.file_name)
                 ...
 
-Image sizes, class numbers, splits, progress, the loss report, unreadable items and atomic publishing come with it.
+Image sizes, class numbers, splits, progress, the loss report, unreadable items, a second process and atomic publishing
+come with it.
 """
 
+# ruff: noqa: PTH103, PTH120 (a Path for each of a million images costs more than linking them)
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
-from synapse_hooks.data import DatasetInfo, LossReport, Sample, Unreadable
+from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats.conversion import convert
+from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.options import Options
 from synapse_hooks.formats.reader import FormatReader
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.storage import link_or_copy
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.writer import Writer
+
+
+class Items(Protocol):
+    """A dataset as a list of items that can be read from anywhere, so that several processes can share the work.
+
+    Ids are safe for file names and unique within a split. A method `batch(start, stop) -> Batch`, if there is one,
+    gives items in columns.
+    """
+
+    def __len__(self) -> int:
+        """How many items there are, readable or not."""
+
+    def read(self, start: int, stop: int) -> Iterator[Sample]:
+        """The items from number `start` to before number `stop`, as `Format.read` yields them."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether `read` has asked `Format.measure` already."""
 
 
 class Format:
@@ -44,6 +69,11 @@ class Format:
     """What `target_format` and `--to` call it."""
     version: ClassVar[str] = ''
     """Change it when the same input gives different output, so that nothing made before is taken for current."""
+    kinds: ClassVar[tuple[str, ...]] = OBJECT_KINDS
+    """The kinds of annotation whose labels are the classes of what is written."""
+
+    surveys: ClassVar[bool] = True
+    """Whether `write` needs `info`. Without, the dataset need not be looked at beforehand."""
 
     # -- what a format author writes -----------------------------------------------------------------------------
 
@@ -84,10 +114,70 @@ class Format:
         """Whether a folder or file looks like this format: for `synapse-hooks convert` without `--from`. Optional."""
         return False
 
+    # -- what it may write too, for speed -------------------------------------------------------------------------
+
+    def items(self, path: Path) -> Items | None:
+        """The same as `read`, but in any order and in parts. None: there is only `read`."""
+        return None
+
+    def plan(self, info: DatasetInfo) -> Any:
+        """What a `writer` must know of the whole dataset beforehand, beyond classes: a task, for instance.
+
+        It is asked before the first sample, with what a few samples show, and after the last one. Where the answers
+        differ, everything is written again with the second one.
+        """
+        return None
+
+    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """The classes of what is written, in the order of their numbers.
+
+        Args:
+            info: Complete but for the classes, which are as the source declares them, or None.
+        """
+        return info.classes_of(*self.kinds)
+
+    def written_format(self, plan: Any) -> str:
+        """The name of what is written, where that depends on the plan: another format may be what a task wants."""
+        return self.name
+
+    def writer(self, plan: Any, info: DatasetInfo, out: Path, share: int) -> Writer | None:
+        """Who writes a share of the dataset in one pass; there may be several, in processes of their own.
+
+        Args:
+            plan: What `plan` answered.
+            info: Declared, not surveyed; `classes` may be None.
+            out: The folder, the same for all.
+            share: The number of the share, from 0.
+
+        Returns:
+            The writer; None where there is only `write`.
+        """
+        return None
+
+    def counts(self, found: Sequence[Any]) -> Mapping[str, int] | None:
+        """The images that were written in each split, from what each writer's `found` answered; None: all of them."""
+        return None
+
+    def finish(self, plan: Any, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Path | None:
+        """What is left to do when all shares are written; the answer is that of `write`.
+
+        Args:
+            plan: What `plan` answered.
+            info: Complete.
+            out: The folder.
+            found: What each writer's `found` answered.
+        """
+        return None
+
     # -- what it may use -----------------------------------------------------------------------------------------
 
     _report: LossReport | None = None
     _unreadable: Unreadable | None = None
+    _made: set[str] | None = None
+    identity: Identity | None = None
+    """Takes note of what is read, for the digest; None where nobody asks for one."""
+    compact: bool = False
+    """Whether the samples are for a writer of ours, which needs no `extra` and understands an `Outline`."""
     options: Options = Options()
     """How the conversion at hand shall be done."""
 
@@ -108,19 +198,71 @@ class Format:
             raise error
         self._unreadable.met(error)
 
-    def link_image(self, sample: Sample, target: Path) -> None:
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """While the block runs, whatever this copy reads, skips or reports is forgotten."""
+        kept = self._report, self._unreadable, self.identity
+        self._report = LossReport()
+        self._unreadable = Unreadable('skip', self._report)
+        self.identity = None
+        try:
+            yield
+        finally:
+            self._report, self._unreadable, self.identity = kept
+
+    def measure(self, sample: Sample) -> bool:
+        """Fill in the size of the sample's image, as displayed, and see that it is one; False where it cannot be read.
+
+        It is called for every sample that `read` yields. A dataset that tells sizes may hold damaged images all the
+        same.
+
+        Raises:
+            UnreadableItem: The policy does not allow an unreadable item, or no longer.
+        """
+        file = sample.file
+        if not file:
+            return True
+        told = sample.width and sample.height
+        try:
+            if told and sample.suffix.lower() not in MEASURED:
+                found = os.stat(file)  # noqa: PTH116
+                width, height, size, changed = sample.width, sample.height, found.st_size, found.st_mtime_ns
+            else:
+                width, height, size, changed = probe(file)
+        except UnreadableItem as error:
+            self.skip(error)
+            return False
+        except OSError as error:
+            self.skip(UnreadableItem(f'{file} cannot be read: {error}', path=file))
+            return False
+        if not told:
+            sample.width, sample.height = width, height
+        if self.identity is not None:
+            self.identity.note_file(size, changed)
+        return True
+
+    def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""
-        if sample.image is None:
+        if not sample.file:
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(sample.image, target, mode=self.options.images)
+        if self._made is None:
+            self._made = set()
+        folder = os.path.dirname(target)
+        if folder not in self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        link_or_copy(sample.file, target, mode=self.options.images)
 
     # -- how it answers hooks ------------------------------------------------------------------------------------
 
     @hookimpl
     def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Dataset | None:
         """Answer for `target_format == self.name`; decline otherwise."""
-        return convert(self, context, dataset) if target_format == self.name else None
+        if target_format != self.name:
+            return None
+        from synapse_hooks.formats.conversion import convert
+
+        return convert(self, context, dataset)
 
     @hookimpl
     def open_dataset(self, dataset: Dataset) -> DatasetReader | None:
@@ -128,11 +270,20 @@ class Format:
         return FormatReader(self, dataset) if dataset['format'] == self.name else None
 
     def bound(
-        self, *, report: LossReport, unreadable: Unreadable | None = None, options: Options | None = None
+        self,
+        *,
+        report: LossReport,
+        unreadable: Unreadable | None = None,
+        options: Options | None = None,
+        identity: Identity | None = None,
+        compact: bool = False,
     ) -> Self:
         """A copy of this format for one reading or one conversion."""
         worker = copy.copy(self)
         worker._report = report
         worker._unreadable = unreadable
+        worker._made = None
         worker.options = options or Options()
+        worker.identity = identity
+        worker.compact = compact
         return worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -10,6 +11,10 @@ from synapse_hooks.context import TrainContext
 from synapse_hooks.data import DEFAULT_TOLERANCE, Tolerance, fractions
 from synapse_hooks.errors import ParamsError
 from synapse_hooks.storage import LinkMode
+
+_WORTH_IT = 2000
+"""Fewer items are done before the processes have begun."""
+_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,20 @@ class Options:
     """What to do about unreadable items."""
     images: LinkMode = 'hardlink'
     """How image files come into the target."""
+    workers: int | None = None
+    """How many processes may work; None lets the number of items and of processor cores decide."""
+    group_by: str = ''
+    """The attribute whose values are not torn apart when a dataset is divided; empty for none."""
+    stratify: bool = False
+    """Whether every split gets its share of each class when a dataset is divided."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole table `[tool.synapse_hooks.settings.FORMAT]`, for what a format defines itself."""
+
+    def processes(self, count: int) -> int:
+        """How many processes shall work on so many items."""
+        if self.workers is not None:
+            return self.workers
+        return 1 if count < _WORTH_IT else min(len(os.sched_getaffinity(0)), _MOST)
 
     @classmethod
     def of(cls, context: TrainContext, format: str) -> Options:
@@ -37,6 +54,9 @@ class Options:
         | `splits` | `splits` | fractions that add up to 1, such as `{'train': 0.8, 'valid': 0.2}` |
         | `unreadable` | `unreadable` | `skip`, `fail`, or the tolerated share (0.01) |
         | | `images` | `hardlink`, `symlink`, `copy` |
+        | | `workers` | how many processes may work |
+        | | `group_by` | an attribute: items with the same value of it go into one split (`folder:` is their folder) |
+        | | `stratify` | whether every split gets its share of each class |
 
         Raises:
             ParamsError: A value is unusable; `field` names it.
@@ -52,8 +72,11 @@ class Options:
             task=None if task is None else str(task),
             shares=fractions(said('splits', 'splits')) or {},
             tolerance=_tolerance(said('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
-            # No parameter: actions use that word for other things.
+            # No parameters: actions use these words for other things.
             images=_images(settings.get('images', 'hardlink')),
+            workers=_workers(settings.get('workers')),
+            group_by=str(settings.get('group_by', '')),
+            stratify=_switch(settings.get('stratify', False)),
             settings=settings,
         )
 
@@ -68,6 +91,22 @@ def _tolerance(value: Any) -> Tolerance:
         hint='leave it out to fail above one item in a hundred',
         field='unreadable',
     )
+
+
+def _workers(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise ParamsError(
+        f'workers: {value!r} is no number of processes, which is 1 or more',
+        hint='leave it out to have it decided',
+        field='workers',
+    )
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ParamsError(f'stratify: {value!r} is neither true nor false', hint='leave it out for false', field='stratify')
 
 
 def _images(value: Any) -> LinkMode:

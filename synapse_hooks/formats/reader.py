@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synapse_hooks.context import Dataset
-from synapse_hooks.data import (
-    DEFAULT_TOLERANCE,
-    MEASURED,
-    DatasetInfo,
-    LossReport,
-    Sample,
-    Tolerance,
-    Unreadable,
-    image_size,
-    survey,
-)
-from synapse_hooks.errors import DatasetInvalid, UnreadableItem
+from synapse_hooks.context import Dataset, DatasetReader
+from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, Unreadable, survey
+from synapse_hooks.errors import DatasetInvalid, NobodyAnswered
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
+    from synapse_hooks.hookspecs import HookSpecs
 
 _LONGEST = 200
 
@@ -47,67 +38,100 @@ class FormatReader:
         """What the last iteration could not read or carry."""
         self.blame: Callable[[BaseException], None] = lambda error: None
         """Told of an error that `read` raises. It is read while another plugin writes, which is not to blame."""
+        self._total: int | None = None
+
+    @cached_property
+    def declared(self) -> DatasetInfo:
+        """What the dataset says of itself, without a look at every item."""
+        self.check()
+        try:
+            declared = self.format.declare(self.path)
+        except Exception as error:
+            self.note(error)
+            raise
+        if declared.classes is None and (classes := self.dataset.get('classes')):
+            declared = replace(declared, classes=tuple(classes))
+        return declared
 
     @cached_property
     def info(self) -> DatasetInfo:
         """What is known of the dataset: its declaration, and one pass over it for the rest."""
-        self._check()
-        declared = self.format.declare(self.path)
-        if declared.classes is None and (classes := self.dataset.get('classes')):
-            declared = replace(declared, classes=tuple(classes))
-        return declared if declared.complete else survey(declared, self._samples(measure=False))
+        declared = self.declared
+        return declared if declared.complete else survey(declared, self)
 
     def __iter__(self) -> Iterator[Sample]:
-        self._check()
-        return self._samples(measure=True)
+        self.check()
+        self.report = LossReport()
+        unreadable = Unreadable(self.tolerance, self.report, self._total)
+        worker = self.format.bound(report=self.report, unreadable=unreadable)
+        count = 0
+        for sample in self.samples(worker):
+            count += 1
+            yield sample
+        self._total = count + unreadable.count
+        unreadable.finish(count)
 
-    def _check(self) -> None:
+    def samples(self, worker: Format) -> Iterator[Sample]:
+        """The samples that a bound copy of the format reads: named safely, and sized. Errors carry a note."""
+        try:
+            items = worker.items(self.path)
+            if items is not None:
+                for sample in items.read(0, len(items)):
+                    if items.measured or worker.measure(sample):
+                        yield sample
+                return
+            taken: set[tuple[str | None, str]] = set()
+            for sample in worker.read(self.path):
+                sample.id = free_id(sample, taken)
+                if worker.measure(sample):
+                    yield sample
+        except Exception as error:
+            self.note(error)
+            raise
+
+    def note(self, error: BaseException) -> None:
+        """Note on an error of the format's what was being read."""
+        error.add_note(f'while format {self.format.name!r} was reading {self.path}')
+        self.blame(error)
+
+    def check(self) -> None:
+        """See that there is something.
+
+        Raises:
+            DatasetInvalid: There is not.
+        """
         if not self.path.exists():
             raise DatasetInvalid(f'there is no dataset at {self.path}', hint='check the path', path=str(self.path))
 
-    def _samples(self, *, measure: bool) -> Iterator[Sample]:
-        self.report = LossReport()
-        readable = self.__dict__['info'].count if 'info' in self.__dict__ else None
-        unreadable = Unreadable(self.tolerance, self.report, readable)
-        worker = self.format.bound(report=self.report, unreadable=unreadable)
-        taken: set[tuple[str | None, str]] = set()
-        count = 0
-        try:
-            for sample in worker.read(self.path):
-                sample.id = _free_id(sample, taken)
-                if measure and sample.image is not None:
-                    try:
-                        _measure(sample)
-                    except UnreadableItem as error:
-                        unreadable.met(error, counted=True)
-                        continue
-                count += 1
-                yield sample
-        except Exception as error:
-            error.add_note(f'while format {self.format.name!r} was reading {self.path}')
-            self.blame(error)
-            raise
-        unreadable.finish(count)
 
+def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
+    """The dataset, opened by whoever reads its format.
 
-def _measure(sample: Sample) -> None:
-    """Fill in the size, and see that the image is one: a dataset that tells sizes may hold damaged images all the same.
+    Args:
+        hooks: Whom to ask: `context.hooks`, or those of `build`.
+        dataset: What to read.
 
     Raises:
-        UnreadableItem: The image has no header that is known.
+        NobodyAnswered: No plugin reads the format.
     """
-    assert sample.image is not None
-    told = bool(sample.width and sample.height)
-    if told and sample.image.suffix.lower() not in MEASURED:
-        return
-    size = image_size(sample.image)
-    if not told:
-        sample.width, sample.height = size
+    reader: DatasetReader | None = hooks.open_dataset(dataset=dataset)
+    if reader is None:
+        raise NobodyAnswered(
+            f'no plugin reads the format {dataset["format"]!r} of {dataset["path"]}',
+            hint='`synapse-hooks formats` lists what there is',
+            hook='open_dataset',
+        )
+    return reader
 
 
-def _free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:
-    """The sample's id, made safe for a file name, and made different where two images share a stem."""
-    suffix = sample.image.suffix if sample.image is not None else ''
+def free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:
+    """The sample's id, made safe for a file name, and made different where two images share a stem.
+
+    Args:
+        sample: The sample, as it was read.
+        taken: The splits and ids so far; it is added to.
+    """
+    suffix = sample.suffix
     first = name = safe_id(sample.id)
     tries = 1
     while (sample.split, name) in taken:
@@ -117,6 +141,35 @@ def _free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:
     return name
 
 
+def unique_ids(wanted: Sequence[str]) -> dict[int, str]:
+    """Ids for names that cannot be ids as they are, because they are not safe or there twice, by their places.
+
+    Example:
+        >>> unique_ids(['a', 'b:1', 'b_1', 'a'])
+        {1: 'b_1~2', 3: 'a~2'}
+    """
+    unsafe = {place: name for place, text in enumerate(wanted) if (name := safe_id(text)) != text}
+    if not unsafe and len(set(wanted)) == len(wanted):
+        return {}
+    taken = {name for place, name in enumerate(wanted) if place not in unsafe}
+    seen: set[str] = set()
+    found: dict[int, str] = {}
+    for place, text in enumerate(wanted):
+        name = unsafe.get(place, text)
+        if place in unsafe or name in seen:
+            tries = 1
+            while name in taken:
+                tries += 1
+                name = f'{unsafe.get(place, text)}~{tries}'
+            found[place] = name
+            taken.add(name)
+        seen.add(name)
+    return found
+
+
+_SAFE = re.compile(r'[\w-][\w -]*(\.[\w-][\w -]*)*', re.ASCII)
+
+
 def safe_id(text: str) -> str:
     """A relative path that stays below any folder it is joined to, as like `text` as possible.
 
@@ -124,6 +177,8 @@ def safe_id(text: str) -> str:
         >>> safe_id('street/0001'), safe_id('../../etc/passwd'), safe_id('C:\\\\a')
         ('street/0001', 'etc/passwd', 'C_/a')
     """
+    if len(text) < _LONGEST and _SAFE.fullmatch(text):
+        return text
     parts = []
     for part in text.replace('\\', '/').split('/'):
         clean = re.sub(r'[\x00-\x1f\x7f:*?"<>|]', '_', part)

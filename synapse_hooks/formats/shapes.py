@@ -1,63 +1,39 @@
-"""What becomes of an annotation in a target that holds only upright boxes, or only polygons.
+"""What becomes of an annotation in a target that holds one kind of shape: boxes, polygons, rectangles or skeletons.
 
 One rule for all such targets. Whatever reaches out of the image is cut at its edge; up to one pixel that is rounding
-noise and not worth a word. What has no area, or lies wholly outside, is dropped.
+noise and not worth a word. What has no area, or lies wholly outside, is dropped, and so is what is not finite.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from typing import Literal, TypeVar, assert_never
+from typing import Literal
 
-from synapse_hooks.data import (
-    AnyAnnotation,
-    Box,
-    Keypoints,
-    LossReport,
-    Mask,
-    Part,
-    Polygon,
-    Ring,
-    RotatedBox,
-    Sample,
+from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, join
+from synapse_hooks.data.skeletons import made_of
+from synapse_hooks.formats.extents import (
+    EXACT,
+    NOISE,
+    Fit,
+    Lost,
+    Shape,
+    T,
+    cut,
+    enclosing_box,
+    inside,
+    is_finite,
+    parts_of,
 )
-from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, clip_ring, corners, has_area, join, overhang
-from synapse_hooks.data.masks import mask_bounds
+from synapse_hooks.formats.poses import fit_object, fit_skeleton, has_shape
+from synapse_hooks.formats.rectangles import fit_rectangle
 
-NOISE = 1.0
-"""By how many pixels a shape may reach out of its image without a word in the report."""
+__all__ = ['NOISE', 'Fitter', 'enclosing_box']
 
-_EXACT = 1e-6
-
-T = TypeVar('T')
-
-Shape = Box | RotatedBox | Polygon | Mask | Keypoints
-
-
-def enclosing_box(shape: Shape, sample: Sample) -> Bounds | None:
-    """The smallest upright rectangle around a shape, or None where it has no extent at all."""
-    match shape:
-        case Box(x, y, w, h):
-            return min(x, x + w), min(y, y + h), max(x, x + w), max(y, y + h)
-        case RotatedBox():
-            return bounds(corners(shape))
-        case Polygon():
-            points = [point for part in shape.parts for point in part[0]]
-            return bounds(points) if points else None
-        case Mask():
-            return mask_bounds(shape, sample.width, sample.height)
-        case Keypoints():
-            if shape.box is None:
-                return None
-            x, y, w, h = shape.box
-            return x, y, x + w, y + h
-        case _:
-            assert_never(shape)
-
-
-class _Lost(Exception):
-    """The annotation cannot be fitted, for this reason."""
+SEAMS = '{} holds simple rings: parts and holes are joined by seams'
+"""What it costs a polygon of several rings to become one ring of a target."""
+_SEAMS_OF_HOLES = '{} holds simple rings: holes are joined by seams'
 
 
 class Fitter:
@@ -95,84 +71,119 @@ class Fitter:
         return self._reported(self._box, annotation, sample)
 
     def rings(self, annotation: AnyAnnotation, sample: Sample) -> list[Ring] | None:
-        """The annotation as polygons inside the image, one ring each, or None when it was dropped."""
+        """The annotation as polygons inside the image, one ring each, or None when it was dropped.
+
+        A mask is traced along the edges of its pixels.
+        """
         return self._reported(self._rings, annotation, sample)
 
+    def rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Ring | None:
+        """The annotation as the four corners of a rectangle, turned as it is, or None when it was dropped.
+
+        A polygon or mask becomes the smallest rectangle around it, and corners may lie outside of the image:
+        `synapse_hooks.formats.rectangles` says how far.
+        """
+        return self._reported(self._rectangle, annotation, sample)
+
+    def skeleton(self, annotation: AnyAnnotation, sample: Sample) -> Keypoints | None:
+        """The annotation as a skeleton with its box, both inside the image, or None where there is nothing to write.
+
+        Its box is its own, else that of its object's shapes, else drawn around its visible joints. A joint outside of
+        the image is missing. The shape of an object that has a skeleton is not written either, but is not lost: the
+        skeleton's box stands for it.
+
+        Args:
+            annotation: One of the sample's.
+            sample: With its single joints assembled (`synapse_hooks.data.skeletons`).
+        """
+        return self._reported(self._skeleton, annotation, sample)
+
     def _reported(
-        self, fit: Callable[[AnyAnnotation, Sample], tuple[T, str]], annotation: AnyAnnotation, sample: Sample
+        self, fit: Callable[[AnyAnnotation, Sample], Fit[T]], annotation: AnyAnnotation, sample: Sample
     ) -> T | None:
         try:
-            fitted, cost = fit(annotation, sample)
-        except _Lost as lost:
-            self.report.dropped(annotation.kind, str(lost), sample.id, annotation.id)
+            fitted = fit(annotation, sample)
+        except Lost as lost:
+            for kind, count in made_of(annotation).items():
+                self.report.dropped(kind, str(lost), sample.id, annotation.id, count)
             return None
-        if cost:
-            self.report.converted(annotation.kind, cost, sample.id, annotation.id)
+        if fitted.cost or fitted.outside:
+            self._tell(fitted, annotation, sample)
         if self.keeps is not None and annotation.attributes:
             shape = {'rotation'} if isinstance(annotation, RotatedBox) else set()
             self.report.left_out(annotation.attributes.keys() - shape.union(self.keeps))
+        return fitted.value
+
+    def _tell(self, fitted: Fit[T], annotation: AnyAnnotation, sample: Sample) -> None:
+        for kind, count in made_of(annotation).items():
+            outside = fitted.outside if kind == 'keypoint' else 0
+            if outside:
+                self.report.dropped(kind, 'it lies outside the image', sample.id, annotation.id, outside)
+            if fitted.cost and count > outside:
+                self.report.converted(kind, fitted.cost, sample.id, annotation.id, count - outside)
+
+    def _shape(self, annotation: AnyAnnotation) -> Shape:
+        if not isinstance(annotation, Shape):
+            raise Lost(f'{self.target} has no place for it')
+        if not self.crowds and annotation.attributes.get('iscrowd'):
+            raise Lost(f'{self.target} has no crowd regions')
+        if not is_finite(annotation):
+            raise Lost('a coordinate is not finite')
+        return annotation
+
+    def _box(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Bounds]:
+        if isinstance(annotation, Keypoints) and has_shape(annotation, sample):
+            raise Lost(f'{self.target} has no place for it; its object is there')
+        found = enclosing_box(self._shape(annotation), sample)
+        if found is None or found[2] <= found[0] or found[3] <= found[1]:
+            raise Lost('it has no area')
+        clipped = clip_bounds(found, sample.width, sample.height)
+        if clipped is None:
+            raise Lost('it lies outside the image')
+        fitted = _rounded(clipped) if self.whole else clipped
+        if not isinstance(annotation, Box):
+            return Fit(fitted, f'{self.target} holds boxes: its enclosing box')
+        if cost := cut(found, sample):
+            return Fit(fitted, cost)
+        moved = max(abs(before - after) for before, after in zip(clipped, fitted, strict=True)) > EXACT
+        return Fit(fitted, f'{self.target} counts whole pixels: rounded' if moved else '')
+
+    def _rings(self, annotation: AnyAnnotation, sample: Sample) -> Fit[list[Ring]]:
+        shape = self._drawn(annotation, sample)
+        found = inside(parts_of(shape, sample), sample)
+        joined = [join(found)] if self.join == 'all' else [join([part]) for part in found]
+        match shape:
+            case Box() | RotatedBox():
+                of = 'the corners of its box' if isinstance(annotation, Keypoints) else 'its four corners'
+                return Fit(joined, f'{self.target} holds polygons: {of}')
+            case Mask():
+                return Fit(joined, f'{self.target} holds polygons: its pixels are traced')
+        if len(joined) < sum(map(len, found)):
+            return Fit(joined, (SEAMS if self.join == 'all' else _SEAMS_OF_HOLES).format(self.target))
+        return Fit(joined, cut(bounds(point for ring in shape.rings for point in ring), sample))
+
+    def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:
+        fitted = fit_rectangle(self._drawn(annotation, sample), sample, self.target)
+        if isinstance(annotation, Keypoints):
+            return Fit(fitted.value, f'{self.target} holds rotated boxes: the box of its object')
         return fitted
 
-    def _box(self, annotation: AnyAnnotation, sample: Sample) -> tuple[Bounds, str]:
-        if not isinstance(annotation, Shape):
-            raise _Lost(f'{self.target} has no place for it')
-        if isinstance(annotation, Keypoints) and _has_shape(annotation, sample):
-            raise _Lost(f'{self.target} has no place for it; its object is there')
-        if not self.crowds and annotation.attributes.get('iscrowd'):
-            raise _Lost(f'{self.target} has no crowd regions')
-        found = enclosing_box(annotation, sample)
-        if found is None or found[2] <= found[0] or found[3] <= found[1]:
-            raise _Lost('it has no area')
-        inside = clip_bounds(found, sample.width, sample.height)
-        if inside is None:
-            raise _Lost('it lies outside the image')
-        fitted = _rounded(inside) if self.whole else inside
-        if not isinstance(annotation, Box):
-            return fitted, f'{self.target} holds boxes: its enclosing box'
-        if cut := _cut(found, sample):
-            return fitted, cut
-        moved = max(abs(before - after) for before, after in zip(inside, fitted, strict=True)) > _EXACT
-        return fitted, f'{self.target} counts whole pixels: rounded' if moved else ''
+    def _drawn(self, annotation: AnyAnnotation, sample: Sample) -> Box | RotatedBox | Polygon | Mask:
+        """The shape of an annotation; a skeleton's is the box of its object, unless that is there too."""
+        shape = self._shape(annotation)
+        if not isinstance(shape, Keypoints):
+            return shape
+        if has_shape(shape, sample):
+            raise Lost(f'{self.target} has no place for it; its object is there')
+        if shape.box is None:
+            raise Lost(f'{self.target} has no place for it')
+        return Box(*shape.box)
 
-    def _rings(self, annotation: AnyAnnotation, sample: Sample) -> tuple[list[Ring], str]:
-        if not isinstance(annotation, Shape):
-            raise _Lost(f'{self.target} has no place for it')
-        if not self.crowds and annotation.attributes.get('iscrowd'):
-            raise _Lost(f'{self.target} has no crowd regions')
-        match annotation:
-            case Polygon():
-                parts, why = annotation.parts, ''
-            case RotatedBox():
-                parts, why = [[corners(annotation)]], f'{self.target} holds polygons: its four corners'
-            case Box():
-                left, top, right, bottom = enclosing_box(annotation, sample) or (0, 0, 0, 0)
-                ring: Ring = [(left, top), (right, top), (right, bottom), (left, bottom)]
-                parts, why = [[ring]], f'{self.target} holds polygons: its four corners'
-            case Mask() | Keypoints():
-                raise _Lost(f'{self.target} holds polygons, and none was drawn')
-            case _:
-                assert_never(annotation)
-        inside = _inside(parts, sample)
-        joined = [join(inside)] if self.join == 'all' else [join([part]) for part in inside]
-        if not why and len(joined) < sum(map(len, inside)):
-            what = 'parts and holes' if self.join == 'all' else 'holes'
-            why = f'{self.target} holds simple rings: {what} are joined by seams'
-        if not why and isinstance(annotation, Polygon):
-            why = _cut(bounds(point for ring in annotation.rings for point in ring), sample)
-        return joined, why
-
-
-def _inside(parts: list[Part], sample: Sample) -> list[Part]:
-    if not any(has_area(part[0]) for part in parts if part):
-        raise _Lost('it has no area')
-    inside = []
-    for part in parts:
-        rings = [clip_ring(ring, sample.width, sample.height) for ring in part]
-        if rings and has_area(rings[0]):
-            inside.append([rings[0], *filter(has_area, rings[1:])])
-    if not inside:
-        raise _Lost('it lies outside the image')
-    return inside
+    def _skeleton(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Keypoints | None]:
+        shape = self._shape(annotation)
+        if isinstance(shape, Keypoints):
+            return fit_skeleton(shape, sample, self.target)
+        return fit_object(shape, sample, self.target)
 
 
 def _rounded(box: Bounds) -> Bounds:
@@ -180,15 +191,3 @@ def _rounded(box: Bounds) -> Bounds:
     # Half a pixel at the far edge may round up to the edge itself.
     left, top = min(left, math.ceil(box[2]) - 1), min(top, math.ceil(box[3]) - 1)
     return left, top, max(right, left + 1), max(bottom, top + 1)
-
-
-def _cut(extent: Bounds, sample: Sample) -> str:
-    return "cut at the image's edge" if overhang(extent, sample.width, sample.height) > NOISE else ''
-
-
-def _has_shape(skeleton: Keypoints, sample: Sample) -> bool:
-    """Whether the object of a skeleton is there as a shape of its own."""
-    return skeleton.group is not None and any(
-        other is not skeleton and other.group == skeleton.group and isinstance(other, Shape)
-        for other in sample.annotations
-    )

@@ -4,23 +4,54 @@ run.update(...)      ->  run.json       what the run is, and how far it got
 journal.record(...)  ->  events.jsonl   every event, in order; the truth
                              |
                          SinkPump       one thread and one cursor for each sink
+
+Each name is imported on first use.
 """
 
-from synapse_hooks.journal.environment import environment, git_revision
-from synapse_hooks.journal.journal import Journal
-from synapse_hooks.journal.reader import (
-    Events,
-    MetricKey,
-    journal_files,
-    last_attempt,
-    last_checkpoint,
-    latest,
-    metrics_table,
-    read_events,
-)
-from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
-from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
-from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from synapse_hooks.lazy import lazily
+
+if TYPE_CHECKING:
+    from synapse_hooks.journal.journal import Journal
+    from synapse_hooks.journal.reader import (
+        Events,
+        MetricKey,
+        journal_files,
+        last_attempt,
+        last_checkpoint,
+        latest,
+        metrics_table,
+        read_events,
+    )
+    from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
+    from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
+    from synapse_hooks.journal.surroundings import environment, git_revision
+    from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
+
+_HOMES = {
+    'HOOK_OF': 'sinks',
+    'Events': 'reader',
+    'Journal': 'journal',
+    'MetricKey': 'reader',
+    'Redactor': 'values',
+    'RunDirectory': 'run_directory',
+    'Sink': 'sinks',
+    'SinkPump': 'sinks',
+    'environment': 'surroundings',
+    'git_revision': 'surroundings',
+    'journal_files': 'reader',
+    'last_attempt': 'reader',
+    'last_checkpoint': 'reader',
+    'latest': 'reader',
+    'metrics_table': 'reader',
+    'new_run_name': 'run_directory',
+    'read_events': 'reader',
+    'secrets_of': 'values',
+    'without_secrets': 'values',
+}
 
 __all__ = [
     'HOOK_OF',
@@ -43,3 +74,5 @@ __all__ = [
     'secrets_of',
     'without_secrets',
 ]
+
+__getattr__ = lazily(__name__, _HOMES)

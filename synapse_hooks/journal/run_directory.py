@@ -38,7 +38,7 @@ from synapse_hooks.errors import RunError
 from synapse_hooks.journal.cursor import FOLDER as SINKS
 from synapse_hooks.journal.values import Redactor, encode
 from synapse_hooks.storage import safe_name, sweep, write_atomic
-from synapse_hooks.storage.owner import is_aside
+from synapse_hooks.storage.ownership import is_aside
 
 RECORD: Final = 'run.json'
 _VERSION: Final = 1

@@ -6,16 +6,21 @@ Three entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` 
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import Distribution, distributions
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks import __version__
 from synapse_hooks.errors import PluginBroken
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 GROUPS: Final[dict[str, Kind]] = {
     'synapse_hooks': 'plugin',
@@ -23,6 +28,9 @@ GROUPS: Final[dict[str, Kind]] = {
     'synapse_hooks.autologgers': 'autologger',
 }
 DISTRIBUTION: Final = 'synapse-hooks'
+_GROUP: Final = '[synapse_hooks'
+_OURS: Final = re.compile(r'\s*synapse[-_.]+hooks\s*(?P<said>[^\s\w.-].*)', re.IGNORECASE | re.DOTALL)
+"""A requirement of synapse-hooks that says more than the name."""
 
 
 def installed_plugins() -> list[Plugin]:
@@ -31,12 +39,9 @@ def installed_plugins() -> list[Plugin]:
 
 
 @lru_cache(maxsize=4)
-def _scan(_path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+def _scan(path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for distribution in distributions():
-        # Reading one small file tells whether the rest of the metadata is worth parsing.
-        if 'synapse_hooks' not in _entry_points(distribution):
-            continue
+    for distribution in _candidates(path):
         try:
             entries = dict(_entries(distribution))
         except Exception as error:  # foreign files may be damaged in any way, and the other plugins are not
@@ -45,6 +50,38 @@ def _scan(_path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
             # One distribution may stand on the path twice (lib and lib64): the first is the one that is imported.
             found.setdefault(key, entry)
     return tuple(found[key] for key in sorted(found))
+
+
+def _candidates(path: tuple[str, ...]) -> Iterator[Distribution]:
+    """The distributions that may have plugins. One small file of each tells whether the rest is worth parsing."""
+    others = any(hasattr(finder, 'find_distributions') for finder in sys.meta_path if finder is not PathFinder)
+    if not others and not any(map(_has_plugins, path)):
+        return
+    # It takes longer than everything else here, and most have no plugins.
+    from importlib.metadata import distributions
+
+    for distribution in distributions():
+        if _GROUP in _entry_points(distribution):
+            yield distribution
+
+
+def _has_plugins(folder: str) -> bool:
+    """Whether there may be one at `folder`, an entry of the path. Whatever is no folder, an archive, may hold some."""
+    try:
+        with os.scandir(folder or '.') as entries:
+            metadata = [entry.path for entry in entries if entry.name.lower().endswith(('.dist-info', 'egg-info'))]
+    except NotADirectoryError:
+        return True
+    except OSError:
+        return False
+    return any(_GROUP.encode() in _bytes(f'{one}/entry_points.txt') for one in metadata)
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError:
+        return b''
 
 
 def _entry_points(distribution: Distribution) -> str:
@@ -94,18 +131,37 @@ def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, s
 
 def _incompatible(distribution: Distribution) -> str:
     """Which synapse-hooks the distribution asks for, if that is not this one; else the empty string."""
-    # Importing packaging takes longer than an empty run, and where no plugin is installed nobody needs it.
+    said = ((line, _OURS.match(line)) for line in distribution.requires or ())
+    ours = [line for line, match in said if match is not None and not _is_met(match['said'])]
+    if not ours:
+        return ''
+    # Importing packaging takes longer than an empty run, and for what nearly every plugin says nobody needs it.
     from packaging.requirements import InvalidRequirement, Requirement
 
-    for line in distribution.requires or ():
+    for line in ours:
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
-            continue
-        if normalize(requirement.name) != DISTRIBUTION:
             continue
         if requirement.marker is not None and not requirement.marker.evaluate({'extra': ''}):
             continue
         if not requirement.specifier.contains(__version__, prereleases=True):
             return str(requirement.specifier)
     return ''
+
+
+def _is_met(said: str) -> bool:
+    """Whether `said` is `>=` with plain numbers, and our version is plain and not below; packaging knows the rest.
+
+    Example:
+        >>> _is_met('>=0.1'), _is_met('>=99'), _is_met('<99')
+        (True, False, False)
+    """
+    wanted = re.fullmatch(r'>=\s*(\d+(?:\.\d+)*)', said.strip())
+    if wanted is None or not re.fullmatch(r'\d+(?:\.\d+)*', __version__):
+        return False
+    return _numbers(wanted[1]) <= _numbers(__version__)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split('.')))

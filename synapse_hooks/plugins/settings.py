@@ -14,7 +14,6 @@ decides; within a level, `block` is stronger than `only`.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +139,8 @@ def _nearest_pyproject(start: Path) -> Path | None:
 
 
 def _read_table(file: Path) -> Mapping[str, Any]:
+    import tomllib
+
     try:
         document = tomllib.loads(file.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -1,11 +1,33 @@
-"""When a hook runs: steps, their order, and the run around them."""
+"""When a hook runs: steps, their order, and the run around them. Each name is imported on first use."""
 
-from synapse_hooks.steps.base import BaseStep, StepResult
-from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep, checked_dataset
-from synapse_hooks.steps.plan import RunPlan
-from synapse_hooks.steps.registry import StepRegistry
-from synapse_hooks.steps.run import run_plan
-from synapse_hooks.steps.training import ExecuteStep, PreExecuteStep, UploadStep, publish_model
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from synapse_hooks.lazy import lazily
+
+if TYPE_CHECKING:
+    from synapse_hooks.steps.base import BaseStep, StepResult
+    from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep, checked_dataset
+    from synapse_hooks.steps.plan import RunPlan
+    from synapse_hooks.steps.registry import StepRegistry
+    from synapse_hooks.steps.run import run_plan
+    from synapse_hooks.steps.training import ExecuteStep, PreExecuteStep, UploadStep, publish_model
+
+_HOMES = {
+    'BaseStep': 'base',
+    'ConvertDatasetStep': 'dataset',
+    'ExecuteStep': 'training',
+    'ExportDatasetStep': 'dataset',
+    'PreExecuteStep': 'training',
+    'RunPlan': 'plan',
+    'StepRegistry': 'registry',
+    'StepResult': 'base',
+    'UploadStep': 'training',
+    'checked_dataset': 'dataset',
+    'publish_model': 'training',
+    'run_plan': 'run',
+}
 
 __all__ = [
     'BaseStep',
@@ -21,3 +43,5 @@ __all__ = [
     'publish_model',
     'run_plan',
 ]
+
+__getattr__ = lazily(__name__, _HOMES)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import msgspec
-from pydantic import BaseModel
 
 from synapse_hooks.context import TrainContext
 from synapse_hooks.journal.values import encode
-from synapse_hooks.steps.base import BaseStep
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from synapse_hooks.steps.base import BaseStep
 
 _PLAIN: Final = ('model_path', 'model', 'values')
 _PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path',)}
@@ -69,10 +73,16 @@ def follow(value: Any, old: Path, new: Path) -> Any:
         return {key: follow(item, old, new) for key, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(follow(item, old, new) for item in value)
-    if isinstance(value, BaseModel):
+    if _is_model(value):
         changed = {name: follow(getattr(value, name), old, new) for name in type(value).model_fields}
         return value.model_copy(update=changed)
     return value
+
+
+def _is_model(value: Any) -> TypeGuard[BaseModel]:
+    # A conversion has no models, and shall not import pydantic to see that. Whoever made one has imported it.
+    pydantic = sys.modules.get('pydantic')
+    return pydantic is not None and isinstance(value, pydantic.BaseModel)
 
 
 def follow_context(context: TrainContext, old: Path, new: Path) -> None:

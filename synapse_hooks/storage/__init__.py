@@ -1,25 +1,70 @@
-"""Bytes on disk: atomic publishing, links, archives and digests. Nothing here knows what a dataset or a model is."""
+"""Bytes on disk: atomic publishing, links, archives and digests. Nothing here knows what a dataset or a model is.
 
-from synapse_hooks.storage.archive import archive_kind, pack, unpack
-from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
-from synapse_hooks.storage.disk import disk_errors
-from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
-from synapse_hooks.storage.members import Limits
-from synapse_hooks.storage.names import folded, safe_name
-from synapse_hooks.storage.owner import is_dead, owner
-from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
-from synapse_hooks.storage.tree import FileEntry, walk_files
+Each name is imported on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from synapse_hooks.lazy import lazily
+
+if TYPE_CHECKING:
+    from synapse_hooks.storage.archive import archive_kind, pack, unpack
+    from synapse_hooks.storage.behind import Behind, write_new
+    from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
+    from synapse_hooks.storage.disk import disk_errors
+    from synapse_hooks.storage.links import LinkMode, link_known, link_or_copy, link_tree
+    from synapse_hooks.storage.members import Limits
+    from synapse_hooks.storage.names import folded, safe_name
+    from synapse_hooks.storage.ownership import is_dead, owner
+    from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
+    from synapse_hooks.storage.spool import Spool
+    from synapse_hooks.storage.tree import FileEntry, walk_files
+
+_HOMES = {
+    'Behind': 'behind',
+    'FileEntry': 'tree',
+    'Limits': 'members',
+    'LinkMode': 'links',
+    'Spool': 'spool',
+    'TreeStamp': 'digest',
+    'archive_kind': 'archive',
+    'disk_errors': 'disk',
+    'file_digest': 'digest',
+    'folded': 'names',
+    'is_dead': 'ownership',
+    'link_known': 'links',
+    'link_or_copy': 'links',
+    'link_tree': 'links',
+    'owner': 'ownership',
+    'pack': 'archive',
+    'publish': 'publishing',
+    'safe_name': 'names',
+    'scratch': 'publishing',
+    'staging': 'publishing',
+    'sweep': 'publishing',
+    'tree_digest': 'digest',
+    'tree_stamp': 'digest',
+    'unpack': 'archive',
+    'walk_files': 'tree',
+    'write_atomic': 'publishing',
+    'write_new': 'behind',
+}
 
 __all__ = [
+    'Behind',
     'FileEntry',
     'Limits',
     'LinkMode',
+    'Spool',
     'TreeStamp',
     'archive_kind',
     'disk_errors',
     'file_digest',
     'folded',
     'is_dead',
+    'link_known',
     'link_or_copy',
     'link_tree',
     'owner',
@@ -34,4 +79,7 @@ __all__ = [
     'unpack',
     'walk_files',
     'write_atomic',
+    'write_new',
 ]
+
+__getattr__ = lazily(__name__, _HOMES)

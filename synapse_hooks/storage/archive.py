@@ -17,7 +17,7 @@ from typing import IO, Any, Literal, Protocol
 from synapse_hooks.errors import ArchiveRefused
 from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.members import Guard, Limits
-from synapse_hooks.storage.owner import aside
+from synapse_hooks.storage.ownership import aside
 from synapse_hooks.storage.publishing import staging
 from synapse_hooks.storage.tree import walk_files
 

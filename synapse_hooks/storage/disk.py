@@ -21,6 +21,7 @@ _WAY_OUT = {
     errno.EFBIG: 'raise the limit (`ulimit -f`), or use another file system, then run the same command again',
 }
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_FOLDER = {errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
 
 
 def disk_full(error: OSError, path: str | os.PathLike[str]) -> DiskFull | None:
@@ -70,6 +71,26 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
                 path=culprit,
             ) from error
         raise
+
+
+def need_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        StorageError: There is a file in the way, or folders cannot be made there.
+        DiskFull: No space.
+    """
+    try:
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER:
+            raise
+        raise StorageError(
+            f'cannot make the folder {folder}: {os.strerror(error.errno).lower()} ({error.filename})',
+            hint='use another folder',
+            path=str(folder),
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synapse_hooks.errors import StorageError
-from synapse_hooks.storage.disk import disk_errors, disk_full, sync_folder
+from synapse_hooks.storage.disk import disk_errors, disk_full, need_folder, sync_folder
 from synapse_hooks.storage.exchange import exchange
-from synapse_hooks.storage.owner import aside, is_abandoned
+from synapse_hooks.storage.ownership import aside, is_abandoned
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -37,8 +37,8 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
         StorageError: The folder may not be written.
     """
     path = Path(path)
+    need_folder(path.parent)
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = aside(path)
         try:
             with unfinished.open('xb') as file:
@@ -83,8 +83,8 @@ def scratch(final: Path) -> Iterator[Path]:
         StorageError: The folder above `final` may not be written.
         DiskFull: No space, here or in the block.
     """
+    need_folder(final.parent)
     with disk_errors(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
         staged = aside(final)
         staged.mkdir()
     try:

@@ -103,12 +103,12 @@ def _faults(loaded: object, kind: Kind | None) -> list[str]:
 
 def reads(format: Format) -> bool:
     """Whether the format can be read."""
-    return type(format).read is not Format.read
+    return type(format).read is not Format.read or type(format).items is not Format.items
 
 
 def writes(format: Format) -> bool:
     """Whether the format can be written."""
-    return type(format).write is not Format.write
+    return type(format).write is not Format.write or type(format).writer is not Format.writer
 
 
 def _hooks(loaded: object) -> tuple[str, ...]:

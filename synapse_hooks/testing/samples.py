@@ -7,7 +7,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import (
@@ -79,7 +79,11 @@ def _rows(width: int, height: int, rectangles: Iterable[Rectangle], colour: Colo
     return rows
 
 
-def small_samples(folder: Path) -> list[Sample]:
+Instead = Literal['rotated_box', 'keypoints', 'classification']
+"""Kinds of annotation that may stand in the place of boxes and polygons."""
+
+
+def small_samples(folder: Path, kind: Instead | None = None) -> list[Sample]:
     """Eight images in three splits, with boxes and polygons of the classes `CLASSES`.
 
     Among them: an image without annotations, two images of one name in different splits, names with folders, spaces,
@@ -87,7 +91,35 @@ def small_samples(folder: Path) -> list[Sample]:
 
     Args:
         folder: Where the images go; it is made.
+        kind: For a format that holds neither boxes nor polygons: what stands in the place of each. An image has one
+            `classification` at most.
+
+    Example:
+        >>> samples = small_samples(getfixture('tmp_path'), 'classification')
+        >>> {annotation.kind for sample in samples for annotation in sample.annotations}
+        {'classification'}
     """
+    samples = _small_samples(folder)
+    if kind is not None:
+        for sample in samples:
+            kept = sample.annotations[:1] if kind == 'classification' else sample.annotations
+            sample.annotations = [_instead(kind, annotation) for annotation in kept]
+    return samples
+
+
+def _instead(kind: Instead, shape: AnyAnnotation) -> AnyAnnotation:
+    if kind == 'classification':
+        return Classification(id=shape.id, label=shape.label)
+    left, top, w, h = (shape.x, shape.y, shape.w, shape.h) if isinstance(shape, Box) else (2, 2, 30, 20)
+    if kind == 'rotated_box':
+        # Half as large, around the same centre, so that no corner leaves the image.
+        return RotatedBox(left + w / 4, top + h / 4, w / 2, h / 2, 0.5, id=shape.id, label=shape.label)
+    names = ['head', 'left_foot', 'right_foot']
+    joints = [Joint(left, top), Joint(left + w / 2, top + h, 1), Joint(0, 0, 0)]
+    return Keypoints(joints, names=names, box=(left, top, w, h), id=shape.id, label=shape.label)
+
+
+def _small_samples(folder: Path) -> list[Sample]:
     zebra, ant, duck = CLASSES
     hidden = Box(8, 8, 12, 30, label=ant, attributes={'occluded': True, 'note': 'half hidden'})
     return [

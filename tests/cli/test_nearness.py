@@ -51,7 +51,7 @@ def test_the_listing_shows_wrappers_first_then_the_nearest(near: Environment) ->
     shown = [(entry['name'], entry['role'], entry['rank']) for entry in order]
     assert shown[:2] == [('company.wrap', 'wrapper', 'project'), ('hooks.py', 'answer', 'project')]
     assert ('names', 'by name', 'installed') in shown
-    built_in = [(name, 'by name', 'built-in') for name in ('coco', 'dm', 'yolo')]
+    built_in = [(name, 'by name', 'built-in') for name in ('coco', 'dm', 'imagefolder', 'yolo')]
     assert shown[-len(built_in) :] == built_in
     assert {rank for _, _, rank in shown[2 : -len(built_in)]} == {'installed'}
     page = near.hooks('hooks', 'convert').out

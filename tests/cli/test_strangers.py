@@ -206,7 +206,7 @@ def test_who_is_blocked_is_told_by_which_setting(good: Environment, project: Pat
 
 def test_a_name_that_nobody_has_is_met_with_the_nearest(good: Environment, data: Path, dataset: str) -> None:
     ended = train(good, dataset, 'nmaes', code=2)
-    assert "error: there is no format 'nmaes'; there are: boxes-csv, coco, dm, moody, names, " in ended.err
+    assert "error: there is no format 'nmaes'; there are: boxes-csv, coco, dm, imagefolder, moody, names, " in ended.err
     assert "→ did you mean 'names'? `synapse-hooks formats` lists them" in ended.err
     assert "did you mean 'names'?" in good.hooks('convert', data, 'out', '--to', 'nmaes', code=2).err
     assert "did you mean 'names'?" in good.hooks('convert', data, 'out', '--to', 'coco', '--from', 'namse', code=2).err

@@ -101,7 +101,7 @@ def test_one_bad_item_in_a_hundred_is_tolerated_and_two_are_not() -> None:
 
 
 def test_too_many_are_noticed_at_once_where_the_number_is_known() -> None:
-    policy = Unreadable(0.01, LossReport(), readable=990)
+    policy = Unreadable(0.01, LossReport(), total=1000)
     for number in range(10):
         policy.met(bad(str(number)))
     with pytest.raises(UnreadableItem):

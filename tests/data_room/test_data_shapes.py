@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synapse_hooks.data import Mask, Polygon, RotatedBox
-from synapse_hooks.data.geometry import area, bounds, clip_bounds, clip_ring, corners, has_area, join
+from synapse_hooks.data.geometry import (
+    area,
+    bounds,
+    clip_bounds,
+    clip_ring,
+    corners,
+    has_area,
+    hull,
+    join,
+    min_area_rect,
+    rect_around,
+)
 from synapse_hooks.data.masks import (
     by_columns,
     by_rows,
+    compress,
     from_counts,
     from_indices,
     mask_bounds,
+    tidy,
     to_counts,
     to_indices,
     transpose,
 )
+from synapse_hooks.data.sample import Part, Ring
 
 
 def test_a_ring_inside_the_image_is_untouched() -> None:
@@ -131,3 +148,129 @@ def test_compressed_counts_are_read_as_pycocotools_writes_them() -> None:
 def test_damaged_counts(counts: str | list[int]) -> None:
     with pytest.raises(ValueError, match=r'counts|negative'):
         from_counts(counts)
+
+
+@given(st.lists(st.integers(0, 2**31), max_size=40))
+def test_counts_survive_compression(counts: list[int]) -> None:
+    packed = compress(counts)
+    starts = from_counts(packed)
+    assert starts == from_counts(counts)
+
+
+def test_counts_are_compressed_as_pycocotools_does() -> None:
+    mask_tools = pytest.importorskip('pycocotools.mask')
+    numpy = pytest.importorskip('numpy')
+    rng = numpy.random.default_rng(8)
+    for size in ((1, 1), (5, 7), (40, 60), (300, 200)):
+        for share in (0, 0.02, 0.5, 1):
+            pixels = (rng.random(size) < share).astype(numpy.uint8)
+            runs = from_indices(numpy.flatnonzero(pixels.ravel(order='F')).tolist())
+            packed = mask_tools.encode(numpy.asfortranarray(pixels))['counts'].decode()
+            assert compress(to_counts(runs, pixels.size)) == packed
+
+
+RUNS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=8)
+
+
+@given(RUNS)
+def test_tidy_runs_are_the_same_pixels_once_each_in_order(runs: list[tuple[int, int]]) -> None:
+    pixels = sorted({index for index in to_indices(runs) if index < 48})
+    assert tidy(runs, 48) == from_indices(pixels)
+    assert from_counts(to_counts(runs, 48)) == from_indices(pixels)
+    assert transpose(transpose(runs, 6, 8), 8, 6) == from_indices(pixels)
+
+
+def test_runs_beyond_the_image_do_not_widen_a_mask() -> None:
+    assert mask_bounds(Mask([(9, 1000)]), 4, 3) == (1, 2, 4, 3)
+    assert mask_bounds(Mask([(12, 5)]), 4, 3) is None
+    assert sum(to_counts([(9, 1000), (2000, 1)], 12)) == 12
+
+
+def _slow_join(parts: list[Part]) -> Ring:
+    """Every pair of points compared, one after the other."""
+    rings = [
+        ring[::-1]
+        if (sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(ring, ring[1:] + ring[:1], strict=True)) < 0)
+        != (place > 0)
+        else ring
+        for part in parts
+        for place, ring in enumerate(part)
+    ]
+    joined = rings[0]
+    for ring in rings[1:]:
+        _, here, there = min(
+            ((x - u) ** 2 + (y - v) ** 2, i, j) for i, (x, y) in enumerate(joined) for j, (u, v) in enumerate(ring)
+        )
+        joined = [*joined[: here + 1], *ring[there:], *ring[: there + 1], *joined[here:]]
+    return joined
+
+
+POINTS = st.tuples(st.integers(-9, 9), st.integers(-9, 9))
+
+
+@given(st.lists(st.lists(st.lists(POINTS, min_size=3, max_size=12), min_size=1, max_size=3), min_size=2, max_size=4))
+def test_seams_join_the_first_of_the_nearest_pairs(parts: list[Part]) -> None:
+    assert join(parts) == _slow_join(parts)
+
+
+def test_seams_of_large_rings_are_those_of_small_ones() -> None:
+    rng = random.Random(2)
+
+    def ring(count: int, x: float, y: float) -> Ring:
+        turns = [math.tau * place / count for place in range(count)]
+        return [(x + rng.uniform(20, 30) * math.cos(turn), y + rng.uniform(20, 30) * math.sin(turn)) for turn in turns]
+
+    parts: list[Part] = [[ring(20, 0, 0)], [ring(150, 90, 10), ring(40, 200, 10)], [ring(70, 30, 120)]]
+    assert join(parts) == _slow_join(parts)
+
+
+def test_rings_of_many_thousand_points_are_compared_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(4)
+    parts: list[Part] = [[[(rng.random(), rng.random() + 2 * k) for _ in range(60)]] for k in range(3)]
+    whole = join(parts)
+    monkeypatch.setattr('synapse_hooks.data.geometry._MANY', 100)
+    assert join(parts) == whole
+
+
+@given(st.lists(POINTS, min_size=1, max_size=30))
+def test_a_hull_holds_every_point_and_turns_one_way(points: Ring) -> None:
+    ring = hull(points)
+    assert set(ring) <= set(points)
+    for (x1, y1), (x2, y2) in zip(ring, ring[1:] + ring[:1], strict=True):
+        assert len(ring) < 3 or all((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1) >= 0 for x, y in points)
+
+
+@given(st.lists(POINTS, min_size=1, max_size=30))
+def test_the_smallest_rectangle_holds_every_point_and_no_other_is_smaller(points: Ring) -> None:
+    box = min_area_rect(points)
+    assert 0 <= box.angle < math.pi / 2
+    for step in range(90):
+        assert (
+            box.w * box.h
+            <= rect_around(points, math.radians(step)).w * rect_around(points, math.radians(step)).h + 1e-6
+        )
+    cos, sin = math.cos(box.angle), math.sin(box.angle)
+    for x, y in points:
+        dx, dy = x - box.x - box.w / 2, y - box.y - box.h / 2
+        assert abs(dx * cos + dy * sin) <= box.w / 2 + 1e-6
+        assert abs(dy * cos - dx * sin) <= box.h / 2 + 1e-6
+
+
+@given(st.floats(-50, 50), st.floats(1, 50), st.floats(1, 50), st.floats(-7, 7))
+def test_the_smallest_rectangle_around_a_rectangle_is_itself(x: float, w: float, h: float, angle: float) -> None:
+    ring = corners(RotatedBox(x, 3, w, h, angle))
+    found = corners(min_area_rect(ring))
+    for corner in ring:
+        assert min(math.dist(corner, other) for other in found) < 1e-3
+
+
+def test_the_smallest_rectangle_around_an_upright_one_is_exact() -> None:
+    assert corners(min_area_rect([(0, 0), (10, 0), (10, 4), (0, 4), (5, 2)])) == [(0, 0), (10, 0), (10, 4), (0, 4)]
+
+
+def test_a_ring_that_touches_itself_has_an_area() -> None:
+    eight = [(0, 0), (2, 0), (2, 2), (4, 2), (4, 4), (2, 4), (2, 2), (0, 2)]
+    assert has_area(eight)
+    twisted = [(0, 0), (2, 0), (2, 2), (2, 4), (4, 4), (4, 2), (2, 2), (0, 2)]
+    assert area(twisted) == 0
+    assert has_area(twisted)

@@ -31,7 +31,7 @@ _BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _COMMAND = re.compile(r'^\$ (?P<line>(?:\w+=\S+ )*(?:synapse-hooks|pytest|touch|rm|ls)\b.*)$')
-_SECONDS = re.compile(r'\b\d+\.\d+ s\b')
+_SECONDS = re.compile(r'\b\d+\.\d+ s\b(?: \([\d,.]+ images/s\))?')
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

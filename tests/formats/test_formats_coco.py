@@ -4,48 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from synapse_hooks.data import Box, Keypoints, LossReport, Mask, Polygon, Sample, Unreadable
+from synapse_hooks.data import Box, Keypoints, Mask, Polygon, Sample
 from synapse_hooks.data.masks import to_indices
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import FormatReader
+from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, write
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
-
-COCO = builtin('coco')
-SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
-
-
-def entry(id: int, category: int = 1, image: int = 1, **more: Any) -> dict[str, Any]:
-    return {'id': id, 'image_id': image, 'category_id': category, 'bbox': [10, 10, 20, 20], 'iscrowd': 0, **more}
-
-
-def content(annotations: list[dict[str, Any]], images: list[str] | None = None, **more: Any) -> dict[str, Any]:
-    names = images or ['a.png']
-    return {
-        'images': [{'id': n, 'file_name': name, 'width': 100, 'height': 80} for n, name in enumerate(names, 1)],
-        'annotations': annotations,
-        'categories': [{'id': 1, 'name': 'car'}, {'id': 2, 'name': 'dog'}],
-        **more,
-    }
-
-
-def put(file: Path, said: dict[str, Any], images: Path | None = None) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(said))
-    for image in said['images']:
-        target = (images or file.parent) / image['file_name']
-        if '..' not in target.parts:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(png(100, 80))
-    return file
-
-
-def read(root: Path) -> tuple[list[Sample], LossReport]:
-    report = LossReport()
-    return list(COCO.bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
 
 
 def test_every_kind_of_entry(tmp_path: Path) -> None:
@@ -115,7 +82,7 @@ def test_crowds_are_dropped_aloud_from_yolo(tmp_path: Path, converter: Converter
     for split in ('train', 'valid'):
         rows = [entry(1), entry(2, segmentation=mask, iscrowd=1), entry(3, segmentation=mask)]
         put(tmp_path / 'coco' / split / 'annotations.json', content(rows))
-    made = converter(tmp_path / 'coco', 'coco', 'yolo')
+    made = converter(tmp_path / 'coco', 'coco', 'yolo', target_task='detect')
     assert len((made['path'] / 'labels' / 'train' / 'a.txt').read_text().splitlines()) == 2
     assert converter.reasons('dropped') == {('mask', 'yolo detect has no crowd regions'): 2}
     assert converter.reasons('converted') == {('mask', 'yolo detect holds boxes: its enclosing box'): 2}
@@ -166,12 +133,12 @@ def test_stems_that_meet_stay_apart(tmp_path: Path, converter: Converter) -> Non
     made = converter(tmp_path / 'coco', 'coco', 'dm')
     assert {name for name in tree(made['path']) if name.endswith('.json')} == {
         'json/a.json',
-        'json/a.jpg.json',
+        'json/a~2.json',
         'json/b/a.json',
     }
     back = converter(made['path'], 'dm', 'coco')
     images = json.loads(back['config_path'].read_text())['images']
-    assert [image['file_name'] for image in images] == ['a.jpg.jpg', 'a.png', 'b/a.png']
+    assert [image['file_name'] for image in images] == ['a.png', 'a~2.jpg', 'b/a.png']
 
 
 def test_missing_images_are_unreadable_items(tmp_path: Path) -> None:
@@ -265,9 +232,7 @@ def test_holes_stay_holes_for_pycocotools(tmp_path: Path) -> None:
     (tmp_path / 'a.png').write_bytes(png(100, 80))
     area = Polygon([[outer, hole], [[(70, 10), (90, 10), (90, 30), (70, 30)]]], label='lake')
     sample = Sample('a', image=tmp_path / 'a.png', width=100, height=80, annotations=[area])
-    report = LossReport()
-    info = COCO.declare(put(tmp_path / 'annotations.json', content([], categories=[{'id': 1, 'name': 'lake'}])))
-    file = COCO.bound(report=report).write(iter([sample]), info, tmp_path / 'out')
+    file, report = write([sample], tmp_path / 'out')
     loaded = coco_tools.COCO(str(file))
     found = loaded.dataset['annotations'][0]
     assert len(found['segmentation']) == 2

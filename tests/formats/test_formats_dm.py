@@ -265,7 +265,7 @@ def test_splits_and_a_written_dataset_reads_as_the_first(tmp_path: Path, sample_
             target.write_bytes(content)
     samples, _ = read(tmp_path / 'split')
     assert [sample.split for sample in samples] == ['train'] * 6 + ['valid'] * 6
-    DM.write(iter(samples), DM.declare(tmp_path), tmp_path / 'out')
+    DM.write(iter(samples), DM.declare(tmp_path / 'split'), tmp_path / 'out')
     again, _ = read(tmp_path / 'out')
     assert [sample.annotations for sample in again] == [sample.annotations for sample in samples]
     source, written = tree(tmp_path / 'split'), tree(tmp_path / 'out')
@@ -279,6 +279,13 @@ def test_both_layouts_at_once_are_refused(tmp_path: Path) -> None:
     add_item(tmp_path, 'a', {})
     add_item(tmp_path / 'train', 'b', {})
     with pytest.raises(DatasetInvalid, match='splits beside it'):
+        read(tmp_path)
+
+
+def test_one_split_under_two_names_is_refused(tmp_path: Path) -> None:
+    for name in ('train', 'val', 'valid'):
+        add_item(tmp_path / name, 'a', {})
+    with pytest.raises(DatasetInvalid, match='has valid and val, which are one split'):
         read(tmp_path)
 
 

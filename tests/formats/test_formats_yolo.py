@@ -9,7 +9,7 @@ import yaml
 
 from synapse_hooks.data import Box, Keypoints, LossReport, Polygon, Sample, Unreadable
 from synapse_hooks.errors import DatasetInvalid, LossRefused, ParamsError, UnreadableItem
-from synapse_hooks.formats.yolo.config import label_path
+from synapse_hooks.formats.yolo.layout import label_path
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
 
 YOLO = builtin('yolo')
@@ -52,6 +52,7 @@ def test_detect(dm: Path, converter: Converter) -> None:
         'path': '',
         'train': 'images/train',
         'val': 'images/val',
+        'task': 'detect',
         'nc': 3,
         'names': {0: 'ape', 1: 'car', 2: 'zebra'},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,41 @@ def test_a_stranger_whose_entry_points_are_no_text_is_none_of_ours(
     (folder / 'entry_points.txt').write_bytes(b'\xff\xfe')
     monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
     assert len(installed_plugins()) == before
+
+
+def test_a_plugin_in_an_archive_on_the_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / 'acme.zip', 'w') as archive:
+        archive.writestr('acme_half-1.dist-info/METADATA', METADATA)
+        archive.writestr('acme_half-1.dist-info/entry_points.txt', GOOD)
+    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path / 'acme.zip'), str(tmp_path / 'nowhere')])
+    assert 'half' in [plugin.name for plugin in installed_plugins()]
+
+
+@pytest.mark.parametrize(
+    ('requirement', 'asked_for'),
+    [
+        ('synapse-hooks', ''),
+        ('synapse-hooks>=0.1', ''),
+        ('Synapse_Hooks >= 0.0.1', ''),
+        ('synapse-hooks (>=0.1)', ''),
+        ('synapse-hooks>=99', '>=99'),
+        ('Synapse_Hooks >= 99', '>=99'),
+        ('synapse-hooks>=0.1,<0.1', '<0.1,>=0.1'),
+        ('synapse-hooks[all]==99.*', '==99.*'),
+        ('synapse-hooks>=99; extra == "x"', ''),
+        ('synapse-hooks>=99; python_version > "3"', '>=99'),
+        ('synapse-hooks-voc>=99', ''),
+        ('synapse-hooks.voc>=99', ''),
+        ('synapse-hooks >', ''),
+    ],
+)
+def test_which_version_of_ours_a_plugin_asks_for(
+    requirement: str, asked_for: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / 'acme_half-1.dist-info'
+    folder.mkdir()
+    (folder / 'entry_points.txt').write_bytes(GOOD)
+    (folder / 'METADATA').write_bytes(METADATA + f'Requires-Dist: {requirement}\n'.encode())
+    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
+    (found,) = (plugin for plugin in installed_plugins() if plugin.name == 'half')
+    assert (found.state, found.requires) == ('incompatible' if asked_for else 'available', asked_for)

@@ -193,7 +193,9 @@ def test_where_nobody_answers_execute_the_error_lists_who_was_asked() -> None:
 
 def test_nobody_asked_names_the_format() -> None:
     plugins = build(Settings(), installed=[])
-    with pytest.raises(PluginMissing, match="there is no format 'ylo'; there are: coco, dm, yolo") as caught:
+    with pytest.raises(
+        PluginMissing, match="there is no format 'ylo'; there are: coco, dm, imagefolder, yolo"
+    ) as caught:
         plugins.calls.convert(
             context=context_of(plugins),
             dataset={'path': 'x', 'format': 'dm'},

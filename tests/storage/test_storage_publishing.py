@@ -14,7 +14,7 @@ import pytest
 
 from synapse_hooks.errors import DiskFull, StorageError
 from synapse_hooks.storage import publish, scratch, staging, sweep, write_atomic
-from synapse_hooks.storage.owner import aside, is_abandoned, is_aside, is_dead, owner
+from synapse_hooks.storage.ownership import aside, is_abandoned, is_aside, is_dead, owner
 
 
 def names(folder: Path) -> list[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from synapse_hooks.data import Sample
+from synapse_hooks.formats import Format
 from synapse_hooks.formats.coco import CocoFormat
 from synapse_hooks.formats.dm import DmFormat
+from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.formats.yolo import YoloFormat
-from synapse_hooks.testing import FormatConformance
+from synapse_hooks.testing import FormatConformance, small_samples
 
 
 class TestDm(FormatConformance):
@@ -16,6 +21,13 @@ class TestCoco(FormatConformance):
     format = CocoFormat()
 
 
+class TestImageFolder(FormatConformance):
+    format = ImageFolderFormat()
+
+    def samples(self, folder: Path) -> list[Sample]:
+        return small_samples(folder, 'classification')
+
+
 class TestYoloDetect(FormatConformance):
     format = YoloFormat()
     params = {'target_task': 'detect'}
@@ -24,3 +36,33 @@ class TestYoloDetect(FormatConformance):
 class TestYoloSegment(FormatConformance):
     format = YoloFormat()
     params = {'target_task': 'segment'}
+
+
+class TestYoloPose(FormatConformance):
+    format = YoloFormat()
+    params = {'target_task': 'pose'}
+
+    def samples(self, folder: Path) -> list[Sample]:
+        return small_samples(folder, 'keypoints')
+
+
+class YoloClassify(YoloFormat):
+    """What is written for this task is an image folder, and read as one."""
+
+    items, read, recognise = Format.items, Format.read, Format.recognise
+
+
+class TestYoloClassify(FormatConformance):
+    format = YoloClassify()
+    params = {'target_task': 'classify'}
+
+    def samples(self, folder: Path) -> list[Sample]:
+        return small_samples(folder, 'classification')
+
+
+class TestYoloObb(FormatConformance):
+    format = YoloFormat()
+    params = {'target_task': 'obb'}
+
+    def samples(self, folder: Path) -> list[Sample]:
+        return small_samples(folder, 'rotated_box')

@@ -147,6 +147,7 @@ def test_parts_and_unlisted_items_are_counted(tmp_path: Path) -> None:
         '',
         '<annotation>',
         '<html/>',
+        '<!DOCTYPE annotation [<!ENTITY e "e">]><annotation><object><name>&e;</name></object></annotation>',
         '<annotation><object><name>x</name></object></annotation>',
         '<annotation>' + OBJECT.format(1, 'x', 2, 2, name='cat', more='') + '</annotation>',
         '<annotation>' + OBJECT.format(1, 'inf', 2, 2, name='cat', more='') + '</annotation>',
@@ -165,6 +166,77 @@ def test_names_that_lead_outside_are_refused(tmp_path: Path) -> None:
     samples, report = read(tmp_path / 'voc')
     assert [sample.image for sample in samples] == [tmp_path / 'voc' / 'JPEGImages' / 'a.png']
     assert report.unreadable_count == 1
+
+
+def test_entities_are_refused_in_any_encoding(tmp_path: Path) -> None:
+    put(tmp_path, 'a')
+    text = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE annotation [<!ENTITY e "e">]><annotation/>'
+    (tmp_path / 'Annotations' / 'a.xml').write_bytes(text.encode('utf-16'))
+    with pytest.raises(UnreadableItem, match='document type'):
+        list(VocFormat().read(tmp_path))
+
+
+def test_an_items_name_says_which_image_is_its_own(tmp_path: Path) -> None:
+    put(tmp_path, 'a', '<filename>b.png</filename>')
+    put(tmp_path, 'b')
+    put(tmp_path, 'c', '<filename>kept.png</filename>')
+    (tmp_path / 'JPEGImages' / 'c.png').rename(tmp_path / 'JPEGImages' / 'kept.png')
+    put(tmp_path, '[d]')
+    (tmp_path / 'JPEGImages' / '[d].png').rename(tmp_path / 'JPEGImages' / '[d].PNG')
+    names = {sample.id: sample.image.name for sample in read(tmp_path)[0] if sample.image}
+    assert names == {'a': 'a.png', 'b': 'b.png', 'c': 'kept.png', '[d]': '[d].PNG'}
+
+
+def test_order_fractions_and_empty_flags_as_they_are_found(tmp_path: Path) -> None:
+    found = """<object><bndbox><ymax>60.5</ymax><xmax>40.25</xmax><ymin>21</ymin><xmin>11.5</xmin></bndbox><pose/>
+    <truncated/><difficult>1</difficult><occluded>0</occluded><name>
+      cat
+    </name><actions><running>1</running></actions></object>"""
+    put(tmp_path, 'a', '<segmented/>', found)
+    (sample,), report = read(tmp_path)
+    (box,) = sample.annotations
+    assert isinstance(box, Box)
+    assert (box.x, box.y, box.w, box.h, box.label) == (10.5, 20, 29.75, 40.5, 'cat')
+    assert box.attributes == {'difficult': True, 'occluded': False}
+    assert report.attributes == {'actions': 1}
+
+
+def test_a_list_of_both_is_for_training_where_only_a_test_list_is_beside_it(tmp_path: Path) -> None:
+    for id in ('a', 'photo 1', 'c'):
+        put(tmp_path, id)
+    listed(tmp_path, trainval='a\nphoto 1\n', test='c\n')
+    samples, report = read(tmp_path)
+    assert [(sample.id, sample.split) for sample in samples] == [('a', 'train'), ('photo 1', 'train'), ('c', 'test')]
+    assert report.lossless
+    (tmp_path / 'ImageSets' / 'Main' / 'test.txt').unlink()
+    assert [(sample.id, sample.split) for sample in read(tmp_path)[0]] == [('a', None), ('c', None), ('photo 1', None)]
+
+
+def test_masks_are_counted(tmp_path: Path) -> None:
+    put(tmp_path, 'a', '<segmented>1</segmented>')
+    (tmp_path / 'SegmentationObject').mkdir()
+    (tmp_path / 'SegmentationObject' / 'a.png').write_bytes(png())
+    _, report = read(tmp_path)
+    assert [(loss.fate, loss.kind, loss.examples[0]['file']) for loss in report.losses.values()] == [
+        ('dropped', 'file', 'a.png')
+    ]
+
+
+def test_text_that_xml_cannot_hold(tmp_path: Path) -> None:
+    (tmp_path / 'a&b.png').write_bytes(png())
+    boxes = [
+        Box(1, 1, 9, 9, label='a < b & "c"', attributes={'pose': '<Left>', 'truncated': 'half', 'difficult': 1}),
+        Box(1, 1, 9, 9, label='bell\a'),
+        Box(1, 1, 9, 9, label='cat', attributes={'pose': 'no\0'}),
+    ]
+    report = LossReport()
+    sample = Sample('a&b', image=tmp_path / 'a&b.png', width=100, height=80, annotations=[*boxes])
+    VocFormat().bound(report=report).write(iter([sample]), DatasetInfo(), tmp_path / 'out')
+    assert [(loss.fate, loss.kind, loss.count) for loss in report.losses.values()] == [('dropped', 'box', 1)]
+    assert report.attributes == {'truncated': 1, 'pose': 1}
+    (again,), _ = read(tmp_path / 'out')
+    assert [shape.label for shape in again.annotations] == ['a < b & "c"', 'cat']
+    assert again.annotations[0].attributes['pose'] == '<Left>'
 
 
 def test_a_folder_that_is_no_voc(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Entries of a COCO file, and the annotations they stand for.
+"""What an entry of a COCO file stands for. Every entry can be read here; usual ones are read faster in `usual`.
 
 Rules: cocodataset.org, "Data format". `bbox` is `[x, y, width, height]` in pixels; `segmentation` is a list of polygons
-(parts of one object, as flat lists of coordinates), or a mask whose `counts` run down the columns.
+(parts of one object, as flat lists of coordinates), or a mask whose `counts` run down the columns; `keypoints` are
+`x, y, visibility` one after the other, named by the category.
 """
 
 from __future__ import annotations
@@ -9,104 +10,112 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Mask, Polygon, Ring, Sample
-from synapse_hooks.data.geometry import area, bounds
-from synapse_hooks.data.masks import by_columns, from_counts, mask_bounds, to_counts
-from synapse_hooks.formats.shapes import Fitter
+from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Mask, Other, Polygon
+from synapse_hooks.data.masks import from_counts
+from synapse_hooks.data.outline import parts_of
 
 Entry = dict[str, Any]
+Rectangle = tuple[float, float, float, float]
 
-_KNOWN = frozenset(
-    ('id', 'image_id', 'category_id', 'bbox', 'segmentation', 'iscrowd', 'area', 'attributes', 'keypoints')
-)
-_DIGITS = 6
+CAPTION = 'images.caption'
+"""The tool under which captions are carried; what they say is a row of DM."""
+
+_KNOWN = {'id', 'image_id', 'category_id', 'bbox', 'segmentation', 'iscrowd', 'area', 'attributes'}
+_KNOWN |= {'keypoints', 'num_keypoints'}
+_TYPES = {int, float}
+_NO_NUMBERS = ('NaN', 'Infinity', '-Infinity')
 
 
 def read_entry(entry: Entry, category: Entry, width: int, height: int) -> Iterator[AnyAnnotation]:
     """The annotations that an entry stands for: its shape, and its skeleton if it has one.
 
+    A skeleton of which no joint is marked says nothing, and is none. One with a box and nothing drawn holds that box.
+
     Raises:
-        ValueError, TypeError, KeyError: It is malformed.
+        ValueError, TypeError: It is malformed.
     """
-    id = str(entry['id'])
+    id = text_of(entry.get('id'))
     attributes = dict(entry.get('attributes') or {})
     if entry.get('iscrowd'):
         attributes['iscrowd'] = True
-    rest = {key: value for key, value in entry.items() if key not in _KNOWN and key != 'num_keypoints'}
-    keypoints = entry.get('keypoints')
+    rest = {key: value for key, value in entry.items() if key not in _KNOWN}
     common: dict[str, Any] = {
         'id': id,
         'label': str(category['name']),
         'attributes': attributes,
-        'group': id if keypoints else None,
         'extra': {'coco': rest} if rest else {},
+        'box': _box(entry.get('bbox')),
     }
-    segmentation, bbox = entry.get('segmentation'), entry.get('bbox')
+    segmentation, points = entry.get('segmentation') or (), _points(entry.get('keypoints') or ())
+    drawn = any(segmentation)
+    if drawn and points:
+        common['group'] = id
     if isinstance(segmentation, dict):
-        if list(segmentation['size']) != [height, width]:
-            raise ValueError(f'a mask of size {segmentation["size"]} on an image of {[height, width]}')
-        yield Mask(from_counts(segmentation['counts']), columns=True, **common)
-    elif segmentation:
-        yield Polygon([[_ring(flat)] for flat in segmentation], **common)
-    elif bbox:
-        x, y, w, h = map(_number, bbox)
-        yield Box(x, y, w, h, **common)
-    elif not keypoints:
-        raise ValueError('neither bbox nor segmentation')
-    if keypoints:
-        yield _skeleton(keypoints, bbox, category, {**common, 'id': f'{id}-keypoints', 'extra': {}})
-
-
-def _skeleton(flat: list[Any], bbox: Any, category: Entry, common: dict[str, Any]) -> Keypoints:
-    points = [Joint(_number(x), _number(y), int(v)) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
-    x, y, w, h = map(_number, bbox or (0, 0, 0, 0))
-    return Keypoints(points, names=list(category.get('keypoints') or ()), box=(x, y, w, h) if bbox else None, **common)
-
-
-def _ring(flat: list[Any]) -> Ring:
-    if len(flat) < 6 or len(flat) % 2:
-        raise ValueError(f'{len(flat)} numbers are no polygon')
-    return [(_number(x), _number(y)) for x, y in zip(flat[::2], flat[1::2], strict=True)]
-
-
-def _number(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise TypeError(f'{value!r} is no number')
-    found: float = value
-    return found
-
-
-def write_entry(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> Entry | None:
-    """`segmentation`, `bbox`, `area`, `iscrowd` and `attributes` of an annotation, or None when it was dropped."""
-    width, height = sample.width, sample.height
-    segmentation: Any
-    if isinstance(annotation, Box):
-        box = fitter.box(annotation, sample)
+        yield Mask(mask_runs(segmentation, width, height), columns=True, **common)
+    elif drawn:
+        yield Polygon(parts_of([_numbers(ring) for ring in segmentation]), **common)
+    if points:
+        names = [str(name) for name in category.get('keypoints') or ()]
+        apart = {'id': f'{id}-keypoints', 'extra': {}} if drawn else {}
+        yield Keypoints(points, names=names, **(common | apart))
+    elif not drawn:
+        box = common.pop('box')
         if box is None:
-            return None
-        segmentation, size = [], (box[2] - box[0]) * (box[3] - box[1])
-    elif isinstance(annotation, Mask) and annotation.runs:
-        box = mask_bounds(annotation, width, height) or (0, 0, 0, 0)
-        segmentation = {'counts': to_counts(by_columns(annotation, width, height), width * height)}
-        segmentation['size'] = [height, width]
-        size = float(sum(length for _, length in annotation.runs))
-    else:
-        rings = fitter.rings(annotation, sample)
-        if rings is None:
-            return None
-        box, size = bounds(point for ring in rings for point in ring), sum(area(ring) for ring in rings)
-        segmentation = [[_tidy(number) for point in ring for number in point] for ring in rings]
-    left, top, right, bottom = box
-    attributes = {name: value for name, value in annotation.attributes.items() if name != 'iscrowd'}
-    return {
-        'bbox': [_tidy(left), _tidy(top), _tidy(right - left), _tidy(bottom - top)],
-        'area': _tidy(size),
-        'segmentation': segmentation,
-        'iscrowd': int(bool(annotation.attributes.get('iscrowd'))),
-        **({'attributes': attributes} if attributes else {}),
-    }
+            raise ValueError('neither bbox nor segmentation')
+        yield Box(*box, **common)
 
 
-def _tidy(number: float) -> float:
-    """Without the noise of a subtraction: 18.6, not 18.600000000000023."""
-    return round(number, _DIGITS)
+def read_caption(entry: Entry) -> Other:
+    """An entry of a captions file.
+
+    Raises:
+        TypeError: It is malformed.
+    """
+    caption, id = entry['caption'], f'caption-{text_of(entry.get("id"))}'
+    if not isinstance(caption, str):
+        raise TypeError(f'{caption!r} is no caption')
+    return Other(tool=CAPTION, id=id, document={'id': id, 'classification': '', 'attrs': [], 'data': caption})
+
+
+def mask_runs(segmentation: Entry, width: int, height: int) -> list[tuple[int, int]]:
+    """The runs of a mask, column by column.
+
+    Raises:
+        ValueError, TypeError: It is malformed, or was made for an image of another size.
+    """
+    if list(segmentation.get('size') or ()) != [height, width]:
+        raise ValueError('a mask of another size than its image')
+    runs = from_counts(segmentation.get('counts') or [])
+    if runs and sum(runs[-1]) > width * height:
+        raise ValueError('a mask of more pixels than its image')
+    return runs
+
+
+def text_of(id: Any) -> str:
+    """An id as text; files without ids are read, too."""
+    return '' if id is None else str(id)
+
+
+def _points(flat: Any) -> list[Joint]:
+    if len(flat) % 3:
+        raise ValueError(f'{len(flat)} numbers are no joints')
+    numbers = iter(_numbers(flat))
+    points = [Joint(x, y, int(v)) for x, y, v in zip(numbers, numbers, numbers, strict=True)]
+    return points if any(point.visibility for point in points) else []
+
+
+def _box(bbox: Any) -> Rectangle | None:
+    if not bbox:
+        return None
+    if len(bbox) != 4:
+        raise ValueError(f'{len(bbox)} numbers are no box')
+    x, y, w, h = _numbers(bbox)
+    return x, y, w, h
+
+
+def _numbers(values: Any) -> list[float]:
+    if not set(map(type, values)) <= _TYPES:
+        wrong = next(value for value in values if type(value) not in _TYPES)
+        # Few different texts, as each is a reason of its own in the report.
+        raise TypeError(f'{wrong if wrong in _NO_NUMBERS else type(wrong).__name__} is no number')
+    return list(values)

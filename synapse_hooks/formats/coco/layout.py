@@ -2,12 +2,16 @@
 
 annotations.json and images beside it, or in images/           one dataset without splits
 train/annotations.json, valid/..., images beside it            what we write; also _annotations.coco.json (Roboflow)
-annotations/instances_train2017.json, train2017/               the official layout; also images/train2017/
+labels.json and data/                                          FiftyOne, the same as above otherwise
+annotations/instances_train2017.json, train2017/               the official layout; also images/train2017/ (CVAT)
+annotations/person_keypoints_..., captions_..., panoptic_...   more about the same images
+annotations/anything.json                                      where no name is official; train.json is a split
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,55 +19,112 @@ from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
 
 CONFIG = 'annotations.json'
-_FILES = (CONFIG, '_annotations.coco.json', 'instances.json', 'coco.json')
-_OFFICIAL = re.compile(r'(?P<what>instances|person_keypoints)_(?P<name>(?P<split>[a-zA-Z]+)\d*)\.json')
+_FILES = (CONFIG, '_annotations.coco.json', 'instances.json', 'coco.json', 'labels.json')
+_WHAT = ('instances', 'person_keypoints', 'captions', 'panoptic')
+_OFFICIAL = re.compile(rf'(?P<what>{"|".join(_WHAT)})_(?P<name>.+)\.json')
+_INNER = ('images', 'data')
 
 
 class Source(NamedTuple):
-    """One annotation file."""
+    """The annotation files of one split."""
 
     split: str | None
-    file: Path
+    files: list[Path]
+    """The one about instances first, if there is one; others are about the same images."""
     roots: list[Path]
-    """Folders below which its images may be, most likely first."""
+    """Folders below which the images may be, most likely first."""
+    beside: Sequence[Path] = ()
+    """Annotation files whose names do not tell what part of the dataset they are; told once, of the first split."""
+
+    @property
+    def naming(self) -> list[Path]:
+        """The files whose categories are classes of objects."""
+        return [file for file in self.files if not file.name.startswith('panoptic_')] or self.files
 
 
 def find_sources(path: Path) -> list[Source]:
     """The annotation files of a dataset; empty where there are none.
 
     Args:
-        path: A folder, or an annotation file.
+        path: A folder, or an annotation file: then that one alone.
     """
     if path.is_file():
-        match = _OFFICIAL.fullmatch(path.name)
-        here, name = path.parent, match['name'] if match else path.stem
-        around = [here, here / 'images', here.parent / 'images' / name, here.parent / name, here.parent / 'images']
-        return [Source(None, path, [*around, here.parent])] if path.suffix.lower() == '.json' else []
+        return [Source(None, [path], _around(path))] if path.suffix.lower() == '.json' else []
     flat = _annotation_file(path)
     if flat is not None:
-        return [Source(None, flat, [path, path / 'images'])]
+        return [Source(None, [flat], [path, *(path / inner for inner in _INNER)])]
     splits = [
-        Source(split_name(name), file, [path / name, path / name / 'images', path / 'images' / name, path])
+        Source(
+            split_name(name), [file], [path / name, *(path / name / inner for inner in _INNER), *_images(path, name)]
+        )
         for name in (*SPLITS, 'val', 'validation')
         if (file := _annotation_file(path / name)) is not None
     ]
-    return splits or _official(path)
+    return splits or _below_annotations(path)
 
 
 def _annotation_file(folder: Path) -> Path | None:
     return next((folder / name for name in _FILES if (folder / name).is_file()), None)
 
 
-def _official(path: Path) -> list[Source]:
-    found: dict[str, list[Source]] = {'instances': [], 'person_keypoints': []}
-    for file in sorted((path / 'annotations').glob('*.json')):
-        match = _OFFICIAL.fullmatch(file.name)
-        if match:
-            name, split = match['name'], split_name(match['split'])
-            roots = [path / 'images' / name, path / name, path / 'images' / match['split'], path / match['split']]
-            known = split if split in SPLITS else None
-            found[match['what']].append(Source(known, file, [*roots, path / 'images', path]))
-    return found['instances'] or found['person_keypoints']
+def _around(file: Path) -> list[Path]:
+    match = _OFFICIAL.fullmatch(file.name)
+    here, name = file.parent, match['name'] if match else file.stem
+    return [here, *(here / inner for inner in _INNER), *_images(here.parent, name)]
+
+
+def _images(path: Path, name: str) -> list[Path]:
+    """Folders for the images of a split called `name`, such as `val2017`."""
+    word = _word(name)
+    names = dict.fromkeys((name, word, split_name(word)))
+    return [*(folder / each for each in names for folder in (path / 'images', path)), path / 'images', path]
+
+
+def _word(name: str) -> str:
+    return name.rstrip('0123456789')
+
+
+def _split(name: str) -> str | None:
+    split = split_name(_word(name).lower())
+    return split if split in SPLITS else None
+
+
+def _below_annotations(path: Path) -> list[Source]:
+    files = [file for file in sorted((path / 'annotations').glob('*.json')) if looks_like_coco(file)]
+    sources = _official(path, files) or _unofficial(path, files)
+    used = {file for source in sources for file in source.files}
+    rest = [file for file in files if file not in used]
+    return [sources[0]._replace(beside=rest), *sources[1:]] if rest else sources
+
+
+def _official(path: Path, files: list[Path]) -> list[Source]:
+    found: dict[str, dict[str, Path]] = {}
+    for file in files:
+        if match := _OFFICIAL.fullmatch(file.name):
+            found.setdefault(match['name'], {})[match['what']] = file
+    return [
+        Source(_split(name), [said[what] for what in _WHAT if what in said], _images(path, name))
+        for name, said in found.items()
+    ]
+
+
+def _unofficial(path: Path, files: list[Path]) -> list[Source]:
+    splits = [file for file in files if _split(file.stem)]
+    if splits or not files:
+        return [Source(_split(file.stem), [file], _images(path, file.stem)) for file in splits]
+    roots = dict.fromkeys(root for file in files for root in _images(path, file.stem))
+    return [Source(None, files, [*roots])]
+
+
+def looks_like_coco(file: Path) -> bool:
+    """Whether the beginning of a file speaks of what COCO files are about."""
+    with file.open('rb') as opened:
+        head = opened.read(1 << 16)
+    # Other tools write lists under the same name: Create ML's, for one.
+    is_object = head.removeprefix(b'\xef\xbb\xbf').lstrip().startswith(b'{')
+    # A document of DM has images, too, but no names of files.
+    said = any(key in head for key in (b'"file_name"', b'"annotations"', b'"categories"'))
+    return is_object and said and b'"annotationsData"' not in head
 
 
 def need_sources(path: Path) -> list[Source]:
@@ -75,7 +136,7 @@ def need_sources(path: Path) -> list[Source]:
     sources = find_sources(path)
     if not sources:
         raise DatasetInvalid(
-            f'{path} is no COCO dataset: neither {CONFIG} nor train/{CONFIG} nor annotations/instances_*.json is there',
+            f'{path} is no COCO dataset: neither {CONFIG} nor train/{CONFIG} nor annotations/*.json is there',
             hint='name the annotation file itself instead of its folder',
             path=str(path),
         )

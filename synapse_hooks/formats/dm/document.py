@@ -156,7 +156,7 @@ def _rows(annotation: Annotation, sample: Sample, report: LossReport) -> Iterabl
         case Keypoint(x, y, visibility):
             yield 'images', 'keypoint', write_row(annotation, [x, y], visibility=visibility)
         case Keypoints():
-            yield from _skeleton(annotation)
+            yield from _skeleton(annotation, sample)
         case Mask():
             yield 'images', 'segmentation', mask_row(annotation, by_rows(annotation, sample.width, sample.height))
         case Classification():
@@ -194,12 +194,13 @@ def _polygons(polygon: Polygon, sample: Sample, report: LossReport) -> Iterable[
         yield 'images', 'group', write_row(Group(ids, id=group, label=polygon.label), ids)
 
 
-def _skeleton(skeleton: Keypoints) -> Iterable[tuple[str, str, Row]]:
-    """DM keeps joints one by one, held together by a group."""
+def _skeleton(skeleton: Keypoints, sample: Sample) -> Iterable[tuple[str, str, Row]]:
+    """DM keeps joints one by one, held together by a group that is called after the object."""
     group = skeleton.group or f'{skeleton.id}-group'
-    members = []
-    if skeleton.box is not None:
-        box = Box(*skeleton.box, id=f'{skeleton.id}-box', label=skeleton.label)
+    others = [one for one in sample.annotations if one.group == group and one is not skeleton]
+    members = [one.id for one in others]
+    if skeleton.box is not None and not any(isinstance(one, Box | RotatedBox | Polygon | Mask) for one in others):
+        box = Box(*skeleton.box, id=f'{skeleton.id}-box', label=skeleton.label, group=group)
         members.append(box.id)
         yield 'images', 'bounding_box', write_row(box, list(skeleton.box))
     for number, (x, y, visibility) in enumerate(skeleton.points):
@@ -207,6 +208,6 @@ def _skeleton(skeleton: Keypoints) -> Iterable[tuple[str, str, Row]]:
         joint = Keypoint(x, y, visibility, id=f'{skeleton.id}-{number}', label=name, group=group)
         members.append(joint.id)
         yield 'images', 'keypoint', write_row(joint, [x, y], visibility=visibility)
-    if skeleton.group is None:
+    if not any(isinstance(one, Group) and one.id == group for one in sample.annotations):
         made = Group(members, id=group, label=skeleton.label, attributes=skeleton.attributes)
         yield 'images', 'group', write_row(made, members)

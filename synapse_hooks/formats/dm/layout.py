@@ -4,17 +4,20 @@
 `test`. Folders below `json` and `original_files` correspond.
 """
 
+# A Path for each of a million files costs more than opening it.
+# ruff: noqa: PTH112
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from posixpath import splitext
 from typing import NamedTuple
 
 from synapse_hooks.data import SPLITS, SUFFIXES, split_name
 from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.formats.reader import unique_ids
 
 DOCUMENTS, FILES = 'json', 'original_files'
 
@@ -22,12 +25,11 @@ DOCUMENTS, FILES = 'json', 'original_files'
 class Pair(NamedTuple):
     """A document and the files that may be what it is about."""
 
-    split: str | None
     id: str
-    document: Path
-    images: list[Path]
+    document: str
+    images: list[str]
     """More than one means that nobody can say which."""
-    others: list[Path]
+    others: list[str]
     """Files of other kinds: point clouds, videos, ..."""
 
 
@@ -41,6 +43,13 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
     for name in (*SPLITS, 'val', 'validation'):
         if (root / name / DOCUMENTS).is_dir():
             splits.append((split_name(name), root / name))
+    found = [split for split, _ in splits]
+    if twice := [folder.name for split, folder in splits if found.count(split) > 1]:
+        raise DatasetInvalid(
+            f'{root} has {" and ".join(twice)}, which are one split',
+            hint='move the documents and files of one of them into the other',
+            path=str(root),
+        )
     flat = (root / DOCUMENTS).is_dir()
     if flat and splits:
         raise DatasetInvalid(
@@ -58,7 +67,7 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
 
 
 class Folder:
-    """One split: documents in a stable order, each with its files.
+    """One split: its documents in the order of their names, each with its files.
 
     Args:
         split: Its name, or None.
@@ -67,44 +76,124 @@ class Folder:
 
     def __init__(self, split: str | None, root: Path) -> None:
         self.split = split
-        self.root = root
-        self.by_stem: dict[str, list[str]] = {}
-        self.unpaired: set[str] = set()
-        for name in _files_below(root / FILES):
-            stem = splitext(name)[0]
-            # A stem may be one file's and, in another spelling of Unicode, a document's; a document `a.jpg.json` says
-            # the file's whole name.
-            for key in {stem, _nfc(stem), name, _nfc(name)}:
-                self.by_stem.setdefault(key, []).append(name)
-            self.unpaired.add(name)
+        self.documents = f'{root}/{DOCUMENTS}/'
+        self.files = f'{root}/{FILES}/'
+        self.stems: list[str] = []
+        """What the documents are called, without folder and extension."""
+        self.suffixes: list[str | None] = []
+        """The extension of each one's only image, which else has the same name; None where it is not as simple."""
+        self._pairs: dict[int, tuple[str, list[str]]] = {}
+        """Where it is not: the document's name, and the files'."""
+        self.unpaired: list[str] = []
+        """Files that no document is about."""
+        self._match(_names_below(self.documents), _names_below(self.files))
+        self.ids = unique_ids(self.stems)
+        """The ids of those whose name is none that every disk allows, by number; the others' are their names."""
 
-    def __iter__(self) -> Iterator[Pair]:
-        documents = self.root / DOCUMENTS
-        for name in _files_below(documents):
-            stem, suffix = splitext(name)
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def id(self, number: int) -> str:
+        """The id of a document."""
+        return self.ids.get(number) or self.stems[number]
+
+    def document(self, number: int) -> str:
+        """The file of a document that has one image of the same name."""
+        return f'{self.documents}{self.stems[number]}.json'
+
+    def file(self, number: int) -> str:
+        """The image of such a document."""
+        return f'{self.files}{self.stems[number]}{self.suffixes[number]}'
+
+    def pair(self, number: int) -> Pair:
+        """The document with a number, and its files."""
+        stem, suffix = self.stems[number], self.suffixes[number]
+        document, names = self._pairs[number] if suffix is None else (f'{stem}.json', [stem + suffix])
+        files = [self.files + name for name in names]
+        images = [file for file in files if splitext(file)[1].lower() in SUFFIXES]
+        others = [file for file in files if splitext(file)[1].lower() not in SUFFIXES]
+        return Pair(stem, self.documents + document, images, others)
+
+    def _match(self, documents: list[str], files: list[str]) -> None:
+        """Go through both lists at once. They are in order, so nearly every document meets its file there."""
+        left_over: list[str] = []
+        alone: list[tuple[int, str]] = []
+        known: dict[str, str | None] = {}
+        at, count = 0, len(files)
+        for document in documents:
+            stem, suffix = (document[:-5], '.json') if document.endswith('.json') else splitext(document)
             if suffix.lower() != '.json':
                 continue
-            names = self._candidates(stem)
-            self.unpaired.difference_update(names)
-            files = [self.root / FILES / file for file in names]
-            images = [file for file in files if file.suffix.lower() in SUFFIXES]
-            others = [file for file in files if file.suffix.lower() not in SUFFIXES]
-            yield Pair(self.split, stem, documents / name, images, others)
+            number = len(self.stems)
+            self.stems.append(stem)
+            while at < count and files[at] < document and files[at].rpartition('.')[0] != stem:
+                left_over.append(files[at])
+                at += 1
+            if at < count and suffix == '.json' and files[at].rpartition('.')[0] == stem:
+                found = files[at][len(stem) :]
+                at += 1
+                if found not in known:
+                    # Of a million equal texts, one is kept.
+                    known[found] = sys.intern(found) if found.lower() in SUFFIXES else None
+                self.suffixes.append(known[found])
+                if known[found] is None:
+                    self._pairs[number] = (document, [stem + found])
+            else:
+                self.suffixes.append(None)
+                alone.append((number, document))
+        left_over += files[at:]
+        if left_over or alone:
+            self._match_rest(alone, left_over)
 
-    def _candidates(self, stem: str) -> list[str]:
-        names = self.by_stem.get(stem) or self.by_stem.get(_nfc(stem)) or []
-        return [name for name in names if splitext(name)[0] == stem] or names
+    def _match_rest(self, alone: list[tuple[int, str]], left_over: list[str]) -> None:
+        """Match what is not in its place: other spellings of Unicode, whole names, several files of one name."""
+        by_stem: dict[str, list[str]] = {}
+        for name in left_over:
+            stem = splitext(name)[0]
+            # A document `a.jpg.json` says the file's whole name.
+            for key in {stem, _nfc(stem), name, _nfc(name)}:
+                by_stem.setdefault(key, []).append(name)
+        used: set[str] = set()
+        for number, document in alone:
+            stem = self.stems[number]
+            names = by_stem.get(stem) or by_stem.get(_nfc(stem)) or []
+            names = [name for name in names if splitext(name)[0] == stem] or names
+            self._pairs[number] = (document, names)
+            used.update(names)
+        matched = {number for number, _ in alone}
+        for number, stem in enumerate(self.stems if by_stem else ()):
+            more = [name for name in by_stem.get(stem, ()) if splitext(name)[0] == stem]
+            if more and number not in matched:
+                document, names = self._pairs.get(number) or (f'{stem}.json', [f'{stem}{self.suffixes[number]}'])
+                self._pairs[number] = (document, sorted([*names, *more]))
+                self.suffixes[number] = None
+                used.update(more)
+        self.unpaired = [name for name in left_over if name not in used]
 
 
-def _files_below(folder: Path) -> list[str]:
+def _names_below(folder: str) -> list[str]:
     """Relative posix names of all files, sorted; hidden ones (`.DS_Store`) are nobody's data."""
-    names = []
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith('.')]
-        below = os.path.relpath(place, folder)
-        prefix = '' if below == '.' else below.replace(os.sep, '/') + '/'
-        names += [prefix + name for name in files if not name.startswith('.')]
-    return sorted(names)
+    names: list[str] = []
+    folders = ['']
+    while folders:
+        prefix = folders.pop()
+        try:
+            found = os.listdir(folder + prefix)
+        except FileNotFoundError:
+            continue
+        for name in found:
+            if name.startswith('.'):
+                continue
+            # To ask the disk costs more than all the rest, and what has such a name is a file.
+            if not name.endswith(_SURELY_FILES) and os.path.isdir(f'{folder}{prefix}{name}'):
+                folders.append(f'{prefix}{name}/')
+            else:
+                names.append(prefix + name)
+    names.sort()
+    return names
+
+
+_SURELY_FILES = ('.json', *sorted(SUFFIXES))
 
 
 def _nfc(text: str) -> str:

@@ -1,32 +1,54 @@
-"""YOLO as ultralytics trains it: `dataset.yaml`, `images/<split>/`, `labels/<split>/`; detect and segment."""
+"""YOLO as ultralytics trains it: `dataset.yaml`, `images/<split>/`, `labels/<split>/`, for all of its tasks."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, image_size, read_header
-from synapse_hooks.errors import DatasetInvalid, ParamsError, UnreadableItem, suggest
+from synapse_hooks.data import DatasetInfo, Sample
+from synapse_hooks.data.skeletons import flip_index, joint_order
+from synapse_hooks.errors import DatasetInvalid, ParamsError, suggest
 from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.shapes import Fitter
-from synapse_hooks.formats.yolo.config import images_of, label_path, read_config, write_config
-from synapse_hooks.formats.yolo.labels import box_row, polygon_row, read_labels
+from synapse_hooks.formats.imagefolder import ImageFolderFormat
+from synapse_hooks.formats.imagefolder.names import folder_of
+from synapse_hooks.formats.writer import counted
+from synapse_hooks.formats.yolo.config import read_config, write_config
+from synapse_hooks.formats.yolo.reading import YoloItems
+from synapse_hooks.formats.yolo.schema import pose_config
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.writer import Writer
 
 __all__ = ['YoloFormat']
 
-TASKS = ('detect', 'segment')
-"""The tasks that labels are written for."""
-_FOLDERS = {'valid': 'val'}
-_READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
-_SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
+TASKS = ('detect', 'segment', 'pose', 'obb', 'classify')
+"""What ultralytics trains, and labels are written for."""
+_TASK_OF = {
+    'box': 'detect',
+    'polygon': 'segment',
+    'mask': 'segment',
+    'keypoints': 'pose',
+    'rotated_box': 'obb',
+    'classification': 'classify',
+}
+
+
+class Plan(NamedTuple):
+    """What must be known of the whole dataset before its first label is written."""
+
+    task: str
+    joints: tuple[str, ...] = ()
+    """Of a pose dataset, in their order."""
 
 
 class YoloFormat(Format):
     """Writes what the training is for: `target_task`, else what most annotations are.
 
-    A label file never mixes boxes and polygons. Polygons of several rings are joined into one by seams without width.
+    A label file never mixes tasks. Polygons of several rings are joined into one by seams without width. For the task
+    `classify` ultralytics wants image folders, and gets them.
     """
 
     name: ClassVar[str] = 'yolo'
@@ -34,123 +56,143 @@ class YoloFormat(Format):
     # -- reading -------------------------------------------------------------------------------------------------
 
     def declare(self, path: Path) -> DatasetInfo:
-        """The classes are in `names`."""
-        return DatasetInfo(classes=read_config(path).names)
+        """The classes are in `names`, the splits are keys."""
+        config = read_config(path)
+        return DatasetInfo(
+            classes=config.names, splits=dict.fromkeys(config.sources, 0), skeletons=dict(config.skeletons)
+        )
 
     def recognise(self, path: Path) -> bool:
         """A folder with one dataset.yaml, or that file."""
         try:
-            return path.suffix in ('', '.yaml', '.yml') and bool(read_config(path))
+            return (path.is_dir() or path.suffix in ('.yaml', '.yml')) and bool(read_config(path))
         except DatasetInvalid:
             return False
 
-    def read(self, path: Path) -> Iterator[Sample]:
-        """An image without a label file is a background image. Label files without an image are counted as dropped."""
-        config = read_config(path)
-        for split in config.sources:
-            used: set[Path] = set()
-            for id, image in images_of(config, split):
-                labels = label_path(image)
-                used.add(labels)
-                sample = Sample(id, image=image, split=split)
-                try:
-                    sample.width, sample.height = image_size(image)
-                    if labels.exists():
-                        size = sample.width, sample.height
-                        sample.annotations = read_labels(labels, config.names, *size, config.joints)
-                except UnreadableItem as error:
-                    self.skip(error)
-                else:
-                    yield sample
-            self._note_orphans(used)
+    def items(self, path: Path) -> YoloItems:
+        """The images. Label files without one are counted as dropped."""
+        items = YoloItems(path, self)
+        items.note_losses(self.report)
+        return items
 
-    def _note_orphans(self, used: set[Path]) -> None:
-        for folder in sorted({file.parent for file in used}):
-            for file in sorted(folder.glob('*.txt')):
-                if file not in used and file.name != 'classes.txt':
-                    self.report.dropped('file', 'there is no image for this label file', file.name)
+    def read(self, path: Path) -> Iterator[Sample]:
+        """An image without a label file is a background image."""
+        items = self.items(path)
+        yield from items.read(0, len(items))
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
-        """Images and labels of each split, then `dataset.yaml`.
+    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """Those of objects, or of whole images for `classify`."""
+        of_images = self._task(info) == 'classify'
+        return ImageFolderFormat().written_classes(info) if of_images else super().written_classes(info)
+
+    def plan(self, info: DatasetInfo) -> Plan:
+        """The task, and the joints of skeletons.
 
         Raises:
             DatasetInvalid: There are no images to train or to validate with.
-            ParamsError: The task is none that YOLO labels are written for.
+            ParamsError: The task is none of ultralytics'.
         """
-        _need_splits(info.splits or {})
         task = self._task(info)
-        fitter = Fitter(self.report, f'yolo {task}', join='all')
-        numbers = {name: place for place, name in enumerate(info.classes or ())}
-        counts: Counter[str] = Counter()
-        for sample in samples:
-            name = self._image_name(sample)
-            if name is None:
-                continue
-            split = str(sample.split)
-            counts[split] += 1
-            folder = _FOLDERS.get(split, split)
-            image = out / 'images' / folder / name
-            labels = out / 'labels' / folder / f'{name.removesuffix(image.suffix)}.txt'
-            self.link_image(sample, image)
-            labels.parent.mkdir(parents=True, exist_ok=True)
-            labels.write_text(''.join(f'{row}\n' for row in self._rows(sample, task, fitter, numbers)))
-        _need_splits(counts, counted=True)
-        folders = {_FOLDERS.get(split, split): f'images/{_FOLDERS.get(split, split)}' for split in info.splits or {}}
-        kept = {folder: place for folder, place in folders.items() if (out / place).is_dir()}
-        return write_config(out, info.classes or (), kept)
+        if info.splits is not None:
+            _need_splits(dict.fromkeys(info.splits, 1))
+        if task != 'pose':
+            return Plan(task)
+        # The few items that are looked at beforehand may have no skeleton, and others many.
+        forms = {names for names in info.skeletons.values() if names}
+        return Plan(task, forms.pop() if len(forms) == 1 else joint_order(name for form in forms for name in form))
+
+    def written_format(self, plan: Plan) -> str:
+        """Image folders are what they are."""
+        return ImageFolderFormat.name if plan.task == 'classify' else self.name
+
+    def writer(self, plan: Plan, info: DatasetInfo, out: Path, share: int) -> Writer:
+        """Labels of the task, or image folders."""
+        if plan.task == 'classify':
+            from synapse_hooks.formats.imagefolder.writer import ImageFolderWriter
+
+            return ImageFolderWriter(self, out, share)
+        from synapse_hooks.formats.yolo import tasks
+        from synapse_hooks.formats.yolo.writer import YoloWriter
+
+        if plan.task == 'pose':
+            return YoloWriter(self, tasks.Pose(self.report, plan.joints), info, out, share)
+        kinds = {'detect': tasks.Detect, 'segment': tasks.Segment, 'obb': tasks.Obb}
+        return YoloWriter(self, kinds[plan.task](self.report), info, out, share)
+
+    def counts(self, found: Sequence[Any]) -> Counter[str]:
+        """Images that ultralytics cannot read are not there."""
+        return counted(found)
+
+    def finish(self, plan: Plan, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Path | None:
+        """Write `dataset.yaml`; for `classify` the folder itself is the answer.
+
+        Raises:
+            DatasetInvalid: There are no images to train or to validate with; or no joints for a pose dataset.
+        """
+        from synapse_hooks.formats.imagefolder.writer import put_in_place
+
+        counts = self.counts(found)
+        _need_splits({split: counts[split] for split in info.splits or {}}, info.splits or {})
+        if plan.task == 'classify':
+            put_in_place(self, info, out, found)
+            return None
+        if plan.task == 'pose' and not plan.joints:
+            raise DatasetInvalid(
+                'target_task: there is not one skeleton to write a pose dataset of',
+                hint='choose another task, or check that the joints were exported',
+            )
+        folders = {folder_of(split): f'images/{folder_of(split)}' for split in info.splits or {} if counts[split]}
+        names = info.classes or ()
+        more: dict[str, Any] = {'task': plan.task}
+        if plan.task == 'pose':
+            skeletons = {label: plan.joints for label in names if info.skeletons.get(label)}
+            more |= pose_config(names, skeletons, flip_index(plan.joints))
+        return write_config(out, names, folders, **more)
 
     def _task(self, info: DatasetInfo) -> str:
-        if self.options.task is not None:
-            if self.options.task not in TASKS:
-                raise ParamsError(
-                    f'target_task: yolo labels are written for {" and ".join(TASKS)}, not {self.options.task!r}',
-                    hint=suggest(self.options.task, TASKS) or f'choose {" or ".join(TASKS)}',
-                    field='target_task',
-                )
-            return self.options.task
-        kinds = info.kinds or {}
-        boxes = sum(kinds.get(kind, 0) for kind in ('box', 'rotated_box', 'keypoints'))
-        return 'segment' if kinds.get('polygon', 0) > boxes else 'detect'
-
-    def _image_name(self, sample: Sample) -> str | None:
-        """What the image is called here, or None where ultralytics could not read it: then everything is dropped."""
-        reason = 'there is no image'
-        if sample.image is not None:
-            suffix = sample.image.suffix
-            if suffix.lower() not in _READABLE:
-                suffix = _SUFFIX_OF.get(read_header(sample.image).kind, '')
-                reason = f'ultralytics reads no {sample.image.suffix} images'
-            if suffix:
-                # Ultralytics finds labels by replacing the last folder called `images`.
-                parts = [f'{part}_' if part == 'images' else part for part in sample.id.split('/')[:-1]]
-                return '/'.join([*parts, sample.id.split('/')[-1] + suffix])
-            self.report.dropped('image', reason, sample.id)
-        for annotation in sample.annotations:
-            self.report.dropped(annotation.kind, reason, sample.id, annotation.id)
-        return None
-
-    def _rows(self, sample: Sample, task: str, fitter: Fitter, numbers: dict[str, int]) -> Iterator[str]:
-        width, height = sample.width, sample.height
-        for annotation in sample.annotations:
-            if task == 'detect':
-                box = fitter.box(annotation, sample)
-                if box is not None:
-                    yield box_row(numbers[annotation.label], box, width, height)
-                continue
-            rings = fitter.rings(annotation, sample)
-            if rings is not None:
-                yield polygon_row(numbers[annotation.label], rings[0], width, height)
+        asked = self.options.task
+        if asked is None:
+            counts: Counter[str] = Counter(dict.fromkeys(TASKS, 0))
+            for kind, count in (info.kinds or {}).items():
+                if kind in _TASK_OF:
+                    counts[_TASK_OF[kind]] += count
+            objects = {task: count for task, count in counts.items() if task != 'classify'}
+            # Whoever has a skeleton has a box or an outline besides: it is the same object.
+            with_joints = objects['pose']
+            for task in ('detect', 'segment', 'obb'):
+                same = min(objects[task], with_joints)
+                objects[task] -= same
+                with_joints -= same
+            # A class of the whole image beside objects is usually a remark on the scene.
+            return max(objects, key=objects.__getitem__) if any(objects.values()) or not counts.total() else 'classify'
+        if asked not in TASKS:
+            raise ParamsError(
+                f'target_task: yolo labels are written for {", ".join(TASKS)}, not {asked!r}',
+                hint=suggest(asked, TASKS) or f'choose one of {", ".join(TASKS)}',
+                field='target_task',
+            )
+        return asked
 
 
-def _need_splits(splits: Mapping[str, int], *, counted: bool = False) -> None:
-    """YOLO trains on one split and validates on another: both must have images."""
-    missing = [name for name in ('train', 'valid') if not (splits.get(name) if counted else name in splits)]
-    if missing:
-        there = ', '.join(f'{name} {count:,}' if counted else name for name, count in splits.items()) or 'none'
-        raise DatasetInvalid(
-            f'YOLO needs images in the splits train and valid; {" and ".join(missing)} has none (splits: {there})',
-            hint="divide the dataset: the parameter splits={'train': 0.8, 'valid': 0.2}, or `--split 0.8,0.2`",
-            missing=missing,
-        )
+def _need_splits(written: Mapping[str, int], read: Mapping[str, int] = MappingProxyType({})) -> None:
+    """YOLO trains on one split and validates on another: both must have images.
+
+    Args:
+        written: The images of each split.
+        read: How many were there before those that cannot be written were dropped; empty while nobody knows.
+    """
+    missing = [name for name in ('train', 'valid') if not written.get(name)]
+    if not missing:
+        return
+    there = ', '.join(f'{name} {count:,}' if read else name for name, count in written.items()) or 'none'
+    hint = "divide the dataset: the parameter splits={'train': 0.8, 'valid': 0.2}, or `--split 0.8,0.2`"
+    if dropped := [f'{name} had {read[name]:,}' for name in missing if read.get(name)]:
+        hint = f'{", ".join(dropped)}, which cannot be written for this task: choose another one'
+    raise DatasetInvalid(
+        'YOLO needs images in the splits train and valid; '
+        f'{" and ".join(missing)} {"have" if len(missing) > 1 else "has"} none (splits: {there})',
+        hint=hint,
+        missing=missing,
+    )

@@ -1,19 +1,17 @@
 """`dataset.yaml`: where the images are and what the classes are called, as ultralytics understands it.
 
-Rules (ultralytics 8.4, `check_det_dataset` and `BaseDataset.get_img_files`): `train`, `val`, `test` are folders, `.txt`
-lists of images, or a list of these, relative to `path`, which here is relative to the yaml's folder; empty means that
-folder. `names` is a list or a mapping from number to name.
+Rules (ultralytics 8.4, `check_det_dataset`): `train`, `val`, `test` are folders, lists of images, or several of these,
+relative to `path`, which here is relative to the yaml's folder; empty means that folder. Nothing in them is a pattern.
+`names` is a list or a mapping from number to name; without it `nc` says how many classes there are. A pose dataset has
+`kpt_shape`, and may have `kpt_names`. The key `task` is ours: ultralytics does not look at it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from synapse_hooks.data import SUFFIXES, split_name
 from synapse_hooks.errors import DatasetInvalid
 
 CONFIG = 'dataset.yaml'
@@ -28,8 +26,14 @@ class Config(NamedTuple):
     names: tuple[str, ...]
     sources: dict[str, list[Path]]
     """For each split, folders and lists of images."""
-    joints: tuple[int, int] | None
+    missing: tuple[str, ...] = ()
+    """What `test` names and is not there. Ultralytics trains without it."""
+    joints: tuple[int, int] | None = None
     """`kpt_shape` of a pose dataset: joints, and 2 or 3 numbers for each."""
+    skeletons: Mapping[str, tuple[str, ...]] = {}
+    """`kpt_names`: the names of the joints, by class. At most as many as there are joints."""
+    task: str | None = None
+    """`task`, where it is told: `detect`, `segment`, `pose` or `obb`."""
 
 
 def find_config(path: Path) -> Path:
@@ -56,10 +60,21 @@ def find_config(path: Path) -> Path:
 
 def _describes_dataset(file: Path) -> bool:
     try:
-        said = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        said = _loaded(file)
+    except (OSError, ValueError):
         return False
     return isinstance(said, dict) and bool({'names', 'nc'} & said.keys()) and bool(_KEYS.keys() & said.keys())
+
+
+def _loaded(file: Path) -> Any:
+    """What a YAML file holds; `OSError` or `ValueError` where it holds nothing of the kind."""
+    # Every format is asked whether it recognises a folder, and most folders have no YAML.
+    import yaml
+
+    try:
+        return yaml.safe_load(file.read_text(encoding='utf-8'))
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def read_config(path: Path) -> Config:
@@ -70,51 +85,66 @@ def read_config(path: Path) -> Config:
     """
     file = find_config(path)
     try:
-        said = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = _loaded(file)
+    except (OSError, ValueError) as error:
         raise DatasetInvalid(f'{file} is no YAML: {error}', hint='repair it', path=str(file)) from error
     if not isinstance(said, dict):
         raise DatasetInvalid(f'{file} must hold `train`, `val` and `names`', hint='repair it', path=str(file))
-    root = _root(file, said)
-    sources = {}
-    for key, split in _KEYS.items():
-        if said.get(key):
-            entries = said[key] if isinstance(said[key], list) else [said[key]]
-            sources[split] = [_place(root, str(entry), file, key) for entry in entries]
-    if not sources:
+    entries = {
+        key: [str(entry) for entry in (said[key] if isinstance(said[key], list) else [said[key]])]
+        for key in _KEYS
+        if said.get(key)
+    }
+    if not entries:
         raise DatasetInvalid(f'{file} names no images: `train`, `val` or `test`', hint='add them', path=str(file))
-    shape = said.get('kpt_shape')
-    joints = (int(shape[0]), int(shape[1])) if isinstance(shape, list) and len(shape) == 2 else None
-    return Config(file, root, _names(said, file), sources, joints)
-
-
-def _root(file: Path, said: dict[str, Any]) -> Path:
-    place = Path(str(said.get('path') or ''))
-    for root in (file.parent / place, place):
-        if root.is_dir():
-            return root
-    return file.parent
-
-
-def _place(root: Path, entry: str, file: Path, key: str) -> Path:
-    for name in (entry, entry.removeprefix('../')):
-        if (root / name).exists():
-            return root / name
-    raise DatasetInvalid(
-        f'{file}: `{key}: {entry}` is not there (looked at {root / entry})', hint='correct the path', path=str(file)
+    root = _root(file, said, entries)
+    sources: dict[str, list[Path]] = {}
+    missing: list[str] = []
+    for key, places in entries.items():
+        for entry in places:
+            place = _place(root, entry)
+            if place is not None:
+                sources.setdefault(_KEYS[key], []).append(place)
+            elif key == 'test':
+                missing.append(entry)
+            else:
+                raise DatasetInvalid(
+                    f'{file}: `{key}: {entry}` is not there (looked at {root / entry})',
+                    hint='correct the path',
+                    path=str(file),
+                )
+    names, joints = _names(said, file), _joints(said, file)
+    skeletons = _skeletons(said, file, names, joints[0]) if joints else {}
+    task = said.get('task')
+    return Config(
+        file, root, names, sources, tuple(missing), joints, skeletons, task if isinstance(task, str) else None
     )
+
+
+def _root(file: Path, said: dict[str, Any], entries: dict[str, list[str]]) -> Path:
+    """The first folder that has everything; a dataset that was moved says in `path` where it was before."""
+    told = [file.parent / str(said['path']), Path(str(said['path']))] if said.get('path') else []
+    roots = [root for root in (*told, file.parent) if root.is_dir()]
+    needed = [entry for key, places in entries.items() if key != 'test' for entry in places]
+    whole = (root for root in roots if all(_place(root, entry) for entry in needed))
+    return next(whole, roots[0])
+
+
+def _place(root: Path, entry: str) -> Path | None:
+    places = (root / name for name in (entry, entry.removeprefix('../')))
+    return next((place for place in places if place.exists()), None)
 
 
 def _names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
     names = said.get('names')
-    if names is None and isinstance(said.get('nc'), int):
-        return tuple(f'class_{number}' for number in range(said['nc']))
+    if names is None and str(said.get('nc')).removesuffix('.0').isdigit():
+        return tuple(f'class_{number}' for number in range(int(float(said['nc']))))
     if isinstance(names, list):
         return tuple(map(str, names))
     if isinstance(names, dict):
-        numbered = {int(number): str(name) for number, name in names.items() if str(number).isdigit()}
+        numbered = _numbered(names)
         if len(numbered) == len(names) and sorted(numbered) == list(range(len(names))):
-            return tuple(numbered[number] for number in range(len(names)))
+            return tuple(str(numbered[number]) for number in range(len(names)))
     raise DatasetInvalid(
         f'{file}: `names` must be a list, or a mapping from 0, 1, 2, ... to names; it is {names!r}',
         hint='number the classes from 0 without gaps',
@@ -122,53 +152,57 @@ def _names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
     )
 
 
-def images_of(config: Config, split: str) -> Iterator[tuple[str, Path]]:
-    """Every image of a split: a relative posix name without its extension, and its file; sorted within a folder."""
-    for source in config.sources[split]:
-        if source.is_dir():
-            for image in sorted(file for file in source.rglob('*') if file.suffix.lower() in SUFFIXES):
-                yield image.relative_to(source).with_suffix('').as_posix(), image
-        else:
-            for line in source.read_text(encoding='utf-8').splitlines():
-                if line.strip():
-                    image = _listed(line.strip(), source, config.root)
-                    yield _listed_id(image, split), image
+def _numbered(mapping: dict[Any, Any]) -> dict[int, Any]:
+    return {int(number): value for number, value in mapping.items() if str(number).isdigit()}
 
 
-def _listed(line: str, source: Path, root: Path) -> Path:
-    if line.startswith('./') or not (root / line).exists():
-        return source.parent / line
-    return root / line
+def _joints(said: dict[str, Any], file: Path) -> tuple[int, int] | None:
+    match said.get('kpt_shape'):
+        case None | [0, _]:
+            return None
+        case [int(count), 2 | 3 as numbers] if count > 0:
+            return count, numbers
+        case shape:
+            raise DatasetInvalid(
+                f'{file}: `kpt_shape` must be [joints, 2 or 3]; it is {shape!r}',
+                hint='for example `kpt_shape: [17, 3]`',
+                path=str(file),
+            )
 
 
-def _listed_id(image: Path, split: str) -> str:
-    parts = image.with_suffix('').parts
-    if 'images' in parts[:-1]:
-        after = len(parts) - 1 - parts[::-1].index('images')
-        parts = parts[after + 1 :]
-    else:
-        parts = parts[-1:]
-    return '/'.join(parts[1:] if len(parts) > 1 and split_name(parts[0]) == split else parts)
+def _skeletons(said: dict[str, Any], file: Path, names: tuple[str, ...], count: int) -> dict[str, tuple[str, ...]]:
+    match said.get('kpt_names'):
+        case None:
+            found = {}
+        case [str(), *_] as joints:
+            found = dict.fromkeys(range(len(names)), joints)
+        case list(classes):
+            found = dict(enumerate(classes))
+        case dict(classes):
+            found = _numbered(classes)
+        case other:
+            found = {0: other}
+    if not all(isinstance(joints, list) for joints in found.values()):
+        raise DatasetInvalid(
+            f'{file}: `kpt_names` must be a mapping from the number of a class to a list of names, or such a list',
+            hint='correct it, or remove it: joints need no names',
+            path=str(file),
+        )
+    return {names[number]: tuple(map(str, joints[:count])) for number, joints in found.items() if number < len(names)}
 
 
-def label_path(image: Path) -> Path:
-    """The label file of an image: the last folder `images` becomes `labels`, the extension `.txt`.
+def write_config(out: Path, names: tuple[str, ...], folders: Mapping[str, str], **extra: Any) -> Path:
+    """Write `dataset.yaml`. The empty `path` means its own folder, so that the dataset can be moved.
 
-    Example:
-        >>> label_path(Path('d/images/train/a.b.jpg')).as_posix()
-        'd/labels/train/a.b.txt'
+    Args:
+        out: The dataset's folder.
+        names: The classes.
+        folders: For each key (`train`, `val`, `test`), the folder of its images below `out`.
+        extra: Further keys: `task`, and what `pose_config` says.
     """
-    parts = list(image.with_suffix('.txt').parts)
-    for place in range(len(parts) - 2, -1, -1):
-        if parts[place] == 'images':
-            parts[place] = 'labels'
-            break
-    return Path(*parts)
+    import yaml
 
-
-def write_config(out: Path, names: tuple[str, ...], folders: Mapping[str, str]) -> Path:
-    """Write `dataset.yaml`. The empty `path` means its own folder, so that the dataset can be moved."""
-    said = {'path': '', **folders, 'nc': len(names), 'names': dict(enumerate(names))}
+    said = {'path': '', **folders, 'nc': len(names), 'names': dict(enumerate(names)), **extra}
     file = out / CONFIG
     file.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=1000), encoding='utf-8')
     return file

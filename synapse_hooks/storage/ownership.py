@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import re
 import secrets
 import time
@@ -68,6 +67,8 @@ def _scope() -> str:
     try:
         where = Path('/proc/sys/kernel/random/boot_id').read_text() + str(Path('/proc/self/ns/pid').stat().st_ino)
     except OSError:
+        import platform
+
         where = platform.node()
     return hashlib.sha256(where.encode()).hexdigest()[:8]
 

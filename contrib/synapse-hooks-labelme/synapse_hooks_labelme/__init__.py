@@ -1,0 +1,160 @@
+"""LabelMe datasets for synapse-hooks: one JSON file per image, as labelme 4 to 6 writes them.
+
+Rules: labelme's `_label_file.py` and `utils/shape.py`. Points are pixels from the image's top left corner, of the image
+as it is displayed; a mask lies with its first pixel at the first of its two points.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from synapse_hooks.data import MEASURED, SPLITS, SUFFIXES, DatasetInfo, LossReport, Sample, image_size, split_name
+from synapse_hooks.errors import DatasetInvalid, UnreadableItem
+from synapse_hooks.formats import Fitter, Format
+from synapse_hooks_labelme.reading import read_shapes
+from synapse_hooks_labelme.writing import document
+
+__all__ = ['LabelmeFormat']
+
+CLASSES = 'labels.txt'
+UNCLASSED = ('__ignore__', '_background_')
+"""Lines of `labels.txt` that are no classes."""
+_FIRST = 20
+_ENDINGS = tuple(sorted(SUFFIXES))
+
+
+class LabelFile(msgspec.Struct, rename='camel'):
+    """What is read of a JSON file. Embedded images are skipped, not decoded."""
+
+    image_path: str
+    shapes: list[dict[str, Any]]
+    flags: dict[str, Any] | None = None
+    image_height: int | None = None
+    image_width: int | None = None
+    image_data: msgspec.Raw = msgspec.Raw(b'null')
+
+
+class LabelmeFormat(Format):
+    """A JSON file beside each image; folders called train, valid (val) and test are splits."""
+
+    name: ClassVar[str] = 'labelme'
+    version: ClassVar[str] = '1'
+
+    def declare(self, path: Path) -> DatasetInfo:
+        """The classes are the lines of `labels.txt`, the file that labelme takes as `--labels`, where there is one."""
+        file = path / CLASSES
+        if not file.is_file():
+            return DatasetInfo()
+        lines = [line.strip() for line in file.read_text(encoding='utf-8').split('\n')]
+        return DatasetInfo(classes=tuple(dict.fromkeys(line for line in lines if line and line not in UNCLASSED)))
+
+    def recognise(self, path: Path) -> bool:
+        """A folder with such files in it or one folder below, or one such file."""
+        files = [path] if path.is_file() else islice(chain(path.glob('*.json'), path.glob('*/*.json')), _FIRST)
+        return any(_looks_like_labelme(file) for file in files)
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        """In the order of the JSON files' paths. JSON files of another kind are counted as dropped."""
+        root = path.parent if path.is_file() else path
+        files, found = [path] if path.is_file() else sorted(path.rglob('*.json')), False
+        for file in files:
+            try:
+                name = file.relative_to(root).with_suffix('').as_posix()
+                told = _load(file)
+                if told is None:
+                    self.report.dropped('file', 'it is no file of labelme', f'{name}.json')
+                    continue
+                found = True
+                yield _sample(root, name, file, told, self.report)
+            except UnreadableItem as error:
+                found = True
+                self.skip(error)
+        if not found:
+            raise DatasetInvalid(
+                f'{path} is no LabelMe dataset: no JSON file in it has `shapes` and `imagePath`',
+                hint='a LabelMe dataset has a JSON file for each image',
+                path=str(path),
+            )
+
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> None:
+        """A JSON file beside each image, in a folder for each split, and the classes in `labels.txt`."""
+        fitter = Fitter(self.report, 'labelme', join='holes', crowds=True, keeps=None)
+        for sample in samples:
+            if sample.image is None:
+                for annotation in sample.annotations:
+                    self.report.dropped(annotation.kind, 'there is no image', sample.id, annotation.id)
+                continue
+            image = out / (sample.split or '') / sample.file_name
+            self.link_image(sample, image)
+            file = out / (sample.split or '') / f'{sample.id}.json'
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(msgspec.json.encode(document(sample, image.name, fitter)))
+        # As labelme's own exporters want it: the first line is no class.
+        lines = '\n'.join((UNCLASSED[0], *(name for name in info.classes or () if name.splitlines() == [name])))
+        (out / CLASSES).write_text(f'{lines}\n', encoding='utf-8')
+
+
+def _load(file: Path) -> LabelFile | None:
+    """What a JSON file says, or None where it is no file of labelme."""
+    try:
+        content = file.read_bytes()
+        try:
+            return msgspec.json.decode(content, type=LabelFile)
+        except msgspec.ValidationError as error:
+            if b'"shapes"' not in content:
+                return None
+            raise UnreadableItem(f'{file}: {error}', hint='repair or remove it', path=str(file)) from error
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise UnreadableItem(f'{file} is not JSON: {error}', hint='repair or remove it', path=str(file)) from error
+
+
+def _sample(root: Path, name: str, file: Path, told: LabelFile, report: LossReport) -> Sample:
+    image = _image(root, file, told)
+    drawn_on = told.image_width or 0, told.image_height or 0
+    width, height = image_size(image) if image.suffix.lower() in MEASURED else drawn_on
+    if all(drawn_on) and drawn_on != (width, height):
+        raise UnreadableItem(
+            f'{file} was drawn on {told.image_width} x {told.image_height} pixels, and {image.name} has '
+            f'{width} x {height}: its points fit nothing',
+            hint='restore the image as it was, or scale the points',
+            path=str(file),
+        )
+    first, _, rest = name.partition('/')
+    split = split_name(first) if rest and split_name(first) in SPLITS else None
+    sample = Sample(rest if split else name, image=image, width=width, height=height, split=split)
+    sample.annotations = read_shapes(told.shapes, told.flags or {}, sample, report)
+    return sample
+
+
+def _image(root: Path, file: Path, told: LabelFile) -> Path:
+    """The image that a JSON file is about, never one outside the dataset.
+
+    `imagePath` is relative to the JSON file. Where it leads to no image, one may lie beside the file, under the name in
+    `imagePath` or under that of the file: labelme itself has published a file whose `imagePath` is its own name.
+    """
+    said = told.image_path.replace('\\', '/')
+    inside = os.path.normpath(file.parent.relative_to(root) / said)
+    safe = not Path(inside).is_absolute() and inside.split('/')[0] != '..'
+    beside = (file.parent / said.rpartition('/')[2], *(file.with_suffix(ending) for ending in _ENDINGS))
+    for image in (root / inside, *beside) if safe else beside:
+        if image.suffix.lower() in SUFFIXES and image.is_file():
+            return image
+    embedded = bytes(told.image_data) != b'null'
+    raise UnreadableItem(
+        f'{file}: its image {told.image_path} is missing, or outside the dataset'
+        + (' (a copy is embedded in `imageData`, which is not read)' if embedded else ''),
+        hint='write the embedded copy out as that file' if embedded else 'put the image beside the JSON file',
+        path=str(file),
+    )
+
+
+def _looks_like_labelme(file: Path) -> bool:
+    with file.open('rb') as opened:
+        head = opened.read(1 << 16)
+    return b'"shapes"' in head and (b'"shape_type"' in head or b'"imagePath"' in head)

@@ -1,0 +1,139 @@
+"""Annotations, as the shapes of a labelme file."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from synapse_hooks.data import (
+    AnyAnnotation,
+    Box,
+    Classification,
+    Keypoint,
+    Keypoints,
+    Mask,
+    Polygon,
+    Polyline,
+    RotatedBox,
+    Sample,
+)
+from synapse_hooks.formats import Fitter
+from synapse_hooks_labelme.png import encode
+from synapse_hooks_labelme.reading import KEYS
+
+VERSION = '6.3.1'
+"""The version of labelme whose rules are followed."""
+
+Points = list[list[float]]
+
+
+def document(sample: Sample, image: str, fitter: Fitter) -> dict[str, Any]:
+    """The JSON file of a sample.
+
+    Args:
+        sample: What is said.
+        image: The name of the image file, which lies beside the JSON file.
+        fitter: It fits polygons with holes, and has the loss report. All else may reach out of the image here.
+    """
+    flags: dict[str, bool] = {}
+    shapes: list[dict[str, Any]] = []
+    groups: dict[str, int] = {}
+    for place, annotation in enumerate(sample.annotations):
+        if isinstance(annotation, Classification) and annotation.label not in flags:
+            flags[annotation.label] = True
+            fitter.report.left_out(annotation.attributes)
+            continue
+        drawn = _drawn(annotation, sample, fitter)
+        if not drawn:
+            continue
+        group = annotation.group if annotation.group is not None or len(drawn) == 1 else f'parts of {place}'
+        number = None if group is None else groups.setdefault(group, len(groups))
+        said = _said(annotation, fitter)
+        for label, type, points, mask in drawn:
+            shape = {'label': label, 'points': points, 'group_id': number, 'shape_type': type, **said, 'mask': mask}
+            shapes.append(shape)
+    size = {'imageHeight': sample.height, 'imageWidth': sample.width}
+    return {'version': VERSION, 'flags': flags, 'shapes': shapes, 'imagePath': image, 'imageData': None, **size}
+
+
+Drawn = tuple[str, str, Points, str | None]
+"""Label, shape type, points, mask."""
+
+
+def _drawn(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    """The shapes that an annotation becomes; none where it was dropped."""
+    label = annotation.label
+    match annotation:
+        case Box(x, y, w, h):
+            return [(label, 'rectangle', [[x, y], [x + w, y + h]], None)]
+        case Polygon(parts):
+            plain = parts and all(len(part) == 1 and len(part[0]) > 2 for part in parts)
+            rings = [part[0] for part in parts] if plain else fitter.rings(annotation, sample) or []
+            return [(label, 'polygon', [[x, y] for x, y in ring], None) for ring in rings]
+        case RotatedBox():
+            return [(label, 'oriented_rectangle', _corners(annotation), None)]
+        case Polyline(points) if len(points) > 1:
+            return [(label, 'linestrip', [[x, y] for x, y in points], None)]
+        case Keypoint(x, y, visibility) if visibility:
+            if visibility != 2:
+                fitter.report.converted('keypoint', 'labelme knows no visibility', sample.id, annotation.id)
+            return [(label, 'point', [[x, y]], None)]
+        case Keypoints(points, names) if any(joint.visibility for joint in points):
+            fitter.report.converted(
+                'keypoints', 'labelme has no skeletons: their points alone', sample.id, annotation.id
+            )
+            names = names or [str(number) for number in range(1, len(points) + 1)]
+            return [
+                (name, 'point', [[joint.x, joint.y]], None)
+                for name, joint in zip(names, points, strict=False)
+                if joint.visibility
+            ]
+        case Mask(runs) if runs:
+            return [(label, 'mask', *_mask(annotation, sample))]
+    fitter.report.dropped(annotation.kind, 'labelme has no place for it', sample.id, annotation.id)
+    return []
+
+
+def _said(annotation: AnyAnnotation, fitter: Fitter) -> dict[str, Any]:
+    """Yes and no are flags; whatever else there is stands beside labelme's own keys, and labelme carries it through."""
+    said = annotation.attributes
+    flags = {name: value for name, value in said.items() if isinstance(value, bool)}
+    description = said.get('description')
+    named = isinstance(description, str) and description != ''
+    rest = {name: value for name, value in said.items() if name not in flags and name not in KEYS}
+    fitter.report.left_out(said.keys() - {*flags, *rest, *(('description',) if named else ())})
+    return {'flags': flags, 'description': description if named else '', **rest}
+
+
+def _corners(box: RotatedBox) -> Points:
+    """Clockwise from the top left one before the turn, as labelme draws them: the first edge points to the right."""
+    cx, cy, cos, sin = box.x + box.w / 2, box.y + box.h / 2, math.cos(box.angle), math.sin(box.angle)
+    halves = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    offsets = ((across * box.w / 2, along * box.h / 2) for across, along in halves)
+    return [[cx + dx * cos - dy * sin, cy + dx * sin + dy * cos] for dx, dy in offsets]
+
+
+def _mask(mask: Mask, sample: Sample) -> tuple[Points, str]:
+    """The first and the last pixel of the rectangle around a mask, and its pixels there."""
+    width, height = sample.width, sample.height
+    along = height if mask.columns else width
+    spans = []
+    for start, length in mask.runs:
+        while length > 0:
+            line, first = divmod(start, along)
+            last = min(first + length, along)
+            spans.append((line, first, last))
+            start, length = start + last - first, length - (last - first)
+    low, high = min(line for line, _, _ in spans), max(line for line, _, _ in spans)
+    near, far = min(first for _, first, _ in spans), max(last for _, _, last in spans) - 1
+    left, top, right, bottom = (low, near, high, far) if mask.columns else (near, low, far, high)
+    across, down = right - left + 1, bottom - top + 1
+    pixels = bytearray(across * down)
+    for line, first, last in spans:
+        if mask.columns:
+            at = (first - top) * across + line - left
+            pixels[at : at + (last - first - 1) * across + 1 : across] = b'\1' * (last - first)
+        else:
+            at = (line - top) * across + first - left
+            pixels[at : at + last - first] = b'\1' * (last - first)
+    return [[float(left), float(top)], [float(right), float(bottom)]], encode(across, down, bytes(pixels))

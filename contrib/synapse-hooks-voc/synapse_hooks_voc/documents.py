@@ -1,0 +1,121 @@
+"""One annotation file of VOC: the boxes it says, and the text that says them.
+
+A box is whole pixels counted from 1, the last one included: `xmin = left + 1`, `xmax = right`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from html import escape
+
+from synapse_hooks.data import AnyAnnotation, Box, LossReport, Sample
+from synapse_hooks.formats import Fitter
+
+FLAGS = ('difficult', 'truncated', 'occluded')
+KEPT = (*FLAGS, 'pose')
+"""The attributes that VOC can hold."""
+NO_POSE = 'Unspecified'
+
+_UNWRITABLE = re.compile('[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+"""What XML 1.0 cannot hold, and the carriage return, which it does not keep."""
+
+
+def read_document(data: bytes, id: str, report: LossReport) -> tuple[str, list[Box]]:
+    """What an annotation file calls its image, and its boxes, numbered from 1.
+
+    Raises:
+        ValueError, xml.etree.ElementTree.ParseError: It is no annotation file, or a damaged one.
+    """
+    root = ET.fromstring(data, ET.XMLParser(target=_NoDoctype()))
+    if root.tag != 'annotation':
+        raise ValueError(f'it holds <{root.tag}>, not <annotation>')
+    boxes = [_box(found, str(number), id, report) for number, found in enumerate(root.iterfind('object'), 1)]
+    return root.findtext('filename') or '', boxes
+
+
+class _NoDoctype(ET.TreeBuilder):
+    """Annotation files need no entities, and entities are how a small file becomes a huge one."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError('it has a document type (<!DOCTYPE ...>), as no annotation file has')
+
+
+def _box(found: ET.Element, number: str, id: str, report: LossReport) -> Box:
+    said: dict[str, str] = {}
+    sides: dict[str, str] = {}
+    for child in found:
+        if child.tag == 'bndbox':
+            sides = {side.tag: side.text or '' for side in child}
+        elif child.tag == 'part':
+            report.dropped('part', 'body parts have no place in a sample', id, child.findtext('name') or '')
+        elif child.tag in ('actions', 'point'):
+            report.left_out([child.tag])
+        elif child.text:
+            said[child.tag] = child.text.strip()
+    if not sides.keys() >= {'xmin', 'ymin', 'xmax', 'ymax'}:
+        raise ValueError(f'object {number} has no whole bndbox')
+    x, y = float(sides['xmin']) - 1, float(sides['ymin']) - 1
+    w, h = float(sides['xmax']) - x, float(sides['ymax']) - y
+    if not math.isfinite(x + y + w + h):
+        raise ValueError(f'object {number} has no finite bndbox')
+    # An empty flag says nothing: some tools write <difficult/>.
+    flags = {flag: said[flag] not in ('0', 'false', 'False') for flag in FLAGS if said.get(flag)}
+    pose = said.get('pose') or NO_POSE
+    attributes = flags if pose == NO_POSE else {**flags, 'pose': pose}
+    return Box(x, y, w, h, id=number, label=said.get('name', ''), attributes=attributes)
+
+
+def document(sample: Sample, fitter: Fitter) -> bytes:
+    """The annotation file of a sample. Plain text: with an element tree, writing takes twice as long."""
+    objects = [_object(shape, sample, fitter) for shape in sample.annotations]
+    text = f"""<?xml version='1.0' encoding='utf-8'?>
+<annotation>
+  <folder>JPEGImages</folder>
+  <filename>{_escaped(sample.file_name.rpartition('/')[2])}</filename>
+  <size>
+    <width>{sample.width}</width>
+    <height>{sample.height}</height>
+    <depth>3</depth>
+  </size>
+  <segmented>0</segmented>
+{''.join(objects)}</annotation>
+"""
+    return text.encode()
+
+
+def _object(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> str:
+    if _UNWRITABLE.search(shape.label):
+        fitter.report.dropped(shape.kind, 'its label has characters that XML cannot hold', sample.id, shape.id)
+        return ''
+    box = fitter.box(shape, sample)
+    if box is None:
+        return ''
+    left, top, right, bottom = box
+    said, pose = shape.attributes, str(shape.attributes.get('pose') or NO_POSE)
+    if said:
+        # Only yes and no fit into a flag; 1 and 0 are equal to them.
+        fitter.report.left_out(flag for flag in FLAGS if said.get(flag) not in (None, True, False))
+        if _UNWRITABLE.search(pose):
+            fitter.report.left_out(['pose'])
+            pose = NO_POSE
+    difficult, truncated, occluded = (int(bool(said.get(flag))) for flag in FLAGS)
+    return f"""  <object>
+    <name>{_escaped(shape.label)}</name>
+    <pose>{_escaped(pose)}</pose>
+    <difficult>{difficult}</difficult>
+    <truncated>{truncated}</truncated>
+    <occluded>{occluded}</occluded>
+    <bndbox>
+      <xmin>{left + 1}</xmin>
+      <ymin>{top + 1}</ymin>
+      <xmax>{right}</xmax>
+      <ymax>{bottom}</ymax>
+    </bndbox>
+  </object>
+"""
+
+
+def _escaped(text: str) -> str:
+    return escape(text, quote=False)

@@ -1,0 +1,68 @@
+"""A polygon whose numbers are still text: for writers that parse those of many annotations at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from synapse_hooks.data.sample import Annotation, Part, Polygon
+
+_decode = msgspec.json.Decoder(list[list[int | float]]).decode
+
+
+class Outline(Annotation, tag='polygon'):
+    """A polygon as its source has it. It counts as a `Polygon`, and becomes one by `polygon`.
+
+    Example:
+        >>> Outline(b'[[0,0,4,0,4,3]]', label='roof').polygon().parts
+        [[[(0, 0), (4, 0), (4, 3)]]]
+    """
+
+    text: bytes
+    """JSON: a list of rings, each a flat list `[x1, y1, x2, y2, ...]` in pixels. Each ring is a part of its own."""
+    box: tuple[float, float, float, float] | None = None
+    """`(x, y, w, h)` of the object, where the source gives it."""
+
+    def polygon(self) -> Polygon:
+        """The same with its numbers.
+
+        Raises:
+            ValueError: The text is no list of rings; the message says what is wrong.
+        """
+        try:
+            rings = _decode(self.text)
+        except msgspec.DecodeError as error:
+            raise ValueError(f'no list of rings: {str(error).partition(" - at ")[0]}') from error
+        return Polygon(
+            parts_of(rings),
+            id=self.id,
+            label=self.label,
+            attributes=self.attributes,
+            group=self.group,
+            entry=self.entry,
+            extra=self.extra,
+            box=self.box,
+        )
+
+
+def parts_of(rings: Sequence[Sequence[float]]) -> list[Part]:
+    """Flat rings as the parts of a polygon. One of less than three points has no area, and is left out beside others.
+
+    Raises:
+        ValueError: A ring ends in the middle of a point, or none has three points.
+
+    Example:
+        >>> parts_of([[0, 0, 4, 0, 4, 3], [7, 7]])
+        [[[(0, 0), (4, 0), (4, 3)]]]
+    """
+    parts: list[Part] = []
+    for ring in rings:
+        if len(ring) % 2:
+            raise ValueError(f'a ring of {len(ring)} numbers')
+        if len(ring) >= 6:
+            numbers = iter(ring)
+            parts.append([list(zip(numbers, numbers, strict=True))])
+    if not parts:
+        raise ValueError(f'{max(map(len, rings), default=0)} numbers are no polygon')
+    return parts

@@ -1,0 +1,235 @@
+"""The images of a COCO dataset with their annotations, by number: opened at once, read in pieces.
+
+Opening sorts annotations by image and leaves them as the text that they are, so that a dataset takes little more memory
+than its files. Reading takes a batch of images at a time.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+
+from synapse_hooks.data import MEASURED, Sample
+from synapse_hooks.data.outline import Outline
+from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.coco.document import Openings
+from synapse_hooks.formats.coco.entries import Entry, read_caption, read_entry, text_of
+from synapse_hooks.formats.coco.frame import Size, settle
+from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
+from synapse_hooks.formats.coco.layout import Source
+from synapse_hooks.formats.coco.sorting import File, Sorted, sort
+from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
+from synapse_hooks.formats.reader import unique_ids
+
+if TYPE_CHECKING:
+    from synapse_hooks.data.batch import Batch, Gathering
+    from synapse_hooks.formats.base import Format
+
+BATCH = 512
+"""Images that are read together."""
+Said = Usual | Raw | Entry
+"""An entry: a usual one, any one as text, or opened."""
+_NO_CATEGORY = 'its category is not in the file'
+
+
+class CocoItems:
+    """All images of a dataset, split after split.
+
+    Args:
+        format: Told of annotations that cannot be read: those without an image now, others when their image is read;
+            and of images that cannot be read. Where it is `compact`, an `Outline` takes the place of a `Polygon` whose
+            entry is a usual one.
+        sources: Where they are, as `find_sources` tells.
+        openings: Has the files that were opened already.
+
+    Raises:
+        DatasetInvalid: A file is no COCO file.
+    """
+
+    measured = True
+
+    def __init__(self, format: Format, sources: Sequence[Source], openings: Openings) -> None:
+        self.format = format
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            self._parts = [sort(source, openings, format.report, format.skip) for source in sources]
+        finally:
+            if collecting:
+                gc.enable()
+        _name(self._parts)
+        self._count = sum(len(part.images) for part in self._parts)
+
+    def __len__(self) -> int:
+        """How many images there are, those included whose file may turn out to be missing."""
+        return self._count
+
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
+        """The samples from number `start` up to `stop`, in the order of the files' `images`."""
+        for part, places in self._ranges(start, self._count if stop is None else stop):
+            said = [self._decoded(file, places) for file in part.files]
+            self._note(part, places)
+            for place in places:
+                groups: list[list[Any]] = [next(entries) for entries in said]
+                if found := self._found(part, place):
+                    yield self._filled(part, place, groups, *found)
+
+    def batch(self, start: int, stop: int) -> Batch:
+        """The same in columns, for a writer that asks for shapes only."""
+        from synapse_hooks.data.batch import Gathering
+
+        gathering = Gathering()
+        for part, places in self._ranges(start, stop):
+            self._gather(gathering, part, places)
+            self._note(part, places)
+        return gathering.batch()
+
+    def _gather(self, gathering: Gathering, part: Sorted, places: range) -> None:
+        from synapse_hooks.formats.coco.columns import Plain, add_whole
+
+        file = part.files[0]
+        texts = [file.entries.get(place, ()) for place in places]
+        plain = Plain([text for some in texts for text in some], file.labels) if len(part.files) == 1 else None
+        end = 0
+        for place, some in zip(places, texts, strict=True):
+            begin, end = end, end + len(some)
+            found = self._found(part, place)
+            if found is None:
+                continue
+            sample, size = found
+            fits = size == (sample.width, sample.height)
+            if plain is None or not fits or not plain.add(gathering, sample, begin, end):
+                groups: list[list[Any]] = [[*decode_entries(one.entries.get(place, ()))] for one in part.files]
+                add_whole(gathering, self._filled(part, place, groups, sample, size))
+
+    def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
+        """Some consecutive places in a part of the dataset."""
+        for part in self._parts:
+            end = min(stop, len(part.images))
+            for place in range(max(start, 0), end, BATCH):
+                yield part, range(place, min(place + BATCH, end))
+            start -= len(part.images)
+            stop -= len(part.images)
+
+    def _note(self, part: Sorted, places: range) -> None:
+        identity = self.format.identity
+        if identity is None:
+            return
+        identity.note_text(msgspec.json.encode(part.images[places.start : places.stop]))
+        for file in part.files:
+            identity.note_text(file.naming)
+            identity.note_text(b','.join([text for place in places for text in file.entries.get(place, ())]))
+
+    # -- one image -----------------------------------------------------------------------------------------------
+
+    def _found(self, part: Sorted, place: int) -> tuple[Sample, Size] | None:
+        """An image, as large as its annotations take it to be, and how large it is; None where it cannot be read."""
+        image = part.images[place]
+        try:
+            file = part.finder.find(image.file_name)
+        except UnreadableItem as error:
+            self.format.skip(error)
+            return None
+        sample = Sample(part.ids[place], file, split=part.source.split)
+        width, height = image.width, image.height
+        told = type(width) is int and type(height) is int and width > 0 and height > 0
+        if told and sample.suffix.lower() not in MEASURED:
+            sample.width, sample.height = width, height
+        if not self.format.measure(sample):
+            return None
+        size = sample.width, sample.height
+        if told:
+            sample.width, sample.height = width, height
+        return sample, size
+
+    def _filled(self, part: Sorted, place: int, groups: list[list[Any]], sample: Sample, size: Size) -> Sample:
+        if told_apart(part.files, place):
+            groups = join_skeletons(part.files, place)
+        taken: set[str] = set()
+        for file, entries in zip(part.files, groups, strict=True):
+            for entry in entries:
+                self._add(entry, file, sample, taken)
+        settle(sample, size, self.format.report)
+        return sample
+
+    def _decoded(self, file: File, places: range) -> Iterator[list[Said]]:
+        """What a file says about each of some images."""
+        texts = [file.entries.get(place, ()) for place in places]
+        entries = iter(decode_entries([text for some in texts for text in some]))
+        return ([*islice(entries, len(some))] for some in texts)
+
+    def _add(self, entry: Said, file: File, sample: Sample, taken: set[str]) -> None:
+        try:
+            if isinstance(entry, Usual):
+                self._add_usual(entry, file, sample, taken)
+            else:
+                self._add_any(_opened(entry), file, sample, taken)
+        except (TypeError, ValueError) as error:
+            self._drop(f'it is malformed: {str(error).partition(" - at ")[0]}', sample, _id(entry))
+
+    def _add_usual(self, entry: Usual, file: File, sample: Sample, taken: set[str]) -> None:
+        label = file.labels.get(entry.category_id)
+        if label is None:
+            self._drop(_NO_CATEGORY, sample, entry.id)
+            return
+        shape: Any = read_usual(entry, label, sample.width, sample.height)
+        if not self.format.compact and type(shape) is Outline:
+            shape = shape.polygon()
+        if shape.id in taken:
+            shape.id = _free(shape.id, taken)
+        taken.add(shape.id)
+        sample.annotations.append(shape)
+
+    def _add_any(self, entry: Entry, file: File, sample: Sample, taken: set[str]) -> None:
+        if isinstance(segments := entry.get('segments_info'), list):
+            for segment in segments:
+                id = segment.get('id') if isinstance(segment, dict) else None
+                self.format.report.dropped('panoptic segment', 'panoptic images are not read', sample.id, text_of(id))
+            return
+        if 'caption' in entry and 'category_id' not in entry:
+            sample.annotations.append(read_caption(entry))
+            return
+        category = file.categories.get(entry.get('category_id'))
+        if category is None:
+            self._drop(_NO_CATEGORY, sample, entry.get('id'))
+            return
+        id = _free(text_of(entry.get('id')) or 'entry', taken)
+        sample.annotations += [*read_entry({**entry, 'id': id}, category, sample.width, sample.height)]
+        taken.add(id)
+
+    def _drop(self, reason: str, sample: Sample, id: Any) -> None:
+        self.format.report.dropped('annotation', reason, sample.id, text_of(id))
+
+
+def _name(parts: Sequence[Sorted]) -> None:
+    """Give the images of each split safe ids that are as like their names as possible."""
+    for split in dict.fromkeys(part.source.split for part in parts):
+        those = [part for part in parts if part.source.split == split]
+        ids = [part.finder.stem(image.file_name) for part in those for image in part.images]
+        for rank, id in unique_ids(ids).items():
+            ids[rank] = id
+        names = iter(ids)
+        for part in those:
+            part.ids.extend(islice(names, len(part.images)))
+
+
+def _free(id: str, taken: set[str]) -> str:
+    """An annotation's id, made different where another one in its image has it."""
+    return id if id not in taken else next(name for number in count(2) if (name := f'{id}-{number}') not in taken)
+
+
+def _id(entry: Said) -> Any:
+    try:
+        return entry.id if isinstance(entry, Usual) else _opened(entry).get('id')
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _opened(entry: Raw | Entry) -> Entry:
+    opened: Entry = msgspec.json.decode(entry) if isinstance(entry, Raw) else entry
+    return opened

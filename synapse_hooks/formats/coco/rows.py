@@ -1,0 +1,147 @@
+"""What is written of a batch into a COCO file, up to the numbers that are known at the end only.
+
+Boxes and polygons that lie in their image become text as arrays. What must be cut, turned into something else or
+dropped goes through a `Fitter`, one by one. Both ways give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress, pairwise
+
+import msgspec
+import numpy as np
+
+from synapse_hooks.data import AnyAnnotation, LossReport, Sample
+from synapse_hooks.data.batch import Attributes, Batch, Boxes, Flags, Floats, Polygons, Rings, inside
+from synapse_hooks.data.outline import Outline
+from synapse_hooks.formats.coco.schemas import Schemas
+from synapse_hooks.formats.coco.writing import SCALE, write_sample
+from synapse_hooks.formats.shapes import Fitter
+
+Row = tuple[int, int, str, bytes]
+"""One annotation: its rank in the batch, the number of its sample, its class, and what follows its numbers in the file:
+`,"bbox":[...], ...}`."""
+
+
+class Rows:
+    """Makes the rows of a file.
+
+    Args:
+        report: Where it is reported what that costs.
+        schemas: The joints of classes.
+    """
+
+    def __init__(self, report: LossReport, schemas: Schemas) -> None:
+        self.report = report
+        self.schemas = schemas
+        self.fitter = Fitter(report, 'coco', join='holes', crowds=True, keeps=None)
+
+    def of(self, batch: Batch) -> list[Row]:
+        """The rows of a batch, in the order of its annotations."""
+        sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
+        nowhere = [item for item, sample in enumerate(batch.samples) if not sample.file]
+        rows: list[Row] = []
+        others: dict[int, list[tuple[int, AnyAnnotation | Outline]]] = {}
+        for columns in (batch.boxes, batch.polygons):
+            if not len(columns):
+                continue
+            items = np.array(columns.items)
+            plain, texts = self.texts(columns, sizes[items])
+            plain &= ~np.isin(items, nowhere)
+            found = zip(columns.places, columns.items, columns.labels, texts, strict=True)
+            rows += found if plain.all() else compress(found, plain.tolist())
+            for row in np.flatnonzero(~plain).tolist():
+                others.setdefault(columns.items[row], []).append((columns.places[row], columns.annotation(row)))
+        for item, place, annotation in batch.others:
+            others.setdefault(item, []).append((place, annotation))
+        for item, some in others.items():
+            rows += self._any(item, batch.samples[item], sorted(some, key=lambda one: one[0]))
+        rows.sort()
+        return rows
+
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
+        """Which shapes are written as they are, and the text of those; that of others does not count.
+
+        Args:
+            columns: The shapes.
+            sizes: Width and height of each one's image.
+        """
+        if isinstance(columns, Boxes):
+            corners = columns.corners
+            width, height = (corners[:, 2:] - corners[:, :2]).T
+            return inside(corners, sizes), _texts(corners, width * height, [b''] * len(columns), columns.attributes)
+        rings, count = columns.rings, len(columns)
+        owners, areas = rings.owners, rings.areas()
+        fine = inside(rings.bounds(), sizes[owners]) & (areas != 0)
+        corners = columns.corners
+        plain = inside(corners, sizes) & (np.bincount(owners, minlength=count) > 0)
+        plain[owners[~fine]] = False
+        sums = np.bincount(owners, weights=abs(areas), minlength=count).astype(np.float64)
+        return plain, _texts(corners, sums, _segmentations(rings, count), columns.attributes)
+
+    def _any(self, item: int, sample: Sample, annotations: Sequence[tuple[int, AnyAnnotation | Outline]]) -> list[Row]:
+        """The rows of annotations of any kind, with their places."""
+        places: list[int] = []
+        found: list[AnyAnnotation] = []
+        for place, annotation in annotations:
+            if not sample.file:
+                self.report.dropped(annotation.kind, 'there is no image', sample.id, annotation.id)
+                continue
+            if isinstance(annotation, Outline):
+                try:
+                    annotation = annotation.polygon()
+                except ValueError as error:
+                    self.report.dropped('polygon', f'it is malformed: {error}', sample.id, annotation.id)
+                    continue
+            places.append(place)
+            found.append(annotation)
+        those = Sample(sample.id, width=sample.width, height=sample.height, annotations=found)
+        written = write_sample(those, self.fitter, self.schemas)
+        return [(places[rank], item, label, b',%b' % _encode(entry)[1:]) for rank, label, entry in written]
+
+
+def _texts(
+    corners: Floats, areas: Floats, segmentations: Sequence[bytes], attributes: Sequence[Attributes]
+) -> list[bytes]:
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    return [
+        b',"bbox":[%b],"area":%b,"segmentation":[%b],"iscrowd":0%b}'
+        % (box, area, segmentation, b',"attributes":%b' % _encode(said) if said else b'')
+        for box, area, segmentation, said in zip(
+            _rows(_tidy(boxes).tolist()),
+            _rows(_tidy(areas)[:, np.newaxis].tolist()),
+            segmentations,
+            attributes,
+            strict=True,
+        )
+    ]
+
+
+def _segmentations(rings: Rings, count: int) -> list[bytes]:
+    """The rings of each polygon, each as a list of numbers."""
+    flat = rings.points.ravel().tolist()
+    texts = [
+        b'[%b]' % text for text in _rows([flat[start:stop] for start, stop in pairwise((2 * rings.starts).tolist())])
+    ]
+    if len(texts) == count and not rings.broken:
+        return texts
+    found: list[list[bytes]] = [[] for _ in range(count)]
+    for owner, text in zip(rings.owners.tolist(), texts, strict=True):
+        found[owner].append(text)
+    return list(map(b','.join, found))
+
+
+def _rows(numbers: list[list[float]]) -> list[bytes]:
+    """Lists of numbers as text, without their brackets. Whole numbers are written without a point."""
+    text = _encode(numbers).replace(b'.0,', b',').replace(b'.0]', b']')
+    return text[2:-2].split(b'],[') if numbers else []
+
+
+def _tidy(numbers: Floats) -> Floats:
+    """See `synapse_hooks.formats.coco.writing.tidy`."""
+    tidied: Floats = np.rint(numbers * SCALE) / SCALE + 0.0
+    return tidied
+
+
+_encode = msgspec.json.Encoder().encode

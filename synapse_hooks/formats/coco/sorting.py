@@ -1,0 +1,141 @@
+"""The annotation files of one split, with what they say sorted by image.
+
+Images are one where their file is one: in the files for instances, keypoints and captions of the same images, and where
+a file lists an image twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from synapse_hooks.data import LossReport
+from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.coco.document import Category, Document, Listed, Openings
+from synapse_hooks.formats.coco.images import ImageFinder
+from synapse_hooks.formats.coco.layout import Source
+
+Skip = Callable[[UnreadableItem], None]
+
+
+class File(NamedTuple):
+    """What one file says about the images of a split."""
+
+    categories: dict[Any, Category]
+    labels: dict[Any, str]
+    """The names of the categories, by id."""
+    entries: dict[int, list[Raw]]
+    """Its annotations as text, by the place of their image."""
+    skeletons: bool
+    """Whether it is about the joints of objects."""
+    naming: bytes
+    """Stands for its categories in the digest."""
+
+
+class Sorted(NamedTuple):
+    """The images of a split, and the files that are about them, the most telling first."""
+
+    source: Source
+    finder: ImageFinder
+    images: list[Listed]
+    files: list[File]
+    ids: list[str]
+    """What the images are called in the dataset."""
+
+
+class _Owner(Struct, gc=False):
+    image_id: int | str | float | None = None
+
+
+class _Named(Struct, gc=False):
+    id: Any = None
+
+
+_owner = msgspec.json.Decoder(_Owner).decode
+
+
+def sort(source: Source, openings: Openings, report: LossReport, skip: Skip) -> Sorted:
+    """Open the files of a split. What is wrong with a file as a whole is reported here.
+
+    Raises:
+        DatasetInvalid: A file is no COCO file.
+    """
+    for file in source.beside:
+        report.dropped('file', 'its name is not known beside the others: name it to read it alone', file.name)
+    images: dict[str, Listed] = {}
+    numbers: dict[str, int] = {}
+    files = []
+    for path in source.files:
+        document = openings.take(path)
+        places, lost = _places(document, images, numbers, report, skip)
+        entries = _by_place(document, places, lost, report)
+        skeletons = any('keypoints' in category for category in document.categories.values())
+        labels = {id: str(category['name']) for id, category in document.categories.items()}
+        naming = hashlib.sha256(msgspec.json.encode(document.categories)).digest()
+        files.append(File(document.categories, labels, entries, skeletons, naming))
+    _share_joints(files)
+    return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files, [])
+
+
+def _places(
+    document: Document, images: dict[str, Listed], numbers: dict[str, int], report: LossReport, skip: Skip
+) -> tuple[dict[Any, int], set[Any]]:
+    """The places of a document's images by their ids; and the ids of images that cannot be used."""
+    lost = _ambiguous(document)
+    places: dict[Any, int] = {}
+    here: set[str] = set()
+    for image in document.images:
+        name, id, path = image.file_name, image.id, document.file
+        if not isinstance(name, str) or not name or not isinstance(id, int | float | str):
+            skip(UnreadableItem(f'{path}: an image without id or file_name: {id!r}, {name!r}', path=str(path)))
+            if isinstance(id, int | float | str):
+                lost.add(id)
+        elif id in lost:
+            skip(UnreadableItem(f'{path}: {name} shares its id {id} with another image', path=name))
+        else:
+            if name in here:
+                report.converted('image', 'its file is listed twice: joined', name, str(id))
+            here.add(name)
+            places[id] = numbers.setdefault(name, len(numbers))
+            images.setdefault(name, image)
+    return places, lost
+
+
+def _ambiguous(document: Document) -> set[Any]:
+    """Ids of several images: nobody can say which of them an annotation is about."""
+    names: dict[Any, Any] = {}
+    return {
+        image.id
+        for image in document.images
+        if isinstance(image.id, int | float | str) and names.setdefault(image.id, image.file_name) != image.file_name
+    }
+
+
+def _by_place(document: Document, places: dict[Any, int], lost: set[Any], report: LossReport) -> dict[int, list[Raw]]:
+    found: dict[int, list[Raw]] = {}
+    for text in document.annotations:
+        try:
+            image_id = _owner(text).image_id
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            report.dropped('annotation', f'it is malformed: {error}', document.file.name)
+            continue
+        place = places.get(image_id)
+        if place is not None:
+            found.setdefault(place, []).append(text)
+        elif image_id not in lost:
+            id = msgspec.json.decode(text, type=_Named).id
+            report.dropped('annotation', 'its image is not in the file', document.file.name, str(id))
+    return found
+
+
+def _share_joints(files: list[File]) -> None:
+    """What a file for keypoints says of joints holds for the same categories of the first file."""
+    known = {category['name']: category for file in files for category in file.categories.values() if file.skeletons}
+    for category in files[0].categories.values():
+        for key in ('keypoints', 'skeleton'):
+            if key in known.get(category['name'], {}):
+                category.setdefault(key, known[category['name']][key])

@@ -1,0 +1,97 @@
+"""Entries as nearly all are: read many at a time, without a dict for each, and with their polygons still as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from synapse_hooks.data import AnyAnnotation, Box, Mask
+from synapse_hooks.data.outline import Outline
+from synapse_hooks.formats.coco.entries import mask_runs
+
+Number = int | float
+
+
+class Usual(Struct, gc=False, forbid_unknown_fields=True):
+    """An entry that says nothing but this. Others are read as a dict, which loses no key."""
+
+    id: int | str
+    category_id: int | str
+    image_id: int | str
+    bbox: tuple[Number, Number, Number, Number] | None = None
+    segmentation: Raw = Raw(b'')
+    area: Number | None = None
+    iscrowd: int | bool | None = 0
+    attributes: dict[str, Any] | None = None
+
+
+class Loose(Usual, gc=False, forbid_unknown_fields=False):
+    """The same where only shapes are asked for: what else an entry says does not matter, but for some words."""
+
+    area: Any = None
+    keypoints: Raw = Raw(b'')
+    caption: Raw = Raw(b'')
+    segments_info: Raw = Raw(b'')
+
+    def says_more(self) -> bool:
+        """Whether it is about more than a shape."""
+        return bool(self.keypoints or self.caption or self.segments_info)
+
+
+_many = msgspec.json.Decoder(list[Usual]).decode
+_one = msgspec.json.Decoder(Usual).decode
+_many_loose = msgspec.json.Decoder(list[Loose]).decode
+_one_loose = msgspec.json.Decoder(Loose).decode
+
+
+def decode_entries(texts: Sequence[Raw]) -> Iterable[Usual | Raw]:
+    """Entries, in order; those that are not usual as they came."""
+    try:
+        return _many(b'[%b]' % b','.join(texts))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return map(_usual_or_not, texts)
+
+
+def decode_loosely(texts: Sequence[Raw]) -> Sequence[Loose]:
+    """The same for whoever asks for shapes only; a crowd stands for what is not usual."""
+    try:
+        return _many_loose(b'[%b]' % b','.join(texts))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [_loose_or_not(text) for text in texts]
+
+
+def _usual_or_not(text: Raw) -> Usual | Raw:
+    try:
+        return _one(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return text
+
+
+def _loose_or_not(text: Raw) -> Loose:
+    try:
+        return _one_loose(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Loose('', '', '', iscrowd=True)
+
+
+def read_usual(entry: Usual, label: str, width: int, height: int) -> AnyAnnotation | Outline:
+    """The annotation that an entry stands for.
+
+    Raises:
+        ValueError, TypeError: It is malformed.
+    """
+    attributes = entry.attributes or {}
+    if entry.iscrowd:
+        attributes['iscrowd'] = True
+    text = bytes(entry.segmentation)
+    if text == b'null' or (len(text) < 8 and not text.strip(b'[]{} \t\r\n')):
+        if entry.bbox is None:
+            raise ValueError('neither bbox nor segmentation')
+        return Box(*entry.bbox, id=str(entry.id), label=label, attributes=attributes)
+    if text[0] == 0x7B:
+        runs = mask_runs(msgspec.json.decode(text), width, height)
+        return Mask(runs, columns=True, box=entry.bbox, id=str(entry.id), label=label, attributes=attributes)
+    return Outline(text, entry.bbox, id=str(entry.id), label=label, attributes=attributes)

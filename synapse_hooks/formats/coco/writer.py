@@ -1,0 +1,194 @@
+"""Writing annotation files in one pass: what depends on the whole dataset, above all every number, comes at the end."""
+
+# A Path for each of a million images costs more than linking them.
+# ruff: noqa: PTH103
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from synapse_hooks.data import DatasetInfo
+from synapse_hooks.data.batch import Batch
+from synapse_hooks.formats.coco.layout import CONFIG
+from synapse_hooks.formats.coco.rows import Rows
+from synapse_hooks.formats.coco.schemas import Schemas
+from synapse_hooks.storage import Spool, link_known
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format
+
+Counts = dict[str, tuple[int, int]]
+"""Images and annotations in each split; '' where there are none."""
+_HEAD = b'{"info":{},"licenses":[],"images":['
+_LISTS = ('images', 'annotations')
+
+
+@dataclass
+class _Content:
+    """What a batch has for one split."""
+
+    images: list[bytes] = field(default_factory=list)
+    """What follows the number of each image."""
+    rows: list[int] = field(default_factory=list)
+    """How many annotations each image has."""
+    labels: list[str] = field(default_factory=list)
+    """The class of each annotation."""
+    texts: list[bytes] = field(default_factory=list)
+    """What follows the numbers of each annotation."""
+
+
+class CocoWriter:
+    """Writes a share: images at once, the lists of images and annotations when their numbers are known.
+
+    Args:
+        format: Whose report and options count.
+        schemas: The joints of classes.
+        out: The dataset's folder.
+        share: The number of the share.
+    """
+
+    def __init__(self, format: Format, schemas: Schemas, out: Path, share: int) -> None:
+        self.format = format
+        self.rows = Rows(format.report, schemas)
+        self.out = out
+        self.share = share
+        self._spool = Spool(out / f'.waiting-{share}')
+        self._folders: set[str] = set()
+        self._counts: Counts = {}
+
+    def add(self, batch: Batch) -> None:
+        """Link the images, and let wait what is said of them."""
+        rows = self.rows.of(batch)
+        _, items, labels, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
+        counts = Counter(items)
+        contents: dict[str, _Content] = {}
+        end = 0
+        for item, sample in enumerate(batch.samples):
+            if not sample.file:
+                continue
+            count = counts[item]
+            content = contents.setdefault(sample.split or '', _Content())
+            name = sample.file_name
+            content.images.append(
+                b',"file_name":%b,"width":%d,"height":%d}' % (_encode(name), sample.width, sample.height)
+            )
+            content.rows.append(count)
+            begin, end = end, end + count
+            content.labels += labels[begin:end]
+            content.texts += texts[begin:end]
+            link_known(sample.file, self._target(sample.split, name), mode=self.format.options.images)
+        for split, content in contents.items():
+            images, annotations = self._counts.get(split, (0, 0))
+            self._counts[split] = images + len(content.images), annotations + len(content.texts)
+            self._spool.put((split, content.images, content.rows, content.labels, content.texts))
+
+    def found(self) -> Counts:
+        """The images and annotations in each split."""
+        return self._counts
+
+    def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
+        """Write this share's part of every list."""
+        numbers = {name: place for place, name in enumerate(info.classes or (), 1)}
+        made = {split: total(split, before) for split in self._counts}
+        with ExitStack() as stack:
+            files = {
+                (split, name): stack.enter_context(part(self.out, split, name, self.share).open('wb'))
+                for split in self._counts
+                for name in _LISTS
+            }
+            for split, *content in self._spool.take():
+                made[split] = _write(
+                    files[split, 'images'], files[split, 'annotations'], numbers, made[split], *content
+                )
+
+    def close(self) -> None:
+        """Close the file of what waits."""
+        self._spool.close()
+
+    def _target(self, split: str | None, name: str) -> str:
+        target = f'{self.out}/{split}/{name}' if split else f'{self.out}/{name}'
+        folder = target[: target.rindex('/')]
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        return target
+
+
+def put_together(schemas: Schemas, info: DatasetInfo, out: Path, found: Sequence[Counts]) -> Path:
+    """Make the files of the splits from the parts that the shares have written.
+
+    Returns:
+        The file that a trainer wants.
+    """
+    categories = [
+        {'id': number, 'name': name, 'supercategory': '', **schemas.of_class(name)}
+        for number, name in enumerate(info.classes or (), 1)
+    ]
+    splits = list(dict.fromkeys(split for counts in found for split in counts))
+    for split in splits:
+        shares = [number for number, counts in enumerate(found) if split in counts]
+        with (out / split / CONFIG).open('wb') as file:
+            file.write(_HEAD)
+            _append(file, [part(out, split, 'images', share) for share in shares])
+            file.write(b'],"annotations":[')
+            _append(file, [part(out, split, 'annotations', share) for share in shares])
+            file.write(b'],"categories":%b}' % _encode(categories))
+    return out / ('train' if 'train' in splits else next(iter(splits), '')) / CONFIG
+
+
+def part(out: Path, split: str, name: str, share: int) -> Path:
+    """Where a share writes its part of a list."""
+    return out / split / f'.{name}-{share}'
+
+
+def total(split: str, before: Iterable[Counts]) -> tuple[int, int]:
+    """The images and annotations of a split in other shares."""
+    counts = [one[split] for one in before if split in one]
+    return sum(images for images, _ in counts), sum(annotations for _, annotations in counts)
+
+
+def _write(
+    images: IO[bytes],
+    annotations: IO[bytes],
+    numbers: Mapping[str, int],
+    made: tuple[int, int],
+    names: Sequence[bytes],
+    rows: Sequence[int],
+    labels: Sequence[str],
+    texts: Sequence[bytes],
+) -> tuple[int, int]:
+    """Write what a batch has for a split; the images and annotations that are there then."""
+    first_image, first = made[0] + 1, made[1] + 1
+    owners = [image for image, count in enumerate(rows, first_image) for _ in range(count)]
+    listed = [b'{"id":%d%b' % one for one in enumerate(names, first_image)]
+    entries = [
+        b'{"id":%d,"image_id":%d,"category_id":%d%b' % (number, image, numbers[label], text)
+        for number, (image, label, text) in enumerate(zip(owners, labels, texts, strict=True), first)
+    ]
+    for file, list_ in ((images, listed), (annotations, entries)):
+        if list_:
+            file.write((b',' if file.tell() else b'') + b','.join(list_))
+    return made[0] + len(listed), made[1] + len(entries)
+
+
+def _append(file: IO[bytes], parts: Iterable[Path]) -> None:
+    """Move what is in some parts to the end of a file, with a comma between them."""
+    between = b''
+    for one in parts:
+        if one.stat().st_size:
+            file.write(between)
+            between = b','
+            with one.open('rb') as opened:
+                shutil.copyfileobj(opened, file, 1 << 20)
+        one.unlink()
+
+
+_encode = msgspec.json.Encoder().encode

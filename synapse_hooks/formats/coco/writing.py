@@ -1,0 +1,148 @@
+"""What is written of annotations into a COCO file.
+
+Rules: cocodataset.org, "Data format". Masks are written as pycocotools packs them, crowds as plain lists of counts:
+pycocotools reads both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from synapse_hooks.data import AnyAnnotation, Box, Keypoints, Mask, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds
+from synapse_hooks.data.masks import by_columns, compress, mask_bounds, to_counts
+from synapse_hooks.formats.coco.entries import Entry
+from synapse_hooks.formats.coco.schemas import Schemas
+from synapse_hooks.formats.shapes import Fitter
+
+SCALE = 1_000_000
+"""Numbers that are computed are rounded to so many parts of a pixel: 18.6, not 18.600000000000023."""
+
+
+def write_sample(sample: Sample, fitter: Fitter, schemas: Schemas) -> Iterator[tuple[int, str, Entry]]:
+    """The rank, the class and the entry of each object in a sample. A skeleton and its object's first shape are one.
+
+    Args:
+        sample: With its single joints assembled (`synapse_hooks.data.skeletons`).
+        fitter: Which cuts shapes at the edges of the image.
+        schemas: The joints of classes.
+    """
+    annotations = sample.annotations
+    skeletons = {
+        (annotation.group or '', annotation.label): annotation
+        for annotation in reversed(annotations)
+        if isinstance(annotation, Keypoints) and annotation.group is not None
+    }
+    joined: dict[int, Keypoints] = {}
+    for annotation in annotations:
+        if isinstance(annotation, Box | RotatedBox | Polygon | Mask):
+            skeleton = skeletons.pop((annotation.group or '', annotation.label), None)
+            if skeleton is not None:
+                joined[id(annotation)] = skeleton
+    told = {id(skeleton) for skeleton in joined.values()}
+    for rank, annotation in enumerate(annotations):
+        if id(annotation) not in told:
+            entry = write_entry(annotation, sample, fitter, schemas, joined.get(id(annotation)))
+            if entry is not None:
+                yield rank, annotation.label, entry
+
+
+def write_entry(
+    annotation: AnyAnnotation, sample: Sample, fitter: Fitter, schemas: Schemas, skeleton: Keypoints | None = None
+) -> Entry | None:
+    """What is written of one object, apart from its numbers; None when it was dropped.
+
+    Args:
+        annotation: Its shape, or its skeleton where there is no shape.
+        sample: Where it is.
+        fitter: Which cuts it at the edges of the image.
+        schemas: The joints of its class.
+        skeleton: Which goes with the shape.
+    """
+    if isinstance(annotation, Keypoints):
+        skeleton = annotation
+    fitted = fitter.skeleton(skeleton, sample) if skeleton is not None else None
+    # Joints outlive a shape that cannot be written.
+    entry = (None if isinstance(annotation, Keypoints) else _shape(annotation, sample, fitter)) or _object(fitted)
+    if entry is None:
+        return None
+    if fitted is not None:
+        flat = schemas.arranged(fitted, sample.id)
+        entry['keypoints'] = [tidy(number) for number in flat]
+        entry['num_keypoints'] = sum(visibility > 0 for visibility in flat[2::3])
+    said = annotation.attributes if skeleton is None else {**skeleton.attributes, **annotation.attributes}
+    attributes = {name: value for name, value in said.items() if name != 'iscrowd'}
+    return {
+        **annotation.extra.get('coco', {}),
+        **entry,
+        'iscrowd': int(bool(annotation.attributes.get('iscrowd'))),
+        **({'attributes': attributes} if attributes else {}),
+    }
+
+
+def _shape(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> Entry | None:
+    width, height = sample.width, sample.height
+    if isinstance(annotation, Box):
+        box = fitter.box(annotation, sample)
+        return None if box is None else _entry(box, (box[2] - box[0]) * (box[3] - box[1]), [])
+    if isinstance(annotation, Mask) and annotation.runs:
+        counts = to_counts(by_columns(annotation, width, height), width * height)
+        packed = counts if annotation.attributes.get('iscrowd') else compress(counts)
+        box = mask_bounds(annotation, width, height) or (0, 0, 0, 0)
+        return _entry(_given(annotation, sample) or box, sum(counts[1::2]), {'counts': packed, 'size': [height, width]})
+    rings = fitter.rings(annotation, sample)
+    if rings is None:
+        return None
+    # What was not cut keeps its numbers.
+    own = {id(ring) for ring in annotation.rings} if isinstance(annotation, Polygon) else ()
+    flat = [[(_whole if id(ring) in own else tidy)(number) for point in ring for number in point] for ring in rings]
+    box = _given(annotation, sample) or bounds(point for ring in rings for point in ring)
+    return _entry(box, _area(rings), flat)
+
+
+def _area(rings: list[Ring]) -> float:
+    """The areas of rings together, computed as those of a whole batch are."""
+    from synapse_hooks.data.batch import Rings
+
+    found: list[float] = abs(Rings.of([rings]).areas()).tolist()
+    return sum(found)
+
+
+def _object(skeleton: Keypoints | None) -> Entry | None:
+    """An object of which only its joints and its box are known."""
+    if skeleton is None or skeleton.box is None:
+        return None
+    x, y, w, h = skeleton.box
+    return _entry((x, y, x + w, y + h), w * h, [])
+
+
+def _given(annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
+    """The box that the source gives for a shape, cut at the edge of the image."""
+    if not isinstance(annotation, Polygon | Mask) or annotation.box is None:
+        return None
+    x, y, w, h = annotation.box
+    return clip_bounds((x, y, x + w, y + h), sample.width, sample.height)
+
+
+def _entry(box: Bounds, size: float, segmentation: Any) -> Entry:
+    left, top, right, bottom = box
+    return {
+        'bbox': [tidy(left), tidy(top), tidy(right - left), tidy(bottom - top)],
+        'area': tidy(size),
+        'segmentation': segmentation,
+    }
+
+
+def tidy(number: float) -> float:
+    """A number without the noise of a computation, and without a point where it is whole.
+
+    Example:
+        >>> tidy(18.600000000000023), tidy(4.0)
+        (18.6, 4)
+    """
+    return _whole(round(number * SCALE) / SCALE)
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else number

@@ -1,0 +1,132 @@
+"""What all fitting shares: which shapes there are, how far they reach, and what of them lies in the image."""
+
+from __future__ import annotations
+
+import math
+from typing import Generic, NamedTuple, TypeVar, assert_never
+
+from synapse_hooks.data import AnyAnnotation, Box, Keypoints, Mask, Part, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data.geometry import Bounds, bounds, clip_ring, corners, has_area, overhang
+from synapse_hooks.data.masks import mask_bounds
+
+NOISE = 1.0
+"""By how many pixels a shape may reach out of its image without a word in the report."""
+
+EXACT = 1e-6
+"""By how many pixels two numbers may differ that mean the same."""
+
+T = TypeVar('T')
+
+Shape = Box | RotatedBox | Polygon | Mask | Keypoints
+
+
+class Lost(Exception):
+    """The annotation cannot be fitted, for this reason."""
+
+
+class Fit(NamedTuple, Generic[T]):
+    """An annotation as the target can hold it."""
+
+    value: T
+    cost: str = ''
+    """What that costs; nothing is told where it is empty."""
+    outside: int = 0
+    """How many of the source's single joints lie outside the image."""
+
+
+def enclosing_box(shape: Shape, sample: Sample) -> Bounds | None:
+    """The smallest upright rectangle around a shape, or None where it has no extent at all.
+
+    Where the source gives a box of its own for a polygon or mask, it is that one.
+    """
+    match shape:
+        case Box(x, y, w, h):
+            return _upright(x, y, w, h)
+        case RotatedBox():
+            return bounds(corners(shape))
+        case Polygon() | Mask() | Keypoints() if shape.box is not None and shape.box[2] and shape.box[3]:
+            return _upright(*shape.box)
+        case Polygon():
+            points = [point for part in shape.parts if part for point in part[0]]
+            return bounds(points) if points else None
+        case Mask():
+            return mask_bounds(shape, sample.width, sample.height)
+        case Keypoints():
+            return None
+        case _:
+            assert_never(shape)
+
+
+def _upright(x: float, y: float, w: float, h: float) -> Bounds:
+    return min(x, x + w), min(y, y + h), max(x, x + w), max(y, y + h)
+
+
+def is_finite(shape: Shape) -> bool:
+    """Whether all numbers of a shape are, those of missing joints apart."""
+    match shape:
+        case Box(x, y, w, h):
+            return math.isfinite(x + y + w + h)
+        case RotatedBox(x, y, w, h, angle):
+            return math.isfinite(x + y + w + h + angle)
+        case Polygon():
+            total = sum(sum(map(sum, ring)) for ring in shape.rings)
+        case Keypoints():
+            total = sum(joint.x + joint.y for joint in shape.points if joint.visibility)
+        case Mask():
+            total = 0
+        case _:
+            assert_never(shape)
+    return math.isfinite(total + sum(shape.box or ()))
+
+
+def parts_of(shape: Box | RotatedBox | Polygon | Mask, sample: Sample) -> list[Part]:
+    """A shape as polygons, as far as it may reach. A mask is traced along the edges of its pixels."""
+    match shape:
+        case Polygon():
+            return shape.parts
+        case RotatedBox():
+            return [[corners(shape)]]
+        case Box(x, y, w, h):
+            return [[ring_of(*_upright(x, y, w, h))]]
+        case Mask():
+            # Only masks need numpy.
+            from synapse_hooks.data.trace import trace
+
+            if shape.runs and not (traced := trace(shape, sample.width, sample.height)):
+                raise Lost('it lies outside the image')
+            return traced if shape.runs else []
+        case _:
+            assert_never(shape)
+
+
+def ring_of(left: float, top: float, right: float, bottom: float) -> Ring:
+    """The corners of an upright rectangle, clockwise."""
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+
+
+def inside(parts: list[Part], sample: Sample) -> list[Part]:
+    """What lies in the image.
+
+    Raises:
+        Lost: Nothing does.
+    """
+    if not any(has_area(part[0]) for part in parts if part):
+        raise Lost('it has no area')
+    found = []
+    for part in parts:
+        rings = [clip_ring(ring, sample.width, sample.height) for ring in part]
+        if rings and has_area(rings[0]):
+            found.append([rings[0], *filter(has_area, rings[1:])])
+    if not found:
+        raise Lost('it lies outside the image')
+    return found
+
+
+def cut(extent: Bounds, sample: Sample) -> str:
+    """What it costs to cut something of this extent at the image's edge."""
+    return "cut at the image's edge" if overhang(extent, sample.width, sample.height) > NOISE else ''
+
+
+def same_object(one: AnyAnnotation, other: AnyAnnotation) -> bool:
+    """Whether two annotations of a sample say that they belong to one object."""
+    return one.group is not None and one.group == other.group and one.entry == other.entry

@@ -1,0 +1,44 @@
+"""What identifies the input of a conversion: equal digests, equal input."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Sequence
+
+
+class Identity:
+    """Takes note of everything that is read, block by block.
+
+    Of documents and labels it is every byte. Of images, which are linked and never read as a whole, it is their size in
+    bytes and when they were changed, to the nanosecond: what tells a changed file from an unchanged one without a look
+    inside. Blocks are the same however many processes read them, so the digest is too.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[bytes] = []
+        self._files = array('q')
+        self.digests: list[bytes] = []
+        """Of each block that is closed."""
+
+    def note_text(self, text: bytes) -> None:
+        """Take note of a document."""
+        self._texts.append(text)
+
+    def note_file(self, size: int, changed: int) -> None:
+        """Take note of an image: its bytes, and when it was changed, in nanoseconds."""
+        self._files.append(size)
+        self._files.append(changed)
+
+    def close_block(self, names: Sequence[str]) -> None:
+        """The block is read; `names` are what its items are called."""
+        lengths = array('q', map(len, self._texts))
+        texts = [*self._texts, lengths.tobytes(), self._files.tobytes(), '\0'.join(names).encode(errors='replace')]
+        self.digests.append(hashlib.sha256(b''.join(texts)).digest())
+        self._texts = []
+        self._files = array('q')
+
+
+def joined(blocks: Iterable[bytes]) -> str:
+    """The digest of all blocks, in hex."""
+    return hashlib.sha256(b''.join(blocks)).hexdigest()

@@ -1,0 +1,112 @@
+"""Image folders for classification: a folder for each class, below a folder for each split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from synapse_hooks.data import DatasetInfo, Sample
+from synapse_hooks.errors import ParamsError, suggest
+from synapse_hooks.formats.base import Format
+from synapse_hooks.formats.imagefolder.layout import ImageItems, looks_like_one
+from synapse_hooks.formats.imagefolder.names import class_folders
+from synapse_hooks.formats.writer import counted
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.writer import Writer
+
+__all__ = ['ImageFolderFormat']
+
+TASK = 'classify'
+
+
+class ImageFolderFormat(Format):
+    """What torchvision's `ImageFolder` and ultralytics' `classify` read.
+
+    Both number the classes by sorted names of folders, in each split by itself. Every split that is written therefore
+    has a folder for every class, an empty one too: a class has the same number everywhere, or torchvision says that the
+    folder is empty (`allow_empty=True` lets it be).
+    """
+
+    name: ClassVar[str] = 'imagefolder'
+    kinds: ClassVar[tuple[str, ...]] = ('classification',)
+    """The kinds of annotation whose labels are its classes."""
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def declare(self, path: Path) -> DatasetInfo:
+        """Everything is in the names: nothing is opened."""
+        items = ImageItems(path)
+        splits: Counter[str] = Counter()
+        for place, names in zip(items.places, items.files, strict=True):
+            if place.split is not None and names:
+                splits[place.split] += len(names)
+        used = {items.label(place.name) for place, names in zip(items.places, items.files, strict=True) if names}
+        return DatasetInfo(
+            classes=tuple(dict.fromkeys(map(items.label, items.folders))),
+            splits=splits,
+            count=len(items),
+            kinds={'classification': len(items)} if used else {},
+            labels={'classification': frozenset(used)} if used else {},
+        )
+
+    def recognise(self, path: Path) -> bool:
+        """A folder with two or more folders that hold images and nothing else, or with such folders in its splits."""
+        return path.is_dir() and looks_like_one(path)
+
+    def items(self, path: Path) -> ImageItems:
+        """The images as a list that can be read from anywhere. Images in no class, and other files, are dropped."""
+        items = ImageItems(path)
+        for kind, reason, file in items.strays:
+            self.report.dropped(kind, reason, file)
+        return items
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        """An image has the class whose folder it is in."""
+        items = self.items(path)
+        yield from items.read(0, len(items))
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """The classes in the order in which a trainer numbers them: that of their folders.
+
+        Declared classes that only objects have are left out, others are kept, whether an image has them or not.
+        """
+        labels = info.labels or {}
+        of_images = labels.get('classification', frozenset())
+        of_objects = {label for kind, names in labels.items() for label in names}.difference(of_images)
+        names = [name for name in info.classes_of('classification') if name not in of_objects]
+        folders = class_folders(names, divided=bool(info.splits))
+        return tuple(sorted(names, key=folders.__getitem__))
+
+    def plan(self, info: DatasetInfo) -> None:
+        """There is nothing to plan.
+
+        Raises:
+            ParamsError: Another task than `classify` is asked for.
+        """
+        if self.options.task not in (None, TASK):
+            raise ParamsError(
+                f'target_task: image folders are for {TASK}, not {self.options.task!r}',
+                hint=suggest(str(self.options.task), [TASK]) or f'choose {TASK}, or another format',
+                field='target_task',
+            )
+
+    def writer(self, plan: None, info: DatasetInfo, out: Path, share: int) -> Writer:
+        """See `ImageFolderWriter`."""
+        from synapse_hooks.formats.imagefolder.writer import ImageFolderWriter
+
+        return ImageFolderWriter(self, out, share)
+
+    def counts(self, found: Sequence[Any]) -> Counter[str]:
+        """Images without a class are not there."""
+        return counted(found)
+
+    def finish(self, plan: None, info: DatasetInfo, out: Path, found: Sequence[Any]) -> None:
+        """Put each image into the folder of its class. The folder itself is what a trainer wants."""
+        from synapse_hooks.formats.imagefolder.writer import put_in_place
+
+        put_in_place(self, info, out, found)

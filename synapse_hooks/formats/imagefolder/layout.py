@@ -1,0 +1,202 @@
+"""Where an image folder keeps its images: as a list of texts, from which samples are made when they are wanted.
+
+cat/001.jpg                    a dataset without splits
+train/cat/001.jpg              splits: train, val (or valid, validation), test
+
+Rules: torchvision's `ImageFolder` (a class is a folder; images in folders below it belong to it) and ultralytics'
+`check_cls_dataset` (names of splits). A folder named like a split is one if there are folders in it.
+"""
+
+# A Path for each of a million images costs more than finding them.
+# ruff: noqa: PTH118, PTH122
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import accumulate, islice
+from os.path import join, splitext
+from pathlib import Path
+from typing import NamedTuple
+
+from synapse_hooks.data import SPLITS, SUFFIXES, Classification, Sample
+from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
+from synapse_hooks.formats.reader import safe_id
+
+_NO_IMAGE = 'it is no image'
+_NO_CLASS = 'it is in no folder of a class'
+_NO_SPLIT = 'it is in no split, while others are'
+
+
+class Place(NamedTuple):
+    """The folder of a class in one split."""
+
+    split: str | None
+    name: str
+    path: str
+
+
+class ImageItems:
+    """The images of a dataset, in the order of splits, classes and names; `read` makes samples of any stretch of them.
+
+    Args:
+        path: The dataset's folder.
+
+    Raises:
+        DatasetInvalid: There are no folders of classes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.places, self.strays = find_places(path)
+        self.labels = read_names(path)
+        self.folders = sorted({place.name for place in self.places})
+        """Of classes, those of all splits together, in torchvision's order."""
+        self.prefixes = dict(zip(self.folders, _unique([(name, '') for name in self.folders]), strict=True))
+        self.files: list[list[str]] = []
+        self.ids: dict[int, list[str]] = {}
+        for number, place in enumerate(self.places):
+            found = list(files_below(place.path))
+            images = [name for name in found if is_image(name)]
+            self.files.append(images)
+            others = (name for name in found if not is_image(name))
+            self.strays += [('file', _NO_IMAGE, join(place.path, name)) for name in others]
+            wanted = [safe_id(splitext(name)[0]) for name in images]
+            if len(set(wanted)) < len(wanted):
+                self.ids[number] = _unique([splitext(name) for name in images])
+        self.starts = [0, *accumulate(map(len, self.files))]
+
+    measured = False
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return self.starts[-1]
+
+    def label(self, folder: str) -> str:
+        """The class that a folder stands for."""
+        return self.labels.get(folder, folder)
+
+    def read(self, start: int, stop: int) -> Iterator[Sample]:
+        """The samples from number `start` to before number `stop`. The class's folder is a part of the id."""
+        for number, (place, names, first) in enumerate(zip(self.places, self.files, self.starts, strict=False)):
+            label, prefix, ids = self.label(place.name), self.prefixes[place.name], self.ids.get(number)
+            for at in range(max(start - first, 0), min(stop - first, len(names))):
+                name = ids[at] if ids else safe_id(splitext(names[at])[0])
+                yield Sample(
+                    f'{prefix}/{name}',
+                    image=join(place.path, names[at]),
+                    split=place.split,
+                    annotations=[Classification(label=label)],
+                )
+
+
+def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
+    """The folders of classes in a dataset; and kind, reason and name of files that are in none of them.
+
+    Files in the dataset's own folder that are no images are nobody's data (a readme, a cache).
+
+    Raises:
+        DatasetInvalid: There are no folders of classes; or two folders mean the same split.
+    """
+    folders, files = _entries(str(root))
+    strays = [('image', _NO_CLASS, join(root, name)) for name in files if is_image(name)]
+    splits: dict[str, str] = {}
+    if any(split_of(name) and _entries(join(root, name))[0] for name in folders):
+        for name in folders:
+            split = split_of(name)
+            if split is None:
+                below = files_below(join(root, name))
+                strays += [('image', _NO_SPLIT, join(root, name, file)) for file in below if is_image(file)]
+            elif split in splits:
+                raise DatasetInvalid(
+                    f'{root}: {splits[split]}/ and {name}/ are both the split {split}',
+                    hint='move the images of one into the other',
+                    path=str(root),
+                )
+            else:
+                splits[split] = name
+    places = [] if splits else [Place(None, name, join(root, name)) for name in folders]
+    for split in SPLITS:
+        if split in splits:
+            classes, files = _entries(join(root, splits[split]))
+            places += [Place(split, name, join(root, splits[split], name)) for name in classes]
+            for name in files:
+                kind, reason = ('image', _NO_CLASS) if is_image(name) else ('file', _NO_IMAGE)
+                strays.append((kind, reason, join(root, splits[split], name)))
+    if not places:
+        raise DatasetInvalid(
+            f'{root} is no image folder: there is no folder of a class in it',
+            hint='an image folder is CLASS/<name>.jpg, or train/CLASS/<name>.jpg with val/ and test/ beside it',
+            path=str(root),
+        )
+    return places, strays
+
+
+_OTHERS = {'annotations', 'images', 'imagesets', 'jpegimages', 'json', 'labels', 'masks', 'original_files'}
+_ENOUGH = 50
+"""Files of one folder that are looked at, to tell what is in it."""
+
+
+def looks_like_one(root: Path) -> bool:
+    """Whether a folder is an image folder and nothing else: in the folders of classes there are images and no other
+    files, and none of them is called like a folder of another format, or like a split and a year.
+    """
+    try:
+        places, strays = find_places(root)
+        seen = [list(islice(files_below(place.path), _ENOUGH)) for place in places]
+        beside = _entries(root)[1]
+    except (DatasetInvalid, OSError):
+        return False
+    names = {place.name for place in places}
+    divided = places[0].split is not None
+    if any(name.lower() in _OTHERS or (split_of(name.rstrip('0123456789')) and not divided) for name in names):
+        return False
+    if any(name.endswith(('.yaml', '.yml', '.xml', '.json')) and name != NAMES for name in beside):
+        return False
+    if any(kind == 'file' for kind, _, _ in strays) or not all(is_image(name) for files in seen for name in files):
+        return False
+    # Any album is a folder with a folder of images in it; folders of splits are not found by chance.
+    direct = sum(any('/' not in name for name in files) for files in seen)
+    return any(seen) if divided else direct > 1 and direct == sum(map(bool, seen))
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image, by its extension."""
+    return splitext(name)[1].lower() in SUFFIXES
+
+
+def _entries(folder: str | Path) -> tuple[list[str], list[str]]:
+    """The names of folders and of files in a folder, sorted; hidden ones (`.DS_Store`) are nobody's data."""
+    folders: list[str] = []
+    files: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith('.'):
+                (folders if entry.is_dir() else files).append(entry.name)
+    return sorted(folders), sorted(files)
+
+
+def files_below(folder: str, prefix: str = '', above: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Relative names of all files below a folder, its own first, sorted in each. Links are followed, not in circles."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    folders, files = _entries(folder)
+    for name in files:
+        yield prefix + name
+    for name in folders:
+        yield from files_below(join(folder, name), f'{prefix}{name}/', above | {here})
+
+
+def _unique(wanted: list[tuple[str, str]]) -> list[str]:
+    """Ids that are safe and differ, of stems with their extensions: the first of two equal stems keeps it."""
+    taken: set[str] = set()
+    found = []
+    for stem, suffix in wanted:
+        first = name = safe_id(stem)
+        tries = 1
+        while name in taken:
+            name = first + suffix if tries == 1 and suffix else f'{first}{suffix}~{tries}'
+            tries += 1
+        taken.add(name)
+        found.append(name)
+    return found

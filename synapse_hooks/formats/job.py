@@ -1,0 +1,83 @@
+"""What a conversion is asked to do, and what it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from synapse_hooks.context import Dataset
+from synapse_hooks.data import DatasetInfo, LossReport, Tally
+from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.formats.base import Format
+from synapse_hooks.formats.options import Options
+from synapse_hooks.formats.progress import Progress
+from synapse_hooks.formats.stream import Passed, Stream
+
+
+@dataclass
+class Job:
+    """What is asked for."""
+
+    format: Format
+    options: Options
+    source: Dataset
+    declared: DatasetInfo
+    """What is known before the first sample."""
+    out: Path
+    open: Callable[[], Stream]
+    """Opens the dataset, to be read from its beginning."""
+    progress: Progress
+
+    def complete(self, tally: Tally) -> DatasetInfo:
+        """What is known of the dataset when everything was counted."""
+        found = replace(tally.info(self.declared), classes=self.declared.classes)
+        return replace(found, classes=self.format.written_classes(found))
+
+    def need_content(self, passed: Passed) -> None:
+        """See that there was something to convert, and that it could be read.
+
+        Raises:
+            UnreadableItem: Too many items could not be read.
+            DatasetInvalid: There is nothing, or some items are in a split and others are not.
+        """
+        path, tally = self.source['path'], passed.tally
+        if passed.unreadable is not None:
+            passed.unreadable.finish(tally.count)
+        if not tally.count:
+            raise DatasetInvalid(
+                f'{path} has no images (read as {self.source["format"]!r})',
+                hint='check the path and the format: `synapse-hooks convert --from FORMAT`',
+                path=str(path),
+            )
+        if not tally.kinds:
+            raise DatasetInvalid(
+                f'{path} has no labels: {tally.count:,} items and not one annotation',
+                hint='check that the annotations were exported with the images',
+                path=str(path),
+            )
+        without = tally.count - tally.splits.total()
+        if 0 < without < tally.count:
+            raise DatasetInvalid(
+                f'{path}: {without:,} of {tally.count:,} items are in no split, while others are',
+                hint='put every item into a split, or none',
+                path=str(path),
+            )
+
+
+@dataclass
+class Outcome:
+    """A dataset as it was written, before it is published."""
+
+    config_path: Path | None
+    """The file that a trainer wants."""
+    passed: Passed
+    """What was read."""
+    report: LossReport
+    """What the writer could not express."""
+    info: DatasetInfo
+    """Complete."""
+    format: str
+    """What it is."""
+    splits: Mapping[str, int]
+    """The images in each split, as written."""

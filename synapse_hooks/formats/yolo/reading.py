@@ -1,0 +1,126 @@
+"""A YOLO dataset as a row of items, any part of which can be read by itself.
+
+Rows of four corners are rotated boxes to one dataset and polygons to another, and no row says which. It is decided
+once, for the whole dataset: by the key `task` of dataset.yaml where it is there; else they are rotated boxes if every
+row among the first thousand images has four corners, and they are those of a rectangle. Four corners of anything else
+stay a polygon even then: nothing of them is lost.
+"""
+
+# A Path for each of a million images costs more than opening it.
+# ruff: noqa: PTH118
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synapse_hooks.data import LossReport, RotatedBox, Sample
+from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.reader import unique_ids
+from synapse_hooks.formats.yolo.config import read_config
+from synapse_hooks.formats.yolo.labels import LabelReader
+from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format
+
+_LOOKED_AT = 1000
+
+
+class YoloItems:
+    """Every image of a dataset, in a stable order, without its labels: they are read when they are asked for.
+
+    It is cheap to make, and to hand to another process.
+
+    Args:
+        path: The dataset's folder, or its yaml.
+        format: Asked for the size of each image, and told of items that cannot be read.
+
+    Raises:
+        DatasetInvalid: The dataset cannot be used.
+    """
+
+    measured = True
+
+    def __init__(self, path: Path, format: Format) -> None:
+        self.format = format
+        self.config = read_config(path)
+        self.folders = folders_of(self.config)
+        self._ends = list(accumulate(len(folder.names) for folder in self.folders))
+        self._ids = self._unique()
+        self._labels = LabelReader(self.config, turned=True)
+        self._labels.turned = self._turned()
+
+    def _unique(self) -> dict[int, dict[int, str]]:
+        """The ids that are not the names: of images that differ by their extension only, or from several sources."""
+        meeting: dict[tuple[str, str], list[int]] = {}
+        for number, folder in enumerate(self.folders):
+            meeting.setdefault((folder.split, folder.id), []).append(number)
+        found: dict[int, dict[int, str]] = {}
+        for numbers in meeting.values():
+            places = [(number, place) for number in numbers for place in range(len(self.folders[number].names))]
+            wanted = [f'{self.folders[number].id}{stem_of(self.folders[number].names[at])}' for number, at in places]
+            for place, name in unique_ids(wanted).items():
+                number, at = places[place]
+                found.setdefault(number, {})[at] = name
+        return found
+
+    def _turned(self) -> bool:
+        if self.config.task or self.config.joints:
+            return self.config.task == 'obb'
+        found = False
+        with self.format.aside():
+            for sample in self.read(0, _LOOKED_AT):
+                if not all(isinstance(annotation, RotatedBox) for annotation in sample.annotations):
+                    return False
+                found = found or bool(sample.annotations)
+        return found
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def read(self, start: int, stop: int) -> Iterator[Sample]:
+        """The samples from `start` to before `stop`. An image without a label file is a background image.
+
+        Args:
+            start: The place of the first one.
+            stop: The place after the last one.
+        """
+        stop = min(stop, len(self))
+        identity = self.format.identity
+        self._labels.note = None if identity is None else identity.note_text
+        if identity is not None:
+            # How rows are understood. Every block says it: whoever reads the first one is not always the same.
+            said = self.config.task, self.config.joints, sorted(self.config.skeletons.items())
+            identity.note_text(repr(said).encode(errors='backslashreplace'))
+        first = bisect_right(self._ends, start)
+        for number, (folder, end) in enumerate(zip(self.folders[first:], self._ends[first:], strict=True), first):
+            begin = end - len(folder.names)
+            if begin >= stop:
+                return
+            labels = labels_of(folder.path)
+            ids = self._ids.get(number, {})
+            for at in range(max(0, start - begin), min(stop - begin, len(folder.names))):
+                name = folder.names[at]
+                stem = stem_of(name)
+                sample = Sample(ids.get(at) or folder.id + stem, os.path.join(folder.path, name), split=folder.split)
+                if not self.format.measure(sample):
+                    continue
+                file = f'{labels}{os.sep}{stem}.txt'
+                try:
+                    sample.annotations = self._labels.read(file, sample.width, sample.height)
+                except UnreadableItem as error:
+                    self.format.skip(error)
+                else:
+                    yield sample
+
+    def note_losses(self, report: LossReport) -> None:
+        """Count what belongs to no item: label files without an image, and a test split that is not there."""
+        for entry in self.config.missing:
+            report.dropped('file', 'the images of `test` are not there', entry)
+        lists = {os.path.realpath(source) for sources in self.config.sources.values() for source in sources}
+        for name in orphans(self.folders, lists):
+            report.dropped('file', 'there is no image for this label file', name)

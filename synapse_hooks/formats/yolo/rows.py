@@ -1,0 +1,194 @@
+"""The rows of label files, a batch at a time, whatever the task.
+
+Most shapes lie in their image and are what the target holds: those become text as arrays. What must be cut, turned into
+something else or dropped goes through a `Fitter`, one by one. Both ways give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from synapse_hooks.data import AnyAnnotation, LossReport, Sample
+from synapse_hooks.data.batch import Batch, Boxes, Flags, Floats, Places, Polygons
+from synapse_hooks.data.losses import EXAMPLES
+from synapse_hooks.data.outline import Outline
+from synapse_hooks.data.skeletons import made_of
+from synapse_hooks.formats.shapes import Fitter
+
+
+class Texts(NamedTuple):
+    """What follows the class in some rows, each with the end of its line."""
+
+    text: bytes
+    ends: Places
+    """Where each row ends; at first a 0."""
+
+
+@dataclass
+class Labels:
+    """The rows of a batch, in the order of its samples and their annotations."""
+
+    counts: list[int]
+    """How many rows each sample has."""
+    labels: list[str]
+    """The class of each row."""
+    text: bytes
+    """What follows the class in each row."""
+    ends: list[int]
+    """Where that ends; at first a 0."""
+
+
+class Rows:
+    """Makes the rows of one task. A subclass says how a shape is told in numbers.
+
+    Args:
+        report: Where it is reported what that costs.
+    """
+
+    task: ClassVar[str] = ''
+
+    def __init__(self, report: LossReport) -> None:
+        self.report = report
+        self.target = f'yolo {self.task}'
+        self.fitter = Fitter(report, self.target)
+
+    def of(self, batch: Batch, without: Mapping[int, str]) -> Labels:
+        """The rows of a batch.
+
+        Args:
+            batch: The samples.
+            without: The numbers of samples that are left out, and why.
+        """
+        widths, heights = [sample.width for sample in batch.samples], [sample.height for sample in batch.samples]
+        sizes = np.array([widths, heights], dtype=np.float64).T
+        rows = _Rows()
+        for columns in (batch.boxes, batch.polygons):
+            if len(columns):
+                self._add_columns(rows, batch, columns, sizes, without)
+        for item, place, annotation in batch.others:
+            if item in without:
+                for kind, count in made_of(annotation).items():
+                    self.report.dropped(kind, without[item], batch.samples[item].id, annotation.id, count)
+            else:
+                self._add(rows, place, item, annotation, batch.samples[item])
+        return rows.in_order(len(batch.samples))
+
+    # -- what a task says ----------------------------------------------------------------------------------------
+
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+        """Which shapes are told as they are, and the text of those.
+
+        Args:
+            columns: The shapes.
+            sizes: Width and height of each one's image.
+        """
+        return np.zeros(len(columns), dtype=bool), Texts(b'', np.zeros(1, np.int64))
+
+    def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
+        """What shapes lose that are told in columns, and which of these rows it is."""
+        return '', ()
+
+    def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
+        """The text of any annotation, or None when it was dropped."""
+        raise NotImplementedError
+
+    # -- one after the other -------------------------------------------------------------------------------------
+
+    def _add_columns(
+        self, rows: _Rows, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
+    ) -> None:
+        items = np.array(columns.items)
+        kind = 'box' if isinstance(columns, Boxes) else 'polygon'
+        plain, texts = self.texts(columns, sizes[items])
+        kept = ~np.isin(items, list(without)) if without else np.ones(len(items), dtype=bool)
+        for row in np.flatnonzero(~kept).tolist():
+            item = columns.items[row]
+            self.report.dropped(kind, without[item], batch.samples[item].id, columns.ids[row])
+        if not kept.all():
+            texts = _some(texts, kept[plain])
+            plain &= kept
+        self._report(batch, columns, kind, np.flatnonzero(plain).tolist())
+        everything = bool(plain.all())
+        labels = columns.labels if everything else [columns.labels[row] for row in np.flatnonzero(plain).tolist()]
+        rows.add(np.array(columns.places)[plain], items[plain], labels, texts)
+        for row in () if everything else np.flatnonzero(~plain & kept).tolist():
+            item = columns.items[row]
+            self._add(rows, columns.places[row], item, columns.annotation(row), batch.samples[item])
+
+    def _add(self, rows: _Rows, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
+        if isinstance(annotation, Outline):
+            try:
+                annotation = annotation.polygon()
+            except ValueError as error:
+                self.report.dropped('polygon', f'it is malformed: {error}', sample.id, annotation.id)
+                return
+        text = self.text(annotation, sample)
+        if text is not None:
+            rows.add_one(place, item, annotation.label, text)
+
+    def _report(self, batch: Batch, columns: Boxes | Polygons, kind: str, rows: list[int]) -> None:
+        cost, poorer = self.cost(columns, rows)
+        for row in poorer[:EXAMPLES]:
+            self.report.converted(kind, cost, batch.samples[columns.items[row]].id, columns.ids[row])
+        if len(poorer) > EXAMPLES:
+            self.report.converted(kind, cost, count=len(poorer) - EXAMPLES)
+        attributes = columns.attributes
+        said = attributes if len(rows) == len(columns) else [attributes[row] for row in rows]
+        for names, count in Counter(map(tuple, filter(None, said))).items():
+            self.report.left_out(names, count)
+
+
+class _Rows:
+    """Rows as they come, and put in order."""
+
+    def __init__(self) -> None:
+        self.places: list[Places] = []
+        self.items: list[Places] = []
+        self.labels: list[str] = []
+        self.texts: list[bytes] = []
+        self.lengths: list[Places] = []
+        self.single: tuple[list[int], list[int]] = [], []
+
+    def add(self, places: Places, items: Places, labels: Sequence[str], texts: Texts) -> None:
+        self.places.append(places)
+        self.items.append(items)
+        self.labels += labels
+        self.texts.append(texts.text)
+        self.lengths.append(np.diff(texts.ends))
+
+    def add_one(self, place: int, item: int, label: str, text: bytes) -> None:
+        self.add(np.array([place]), np.array([item]), [label], Texts(text, np.array([0, len(text)])))
+
+    def in_order(self, samples: int) -> Labels:
+        if not self.places:
+            return Labels([0] * samples, [], b'', [0])
+        places, items, lengths = map(np.concatenate, (self.places, self.items, self.lengths))
+        counts = np.bincount(items, minlength=samples).tolist()
+        text, labels = b''.join(self.texts), self.labels
+        if len(self.places) > 1:
+            order = np.argsort(places, kind='stable')
+            ends = ends_of(lengths)
+            if len(set(lengths.tolist())) == 1:
+                text = np.frombuffer(text, np.uint8).reshape(len(order), -1)[order].tobytes()
+            else:
+                cuts = ends.tolist()
+                text = b''.join([text[cuts[row] : cuts[row + 1]] for row in order.tolist()])
+            labels = [labels[row] for row in order.tolist()]
+            lengths = lengths[order]
+        return Labels(counts, labels, text, ends_of(lengths).tolist())
+
+
+def ends_of(lengths: Places) -> Places:
+    """Where pieces of text end that stand one after the other; at first a 0."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+
+
+def _some(texts: Texts, kept: Flags) -> Texts:
+    cuts = texts.ends.tolist()
+    rows = np.flatnonzero(kept).tolist()
+    return Texts(b''.join([texts.text[cuts[row] : cuts[row + 1]] for row in rows]), ends_of(np.diff(texts.ends)[kept]))

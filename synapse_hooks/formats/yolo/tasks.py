@@ -1,0 +1,176 @@
+"""What the label of each task says: `class x y w h`, `class x1 y1 x2 y2 ...`, and with joints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
+from synapse_hooks.data.batch import Boxes, Flags, Floats, Places, Polygons, inside
+from synapse_hooks.data.geometry import join_arrays
+from synapse_hooks.data.skeletons import arrange
+from synapse_hooks.formats.shapes import SEAMS
+from synapse_hooks.formats.yolo.numbers import WIDTH, digits
+from synapse_hooks.formats.yolo.rows import Rows, Texts, ends_of
+
+
+class Detect(Rows):
+    """`x y w h`: centre and size of an upright box."""
+
+    task = 'detect'
+
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+        """Boxes, and the boxes around polygons."""
+        corners = columns.corners
+        plain = inside(corners, sizes)
+        return plain, _lines(_box(corners[plain], sizes[plain]))
+
+    def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
+        """A polygon becomes a box."""
+        return (f'{self.target} holds boxes: its enclosing box', rows) if isinstance(columns, Polygons) else ('', ())
+
+    def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
+        """The box that the annotation fits in."""
+        box = self.fitter.box(annotation, sample)
+        return None if box is None else _lines(_box(np.array([box]), _size(sample))).text
+
+
+class Segment(Rows):
+    """`x1 y1 x2 y2 ...`: the outline of an area."""
+
+    task = 'segment'
+
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+        """Boxes by their corners, and polygons, whose rings are joined."""
+        if isinstance(columns, Boxes):
+            return _corners(columns.corners, sizes)
+        rings = columns.rings
+        owners = rings.owners
+        areas = rings.areas()
+        fine = inside(rings.bounds(), sizes[owners]) & (areas != 0)
+        plain = np.bincount(owners, minlength=len(columns)) > 0
+        plain[owners[~fine]] = False
+        kept = plain[owners]
+        counts = np.diff(rings.starts)
+        shares = rings.points[np.repeat(kept, counts)]
+        owners, areas, counts = owners[kept], areas[kept], counts[kept]
+        if len(owners) > plain.sum():
+            shares, owners, counts = _joined(shares, owners, areas, counts)
+        shares = shares / np.repeat(sizes[owners], counts, axis=0)
+        text = digits(shares).tobytes()
+        ends = ends_of(counts * (2 * WIDTH))
+        lines = [text[start:stop] for start, stop in pairwise(ends.tolist())]
+        return plain, Texts(b'\n'.join([*lines, b'']) if lines else b'', ends + np.arange(len(ends)))
+
+    def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
+        """A box becomes a polygon, several parts become one."""
+        if isinstance(columns, Boxes):
+            return f'{self.target} holds polygons: its four corners', rows
+        rings = columns.rings
+        if len(rings.owners) == len(columns):
+            return '', ()
+        counts = np.bincount(rings.owners, minlength=len(columns)).tolist()
+        return SEAMS.format(self.target), [row for row in rows if counts[row] > 1]
+
+    def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
+        """The one ring that the annotation fits in."""
+        rings = self.fitter.rings(annotation, sample)
+        return None if rings is None else _ring(rings[0], sample)
+
+
+class Obb(Rows):
+    """`x1 y1 ... x4 y4`: the corners of a box, however it is turned."""
+
+    task = 'obb'
+
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+        """Upright boxes."""
+        return _corners(columns.corners, sizes) if isinstance(columns, Boxes) else super().texts(columns, sizes)
+
+    def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
+        """The rectangle that the annotation fits in."""
+        ring = self.fitter.rectangle(annotation, sample)
+        return None if ring is None else _ring(ring, sample)
+
+
+class Pose(Rows):
+    """`x y w h`, then `x y v` for each joint.
+
+    Args:
+        report: As for all tasks.
+        joints: The joints' names, in their order.
+    """
+
+    task = 'pose'
+
+    def __init__(self, report: LossReport, joints: tuple[str, ...]) -> None:
+        super().__init__(report)
+        self.joints = joints
+
+    def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
+        """A skeleton and the box around its object."""
+        skeleton = self.fitter.skeleton(annotation, sample)
+        if skeleton is None or skeleton.box is None:
+            return None
+        x, y, w, h = skeleton.box
+        points = arrange(skeleton, self.joints)
+        places = digits(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2) / _size(sample))
+        joints = [b'%s %d' % (place.tobytes(), joint.visibility) for place, joint in zip(places, points, strict=True)]
+        return b''.join([_box(np.array([[x, y, x + w, y + h]]), _size(sample)).tobytes(), *joints, b'\n'])
+
+
+def _joined(points: Floats, owners: Places, areas: Floats, counts: Places) -> tuple[Floats, Places, Places]:
+    """The rings of each polygon as one: points, and for each polygon its number and how many points it has."""
+    ends = ends_of(counts)
+    firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+    rings = np.diff(firsts, append=len(owners))
+    pieces: list[Floats] = []
+    begin = 0
+    lengths = np.add.reduceat(counts, firsts)
+    for polygon in np.flatnonzero(rings > 1).tolist():
+        first = int(firsts[polygon])
+        start = int(ends[first])
+        parts = []
+        for ring in range(first, first + int(rings[polygon])):
+            part = points[ends[ring] : ends[ring + 1]]
+            parts.append(part[::-1] if areas[ring] < 0 else part)
+        joined = join_arrays(parts)
+        lengths[polygon] = len(joined)
+        pieces += [points[begin:start], joined]
+        begin = int(ends[first + len(parts)])
+    return np.concatenate([*pieces, points[begin:]]), owners[firsts], lengths
+
+
+def _size(sample: Sample) -> Floats:
+    return np.array([[sample.width, sample.height]], dtype=np.float64)
+
+
+def _box(corners: Floats, sizes: Floats) -> NDArray[np.uint8]:
+    middle = (corners[:, :2] + corners[:, 2:]) / 2 / sizes
+    return digits(np.concatenate([middle, (corners[:, 2:] - corners[:, :2]) / sizes], axis=1))
+
+
+def _corners(corners: Floats, sizes: Floats) -> tuple[Flags, Texts]:
+    """The corners of boxes, clockwise from the top left one."""
+    plain = inside(corners, sizes)
+    points = corners[plain][:, [0, 1, 2, 1, 2, 3, 0, 3]]
+    return plain, _lines(digits(points / np.tile(sizes[plain], 4)))
+
+
+def _ring(ring: Ring, sample: Sample) -> bytes:
+    shares = np.array(ring, dtype=np.float64) / _size(sample)
+    if shares.min() < 0 or shares.max() > 1:
+        # A turned box whose corners reach out of the image, which ultralytics reads.
+        return b''.join(b' %.6f' % share for share in shares.ravel().tolist()) + b'\n'
+    return digits(shares).tobytes() + b'\n'
+
+
+def _lines(text: NDArray[np.uint8]) -> Texts:
+    """Rows that are all of one length."""
+    rows, width = text.shape
+    lines = np.full((rows, width + 1), ord('\n'), np.uint8)
+    lines[:, :-1] = text
+    return Texts(lines.tobytes(), np.arange(rows + 1) * (width + 1))

@@ -1,0 +1,129 @@
+"""Writing label files and linking images, a batch at a time, in one pass."""
+
+# A Path for each of a million images costs more than linking them.
+# ruff: noqa: PTH103
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
+from synapse_hooks.data.batch import Batch
+from synapse_hooks.formats.imagefolder.names import folder_of
+from synapse_hooks.formats.yolo.rows import Rows
+from synapse_hooks.storage import Behind, Spool, link_known, write_new
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format
+
+Waiting = tuple[list[str], list[int], list[str], bytes, list[int]]
+"""The paths of label files, and `Labels`: how many rows each has, their classes, the rest of them, where that ends."""
+READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
+"""Extensions, in lower case, of images that ultralytics reads."""
+_SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
+
+
+class YoloWriter:
+    """Writes a share: images and labels at once, or the labels later where the classes are not known yet.
+
+    Args:
+        format: Whose report and options count.
+        rows: Makes the rows of label files.
+        info: What is known beforehand.
+        out: The dataset's folder.
+        share: The number of the share.
+    """
+
+    def __init__(self, format: Format, rows: Rows, info: DatasetInfo, out: Path, share: int) -> None:
+        self.format = format
+        self.rows = rows
+        self.out = str(out)
+        self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
+        self._spool = Spool(out / f'.waiting-{share}')
+        self._folders: set[tuple[str, str]] = set()
+        self._counts: Counter[str] = Counter()
+        self._behind = Behind()
+
+    def add(self, batch: Batch) -> None:
+        """Link the images, and write the labels as far as their classes have numbers."""
+        names = [self._image_name(sample) for sample in batch.samples]
+        labels = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
+        files: list[str] = []
+        mode = self.format.options.images
+        for sample, name in zip(batch.samples, names, strict=True):
+            if isinstance(name, str):
+                files.append('')
+                continue
+            stem, suffix = name
+            split = str(sample.split)
+            self._counts[split] += 1
+            images, labels_at = self._above(folder_of(split), stem)
+            link_known(sample.file, f'{images}{stem}{suffix}', mode=mode)
+            files.append(f'{labels_at}{stem}.txt')
+        waiting = files, labels.counts, labels.labels, labels.text, labels.ends
+        if self._numbers.keys() >= set(labels.labels):
+            write_new(self._files(waiting))
+        else:
+            self._spool.put(waiting)
+
+    def found(self) -> dict[str, int]:
+        """The images in each split."""
+        return dict(self._counts)
+
+    def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
+        """Write the labels that waited."""
+        self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
+        for waiting in self._spool.take():
+            # Here nothing else is to be done. Beside reading it would be slower: threads wait for each other's Python.
+            self._behind.do(write_new, self._files(waiting))
+        self._behind.finish()
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._behind.close()
+        self._spool.close()
+
+    def _files(self, waiting: Waiting) -> list[tuple[str, bytes]]:
+        """Label files with what is in them."""
+        files, counts, labels, text, ends = waiting
+        numbers = self._numbers
+        begin = 0
+        made: list[tuple[str, bytes]] = []
+        for file, count in zip(files, counts, strict=True):
+            if not file:
+                continue
+            end = begin + count
+            rows = [numbers[labels[row]] + text[ends[row] : ends[row + 1]] for row in range(begin, end)]
+            made.append((file, b''.join(rows)))
+            begin = end
+        return made
+
+    def _above(self, folder: str, stem: str) -> tuple[str, str]:
+        """What the paths of an image and its labels begin with; the folders are there then."""
+        places = f'{self.out}/images/{folder}/', f'{self.out}/labels/{folder}/'
+        below = stem.rpartition('/')[0]
+        if (folder, below) not in self._folders:
+            for place in places:
+                os.makedirs(place + below, exist_ok=True)
+            self._folders.add((folder, below))
+        return places
+
+    def _image_name(self, sample: Sample) -> tuple[str, str] | str:
+        """What the image is called here, and its extension; or why ultralytics could not read it."""
+        suffix = sample.suffix
+        if suffix.lower() not in READABLE:
+            found = _SUFFIX_OF.get(read_header(Path(sample.file)).kind) if sample.file else None
+            if found is None:
+                reason = f'ultralytics reads no {suffix} images' if sample.file else 'there is no image'
+                if sample.file:
+                    self.format.report.dropped('image', reason, sample.id)
+                return reason
+            suffix = found
+        if 'images' not in sample.id:
+            return sample.id, suffix
+        # Ultralytics finds labels by replacing the last folder called `images`.
+        *folders, stem = sample.id.split('/')
+        return '/'.join([*(f'{part}_' if part == 'images' else part for part in folders), stem]), suffix

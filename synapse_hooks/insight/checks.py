@@ -1,0 +1,92 @@
+"""What is wrong with one sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, Polyline, RotatedBox, Sample
+from synapse_hooks.data.geometry import Bounds, overhang
+from synapse_hooks.insight.extents import POINTS, covers_nothing, geometry, visible
+from synapse_hooks.insight.problems import MARGIN, TINY
+
+Finding = tuple[str, str, str]
+"""A problem's id, the annotation's id, and details."""
+
+
+def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> Iterator[Finding]:
+    """What is wrong with one annotation by itself.
+
+    Args:
+        annotation: The annotation.
+        around: Its extent.
+        sample: Whose it is. The edge is not looked at while its size is unknown.
+    """
+    if not annotation.label and annotation.kind in OBJECT_KINDS:
+        yield 'unlabelled', annotation.id, annotation.kind
+    if isinstance(annotation, POINTS):
+        yield from _check_points(annotation, sample)
+    if around is not None and not math.isfinite(sum(around)):
+        yield 'not-finite', annotation.id, annotation.kind
+    elif covers_nothing(annotation, around):
+        yield 'empty', annotation.id, annotation.kind
+    elif around is not None:
+        yield from _check_extent(annotation, around, sample)
+
+
+def _check_points(annotation: AnyAnnotation, sample: Sample) -> Iterator[Finding]:
+    for x, y in visible(annotation):
+        if not math.isfinite(x + y):
+            yield 'not-finite', annotation.id, annotation.kind
+        elif sample.width and overhang((x, y, x, y), sample.width, sample.height) > MARGIN:
+            yield 'keypoint-outside', annotation.id, f'{x:g}, {y:g} in {sample.width} x {sample.height}'
+
+
+def _check_extent(annotation: AnyAnnotation, around: Bounds, sample: Sample) -> Iterator[Finding]:
+    left, top, right, bottom = around
+    if sample.width:
+        reach = overhang(around, sample.width, sample.height)
+        inside = min(sample.width - left, sample.height - top, right, bottom)
+        # A line may run along the edge.
+        if inside < 0 or (inside == 0 and not isinstance(annotation, Polyline)):
+            where = f'from {left:g}, {top:g} to {right:g}, {bottom:g} in {sample.width} x {sample.height}'
+            yield 'outside', annotation.id, f'{annotation.kind} {where}'
+        elif reach > MARGIN:
+            yield 'beyond', annotation.id, f'{annotation.kind}, by {reach:.4g} px'
+    if isinstance(annotation, Polyline):
+        return
+    wide, high = right - left, bottom - top
+    if isinstance(annotation, RotatedBox):
+        wide, high = abs(annotation.w), abs(annotation.h)
+    if wide < TINY or high < TINY:
+        yield 'tiny', annotation.id, f'{annotation.kind}, {wide:.3g} x {high:.3g} px'
+
+
+class Twins:
+    """Finds annotations of one sample that say the same. Make one for each sample.
+
+    Example:
+        >>> from synapse_hooks.data import Box
+        >>> twins = Twins()
+        >>> [list(twins.add(Box(0, 0, 4, 4, label='car', id=id), (0, 0, 4, 4))) for id in 'ab']
+        [[], [('duplicate-annotation', 'b', 'box, the same as a')]]
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[type, str, Bounds | None], list[AnyAnnotation]] = {}
+
+    def add(self, annotation: AnyAnnotation, around: Bounds | None) -> Iterator[Finding]:
+        """Say so if there was one like this before."""
+        key = (type(annotation), annotation.label, around)
+        before = self._seen.get(key)
+        if before is None:
+            self._seen[key] = [annotation]
+            return
+        # Few annotations share their extent, so that whole geometries are seldom compared.
+        mine = geometry(annotation)
+        for other in before:
+            if mine is not None and geometry(other) == mine:
+                same = f', the same as {other.id}' if other.id else ''
+                yield 'duplicate-annotation', annotation.id, f'{annotation.kind}{same}'
+                return
+        before.append(annotation)

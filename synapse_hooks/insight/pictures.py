@@ -1,0 +1,62 @@
+"""Small pictures of images, ready for a page. Pillow makes them, where it is installed."""
+
+from __future__ import annotations
+
+import base64
+import warnings
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+SIDE: Final = 320
+"""The longer side of a picture, in pixels."""
+_QUALITY: Final = 70
+
+
+def can_draw() -> bool:
+    """Whether Pillow is there."""
+    return find_spec('PIL') is not None
+
+
+def data_uri(path: Path) -> str | None:
+    """An image as a small JPEG in a `data:` URI, turned as its EXIF orientation says; None if it cannot be decoded."""
+    import PIL.Image
+    import PIL.ImageOps
+
+    data = BytesIO()
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of images that take long to decode.
+            warnings.simplefilter('ignore')
+            with PIL.Image.open(path) as image:
+                image.draft('RGB', (SIDE, SIDE))
+                small = PIL.ImageOps.exif_transpose(_coloured(image))
+        small.thumbnail((SIDE, SIDE))
+        small.save(data, 'JPEG', quality=_QUALITY, optimize=True)
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        return None
+    return f'data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}'
+
+
+def _coloured(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Whatever an image holds, as colours of 8 bits."""
+    import PIL.Image
+
+    orientation = image.getexif()
+    if image.mode.startswith(('I', 'F')):
+        # Deep greys (16 bits, thermal) are stretched; otherwise they would be all white or all black.
+        grey = image.convert('I') if image.mode.startswith('I') else image
+        low, high = (float(str(end)) for end in grey.getextrema())
+        scale = 255 / max(high - low, 1e-9)
+        made = grey.point(lambda value: value * scale - low * scale).convert('L').convert('RGB')
+    elif 'transparency' in image.info or 'A' in image.mode:
+        ground = PIL.Image.new('RGBA', image.size, (128, 128, 128, 255))
+        made = PIL.Image.alpha_composite(ground, image.convert('RGBA')).convert('RGB')
+    else:
+        return image.convert('RGB')
+    made.info['exif'] = orientation.tobytes()
+    return made

@@ -1,0 +1,33 @@
+"""Names of a package that are imported on first use (PEP 562), so that nobody pays for what they do not use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """What a package's `__init__` calls `__getattr__`.
+
+    Args:
+        package: The package's `__name__`.
+        homes: For every public name, the module in the package that has it: `{'Format': 'base'}`. No name may be that
+            of a module: Python would put the module in its place.
+
+    Example:
+        >>> lazily('synapse_hooks.formats', {'Format': 'base'})('Format').__name__
+        'Format'
+    """
+
+    def found(name: str) -> Any:
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f'module {package!r} has no attribute {name!r}')
+        value = getattr(import_module(f'{package}.{home}'), name)
+        # From now on it is found without asking.
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return found

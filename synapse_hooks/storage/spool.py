@@ -1,0 +1,51 @@
+"""Values in waiting: written one after the other to a file aside, and taken back in the same order."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+class Spool:
+    """Lists, tuples, numbers and texts that are needed again later, and are too many for the memory.
+
+    Args:
+        file: Where they wait; it is made when there is something to wait, and removed when everything was taken.
+
+    Example:
+        >>> spool = Spool(getfixture('tmp_path') / 'waiting')
+        >>> spool.put(['a', 1])
+        >>> list(spool.take())
+        [['a', 1]]
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._open: IO[bytes] | None = None
+
+    def put(self, value: Any) -> None:
+        """Let a value wait."""
+        if self._open is None:
+            self._open = self.file.open('wb')
+        # `marshal.dump` and `load` on a file go byte by byte.
+        data = marshal.dumps(value)
+        self._open.write(len(data).to_bytes(8, 'little'))
+        self._open.write(data)
+
+    def close(self) -> None:
+        """Nothing more will come: whoever has the same file, in another process too, can take it."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def take(self) -> Iterator[Any]:
+        """All of them, in the order in which they came."""
+        self.close()
+        if not self.file.exists():
+            return
+        with self.file.open('rb') as file:
+            while size := file.read(8):
+                yield marshal.loads(file.read(int.from_bytes(size, 'little')))
+        self.file.unlink()

@@ -1,0 +1,91 @@
+"""`inspect`: what it prints, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synapse_hooks.cli.table import width
+from tests.formats.format_kit import add_item, box
+from tests.support.environments import Environment
+
+
+@pytest.fixture
+def faulty(data: Path) -> Path:
+    """The dataset with a box outside of its image, and names that terminals and pages must not believe."""
+    odd = 'car\x1b[2J<script>' + 'long' * 30
+    add_item(data / 'train', 'bad', {'bounding_box': [box(500, 500, 9, 9, odd, 'id1'), box(5, 5, 9, 9, '승용차')]})
+    return data
+
+
+def test_a_dataset_is_told_in_tables(bare: Environment, data: Path) -> None:
+    ended = bare.hooks('inspect', data)
+    assert "looks like 'dm'" in ended.err
+    assert 'data: dm, 4 items, 4 annotations, 1 classes\n' in ended.out
+    assert 'car         0      2      2    4      4  box' in ended.out
+    assert 'looks like' not in bare.hooks('inspect', data, '--from', 'dm').err
+
+
+def test_problems_are_no_failure_but_for_strict(bare: Environment, faulty: Path) -> None:
+    ended = bare.hooks('inspect', faulty)
+    assert 'error   shapes that lie wholly outside of their image: 1\n' in ended.out
+    assert '        train/original_files/bad.png id1: box from 500, 500' in ended.out
+    assert bare.hooks('inspect', faulty, '--strict', code=1).out == ended.out
+
+
+def test_notes_do_not_count_for_strict(bare: Environment, tmp_path: Path) -> None:
+    add_item(tmp_path / 'flat', 'a', {'bounding_box': [box(1, 1, 1, 9)]})
+    assert 'note    shapes with a side below 2 px: 1' in bare.hooks('inspect', tmp_path / 'flat', '--strict').out
+
+
+def test_no_line_is_too_wide_or_moves_the_cursor(bare: Environment, faulty: Path) -> None:
+    lines = bare.hooks('inspect', faulty).out.splitlines()
+    assert max(map(width, lines)) <= 100
+    assert not [line for line in lines if '\x1b' in line]
+
+
+def test_the_answer_as_json(bare: Environment, faulty: Path) -> None:
+    answer = bare.hooks('inspect', faulty, '--json').json
+    assert (answer['format'], answer['guessed'], answer['html']) == ('dm', True, None)
+    assert answer['splits'] == {'train': 3, 'valid': 2}
+    assert answer['kinds'] == {'box': {'count': 6, 'splits': {'train': 4, 'valid': 2}}}
+    assert {problem['id'] for problem in answer['problems']} >= {'outside', 'missing-class'}
+
+
+def test_a_page_appears_whole(bare: Environment, project: Path, faulty: Path) -> None:
+    ended = bare.hooks('inspect', faulty, '--html', 'out/page.html')
+    assert ended.out.endswith('\nout/page.html\n')
+    text = (project / 'out' / 'page.html').read_text(encoding='utf-8')
+    assert text.startswith('<!doctype html>')
+    assert text.endswith('</html>\n')
+    assert '<script' not in text
+    assert [file.name for file in (project / 'out').iterdir()] == ['page.html']
+    assert 'is a folder' in bare.hooks('inspect', faulty, '--html', 'out', code=2).err
+
+
+@pytest.mark.parametrize(
+    ('words', 'code', 'problem'),
+    [
+        (['nowhere'], 1, 'there is nothing at nowhere'),
+        (['.'], 1, 'is in no format that is known here'),
+        (['{data}', '--from', 'coko'], 2, "there is no format 'coko'"),
+        (['{data}', '--from', 'coco'], 1, 'data'),
+        (['empty', '--from', 'dm'], 1, 'empty'),
+    ],
+)
+def test_what_cannot_be_read_is_a_failure(
+    words: list[str], code: int, problem: str, bare: Environment, project: Path, data: Path
+) -> None:
+    (project / 'empty').mkdir()
+    ended = bare.hooks('inspect', *[word.format(data=data) for word in words], '--html', 'page.html', code=code)
+    assert problem in ended.err
+    assert not (project / 'page.html').exists()
+
+
+def test_a_dataset_of_which_nothing_can_be_read_says_why(bare: Environment, tmp_path: Path) -> None:
+    add_item(tmp_path / 'torn', 'a', {'bounding_box': [box(1, 1, 9, 9)]})
+    (tmp_path / 'torn' / 'json' / 'a.json').write_text('{')
+    ended = bare.hooks('inspect', tmp_path / 'torn', code=1)
+    assert 'has no items that can be read' in ended.err
+    assert 'a.json' in ended.err

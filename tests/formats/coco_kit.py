@@ -1,0 +1,83 @@
+"""COCO files for tests: entries, whole files with their images, and one way to read them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.data import DatasetInfo, LossReport, Sample, Unreadable, survey
+from synapse_hooks.data.batch import gather
+from synapse_hooks.data.skeletons import assemble
+from tests.formats.format_kit import builtin, png
+
+COCO = builtin('coco')
+SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
+
+
+def entry(id: int, category: int = 1, image: int = 1, **more: Any) -> dict[str, Any]:
+    return {'id': id, 'image_id': image, 'category_id': category, 'bbox': [10, 10, 20, 20], 'iscrowd': 0, **more}
+
+
+def content(annotations: list[dict[str, Any]], images: list[str] | None = None, **more: Any) -> dict[str, Any]:
+    names = images or ['a.png']
+    return {
+        'images': [{'id': n, 'file_name': name, 'width': 100, 'height': 80} for n, name in enumerate(names, 1)],
+        'annotations': annotations,
+        'categories': [{'id': 1, 'name': 'car'}, {'id': 2, 'name': 'dog'}],
+        **more,
+    }
+
+
+def put(file: Path, said: dict[str, Any], images: Path | None = None) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(said))
+    for image in said['images']:
+        target = (images or file.parent) / image['file_name']
+        if '..' not in target.parts:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(png(100, 80))
+    return file
+
+
+def read(root: Path) -> tuple[list[Sample], LossReport]:
+    report = LossReport()
+    return list(COCO.bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
+
+
+def write(
+    samples: Sequence[Sample], out: Path, declared: DatasetInfo | None = None, *, shares: int = 1
+) -> tuple[Path, LossReport]:
+    """Write samples as a conversion does, in as many shares. The file that a trainer wants, and what was lost."""
+    out.mkdir()
+    for sample in samples:
+        sample.annotations = assemble(sample.annotations)
+    info = survey(declared or DatasetInfo(), samples)
+    report = LossReport()
+    format = COCO.bound(report=report)
+    plan = format.plan(info)
+    cuts = [len(samples) * number // shares for number in range(shares + 1)]
+    found: list[Any] = []
+    writers = []
+    for number, (first, last) in enumerate(pairwise(cuts)):
+        writer = format.writer(plan, declared or DatasetInfo(), out, number)
+        assert writer is not None
+        for start in range(first, last, 2):
+            writer.add(gather(copy.copy(sample) for sample in samples[start : min(start + 2, last)]))
+        found.append(writer.found())
+        writers.append(writer)
+    for number, writer in enumerate(writers):
+        writer.settle(info, found[:number])
+        writer.close()
+    file = format.finish(plan, info, out, found)
+    assert file is not None
+    assert not list(out.rglob('.*'))
+    return file, report
+
+
+def reasons(report: LossReport) -> dict[str, str]:
+    """The first id of each reason for which an annotation was dropped or changed."""
+    return {loss.reason: loss.examples[0]['id'] for loss in report.losses.values()}
