@@ -248,7 +248,7 @@ class Gathering:
 
     def _columns(self, annotation: AnyAnnotation) -> Columns | None:
         kind = type(annotation)
-        if kind not in _PLAIN or annotation.extra or 'iscrowd' in annotation.attributes:
+        if kind not in _PLAIN or annotation.extra or not annotation.label or 'iscrowd' in annotation.attributes:
             return None
         if isinstance(annotation, Box):
             self.numbers.append((annotation.x, annotation.y, annotation.w, annotation.h))

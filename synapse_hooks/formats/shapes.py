@@ -33,6 +33,8 @@ __all__ = ['NOISE', 'Fitter', 'enclosing_box']
 
 SEAMS = '{} holds simple rings: parts and holes are joined by seams'
 """What it costs a polygon of several rings to become one ring of a target."""
+NO_CLASS = 'it has no class'
+"""Why an object is dropped whose label is empty."""
 _SEAMS_OF_HOLES = '{} holds simple rings: holes are joined by seams'
 
 

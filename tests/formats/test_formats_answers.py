@@ -113,3 +113,19 @@ def test_a_group_that_nobody_is_in_is_no_group(converter: Converter, tmp_path: P
         converter(tmp_path / 'dm', 'dm', 'coco', splits=shares, settings={'coco': {'group_by': 'vidoe'}})
     converter(tmp_path / 'dm', 'dm', 'coco', settings={'coco': {'group_by': 'vidoe'}})
     assert any('nothing is divided' in message['text'] for message in converter.recorder.of('message'))
+
+
+@pytest.mark.parametrize('target', ['yolo', 'coco'])
+@pytest.mark.parametrize('missing', ['empty', 'null', 'absent'])
+def test_what_has_no_class_is_dropped_and_makes_none(
+    target: str, missing: str, converter: Converter, tmp_path: Path
+) -> None:
+    nameless = box(1, 1, 5, 5, '' if missing == 'empty' else None)  # type: ignore[arg-type]
+    if missing == 'absent':
+        del nameless['classification']
+    for split in ('train', 'valid'):
+        add_item(tmp_path / 'dm' / split, split, {'bounding_box': [nameless, box(9, 9, 5, 5, 'car')]})
+    made = converter(tmp_path / 'dm', 'dm', target)
+    assert made['classes'] == ['car']
+    assert converter.reasons('dropped') == {('box', 'it has no class'): 2}
+    assert converter.losses['written'] == {'box': 2}

@@ -61,6 +61,10 @@ class CocoFormat(Format):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
+    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """Those of objects that have one."""
+        return tuple(filter(None, super().written_classes(info)))
+
     def plan(self, info: DatasetInfo) -> dict[str, tuple[str, ...]]:
         """The joints of each class that has any."""
         return {label: names for label, names in info.skeletons.items() if names}

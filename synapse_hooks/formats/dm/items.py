@@ -108,6 +108,8 @@ class DmItems:
         if found and rings and not _boxes_first(data):
             return None
         rows: list[Any] = [*found, *rings]
+        if '' in [row.classification for row in rows]:
+            return None
         for attrs in [row.attrs for row in rows if row.attrs]:
             for one in attrs:
                 if one.name in _MEANING:

@@ -84,8 +84,9 @@ class YoloFormat(Format):
 
     def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
         """Those of objects, or of whole images for `classify`."""
-        of_images = self._task(info) == 'classify'
-        return ImageFolderFormat().written_classes(info) if of_images else super().written_classes(info)
+        if self._task(info) == 'classify':
+            return ImageFolderFormat().written_classes(info)
+        return tuple(filter(None, super().written_classes(info)))
 
     def plan(self, info: DatasetInfo) -> Plan:
         """The task, and the joints of skeletons.

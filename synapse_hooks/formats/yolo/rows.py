@@ -13,12 +13,12 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from synapse_hooks.data import AnyAnnotation, LossReport, Sample
+from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, LossReport, Sample
 from synapse_hooks.data.batch import Batch, Boxes, Flags, Floats, Places, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.formats.shapes import Fitter
+from synapse_hooks.formats.shapes import NO_CLASS, Fitter
 
 
 class Texts(NamedTuple):
@@ -127,6 +127,9 @@ class Rows:
             except ValueError as error:
                 self.report.dropped('polygon', f'it is malformed: {error}', sample.id, annotation.id)
                 return
+        if not annotation.label and annotation.kind in OBJECT_KINDS:
+            self.report.dropped(annotation.kind, NO_CLASS, sample.id, annotation.id)
+            return
         text = self.text(annotation, sample)
         if text is not None:
             rows.add_one(place, item, annotation.label, text)
