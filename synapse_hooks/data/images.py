@@ -19,6 +19,10 @@ SUFFIXES = MEASURED | {'.avif', '.heic', '.heif', '.jp2', '.dng'}
 """Extensions, in lower case, that say that a file is an image."""
 
 
+USUAL = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
+"""The extension that trainers know, by `ImageHeader.kind`; of GIF there is none."""
+
+
 class ImageHeader(NamedTuple):
     """What a header says. `width` and `height` are displayed pixels."""
 

@@ -17,7 +17,7 @@ from synapse_hooks.formats.identity import joined
 from synapse_hooks.formats.job import Job
 from synapse_hooks.formats.options import Options
 from synapse_hooks.formats.progress import Progress
-from synapse_hooks.formats.reader import FormatReader, open_reader
+from synapse_hooks.formats.reader import FormatReader, declared_by, open_reader
 from synapse_hooks.formats.stream import Stream
 
 
@@ -39,10 +39,8 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     if isinstance(reader, FormatReader):
         # A division may look at every item before the conversion does.
         reader.tolerance = options.tolerance
-    declared = reader.declared if isinstance(reader, FormatReader) else reader.info
-    if isinstance(reader, FormatReader):
-        reader.tolerance = options.tolerance
-    division = divided(reader, options, context)
+    declared = declared_by(reader)
+    division = divided(reader, declared, options, context)
     at_once = type(format).writer is not Format.writer
 
     def opened() -> Stream:

@@ -10,7 +10,6 @@ from synapse_hooks.context import DatasetReader, TrainContext
 from synapse_hooks.data import BY_FOLDER, DatasetInfo, Sample, assign, group_key, stratify
 from synapse_hooks.errors import ParamsError
 from synapse_hooks.formats.options import Options
-from synapse_hooks.formats.reader import FormatReader
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,24 @@ class Division:
         return replace(declared, splits=dict.fromkeys(self.names, 0)) if self.names else declared
 
 
-def divided(reader: DatasetReader, options: Options, context: TrainContext) -> Division:
-    """The division that was asked for. A dataset that is divided already keeps its splits, and is said to."""
+def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, context: TrainContext) -> Division:
+    """The division that was asked for. A dataset that is divided already keeps its splits, and is said to.
+
+    Args:
+        reader: The dataset. It is read beforehand only where that is needed.
+        declared: What it says of itself.
+        options: What was asked for.
+        context: Told of what is not done.
+
+    Raises:
+        ParamsError: There are no groups of that name.
+    """
     shares = options.shares
     asked = [name for name in ('group_by', 'stratify') if getattr(options, name)]
     if not shares:
         if asked:
             _tell(context, f'{" and ".join(asked)}: there are no fractions to divide by, so nothing is divided')
         return Division()
-    declared = reader.declared if isinstance(reader, FormatReader) else reader.info
     own = list(declared.splits if declared.splits is not None else reader.info.splits or {})
     if len(own) > 1:
         said = ' and '.join(['the fractions in `splits`', *asked])

@@ -104,6 +104,11 @@ class FormatReader:
             raise DatasetInvalid(f'there is no dataset at {self.path}', hint='check the path', path=str(self.path))
 
 
+def declared_by(reader: DatasetReader) -> DatasetInfo:
+    """What a dataset says of itself: without a look at its items, where its reader is one of ours."""
+    return reader.declared if isinstance(reader, FormatReader) else reader.info
+
+
 def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
     """The dataset, opened by whoever reads its format.
 

@@ -10,8 +10,20 @@ import math
 from collections.abc import Callable, Collection
 from typing import Literal
 
-from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data import (
+    OBJECT_KINDS,
+    AnyAnnotation,
+    Box,
+    Keypoints,
+    LossReport,
+    Mask,
+    Polygon,
+    Ring,
+    RotatedBox,
+    Sample,
+)
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, join
+from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.extents import (
     EXACT,
@@ -33,8 +45,6 @@ __all__ = ['NOISE', 'Fitter', 'enclosing_box']
 
 SEAMS = '{} holds simple rings: parts and holes are joined by seams'
 """What it costs a polygon of several rings to become one ring of a target."""
-NO_CLASS = 'it has no class'
-"""Why an object is dropped whose label is empty."""
 _SEAMS_OF_HOLES = '{} holds simple rings: holes are joined by seams'
 
 
@@ -67,6 +77,19 @@ class Fitter:
         self.crowds = crowds
         self.keeps = keeps
         self.whole = whole
+
+    def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
+        """An annotation that can be fitted: its numbers are read, and it has a class. None when it was dropped."""
+        if isinstance(annotation, Outline):
+            try:
+                annotation = annotation.polygon()
+            except ValueError as error:
+                self.report.dropped('polygon', f'it is malformed: {error}', sample.id, annotation.id)
+                return None
+        if not annotation.label and annotation.kind in OBJECT_KINDS:
+            self.report.dropped(annotation.kind, 'it has no class', sample.id, annotation.id)
+            return None
+        return annotation
 
     def box(self, annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
         """The annotation as an upright rectangle inside the image, or None when it was dropped."""

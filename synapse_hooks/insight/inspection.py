@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.context import Dataset, DatasetReader
-from synapse_hooks.data import DatasetInfo, LossReport, Sample
+from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats import FormatReader
+from synapse_hooks.formats.reader import FormatReader, declared_by
 from synapse_hooks.insight.checks import Twins, check
 from synapse_hooks.insight.contents import Contents
 from synapse_hooks.insight.extents import extent
@@ -113,7 +113,8 @@ def inspect_dataset(
 class _Inspector:
     def __init__(self, reader: DatasetReader, source: Dataset, shown: int) -> None:
         self.reader = reader
-        self.info = _declared(reader)
+        # A reader's own `info` would read everything to find out what is not declared.
+        self.info = declared_by(reader)
         self.root = f'{os.fspath(source["path"])}{os.sep}'
         self.contents = Contents()
         self.selection = Selection(shown)
@@ -195,11 +196,6 @@ class _Inspector:
         _check_classes(made.classes, [split for split in made.statistics.splits if split], made.problems)
         made.faulty, made.others = self.selection.chosen([problem.id for problem in made.problems.found])
         return made
-
-
-def _declared(reader: DatasetReader) -> DatasetInfo:
-    # A reader's own `info` would read everything to find out what is not declared.
-    return reader.declared if isinstance(reader, FormatReader) else reader.info
 
 
 def _check_classes(classes: Sequence[Label], splits: Sequence[str], problems: Problems) -> None:

@@ -12,12 +12,12 @@ from itertools import compress, pairwise
 import msgspec
 import numpy as np
 
-from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, LossReport, Sample
+from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 from synapse_hooks.data.batch import Attributes, Batch, Boxes, Flags, Floats, Polygons, Rings, inside
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.formats.coco.writing import SCALE, write_sample
-from synapse_hooks.formats.shapes import NO_CLASS, Fitter
+from synapse_hooks.formats.shapes import Fitter
 
 Row = tuple[int, int, str, bytes]
 """One annotation: its rank in the batch, the number of its sample, its class, and what follows its numbers in the file:
@@ -88,17 +88,10 @@ class Rows:
             if not sample.file:
                 self.report.dropped(annotation.kind, 'there is no image', sample.id, annotation.id)
                 continue
-            if isinstance(annotation, Outline):
-                try:
-                    annotation = annotation.polygon()
-                except ValueError as error:
-                    self.report.dropped('polygon', f'it is malformed: {error}', sample.id, annotation.id)
-                    continue
-            if not annotation.label and annotation.kind in OBJECT_KINDS:
-                self.report.dropped(annotation.kind, NO_CLASS, sample.id, annotation.id)
-                continue
-            places.append(place)
-            found.append(annotation)
+            opened = self.fitter.opened(annotation, sample)
+            if opened is not None:
+                places.append(place)
+                found.append(opened)
         those = Sample(sample.id, width=sample.width, height=sample.height, annotations=found)
         written = write_sample(those, self.fitter, self.schemas)
         return [(places[rank], item, label, b',%b' % _encode(entry)[1:]) for rank, label, entry in written]

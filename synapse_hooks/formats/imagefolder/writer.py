@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from synapse_hooks.data import MEASURED, Classification, DatasetInfo, Sample, read_header
+from synapse_hooks.data import MEASURED, USUAL, Classification, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.imagefolder.names import class_folders, folder_of, write_names
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
 
 _READABLE = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'))
-_SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
 _NO_PLACE = 'an image folder holds classes of whole images'
 
 
@@ -142,7 +141,7 @@ def _suffix(sample: Sample) -> str:
     if suffix.lower() in _READABLE:
         return suffix
     known = read_header(Path(sample.file)).kind if suffix.lower() in MEASURED else ''
-    return _SUFFIX_OF.get(known, '')
+    return USUAL.get(known, '')
 
 
 def _free(folder: Path, id: str, suffix: str) -> Path:

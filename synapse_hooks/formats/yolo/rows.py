@@ -13,12 +13,12 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, LossReport, Sample
+from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 from synapse_hooks.data.batch import Batch, Boxes, Flags, Floats, Places, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.formats.shapes import NO_CLASS, Fitter
+from synapse_hooks.formats.shapes import Fitter
 
 
 class Texts(NamedTuple):
@@ -121,16 +121,8 @@ class Rows:
             self._add(rows, columns.places[row], item, columns.annotation(row), batch.samples[item])
 
     def _add(self, rows: _Rows, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
-        if isinstance(annotation, Outline):
-            try:
-                annotation = annotation.polygon()
-            except ValueError as error:
-                self.report.dropped('polygon', f'it is malformed: {error}', sample.id, annotation.id)
-                return
-        if not annotation.label and annotation.kind in OBJECT_KINDS:
-            self.report.dropped(annotation.kind, NO_CLASS, sample.id, annotation.id)
-            return
-        text = self.text(annotation, sample)
+        opened = self.fitter.opened(annotation, sample)
+        text = None if opened is None else self.text(opened, sample)
         if text is not None:
             rows.add_one(place, item, annotation.label, text)
 

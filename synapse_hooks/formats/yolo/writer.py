@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample, read_header
+from synapse_hooks.data import SUFFIXES, USUAL, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
@@ -23,7 +23,6 @@ Waiting = tuple[list[str], list[int], list[str], bytes, list[int]]
 """The paths of label files, and `Labels`: how many rows each has, their classes, the rest of them, where that ends."""
 READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 """Extensions, in lower case, of images that ultralytics reads."""
-_SUFFIX_OF = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
 
 
 class YoloWriter:
@@ -115,7 +114,7 @@ class YoloWriter:
         """What the image is called here, and its extension; or why ultralytics could not read it."""
         suffix = sample.suffix
         if suffix.lower() not in READABLE:
-            found = _SUFFIX_OF.get(read_header(Path(sample.file)).kind) if sample.file else None
+            found = USUAL.get(read_header(Path(sample.file)).kind) if sample.file else None
             if found is None:
                 reason = f'ultralytics reads no {suffix} images' if sample.file else 'there is no image'
                 if sample.file:
