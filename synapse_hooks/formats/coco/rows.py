@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Sample
-from synapse_hooks.data.batch import Attributes, Batch, Boxes, Flags, Floats, Polygons, Rings, inside
+from synapse_hooks.data.batch import Attributes, Batch, Boxes, Flags, Polygons, inside
 from synapse_hooks.data.outline import Outline
+from synapse_hooks.data.rings import Floats, Rings
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.formats.coco.writing import SCALE, write_sample
 from synapse_hooks.formats.shapes import Fitter

@@ -103,9 +103,12 @@ def _shape(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> Entry |
 
 def _area(rings: list[Ring]) -> float:
     """The areas of rings together, computed as those of a whole batch are."""
-    from synapse_hooks.data.batch import Rings
+    from synapse_hooks.data.rings import Points
 
-    found: list[float] = abs(Rings.of([rings]).areas()).tolist()
+    points = Points()
+    for ring in rings:
+        points.add(0, ring)
+    found: list[float] = abs(points.rings().areas()).tolist()
     return sum(found)
 
 

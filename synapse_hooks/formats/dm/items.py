@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -75,9 +76,12 @@ class DmItems:
                     polygons += rings
                 gathering.place += len(found) + len(rings)
         _fill(gathering.boxes, boxes)
-        gathering.numbers += [row.data for row in boxes]
+        gathering.boxes.numbers.extend(chain.from_iterable([row.data for row in boxes]))
         _fill(gathering.polygons, polygons)
-        gathering.polygons.outlines += [row.data for row in polygons]
+        points = gathering.polygons.points
+        points.numbers.extend(chain.from_iterable(chain.from_iterable([row.data for row in polygons])))
+        points.counts += [len(row.data) for row in polygons]
+        points.owners += range(len(polygons))
         gathering.polygons.boxes += [None] * len(polygons)
         return gathering.batch()
 

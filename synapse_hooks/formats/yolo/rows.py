@@ -14,9 +14,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Sample
-from synapse_hooks.data.batch import Batch, Boxes, Flags, Floats, Places, Polygons
+from synapse_hooks.data.batch import Batch, Boxes, Flags, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
+from synapse_hooks.data.rings import Floats, Places, starts_of
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.shapes import Fitter
 
@@ -167,7 +168,7 @@ class _Rows:
         text, labels = b''.join(self.texts), self.labels
         if len(self.places) > 1:
             order = np.argsort(places, kind='stable')
-            ends = ends_of(lengths)
+            ends = starts_of(lengths)
             if len(set(lengths.tolist())) == 1:
                 text = np.frombuffer(text, np.uint8).reshape(len(order), -1)[order].tobytes()
             else:
@@ -175,15 +176,12 @@ class _Rows:
                 text = b''.join([text[cuts[row] : cuts[row + 1]] for row in order.tolist()])
             labels = [labels[row] for row in order.tolist()]
             lengths = lengths[order]
-        return Labels(counts, labels, text, ends_of(lengths).tolist())
-
-
-def ends_of(lengths: Places) -> Places:
-    """Where pieces of text end that stand one after the other; at first a 0."""
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        return Labels(counts, labels, text, starts_of(lengths).tolist())
 
 
 def _some(texts: Texts, kept: Flags) -> Texts:
     cuts = texts.ends.tolist()
     rows = np.flatnonzero(kept).tolist()
-    return Texts(b''.join([texts.text[cuts[row] : cuts[row + 1]] for row in rows]), ends_of(np.diff(texts.ends)[kept]))
+    return Texts(
+        b''.join([texts.text[cuts[row] : cuts[row + 1]] for row in rows]), starts_of(np.diff(texts.ends)[kept])
+    )

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
-from synapse_hooks.data.batch import Boxes, Flags, Floats, Places, Polygons, inside
+from synapse_hooks.data.batch import Boxes, Flags, Polygons, inside
 from synapse_hooks.data.geometry import join_arrays
+from synapse_hooks.data.rings import Floats, Places, starts_of
 from synapse_hooks.data.skeletons import arrange
 from synapse_hooks.formats.shapes import SEAMS
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
-from synapse_hooks.formats.yolo.rows import Rows, Texts, ends_of
+from synapse_hooks.formats.yolo.rows import Rows, Texts
 
 
 class Detect(Rows):
@@ -61,7 +62,7 @@ class Segment(Rows):
             shares, owners, counts = _joined(shares, owners, areas, counts)
         shares = shares / np.repeat(sizes[owners], counts, axis=0)
         text = digits(shares).tobytes()
-        ends = ends_of(counts * (2 * WIDTH))
+        ends = starts_of(counts * (2 * WIDTH))
         lines = [text[start:stop] for start, stop in pairwise(ends.tolist())]
         return plain, Texts(b'\n'.join([*lines, b'']) if lines else b'', ends + np.arange(len(ends)))
 
@@ -124,7 +125,7 @@ class Pose(Rows):
 
 def _joined(points: Floats, owners: Places, areas: Floats, counts: Places) -> tuple[Floats, Places, Places]:
     """The rings of each polygon as one: points, and for each polygon its number and how many points it has."""
-    ends = ends_of(counts)
+    ends = starts_of(counts)
     firsts = np.flatnonzero(np.diff(owners, prepend=-1))
     rings = np.diff(firsts, append=len(owners))
     pieces: list[Floats] = []
