@@ -2,7 +2,7 @@
 
 from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, Tally, dataset, survey
 from synapse_hooks.data.groups import BY_FOLDER, group_key
-from synapse_hooks.data.images import MEASURED, SUFFIXES, USUAL, ImageHeader, image_size, probe, read_header
+from synapse_hooks.data.images import MEASURED, SUFFIXES, USUAL, ImageHeader, image_size, probe, probe_many, read_header
 from synapse_hooks.data.losses import Loss, LossReport
 from synapse_hooks.data.sample import (
     Annotation,
@@ -66,6 +66,7 @@ __all__ = [
     'image_size',
     'labels_of',
     'probe',
+    'probe_many',
     'read_header',
     'split_name',
     'stratified',

@@ -7,16 +7,17 @@ columns, a whole batch is measured and written at once. Everything else stays an
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.data.rings import Floats, Points, Rings
+from synapse_hooks.data.rings import Floats, Points, Rings, append
 from synapse_hooks.data.sample import AnyAnnotation, Box, Keypoint, Keypoints, Polygon, Sample
 
 Flags = NDArray[np.bool_]
@@ -49,6 +50,10 @@ class Boxes(Columns):
 
     numbers: array[float] = field(default_factory=lambda: array('d'))
     """`x, y, w, h` of each, one after the other."""
+
+    def add_numbers(self, boxes: Sequence[Sequence[float]]) -> None:
+        """Add the numbers of some."""
+        append(self.numbers, chain.from_iterable(boxes), 4 * len(boxes))
 
     @cached_property
     def corners(self) -> Floats:
@@ -174,7 +179,7 @@ class Gathering:
         if kind not in _PLAIN or annotation.extra or not annotation.label or 'iscrowd' in annotation.attributes:
             return None
         if isinstance(annotation, Box):
-            self.boxes.numbers.extend((annotation.x, annotation.y, annotation.w, annotation.h))
+            self.boxes.add_numbers([(annotation.x, annotation.y, annotation.w, annotation.h)])
             return self.boxes
         polygons = self.polygons
         if isinstance(annotation, Outline):

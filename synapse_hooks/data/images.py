@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -68,65 +69,88 @@ def image_size(path: Path) -> tuple[int, int]:
     return header.width, header.height
 
 
-def probe(file: str) -> tuple[int, int, int, int]:
-    """Displayed width and height of an image file, its bytes, and when it was changed (nanoseconds): all with one look.
+Probed = tuple[int, int, int, int]
+"""Displayed width and height of an image, the bytes of its file, and when that was changed (nanoseconds)."""
 
-    The same as `image_size` where it matters, for millions of images: most tell their size in their first bytes.
+
+def probe(file: str) -> Probed:
+    """Size and state of an image file, with one look.
 
     Raises:
         UnreadableItem: As in `read_header`.
     """
-    try:
-        handle = os.open(file, os.O_RDONLY)
+    (found,) = probe_many([file])
+    if found is not None:
+        return found
+    size = image_size(Path(file))
+    state = os.stat(file)  # noqa: PTH116
+    return *size, state.st_size, state.st_mtime_ns
+
+
+def probe_many(files: Iterable[str]) -> list[Probed | None]:
+    """The same for millions of images, most of which tell their size in their first bytes.
+
+    Returns:
+        For each file what `probe` would; None where that must look closer, and may find no image.
+    """
+    found: list[Probed | None] = []
+    begin, at = b'\0', 0
+    for file in files:
         try:
-            head = os.read(handle, _HEAD)
-            found = os.fstat(handle)
-        finally:
-            os.close(handle)
-    except OSError:
-        head = b''
-    size = _quick_jpeg(head) if head[:2] == b'\xff\xd8' else _quick_png(head)
-    if size is None:
-        size = image_size(Path(file))
-        found = os.stat(file)  # noqa: PTH116
-    return *size, found.st_size, found.st_mtime_ns
+            handle = os.open(file, os.O_RDONLY)
+            try:
+                head = os.read(handle, _HEAD)
+                state = os.fstat(handle)
+            finally:
+                os.close(handle)
+        except OSError:
+            found.append(None)
+            continue
+        if head[:2] == b'\xff\xd8':
+            # Images that one program wrote begin with the same bytes up to their size.
+            if not head.startswith(begin) or len(head) < at + 9:
+                at = _frame_of_jpeg(head)
+                begin = head[: at + 2] if at else b'\0'
+            width, height = _SIZE.unpack_from(head, at + 5)[::-1] if at else (0, 0)
+        else:
+            width, height = _quick_png(head)
+        found.append((width, height, state.st_size, state.st_mtime_ns) if width and height else None)
+    return found
 
 
 _HEAD = 2048
 _NO_FRAME = frozenset((0xC4, 0xC8, 0xCC))
 _PLAIN_SEGMENTS = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDD, 0xE0, *range(0xE2, 0xF0), 0xFE))
+_SIZE = struct.Struct('>HH')
 
 
-def _quick_jpeg(head: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG without EXIF whose first bytes tell them; None for every other one."""
+def _frame_of_jpeg(head: bytes) -> int:
+    """Where the header of the frame is in a JPEG without EXIF whose first bytes hold it; 0 in every other one."""
     at = 2
-    try:
-        while True:
-            marker = head[at + 1]
-            if head[at] != 0xFF or marker not in _PLAIN_SEGMENTS:
-                return None
-            if marker <= 0xCF and marker not in _NO_FRAME:
-                size = head[at + 7] << 8 | head[at + 8], head[at + 5] << 8 | head[at + 6]
-                return size if all(size) else None
-            at += 2 + (head[at + 2] << 8 | head[at + 3])
-    except IndexError:
-        return None
+    while at + 9 <= len(head):
+        marker = head[at + 1]
+        if head[at] != 0xFF or marker not in _PLAIN_SEGMENTS:
+            return 0
+        if marker <= 0xCF and marker not in _NO_FRAME:
+            return at
+        at += 2 + (head[at + 2] << 8 | head[at + 3])
+    return 0
 
 
-def _quick_png(head: bytes) -> tuple[int, int] | None:
-    """Width and height of a PNG without EXIF; None for every other file."""
+def _quick_png(head: bytes) -> tuple[int, int]:
+    """Width and height of a PNG without EXIF; zeros for every other file."""
     if head[:8] != b'\x89PNG\r\n\x1a\n':
-        return None
+        return 0, 0
     at = 33
     while at + 8 <= len(head):
         kind = head[at + 4 : at + 8]
         if kind == b'IDAT':
             width, height = struct.unpack_from('>II', head, 16)
-            return (width, height) if width and height else None
+            return width, height
         if kind in (b'eXIf', b'IEND'):
-            return None
+            return 0, 0
         at += struct.unpack_from('>I', head, at)[0] + 12
-    return None
+    return 0, 0
 
 
 def _read(file: BinaryIO) -> ImageHeader | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, pairwise
 
 import msgspec
@@ -97,7 +99,7 @@ class Points:
 
     def add(self, owner: int, ring: Sequence[Iterable[float]]) -> None:
         """Add a ring."""
-        self.numbers.extend(chain.from_iterable(ring))
+        append(self.numbers, chain.from_iterable(ring), 2 * len(ring))
         self.counts.append(len(ring))
         self.owners.append(owner)
 
@@ -105,6 +107,19 @@ class Points:
         """All of them."""
         points = np.array(self.numbers).reshape(-1, 2)
         return Rings(np.array(self.owners, dtype=np.int64), starts_of(self.counts), points)
+
+
+def append(numbers: array[float], more: Iterable[float], count: int) -> None:
+    """Add `count` numbers to an array: in less time than `extend` takes, and best soon after they were made.
+
+    Numbers that wait in a list lie all over the memory, and cost several times as much to collect.
+    """
+    numbers.frombytes(_pack(count)(*more))
+
+
+@lru_cache(256)
+def _pack(count: int) -> Callable[..., bytes]:
+    return struct.Struct(f'{count}d').pack
 
 
 def starts_of(counts: Sequence[int] | Places) -> Places:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
-from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe
+from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe, probe_many
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.options import Options
@@ -240,6 +240,20 @@ class Format:
         if self.identity is not None:
             self.identity.note_file(size, changed)
         return True
+
+    def measure_all(self, samples: Sequence[Sample]) -> list[bool]:
+        """The same as `measure` for each of them, in less time."""
+        fine = []
+        for sample, found in zip(samples, probe_many([sample.file for sample in samples]), strict=True):
+            if found is None:
+                fine.append(self.measure(sample))
+                continue
+            if not (sample.width and sample.height):
+                sample.width, sample.height = found[:2]
+            if self.identity is not None:
+                self.identity.note_file(*found[2:])
+            fine.append(True)
+        return fine
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""

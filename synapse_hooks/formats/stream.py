@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import compress, islice
 
 import msgspec
 
@@ -164,7 +164,7 @@ class Stream:
             with self._noted():
                 block = list(self.items.read(start, stop))
                 if not self.items.measured:
-                    block = [sample for sample in block if self._worker.measure(sample)]
+                    block = list(compress(block, self._worker.measure_all(block)))
             if self.compact:
                 for sample in block:
                     sample.annotations = _whole(sample.annotations)

@@ -60,7 +60,7 @@ class Plain:
         outlines = self._outlines
         if boxes := [row for row in range(begin, end) if not outlines[row]]:
             self._fill(gathering.boxes, boxes, item, before)
-            gathering.boxes.numbers.extend([number for row in boxes for number in self._boxes[row] or ()])
+            gathering.boxes.add_numbers([box for row in boxes if (box := self._boxes[row])])
         if polygons := [row for row in range(begin, end) if outlines[row]]:
             self._fill(gathering.polygons, polygons, item, before)
             gathering.polygons.texts += [outlines[row] for row in polygons]

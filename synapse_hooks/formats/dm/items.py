@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from synapse_hooks.data import Sample
 from synapse_hooks.errors import UnreadableItem
@@ -45,8 +44,8 @@ class DmItems:
         """Whole samples, from which the same documents can be written."""
         for folder, numbers in self._ranges(start, stop):
             for number in numbers:
-                sample = self._whole(folder, number)
-                if sample is not None:
+                sample = folder.sample(number)
+                if self._fill(folder, number, sample):
                     yield sample
 
     def batch(self, start: int, stop: int) -> Batch:
@@ -54,35 +53,16 @@ class DmItems:
         from synapse_hooks.data.batch import Gathering
 
         gathering = Gathering()
-        boxes: list[_Box] = []
-        polygons: list[_Polygon] = []
         for folder, numbers in self._ranges(start, stop):
-            for number in numbers:
-                shapes = self._shapes(folder, number)
-                if shapes is None:
-                    self._add_whole(folder, number, gathering)
+            samples = [folder.sample(number) for number in numbers]
+            for number, sample, fine in zip(numbers, samples, self.format.measure_all(samples), strict=True):
+                if not fine:
                     continue
-                sample = Sample(folder.ids.get(number) or folder.stems[number], folder.file(number), 0, 0, folder.split)
-                if not self.format.measure(sample):
-                    continue
-                item, place = len(gathering.samples), gathering.place
-                gathering.samples.append(sample)
-                found, rings = shapes
-                if found:
-                    _note(gathering.boxes, item, place, len(found))
-                    boxes += found
-                if rings:
-                    _note(gathering.polygons, item, place + len(found), len(rings))
-                    polygons += rings
-                gathering.place += len(found) + len(rings)
-        _fill(gathering.boxes, boxes)
-        gathering.boxes.numbers.extend(chain.from_iterable([row.data for row in boxes]))
-        _fill(gathering.polygons, polygons)
-        points = gathering.polygons.points
-        points.numbers.extend(chain.from_iterable(chain.from_iterable([row.data for row in polygons])))
-        points.counts += [len(row.data) for row in polygons]
-        points.owners += range(len(polygons))
-        gathering.polygons.boxes += [None] * len(polygons)
+                entry = self._usual(folder.document(number)) if sample.file else None
+                if entry is None:
+                    self._add_whole(folder, number, sample, gathering)
+                else:
+                    _add(entry, sample, gathering)
         return gathering.batch()
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Folder, range]]:
@@ -93,40 +73,27 @@ class DmItems:
             start -= count
             stop -= count
 
-    def _shapes(self, folder: Folder, number: int) -> tuple[list[_Box], list[_Polygon]] | None:
-        """The boxes and polygons of a usual document; None for one that must be read whole."""
-        if folder.suffixes[number] is None:
-            return None
+    def _usual(self, document: str) -> _Entry | None:
+        """What a usual document says; None for one that must be read whole."""
         try:
-            data = _bytes(folder.document(number))
+            data = _bytes(document)
             (entry,) = _decode(data).images
         except (OSError, ValueError):
             return None
-        rings = entry.polygon or []
-        found = entry.bounding_box or []
-        if entry.rare():
+        boxes, polygons = entry.bounding_box or (), entry.polygon or ()
+        if entry.rare() or (boxes and polygons and not _boxes_first(data)):
             return None
-        for row in rings:
-            if len(row.data) < 3:
-                return None
-        if found and rings and not _boxes_first(data):
+        if not _MEANING.isdisjoint([one.name for row in (*boxes, *polygons) if row.attrs for one in row.attrs]):
             return None
-        rows: list[Any] = [*found, *rings]
-        if '' in [row.classification for row in rows]:
-            return None
-        for attrs in [row.attrs for row in rows if row.attrs]:
-            for one in attrs:
-                if one.name in _MEANING:
-                    return None
         if self.format.identity is not None:
             self.format.identity.note_text(data)
-        return found, rings
+        return entry
 
-    def _add_whole(self, folder: Folder, number: int, gathering: Gathering) -> None:
+    def _add_whole(self, folder: Folder, number: int, sample: Sample, gathering: Gathering) -> None:
         from synapse_hooks.data.skeletons import assemble
 
-        sample = self._whole(folder, number)
-        if sample is None or not self.format.measure(sample):
+        measured = bool(sample.file)
+        if not self._fill(folder, number, sample) or not (measured or self.format.measure(sample)):
             return
         sample.annotations = assemble(sample.annotations)
         item = len(gathering.samples)
@@ -135,10 +102,10 @@ class DmItems:
             gathering.others.append((item, gathering.place, annotation))
             gathering.place += 1
 
-    def _whole(self, folder: Folder, number: int) -> Sample | None:
-        """A sample with everything that its document says; None where it cannot be read, which is told."""
+    def _fill(self, folder: Folder, number: int, sample: Sample) -> bool:
+        """Add everything that a document says to its sample; False where it cannot be read, which is told."""
         pair = folder.pair(number)
-        sample = Sample(folder.id(number), split=folder.split)
+        size = sample.width, sample.height
         try:
             data = _bytes(pair.document)
             needs_image = read_document(decode(data), sample)
@@ -146,7 +113,7 @@ class DmItems:
             self.format.skip(
                 UnreadableItem(f'{pair.document} {error}', hint='repair or remove the document', path=pair.document)
             )
-            return None
+            return False
         if self.format.identity is not None:
             self.format.identity.note_text(data)
         if len(pair.images) > 1:
@@ -157,10 +124,10 @@ class DmItems:
                     path=pair.document,
                 )
             )
-            return None
+            return False
         if pair.images:
             sample.file = pair.images[0]
-            sample.width = sample.height = 0
+            sample.width, sample.height = size
         elif needs_image:
             self.format.skip(
                 UnreadableItem(
@@ -169,10 +136,10 @@ class DmItems:
                     path=pair.document,
                 )
             )
-            return None
+            return False
         if pair.others:
             sample.extra['dm']['files'] = list(pair.others)
-        return sample
+        return True
 
 
 def _bytes(file: str) -> bytes:
@@ -191,22 +158,29 @@ _USUAL = 1 << 16
 """Bytes that one call reads; few documents are larger."""
 
 
+_MEANING = frozenset(('rotation', 'iscrowd'))
+"""Attributes that make a shape another one."""
+
+
 class _Attribute(Struct, forbid_unknown_fields=True, gc=False):
     name: str
     value: Any
 
 
+_Label = Annotated[str, Meta(min_length=1)]
+
+
 class _Box(Struct, forbid_unknown_fields=True, gc=False):
     id: str
-    classification: str
+    classification: _Label
     data: tuple[float, float, float, float]
     attrs: list[_Attribute] | None = None
 
 
 class _Polygon(Struct, forbid_unknown_fields=True, gc=False):
     id: str
-    classification: str
-    data: list[tuple[float, float]]
+    classification: _Label
+    data: Annotated[list[tuple[float, float]], Meta(min_length=3)]
     attrs: list[_Attribute] | None = None
 
 
@@ -236,8 +210,6 @@ class _Document(Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Document).decode
-_MEANING = frozenset(('rotation', 'iscrowd'))
-"""Attributes that make a shape another one."""
 
 
 def _boxes_first(data: bytes) -> bool:
@@ -246,12 +218,27 @@ def _boxes_first(data: bytes) -> bool:
     return 0 <= data.find(b'"bounding_box":', start) < data.find(b'"polygon":', start)
 
 
-def _note(columns: Columns, item: int, place: int, count: int) -> None:
-    columns.items += [item] * count
-    columns.places += range(place, place + count)
+def _add(entry: _Entry, sample: Sample, gathering: Gathering) -> None:
+    item = len(gathering.samples)
+    gathering.samples.append(sample)
+    if entry.bounding_box:
+        boxes = gathering.boxes
+        _add_rows(entry.bounding_box, item, gathering, boxes)
+        boxes.add_numbers([box.data for box in entry.bounding_box])
+    if entry.polygon:
+        polygons = gathering.polygons
+        for owner, polygon in enumerate(entry.polygon, len(polygons)):
+            polygons.points.add(owner, polygon.data)
+        _add_rows(entry.polygon, item, gathering, polygons)
+        polygons.boxes += [None] * len(entry.polygon)
 
 
-def _fill(columns: Columns, rows: Sequence[_Box | _Polygon]) -> None:
-    columns.labels += [row.classification for row in rows]
-    columns.ids += [row.id for row in rows]
-    columns.attributes += [{one.name: one.value for one in row.attrs} if row.attrs else None for row in rows]
+def _add_rows(rows: Sequence[_Box | _Polygon], item: int, gathering: Gathering, columns: Columns) -> None:
+    labels, ids, attributes = columns.labels, columns.ids, columns.attributes
+    for row in rows:
+        labels.append(row.classification)
+        ids.append(row.id)
+        attributes.append({one.name: one.value for one in row.attrs} if row.attrs else None)
+    columns.items += [item] * len(rows)
+    columns.places += range(gathering.place, gathering.place + len(rows))
+    gathering.place += len(rows)

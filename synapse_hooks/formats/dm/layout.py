@@ -15,7 +15,7 @@ from pathlib import Path
 from posixpath import splitext
 from typing import NamedTuple
 
-from synapse_hooks.data import SPLITS, SUFFIXES, split_name
+from synapse_hooks.data import SPLITS, SUFFIXES, Sample, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.reader import unique_ids
 
@@ -104,6 +104,11 @@ class Folder:
     def file(self, number: int) -> str:
         """The image of such a document."""
         return f'{self.files}{self.stems[number]}{self.suffixes[number]}'
+
+    def sample(self, number: int) -> Sample:
+        """A sample for a document, so far only its image; without one where that is not as simple."""
+        image = self.file(number) if self.suffixes[number] is not None else None
+        return Sample(self.id(number), image, split=self.split)
 
     def pair(self, number: int) -> Pair:
         """The document with a number, and its files."""
