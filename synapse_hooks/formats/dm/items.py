@@ -81,7 +81,7 @@ class DmItems:
         except (OSError, ValueError):
             return None
         boxes, polygons = entry.bounding_box or (), entry.polygon or ()
-        if entry.rare() or (boxes and polygons and not _boxes_first(data)):
+        if boxes and polygons and not _boxes_first(data):
             return None
         if not _MEANING.isdisjoint([one.name for row in (*boxes, *polygons) if row.attrs for one in row.attrs]):
             return None
@@ -184,24 +184,19 @@ class _Polygon(Struct, forbid_unknown_fields=True, gc=False):
     attrs: list[_Attribute] | None = None
 
 
-_Rows = list[Any] | None
+_None = Annotated[list[Any], Meta(max_length=0)] | None
+"""What a usual document has none of."""
 
 
 class _Entry(Struct, forbid_unknown_fields=True, gc=False):
     bounding_box: list[_Box] | None = None
     polygon: list[_Polygon] | None = None
-    polyline: _Rows = None
-    keypoint: _Rows = None
-    relation: _Rows = None
-    group: _Rows = None
-    classification: _Rows = None
-    segmentation: _Rows = None
-
-    def rare(self) -> bool:
-        """Whether there is more than boxes and polygons."""
-        return bool(
-            self.polyline or self.keypoint or self.relation or self.group or self.classification or self.segmentation
-        )
+    polyline: _None = None
+    keypoint: _None = None
+    relation: _None = None
+    group: _None = None
+    classification: _None = None
+    segmentation: _None = None
 
 
 class _Document(Struct, forbid_unknown_fields=True, gc=False):

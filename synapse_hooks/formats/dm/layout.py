@@ -101,14 +101,11 @@ class Folder:
         """The file of a document that has one image of the same name."""
         return f'{self.documents}{self.stems[number]}.json'
 
-    def file(self, number: int) -> str:
-        """The image of such a document."""
-        return f'{self.files}{self.stems[number]}{self.suffixes[number]}'
-
     def sample(self, number: int) -> Sample:
         """A sample for a document, so far only its image; without one where that is not as simple."""
-        image = self.file(number) if self.suffixes[number] is not None else None
-        return Sample(self.id(number), image, split=self.split)
+        stem, suffix = self.stems[number], self.suffixes[number]
+        image = None if suffix is None else f'{self.files}{stem}{suffix}'
+        return Sample(self.ids.get(number) or stem, image, 0, 0, self.split)
 
     def pair(self, number: int) -> Pair:
         """The document with a number, and its files."""
