@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import accumulate, chain, pairwise
+from typing import Any, TypeVar
 
 from msgspec import Raw
 
@@ -14,65 +15,71 @@ from synapse_hooks.formats.coco.usual import decode_loosely
 _NOTHING = frozenset((b'[]', b'null'))
 _OPEN = b'['[0]
 _SHORTEST = len('[[0,0,0,0,0,0]]')
+T = TypeVar('T')
 
 
 class Plain:
-    """Some entries of a file, as far as they are upright boxes and polygons.
+    """The entries of some images, as far as they are upright boxes and polygons.
 
     Args:
-        texts: The entries.
+        texts: The entries of each image.
         labels: The names of the file's categories by their ids.
     """
 
-    def __init__(self, texts: Sequence[Raw], labels: Mapping[Any, str]) -> None:
-        entries = decode_loosely(texts)
+    def __init__(self, texts: Sequence[Sequence[Raw]], labels: Mapping[Any, str]) -> None:
+        entries = decode_loosely(list(chain.from_iterable(texts)))
+        self._ends = list(accumulate(map(len, texts), initial=0))
+        self._images = [number for number, some in enumerate(texts) for _ in some]
         self._outlines = [b'' if (text := bytes(one.segmentation)) in _NOTHING else text for one in entries]
         self._boxes = [one.bbox for one in entries]
         self._ids = [str(one.id) for one in entries]
         self._labels = [labels.get(one.category_id, '') for one in entries]
         self._attributes = [one.attributes or None for one in entries]
         known = labels.keys()
-        self._odd = [
-            (
-                one.iscrowd
-                or one.category_id not in known
-                or (text[0] != _OPEN or len(text) < _SHORTEST if text else one.bbox is None)
-                or one.says_more()
-            )
-            for one, text in zip(entries, self._outlines, strict=True)
-        ]
-        self._unique = len(set(self._ids)) == len(entries)
+        self.odd = {
+            self._images[row]
+            for row, (one, text) in enumerate(zip(entries, self._outlines, strict=True))
+            if one.iscrowd
+            or one.category_id not in known
+            or (text[0] != _OPEN or len(text) < _SHORTEST if text else one.bbox is None)
+            or one.keypoints
+            or one.caption
+            or one.segments_info
+        }
+        """The numbers of the images with an entry that is not plain."""
+        if len(set(self._ids)) < len(self._ids):
+            images = enumerate(pairwise(self._ends))
+            self.odd.update(number for number, (a, b) in images if len(set(self._ids[a:b])) < b - a)
 
-    def add(self, gathering: Gathering, sample: Sample, begin: int, end: int) -> bool:
-        """Add an image and the entries from number `begin` to before `end`; False, and nothing, if one is not plain.
+    def add(self, gathering: Gathering, samples: Sequence[Sample], first: int) -> None:
+        """Add images that are plain, with their entries.
 
         Args:
             gathering: The batch in the making.
-            sample: The image, without annotations.
-            begin: The first of its entries.
-            end: The one after its last.
+            samples: Consecutive images, without annotations.
+            first: The number of the first of them.
         """
-        if any(self._odd[begin:end]) or not (self._unique or len(set(self._ids[begin:end])) == end - begin):
-            return False
-        item, before = len(gathering.samples), gathering.place - begin
-        gathering.samples.append(sample)
+        begin, end = self._ends[first], self._ends[first + len(samples)]
+        item, place = len(gathering.samples) - first, gathering.place - begin
+        gathering.samples += samples
         gathering.place += end - begin
-        outlines = self._outlines
-        if boxes := [row for row in range(begin, end) if not outlines[row]]:
-            self._fill(gathering.boxes, boxes, item, before)
+        polygons: Sequence[int] = [row for row in range(begin, end) if self._outlines[row]]
+        if len(polygons) < end - begin:
+            boxes = [row for row in range(begin, end) if not self._outlines[row]]
+            self._fill(gathering.boxes, boxes, item, place)
             gathering.boxes.add_numbers([box for row in boxes if (box := self._boxes[row])])
-        if polygons := [row for row in range(begin, end) if outlines[row]]:
-            self._fill(gathering.polygons, polygons, item, before)
-            gathering.polygons.texts += [outlines[row] for row in polygons]
-            gathering.polygons.boxes += [self._boxes[row] for row in polygons]
-        return True
+        else:
+            polygons = range(begin, end)
+        self._fill(gathering.polygons, polygons, item, place)
+        gathering.polygons.texts += _some(self._outlines, polygons)
+        gathering.polygons.boxes += _some(self._boxes, polygons)
 
-    def _fill(self, columns: Columns, rows: Sequence[int], item: int, before: int) -> None:
-        columns.items += [item] * len(rows)
-        columns.places += [before + row for row in rows]
-        columns.labels += [self._labels[row] for row in rows]
-        columns.ids += [self._ids[row] for row in rows]
-        columns.attributes += [self._attributes[row] for row in rows]
+    def _fill(self, columns: Columns, rows: Sequence[int], item: int, place: int) -> None:
+        columns.items += [item + image for image in _some(self._images, rows)]
+        columns.places += [place + row for row in rows]
+        columns.labels += _some(self._labels, rows)
+        columns.ids += _some(self._ids, rows)
+        columns.attributes += _some(self._attributes, rows)
 
 
 def add_whole(gathering: Gathering, sample: Sample) -> None:
@@ -83,3 +90,7 @@ def add_whole(gathering: Gathering, sample: Sample) -> None:
     ]
     gathering.samples.append(sample)
     gathering.place += len(sample.annotations)
+
+
+def _some(values: list[T], rows: Sequence[int]) -> list[T]:
+    return values[rows.start : rows.stop] if isinstance(rows, range) else [values[row] for row in rows]

@@ -26,6 +26,12 @@ class Listed(Struct, gc=False):
     width: Any = 0
     height: Any = 0
 
+    @property
+    def is_sized(self) -> bool:
+        """Whether it tells a size."""
+        width, height = self.width, self.height
+        return type(width) is int and type(height) is int and width > 0 and height > 0
+
 
 class Document(NamedTuple):
     """What a file says."""

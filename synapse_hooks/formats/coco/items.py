@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from itertools import count, islice
+from itertools import compress, count, islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,6 +35,24 @@ BATCH = 512
 Said = Usual | Raw | Entry
 """An entry: a usual one, any one as text, or opened."""
 _NO_CATEGORY = 'its category is not in the file'
+
+
+class Found:
+    """An image that is there."""
+
+    __slots__ = ('place', 'sample', 'size')
+
+    def __init__(self, place: int, sample: Sample) -> None:
+        self.place = place
+        self.sample = sample
+        """As large as its annotations take it to be."""
+        self.size: Size = 0, 0
+        """How large it is."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether these are the same."""
+        return self.size == (self.sample.width, self.sample.height)
 
 
 class CocoItems:
@@ -74,10 +92,11 @@ class CocoItems:
         for part, places in self._ranges(start, self._count if stop is None else stop):
             said = [self._decoded(file, places) for file in part.files]
             self._note(part, places)
+            found = {one.place: one for one in self._found(part, places)}
             for place in places:
                 groups: list[list[Any]] = [next(entries) for entries in said]
-                if found := self._found(part, place):
-                    yield self._filled(part, place, groups, *found)
+                if place in found:
+                    yield self._filled(part, groups, found[place])
 
     def batch(self, start: int, stop: int) -> Batch:
         """The same in columns, for a writer that asks for shapes only."""
@@ -92,20 +111,22 @@ class CocoItems:
     def _gather(self, gathering: Gathering, part: Sorted, places: range) -> None:
         from synapse_hooks.formats.coco.columns import Plain, add_whole
 
-        file = part.files[0]
-        texts = [file.entries.get(place, ()) for place in places]
-        plain = Plain([text for some in texts for text in some], file.labels) if len(part.files) == 1 else None
-        end = 0
-        for place, some in zip(places, texts, strict=True):
-            begin, end = end, end + len(some)
-            found = self._found(part, place)
-            if found is None:
-                continue
-            sample, size = found
-            fits = size == (sample.width, sample.height)
-            if plain is None or not fits or not plain.add(gathering, sample, begin, end):
-                groups: list[list[Any]] = [[*decode_entries(one.entries.get(place, ()))] for one in part.files]
-                add_whole(gathering, self._filled(part, place, groups, sample, size))
+        found = self._found(part, places)
+        samples = [one.sample for one in found]
+        plain = None
+        if len(part.files) == 1:
+            (file,) = part.files
+            plain = Plain([file.entries.get(one.place, ()) for one in found], file.labels)
+        begin = 0
+        for number, one in enumerate(found):
+            if plain is None or number in plain.odd or not one.fits:
+                if plain is not None:
+                    plain.add(gathering, samples[begin:number], begin)
+                begin = number + 1
+                groups: list[list[Any]] = [[*decode_entries(file.entries.get(one.place, ()))] for file in part.files]
+                add_whole(gathering, self._filled(part, groups, one))
+        if plain is not None:
+            plain.add(gathering, samples[begin:], begin)
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
         """Some consecutive places in a part of the dataset."""
@@ -125,36 +146,39 @@ class CocoItems:
             identity.note_text(file.naming)
             identity.note_text(b','.join([text for place in places for text in file.entries.get(place, ())]))
 
-    # -- one image -----------------------------------------------------------------------------------------------
+    # -- images --------------------------------------------------------------------------------------------------
 
-    def _found(self, part: Sorted, place: int) -> tuple[Sample, Size] | None:
-        """An image, as large as its annotations take it to be, and how large it is; None where it cannot be read."""
-        image = part.images[place]
-        try:
-            file = part.finder.find(image.file_name)
-        except UnreadableItem as error:
-            self.format.skip(error)
-            return None
-        sample = Sample(part.ids[place], file, split=part.source.split)
-        width, height = image.width, image.height
-        told = type(width) is int and type(height) is int and width > 0 and height > 0
-        if told and sample.suffix.lower() not in MEASURED:
-            sample.width, sample.height = width, height
-        if not self.format.measure(sample):
-            return None
-        size = sample.width, sample.height
-        if told:
-            sample.width, sample.height = width, height
-        return sample, size
+    def _found(self, part: Sorted, places: range) -> list[Found]:
+        """Those of some images that can be read."""
+        found = []
+        for place in places:
+            image = part.images[place]
+            try:
+                file = part.finder.find(image.file_name)
+            except UnreadableItem as error:
+                self.format.skip(error)
+                continue
+            sample = Sample(part.ids[place], file, 0, 0, part.source.split)
+            if image.is_sized and file[-4:] != '.jpg' and sample.suffix.lower() not in MEASURED:
+                sample.width, sample.height = image.width, image.height
+            found.append(Found(place, sample))
+        fine = self.format.measure_all([one.sample for one in found])
+        for one in found:
+            image, sample = part.images[one.place], one.sample
+            one.size = sample.width, sample.height
+            if image.is_sized:
+                sample.width, sample.height = image.width, image.height
+        return list(compress(found, fine))
 
-    def _filled(self, part: Sorted, place: int, groups: list[list[Any]], sample: Sample, size: Size) -> Sample:
+    def _filled(self, part: Sorted, groups: list[list[Any]], found: Found) -> Sample:
+        sample, place = found.sample, found.place
         if told_apart(part.files, place):
             groups = join_skeletons(part.files, place)
         taken: set[str] = set()
         for file, entries in zip(part.files, groups, strict=True):
             for entry in entries:
                 self._add(entry, file, sample, taken)
-        settle(sample, size, self.format.report)
+        settle(sample, found.size, self.format.report)
         return sample
 
     def _decoded(self, file: File, places: range) -> Iterator[list[Said]]:

@@ -36,10 +36,6 @@ class Loose(Usual, gc=False, forbid_unknown_fields=False):
     caption: Raw = Raw(b'')
     segments_info: Raw = Raw(b'')
 
-    def says_more(self) -> bool:
-        """Whether it is about more than a shape."""
-        return bool(self.keypoints or self.caption or self.segments_info)
-
 
 _many = msgspec.json.Decoder(list[Usual]).decode
 _one = msgspec.json.Decoder(Usual).decode
