@@ -81,7 +81,9 @@ class Polygons(Columns):
     def corners(self) -> Floats:
         """`left, top, right, bottom` as the source says it, else around the rings; not-a-number without any."""
         nothing = (np.nan,) * 4
-        given = _corners(np.array([box or nothing for box in self.boxes], dtype=np.float64).reshape(-1, 4))
+        numbers = array('d')
+        append(numbers, chain.from_iterable([box or nothing for box in self.boxes]), 4 * len(self))
+        given = _corners(np.array(numbers).reshape(-1, 4))
         silent = np.isnan(given[:, :1])
         if not silent.any():
             return given

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.behind import Behind, write_new
     from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
     from synapse_hooks.storage.disk import disk_errors
-    from synapse_hooks.storage.links import LinkMode, link_known, link_or_copy, link_tree
+    from synapse_hooks.storage.links import LinkMode, link_all, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import folded, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
@@ -34,7 +34,7 @@ _HOMES = {
     'file_digest': 'digest',
     'folded': 'names',
     'is_dead': 'ownership',
-    'link_known': 'links',
+    'link_all': 'links',
     'link_or_copy': 'links',
     'link_tree': 'links',
     'owner': 'ownership',
@@ -64,7 +64,7 @@ __all__ = [
     'file_digest',
     'folded',
     'is_dead',
-    'link_known',
+    'link_all',
     'link_or_copy',
     'link_tree',
     'owner',

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -66,24 +67,24 @@ def link_or_copy(
         return _copy(source, target, found)
 
 
-def link_known(source: str, target: str, *, mode: LinkMode = 'hardlink') -> None:
-    """The same as `link_or_copy`, in one system call where that is enough.
+def link_all(files: Iterable[tuple[str, str]], *, mode: LinkMode = 'hardlink') -> None:
+    """The same as `link_or_copy` for many files, in one system call for each where that is enough.
 
     Args:
-        source: The absolute path of a file that was opened just now, and so is one.
-        target: The new name.
+        files: The absolute path of each, which was opened just now and so is one, and its new name.
         mode: As in `link_or_copy`.
     """
-    if mode == 'hardlink' and source.startswith('/'):
-        try:
-            # With a folder named, even one that does not matter, a link is followed instead of linked.
-            os.link(source, target, src_dir_fd=_any_folder())
-        except OSError as error:
-            if error.errno == errno.EEXIST:
-                raise
-        else:
-            return
-    link_or_copy(source, target, mode=mode)
+    # With a folder named, even one that does not matter, a link is followed instead of linked.
+    folder = _any_folder()
+    for source, target in files:
+        if mode == 'hardlink' and source.startswith('/'):
+            try:
+                os.link(source, target, src_dir_fd=folder)
+                continue
+            except OSError as error:
+                if error.errno == errno.EEXIST:
+                    raise
+        link_or_copy(source, target, mode=mode)
 
 
 @cache

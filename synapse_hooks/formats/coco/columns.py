@@ -12,7 +12,7 @@ from synapse_hooks.data import Sample
 from synapse_hooks.data.batch import Columns, Gathering
 from synapse_hooks.formats.coco.usual import decode_loosely
 
-_NOTHING = frozenset((b'[]', b'null'))
+_NOTHING = (b'[]', b'null')
 _OPEN = b'['[0]
 _SHORTEST = len('[[0,0,0,0,0,0]]')
 T = TypeVar('T')
@@ -30,21 +30,20 @@ class Plain:
         entries = decode_loosely(list(chain.from_iterable(texts)))
         self._ends = list(accumulate(map(len, texts), initial=0))
         self._images = [number for number, some in enumerate(texts) for _ in some]
-        self._outlines = [b'' if (text := bytes(one.segmentation)) in _NOTHING else text for one in entries]
+        self._outlines = [
+            b'' if len(text := bytes(one.segmentation)) < 5 and text in _NOTHING else text for one in entries
+        ]
         self._boxes = [one.bbox for one in entries]
         self._ids = [str(one.id) for one in entries]
         self._labels = [labels.get(one.category_id, '') for one in entries]
         self._attributes = [one.attributes or None for one in entries]
         known = labels.keys()
         self.odd = {
-            self._images[row]
-            for row, (one, text) in enumerate(zip(entries, self._outlines, strict=True))
+            image
+            for image, one, text in zip(self._images, entries, self._outlines, strict=True)
             if one.iscrowd
             or one.category_id not in known
             or (text[0] != _OPEN or len(text) < _SHORTEST if text else one.bbox is None)
-            or one.keypoints
-            or one.caption
-            or one.segments_info
         }
         """The numbers of the images with an entry that is not plain."""
         if len(set(self._ids)) < len(self._ids):

@@ -29,12 +29,13 @@ class Usual(Struct, gc=False, forbid_unknown_fields=True):
 
 
 class Loose(Usual, gc=False, forbid_unknown_fields=False):
-    """The same where only shapes are asked for: what else an entry says does not matter, but for some words."""
+    """The same where only shapes are asked for: what else an entry says does not matter, unless it is about joints,
+    captions or panoptic segments."""
 
     area: Any = None
-    keypoints: Raw = Raw(b'')
-    caption: Raw = Raw(b'')
-    segments_info: Raw = Raw(b'')
+    keypoints: None = None
+    caption: None = None
+    segments_info: None = None
 
 
 _many = msgspec.json.Decoder(list[Usual]).decode

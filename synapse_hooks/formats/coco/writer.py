@@ -20,7 +20,7 @@ from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.coco.layout import CONFIG
 from synapse_hooks.formats.coco.rows import Rows
 from synapse_hooks.formats.coco.schemas import Schemas
-from synapse_hooks.storage import Spool, link_known
+from synapse_hooks.storage import Spool, link_all
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
@@ -70,6 +70,7 @@ class CocoWriter:
         _, items, labels, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
         counts = Counter(items)
         contents: dict[str, _Content] = {}
+        links: list[tuple[str, str]] = []
         end = 0
         for item, sample in enumerate(batch.samples):
             if not sample.file:
@@ -84,7 +85,8 @@ class CocoWriter:
             begin, end = end, end + count
             content.labels += labels[begin:end]
             content.texts += texts[begin:end]
-            link_known(sample.file, self._target(sample.split, name), mode=self.format.options.images)
+            links.append((sample.file, self._target(sample.split, name)))
+        link_all(links, mode=self.format.options.images)
         for split, content in contents.items():
             images, annotations = self._counts.get(split, (0, 0))
             self._counts[split] = images + len(content.images), annotations + len(content.texts)

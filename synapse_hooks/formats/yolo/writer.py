@@ -14,7 +14,7 @@ from synapse_hooks.data import SUFFIXES, USUAL, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
-from synapse_hooks.storage import Behind, Spool, link_known, write_new
+from synapse_hooks.storage import Behind, Spool, link_all, write_new
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
@@ -42,7 +42,7 @@ class YoloWriter:
         self.out = str(out)
         self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
         self._spool = Spool(out / f'.waiting-{share}')
-        self._folders: set[tuple[str, str]] = set()
+        self._folders: dict[tuple[str, str], tuple[str, str]] = {}
         self._counts: Counter[str] = Counter()
         self._behind = Behind()
 
@@ -51,7 +51,7 @@ class YoloWriter:
         names = [self._image_name(sample) for sample in batch.samples]
         labels = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
         files: list[str] = []
-        mode = self.format.options.images
+        links: list[tuple[str, str]] = []
         for sample, name in zip(batch.samples, names, strict=True):
             if isinstance(name, str):
                 files.append('')
@@ -59,9 +59,10 @@ class YoloWriter:
             stem, suffix = name
             split = str(sample.split)
             self._counts[split] += 1
-            images, labels_at = self._above(folder_of(split), stem)
-            link_known(sample.file, f'{images}{stem}{suffix}', mode=mode)
+            images, labels_at = self._above(split, stem)
+            links.append((sample.file, f'{images}{stem}{suffix}'))
             files.append(f'{labels_at}{stem}.txt')
+        link_all(links, mode=self.format.options.images)
         waiting = files, labels.counts, labels.labels, labels.text, labels.ends
         if self._numbers.keys() >= set(labels.labels):
             write_new(self._files(waiting))
@@ -100,20 +101,21 @@ class YoloWriter:
             begin = end
         return made
 
-    def _above(self, folder: str, stem: str) -> tuple[str, str]:
+    def _above(self, split: str, stem: str) -> tuple[str, str]:
         """What the paths of an image and its labels begin with; the folders are there then."""
-        places = f'{self.out}/images/{folder}/', f'{self.out}/labels/{folder}/'
         below = stem.rpartition('/')[0]
-        if (folder, below) not in self._folders:
-            for place in places:
+        found = self._folders.get((split, below))
+        if found is None:
+            folder = folder_of(split)
+            found = self._folders[split, below] = f'{self.out}/images/{folder}/', f'{self.out}/labels/{folder}/'
+            for place in found:
                 os.makedirs(place + below, exist_ok=True)
-            self._folders.add((folder, below))
-        return places
+        return found
 
     def _image_name(self, sample: Sample) -> tuple[str, str] | str:
         """What the image is called here, and its extension; or why ultralytics could not read it."""
         suffix = sample.suffix
-        if suffix.lower() not in READABLE:
+        if suffix not in READABLE and suffix.lower() not in READABLE:
             found = USUAL.get(read_header(Path(sample.file)).kind) if sample.file else None
             if found is None:
                 reason = f'ultralytics reads no {suffix} images' if sample.file else 'there is no image'
