@@ -129,7 +129,9 @@ def starts_of(counts: Sequence[int] | Places) -> Places:
 
 def _parse(texts: Sequence[bytes]) -> Rings | None:
     """The rings of texts that are lists of rings; None where one is anything else."""
-    owners, counts, numbers = [], [], []
+    owners: list[int] = []
+    counts: list[int] = []
+    numbers = array('d')
     for start in range(0, len(texts), _TOGETHER):
         try:
             forms = _decode(b'[%b]' % b','.join(texts[start : start + _TOGETHER]))
@@ -138,17 +140,16 @@ def _parse(texts: Sequence[bytes]) -> Rings | None:
         if not all(forms):
             return None
         rings = list(chain.from_iterable(forms))
-        owners += list(map(len, forms))
-        counts += list(map(len, rings))
-        # Much quicker than one list of all numbers.
-        numbers += [array('d', ring) for ring in rings]
-    lengths = np.array(counts, dtype=np.int64)
-    if ((lengths < 6) | (lengths & 1)).any():
+        lengths = list(map(len, rings))
+        owners += map(len, forms)
+        counts += lengths
+        append(numbers, chain.from_iterable(rings), sum(lengths))
+    found = np.array(counts, dtype=np.int64)
+    if ((found < 6) | (found & 1)).any():
         return None
-    points = np.frombuffer(b''.join(numbers)).reshape(-1, 2)
-    return Rings(np.repeat(np.arange(len(texts)), owners), starts_of(lengths // 2), points)
+    return Rings(np.repeat(np.arange(len(texts)), owners), starts_of(found // 2), np.array(numbers).reshape(-1, 2))
 
 
-_TOGETHER = 200
+_TOGETHER = 100
 """Texts that are parsed together: their numbers, as Python has them, are to fit into the processor's cache."""
 _decode: Callable[[bytes], list[list[list[float]]]] = msgspec.json.Decoder(list[list[list[float]]]).decode
