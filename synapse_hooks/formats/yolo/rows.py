@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from itertools import compress
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,17 +18,9 @@ from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 from synapse_hooks.data.batch import Batch, Boxes, Flags, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.data.rings import Floats, Places, starts_of
+from synapse_hooks.data.rings import Floats, Places
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.shapes import Fitter
-
-
-class Texts(NamedTuple):
-    """What follows the class in some rows, each with the end of its line."""
-
-    text: bytes
-    ends: Places
-    """Where each row ends; at first a 0."""
 
 
 @dataclass
@@ -38,10 +31,8 @@ class Labels:
     """How many rows each sample has."""
     labels: list[str]
     """The class of each row."""
-    text: bytes
-    """What follows the class in each row."""
-    ends: list[int]
-    """Where that ends; at first a 0."""
+    texts: list[bytes]
+    """What follows the class in each row, without the end of its line."""
 
 
 class Rows:
@@ -81,14 +72,14 @@ class Rows:
 
     # -- what a task says ----------------------------------------------------------------------------------------
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
         """Which shapes are told as they are, and the text of those.
 
         Args:
             columns: The shapes.
             sizes: Width and height of each one's image.
         """
-        return np.zeros(len(columns), dtype=bool), Texts(b'', np.zeros(1, np.int64))
+        return np.zeros(len(columns), dtype=bool), []
 
     def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
         """What shapes lose that are told in columns, and which of these rows it is."""
@@ -111,7 +102,7 @@ class Rows:
             item = columns.items[row]
             self.report.dropped(kind, without[item], batch.samples[item].id, columns.ids[row])
         if not kept.all():
-            texts = _some(texts, kept[plain])
+            texts = list(compress(texts, kept[plain].tolist()))
             plain &= kept
         self._report(batch, columns, kind, np.flatnonzero(plain).tolist())
         everything = bool(plain.all())
@@ -125,7 +116,7 @@ class Rows:
         opened = self.fitter.opened(annotation, sample)
         text = None if opened is None else self.text(opened, sample)
         if text is not None:
-            rows.add_one(place, item, annotation.label, text)
+            rows.add(np.array([place]), np.array([item]), [annotation.label], [text])
 
     def _report(self, batch: Batch, columns: Boxes | Polygons, kind: str, rows: list[int]) -> None:
         cost, poorer = self.cost(columns, rows)
@@ -147,41 +138,18 @@ class _Rows:
         self.items: list[Places] = []
         self.labels: list[str] = []
         self.texts: list[bytes] = []
-        self.lengths: list[Places] = []
-        self.single: tuple[list[int], list[int]] = [], []
 
-    def add(self, places: Places, items: Places, labels: Sequence[str], texts: Texts) -> None:
+    def add(self, places: Places, items: Places, labels: Sequence[str], texts: Sequence[bytes]) -> None:
         self.places.append(places)
         self.items.append(items)
         self.labels += labels
-        self.texts.append(texts.text)
-        self.lengths.append(np.diff(texts.ends))
-
-    def add_one(self, place: int, item: int, label: str, text: bytes) -> None:
-        self.add(np.array([place]), np.array([item]), [label], Texts(text, np.array([0, len(text)])))
+        self.texts += texts
 
     def in_order(self, samples: int) -> Labels:
         if not self.places:
-            return Labels([0] * samples, [], b'', [0])
-        places, items, lengths = map(np.concatenate, (self.places, self.items, self.lengths))
-        counts = np.bincount(items, minlength=samples).tolist()
-        text, labels = b''.join(self.texts), self.labels
+            return Labels([0] * samples, [], [])
+        labels, texts = self.labels, self.texts
         if len(self.places) > 1:
-            order = np.argsort(places, kind='stable')
-            ends = starts_of(lengths)
-            if len(set(lengths.tolist())) == 1:
-                text = np.frombuffer(text, np.uint8).reshape(len(order), -1)[order].tobytes()
-            else:
-                cuts = ends.tolist()
-                text = b''.join([text[cuts[row] : cuts[row + 1]] for row in order.tolist()])
-            labels = [labels[row] for row in order.tolist()]
-            lengths = lengths[order]
-        return Labels(counts, labels, text, starts_of(lengths).tolist())
-
-
-def _some(texts: Texts, kept: Flags) -> Texts:
-    cuts = texts.ends.tolist()
-    rows = np.flatnonzero(kept).tolist()
-    return Texts(
-        b''.join([texts.text[cuts[row] : cuts[row + 1]] for row in rows]), starts_of(np.diff(texts.ends)[kept])
-    )
+            order = np.argsort(np.concatenate(self.places), kind='stable').tolist()
+            labels, texts = [labels[row] for row in order], [texts[row] for row in order]
+        return Labels(np.bincount(np.concatenate(self.items), minlength=samples).tolist(), labels, texts)

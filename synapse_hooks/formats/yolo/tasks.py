@@ -15,7 +15,7 @@ from synapse_hooks.data.rings import Floats, Places, starts_of
 from synapse_hooks.data.skeletons import arrange
 from synapse_hooks.formats.shapes import SEAMS
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
-from synapse_hooks.formats.yolo.rows import Rows, Texts
+from synapse_hooks.formats.yolo.rows import Rows
 
 
 class Detect(Rows):
@@ -23,7 +23,7 @@ class Detect(Rows):
 
     task = 'detect'
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
         """Boxes, and the boxes around polygons."""
         corners = columns.corners
         plain = inside(corners, sizes)
@@ -36,7 +36,7 @@ class Detect(Rows):
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The box that the annotation fits in."""
         box = self.fitter.box(annotation, sample)
-        return None if box is None else _lines(_box(np.array([box]), _size(sample))).text
+        return None if box is None else _box(np.array([box]), _size(sample)).tobytes()
 
 
 class Segment(Rows):
@@ -44,7 +44,7 @@ class Segment(Rows):
 
     task = 'segment'
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
         """Boxes by their corners, and polygons, whose rings are joined."""
         if isinstance(columns, Boxes):
             return _corners(columns.corners, sizes)
@@ -62,9 +62,8 @@ class Segment(Rows):
             shares, owners, counts = _joined(shares, owners, areas, counts)
         shares = shares / np.repeat(sizes[owners], counts, axis=0)
         text = digits(shares).tobytes()
-        ends = starts_of(counts * (2 * WIDTH))
-        lines = [text[start:stop] for start, stop in pairwise(ends.tolist())]
-        return plain, Texts(b'\n'.join([*lines, b'']) if lines else b'', ends + np.arange(len(ends)))
+        cuts = starts_of(counts * (2 * WIDTH)).tolist()
+        return plain, [text[start:stop] for start, stop in pairwise(cuts)]
 
     def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
         """A box becomes a polygon, several parts become one."""
@@ -87,7 +86,7 @@ class Obb(Rows):
 
     task = 'obb'
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, Texts]:
+    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
         """Upright boxes."""
         return _corners(columns.corners, sizes) if isinstance(columns, Boxes) else super().texts(columns, sizes)
 
@@ -120,7 +119,7 @@ class Pose(Rows):
         points = arrange(skeleton, self.joints)
         places = digits(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2) / _size(sample))
         joints = [b'%s %d' % (place.tobytes(), joint.visibility) for place, joint in zip(places, points, strict=True)]
-        return b''.join([_box(np.array([[x, y, x + w, y + h]]), _size(sample)).tobytes(), *joints, b'\n'])
+        return b''.join([_box(np.array([[x, y, x + w, y + h]]), _size(sample)).tobytes(), *joints])
 
 
 def _joined(points: Floats, owners: Places, areas: Floats, counts: Places) -> tuple[Floats, Places, Places]:
@@ -154,7 +153,7 @@ def _box(corners: Floats, sizes: Floats) -> NDArray[np.uint8]:
     return digits(np.concatenate([middle, (corners[:, 2:] - corners[:, :2]) / sizes], axis=1))
 
 
-def _corners(corners: Floats, sizes: Floats) -> tuple[Flags, Texts]:
+def _corners(corners: Floats, sizes: Floats) -> tuple[Flags, list[bytes]]:
     """The corners of boxes, clockwise from the top left one."""
     plain = inside(corners, sizes)
     points = corners[plain][:, [0, 1, 2, 1, 2, 3, 0, 3]]
@@ -165,13 +164,11 @@ def _ring(ring: Ring, sample: Sample) -> bytes:
     shares = np.array(ring, dtype=np.float64) / _size(sample)
     if shares.min() < 0 or shares.max() > 1:
         # A turned box whose corners reach out of the image, which ultralytics reads.
-        return b''.join(b' %.6f' % share for share in shares.ravel().tolist()) + b'\n'
-    return digits(shares).tobytes() + b'\n'
+        return b''.join(b' %.6f' % share for share in shares.ravel().tolist())
+    return digits(shares).tobytes()
 
 
-def _lines(text: NDArray[np.uint8]) -> Texts:
+def _lines(digits: NDArray[np.uint8]) -> list[bytes]:
     """Rows that are all of one length."""
-    rows, width = text.shape
-    lines = np.full((rows, width + 1), ord('\n'), np.uint8)
-    lines[:, :-1] = text
-    return Texts(lines.tobytes(), np.arange(rows + 1) * (width + 1))
+    width, text = digits.shape[1], digits.tobytes()
+    return [text[start : start + width] for start in range(0, len(text), width)]

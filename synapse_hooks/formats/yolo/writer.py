@@ -19,8 +19,8 @@ from synapse_hooks.storage import Behind, Spool, link_all, write_new
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
 
-Waiting = tuple[list[str], list[int], list[str], bytes, list[int]]
-"""The paths of label files, and `Labels`: how many rows each has, their classes, the rest of them, where that ends."""
+Waiting = tuple[list[str], list[int], list[str], list[bytes]]
+"""The paths of label files, and `Labels`: how many rows each has, their classes, and the rest of them."""
 READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 """Extensions, in lower case, of images that ultralytics reads."""
 
@@ -63,7 +63,7 @@ class YoloWriter:
             links.append((sample.file, f'{images}{stem}{suffix}'))
             files.append(f'{labels_at}{stem}.txt')
         link_all(links, mode=self.format.options.images)
-        waiting = files, labels.counts, labels.labels, labels.text, labels.ends
+        waiting = files, labels.counts, labels.labels, labels.texts
         if self._numbers.keys() >= set(labels.labels):
             write_new(self._files(waiting))
         else:
@@ -88,17 +88,15 @@ class YoloWriter:
 
     def _files(self, waiting: Waiting) -> list[tuple[str, bytes]]:
         """Label files with what is in them."""
-        files, counts, labels, text, ends = waiting
+        files, counts, labels, texts = waiting
         numbers = self._numbers
-        begin = 0
+        rows = [numbers[label] + text for label, text in zip(labels, texts, strict=True)]
+        end = 0
         made: list[tuple[str, bytes]] = []
         for file, count in zip(files, counts, strict=True):
-            if not file:
-                continue
-            end = begin + count
-            rows = [numbers[labels[row]] + text[ends[row] : ends[row + 1]] for row in range(begin, end)]
-            made.append((file, b''.join(rows)))
-            begin = end
+            begin, end = end, end + count
+            if file:
+                made.append((file, b'\n'.join([*rows[begin:end], b''])))
         return made
 
     def _above(self, split: str, stem: str) -> tuple[str, str]:
