@@ -53,7 +53,7 @@ class Boxes(Columns):
 
     def add_numbers(self, boxes: Sequence[Sequence[float]]) -> None:
         """Add the numbers of some."""
-        append(self.numbers, chain.from_iterable(boxes), 4 * len(boxes))
+        append(self.numbers, list(chain.from_iterable(boxes)))
 
     @cached_property
     def corners(self) -> Floats:
@@ -82,7 +82,7 @@ class Polygons(Columns):
         """`left, top, right, bottom` as the source says it, else around the rings; not-a-number without any."""
         nothing = (np.nan,) * 4
         numbers = array('d')
-        append(numbers, chain.from_iterable([box or nothing for box in self.boxes]), 4 * len(self))
+        append(numbers, list(chain.from_iterable([box or nothing for box in self.boxes])))
         given = _corners(np.array(numbers).reshape(-1, 4))
         silent = np.isnan(given[:, :1])
         if not silent.any():
@@ -193,8 +193,7 @@ class Gathering:
             parts = annotation.parts
             if polygons.texts or not parts or any(len(part) != 1 or len(part[0]) < 3 for part in parts):
                 return None
-            for part in parts:
-                polygons.points.add(len(polygons), part[0])
+            polygons.points.add([len(polygons)] * len(parts), [part[0] for part in parts])
         polygons.boxes.append(annotation.box)
         return polygons
 

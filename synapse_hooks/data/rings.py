@@ -97,11 +97,15 @@ class Points:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def add(self, owner: int, ring: Sequence[Iterable[float]]) -> None:
-        """Add a ring."""
-        append(self.numbers, chain.from_iterable(ring), 2 * len(ring))
-        self.counts.append(len(ring))
-        self.owners.append(owner)
+    def add(self, owners: Iterable[int], rings: Sequence[Sequence[Iterable[float]]]) -> None:
+        """Add rings, each with the polygon that it belongs to."""
+        flat: list[float] = []
+        for ring in rings:
+            for point in ring:
+                flat += point
+        append(self.numbers, flat)
+        self.counts += map(len, rings)
+        self.owners += owners
 
     def rings(self) -> Rings:
         """All of them."""
@@ -109,12 +113,12 @@ class Points:
         return Rings(np.array(self.owners, dtype=np.int64), starts_of(self.counts), points)
 
 
-def append(numbers: array[float], more: Iterable[float], count: int) -> None:
-    """Add `count` numbers to an array: in less time than `extend` takes, and best soon after they were made.
+def append(numbers: array[float], more: list[float]) -> None:
+    """Add numbers to an array: in less time than `extend` takes, and best soon after they were made.
 
     Numbers that wait in a list lie all over the memory, and cost several times as much to collect.
     """
-    numbers.frombytes(_pack(count)(*more))
+    numbers.frombytes(_pack(len(more))(*more))
 
 
 @lru_cache(256)
@@ -140,10 +144,9 @@ def _parse(texts: Sequence[bytes]) -> Rings | None:
         if not all(forms):
             return None
         rings = list(chain.from_iterable(forms))
-        lengths = list(map(len, rings))
         owners += map(len, forms)
-        counts += lengths
-        append(numbers, chain.from_iterable(rings), sum(lengths))
+        counts += map(len, rings)
+        append(numbers, list(chain.from_iterable(rings)))
     found = np.array(counts, dtype=np.int64)
     if ((found < 6) | (found & 1)).any():
         return None

@@ -106,8 +106,7 @@ def _area(rings: list[Ring]) -> float:
     from synapse_hooks.data.rings import Points
 
     points = Points()
-    for ring in rings:
-        points.add(0, ring)
+    points.add([0] * len(rings), rings)
     found: list[float] = abs(points.rings().areas()).tolist()
     return sum(found)
 

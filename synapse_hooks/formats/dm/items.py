@@ -222,9 +222,8 @@ def _add(entry: _Entry, sample: Sample, gathering: Gathering) -> None:
         boxes.add_numbers([box.data for box in entry.bounding_box])
     if entry.polygon:
         polygons = gathering.polygons
-        for owner, polygon in enumerate(entry.polygon, len(polygons)):
-            polygons.points.add(owner, polygon.data)
         _add_rows(entry.polygon, item, gathering, polygons)
+        polygons.points.add(range(len(polygons.boxes), len(polygons)), [polygon.data for polygon in entry.polygon])
         polygons.boxes += [None] * len(entry.polygon)
 
 
