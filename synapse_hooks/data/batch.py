@@ -36,7 +36,8 @@ class Columns:
     places: list[int] = field(default_factory=list)
     """Its rank among all annotations of the batch."""
     labels: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
+    ids: list[int | str] = field(default_factory=list)
+    """As the source has them."""
     attributes: list[Attributes] = field(default_factory=list)
     """None, or at least one attribute."""
 
@@ -63,7 +64,7 @@ class Boxes(Columns):
     def annotation(self, row: int) -> Box:
         """One of them as an annotation."""
         x, y, w, h = self.numbers[4 * row : 4 * row + 4]
-        return Box(x, y, w, h, id=self.ids[row], label=self.labels[row], attributes=self.attributes[row] or {})
+        return Box(x, y, w, h, id=str(self.ids[row]), label=self.labels[row], attributes=self.attributes[row] or {})
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Polygons(Columns):
     def annotation(self, row: int) -> Polygon | Outline:
         """One of them as an annotation."""
         common: dict[str, Any] = {
-            'id': self.ids[row],
+            'id': str(self.ids[row]),
             'label': self.labels[row],
             'attributes': self.attributes[row] or {},
             'box': self.boxes[row],

@@ -27,10 +27,12 @@ class Listed(Struct, gc=False):
     height: Any = 0
 
     @property
-    def is_sized(self) -> bool:
-        """Whether it tells a size."""
+    def size(self) -> tuple[int, int] | None:
+        """Width and height, where it tells them."""
         width, height = self.width, self.height
-        return type(width) is int and type(height) is int and width > 0 and height > 0
+        if type(width) is int and type(height) is int and width > 0 and height > 0:
+            return width, height
+        return None
 
 
 class Document(NamedTuple):

@@ -32,6 +32,8 @@ class ImageFinder:
         Raises:
             UnreadableItem: There is no such file, or the name leads outside of the dataset.
         """
+        if name in self._names(self.roots[0]):
+            return f'{self.roots[0]}/{name}'
         inner = self._inside(name)
         folder, _, base = inner.rpartition('/')
         for root in self.roots:

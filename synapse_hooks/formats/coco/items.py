@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from itertools import compress, count, islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,19 +40,16 @@ _NO_CATEGORY = 'its category is not in the file'
 class Found:
     """An image that is there."""
 
-    __slots__ = ('place', 'sample', 'size')
+    __slots__ = ('fits', 'place', 'sample', 'size')
 
     def __init__(self, place: int, sample: Sample) -> None:
         self.place = place
         self.sample = sample
         """As large as its annotations take it to be."""
-        self.size: Size = 0, 0
+        self.size = sample.width, sample.height
         """How large it is."""
-
-    @property
-    def fits(self) -> bool:
+        self.fits = True
         """Whether these are the same."""
-        return self.size == (self.sample.width, self.sample.height)
 
 
 class CocoItems:
@@ -150,7 +147,8 @@ class CocoItems:
 
     def _found(self, part: Sorted, places: range) -> list[Found]:
         """Those of some images that can be read."""
-        found = []
+        samples: list[Sample] = []
+        said: list[tuple[int, Size | None]] = []
         for place in places:
             image = part.images[place]
             try:
@@ -159,16 +157,19 @@ class CocoItems:
                 self.format.skip(error)
                 continue
             sample = Sample(part.ids[place], file, 0, 0, part.source.split)
-            if image.is_sized and file[-4:] != '.jpg' and sample.suffix.lower() not in MEASURED:
-                sample.width, sample.height = image.width, image.height
-            found.append(Found(place, sample))
-        fine = self.format.measure_all([one.sample for one in found])
-        for one in found:
-            image, sample = part.images[one.place], one.sample
-            one.size = sample.width, sample.height
-            if image.is_sized:
-                sample.width, sample.height = image.width, image.height
-        return list(compress(found, fine))
+            told = image.size
+            if told is not None and file[-4:] != '.jpg' and sample.suffix.lower() not in MEASURED:
+                sample.width, sample.height = told
+            samples.append(sample)
+            said.append((place, told))
+        found = []
+        for (place, told), sample, fine in zip(said, samples, self.format.measure_all(samples), strict=True):
+            if fine:
+                found.append(one := Found(place, sample))
+                if told is not None and told != one.size:
+                    sample.width, sample.height = told
+                    one.fits = False
+        return found
 
     def _filled(self, part: Sorted, groups: list[list[Any]], found: Found) -> Sample:
         sample, place = found.sample, found.place

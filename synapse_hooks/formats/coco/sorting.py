@@ -7,6 +7,7 @@ a file lists an image twice.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -116,7 +117,7 @@ def _ambiguous(document: Document) -> set[Any]:
 
 
 def _by_place(document: Document, places: dict[Any, int], lost: set[Any], report: LossReport) -> dict[int, list[Raw]]:
-    found: dict[int, list[Raw]] = {}
+    found: dict[int, list[Raw]] = defaultdict(list)
     for text in document.annotations:
         try:
             image_id = _owner(text).image_id
@@ -125,7 +126,7 @@ def _by_place(document: Document, places: dict[Any, int], lost: set[Any], report
             continue
         place = places.get(image_id)
         if place is not None:
-            found.setdefault(place, []).append(text)
+            found[place].append(text)
         elif image_id not in lost:
             id = msgspec.json.decode(text, type=_Named).id
             report.dropped('annotation', 'its image is not in the file', document.file.name, str(id))

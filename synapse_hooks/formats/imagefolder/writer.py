@@ -50,7 +50,7 @@ class ImageFolderWriter:
         why = {item: reason for item, sample in enumerate(batch.samples) if (reason := _unreadable(sample))}
         for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):
             for item, id in zip(columns.items, columns.ids, strict=True):
-                report.dropped(kind, why.get(item, _NO_PLACE), batch.samples[item].id, id)
+                report.dropped(kind, why.get(item, _NO_PLACE), batch.samples[item].id, str(id))
         said: list[list[_Said]] = [[] for _ in batch.samples]
         for item, _, annotation in batch.others:
             if isinstance(annotation, Classification) and item not in why:

@@ -100,7 +100,7 @@ class Rows:
         kept = ~np.isin(items, list(without)) if without else np.ones(len(items), dtype=bool)
         for row in np.flatnonzero(~kept).tolist():
             item = columns.items[row]
-            self.report.dropped(kind, without[item], batch.samples[item].id, columns.ids[row])
+            self.report.dropped(kind, without[item], batch.samples[item].id, str(columns.ids[row]))
         if not kept.all():
             texts = list(compress(texts, kept[plain].tolist()))
             plain &= kept
@@ -121,7 +121,7 @@ class Rows:
     def _report(self, batch: Batch, columns: Boxes | Polygons, kind: str, rows: list[int]) -> None:
         cost, poorer = self.cost(columns, rows)
         for row in poorer[:EXAMPLES]:
-            self.report.converted(kind, cost, batch.samples[columns.items[row]].id, columns.ids[row])
+            self.report.converted(kind, cost, batch.samples[columns.items[row]].id, str(columns.ids[row]))
         if len(poorer) > EXAMPLES:
             self.report.converted(kind, cost, count=len(poorer) - EXAMPLES)
         attributes = columns.attributes
