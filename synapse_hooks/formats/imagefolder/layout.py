@@ -142,15 +142,16 @@ def looks_like_one(root: Path) -> bool:
     """
     try:
         places, strays = find_places(root)
-        seen = [list(islice(files_below(place.path), _ENOUGH)) for place in places]
+        names = {place.name for place in places}
+        divided = places[0].split is not None
+        # The names of folders tell most of the others, before anything in them is listed.
+        if any(name.lower() in _OTHERS or (split_of(name.rstrip('0123456789')) and not divided) for name in names):
+            return False
         beside = _entries(root)[1]
+        if any(name.endswith(('.yaml', '.yml', '.xml', '.json')) and name != NAMES for name in beside):
+            return False
+        seen = [list(islice(files_below(place.path), _ENOUGH)) for place in places]
     except (DatasetInvalid, OSError):
-        return False
-    names = {place.name for place in places}
-    divided = places[0].split is not None
-    if any(name.lower() in _OTHERS or (split_of(name.rstrip('0123456789')) and not divided) for name in names):
-        return False
-    if any(name.endswith(('.yaml', '.yml', '.xml', '.json')) and name != NAMES for name in beside):
         return False
     if any(kind == 'file' for kind, _, _ in strays) or not all(is_image(name) for files in seen for name in files):
         return False
