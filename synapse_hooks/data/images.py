@@ -94,7 +94,7 @@ def probe_many(files: Iterable[str]) -> list[Probed | None]:
         For each file what `probe` would; None where that must look closer, and may find no image.
     """
     found: list[Probed | None] = []
-    begin, at = b'\0', 0
+    segments = _NO_SEGMENTS
     for file in files:
         try:
             handle = os.open(file, os.O_RDONLY)
@@ -107,11 +107,13 @@ def probe_many(files: Iterable[str]) -> list[Probed | None]:
             found.append(None)
             continue
         if head[:2] == b'\xff\xd8':
-            # Images that one program wrote begin with the same bytes up to their size.
-            if not head.startswith(begin) or len(head) < at + 9:
-                at = _frame_of_jpeg(head)
-                begin = head[: at + 2] if at else b'\0'
-            width, height = _SIZE.unpack_from(head, at + 5)[::-1] if at else (0, 0)
+            # Images that one program wrote have the same segments up to the one that tells the size.
+            for at, begin in segments:
+                if head[at : at + 4] != begin:
+                    segments = _segments_of_jpeg(head)
+                    break
+            at = segments[-1][0]
+            width, height = _SIZE.unpack_from(head, at + 5)[::-1] if at and at + 9 <= len(head) else (0, 0)
         else:
             width, height = _quick_png(head)
         found.append((width, height, state.st_size, state.st_mtime_ns) if width and height else None)
@@ -122,19 +124,25 @@ _HEAD = 2048
 _NO_FRAME = frozenset((0xC4, 0xC8, 0xCC))
 _PLAIN_SEGMENTS = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDD, 0xE0, *range(0xE2, 0xF0), 0xFE))
 _SIZE = struct.Struct('>HH')
+_NO_SEGMENTS = [(0, b'')]
+"""No image begins like this."""
 
 
-def _frame_of_jpeg(head: bytes) -> int:
-    """Where the header of the frame is in a JPEG without EXIF whose first bytes hold it; 0 in every other one."""
+def _segments_of_jpeg(head: bytes) -> list[tuple[int, bytes]]:
+    """Where segments begin, and with which four bytes, up to the header of the frame; `_NO_SEGMENTS` where the first
+    bytes of an image do not hold that, or it has EXIF.
+    """
+    segments = []
     at = 2
     while at + 9 <= len(head):
         marker = head[at + 1]
         if head[at] != 0xFF or marker not in _PLAIN_SEGMENTS:
-            return 0
+            return _NO_SEGMENTS
+        segments.append((at, head[at : at + 4]))
         if marker <= 0xCF and marker not in _NO_FRAME:
-            return at
+            return segments
         at += 2 + (head[at + 2] << 8 | head[at + 3])
-    return 0
+    return _NO_SEGMENTS
 
 
 def _quick_png(head: bytes) -> tuple[int, int]:
