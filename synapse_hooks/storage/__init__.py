@@ -11,10 +11,10 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.storage.archive import archive_kind, pack, unpack
-    from synapse_hooks.storage.behind import Behind, write_new
+    from synapse_hooks.storage.bulk import link_all, write_all
     from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
     from synapse_hooks.storage.disk import disk_errors
-    from synapse_hooks.storage.links import LinkMode, link_all, link_or_copy, link_tree
+    from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import folded, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.tree import FileEntry, walk_files
 
 _HOMES = {
-    'Behind': 'behind',
     'FileEntry': 'tree',
     'Limits': 'members',
     'LinkMode': 'links',
@@ -34,7 +33,7 @@ _HOMES = {
     'file_digest': 'digest',
     'folded': 'names',
     'is_dead': 'ownership',
-    'link_all': 'links',
+    'link_all': 'bulk',
     'link_or_copy': 'links',
     'link_tree': 'links',
     'owner': 'ownership',
@@ -48,12 +47,11 @@ _HOMES = {
     'tree_stamp': 'digest',
     'unpack': 'archive',
     'walk_files': 'tree',
+    'write_all': 'bulk',
     'write_atomic': 'publishing',
-    'write_new': 'behind',
 }
 
 __all__ = [
-    'Behind',
     'FileEntry',
     'Limits',
     'LinkMode',
@@ -78,8 +76,8 @@ __all__ = [
     'tree_stamp',
     'unpack',
     'walk_files',
+    'write_all',
     'write_atomic',
-    'write_new',
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

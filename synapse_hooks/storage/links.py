@@ -9,8 +9,6 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -65,31 +63,6 @@ def link_or_copy(
             else:
                 return 'hardlink'
         return _copy(source, target, found)
-
-
-def link_all(files: Iterable[tuple[str, str]], *, mode: LinkMode = 'hardlink') -> None:
-    """The same as `link_or_copy` for many files, in one system call for each where that is enough.
-
-    Args:
-        files: The absolute path of each, which was opened just now and so is one, and its new name.
-        mode: As in `link_or_copy`.
-    """
-    # With a folder named, even one that does not matter, a link is followed instead of linked.
-    folder = _any_folder()
-    for source, target in files:
-        if mode == 'hardlink' and source.startswith('/'):
-            try:
-                os.link(source, target, src_dir_fd=folder)
-                continue
-            except OSError as error:
-                if error.errno == errno.EEXIST:
-                    raise
-        link_or_copy(source, target, mode=mode)
-
-
-@cache
-def _any_folder() -> int:
-    return os.open('/', os.O_RDONLY | os.O_CLOEXEC)
 
 
 def link_tree(source: Path, target: Path, *, mode: LinkMode = 'hardlink', copied: tuple[str, ...] = ()) -> int:

@@ -14,7 +14,7 @@ from synapse_hooks.data import SUFFIXES, USUAL, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
-from synapse_hooks.storage import Behind, Spool, link_all, write_new
+from synapse_hooks.storage import Spool, link_all, write_all
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
@@ -44,7 +44,6 @@ class YoloWriter:
         self._spool = Spool(out / f'.waiting-{share}')
         self._folders: dict[tuple[str, str], tuple[str, str]] = {}
         self._counts: Counter[str] = Counter()
-        self._behind = Behind()
 
     def add(self, batch: Batch) -> None:
         """Link the images, and write the labels as far as their classes have numbers."""
@@ -65,7 +64,7 @@ class YoloWriter:
         link_all(links, mode=self.format.options.images)
         waiting = files, labels.counts, labels.labels, labels.texts
         if self._numbers.keys() >= set(labels.labels):
-            write_new(self._files(waiting))
+            write_all(self._files(waiting))
         else:
             self._spool.put(waiting)
 
@@ -77,13 +76,10 @@ class YoloWriter:
         """Write the labels that waited."""
         self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
         for waiting in self._spool.take():
-            # Here nothing else is to be done. Beside reading it would be slower: threads wait for each other's Python.
-            self._behind.do(write_new, self._files(waiting))
-        self._behind.finish()
+            write_all(self._files(waiting))
 
     def close(self) -> None:
-        """Wait for what is being written."""
-        self._behind.close()
+        """Close the file of what waits."""
         self._spool.close()
 
     def _files(self, waiting: Waiting) -> list[tuple[str, bytes]]:
