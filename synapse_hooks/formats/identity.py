@@ -16,14 +16,16 @@ class Identity:
     """
 
     def __init__(self) -> None:
-        self._texts: list[bytes] = []
+        self._texts = hashlib.sha256()
+        self._lengths = array('q')
         self._files = array('q')
         self.digests: list[bytes] = []
         """Of each block that is closed."""
 
     def note_text(self, text: bytes) -> None:
-        """Take note of a document."""
-        self._texts.append(text)
+        """Take note of a document. It is not kept: whoever has just read it has it in the processor's cache."""
+        self._texts.update(text)
+        self._lengths.append(len(text))
 
     def note_file(self, size: int, changed: int) -> None:
         """Take note of an image: its bytes, and when it was changed, in nanoseconds."""
@@ -32,10 +34,12 @@ class Identity:
 
     def close_block(self, names: Sequence[str]) -> None:
         """The block is read; `names` are what its items are called."""
-        lengths = array('q', map(len, self._texts))
-        texts = [*self._texts, lengths.tobytes(), self._files.tobytes(), '\0'.join(names).encode(errors='replace')]
-        self.digests.append(hashlib.sha256(b''.join(texts)).digest())
-        self._texts = []
+        counts = array('q', (len(self._lengths), len(self._files)))
+        for rest in (counts, self._lengths, self._files, '\0'.join(names).encode(errors='replace')):
+            self._texts.update(rest)
+        self.digests.append(self._texts.digest())
+        self._texts = hashlib.sha256()
+        self._lengths = array('q')
         self._files = array('q')
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from typing import ClassVar
 
 import numpy as np
@@ -126,8 +126,8 @@ class Rows:
             self.report.converted(kind, cost, count=len(poorer) - EXAMPLES)
         attributes = columns.attributes
         said = attributes if len(rows) == len(columns) else [attributes[row] for row in rows]
-        for names, count in Counter(map(tuple, filter(None, said))).items():
-            self.report.left_out(names, count)
+        for name, count in Counter(chain.from_iterable(filter(None, said))).items():
+            self.report.left_out([name], count)
 
 
 class _Rows:
