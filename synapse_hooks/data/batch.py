@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from synapse_hooks.data.sample import AnyAnnotation, Box, Keypoint, Keypoints, P
 
 Flags = NDArray[np.bool_]
 Attributes = dict[str, Any] | None
+
+_NOTHING = (nan,) * 4
 
 BATCH = 128
 """How many samples a batch has, but for the last one."""
@@ -71,20 +74,24 @@ class Boxes(Columns):
 class Polygons(Columns):
     """Polygons without holes."""
 
-    boxes: list[tuple[float, float, float, float] | None] = field(default_factory=list)
-    """`x, y, w, h` as the source says it."""
+    boxes: array[float] = field(default_factory=lambda: array('d'))
+    """`x, y, w, h` of each as the source says it, one after the other; not-a-numbers where it does not."""
     points: Points = field(default_factory=Points)
     """Their rings, where their numbers are known."""
     texts: list[bytes] = field(default_factory=list)
     """The text of an `Outline` for each, where they are not: a batch has one or the other."""
 
+    def add_boxes(self, boxes: Sequence[Sequence[float] | None]) -> None:
+        """Add the boxes of some, as the source says them."""
+        flat: list[float] = []
+        for box in boxes:
+            flat += box or _NOTHING
+        append(self.boxes, flat)
+
     @cached_property
     def corners(self) -> Floats:
         """`left, top, right, bottom` as the source says it, else around the rings; not-a-number without any."""
-        nothing = (np.nan,) * 4
-        numbers = array('d')
-        append(numbers, list(chain.from_iterable([box or nothing for box in self.boxes])))
-        given = _corners(np.array(numbers).reshape(-1, 4))
+        given = _corners(np.array(self.boxes).reshape(-1, 4))
         silent = np.isnan(given[:, :1])
         if not silent.any():
             return given
@@ -100,11 +107,12 @@ class Polygons(Columns):
 
     def annotation(self, row: int) -> Polygon | Outline:
         """One of them as an annotation."""
+        box = tuple(self.boxes[4 * row : 4 * row + 4])
         common: dict[str, Any] = {
             'id': str(self.ids[row]),
             'label': self.labels[row],
             'attributes': self.attributes[row] or {},
-            'box': self.boxes[row],
+            'box': None if isnan(box[0]) else box,
         }
         if self.texts:
             return Outline(self.texts[row], **common)
@@ -195,7 +203,7 @@ class Gathering:
             if polygons.texts or not parts or any(len(part) != 1 or len(part[0]) < 3 for part in parts):
                 return None
             polygons.points.add([len(polygons)] * len(parts), [part[0] for part in parts])
-        polygons.boxes.append(annotation.box)
+        polygons.add_boxes([annotation.box])
         return polygons
 
 

@@ -84,7 +84,7 @@ class Plain:
             polygons = range(begin, end)
         self._fill(gathering.polygons, polygons, item, place)
         gathering.polygons.texts += _some(self._outlines, polygons)
-        gathering.polygons.boxes += _some(self._boxes, polygons)
+        gathering.polygons.add_boxes(_some(self._boxes, polygons))
 
     def _fill(self, columns: Columns, rows: Sequence[int], item: int, place: int) -> None:
         columns.items += [item + image for image in _some(self._images, rows)]
@@ -104,5 +104,5 @@ def add_whole(gathering: Gathering, sample: Sample) -> None:
     gathering.place += len(sample.annotations)
 
 
-def _some(values: list[T], rows: Sequence[int]) -> list[T]:
+def _some(values: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
     return values[rows.start : rows.stop] if isinstance(rows, range) else [values[row] for row in rows]

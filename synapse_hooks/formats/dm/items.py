@@ -223,8 +223,9 @@ def _add(entry: _Entry, sample: Sample, gathering: Gathering) -> None:
     if entry.polygon:
         polygons = gathering.polygons
         _add_rows(entry.polygon, item, gathering, polygons)
-        polygons.points.add(range(len(polygons.boxes), len(polygons)), [polygon.data for polygon in entry.polygon])
-        polygons.boxes += [None] * len(entry.polygon)
+        count = len(entry.polygon)
+        polygons.points.add(range(len(polygons) - count, len(polygons)), [polygon.data for polygon in entry.polygon])
+        polygons.add_boxes([None] * count)
 
 
 def _add_rows(rows: Sequence[_Box | _Polygon], item: int, gathering: Gathering, columns: Columns) -> None:
