@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress, pairwise
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,11 +19,8 @@ from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Rings
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.formats.coco.writing import SCALE, write_sample
+from synapse_hooks.formats.lines import Lines
 from synapse_hooks.formats.shapes import Fitter
-
-Row = tuple[int, int, str, bytes]
-"""One annotation: its rank in the batch, the number of its sample, its class, and what follows its numbers in the file:
-`,"bbox":[...], ...}`."""
 
 
 class Rows:
@@ -38,26 +36,30 @@ class Rows:
         self.schemas = schemas
         self.fitter = Fitter(report, 'coco', join='holes', crowds=True, keeps=None)
 
-    def of(self, batch: Batch) -> list[Row]:
-        """The rows of a batch, in the order of its annotations."""
+    def of(self, batch: Batch) -> Lines:
+        """What follows the numbers of each annotation in the file: `,"bbox":[...], ...}`."""
         sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
         nowhere = [item for item, sample in enumerate(batch.samples) if not sample.file]
-        rows: list[Row] = []
+        rows = Lines()
         others: dict[int, list[tuple[int, AnyAnnotation | Outline]]] = {}
         for columns in (batch.boxes, batch.polygons):
             if not len(columns):
                 continue
             items = np.array(columns.items)
             plain, texts = self.texts(columns, sizes[items])
-            plain &= ~np.isin(items, nowhere)
-            found = zip(columns.places, columns.items, columns.labels, texts, strict=True)
-            rows += found if plain.all() else compress(found, plain.tolist())
+            if nowhere:
+                plain &= ~np.isin(items, nowhere)
+            found: Any = columns.places, columns.items, columns.labels, texts
+            if not plain.all():
+                kept = plain.tolist()
+                found = [list(compress(values, kept)) for values in found]
+            rows.add(*found)
             for row in np.flatnonzero(~plain).tolist():
                 others.setdefault(columns.items[row], []).append((columns.places[row], columns.annotation(row)))
         for item, place, annotation in batch.others:
             others.setdefault(item, []).append((place, annotation))
         for item, some in others.items():
-            rows += self._any(item, batch.samples[item], sorted(some, key=lambda one: one[0]))
+            self._add(rows, item, batch.samples[item], sorted(some, key=lambda one: one[0]))
         rows.sort()
         return rows
 
@@ -81,8 +83,10 @@ class Rows:
         sums = np.bincount(owners, weights=abs(areas), minlength=count).astype(np.float64)
         return plain, _texts(corners, sums, _segmentations(rings, count), columns.attributes)
 
-    def _any(self, item: int, sample: Sample, annotations: Sequence[tuple[int, AnyAnnotation | Outline]]) -> list[Row]:
-        """The rows of annotations of any kind, with their places."""
+    def _add(
+        self, rows: Lines, item: int, sample: Sample, annotations: Sequence[tuple[int, AnyAnnotation | Outline]]
+    ) -> None:
+        """Add annotations of any kind, with their places."""
         places: list[int] = []
         found: list[AnyAnnotation] = []
         for place, annotation in annotations:
@@ -95,7 +99,8 @@ class Rows:
                 found.append(opened)
         those = Sample(sample.id, width=sample.width, height=sample.height, annotations=found)
         written = write_sample(those, self.fitter, self.schemas)
-        return [(places[rank], item, label, b',%b' % _encode(entry)[1:]) for rank, label, entry in written]
+        for rank, label, entry in written:
+            rows.add([places[rank]], [item], [label], [b',%b' % _encode(entry)[1:]])
 
 
 def _texts(

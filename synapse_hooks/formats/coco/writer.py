@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -67,8 +66,7 @@ class CocoWriter:
     def add(self, batch: Batch) -> None:
         """Link the images, and let wait what is said of them."""
         rows = self.rows.of(batch)
-        _, items, labels, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
-        counts = Counter(items)
+        counts = rows.counts(len(batch.samples))
         contents: dict[str, _Content] = {}
         links: list[tuple[str, str]] = []
         end = 0
@@ -76,15 +74,18 @@ class CocoWriter:
             if not sample.file:
                 continue
             count = counts[item]
-            content = contents.setdefault(sample.split or '', _Content())
+            split = sample.split or ''
+            if split not in contents:
+                contents[split] = _Content()
+            content = contents[split]
             name = sample.file_name
             content.images.append(
                 b',"file_name":%b,"width":%d,"height":%d}' % (_encode(name), sample.width, sample.height)
             )
             content.rows.append(count)
             begin, end = end, end + count
-            content.labels += labels[begin:end]
-            content.texts += texts[begin:end]
+            content.labels += rows.labels[begin:end]
+            content.texts += rows.texts[begin:end]
             links.append((sample.file, self._target(sample.split, name)))
         link_all(links, mode=self.format.options.images)
         for split, content in contents.items():

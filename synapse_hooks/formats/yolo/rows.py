@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, compress
 from typing import ClassVar
 
@@ -18,21 +17,10 @@ from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 from synapse_hooks.data.batch import Batch, Boxes, Flags, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.data.rings import Floats, Places
+from synapse_hooks.data.rings import Floats
 from synapse_hooks.data.skeletons import made_of
+from synapse_hooks.formats.lines import Lines
 from synapse_hooks.formats.shapes import Fitter
-
-
-@dataclass
-class Labels:
-    """The rows of a batch, in the order of its samples and their annotations."""
-
-    counts: list[int]
-    """How many rows each sample has."""
-    labels: list[str]
-    """The class of each row."""
-    texts: list[bytes]
-    """What follows the class in each row, without the end of its line."""
 
 
 class Rows:
@@ -49,8 +37,8 @@ class Rows:
         self.target = f'yolo {self.task}'
         self.fitter = Fitter(report, self.target)
 
-    def of(self, batch: Batch, without: Mapping[int, str]) -> Labels:
-        """The rows of a batch.
+    def of(self, batch: Batch, without: Mapping[int, str]) -> Lines:
+        """The rows of a batch, without class and end of line.
 
         Args:
             batch: The samples.
@@ -58,7 +46,7 @@ class Rows:
         """
         widths, heights = [sample.width for sample in batch.samples], [sample.height for sample in batch.samples]
         sizes = np.array([widths, heights], dtype=np.float64).T
-        rows = _Rows()
+        rows = Lines()
         for columns in (batch.boxes, batch.polygons):
             if len(columns):
                 self._add_columns(rows, batch, columns, sizes, without)
@@ -68,7 +56,8 @@ class Rows:
                     self.report.dropped(kind, without[item], batch.samples[item].id, annotation.id, count)
             else:
                 self._add(rows, place, item, annotation, batch.samples[item])
-        return rows.in_order(len(batch.samples))
+        rows.sort()
+        return rows
 
     # -- what a task says ----------------------------------------------------------------------------------------
 
@@ -92,7 +81,7 @@ class Rows:
     # -- one after the other -------------------------------------------------------------------------------------
 
     def _add_columns(
-        self, rows: _Rows, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
+        self, rows: Lines, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
     ) -> None:
         items = np.array(columns.items)
         kind = 'box' if isinstance(columns, Boxes) else 'polygon'
@@ -104,19 +93,26 @@ class Rows:
         if not kept.all():
             texts = list(compress(texts, kept[plain].tolist()))
             plain &= kept
-        self._report(batch, columns, kind, np.flatnonzero(plain).tolist())
-        everything = bool(plain.all())
-        labels = columns.labels if everything else [columns.labels[row] for row in np.flatnonzero(plain).tolist()]
-        rows.add(np.array(columns.places)[plain], items[plain], labels, texts)
-        for row in () if everything else np.flatnonzero(~plain & kept).tolist():
+        written = np.flatnonzero(plain).tolist()
+        self._report(batch, columns, kind, written)
+        if len(written) == len(columns):
+            rows.add(columns.places, columns.items, columns.labels, texts)
+            return
+        rows.add(
+            [columns.places[row] for row in written],
+            [columns.items[row] for row in written],
+            [columns.labels[row] for row in written],
+            texts,
+        )
+        for row in np.flatnonzero(~plain & kept).tolist():
             item = columns.items[row]
             self._add(rows, columns.places[row], item, columns.annotation(row), batch.samples[item])
 
-    def _add(self, rows: _Rows, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
+    def _add(self, rows: Lines, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
         opened = self.fitter.opened(annotation, sample)
         text = None if opened is None else self.text(opened, sample)
         if text is not None:
-            rows.add(np.array([place]), np.array([item]), [annotation.label], [text])
+            rows.add([place], [item], [annotation.label], [text])
 
     def _report(self, batch: Batch, columns: Boxes | Polygons, kind: str, rows: list[int]) -> None:
         cost, poorer = self.cost(columns, rows)
@@ -128,28 +124,3 @@ class Rows:
         said = attributes if len(rows) == len(columns) else [attributes[row] for row in rows]
         for name, count in Counter(chain.from_iterable(filter(None, said))).items():
             self.report.left_out([name], count)
-
-
-class _Rows:
-    """Rows as they come, and put in order."""
-
-    def __init__(self) -> None:
-        self.places: list[Places] = []
-        self.items: list[Places] = []
-        self.labels: list[str] = []
-        self.texts: list[bytes] = []
-
-    def add(self, places: Places, items: Places, labels: Sequence[str], texts: Sequence[bytes]) -> None:
-        self.places.append(places)
-        self.items.append(items)
-        self.labels += labels
-        self.texts += texts
-
-    def in_order(self, samples: int) -> Labels:
-        if not self.places:
-            return Labels([0] * samples, [], [])
-        labels, texts = self.labels, self.texts
-        if len(self.places) > 1:
-            order = np.argsort(np.concatenate(self.places), kind='stable').tolist()
-            labels, texts = [labels[row] for row in order], [texts[row] for row in order]
-        return Labels(np.bincount(np.concatenate(self.items), minlength=samples).tolist(), labels, texts)

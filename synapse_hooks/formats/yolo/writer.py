@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
 
 Waiting = tuple[list[str], list[int], list[str], list[bytes]]
-"""The paths of label files, and `Labels`: how many rows each has, their classes, and the rest of them."""
+"""The paths of label files, how many rows each has, their classes, and the rest of them."""
 READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 """Extensions, in lower case, of images that ultralytics reads."""
 
@@ -48,7 +48,7 @@ class YoloWriter:
     def add(self, batch: Batch) -> None:
         """Link the images, and write the labels as far as their classes have numbers."""
         names = [self._image_name(sample) for sample in batch.samples]
-        labels = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
+        rows = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
         files: list[str] = []
         links: list[tuple[str, str]] = []
         for sample, name in zip(batch.samples, names, strict=True):
@@ -62,8 +62,8 @@ class YoloWriter:
             links.append((sample.file, f'{images}{stem}{suffix}'))
             files.append(f'{labels_at}{stem}.txt')
         link_all(links, mode=self.format.options.images)
-        waiting = files, labels.counts, labels.labels, labels.texts
-        if self._numbers.keys() >= set(labels.labels):
+        waiting = files, rows.counts(len(files)), rows.labels, rows.texts
+        if self._numbers.keys() >= set(rows.labels):
             write_all(self._files(waiting))
         else:
             self._spool.put(waiting)
