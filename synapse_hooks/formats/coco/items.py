@@ -106,24 +106,29 @@ class CocoItems:
         return gathering.batch()
 
     def _gather(self, gathering: Gathering, part: Sorted, places: range) -> None:
-        from synapse_hooks.formats.coco.columns import Plain, add_whole
+        from synapse_hooks.formats.coco.columns import Plain
 
         found = self._found(part, places)
+        if len(part.files) > 1:
+            for one in found:
+                self._gather_whole(gathering, part, one)
+            return
+        (file,) = part.files
+        plain = Plain([file.entries.get(one.place, ()) for one in found], file.labels)
         samples = [one.sample for one in found]
-        plain = None
-        if len(part.files) == 1:
-            (file,) = part.files
-            plain = Plain([file.entries.get(one.place, ()) for one in found], file.labels)
         begin = 0
         for number, one in enumerate(found):
-            if plain is None or number in plain.odd or not one.fits:
-                if plain is not None:
-                    plain.add(gathering, samples[begin:number], begin)
+            if number in plain.odd or not one.fits:
+                plain.add(gathering, samples[begin:number], begin)
+                self._gather_whole(gathering, part, one)
                 begin = number + 1
-                groups: list[list[Any]] = [[*decode_entries(file.entries.get(one.place, ()))] for file in part.files]
-                add_whole(gathering, self._filled(part, groups, one))
-        if plain is not None:
-            plain.add(gathering, samples[begin:], begin)
+        plain.add(gathering, samples[begin:], begin)
+
+    def _gather_whole(self, gathering: Gathering, part: Sorted, found: Found) -> None:
+        from synapse_hooks.formats.coco.columns import add_whole
+
+        groups: list[list[Any]] = [[*decode_entries(file.entries.get(found.place, ()))] for file in part.files]
+        add_whole(gathering, self._filled(part, groups, found))
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
         """Some consecutive places in a part of the dataset."""
