@@ -57,7 +57,7 @@ class Boxes(Columns):
 
     def add_numbers(self, boxes: Sequence[Sequence[float]]) -> None:
         """Add the numbers of some."""
-        append(self.numbers, list(chain.from_iterable(boxes)))
+        append(self.numbers, list(chain.from_iterable(boxes)), 4 * len(boxes))
 
     @cached_property
     def corners(self) -> Floats:
@@ -85,8 +85,8 @@ class Polygons(Columns):
         """Add the boxes of some, as the source says them."""
         flat: list[float] = []
         for box in boxes:
-            flat += box or _NOTHING
-        append(self.boxes, flat)
+            flat.extend(_NOTHING if box is None else box)
+        append(self.boxes, flat, 4 * len(boxes))
 
     @cached_property
     def corners(self) -> Floats:
@@ -194,7 +194,7 @@ class Gathering:
             return self.boxes
         polygons = self.polygons
         if isinstance(annotation, Outline):
-            if len(polygons.points):
+            if polygons.points.counts:
                 return None
             polygons.texts.append(annotation.text)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -74,7 +74,7 @@ Probed = tuple[int, int, int, int]
 
 
 def probe(file: str) -> Probed:
-    """Size and state of an image file, with one look.
+    """Size and state of an image file.
 
     Raises:
         UnreadableItem: As in `read_header`.
@@ -87,13 +87,13 @@ def probe(file: str) -> Probed:
     return *size, state.st_size, state.st_mtime_ns
 
 
-def probe_many(files: Iterable[str]) -> list[Probed | None]:
-    """The same for millions of images, most of which tell their size in their first bytes.
+def probe_many(files: Iterable[str]) -> Iterator[Probed | None]:
+    """Size and state of millions of images, most of which tell their size in their first bytes.
 
-    Returns:
-        For each file what `probe` would; None where that must look closer, and may find no image.
+    Yields:
+        For each file, when it is asked for, what `probe` returns; None where that must look closer, and may find no
+        image.
     """
-    found: list[Probed | None] = []
     segments = _NO_SEGMENTS
     for file in files:
         try:
@@ -104,7 +104,7 @@ def probe_many(files: Iterable[str]) -> list[Probed | None]:
             finally:
                 os.close(handle)
         except OSError:
-            found.append(None)
+            yield None
             continue
         if head[:2] == b'\xff\xd8':
             # Images that one program wrote have the same segments up to the one that tells the size.
@@ -116,8 +116,7 @@ def probe_many(files: Iterable[str]) -> list[Probed | None]:
             width, height = _SIZE.unpack_from(head, at + 5)[::-1] if at and at + 9 <= len(head) else (0, 0)
         else:
             width, height = _quick_png(head)
-        found.append((width, height, state.st_size, state.st_mtime_ns) if width and height else None)
-    return found
+        yield (width, height, state.st_size, state.st_mtime_ns) if width and height else None
 
 
 _HEAD = 2048

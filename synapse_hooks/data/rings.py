@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, pairwise
+from math import inf
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -84,7 +86,7 @@ class Rings:
 
 
 class Points:
-    """Rings in the making."""
+    """Rings in the making, point by point."""
 
     def __init__(self) -> None:
         self.numbers = array('d')
@@ -94,17 +96,15 @@ class Points:
         self.owners: list[int] = []
         """Which polygon each ring belongs to."""
 
-    def __len__(self) -> int:
-        return len(self.counts)
-
     def add(self, owners: Iterable[int], rings: Sequence[Sequence[Iterable[float]]]) -> None:
         """Add rings, each with the polygon that it belongs to."""
         flat: list[float] = []
         for ring in rings:
             for point in ring:
-                flat += point
-        append(self.numbers, flat)
-        self.counts += map(len, rings)
+                flat.extend(point)
+        counts = list(map(len, rings))
+        append(self.numbers, flat, 2 * sum(counts))
+        self.counts += counts
         self.owners += owners
 
     def rings(self) -> Rings:
@@ -113,12 +113,32 @@ class Points:
         return Rings(np.array(self.owners, dtype=np.int64), starts_of(self.counts), points)
 
 
-def append(numbers: array[float], more: list[float]) -> None:
+def append(numbers: array[float], more: Sequence[float], count: int) -> None:
     """Add numbers to an array: in less time than `extend` takes, and best soon after they were made.
 
     Numbers that wait in a list lie all over the memory, and cost several times as much to collect.
+
+    Args:
+        numbers: The array.
+        more: What to add: numbers, or what `float` makes one of.
+        count: How many there must be.
+
+    Raises:
+        TypeError, ValueError: There are more or fewer, or something is no number.
     """
-    numbers.frombytes(_pack(len(more))(*more))
+    if len(more) != count:
+        raise ValueError(f'{len(more)} numbers where {count} must be: a point has two, a box four')
+    try:
+        numbers.frombytes(_pack(count)(*more))
+    except struct.error:
+        numbers.extend(map(_as_float, more))
+
+
+def _as_float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return inf if number > 0 else -inf
 
 
 @lru_cache(256)
@@ -146,7 +166,8 @@ def _parse(texts: Sequence[bytes]) -> Rings | None:
         rings = list(chain.from_iterable(forms))
         owners += map(len, forms)
         counts += map(len, rings)
-        append(numbers, list(chain.from_iterable(rings)))
+        flat = list(chain.from_iterable(rings))
+        append(numbers, flat, len(flat))
     found = np.array(counts, dtype=np.int64)
     if ((found < 6) | (found & 1)).any():
         return None

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import copy
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -226,6 +227,8 @@ class Format:
         try:
             if told and sample.suffix.lower() not in MEASURED:
                 found = os.stat(file)  # noqa: PTH116
+                if not stat.S_ISREG(found.st_mode):
+                    raise UnreadableItem(f'{file} is no regular file', hint='put the image there', path=file)
                 width, height, size, changed = sample.width, sample.height, found.st_size, found.st_mtime_ns
             else:
                 width, height, size, changed = probe(file)
@@ -241,19 +244,21 @@ class Format:
             self.identity.note_file(size, changed)
         return True
 
-    def measure_all(self, samples: Sequence[Sample]) -> list[bool]:
-        """The same as `measure` for each of them, in less time."""
-        fine = []
-        for sample, found in zip(samples, probe_many([sample.file for sample in samples]), strict=True):
+    def measure_all(self, samples: Sequence[Sample]) -> Iterator[bool]:
+        """What `measure` answers for each of them, in less time; each is measured when its answer is asked for.
+
+        Whoever overrides one of the two overrides both.
+        """
+        files = ['' if sample.width and sample.suffix.lower() not in MEASURED else sample.file for sample in samples]
+        for sample, found in zip(samples, probe_many(files), strict=True):
             if found is None:
-                fine.append(self.measure(sample))
+                yield self.measure(sample)
                 continue
             if not (sample.width and sample.height):
                 sample.width, sample.height = found[:2]
             if self.identity is not None:
                 self.identity.note_file(*found[2:])
-            fine.append(True)
-        return fine
+            yield True
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""

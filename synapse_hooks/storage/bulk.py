@@ -12,21 +12,20 @@ from synapse_hooks.storage.links import LinkMode, link_or_copy
 
 
 def link_all(files: Iterable[tuple[str, str]], *, mode: LinkMode = 'hardlink') -> None:
-    """The same as `link_or_copy` for many files, in one system call for each where that is enough.
+    """What `link_or_copy` does, for many files: in one system call for each where that is enough.
 
     Args:
-        files: The path of each, which was opened just now and so is a file, and its new name.
+        files: The path of each, which was looked at just now and so is a file, and its new name.
         mode: As in `link_or_copy`.
 
     Raises:
         As `link_or_copy`.
     """
-    # With a folder named, even one that does not matter, a link is followed instead of linked.
-    folder = _any_folder()
     for source, target in files:
         if mode == 'hardlink' and source.startswith('/'):
             try:
-                os.link(source, target, src_dir_fd=folder)
+                # With a folder named, even one that does not matter, a link is followed instead of linked.
+                os.link(source, target, src_dir_fd=_any_folder())
                 continue
             except OSError as error:
                 if error.errno == errno.EEXIST:

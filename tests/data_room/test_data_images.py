@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from synapse_hooks.data import image_size, read_header
+from synapse_hooks.data import image_size, probe, probe_many, read_header
 from synapse_hooks.errors import UnreadableItem
 
 Image = pytest.importorskip('PIL.Image')
@@ -93,3 +93,36 @@ def test_every_cut_of_a_file_is_an_error_or_a_size_never_anything_else(tmp_path:
 def test_a_missing_image(tmp_path: Path) -> None:
     with pytest.raises(UnreadableItem, match=r'gone\.jpg is missing'):
         image_size(tmp_path / 'gone.jpg')
+
+
+def test_many_at_once_are_measured_as_one_by_one(tmp_path: Path) -> None:
+    kinds: list[dict[str, object]] = [
+        {},
+        {'comment': b'one'},
+        {'comment': b'two'},
+        {'comment': b'longer'},
+        {'progressive': True},
+        {'quality': 5},
+        {'icc_profile': bytes(100)},
+        {'icc_profile': bytes(5000)},
+        {'orientation': 6},
+    ]
+    files = []
+    for number in range(200):
+        # Neighbours have the same segments, then others, then the same again.
+        more = dict(kinds[(number // 3) % len(kinds)])
+        size = (16 + number, 300 - number)
+        files.append(save(tmp_path / f'{number}.jpg', 'JPEG', size, **more))  # type: ignore[arg-type]
+        if number % 7 == 0:
+            files.append(save(tmp_path / f'{number}.png', 'PNG', size))
+    expected = [image_size(file) for file in files]
+    cut = tmp_path / 'cut.jpg'
+    cut.write_bytes(files[0].read_bytes()[:100])
+    gone = tmp_path / 'gone.jpg'
+    found = list(probe_many([str(file) for one in files for file in (one, cut, gone)]))
+    assert found[1::3] == found[2::3] == [None] * len(files)
+    quick = [one and one[:2] for one in found[::3]]
+    assert [size for size in quick if size] == [size for size, one in zip(expected, quick, strict=True) if one]
+    # Those with EXIF or a large profile need a closer look.
+    assert sum(one is None for one in quick) < len(files) / 3
+    assert [probe(str(file))[:2] for file in files] == expected

@@ -13,6 +13,7 @@ from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import Format
 from synapse_hooks.formats.coco import CocoFormat
 from synapse_hooks.testing import convert_dataset, open_dataset, png
+from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box
 
 
@@ -129,3 +130,16 @@ def test_what_has_no_class_is_dropped_and_makes_none(
     assert made['classes'] == ['car']
     assert converter.reasons('dropped') == {('box', 'it has no class'): 2}
     assert converter.losses['written'] == {'box': 2}
+
+
+def test_a_category_without_a_name_moves_no_number(converter: Converter, tmp_path: Path) -> None:
+    names = {1: 'cat', 2: '', 3: 'dog'}
+    for split in ('train', 'val'):
+        said = content([entry(number, number) for number in names], categories=[])
+        said['categories'] = [{'id': id, 'name': name} for id, name in names.items()]
+        put(tmp_path / 'coco' / 'annotations' / f'instances_{split}.json', said, tmp_path / 'coco' / split)
+    made = converter(tmp_path / 'coco', 'coco', 'yolo')
+    assert made['classes'] == ['cat', 'dog']
+    rows = (made['path'] / 'labels' / 'train' / 'a.txt').read_text().splitlines()
+    assert [row.split()[0] for row in rows] == ['0', '1']
+    assert converter.reasons('dropped') == {('box', 'it has no class'): 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,18 @@ import pytest
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import Box, DatasetInfo, Polygon, Sample
-from synapse_hooks.errors import DatasetInvalid, LossRefused, NobodyAnswered, ParamsError, UnreadableItem, WrongAnswer
+from synapse_hooks.errors import (
+    DatasetInvalid,
+    LossRefused,
+    NobodyAnswered,
+    ParamsError,
+    UnreadableItem,
+    WrongAnswer,
+)
 from synapse_hooks.formats import BUILTIN, Format, guess_format
 from synapse_hooks.formats.reader import safe_id
 from synapse_hooks.hookspecs import hookimpl
+from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
 
 
@@ -193,6 +202,30 @@ def test_one_corrupt_image_among_many_is_left_out_aloud(tmp_path: Path, converte
         converter(tmp_path / 'dm', 'dm', 'coco', unreadable='fail')
     with pytest.raises(UnreadableItem):
         converter(tmp_path / 'dm', 'dm', 'coco', settings={'coco': {'unreadable': 0.001}})
+
+
+def test_fail_stops_at_the_first_item_whatever_is_wrong_with_it(tmp_path: Path, converter: Converter) -> None:
+    for number in range(4):
+        add_item(tmp_path / 'dm', f'{number}', {'bounding_box': [box(1, 1, 5, 5)]})
+    (tmp_path / 'dm' / 'json' / '1.json').write_text('{')
+    (tmp_path / 'dm' / 'original_files' / '2.png').write_bytes(b'torn')
+    with pytest.raises(UnreadableItem, match=r'1\.json'):
+        converter(tmp_path / 'dm', 'dm', 'coco', unreadable='fail')
+    file = put(tmp_path / 'coco' / 'annotations.json', content([entry(1)], ['a.png', 'b.png', 'c.png', 'd.png']))
+    (file.parent / 'b.png').unlink()
+    (file.parent / 'a.png').write_bytes(b'torn')
+    for image in ('a', 'b'):
+        with pytest.raises(UnreadableItem, match=rf'{image}\.png'):
+            converter(file.parent, 'coco', 'yolo', unreadable='fail', splits={'train': 0.5, 'valid': 0.5})
+        (file.parent / 'a.png').write_bytes(png(100, 80))
+
+
+def test_a_pipe_in_the_place_of_an_image_is_not_waited_for(tmp_path: Path, converter: Converter) -> None:
+    file = put(tmp_path / 'coco' / 'annotations.json', content([entry(1)], ['a.avif', 'b.png']))
+    (file.parent / 'a.avif').unlink()
+    os.mkfifo(file.parent / 'a.avif')
+    with pytest.raises(UnreadableItem, match=r'a\.avif is no regular file'):
+        converter(file.parent, 'coco', 'yolo', unreadable='fail', splits={'train': 0.5, 'valid': 0.5})
 
 
 def test_one_corrupt_document_is_named(dm: Path, converter: Converter) -> None:

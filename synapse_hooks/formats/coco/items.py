@@ -19,7 +19,7 @@ from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.coco.document import Openings
 from synapse_hooks.formats.coco.entries import Entry, read_caption, read_entry, text_of
-from synapse_hooks.formats.coco.frame import Size, settle
+from synapse_hooks.formats.coco.frame import settle
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
 from synapse_hooks.formats.coco.layout import Source
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
@@ -153,24 +153,24 @@ class CocoItems:
     def _found(self, part: Sorted, places: range) -> list[Found]:
         """Those of some images that can be read."""
         samples: list[Sample] = []
-        said: list[tuple[int, Size | None]] = []
+        missing: dict[int, UnreadableItem] = {}
         for place in places:
-            image = part.images[place]
-            try:
-                file = part.finder.find(image.file_name)
-            except UnreadableItem as error:
-                self.format.skip(error)
-                continue
-            sample = Sample(part.ids[place], file, 0, 0, part.source.split)
-            told = image.size
-            if told is not None and file[-4:] != '.jpg' and sample.suffix.lower() not in MEASURED:
-                sample.width, sample.height = told
+            image, sample = part.images[place], Sample(part.ids[place], None, 0, 0, part.source.split)
             samples.append(sample)
-            said.append((place, told))
+            try:
+                sample.file = part.finder.find(image.file_name)
+            except UnreadableItem as error:
+                missing[place] = error
+                continue
+            if image.size is not None and sample.suffix.lower() not in MEASURED:
+                sample.width, sample.height = image.size
         found = []
-        for (place, told), sample, fine in zip(said, samples, self.format.measure_all(samples), strict=True):
-            if fine:
+        for place, sample, fine in zip(places, samples, self.format.measure_all(samples), strict=True):
+            if place in missing:
+                self.format.skip(missing[place])
+            elif fine:
                 found.append(one := Found(place, sample))
+                told = part.images[place].size
                 if told is not None and told != one.size:
                     sample.width, sample.height = told
                     one.fits = False

@@ -94,10 +94,6 @@ class Folder:
     def __len__(self) -> int:
         return len(self.stems)
 
-    def id(self, number: int) -> str:
-        """The id of a document."""
-        return self.ids.get(number) or self.stems[number]
-
     def document(self, number: int) -> str:
         """The file of a document that has one image of the same name."""
         return f'{self.documents}{self.stems[number]}.json'
@@ -158,9 +154,11 @@ class Folder:
         if len(documents) != len(files) or not all(map(str.endswith, documents, repeat('.json'))):
             return False
         stems = [document[:-5] for document in documents]
+        if not all(map(str.startswith, files, stems)):
+            return False
         # Of a million equal texts, one is kept.
         known = {(suffix := file[len(stem) :]): suffix for stem, file in zip(stems, files, strict=True)}
-        if not all(map(str.startswith, files, stems)) or any(suffix.lower() not in SUFFIXES for suffix in known):
+        if any(suffix.lower() not in SUFFIXES for suffix in known):
             return False
         self.stems = stems
         self.suffixes = [known[file[len(stem) :]] for stem, file in zip(stems, files, strict=True)]

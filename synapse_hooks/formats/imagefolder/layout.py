@@ -144,7 +144,7 @@ def looks_like_one(root: Path) -> bool:
         places, strays = find_places(root)
         names = {place.name for place in places}
         divided = places[0].split is not None
-        # The names of folders tell most of the others, before anything in them is listed.
+        # Most datasets of other formats are told by the names of their folders, before anything in those is listed.
         if any(name.lower() in _OTHERS or (split_of(name.rstrip('0123456789')) and not divided) for name in names):
             return False
         beside = _entries(root)[1]

@@ -40,9 +40,10 @@ class YoloWriter:
         self.format = format
         self.rows = rows
         self.out = str(out)
-        self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
+        self._numbers = {name: b'%d' % place for place, name in enumerate(filter(None, info.classes or ()))}
         self._spool = Spool(out / f'.waiting-{share}')
-        self._folders: dict[tuple[str, str], tuple[str, str]] = {}
+        self._places: dict[str, tuple[str, str]] = {}
+        self._folders: set[tuple[str, str]] = set()
         self._counts: Counter[str] = Counter()
 
     def add(self, batch: Batch) -> None:
@@ -74,7 +75,7 @@ class YoloWriter:
 
     def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
         """Write the labels that waited."""
-        self._numbers = {name: b'%d' % place for place, name in enumerate(info.classes or ())}
+        self._numbers = {name: b'%d' % place for place, name in enumerate(filter(None, info.classes or ()))}
         for waiting in self._spool.take():
             write_all(self._files(waiting))
 
@@ -97,14 +98,16 @@ class YoloWriter:
 
     def _above(self, split: str, stem: str) -> tuple[str, str]:
         """What the paths of an image and its labels begin with; the folders are there then."""
-        below = stem.rpartition('/')[0]
-        found = self._folders.get((split, below))
-        if found is None:
+        places = self._places.get(split)
+        if places is None:
             folder = folder_of(split)
-            found = self._folders[split, below] = f'{self.out}/images/{folder}/', f'{self.out}/labels/{folder}/'
-            for place in found:
+            places = self._places[split] = f'{self.out}/images/{folder}/', f'{self.out}/labels/{folder}/'
+        below = stem.rpartition('/')[0]
+        if (split, below) not in self._folders:
+            for place in places:
                 os.makedirs(place + below, exist_ok=True)
-        return found
+            self._folders.add((split, below))
+        return places
 
     def _image_name(self, sample: Sample) -> tuple[str, str] | str:
         """What the image is called here, and its extension; or why ultralytics could not read it."""
