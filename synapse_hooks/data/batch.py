@@ -25,6 +25,7 @@ Flags = NDArray[np.bool_]
 Attributes = dict[str, Any] | None
 
 _NOTHING = (nan,) * 4
+_NO_BOX = array('d', _NOTHING).tobytes()
 
 BATCH = 128
 """How many samples a batch has, but for the last one."""
@@ -87,6 +88,10 @@ class Polygons(Columns):
         for box in boxes:
             flat.extend(_NOTHING if box is None else box)
         append(self.boxes, flat, 4 * len(boxes))
+
+    def add_boxless(self, count: int) -> None:
+        """Add the boxes of so many that have none."""
+        self.boxes.frombytes(_NO_BOX * count)
 
     @cached_property
     def corners(self) -> Floats:

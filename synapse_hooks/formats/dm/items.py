@@ -225,7 +225,7 @@ def _add(entry: _Entry, sample: Sample, gathering: Gathering) -> None:
         _add_rows(entry.polygon, item, gathering, polygons)
         count = len(entry.polygon)
         polygons.points.add(range(len(polygons) - count, len(polygons)), [polygon.data for polygon in entry.polygon])
-        polygons.add_boxes([None] * count)
+        polygons.add_boxless(count)
 
 
 def _add_rows(rows: Sequence[_Box | _Polygon], item: int, gathering: Gathering, columns: Columns) -> None:
