@@ -164,6 +164,9 @@ class Gathering:
         """Add a sample and sort its annotations.
 
         Whoever has joints of a skeleton keeps all its annotations, since they belong together.
+
+        Raises:
+            ValueError: A shape holds something else than its numbers; the message says where.
         """
         item = len(self.samples)
         self.samples.append(sample)
@@ -174,7 +177,10 @@ class Gathering:
             return
         sample.annotations = []
         for annotation in kept:
-            columns = self._columns(annotation)
+            try:
+                columns = self._columns(annotation)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f'{sample.id}: {annotation.kind} {annotation.id!r}: {error}') from error
             if columns is None:
                 self.others.append((item, self.place, annotation))
                 sample.annotations.append(annotation)

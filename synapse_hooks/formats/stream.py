@@ -148,7 +148,10 @@ class Stream:
     def _batches(self, first: int, last: int | None) -> Iterator[Batch]:
         direct = getattr(self.items, 'batch', None) if self.compact else None
         if direct is None:
-            yield from map(gather, self._blocks(first, last))
+            for block in self._blocks(first, last):
+                with self._noted():
+                    batch = gather(block)
+                yield batch
             return
         for start, stop in self._ranges(first, last):
             with self._noted():

@@ -63,11 +63,11 @@ def test_numbers_too_large_for_a_computer_are_infinite(number: Any, read: float)
 @pytest.mark.parametrize(
     'annotation',
     [
-        Polygon([[[(1, 2, 3), (4, 5, 6), (7, 8, 9)]]], label='a'),  # type: ignore[list-item]
-        Polygon([[[(1, 2), (4, 5), (7,)]]], label='a'),  # type: ignore[list-item]
-        Polygon([[[(1, 2), (4, 5), (7, 8)]]], label='a', box=(1, 2, 3)),  # type: ignore[arg-type]
+        Polygon([[[(1, 2, 3), (4, 5, 6), (7, 8, 9)]]], label='a', id='p7'),  # type: ignore[list-item]
+        Polygon([[[(1, 2), (4, 5), (7,)]]], label='a', id='p7'),  # type: ignore[list-item]
+        Polygon([[[(1, 2), (4, 5), (7, 8)]]], label='a', id='p7', box=(1, 2, 3)),  # type: ignore[arg-type]
     ],
 )
 def test_points_and_boxes_of_other_lengths_are_refused_instead_of_shifting_all_others(annotation: Polygon) -> None:
-    with pytest.raises(ValueError, match='a point has two, a box four'):
-        gather([Sample('a', annotations=[annotation])])
+    with pytest.raises(ValueError, match=r"street/1: polygon 'p7': .* a point has two, a box four"):
+        gather([Sample('street/1', annotations=[annotation])])
