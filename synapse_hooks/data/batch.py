@@ -168,13 +168,12 @@ class Gathering:
         Raises:
             ValueError: A shape holds something else than its numbers; the message says where.
         """
-        item = len(self.samples)
-        self.samples.append(sample)
         kept = sample.annotations
         if any(type(annotation) in _SKELETAL for annotation in kept):
-            self.others += [(item, self.place + rank, annotation) for rank, annotation in enumerate(kept)]
-            self.place += len(kept)
+            self.add_whole(sample)
             return
+        item = len(self.samples)
+        self.samples.append(sample)
         sample.annotations = []
         for annotation in kept:
             try:
@@ -191,6 +190,13 @@ class Gathering:
                 columns.ids.append(annotation.id)
                 columns.attributes.append(annotation.attributes or None)
             self.place += 1
+
+    def add_whole(self, sample: Sample) -> None:
+        """Add a sample with all its annotations as they are."""
+        item = len(self.samples)
+        self.samples.append(sample)
+        self.others += [(item, place, annotation) for place, annotation in enumerate(sample.annotations, self.place)]
+        self.place += len(sample.annotations)
 
     def batch(self) -> Batch:
         """The batch."""

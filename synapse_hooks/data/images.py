@@ -79,9 +79,6 @@ def probe(file: str) -> Probed:
     Raises:
         UnreadableItem: As in `read_header`.
     """
-    (found,) = probe_many([file])
-    if found is not None:
-        return found
     size = image_size(Path(file))
     state = os.stat(file)  # noqa: PTH116
     return *size, state.st_size, state.st_mtime_ns
@@ -92,7 +89,7 @@ def probe_many(files: Iterable[str]) -> Iterator[Probed | None]:
 
     Yields:
         For each file, when it is asked for, what `probe` returns; None where that must look closer, and may find no
-        image.
+        image. It is not called here.
     """
     segments = _NO_SEGMENTS
     for file in files:

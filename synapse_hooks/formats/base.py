@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
 from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe, probe_many
+from synapse_hooks.data.images import Probed
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.options import Options
@@ -220,29 +221,7 @@ class Format:
         Raises:
             UnreadableItem: The policy does not allow an unreadable item, or no longer.
         """
-        file = sample.file
-        if not file:
-            return True
-        told = sample.width and sample.height
-        try:
-            if told and sample.suffix.lower() not in MEASURED:
-                found = os.stat(file)  # noqa: PTH116
-                if not stat.S_ISREG(found.st_mode):
-                    raise UnreadableItem(f'{file} is no regular file', hint='put the image there', path=file)
-                width, height, size, changed = sample.width, sample.height, found.st_size, found.st_mtime_ns
-            else:
-                width, height, size, changed = probe(file)
-        except UnreadableItem as error:
-            self.skip(error)
-            return False
-        except OSError as error:
-            self.skip(UnreadableItem(f'{file} cannot be read: {error}', path=file))
-            return False
-        if not told:
-            sample.width, sample.height = width, height
-        if self.identity is not None:
-            self.identity.note_file(size, changed)
-        return True
+        return next(self.measure_all([sample]))
 
     def measure_all(self, samples: Sequence[Sample]) -> Iterator[bool]:
         """What `measure` answers for each of them, in less time; each is measured when its answer is asked for.
@@ -250,15 +229,34 @@ class Format:
         Whoever overrides one of the two overrides both.
         """
         files = ['' if sample.width and sample.suffix.lower() not in MEASURED else sample.file for sample in samples]
-        for sample, found in zip(samples, probe_many(files), strict=True):
-            if found is None:
-                yield self.measure(sample)
+        for sample, quick in zip(samples, probe_many(files), strict=True):
+            if not sample.file:
+                yield True
                 continue
-            if not (sample.width and sample.height):
-                sample.width, sample.height = found[:2]
-            if self.identity is not None:
-                self.identity.note_file(*found[2:])
-            yield True
+            found = quick or self._look_closer(sample)
+            if found is not None:
+                if not (sample.width and sample.height):
+                    sample.width, sample.height = found[:2]
+                if self.identity is not None:
+                    self.identity.note_file(*found[2:])
+            yield found is not None
+
+    def _look_closer(self, sample: Sample) -> Probed | None:
+        """Size and state of an image that does not tell them in its first bytes; None for none, which is told."""
+        file = sample.file
+        try:
+            if not (sample.width and sample.height) or sample.suffix.lower() in MEASURED:
+                return probe(file)
+            found = os.stat(file)  # noqa: PTH116
+            if not stat.S_ISREG(found.st_mode):
+                raise UnreadableItem(f'{file} is no regular file', hint='put the image there', path=file)
+        except UnreadableItem as error:
+            self.skip(error)
+            return None
+        except OSError as error:
+            self.skip(UnreadableItem(f'{file} cannot be read: {error}', path=file))
+            return None
+        return sample.width, sample.height, found.st_size, found.st_mtime_ns
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""

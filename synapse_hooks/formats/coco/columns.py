@@ -94,15 +94,5 @@ class Plain:
         columns.attributes += _some(self._attributes, rows)
 
 
-def add_whole(gathering: Gathering, sample: Sample) -> None:
-    """Add an image with annotations of any kind."""
-    gathering.others += [
-        (len(gathering.samples), place, annotation)
-        for place, annotation in enumerate(sample.annotations, gathering.place)
-    ]
-    gathering.samples.append(sample)
-    gathering.place += len(sample.annotations)
-
-
 def _some(values: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
     return values[rows.start : rows.stop] if isinstance(rows, range) else [values[row] for row in rows]

@@ -40,7 +40,7 @@ _NO_CATEGORY = 'its category is not in the file'
 class Found:
     """An image that is there."""
 
-    __slots__ = ('fits', 'place', 'sample', 'size')
+    __slots__ = ('place', 'sample', 'size')
 
     def __init__(self, place: int, sample: Sample) -> None:
         self.place = place
@@ -48,8 +48,11 @@ class Found:
         """As large as its annotations take it to be."""
         self.size = sample.width, sample.height
         """How large it is."""
-        self.fits = True
+
+    @property
+    def fits(self) -> bool:
         """Whether these are the same."""
+        return self.size == (self.sample.width, self.sample.height)
 
 
 class CocoItems:
@@ -125,10 +128,8 @@ class CocoItems:
         plain.add(gathering, samples[begin:], begin)
 
     def _gather_whole(self, gathering: Gathering, part: Sorted, found: Found) -> None:
-        from synapse_hooks.formats.coco.columns import add_whole
-
         groups: list[list[Any]] = [[*decode_entries(file.entries.get(found.place, ()))] for file in part.files]
-        add_whole(gathering, self._filled(part, groups, found))
+        gathering.add_whole(self._filled(part, groups, found))
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
         """Some consecutive places in a part of the dataset."""
@@ -169,11 +170,10 @@ class CocoItems:
             if place in missing:
                 self.format.skip(missing[place])
             elif fine:
-                found.append(one := Found(place, sample))
+                found.append(Found(place, sample))
                 told = part.images[place].size
-                if told is not None and told != one.size:
+                if told is not None:
                     sample.width, sample.height = told
-                    one.fits = False
         return found
 
     def _filled(self, part: Sorted, groups: list[list[Any]], found: Found) -> Sample:

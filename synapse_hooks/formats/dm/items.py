@@ -96,11 +96,7 @@ class DmItems:
         if not self._fill(folder, number, sample) or not (measured or self.format.measure(sample)):
             return
         sample.annotations = assemble(sample.annotations)
-        item = len(gathering.samples)
-        gathering.samples.append(sample)
-        for annotation in sample.annotations:
-            gathering.others.append((item, gathering.place, annotation))
-            gathering.place += 1
+        gathering.add_whole(sample)
 
     def _fill(self, folder: Folder, number: int, sample: Sample) -> bool:
         """Add everything that a document says to its sample; False where it cannot be read, which is told."""

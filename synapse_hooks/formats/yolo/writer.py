@@ -40,7 +40,7 @@ class YoloWriter:
         self.format = format
         self.rows = rows
         self.out = str(out)
-        self._numbers = {name: b'%d' % place for place, name in enumerate(filter(None, info.classes or ()))}
+        self._numbers = _numbered(info)
         self._spool = Spool(out / f'.waiting-{share}')
         self._places: dict[str, tuple[str, str]] = {}
         self._folders: set[tuple[str, str]] = set()
@@ -75,7 +75,7 @@ class YoloWriter:
 
     def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
         """Write the labels that waited."""
-        self._numbers = {name: b'%d' % place for place, name in enumerate(filter(None, info.classes or ()))}
+        self._numbers = _numbered(info)
         for waiting in self._spool.take():
             write_all(self._files(waiting))
 
@@ -125,3 +125,8 @@ class YoloWriter:
         # Ultralytics finds labels by replacing the last folder called `images`.
         *folders, stem = sample.id.split('/')
         return '/'.join([*(f'{part}_' if part == 'images' else part for part in folders), stem]), suffix
+
+
+def _numbered(info: DatasetInfo) -> dict[str, bytes]:
+    """The number of each class, as text. A declaration may have one without a name, which is not written."""
+    return {name: b'%d' % place for place, name in enumerate(filter(None, info.classes or ()))}
