@@ -220,6 +220,14 @@ def test_fail_stops_at_the_first_item_whatever_is_wrong_with_it(tmp_path: Path, 
         (file.parent / 'a.png').write_bytes(png(100, 80))
 
 
+@pytest.mark.parametrize('folder', ['1.json', '1.jpg'])
+def test_a_folder_may_be_called_like_a_file(folder: str, tmp_path: Path, converter: Converter) -> None:
+    add_item(tmp_path / 'dm', f'{folder}/a', {'bounding_box': [box(1, 1, 5, 5)]})
+    made = converter(tmp_path / 'dm', 'dm', 'coco')
+    (image,) = json.loads(made['config_path'].read_text())['images']
+    assert image['file_name'] == f'{folder}/a.png'
+
+
 def test_a_pipe_in_the_place_of_an_image_is_not_waited_for(tmp_path: Path, converter: Converter) -> None:
     file = put(tmp_path / 'coco' / 'annotations.json', content([entry(1)], ['a.avif', 'b.png']))
     (file.parent / 'a.avif').unlink()

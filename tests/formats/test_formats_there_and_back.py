@@ -150,7 +150,8 @@ def seen(root: Path) -> dict[str, Entry]:
     """The documents by `split/name`."""
     found = {}
     for split in sorted(folder.name for folder in root.iterdir()):
-        for file in sorted((root / split / 'json').rglob('*.json')):
+        # A class may be called `1.json`, and so may its folder.
+        for file in sorted(path for path in (root / split / 'json').rglob('*.json') if path.is_file()):
             name = file.relative_to(root / split / 'json').with_suffix('').as_posix()
             (entry,) = json.loads(file.read_bytes())['images'] or [{}]
             found[f'{split}/{name}'] = {tool: rows for tool, rows in entry.items() if rows}

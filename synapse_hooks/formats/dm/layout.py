@@ -5,7 +5,6 @@
 """
 
 # A Path for each of a million files costs more than opening it.
-# ruff: noqa: PTH112
 from __future__ import annotations
 
 import os
@@ -197,22 +196,21 @@ def _names_below(folder: str) -> list[str]:
     while folders:
         prefix = folders.pop()
         try:
-            found = os.listdir(folder + prefix)
+            found = os.scandir(folder + prefix)
         except FileNotFoundError:
             continue
-        for name in found:
-            if name.startswith('.'):
-                continue
-            # To ask the disk costs more than all the rest, and what has such a name is a file.
-            if not name.endswith(_SURELY_FILES) and os.path.isdir(f'{folder}{prefix}{name}'):
-                folders.append(f'{prefix}{name}/')
-            else:
-                names.append(prefix + name)
+        with found:
+            for entry in found:
+                name = entry.name
+                if name.startswith('.'):
+                    continue
+                # A folder may be called like a file: `1.json`.
+                if entry.is_dir():
+                    folders.append(f'{prefix}{name}/')
+                else:
+                    names.append(prefix + name)
     names.sort()
     return names
-
-
-_SURELY_FILES = ('.json', *sorted(SUFFIXES))
 
 
 def _nfc(text: str) -> str:
