@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from synapse_hooks.data import Box, Sample, batch
@@ -127,7 +127,15 @@ def put_coco(root: Path, made: list[list[tuple[str, Any]]]) -> None:
     put(root / 'valid' / 'annotations.json', content([entry(1), entry(2, segmentation=[[1, 1, 9, 1, 9, 9]])]))
 
 
+BROKEN_BESIDE_TWO_PARTS: list[list[tuple[str, Any]]] = [
+    [('polygon', [[0, 0]])],
+    [('bounding_box', [0, 0, 0, 0]), ('polygon', [[0, 0], [0, 80], [1.0, 0]])],
+]
+"""As many rings as polygons, and yet one has two of them."""
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@example(made=BROKEN_BESIDE_TWO_PARTS, format='coco', target='yolo segment')
 @given(made=images, format=st.sampled_from(['dm', 'coco']), target=st.sampled_from([*TARGETS[:3], 'coco']))
 def test_columns_say_the_same_as_one_by_one(made: list[list[tuple[str, Any]]], format: str, target: str) -> None:
     if format == target:

@@ -70,7 +70,7 @@ class Segment(Rows):
         if isinstance(columns, Boxes):
             return f'{self.target} holds polygons: its four corners', rows
         rings = columns.rings
-        if len(rings.owners) == len(columns):
+        if len(rings.owners) == len(columns) and not rings.broken:
             return '', ()
         counts = np.bincount(rings.owners, minlength=len(columns)).tolist()
         return SEAMS.format(self.target), [row for row in rows if counts[row] > 1]
