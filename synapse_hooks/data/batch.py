@@ -63,7 +63,7 @@ class Boxes(Columns):
     @cached_property
     def corners(self) -> Floats:
         """`left, top, right, bottom` of each, in pixels."""
-        return _corners(np.array(self.numbers).reshape(-1, 4))
+        return _corners(np.frombuffer(self.numbers).reshape(-1, 4))
 
     def annotation(self, row: int) -> Box:
         """One of them as an annotation."""
@@ -96,7 +96,7 @@ class Polygons(Columns):
     @cached_property
     def corners(self) -> Floats:
         """`left, top, right, bottom` as the source says it, else around the rings; not-a-number without any."""
-        given = _corners(np.array(self.boxes).reshape(-1, 4))
+        given = _corners(np.frombuffer(self.boxes).reshape(-1, 4))
         silent = np.isnan(given[:, :1])
         if not silent.any():
             return given

@@ -109,7 +109,7 @@ class Points:
 
     def rings(self) -> Rings:
         """All of them."""
-        points = np.array(self.numbers).reshape(-1, 2)
+        points = np.frombuffer(self.numbers).reshape(-1, 2)
         return Rings(np.array(self.owners, dtype=np.int64), starts_of(self.counts), points)
 
 
@@ -171,7 +171,7 @@ def _parse(texts: Sequence[bytes]) -> Rings | None:
     found = np.array(counts, dtype=np.int64)
     if ((found < 6) | (found & 1)).any():
         return None
-    return Rings(np.repeat(np.arange(len(texts)), owners), starts_of(found // 2), np.array(numbers).reshape(-1, 2))
+    return Rings(np.repeat(np.arange(len(texts)), owners), starts_of(found // 2), np.frombuffer(numbers).reshape(-1, 2))
 
 
 _TOGETHER = 100

@@ -84,18 +84,18 @@ def test_one_odd_entry_does_not_change_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_outlines_are_polygons_whose_numbers_were_not_read_yet(tmp_path: Path) -> None:
-    put(tmp_path / 'annotations.json', content([*rows(), entry(60, segmentation=[SQUARE], odd=1)]))
+    put(tmp_path / 'annotations.json', content([*rows(), entry(60, segmentation=[SQUARE], num_keypoints=0)]))
     (late,) = items(tmp_path, compact=True).read()
     (early,), _ = read(tmp_path)
     outlines = [annotation for annotation in late.annotations if isinstance(annotation, Outline)]
-    # The ring of five numbers is not looked at.
-    assert [outline.id for outline in outlines] == ['2', '5', '6', '8']
+    # The ring of five numbers is not looked at, and keys that say nothing of shapes do not matter.
+    assert [outline.id for outline in outlines] == ['2', '5', '6', '8', '60']
     assert {outline.kind for outline in outlines} == {'polygon'}
     assert json.loads(outlines[0].text) == rows()[1]['segmentation']
     assert outlines[0].box == (10, 10, 20, 20)
     with pytest.raises(ValueError, match='a ring of 5 numbers'):
-        outlines[-1].polygon()
-    late.annotations.remove(outlines[-1])
+        outlines[-2].polygon()
+    late.annotations.remove(outlines[-2])
     assert [shape.polygon() if isinstance(shape, Outline) else shape for shape in late.annotations] == early.annotations
 
 

@@ -97,6 +97,14 @@ def test_captions_alone_are_a_dataset(tmp_path: Path) -> None:
     assert report.to_dict()['dropped'][0]['reason'] == 'it is malformed: None is no caption'
 
 
+def test_an_object_that_has_no_segments_is_no_panoptic_image(tmp_path: Path) -> None:
+    # Exporters write every key, also where it is empty.
+    put(tmp_path / 'annotations.json', content([entry(1, segmentation=[SQUARE], segments_info=[])]))
+    (sample,), report = read(tmp_path)
+    assert [annotation.kind for annotation in sample.annotations] == ['polygon']
+    assert report.lossless
+
+
 def test_panoptic_segments_are_counted_each(tmp_path: Path) -> None:
     official(tmp_path)
     segments = [{'id': 3226956, 'category_id': 1, 'bbox': [1, 1, 5, 5], 'iscrowd': 0}, {'id': 6979964}]

@@ -120,9 +120,9 @@ def dataset(root: Path) -> Path:
     return root
 
 
-def opened(root: Path) -> CocoItems:
+def opened(root: Path, *, compact: bool = True) -> CocoItems:
     report = LossReport()
-    found = COCO.bound(report=report, unreadable=Unreadable('skip', report), compact=True).items(root)
+    found = COCO.bound(report=report, unreadable=Unreadable('skip', report), compact=compact).items(root)
     assert isinstance(found, CocoItems)
     return found
 
@@ -154,6 +154,51 @@ def test_columns_hold_what_entries_say(tmp_path: Path) -> None:
         assert list(map(shapes, said)) == [shapes(sample.annotations) for sample in expected]
     assert columns.format.report.to_dict() == plain.format.report.to_dict()
     assert columns.format.report.unreadable_count == 1
+
+
+STRANGE: list[Any] = [
+    7,
+    ['no', 'object'],
+    {'image_id': 1},
+    {'image_id': 9, 'category_id': 1},
+    {'image_id': [1], 'category_id': 1},
+    entry(7) | {'id': 70.5},
+    entry(7) | {'id': None},
+    entry(7) | {'id': {'a': 1}},
+    entry(7) | {'id': '2'},
+    entry(7) | {'category_id': [1]},
+    entry(7) | {'category_id': None},
+    entry(7) | {'bbox': float('nan')},
+    entry(7) | {'bbox': [1, 2, float('inf'), 4]},
+    entry(7) | {'bbox': '1 2 3 4'},
+    entry(7) | {'bbox': [1, 2, 3]},
+    entry(7, segmentation='none'),
+    entry(7, segmentation=[['x'] * 6]),
+    entry(7, attributes=['red']),
+    entry(7, attributes=None, iscrowd='yes'),
+    entry(7, caption='a car', keypoints=[]),
+    entry(7, keypoints=[1, 2, 2], segments_info=[{'id': 1}]),
+    {'id': 7, 'image_id': 1, 'caption': 'a street'},
+]
+
+
+@pytest.mark.parametrize('strange', STRANGE, ids=str)
+def test_a_strange_entry_costs_its_neighbours_nothing(tmp_path: Path, strange: Any) -> None:
+    usual = [
+        entry(1),
+        entry(2, 2, segmentation=[SQUARE]),
+        entry(3, image=2),
+        entry(4, segmentation=[SQUARE], bbox=None),
+    ]
+    put(tmp_path / 'annotations.json', content([*usual[:2], strange, *usual[2:]], ['a.png', 'b.png']))
+    batch = opened(tmp_path).batch(0, 2)
+    found = [(item, place, one) for item, place, one in batch.others]
+    for some in (batch.boxes, batch.polygons):
+        found += [(some.items[row], some.places[row], some.annotation(row)) for row in range(len(some))]
+    found.sort(key=lambda one: one[:2])
+    said = [one for sample in opened(tmp_path, compact=False).read() for one in sample.annotations]
+    assert shapes([one for _, _, one in found]) == shapes(said)
+    assert {'1', '2', '3', '4'} <= {one.id for one in said}
 
 
 @pytest.mark.parametrize(
@@ -224,22 +269,30 @@ def test_a_file_is_opened_once_for_what_it_declares_and_for_reading(
     decoded = []
     real = document.open_document
 
-    def counting(path: Path) -> document.Document:
-        decoded.append(path)
-        return real(path)
+    def counting(path: Path, *, whole: bool) -> document.Document:
+        decoded.append((path, whole))
+        return real(path, whole=whole)
 
     monkeypatch.setattr(document, 'open_document', counting)
     format = CocoFormat()
+
+    def count(*, compact: bool) -> int:
+        return len(format.bound(report=LossReport(), compact=compact).items(tmp_path))
+
     assert format.declare(tmp_path).classes == ('car', 'dog')
-    assert len(format.bound(report=LossReport()).items(tmp_path) or ()) == 1
-    assert decoded == [file]
+    assert count(compact=True) == 1
+    assert decoded == [(file, False)]
     # It does not stay in memory.
-    assert len(format.bound(report=LossReport()).items(tmp_path) or ()) == 1
-    assert decoded == [file, file]
+    assert count(compact=True) == 1
+    assert decoded == [(file, False)] * 2
+    assert format.declare(tmp_path).classes == ('car', 'dog')
+    # Whoever wants every key gets every key.
+    assert count(compact=False) == 1
+    assert decoded == [(file, False), (file, False), (file, False), (file, True)]
     assert format.declare(tmp_path).classes == ('car', 'dog')
     put(file, content([entry(1)], ['a.png', 'b.png']))
     os.utime(file, ns=(1, 1))
-    assert len(format.bound(report=LossReport()).items(tmp_path) or ()) == 2
+    assert count(compact=True) == 2
 
 
 def test_splits_and_joints_are_declared(tmp_path: Path) -> None:

@@ -7,61 +7,71 @@ from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Raw
 
 from synapse_hooks.data import Sample
-from synapse_hooks.data.batch import Columns, Gathering
-from synapse_hooks.formats.coco.usual import Loose, decode_loosely
+from synapse_hooks.data.batch import Attributes, Columns, Gathering
+from synapse_hooks.formats.coco.document import Fields
 
 _NOTHING = (b'[]', b'null')
+_NO_SHAPES = (b'', *_NOTHING)
 _OPEN = b'['[0]
 _SHORTEST = len('[[0,0,0,0,0,0]]')
+_ODD = Fields(iscrowd=True)
+"""Stands for whatever is not plain."""
 T = TypeVar('T')
+_Box = tuple[float, float, float, float]
+_decode_boxes = msgspec.json.Decoder(list[_Box | None]).decode
+_decode_attributes = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
 class Plain:
     """The entries of some images, as far as they are upright boxes and polygons.
 
     Args:
-        texts: The entries of each image.
+        entries: Those of each image.
         labels: The names of the file's categories by their ids.
     """
 
-    def __init__(self, texts: Sequence[Sequence[Raw]], labels: Mapping[Any, str]) -> None:
-        entries = decode_loosely(list(chain.from_iterable(texts)))
-        self._ends = list(accumulate(map(len, texts), initial=0))
-        self._images = [number for number, some in enumerate(texts) for _ in some]
+    def __init__(self, entries: Sequence[Sequence[Fields | Raw]], labels: Mapping[Any, str]) -> None:
+        self._ends = list(accumulate(map(len, entries), initial=0))
+        self._images = [number for number, some in enumerate(entries) for _ in some]
+        known = [one if isinstance(one, Fields) else _ODD for one in chain.from_iterable(entries)]
+        fields, self._boxes, self._attributes = _decoded(known)
         self._outlines = [
-            b'' if len(text := bytes(one.segmentation)) < 5 and text in _NOTHING else text for one in entries
+            b'' if len(text := bytes(one.segmentation)) < 5 and text in _NOTHING else text for one in fields
         ]
-        self._boxes = [one.bbox for one in entries]
-        self._ids = [one.id for one in entries]
+        self._ids = [one.id for one in fields]
         if str in set(map(type, self._ids)):
             # 7 and '7' are one id.
             self._ids = list(map(str, self._ids))
-        self._labels = [labels.get(one.category_id, '') for one in entries]
-        self._attributes = [one.attributes or None for one in entries]
+        self._labels = [labels.get(one.category_id, '') for one in fields]
         self.odd: set[int] = set()
         """The numbers of the images with an entry that is not plain."""
-        if not self._all_polygons(entries):
-            self.odd = {
-                image
-                for image, one, label, text in zip(self._images, entries, self._labels, self._outlines, strict=True)
-                if one.iscrowd or not label or (text[0] != _OPEN or len(text) < _SHORTEST if text else one.bbox is None)
-            }
+        if not self._all_polygons(fields):
+            self.odd = {image for row, image in enumerate(self._images) if not self._is_plain(row, fields[row])}
         if len(set(self._ids)) < len(self._ids):
             images = enumerate(pairwise(self._ends))
             self.odd.update(number for number, (a, b) in images if len(set(self._ids[a:b])) < b - a)
 
-    def _all_polygons(self, entries: Sequence[Loose]) -> bool:
+    def _all_polygons(self, fields: Sequence[Fields]) -> bool:
         """Whether all are plain polygons: in several quick looks at all of them, not in a slow one at each."""
         texts = self._outlines
         return (
             '' not in self._labels
-            and not any(map(attrgetter('iscrowd'), entries))
+            and not any(map(any, map(attrgetter('iscrowd', 'keypoints', 'caption', 'segments_info'), fields)))
             and min(map(len, texts), default=0) >= _SHORTEST
             and {text[0] for text in texts} == {_OPEN}
         )
+
+    def _is_plain(self, row: int, fields: Fields) -> bool:
+        text = self._outlines[row]
+        if fields.iscrowd or not self._labels[row]:
+            return False
+        if any(bytes(more) not in _NO_SHAPES for more in (fields.keypoints, fields.caption, fields.segments_info)):
+            return False
+        return text[0] == _OPEN and len(text) >= _SHORTEST if text else self._boxes[row] is not None
 
     def add(self, gathering: Gathering, samples: Sequence[Sample], first: int) -> None:
         """Add images that are plain, with their entries.
@@ -92,6 +102,19 @@ class Plain:
         columns.labels += _some(self._labels, rows)
         columns.ids += _some(self._ids, rows)
         columns.attributes += _some(self._attributes, rows)
+
+
+def _decoded(fields: list[Fields]) -> tuple[list[Fields], list[_Box | None], list[Attributes]]:
+    """Entries with their boxes and their attributes; `_ODD` for those where something else is in their place."""
+    try:
+        boxes = _decode_boxes(b'[%b]' % b','.join([one.bbox for one in fields]))
+        said = [_decode_attributes(one.attributes) or None if one.attributes else None for one in fields]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if len(fields) == 1:
+            return [_ODD], [None], [None]
+        each = [_decoded([one]) for one in fields]
+        return [some[0] for some, _, _ in each], [box for _, (box,), _ in each], [said for _, _, (said,) in each]
+    return fields, boxes, said
 
 
 def _some(values: Sequence[T], rows: Sequence[int]) -> Sequence[T]:

@@ -1,4 +1,4 @@
-"""A COCO file, opened: its images, its categories, and its annotations still as text.
+"""A COCO file, opened: its images, its categories, and its annotations, the most of which is still text.
 
 Rules: cocodataset.org, "Data format". Most files are large, and most of what is in them are coordinates: they are
 looked at when an image's turn comes.
@@ -6,9 +6,14 @@ looked at when an image's turn comes.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from threading import Thread
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -35,30 +40,68 @@ class Listed(Struct, gc=False):
         return None
 
 
+class Fields(Struct, gc=False, omit_defaults=True):
+    """An entry of `annotations` as far as shapes are concerned. What may be long, or of any kind, is still text."""
+
+    id: int | str = ''
+    image_id: int | str | float | None = None
+    category_id: int | str = ''
+    iscrowd: Any = 0
+    bbox: Raw = Raw(b'null')
+    segmentation: Raw = Raw(b'null')
+    attributes: Raw = Raw(b'')
+    keypoints: Raw = Raw(b'')
+    caption: Raw = Raw(b'')
+    segments_info: Raw = Raw(b'')
+
+
 class Document(NamedTuple):
     """What a file says."""
 
     file: Path
     images: list[Listed]
-    annotations: list[Raw]
+    annotations: Sequence[Fields | Raw]
     categories: dict[Any, Category]
     """By id."""
+    digest: bytes
+    """Of the whole file."""
 
 
-class _Lists(Struct):
+_E = TypeVar('_E')
+
+
+class _Lists(Struct, Generic[_E]):
     images: list[Listed]
-    annotations: list[Raw] | None = None
+    annotations: list[_E] | None = None
     categories: list[Category] | None = None
 
 
-def open_document(file: Path) -> Document:
-    """Open a file. What is in `annotations` is not looked at.
+def open_document(file: Path, *, whole: bool) -> Document:
+    """Open a file.
+
+    Args:
+        file: Which.
+        whole: Annotations are left as text, with every key. Otherwise they are `Fields`, but for strange ones.
 
     Raises:
         DatasetInvalid: It is no COCO file, or not a whole one.
     """
-    lists = _decode(file)
-    return Document(file, lists.images, lists.annotations or [], _by_id(file, lists.categories or []))
+    digest = hashlib.sha256()
+    try:
+        data = file.read_bytes()
+        # It lets go of Python's lock, and is ready before what is decoded here.
+        with _beside(partial(digest.update, data)):
+            lists = _decode(data.removeprefix(b'\xef\xbb\xbf'), whole)
+    except msgspec.ValidationError as error:
+        raise DatasetInvalid(
+            f'{file} must be an object with lists of objects `images`, `annotations` and `categories`: {error}',
+            hint='is it a COCO file?',
+            path=str(file),
+        ) from error
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair it', path=str(file)) from error
+    categories = _by_id(file, lists.categories or [])
+    return Document(file, lists.images, lists.annotations or (), categories, digest.digest())
 
 
 class Openings:
@@ -73,18 +116,21 @@ class Openings:
         Raises:
             DatasetInvalid: As in `open_document`.
         """
-        state, document = _state(file), self.take(file)
+        state, document = _state(file), self.take(file, whole=False)
         self._waiting[file] = state, document
         return [document.categories[id] for id in sorted(document.categories, key=_order)]
 
-    def take(self, file: Path) -> Document:
-        """A file, opened before or now; it does not wait any longer.
+    def take(self, file: Path, *, whole: bool) -> Document:
+        """A file, opened before or now; it does not wait any longer. Those that wait are not whole.
 
         Raises:
             DatasetInvalid: As in `open_document`.
         """
         state, document = self._waiting.pop(file, (None, None))
-        return document if document is not None and state == _state(file) else open_document(file)
+        if document is not None and not whole and state == _state(file):
+            return document
+        del document
+        return open_document(file, whole=whole)
 
 
 def _state(file: Path) -> tuple[int, int] | None:
@@ -117,25 +163,45 @@ def _by_id(file: Path, categories: list[Category]) -> dict[Any, Category]:
     return found
 
 
-def _decode(file: Path) -> _Lists:
+@contextmanager
+def _beside(work: Callable[[], None]) -> Iterator[None]:
+    thread = Thread(target=work)
+    thread.start()
     try:
-        data = file.read_bytes().removeprefix(b'\xef\xbb\xbf')
-        try:
-            return msgspec.json.decode(data, type=_Lists)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            quoted = _NO_NUMBERS.sub(_quoted, data)
-            return msgspec.json.decode(quoted, type=_Lists)
-    except msgspec.ValidationError as error:
-        raise DatasetInvalid(
-            f'{file} must be an object with lists of objects `images`, `annotations` and `categories`: {error}',
-            hint='is it a COCO file?',
-            path=str(file),
-        ) from error
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair it', path=str(file)) from error
+        yield
+    finally:
+        thread.join()
 
+
+def _decode(data: bytes, whole: bool) -> _Lists[Any]:
+    try:
+        return _decode_lists(data, whole)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _decode_lists(_NO_NUMBERS.sub(_quoted, data), whole)
+
+
+def _decode_lists(data: bytes, whole: bool) -> _Lists[Any]:
+    if whole:
+        return msgspec.json.decode(data, type=_Lists[Raw])
+    try:
+        return msgspec.json.decode(data, type=_Lists[Fields])
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        # Perhaps some annotations are strange: then they stay text.
+        lists: _Lists[Any] = msgspec.json.decode(data, type=_Lists[Raw])
+        lists.annotations = [_fields_or_text(text) for text in lists.annotations or ()]
+        return lists
+
+
+def _fields_or_text(text: Raw) -> Fields | Raw:
+    try:
+        return _fields(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return text
+
+
+_fields = msgspec.json.Decoder(Fields).decode
 
 # JSON knows no such numbers, but Python's `json` writes them. As texts they cost their annotation, not the whole file.
 _NO_NUMBERS = re.compile(rb'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')

@@ -1,7 +1,7 @@
 """The images of a COCO dataset with their annotations, by number: opened at once, read in pieces.
 
-Opening sorts annotations by image and leaves them as the text that they are, so that a dataset takes little more memory
-than its files. Reading takes a batch of images at a time.
+Opening sorts annotations by image and leaves most of them as text, so that a dataset takes little more memory than its
+files. Reading takes a batch of images at a time.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class CocoItems:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            self._parts = [sort(source, openings, format.report, format.skip) for source in sources]
+            self._parts = [
+                sort(source, openings, format.report, format.skip, whole=not format.compact) for source in sources
+            ]
         finally:
             if collecting:
                 gc.enable()
@@ -91,7 +93,7 @@ class CocoItems:
         """The samples from number `start` up to `stop`, in the order of the files' `images`."""
         for part, places in self._ranges(start, self._count if stop is None else stop):
             said = [self._decoded(file, places) for file in part.files]
-            self._note(part, places)
+            self._note(part)
             found = {one.place: one for one in self._found(part, places)}
             for place in places:
                 groups: list[list[Any]] = [next(entries) for entries in said]
@@ -105,7 +107,7 @@ class CocoItems:
         gathering = Gathering()
         for part, places in self._ranges(start, stop):
             self._gather(gathering, part, places)
-            self._note(part, places)
+            self._note(part)
         return gathering.batch()
 
     def _gather(self, gathering: Gathering, part: Sorted, places: range) -> None:
@@ -128,7 +130,7 @@ class CocoItems:
         plain.add(gathering, samples[begin:], begin)
 
     def _gather_whole(self, gathering: Gathering, part: Sorted, found: Found) -> None:
-        groups: list[list[Any]] = [[*decode_entries(file.entries.get(found.place, ()))] for file in part.files]
+        groups: list[list[Any]] = [[*decode_entries(file.texts(found.place))] for file in part.files]
         gathering.add_whole(self._filled(part, groups, found))
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
@@ -140,14 +142,12 @@ class CocoItems:
             start -= len(part.images)
             stop -= len(part.images)
 
-    def _note(self, part: Sorted, places: range) -> None:
+    def _note(self, part: Sorted) -> None:
         identity = self.format.identity
         if identity is None:
             return
-        identity.note_text(msgspec.json.encode(part.images[places.start : places.stop]))
         for file in part.files:
-            identity.note_text(file.naming)
-            identity.note_text(b','.join([text for place in places for text in file.entries.get(place, ())]))
+            identity.note_text(file.digest)
 
     # -- images --------------------------------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ class CocoItems:
 
     def _decoded(self, file: File, places: range) -> Iterator[list[Said]]:
         """What a file says about each of some images."""
-        texts = [file.entries.get(place, ()) for place in places]
+        texts = [file.texts(place) for place in places]
         entries = iter(decode_entries([text for some in texts for text in some]))
         return ([*islice(entries, len(some))] for some in texts)
 
@@ -216,7 +216,8 @@ class CocoItems:
         sample.annotations.append(shape)
 
     def _add_any(self, entry: Entry, file: File, sample: Sample, taken: set[str]) -> None:
-        if isinstance(segments := entry.get('segments_info'), list):
+        segments = entry.get('segments_info')
+        if isinstance(segments, list) and (segments or 'category_id' not in entry):
             for segment in segments:
                 id = segment.get('id') if isinstance(segment, dict) else None
                 self.format.report.dropped('panoptic segment', 'panoptic images are not read', sample.id, text_of(id))

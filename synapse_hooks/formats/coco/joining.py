@@ -21,7 +21,7 @@ def join_skeletons(files: Sequence[File], place: int) -> list[list[Entry | Raw]]
 
     Objects are the same where id, category and box are. The others stay where they are, those that are no text too.
     """
-    groups = [[_opened(text) for text in file.entries.get(place, ())] for file in files]
+    groups = [[_opened(text) for text in file.texts(place)] for file in files]
     objects = {_key(entry): entry for entry in groups[0] if isinstance(entry, dict)}
     return [groups[0], *([entry for entry in group if not _joined(entry, objects)] for group in groups[1:])]
 

@@ -6,9 +6,8 @@ a file lists an image twice.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,7 +15,8 @@ from msgspec import Raw, Struct
 
 from synapse_hooks.data import LossReport
 from synapse_hooks.errors import UnreadableItem
-from synapse_hooks.formats.coco.document import Category, Document, Listed, Openings
+from synapse_hooks.formats.coco.document import Category, Document, Fields, Listed, Openings
+from synapse_hooks.formats.coco.entries import text_of
 from synapse_hooks.formats.coco.images import ImageFinder
 from synapse_hooks.formats.coco.layout import Source
 
@@ -29,12 +29,15 @@ class File(NamedTuple):
     categories: dict[Any, Category]
     labels: dict[Any, str]
     """The names of the categories, by id."""
-    entries: dict[int, list[Raw]]
-    """Its annotations as text, by the place of their image."""
+    entries: dict[int, list[Fields | Raw]]
+    """Its annotations, by the place of their image."""
     skeletons: bool
     """Whether it is about the joints of objects."""
-    naming: bytes
-    """Stands for its categories in the digest."""
+    digest: bytes
+
+    def texts(self, place: int) -> Sequence[Raw]:
+        """What it says about an image, as text."""
+        return [Raw(_encode(one)) if isinstance(one, Fields) else one for one in self.entries.get(place, ())]
 
 
 class Sorted(NamedTuple):
@@ -57,10 +60,18 @@ class _Named(Struct, gc=False):
 
 
 _owner = msgspec.json.Decoder(_Owner).decode
+_encode = msgspec.json.Encoder().encode
 
 
-def sort(source: Source, openings: Openings, report: LossReport, skip: Skip) -> Sorted:
+def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, whole: bool) -> Sorted:
     """Open the files of a split. What is wrong with a file as a whole is reported here.
+
+    Args:
+        source: The split.
+        openings: Has the files that were opened already.
+        report: Told of annotations without an image.
+        skip: Told of images that cannot be used.
+        whole: See `open_document`.
 
     Raises:
         DatasetInvalid: A file is no COCO file.
@@ -71,13 +82,12 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip) -> 
     numbers: dict[str, int] = {}
     files = []
     for path in source.files:
-        document = openings.take(path)
+        document = openings.take(path, whole=whole)
         places, lost = _places(document, images, numbers, report, skip)
         entries = _by_place(document, places, lost, report)
         skeletons = any('keypoints' in category for category in document.categories.values())
         labels = {id: str(category['name']) for id, category in document.categories.items()}
-        naming = hashlib.sha256(msgspec.json.encode(document.categories)).digest()
-        files.append(File(document.categories, labels, entries, skeletons, naming))
+        files.append(File(document.categories, labels, entries, skeletons, document.digest))
     _share_joints(files)
     return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files, [])
 
@@ -116,20 +126,22 @@ def _ambiguous(document: Document) -> set[Any]:
     }
 
 
-def _by_place(document: Document, places: dict[Any, int], lost: set[Any], report: LossReport) -> dict[int, list[Raw]]:
-    found: dict[int, list[Raw]] = defaultdict(list)
-    for text in document.annotations:
+def _by_place(
+    document: Document, places: dict[Any, int], lost: set[Any], report: LossReport
+) -> dict[int, list[Fields | Raw]]:
+    found: dict[int, list[Fields | Raw]] = defaultdict(list)
+    for entry in document.annotations:
         try:
-            image_id = _owner(text).image_id
+            image_id = entry.image_id if isinstance(entry, Fields) else _owner(entry).image_id
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             report.dropped('annotation', f'it is malformed: {error}', document.file.name)
             continue
         place = places.get(image_id)
         if place is not None:
-            found[place].append(text)
+            found[place].append(entry)
         elif image_id not in lost:
-            id = msgspec.json.decode(text, type=_Named).id
-            report.dropped('annotation', 'its image is not in the file', document.file.name, str(id))
+            id = entry.id if isinstance(entry, Fields) else msgspec.json.decode(entry, type=_Named).id
+            report.dropped('annotation', 'its image is not in the file', document.file.name, text_of(id))
     return found
 
 

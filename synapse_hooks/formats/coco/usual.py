@@ -28,20 +28,8 @@ class Usual(Struct, gc=False, forbid_unknown_fields=True):
     attributes: dict[str, Any] | None = None
 
 
-class Loose(Usual, gc=False, forbid_unknown_fields=False):
-    """The same where only shapes are asked for: what else an entry says does not matter, unless it is about joints,
-    captions or panoptic segments."""
-
-    area: Any = None
-    keypoints: None = None
-    caption: None = None
-    segments_info: None = None
-
-
 _many = msgspec.json.Decoder(list[Usual]).decode
 _one = msgspec.json.Decoder(Usual).decode
-_many_loose = msgspec.json.Decoder(list[Loose]).decode
-_one_loose = msgspec.json.Decoder(Loose).decode
 
 
 def decode_entries(texts: Sequence[Raw]) -> Iterable[Usual | Raw]:
@@ -52,26 +40,11 @@ def decode_entries(texts: Sequence[Raw]) -> Iterable[Usual | Raw]:
         return map(_usual_or_not, texts)
 
 
-def decode_loosely(texts: Sequence[Raw]) -> Sequence[Loose]:
-    """The same for whoever asks for shapes only; a crowd stands for what is not usual."""
-    try:
-        return _many_loose(b'[%b]' % b','.join(texts))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return [_loose_or_not(text) for text in texts]
-
-
 def _usual_or_not(text: Raw) -> Usual | Raw:
     try:
         return _one(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return text
-
-
-def _loose_or_not(text: Raw) -> Loose:
-    try:
-        return _one_loose(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return Loose('', '', '', iscrowd=True)
 
 
 def read_usual(entry: Usual, label: str, width: int, height: int) -> AnyAnnotation | Outline:
