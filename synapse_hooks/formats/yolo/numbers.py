@@ -11,8 +11,9 @@ WIDTH = 9
 """Bytes of a number: a blank, one digit, the point, six digits."""
 _SCALE = 1_000_000
 _THOUSAND = np.uint32(1000)
-_NUMBER = np.dtype([('begin', 'V3'), ('high', 'V3'), ('low', 'V3')])
-_BEGIN = np.frombuffer(b' 0. 1.', 'V3')
+_NUMBER = np.dtype({'names': ['blank', 'digits'], 'formats': ['S1', np.uint64], 'offsets': [0, 1], 'itemsize': WIDTH})
+_TOGETHER = 8192
+"""Numbers that are made together: what is computed on the way is to stay in the processor's cache."""
 
 
 def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -24,20 +25,21 @@ def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
         >>> digits(np.zeros((0, 4))).shape
         (0, 36)
     """
-    # Three bytes at a time are copied as one value, which is several times as quick as byte by byte.
-    whole = np.rint(shares.ravel() * _SCALE).astype(np.uint32)
-    high = whole // _THOUSAND
-    low = whole - high * _THOUSAND
-    ones = np.flatnonzero(high == _THOUSAND)
-    high[ones] = 0
-    text = np.empty(len(whole), _NUMBER)
-    table = _thousand()
-    text['begin'], text['high'], text['low'] = _BEGIN[0], table.take(high), table.take(low)
-    text['begin'][ones] = _BEGIN[1]
+    numbers = shares.ravel()
+    text = np.empty(len(numbers), _NUMBER)
+    text['blank'] = b' '
+    begins, ends = _eight_bytes()
+    for start in range(0, len(numbers), _TOGETHER):
+        low = np.rint(numbers[start : start + _TOGETHER] * _SCALE).astype(np.uint32)
+        high = low // _THOUSAND
+        low -= high * _THOUSAND
+        text['digits'][start : start + _TOGETHER] = begins.take(high) | ends.take(low)
     return text.view(np.uint8).reshape(len(shares), shares.shape[1] * WIDTH)
 
 
 @cache
-def _thousand() -> NDArray[np.void]:
-    """The digits of 000 to 999."""
-    return np.frombuffer(b''.join(b'%03d' % number for number in range(1000)), 'V3')
+def _eight_bytes() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """`0.000` to `0.999` and `1.000`, and `000` to `999`, as the first and the last of eight bytes: joined by `|`."""
+    begins = b''.join(b'%d.%03d\0\0\0' % divmod(number, 1000) for number in range(1001))
+    ends = b''.join(b'\0\0\0\0\0%03d' % number for number in range(1000))
+    return np.frombuffer(begins, np.uint64), np.frombuffer(ends, np.uint64)

@@ -54,10 +54,11 @@ class Segment(Rows):
         fine = inside(rings.bounds(), sizes[owners]) & (areas != 0)
         plain = np.bincount(owners, minlength=len(columns)) > 0
         plain[owners[~fine]] = False
+        shares, counts = rings.points, np.diff(rings.starts)
         kept = plain[owners]
-        counts = np.diff(rings.starts)
-        shares = rings.points[np.repeat(kept, counts)]
-        owners, areas, counts = owners[kept], areas[kept], counts[kept]
+        if not kept.all():
+            shares = shares[np.repeat(kept, counts)]
+            owners, areas, counts = owners[kept], areas[kept], counts[kept]
         if len(owners) > plain.sum():
             shares, owners, counts = _joined(shares, owners, areas, counts)
         shares = shares / np.repeat(sizes[owners], counts, axis=0)
@@ -124,23 +125,24 @@ class Pose(Rows):
 
 def _joined(points: Floats, owners: Places, areas: Floats, counts: Places) -> tuple[Floats, Places, Places]:
     """The rings of each polygon as one: points, and for each polygon its number and how many points it has."""
-    ends = starts_of(counts)
     firsts = np.flatnonzero(np.diff(owners, prepend=-1))
     rings = np.diff(firsts, append=len(owners))
-    pieces: list[Floats] = []
-    begin = 0
     lengths = np.add.reduceat(counts, firsts)
-    for polygon in np.flatnonzero(rings > 1).tolist():
-        first = int(firsts[polygon])
-        start = int(ends[first])
+    several = np.flatnonzero(rings > 1)
+    ends, backwards = starts_of(counts).tolist(), (areas < 0).tolist()
+    pieces: list[Floats] = []
+    joined_lengths: list[int] = []
+    begin = 0
+    for first, count in zip(firsts[several].tolist(), rings[several].tolist(), strict=True):
         parts = []
-        for ring in range(first, first + int(rings[polygon])):
+        for ring in range(first, first + count):
             part = points[ends[ring] : ends[ring + 1]]
-            parts.append(part[::-1] if areas[ring] < 0 else part)
+            parts.append(part[::-1] if backwards[ring] else part)
         joined = join_arrays(parts)
-        lengths[polygon] = len(joined)
-        pieces += [points[begin:start], joined]
-        begin = int(ends[first + len(parts)])
+        joined_lengths.append(len(joined))
+        pieces += [points[begin : ends[first]], joined]
+        begin = ends[first + count]
+    lengths[several] = joined_lengths
     return np.concatenate([*pieces, points[begin:]]), owners[firsts], lengths
 
 
