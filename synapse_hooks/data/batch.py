@@ -84,10 +84,8 @@ class Polygons(Columns):
 
     def add_boxes(self, boxes: Sequence[Sequence[float] | None]) -> None:
         """Add the boxes of some, as the source says them."""
-        flat: list[float] = []
-        for box in boxes:
-            flat.extend(_NOTHING if box is None else box)
-        append(self.boxes, flat, 4 * len(boxes))
+        told = [_NOTHING if box is None else box for box in boxes]
+        append(self.boxes, list(chain.from_iterable(told)), 4 * len(boxes))
 
     def add_boxless(self, count: int) -> None:
         """Add the boxes of so many that have none."""

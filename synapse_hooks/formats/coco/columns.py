@@ -39,9 +39,7 @@ class Plain:
         self._images = [number for number, some in enumerate(entries) for _ in some]
         known = [one if isinstance(one, Fields) else _ODD for one in chain.from_iterable(entries)]
         fields, self._boxes, self._attributes = _decoded(known)
-        self._outlines = [
-            b'' if len(text := bytes(one.segmentation)) < 5 and text in _NOTHING else text for one in fields
-        ]
+        self._outlines = [bytes(one.segmentation) for one in fields]
         self._ids = [one.id for one in fields]
         if str in set(map(type, self._ids)):
             # 7 and '7' are one id.
@@ -50,6 +48,7 @@ class Plain:
         self.odd: set[int] = set()
         """The numbers of the images with an entry that is not plain."""
         if not self._all_polygons(fields):
+            self._outlines = [b'' if text in _NOTHING else text for text in self._outlines]
             self.odd = {image for row, image in enumerate(self._images) if not self._is_plain(row, fields[row])}
         if len(set(self._ids)) < len(self._ids):
             images = enumerate(pairwise(self._ends))
