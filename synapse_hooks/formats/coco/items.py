@@ -163,8 +163,8 @@ class CocoItems:
             except UnreadableItem as error:
                 missing[place] = error
                 continue
-            if image.size is not None and sample.suffix.lower() not in MEASURED:
-                sample.width, sample.height = image.size
+            if sample.suffix.lower() not in MEASURED:
+                sample.width, sample.height = image.size or (0, 0)
         found = []
         for place, sample, fine in zip(places, samples, self.format.measure_all(samples), strict=True):
             if place in missing:

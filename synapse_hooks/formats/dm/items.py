@@ -206,7 +206,8 @@ _decode = msgspec.json.Decoder(_Document).decode
 def _boxes_first(data: bytes) -> bool:
     """Whether a document says its boxes before its polygons, as nearly all do: annotations keep their order."""
     start = data.find(b'"images":')
-    return 0 <= data.find(b'"bounding_box":', start) < data.find(b'"polygon":', start)
+    boxes = data.find(b'"bounding_box":', start)
+    return start >= 0 and data.find(b'"polygon":', start, boxes) < 0 <= boxes
 
 
 def _add(entry: _Entry, sample: Sample, gathering: Gathering) -> None:
