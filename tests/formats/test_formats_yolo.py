@@ -182,6 +182,7 @@ def test_names_that_are_hard_to_keep(tmp_path: Path, converter: Converter) -> No
     for split in ('train', 'valid'):
         add_item(tmp_path / 'dm' / split, 'images/cam1/0001', entry)
         add_item(tmp_path / 'dm' / split, 'images/cam2/0001', entry, suffix='.JPG')
+        add_item(tmp_path / 'dm' / split, 'images_/cam1/0001', entry)
         add_item(tmp_path / 'dm' / split, 'a.b.c', entry, suffix='.jfif')
         add_item(tmp_path / 'dm' / split, '사람', entry)
     made = converter(tmp_path / 'dm', 'dm', 'yolo')
@@ -189,6 +190,7 @@ def test_names_that_are_hard_to_keep(tmp_path: Path, converter: Converter) -> No
     assert {
         'images/train/images_/cam1/0001.png',
         'images/train/images_/cam2/0001.JPG',
+        'images/train/images__/cam1/0001.png',
         'images/train/a.b.c.png',
         'images/train/사람.png',
     } <= names
@@ -197,7 +199,7 @@ def test_names_that_are_hard_to_keep(tmp_path: Path, converter: Converter) -> No
             assert label_path(made['path'] / name).exists(), name
     samples, report = read(made['path'])
     assert report.lossless
-    assert len(samples) == 8
+    assert len(samples) == 10
     assert samples[0].annotations[0].label == 'on'
 
 

@@ -122,9 +122,9 @@ class YoloWriter:
             suffix = found
         if 'images' not in sample.id:
             return sample.id, suffix
-        # Ultralytics finds labels by replacing the last folder called `images`.
+        # Ultralytics finds labels by replacing the last folder called `images`. One that is called `images_` makes room.
         *folders, stem = sample.id.split('/')
-        return '/'.join([*(f'{part}_' if part == 'images' else part for part in folders), stem]), suffix
+        return '/'.join([*(f'{part}_' if part.rstrip('_') == 'images' else part for part in folders), stem]), suffix
 
 
 def _numbered(info: DatasetInfo) -> dict[str, bytes]:
