@@ -38,7 +38,7 @@ class BaseTrainParams(BaseModel):
     data_path: Path | None = None
     """Data that are here already, instead of `dataset`: nothing is exported and nothing converted."""
     target_task: str | None = None
-    """What a target format of several tasks shall be written for: `detect` or `segment` for yolo."""
+    """What a target format of several tasks shall be written for: `detect`, `segment`, ... for yolo."""
     unreadable: str | float | None = None
     """What to do about items that cannot be read: `skip`, `fail`, or the share that is tolerated (0.01)."""
 

@@ -122,7 +122,7 @@ class YoloWriter:
             suffix = found
         if 'images' not in sample.id:
             return sample.id, suffix
-        # Ultralytics finds labels by replacing the last folder called `images`. One that is called `images_` makes room.
+        # Ultralytics finds labels by replacing the last folder called `images`; `images_` makes room for it.
         *folders, stem = sample.id.split('/')
         return '/'.join([*(f'{part}_' if part.rstrip('_') == 'images' else part for part in folders), stem]), suffix
 
