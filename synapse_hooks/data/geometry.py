@@ -18,6 +18,9 @@ _FEW = 32
 _MANY = 1 << 20
 """So many pairs of points are compared at a time, so that large rings do not need large memory."""
 
+_MISS = 1e-6
+"""Pixels: less than any target writes."""
+
 Bounds = tuple[float, float, float, float]
 """`(left, top, right, bottom)`."""
 
@@ -50,12 +53,22 @@ def clip_ring(ring: Ring, width: float, height: float) -> Ring:
     Example:
         >>> clip_ring([(-4, 0), (4, 0), (4, 4), (-4, 4)], 8, 8)
         [(0, 0.0), (4, 0), (4, 4), (0, 4.0)]
+        >>> clip_ring([(0, 0), (8.000000000000002, 0), (4, 4)], 8, 8)
+        [(0, 0), (8, 0), (4, 4)]
     """
     if all(0 <= x <= width and 0 <= y <= height for x, y in ring):
         return ring
+    ring = [(_snapped(x, width), _snapped(y, height)) for x, y in ring]
     for axis, edge, sign in ((0, 0.0, 1), (0, width, -1), (1, 0.0, 1), (1, height, -1)):
         ring = _cut(ring, axis, edge, sign)
     return ring
+
+
+def _snapped(number: float, edge: float) -> float:
+    """A coordinate that misses the edge of the image only because it was computed, put there."""
+    if -_MISS < number < 0:
+        return 0
+    return edge if edge < number < edge + _MISS else number
 
 
 def _cut(ring: Ring, axis: int, edge: float, sign: int) -> Ring:

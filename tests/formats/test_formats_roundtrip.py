@@ -11,7 +11,7 @@ import pytest
 
 hypothesis = pytest.importorskip('hypothesis')
 
-from hypothesis import HealthCheck, given, settings  # noqa: E402
+from hypothesis import HealthCheck, example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from synapse_hooks.data import AnyAnnotation, Box, DatasetInfo, Polygon, Sample  # noqa: E402
@@ -79,7 +79,12 @@ def same(before: Any, after: Any) -> None:
             assert numbers(other) == pytest.approx(numbers(shape), abs=tolerance)
 
 
+COMPUTED = [((1, 451), [Polygon.simple([(0, 50), (1, 50), (1, 451.00000000000006), (0, 250)], id='a', label='0')])]
+"""It misses the edge of its image because it was computed."""
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@example(made=COMPUTED, target='coco')
 @given(made=items(), target=st.sampled_from(['coco', 'yolo detect', 'yolo segment']))
 def test_there_and_back(made: list[tuple[tuple[int, int], list[AnyAnnotation]]], target: str) -> None:
     name, _, task = target.partition(' ')
