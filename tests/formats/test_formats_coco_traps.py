@@ -89,6 +89,21 @@ def test_boxes_without_width_and_outside_cost_themselves_alone(tmp_path: Path, c
     assert converter.reasons('converted') == {('box', "cut at the image's edge"): 2}
 
 
+def test_where_boxes_are_written_a_broken_outline_costs_nothing(tmp_path: Path, converter: Converter) -> None:
+    mask = {'counts': [805, 3, 80 * 100 - 808], 'size': [80, 100]}
+    rows = [entry(1, segmentation=[[1, 2, 3, 4, 5, 6, 7]]), entry(2, image=2, segmentation=[[1, 2, 3, 4, 5, 6, 7]])]
+    # Beside a crowd, an image is read in another way.
+    rows.append(entry(3, image=2, segmentation=mask, iscrowd=1))
+    for split in ('train', 'valid'):
+        put(tmp_path / 'coco' / split / 'annotations.json', content(rows, ['a.png', 'b.png']))
+    made = converter(tmp_path / 'coco', 'coco', 'yolo', target_task='detect')
+    labels = [(made['path'] / 'labels' / 'train' / name).read_text() for name in ('a.txt', 'b.txt')]
+    assert labels == ['0 0.200000 0.250000 0.200000 0.250000\n'] * 2
+    assert converter.reasons('dropped') == {('mask', 'yolo detect has no crowd regions'): 2}
+    with pytest.raises(DatasetInvalid, match='dropped 4 polygon: it is malformed: a ring of 7 numbers'):
+        converter(tmp_path / 'coco', 'coco', 'yolo', target_task='segment')
+
+
 @pytest.mark.parametrize(
     ('more', 'reason'),
     [

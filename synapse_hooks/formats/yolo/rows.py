@@ -74,6 +74,10 @@ class Rows:
         """What shapes lose that are told in columns, and which of these rows it is."""
         return '', ()
 
+    def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
+        """What `text` is told of an annotation, or None when it was dropped."""
+        return self.fitter.opened(annotation, sample)
+
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The text of any annotation, or None when it was dropped."""
         raise NotImplementedError
@@ -109,7 +113,7 @@ class Rows:
             self._add(rows, columns.places[row], item, columns.annotation(row), batch.samples[item])
 
     def _add(self, rows: Lines, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
-        opened = self.fitter.opened(annotation, sample)
+        opened = self.opened(annotation, sample)
         text = None if opened is None else self.text(opened, sample)
         if text is not None:
             rows.add([place], [item], [annotation.label], [text])

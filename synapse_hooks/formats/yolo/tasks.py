@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
+from synapse_hooks.data import AnyAnnotation, LossReport, Polygon, Ring, Sample
 from synapse_hooks.data.batch import Boxes, Flags, Polygons, inside
 from synapse_hooks.data.geometry import join_arrays
+from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Places, starts_of
 from synapse_hooks.data.skeletons import arrange
 from synapse_hooks.formats.shapes import SEAMS
@@ -32,6 +33,14 @@ class Detect(Rows):
     def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
         """A polygon becomes a box."""
         return (f'{self.target} holds boxes: its enclosing box', rows) if isinstance(columns, Polygons) else ('', ())
+
+    def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
+        """An outline whose box is told is not looked at, here as in columns: a broken one costs nothing."""
+        if isinstance(annotation, Outline) and annotation.box is not None and annotation.box[2] and annotation.box[3]:
+            annotation = Polygon(
+                [], id=annotation.id, label=annotation.label, attributes=annotation.attributes, box=annotation.box
+            )
+        return super().opened(annotation, sample)
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
         """The box that the annotation fits in."""
