@@ -168,7 +168,7 @@ class _Inspector:
         problems = self.made.problems
         for place, item in enumerate(report.unreadable_items):
             count = report.unreadable_count if place == 0 else 0
-            detail = item['reason'].removeprefix(item['file']).strip()
+            detail = item['reason'].removeprefix(item['file']).lstrip(',: ')
             problems.met('unreadable', Example(self._place(item['file']), detail=detail), count)
         for loss in report.losses.values():
             detail = f'{loss.kind} {loss.fate}: {loss.reason}'

@@ -22,9 +22,10 @@ from synapse_hooks.data import (
 )
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.reader import FormatReader
+from synapse_hooks.formats.yolo import YoloFormat
 from synapse_hooks.insight import KINDS, Example, inspect_dataset
 from synapse_hooks.insight.contents import Contents
-from tests.formats.format_kit import add_item
+from tests.formats.format_kit import add_item, png
 from tests.formats.format_kit import box as dm_box
 from tests.insight.insight_kit import examples, inspect, problems, sample
 
@@ -158,6 +159,18 @@ def test_what_the_reader_skips_and_drops_is_told(tmp_path: Path) -> None:
         'json/item2.json',
     }
     assert examples(found, 'left-out')[0].file == 'lonely.png'
+
+
+def test_a_line_that_cannot_be_read_is_named_once(tmp_path: Path) -> None:
+    for folder in ('images', 'labels'):
+        (tmp_path / folder / 'train').mkdir(parents=True)
+    for name, row in (('a', '0 0.5 0.5 0.1 0.1'), ('b', '0 0.5 x 0.1 0.1')):
+        (tmp_path / 'images' / 'train' / f'{name}.png').write_bytes(png(100, 80))
+        (tmp_path / 'labels' / 'train' / f'{name}.txt').write_text(row)
+    (tmp_path / 'dataset.yaml').write_text('{train: images/train, names: [car]}')
+    reader = FormatReader(YoloFormat(), {'path': tmp_path, 'format': 'yolo'})
+    (example,) = examples(inspect_dataset(reader, {'path': tmp_path, 'format': 'yolo'}), 'unreadable')
+    assert (example.file, example.detail) == ('labels/train/b.txt', "line 1: could not convert string to float: 'x'")
 
 
 def test_every_problem_is_counted_and_five_places_are_named(tmp_path: Path) -> None:
