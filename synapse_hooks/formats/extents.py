@@ -15,6 +15,9 @@ NOISE = 1.0
 EXACT = 1e-6
 """By how many pixels two numbers may differ that mean the same."""
 
+_COMPUTABLE = 1e100
+"""Pixels: products of larger numbers are not finite any more."""
+
 T = TypeVar('T')
 
 Shape = Box | RotatedBox | Polygon | Mask | Keypoints
@@ -61,22 +64,33 @@ def _upright(x: float, y: float, w: float, h: float) -> Bounds:
     return min(x, x + w), min(y, y + h), max(x, x + w), max(y, y + h)
 
 
-def is_finite(shape: Shape) -> bool:
-    """Whether all numbers of a shape are, those of missing joints apart."""
+def trouble(shape: Shape) -> str:
+    """Why its numbers cannot be computed with; empty where they can. Missing joints do not count."""
+    try:
+        total = float(_total(shape))
+    except OverflowError:
+        return 'a coordinate is too large'
+    if not math.isfinite(total):
+        return 'a coordinate is not finite'
+    return 'a coordinate is too large' if total > _COMPUTABLE else ''
+
+
+def _total(shape: Shape) -> float:
+    """The sum of the amounts of all its numbers."""
     match shape:
         case Box(x, y, w, h):
-            return math.isfinite(x + y + w + h)
+            return abs(x) + abs(y) + abs(w) + abs(h)
         case RotatedBox(x, y, w, h, angle):
-            return math.isfinite(x + y + w + h + angle)
+            return abs(x) + abs(y) + abs(w) + abs(h) + abs(angle)
         case Polygon():
-            total = sum(sum(map(sum, ring)) for ring in shape.rings)
+            total = sum(abs(x) + abs(y) for ring in shape.rings for x, y in ring)
         case Keypoints():
-            total = sum(joint.x + joint.y for joint in shape.points if joint.visibility)
+            total = sum(abs(joint.x) + abs(joint.y) for joint in shape.points if joint.visibility)
         case Mask():
             total = 0
         case _:
             assert_never(shape)
-    return math.isfinite(total + sum(shape.box or ()))
+    return total + sum(map(abs, shape.box or ()))
 
 
 def parts_of(shape: Box | RotatedBox | Polygon | Mask, sample: Sample) -> list[Part]:

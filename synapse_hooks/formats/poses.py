@@ -9,7 +9,7 @@ import msgspec
 from synapse_hooks.data import Box, Joint, Keypoints, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, overhang
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.formats.extents import EXACT, NOISE, Fit, Lost, Shape, cut, enclosing_box, is_finite, same_object
+from synapse_hooks.formats.extents import EXACT, NOISE, Fit, Lost, Shape, cut, enclosing_box, same_object, trouble
 
 
 def fit_skeleton(skeleton: Keypoints, sample: Sample, target: str) -> Fit[Keypoints | None]:
@@ -18,8 +18,8 @@ def fit_skeleton(skeleton: Keypoints, sample: Sample, target: str) -> Fit[Keypoi
     Raises:
         Lost: It has no box in the image.
     """
-    if not is_finite(skeleton):
-        raise Lost('a coordinate is not finite')
+    if reason := trouble(skeleton):
+        raise Lost(reason)
     points, outside = [], 0
     for joint in skeleton.points:
         place = _in_image(joint, sample) if joint.visibility else None
@@ -80,7 +80,7 @@ def _box(skeleton: Keypoints, points: list[Joint], sample: Sample) -> tuple[Boun
     """
     if own := enclosing_box(skeleton, sample):
         return own, False
-    shapes = [shape for shape in _shapes(skeleton, sample) if is_finite(shape)]
+    shapes = [shape for shape in _shapes(skeleton, sample) if not trouble(shape)]
     boxes = [shape for shape in shapes if isinstance(shape, Box)]
     for group in (boxes, shapes):
         extents = [extent for shape in group if (extent := enclosing_box(shape, sample)) is not None]

@@ -15,7 +15,7 @@ import msgspec
 
 from synapse_hooks.data import Box, Mask, Polygon, Ring, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, corners, min_area_rect, rect_around
-from synapse_hooks.formats.extents import NOISE, Fit, cut, enclosing_box, inside, parts_of, ring_of
+from synapse_hooks.formats.extents import NOISE, Fit, Lost, cut, enclosing_box, inside, parts_of, ring_of
 
 
 def fit_rectangle(shape: Box | RotatedBox | Polygon | Mask, sample: Sample, target: str) -> Fit[Ring]:
@@ -35,7 +35,10 @@ def fit_rectangle(shape: Box | RotatedBox | Polygon | Mask, sample: Sample, targ
                 return Fit(ring)
             return _scaled(rect_around(points, shape.angle), cut(extent, sample), sample)
         case Polygon() | Mask():
-            return _scaled(min_area_rect(points), f'{target} holds rotated boxes: the smallest one around it', sample)
+            box = min_area_rect(points)
+            if not (box.w and box.h):
+                raise Lost('it has no area')
+            return _scaled(box, f'{target} holds rotated boxes: the smallest one around it', sample)
         case _:
             assert_never(shape)
 

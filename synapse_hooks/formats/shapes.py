@@ -1,7 +1,8 @@
 """What becomes of an annotation in a target that holds one kind of shape: boxes, polygons, rectangles or skeletons.
 
 One rule for all such targets. Whatever reaches out of the image is cut at its edge; up to one pixel that is rounding
-noise and not worth a word. What has no area, or lies wholly outside, is dropped, and so is what is not finite.
+noise and not worth a word. What has no area, or lies wholly outside, is dropped, and so is what is not finite or too
+large.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from synapse_hooks.formats.extents import (
     cut,
     enclosing_box,
     inside,
-    is_finite,
     parts_of,
+    trouble,
 )
 from synapse_hooks.formats.poses import fit_object, fit_skeleton, has_shape
 from synapse_hooks.formats.rectangles import fit_rectangle
@@ -152,8 +153,8 @@ class Fitter:
             raise Lost(f'{self.target} has no place for it')
         if not self.crowds and annotation.attributes.get('iscrowd'):
             raise Lost(f'{self.target} has no crowd regions')
-        if not is_finite(annotation):
-            raise Lost('a coordinate is not finite')
+        if reason := trouble(annotation):
+            raise Lost(reason)
         return annotation
 
     def _box(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Bounds]:

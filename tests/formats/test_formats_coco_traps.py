@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks.data import Box, Mask, Polygon
+from synapse_hooks.data import Box, LossReport, Mask, Polygon
 from synapse_hooks.data.masks import by_rows, to_counts, to_indices
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import FormatReader
@@ -87,6 +87,37 @@ def test_boxes_without_width_and_outside_cost_themselves_alone(tmp_path: Path, c
     assert len((made['path'] / 'labels' / 'train' / 'a.txt').read_text().splitlines()) == 2
     assert converter.reasons('dropped') == {('box', 'it has no area'): 2, ('box', 'it lies outside the image'): 2}
     assert converter.reasons('converted') == {('box', "cut at the image's edge"): 2}
+
+
+def test_a_crowd_may_be_told_among_the_attributes(tmp_path: Path, converter: Converter) -> None:
+    rows = [entry(1), entry(2, segmentation=[SQUARE], attributes={'iscrowd': 1})]
+    for split in ('train', 'valid'):
+        put(tmp_path / 'coco' / split / 'annotations.json', content(rows))
+    converter(tmp_path / 'coco', 'coco', 'yolo', target_task='segment')
+    assert converter.reasons('dropped') == {('polygon', 'yolo segment has no crowd regions'): 2}
+
+
+def test_what_cannot_be_named_does_not_stop_the_rest(tmp_path: Path) -> None:
+    file = put(tmp_path / 'annotations.json', content([entry(1), entry(2) | {'id': 'x', 'image_id': 99}]))
+    file.write_bytes(file.read_bytes().replace(b'"x"', b'"\xff"'))
+    (sample,), report = read(tmp_path)
+    assert len(sample.annotations) == 1
+    assert reasons(report) == {'its image is not in the file': ''}
+    file.write_text(f'{{"images": [], "annotations": {"[" * 5000}{"]" * 5000}}}')
+    with pytest.raises(DatasetInvalid, match='is not JSON'):
+        read(tmp_path)
+
+
+def test_a_category_whose_id_is_an_empty_text_is_not_meant_by_those_who_name_none(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        entry(1),
+        {'id': 2, 'image_id': 1, 'bbox': [1, 1, 5, 5]},
+        entry(3) | {'category_id': ''},
+    ]
+    categories = [{'id': 1, 'name': 'car'}, {'id': '', 'name': 'blank'}]
+    put(tmp_path / 'annotations.json', content(rows, categories=categories))
+    batch = COCO.bound(report=LossReport(), compact=True).items(tmp_path).batch(0, 1)
+    assert [shape.label for _, _, shape in batch.others] == ['car', 'blank']
 
 
 def test_where_boxes_are_written_a_broken_outline_costs_nothing(tmp_path: Path, converter: Converter) -> None:

@@ -63,6 +63,8 @@ def mask(*runs: tuple[int, int], **fields: Any) -> Mask:
         (Box(-5, 10, 5, 5), 'it lies outside the image'),
         (Box(NAN, 10, 5, 5), 'a coordinate is not finite'),
         (Box(1, 10, INF, 5), 'a coordinate is not finite'),
+        (Box(1, 10, 10**400, 5), 'a coordinate is too large'),
+        (Polygon.simple([(1, 1), (9, 1e300), (5, -1e300)]), 'a coordinate is too large'),
         (RotatedBox(200, 10, 5, 5, 1), 'it lies outside the image'),
         (RotatedBox(10, 10, 5, 5, INF), 'a coordinate is not finite'),
         (RotatedBox(10, -INF, 5, 5, 1), 'a coordinate is not finite'),

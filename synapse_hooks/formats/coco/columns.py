@@ -14,8 +14,7 @@ from synapse_hooks.data import Sample
 from synapse_hooks.data.batch import Attributes, Columns, Gathering
 from synapse_hooks.formats.coco.document import Fields
 
-_NOTHING = (b'[]', b'null')
-_NO_SHAPES = (b'', *_NOTHING)
+_NOTHING = (b'', b'[]', b'null')
 _OPEN = b'['[0]
 _SHORTEST = len('[[0,0,0,0,0,0]]')
 _ODD = Fields(iscrowd=True)
@@ -40,7 +39,7 @@ class Plain:
         known = [one if isinstance(one, Fields) else _ODD for one in chain.from_iterable(entries)]
         fields, self._boxes, self._attributes = _decoded(known)
         self._outlines = [bytes(one.segmentation) for one in fields]
-        self._ids = [one.id for one in fields]
+        self._ids = ['' if one.id is None else one.id for one in fields]
         if str in set(map(type, self._ids)):
             # 7 and '7' are one id.
             self._ids = list(map(str, self._ids))
@@ -59,6 +58,7 @@ class Plain:
         texts = self._outlines
         return (
             '' not in self._labels
+            and not any('iscrowd' in said for said in self._attributes if said)
             and not any(map(any, map(attrgetter('iscrowd', 'keypoints', 'caption', 'segments_info'), fields)))
             and min(map(len, texts), default=0) >= _SHORTEST
             and {text[0] for text in texts} == {_OPEN}
@@ -66,9 +66,9 @@ class Plain:
 
     def _is_plain(self, row: int, fields: Fields) -> bool:
         text = self._outlines[row]
-        if fields.iscrowd or not self._labels[row]:
+        if fields.iscrowd or not self._labels[row] or 'iscrowd' in (self._attributes[row] or ()):
             return False
-        if any(bytes(more) not in _NO_SHAPES for more in (fields.keypoints, fields.caption, fields.segments_info)):
+        if any(bytes(more) not in _NOTHING for more in (fields.keypoints, fields.caption, fields.segments_info)):
             return False
         return text[0] == _OPEN and len(text) >= _SHORTEST if text else self._boxes[row] is not None
 
@@ -106,14 +106,22 @@ class Plain:
 def _decoded(fields: list[Fields]) -> tuple[list[Fields], list[_Box | None], list[Attributes]]:
     """Entries with their boxes and their attributes; `_ODD` for those where something else is in their place."""
     try:
-        boxes = _decode_boxes(b'[%b]' % b','.join([one.bbox for one in fields]))
-        said = [_decode_attributes(one.attributes) or None if one.attributes else None for one in fields]
+        return fields, _decode_boxes(b'[%b]' % b','.join([one.bbox for one in fields])), list(map(_said, fields))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        if len(fields) == 1:
-            return [_ODD], [None], [None]
-        each = [_decoded([one]) for one in fields]
-        return [some[0] for some, _, _ in each], [box for _, (box,), _ in each], [said for _, _, (said,) in each]
-    return fields, boxes, said
+        each = [_decoded_alone(one) for one in fields]
+        return [one for one, _, _ in each], [box for _, box, _ in each], [said for _, _, said in each]
+
+
+def _decoded_alone(fields: Fields) -> tuple[Fields, _Box | None, Attributes]:
+    try:
+        (box,) = _decode_boxes(b'[%b]' % fields.bbox)
+        return fields, box, _said(fields)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _ODD, None, None
+
+
+def _said(fields: Fields) -> Attributes:
+    return _decode_attributes(fields.attributes) or None if fields.attributes else None
 
 
 def _some(values: Sequence[T], rows: Sequence[int]) -> Sequence[T]:

@@ -1,4 +1,4 @@
-"""A COCO file, opened: its images, its categories, and its annotations, the most of which is still text.
+"""A COCO file, opened: its images, its categories, and its annotations, most of which is still text.
 
 Rules: cocodataset.org, "Data format". Most files are large, and most of what is in them are coordinates: they are
 looked at when an image's turn comes.
@@ -43,9 +43,9 @@ class Listed(Struct, gc=False):
 class Fields(Struct, gc=False, omit_defaults=True):
     """An entry of `annotations` as far as shapes are concerned. What may be long, or of any kind, is still text."""
 
-    id: int | str = ''
+    id: int | str | None = None
     image_id: int | str | float | None = None
-    category_id: int | str = ''
+    category_id: int | str | None = None
     iscrowd: Any = 0
     bbox: Raw = Raw(b'null')
     segmentation: Raw = Raw(b'null')
@@ -98,7 +98,7 @@ def open_document(file: Path, *, whole: bool) -> Document:
             hint='is it a COCO file?',
             path=str(file),
         ) from error
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair it', path=str(file)) from error
     categories = _by_id(file, lists.categories or [])
     return Document(file, lists.images, lists.annotations or (), categories, digest.digest())
@@ -129,6 +129,7 @@ class Openings:
         state, document = self._waiting.pop(file, (None, None))
         if document is not None and not whole and state == _state(file):
             return document
+        # Two of them are not to be in memory.
         del document
         return open_document(file, whole=whole)
 

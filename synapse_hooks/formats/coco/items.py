@@ -1,7 +1,7 @@
 """The images of a COCO dataset with their annotations, by number: opened at once, read in pieces.
 
-Opening sorts annotations by image and leaves most of them as text, so that a dataset takes little more memory than its
-files. Reading takes a batch of images at a time.
+Opening sorts annotations by image and leaves what is long in them as text, so that a dataset takes not much more memory
+than its files. Reading takes a batch of images at a time.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class CocoItems:
     Args:
         format: Told of annotations that cannot be read: those without an image now, others when their image is read;
             and of images that cannot be read. Where it is `compact`, an `Outline` takes the place of a `Polygon` whose
-            entry is a usual one.
+            entry is a usual one, and keys that say nothing of shapes are left out.
         sources: Where they are, as `find_sources` tells.
         openings: Has the files that were opened already.
 

@@ -60,6 +60,7 @@ class _Named(Struct, gc=False):
 
 
 _owner = msgspec.json.Decoder(_Owner).decode
+_named = msgspec.json.Decoder(_Named).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -140,9 +141,15 @@ def _by_place(
         if place is not None:
             found[place].append(entry)
         elif image_id not in lost:
-            id = entry.id if isinstance(entry, Fields) else msgspec.json.decode(entry, type=_Named).id
-            report.dropped('annotation', 'its image is not in the file', document.file.name, text_of(id))
+            report.dropped('annotation', 'its image is not in the file', document.file.name, _id(entry))
     return found
+
+
+def _id(entry: Fields | Raw) -> str:
+    try:
+        return text_of(entry.id if isinstance(entry, Fields) else _named(entry).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ''
 
 
 def _share_joints(files: list[File]) -> None:

@@ -45,7 +45,7 @@ def decode(data: bytes) -> dict[str, Any]:
         raise ValueError('is empty (0 bytes)' if not data else 'is blank')
     try:
         found = msgspec.json.decode(data.removeprefix(b'\xef\xbb\xbf'))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f'is not JSON: {error}') from error
     if not isinstance(found, dict):
         raise ValueError(f'holds a JSON {type(found).__name__}, not an object')

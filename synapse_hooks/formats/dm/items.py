@@ -78,7 +78,7 @@ class DmItems:
         try:
             data = _bytes(document)
             (entry,) = _decode(data).images
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         boxes, polygons = entry.bounding_box or (), entry.polygon or ()
         if boxes and polygons and not _boxes_first(data):
@@ -206,8 +206,7 @@ _decode = msgspec.json.Decoder(_Document).decode
 def _boxes_first(data: bytes) -> bool:
     """Whether a document says its boxes before its polygons, as nearly all do: annotations keep their order."""
     start = data.find(b'"images":')
-    boxes = data.find(b'"bounding_box":', start)
-    return start >= 0 and data.find(b'"polygon":', start, boxes) < 0 <= boxes
+    return 0 <= data.find(b'"bounding_box":', start) < data.find(b'"polygon":', start)
 
 
 def _add(entry: _Entry, sample: Sample, gathering: Gathering) -> None:

@@ -63,15 +63,14 @@ class Segment(Rows):
         fine = inside(rings.bounds(), sizes[owners]) & (areas != 0)
         plain = np.bincount(owners, minlength=len(columns)) > 0
         plain[owners[~fine]] = False
-        shares, counts = rings.points, np.diff(rings.starts)
+        points, counts = rings.points, np.diff(rings.starts)
         kept = plain[owners]
         if not kept.all():
-            shares = shares[np.repeat(kept, counts)]
+            points = points[np.repeat(kept, counts)]
             owners, areas, counts = owners[kept], areas[kept], counts[kept]
         if len(owners) > plain.sum():
-            shares, owners, counts = _joined(shares, owners, areas, counts)
-        shares = shares / np.repeat(sizes[owners], counts, axis=0)
-        text = digits(shares).tobytes()
+            points, owners, counts = _joined(points, owners, areas, counts)
+        text = digits(points / np.repeat(sizes[owners], counts, axis=0)).tobytes()
         cuts = starts_of(counts * (2 * WIDTH)).tolist()
         return plain, [text[start:stop] for start, stop in pairwise(cuts)]
 
