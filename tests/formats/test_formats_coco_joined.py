@@ -97,6 +97,17 @@ def test_captions_alone_are_a_dataset(tmp_path: Path) -> None:
     assert report.to_dict()['dropped'][0]['reason'] == 'it is malformed: None is no caption'
 
 
+@pytest.mark.parametrize('names', [('instances_train', 'instances_val'), ('train', 'valid')])
+@pytest.mark.parametrize('torn', ['', '{"images":[', 'version https://git-lfs.github.com/spec/v1', '[]', 'null'])
+def test_a_split_whose_file_is_broken_is_not_passed_over(tmp_path: Path, names: tuple[str, str], torn: str) -> None:
+    good, bad = (tmp_path / 'annotations' / f'{name}.json' for name in names)
+    put(good, content([entry(1)]), tmp_path / 'images')
+    bad.write_text(torn)
+    assert COCO.recognise(tmp_path)
+    with pytest.raises(DatasetInvalid, match=f'{bad.name} (is not JSON|must be an object)'):
+        read(tmp_path)
+
+
 def test_an_object_that_has_no_segments_is_no_panoptic_image(tmp_path: Path) -> None:
     # Exporters write every key, also where it is empty.
     put(tmp_path / 'annotations.json', content([entry(1, segmentation=[SQUARE], segments_info=[])]))

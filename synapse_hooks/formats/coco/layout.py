@@ -90,10 +90,14 @@ def _split(name: str) -> str | None:
 
 
 def _below_annotations(path: Path) -> list[Source]:
-    files = [file for file in sorted((path / 'annotations').glob('*.json')) if looks_like_coco(file)]
-    sources = _official(path, files) or _unofficial(path, files)
+    files = sorted((path / 'annotations').glob('*.json'))
+    # Whatever is in a file with such a name: a broken one is refused when it is opened, not passed over.
+    sources = _official(path, files)
+    likely = [file for file in files if looks_like_coco(file)]
+    if not sources and likely:
+        sources = _splits(path, files, likely) or _together(path, likely)
     used = {file for source in sources for file in source.files}
-    rest = [file for file in files if file not in used]
+    rest = [file for file in likely if file not in used]
     return [sources[0]._replace(beside=rest), *sources[1:]] if rest else sources
 
 
@@ -108,10 +112,15 @@ def _official(path: Path, files: list[Path]) -> list[Source]:
     ]
 
 
-def _unofficial(path: Path, files: list[Path]) -> list[Source]:
+def _splits(path: Path, files: list[Path], likely: list[Path]) -> list[Source]:
+    """Files that are called like splits, where at least one of them is a COCO file."""
     splits = [file for file in files if _split(file.stem)]
-    if splits or not files:
-        return [Source(_split(file.stem), [file], _images(path, file.stem)) for file in splits]
+    if not set(splits).intersection(likely):
+        return []
+    return [Source(_split(file.stem), [file], _images(path, file.stem)) for file in splits]
+
+
+def _together(path: Path, files: list[Path]) -> list[Source]:
     roots = dict.fromkeys(root for file in files for root in _images(path, file.stem))
     return [Source(None, files, [*roots])]
 
