@@ -8,7 +8,8 @@ annotations were made; `Sample` counts displayed pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,12 +22,15 @@ from synapse_hooks.data.outline import Outline
 
 Size = tuple[int, int]
 Rectangle = tuple[float, float, float, float]
+Move = Callable[[float, float], tuple[float, float]]
+"""Where a point of the one size is in the other."""
 
 
 def settle(sample: Sample, size: Size, report: LossReport) -> None:
-    """Compare the size that a file tells with the image's own, and turn annotations that count stored pixels.
+    """Compare the size that a file tells with the image's own, and move annotations to where they are in the image.
 
-    Where the sizes differ in another way, that of the file counts: shares of it are right in an image of any size.
+    They are turned where they count stored pixels. Where the sizes differ in another way, shares of the one that the
+    file tells are right in an image of any size: they are scaled, and masks are traced for that.
 
     Args:
         sample: Of the size that the file tells.
@@ -36,13 +40,20 @@ def settle(sample: Sample, size: Size, report: LossReport) -> None:
     width, height = size
     if (sample.width, sample.height) == size:
         return
+    told = sample.width, sample.height
     orientation = read_header(Path(sample.file)).orientation
-    if orientation >= 5 and (sample.width, sample.height) == (height, width):
-        sample.annotations = [*_all_turned(sample, orientation, report)]
-        sample.width, sample.height = size
+    move: Move
+    mask: Callable[[Mask], Mask | Polygon]
+    if orientation >= 5 and told == (height, width):
+        move = partial(turn, size=told, orientation=orientation)
+        mask = partial(_turned, size=told, orientation=orientation)
         report.converted('image', 'annotated as it is stored, displayed on its side: turned', sample.id)
     else:
-        report.converted('image', 'its annotations are for another size, which is kept', sample.id)
+        move = partial(_scale, by=(width / told[0], height / told[1]))
+        mask = partial(_traced, size=told, move=move)
+        report.converted('image', 'its annotations are for another size: scaled to its own', sample.id)
+    sample.annotations = [*_all_moved(sample, move, mask, report)]
+    sample.width, sample.height = size
 
 
 def turn(x: float, y: float, size: Size, orientation: int) -> tuple[float, float]:
@@ -61,39 +72,65 @@ def turn(x: float, y: float, size: Size, orientation: int) -> tuple[float, float
     return height - y if orientation in (6, 7) else y, width - x if orientation in (7, 8) else x
 
 
-def _all_turned(sample: Sample, orientation: int, report: LossReport) -> Iterator[AnyAnnotation]:
+def _scale(x: float, y: float, by: tuple[float, float]) -> tuple[float, float]:
+    return x * by[0], y * by[1]
+
+
+def _all_moved(
+    sample: Sample, move: Move, mask: Callable[[Mask], Mask | Polygon], report: LossReport
+) -> Iterator[AnyAnnotation]:
     for annotation in sample.annotations:
         try:
-            yield _turned(annotation, (sample.width, sample.height), orientation)
+            yield _moved(annotation, move, mask)
         except ValueError as error:
             report.dropped(annotation.kind, f'it is malformed: {error}', sample.id, annotation.id)
 
 
-def _turned(annotation: AnyAnnotation, size: Size, orientation: int) -> AnyAnnotation:
-    def box(of: Rectangle | None) -> Rectangle | None:
-        if of is None:
-            return None
-        x, y, w, h = of
-        left, top, right, bottom = bounds(turn(*corner, size, orientation) for corner in ((x, y), (x + w, y + h)))
-        return left, top, right - left, bottom - top
-
+def _moved(annotation: AnyAnnotation, move: Move, mask: Callable[[Mask], Mask | Polygon]) -> AnyAnnotation:
     match annotation:
         case Outline():
-            return _turned(annotation.polygon(), size, orientation)
+            return _moved(annotation.polygon(), move, mask)
         case Box(x, y, w, h):
-            x, y, w, h = box((x, y, w, h)) or (x, y, w, h)
+            x, y, w, h = _moved_box((x, y, w, h), move) or (x, y, w, h)
             return msgspec.structs.replace(annotation, x=x, y=y, w=w, h=h)
         case Polygon(parts):
-            parts = [[[turn(x, y, size, orientation) for x, y in ring] for ring in part] for part in parts]
-            return msgspec.structs.replace(annotation, parts=parts, box=box(annotation.box))
+            parts = [[[move(x, y) for x, y in ring] for ring in part] for part in parts]
+            return msgspec.structs.replace(annotation, parts=parts, box=_moved_box(annotation.box, move))
         case Keypoints(points):
-            joints = [Joint(*turn(x, y, size, orientation), v) if v else Joint(x, y, v) for x, y, v in points]
-            return msgspec.structs.replace(annotation, points=joints, box=box(annotation.box))
-        case Mask(runs, True):
-            runs = from_indices(sorted(_turned_pixels(to_indices(runs), size, orientation)))
-            return msgspec.structs.replace(annotation, runs=runs, columns=False, box=box(annotation.box))
+            joints = [Joint(*move(x, y), v) if v else Joint(x, y, v) for x, y, v in points]
+            return msgspec.structs.replace(annotation, points=joints, box=_moved_box(annotation.box, move))
+        case Mask(_, True):
+            moved = mask(annotation)
+            return msgspec.structs.replace(moved, box=_moved_box(annotation.box, move))
         case _:
             return annotation
+
+
+def _moved_box(box: Rectangle | None, move: Move) -> Rectangle | None:
+    if box is None:
+        return None
+    x, y, w, h = box
+    left, top, right, bottom = bounds(move(*corner) for corner in ((x, y), (x + w, y + h)))
+    return left, top, right - left, bottom - top
+
+
+def _turned(mask: Mask, size: Size, orientation: int) -> Mask:
+    runs = from_indices(sorted(_turned_pixels(to_indices(mask.runs), size, orientation)))
+    return msgspec.structs.replace(mask, runs=runs, columns=False)
+
+
+def _traced(mask: Mask, size: Size, move: Move) -> Polygon:
+    # Few datasets need it, and it needs numpy.
+    from synapse_hooks.data.trace import trace
+
+    return Polygon(
+        [[[move(x, y) for x, y in ring] for ring in part] for part in trace(mask, *size)],
+        id=mask.id,
+        label=mask.label,
+        attributes=mask.attributes,
+        group=mask.group,
+        extra=mask.extra,
+    )
 
 
 def _turned_pixels(indices: Iterable[int], size: Size, orientation: int) -> Iterator[int]:
