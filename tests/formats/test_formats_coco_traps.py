@@ -244,6 +244,14 @@ def test_without_categories_every_annotation_is_counted_as_dropped(tmp_path: Pat
     assert report.to_dict()['dropped'][0]['count'] == 2
 
 
+def test_categories_of_one_name_are_told(tmp_path: Path) -> None:
+    categories = [{'id': 1, 'name': 'car'}, {'id': 2, 'name': 'car'}]
+    put(tmp_path / 'annotations.json', content([entry(1), entry(2, 2)], categories=categories))
+    (sample,), report = read(tmp_path)
+    assert [shape.label for shape in sample.annotations] == ['car', 'car']
+    assert reasons(report) == {'another category has its name: they are one': 'car'}
+
+
 def test_a_category_without_annotations_stays_a_class(tmp_path: Path, converter: Converter) -> None:
     for split in ('train', 'valid'):
         put(tmp_path / 'coco' / split / 'annotations.json', content([entry(1, 2)]))
@@ -266,12 +274,27 @@ def test_images_are_found_in_folders_of_the_same_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('size', [(50, 40), (80, 100)])
-def test_a_size_that_is_not_the_images_own_is_kept_and_told(tmp_path: Path, size: tuple[int, int]) -> None:
-    put(tmp_path / 'annotations.json', content([entry(1)]))
+def test_annotations_for_another_size_are_scaled_to_the_images_own(tmp_path: Path, size: tuple[int, int]) -> None:
+    mask = {'counts': [80 * 10 + 20, 40, 80 * 90 - 60], 'size': [80, 100]}
+    rows = [
+        entry(1, bbox=[10, 20, 40, 8]),
+        entry(2, bbox=[10, 20, 40, 8], segmentation=[[10, 20, 50, 20, 50, 28]]),
+        entry(3, bbox=[10, 20, 1, 40], segmentation=mask),
+    ]
+    put(tmp_path / 'annotations.json', content(rows))
     (tmp_path / 'a.png').write_bytes(png(*size))
     (sample,), report = read(tmp_path)
-    assert (sample.width, sample.height) == (100, 80)
-    assert reasons(report).keys() == {'its annotations are for another size, which is kept'}
+    assert (sample.width, sample.height) == size
+    assert reasons(report).keys() == {'its annotations are for another size: scaled to its own'}
+    across, down = size[0] / 100, size[1] / 80
+    box, polygon, traced = sample.annotations
+    assert isinstance(box, Box)
+    assert isinstance(polygon, Polygon)
+    assert isinstance(traced, Polygon)
+    assert (box.x, box.y, box.w, box.h) == polygon.box == (10 * across, 20 * down, 40 * across, 8 * down)
+    assert polygon.rings == [[(10 * across, 20 * down), (50 * across, 20 * down), (50 * across, 28 * down)]]
+    corners = [(10, 20), (11, 20), (11, 60), (10, 60)]
+    assert traced.rings == [[(x * across, y * down) for x, y in corners]]
 
 
 @pytest.mark.parametrize(

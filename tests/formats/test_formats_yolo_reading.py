@@ -179,6 +179,51 @@ def test_classes_that_are_only_counted(tmp_path: Path, count: object) -> None:
     assert YOLO.declare(tmp_path).classes == ('class_0', 'class_1')
 
 
+def test_valid_is_a_key_as_well_as_val(tmp_path: Path) -> None:
+    for split in ('train', 'valid'):
+        put(tmp_path, f'images/{split}/a.png')
+    say(tmp_path, train='images/train', valid='images/valid')
+    samples, _ = read(tmp_path)
+    assert [sample.split for sample in samples] == ['train', 'valid']
+
+
+def test_a_count_of_classes_that_contradicts_their_names_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, 'images/a.png')
+    say(tmp_path, train='images', nc=3)
+    with pytest.raises(DatasetInvalid, match='`nc` is 3, and there are 2 names'):
+        YOLO.declare(tmp_path)
+
+
+def test_two_classes_of_one_name_are_told(tmp_path: Path) -> None:
+    put(tmp_path, 'images/a.png', BOX)
+    say(tmp_path, train='images', names=['car', 'car', 'dog'])
+    _, report = read(tmp_path)
+    (loss,) = report.to_dict()['converted']
+    assert (loss['kind'], loss['reason']) == ('class', 'another class has its name: they are one')
+    assert loss['examples'] == [{'file': 'dataset.yaml', 'id': 'car'}]
+
+
+@pytest.mark.parametrize(
+    ('flip', 'names', 'kept'),
+    [
+        ([0, 2, 1], None, False),
+        ([0, 1, 2], None, True),
+        ([0, 2, 1], ['nose', 'left_eye', 'right_eye'], True),
+        ([0, 1, 2], ['nose', 'left_eye', 'right_eye'], False),
+        ([0, 2, 1], ['nose', 'eye 1', 'eye 2'], False),
+    ],
+)
+def test_mirror_images_that_names_do_not_tell_are_told(
+    tmp_path: Path, flip: list[int], names: list[str] | None, kept: bool
+) -> None:
+    put(tmp_path, 'images/a.png', '0 0.5 0.5 0.2 0.4 0.1 0.2 2 0 0 0 0.3 0.4 1')
+    say(tmp_path, train='images', kpt_shape=[3, 3], flip_idx=flip, **({'kpt_names': {0: names}} if names else {}))
+    _, report = read(tmp_path)
+    assert report.lossless is kept
+    if not kept:
+        assert report.to_dict()['dropped'][0]['kind'] == 'flip_idx'
+
+
 # -- rows --------------------------------------------------------------------------------------------------------
 
 

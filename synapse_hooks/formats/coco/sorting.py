@@ -6,7 +6,7 @@ a file lists an image twice.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -88,6 +88,9 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, 
         entries = _by_place(document, places, lost, report)
         skeletons = any('keypoints' in category for category in document.categories.values())
         labels = {id: str(category['name']) for id, category in document.categories.items()}
+        for name, count in Counter(labels.values()).items():
+            if count > 1:
+                report.converted('category', 'another category has its name: they are one', path.name, name, count - 1)
         files.append(File(document.categories, labels, entries, skeletons, document.digest))
     _share_joints(files)
     return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files, [])

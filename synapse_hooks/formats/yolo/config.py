@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from synapse_hooks.errors import DatasetInvalid
 
 CONFIG = 'dataset.yaml'
-_KEYS = {'train': 'train', 'val': 'valid', 'validation': 'valid', 'test': 'test'}
+_KEYS = {'train': 'train', 'val': 'valid', 'valid': 'valid', 'validation': 'valid', 'test': 'test'}
 
 
 class Config(NamedTuple):
@@ -32,6 +32,8 @@ class Config(NamedTuple):
     """`kpt_shape` of a pose dataset: joints, and 2 or 3 numbers for each."""
     skeletons: Mapping[str, tuple[str, ...]] = {}
     """`kpt_names`: the names of the joints, by class. At most as many as there are joints."""
+    flip: tuple[int, ...] | None = None
+    """`flip_idx`: for each joint the place of its mirror image."""
     task: str | None = None
     """`task`, where it is told: `detect`, `segment`, `pose` or `obb`."""
 
@@ -115,9 +117,17 @@ def read_config(path: Path) -> Config:
                 )
     names, joints = _names(said, file), _joints(said, file)
     skeletons = _skeletons(said, file, names, joints[0]) if joints else {}
-    task = said.get('task')
+    flip, task = said.get('flip_idx'), said.get('task')
     return Config(
-        file, root, names, sources, tuple(missing), joints, skeletons, task if isinstance(task, str) else None
+        file,
+        root,
+        names,
+        sources,
+        tuple(missing),
+        joints,
+        skeletons,
+        tuple(flip) if isinstance(flip, list) else None,
+        task if isinstance(task, str) else None,
     )
 
 
@@ -136,9 +146,20 @@ def _place(root: Path, entry: str) -> Path | None:
 
 
 def _names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
+    told = str(said.get('nc')).removesuffix('.0')
+    count = int(told) if told.isdigit() else None
+    if said.get('names') is None and count is not None:
+        return tuple(f'class_{number}' for number in range(count))
+    names = _told_names(said, file)
+    if count not in (None, len(names)):
+        raise DatasetInvalid(
+            f'{file}: `nc` is {count}, and there are {len(names)} names', hint='correct one of them', path=str(file)
+        )
+    return names
+
+
+def _told_names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
     names = said.get('names')
-    if names is None and str(said.get('nc')).removesuffix('.0').isdigit():
-        return tuple(f'class_{number}' for number in range(int(float(said['nc']))))
     if isinstance(names, list):
         return tuple(map(str, names))
     if isinstance(names, dict):

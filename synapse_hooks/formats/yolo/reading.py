@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synapse_hooks.data import LossReport, RotatedBox, Sample
+from synapse_hooks.data.skeletons import flip_index
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.reader import unique_ids
 from synapse_hooks.formats.yolo.config import read_config
@@ -117,8 +119,20 @@ class YoloItems:
                 else:
                     yield sample
 
+    def _flip_by_names(self) -> tuple[int, ...]:
+        count = self.config.joints[0] if self.config.joints else 0
+        names = next(iter(self.config.skeletons.values()), ())
+        return tuple(flip_index(names) if len(names) == count else range(count))
+
     def note_losses(self, report: LossReport) -> None:
-        """Count what belongs to no item: label files without an image, and a test split that is not there."""
+        """Count what belongs to no item: label files without an image, what dataset.yaml says and nobody carries."""
+        file = self.config.file.name
+        for name, count in Counter(self.config.names).items():
+            if count > 1:
+                report.converted('class', 'another class has its name: they are one', file, name, count - 1)
+        if self.config.flip is not None and self.config.flip != self._flip_by_names():
+            reason = 'joints are known as mirror images by their names only: left_eye, right_eye'
+            report.dropped('flip_idx', reason, file)
         for entry in self.config.missing:
             report.dropped('file', 'the images of `test` are not there', entry)
         lists = {os.path.realpath(source) for sources in self.config.sources.values() for source in sources}
