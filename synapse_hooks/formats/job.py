@@ -41,13 +41,25 @@ class Job:
             UnreadableItem: Too many items could not be read.
             DatasetInvalid: There is nothing, or some items are in a split and others are not.
         """
-        path, tally = self.source['path'], passed.tally
+        path, tally, report = self.source['path'], passed.tally, passed.report
         if passed.unreadable is not None:
             passed.unreadable.finish(tally.count)
+        if not tally.count and report.unreadable_count:
+            raise DatasetInvalid(
+                f'{path} has nothing that can be read\n{report.summary()}',
+                hint='repair what is named, or export the dataset again',
+                path=str(path),
+            )
         if not tally.count:
             raise DatasetInvalid(
                 f'{path} has no images (read as {self.source["format"]!r})',
                 hint='check the path and the format: `synapse-hooks convert --from FORMAT`',
+                path=str(path),
+            )
+        if not tally.kinds and not report.lossless:
+            raise DatasetInvalid(
+                f'{path} has no labels that can be used\n{report.summary()}',
+                hint='repair what is named, or export the dataset again',
                 path=str(path),
             )
         if not tally.kinds:

@@ -85,7 +85,8 @@ class Stream:
             with self._noted():
                 self.items = self._worker.items(reader.path)
             if self.items is not None:
-                self.passed.unreadable.total = len(self.items)
+                # What was met when the dataset was opened is none of them.
+                self.passed.unreadable.total = len(self.items) + self.passed.unreadable.count
 
     @property
     def blocks(self) -> int | None:

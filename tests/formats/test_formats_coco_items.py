@@ -73,6 +73,7 @@ def test_usual_entries_say_the_same_as_when_they_are_read_in_the_plain_way(tmp_p
     assert usual.annotations == plain.annotations
     assert len(usual.annotations) == 6
     assert msgspec.json.encode(usual.annotations) == msgspec.json.encode(plain.annotations)
+    assert other.attributes.pop('odd') == 8
     assert report.to_dict() == other.to_dict()
 
 

@@ -244,6 +244,29 @@ def test_without_categories_every_annotation_is_counted_as_dropped(tmp_path: Pat
     assert report.to_dict()['dropped'][0]['count'] == 2
 
 
+def test_nothing_that_can_be_read_is_told_with_what_is_wrong(tmp_path: Path, converter: Converter) -> None:
+    file = put(tmp_path / 'coco' / 'annotations.json', content([entry(1)], ['a.png', 'b.png']))
+    (file.parent / 'a.png').unlink()
+    (file.parent / 'b.png').unlink()
+    with pytest.raises(DatasetInvalid, match=r'has nothing that can be read\n.*\n  unreadable 2: .*image a.png is'):
+        converter(file.parent, 'coco', 'dm', unreadable='skip')
+    put(file, content([entry(1, bbox=None)]))
+    with pytest.raises(DatasetInvalid, match=r'has no labels that can be used\n.*\n  dropped 1 annotation: it is malf'):
+        converter(file.parent, 'coco', 'dm')
+
+
+def test_images_without_names_are_not_counted_among_those_that_have_one(tmp_path: Path, converter: Converter) -> None:
+    said = content([entry(1)])
+    said['images'] += [{'id': 2}, {'id': 3}]
+    file = tmp_path / 'coco' / 'annotations.json'
+    put(file, content([entry(1)]))
+    file.write_text(json.dumps(said))
+    assert len(list((converter(file.parent, 'coco', 'dm', unreadable='skip')['path'] / 'json').iterdir())) == 1
+    assert converter.losses['unreadable']['count'] == 2
+    with pytest.raises(UnreadableItem, match='so are 1 more of 3 items'):
+        converter(file.parent, 'coco', 'dm', unreadable=0.5)
+
+
 def test_categories_of_one_name_are_told(tmp_path: Path) -> None:
     categories = [{'id': 1, 'name': 'car'}, {'id': 2, 'name': 'car'}]
     put(tmp_path / 'annotations.json', content([entry(1), entry(2, 2)], categories=categories))

@@ -20,8 +20,9 @@ Rectangle = tuple[float, float, float, float]
 CAPTION = 'images.caption'
 """The tool under which captions are carried; what they say is a row of DM."""
 
-_KNOWN = {'id', 'image_id', 'category_id', 'bbox', 'segmentation', 'iscrowd', 'area', 'attributes'}
-_KNOWN |= {'keypoints', 'num_keypoints'}
+_SHAPE = ('id', 'image_id', 'category_id', 'bbox', 'segmentation', 'iscrowd', 'area', 'attributes')
+KNOWN = frozenset((*_SHAPE, 'keypoints', 'num_keypoints'))
+"""The keys of objects that have a meaning here; others are kept in `Annotation.extra['coco']`."""
 _TYPES = {int, float}
 _NO_NUMBERS = ('NaN', 'Infinity', '-Infinity')
 
@@ -38,7 +39,7 @@ def read_entry(entry: Entry, category: Entry, width: int, height: int) -> Iterat
     attributes = dict(entry.get('attributes') or {})
     if entry.get('iscrowd'):
         attributes['iscrowd'] = True
-    rest = {key: value for key, value in entry.items() if key not in _KNOWN}
+    rest = {key: value for key, value in entry.items() if key not in KNOWN}
     common: dict[str, Any] = {
         'id': id,
         'label': str(category['name']),

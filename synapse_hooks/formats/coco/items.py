@@ -18,7 +18,7 @@ from synapse_hooks.data import MEASURED, Sample
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.coco.document import Openings
-from synapse_hooks.formats.coco.entries import Entry, read_caption, read_entry, text_of
+from synapse_hooks.formats.coco.entries import KNOWN, Entry, read_caption, read_entry, text_of
 from synapse_hooks.formats.coco.frame import settle
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
 from synapse_hooks.formats.coco.layout import Source
@@ -229,6 +229,8 @@ class CocoItems:
         if category is None:
             self._drop(_NO_CATEGORY, sample, entry.get('id'))
             return
+        # No other format has a place for them.
+        self.format.report.left_out(entry.keys() - KNOWN)
         id = _free(text_of(entry.get('id')) or 'entry', taken)
         sample.annotations += [*read_entry({**entry, 'id': id}, category, sample.width, sample.height)]
         taken.add(id)
