@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> Answer:
     """Open, convert, publish."""
     one_thread_for_numpy()
     from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.cli.reading import number_or_text, open_source
     from synapse_hooks.cli.voice import voice
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import follow, plain
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> Answer:
     params: dict[str, Any] = {
         'splits': _fractions(options.split),
         'target_task': options.task,
-        'unreadable': _number(options.unreadable),
+        'unreadable': number_or_text(options.unreadable),
     }
     settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
     settings['stratify'] = options.stratify or None
@@ -90,13 +90,6 @@ def run(options: argparse.Namespace) -> Answer:
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)
-
-
-def _number(text: str | None) -> str | float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text
 
 
 def _fractions(text: str | None) -> dict[str, float] | None:

@@ -47,3 +47,11 @@ def open_source(plugins: Plugins, path: Path, format: str | None) -> tuple[Datas
     formats = [plugin.loaded for plugin in plugins.records if plugin.state == 'active']
     name = guess_format(path, [format for format in formats if isinstance(format, Format)])
     return {'path': path, 'format': name}, True
+
+
+def number_or_text(text: str | None) -> str | float | None:
+    """What was typed for an option that is a word or a number: `--unreadable skip`, `--unreadable 0.05`."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

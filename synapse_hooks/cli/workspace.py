@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     take.add_argument('source', metavar='SRC', type=Path, help='a folder in any format that can be read')
     take.add_argument('--name', metavar='N', required=True, help='what to call it')
     take.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
+    take.add_argument(
+        '--unreadable',
+        metavar='POLICY',
+        help='items that cannot be read: skip, fail, or the tolerated share (0.01); of dm all are taken',
+    )
     add = actions.add_parser('add-model', help='take a model in; prints its id')
     add.add_argument('path', metavar='PATH', type=Path, help='a folder, or one file, which becomes best.pt')
     add.add_argument('--name', metavar='N', required=True, help='what to call it')
@@ -52,11 +57,12 @@ def run(options: argparse.Namespace) -> Answer:
 def _import(options: argparse.Namespace, workspace: Any) -> Answer:
     one_thread_for_numpy()
     from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.cli.reading import number_or_text, open_source
     from synapse_hooks.cli.voice import voice
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.storage import scratch
 
+    tolerance = number_or_text(options.unreadable)
     plugins = build(load_settings(block=options.block, only=options.only))
     source, guessed = open_source(plugins, options.source, options.source_format)
     with voice() as said:
@@ -68,7 +74,7 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
         else:
             workspace.init()
             with scratch(workspace.root / 'import') as staged:
-                made = convert_into(staged, source, 'dm', plugins, losses)
+                made = convert_into(staged, source, 'dm', plugins, losses, params={'unreadable': tolerance})
                 losses.say_pace()
                 record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
     data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}

@@ -72,7 +72,7 @@ class Unreadable:
         more = f'; so are {self.count - 1:,} more of {total:,} items' if self.count > 1 else f', 1 of {total:,} items'
         raise UnreadableItem(
             f'{self.first.problem}{more}',
-            hint='repair or remove it, or go on without it: `-p unreadable=skip` (convert: `--unreadable skip`)',
+            hint='repair or remove it, or go on without it: `--unreadable skip` (of a run: `-p unreadable=skip`)',
             path=self.first.facts.get('path'),
             count=self.count,
         ) from self.first

@@ -40,6 +40,12 @@ def test_groups_are_not_torn_apart(flat: Path, bare: Environment, project: Path)
     assert torn['train'] & torn['val']
 
 
+def test_fractions_that_leave_a_split_empty_are_not_recommended_again(flat: Path, bare: Environment) -> None:
+    ended = bare.hooks('convert', flat, 'out', '--to', 'yolo', '--split', '0.999999,0.000001', code=1)
+    assert 'valid has none' in ended.err
+    assert 'no image fell into it: give it a larger share' in ended.err
+
+
 @pytest.mark.parametrize('more', [[], ['--workers', '2']])
 def test_every_split_gets_its_share_of_each_class(
     more: list[str], flat: Path, bare: Environment, project: Path

@@ -56,6 +56,18 @@ def test_what_is_imported_from_another_format_is_a_dataset_like_any_other(bare: 
     assert run['dataset']['classes'] == ['car']
 
 
+def test_items_that_cannot_be_read_are_left_out_if_asked(bare: Environment, project: Path, data: Path) -> None:
+    bare.hooks('convert', data, 'yolo', '--to', 'yolo')
+    label = next((project / 'yolo' / 'labels' / 'train').iterdir())
+    label.write_text('torn')
+    refused = bare.hooks('workspace', 'import', 'yolo', '--name', 'a', code=1)
+    assert '`--unreadable skip`' in refused.err
+    made = bare.hooks('workspace', 'import', 'yolo', '--name', 'a', '--unreadable', 'skip', '--json').json
+    assert (made['count'], made['losses']['unreadable']['count']) == (3, 1)
+    refused = bare.hooks('workspace', 'import', 'yolo', '--name', 'b', '--unreadable', 'some', code=2)
+    assert "unreadable: 'some' is neither 'skip' nor 'fail'" in refused.err
+
+
 @pytest.mark.parametrize(
     ('words', 'code', 'problem'),
     [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from synapse_hooks.data import DatasetInfo, Sample
@@ -97,7 +96,7 @@ class YoloFormat(Format):
         """
         task = self._task(info)
         if info.splits is not None:
-            _need_splits(dict.fromkeys(info.splits, 1))
+            _need_splits(dict.fromkeys(info.splits, 1), {}, self.options.shares)
         if task != 'pose':
             return Plan(task)
         # The few items that are looked at beforehand may have no skeleton, and others many.
@@ -135,7 +134,7 @@ class YoloFormat(Format):
         from synapse_hooks.formats.imagefolder.writer import put_in_place
 
         counts = self.counts(found)
-        _need_splits({split: counts[split] for split in info.splits or {}}, info.splits or {})
+        _need_splits({split: counts[split] for split in info.splits or {}}, info.splits or {}, self.options.shares)
         if plan.task == 'classify':
             put_in_place(self, info, out, found)
             return None
@@ -177,18 +176,21 @@ class YoloFormat(Format):
         return asked
 
 
-def _need_splits(written: Mapping[str, int], read: Mapping[str, int] = MappingProxyType({})) -> None:
+def _need_splits(written: Mapping[str, int], read: Mapping[str, int], shares: Mapping[str, float]) -> None:
     """YOLO trains on one split and validates on another: both must have images.
 
     Args:
         written: The images of each split.
         read: How many were there before those that cannot be written were dropped; empty while nobody knows.
+        shares: The fractions that were asked for.
     """
     missing = [name for name in ('train', 'valid') if not written.get(name)]
     if not missing:
         return
     there = ', '.join(f'{name} {count:,}' if read else name for name, count in written.items()) or 'none'
     hint = "divide the dataset: the parameter splits={'train': 0.8, 'valid': 0.2}, or `--split 0.8,0.2`"
+    if shares:
+        hint = 'no image fell into it: give it a larger share; a dataset that is divided already keeps its splits'
     if dropped := [f'{name} had {read[name]:,}' for name in missing if read.get(name)]:
         hint = f'{", ".join(dropped)}, which cannot be written for this task: choose another one'
     raise DatasetInvalid(
