@@ -34,9 +34,12 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
 
     Raises:
         DiskFull: No space; the old content stays.
-        StorageError: The folder may not be written.
+        StorageError: The folder may not be written, or something else than a file is there.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        # A rename would take the place of a device as well: of /dev/full, for everybody.
+        raise StorageError(f'{path} is no regular file', hint='name a file that may be replaced', path=str(path))
     need_folder(path.parent)
     with disk_errors(path):
         unfinished = aside(path)

@@ -35,6 +35,16 @@ def test_write_atomic_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None
     assert names(file.parent) == ['run.json']
 
 
+def test_write_atomic_takes_the_place_of_files_only(tmp_path: Path) -> None:
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    for taken in (pipe, tmp_path):
+        with pytest.raises(StorageError, match='is no regular file'):
+            write_atomic(taken, 'new')
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert names(tmp_path) == ['pipe']
+
+
 def test_readers_of_write_atomic_never_see_a_part(tmp_path: Path) -> None:
     file = tmp_path / 'run.json'
     contents = [letter * 200_000 for letter in 'ab']
