@@ -67,6 +67,16 @@ def tidy(runs: Runs, pixels: int) -> Runs:
     return found
 
 
+def beyond(runs: Runs, pixels: int) -> bool:
+    """Whether runs reach beyond an image of so many pixels.
+
+    Example:
+        >>> beyond([(4, 2)], 6), beyond([(4, 3)], 6)
+        (False, True)
+    """
+    return any(start + length > pixels for start, length in runs)
+
+
 def in_lines(runs: Runs, along: int) -> tuple[NDArray[int64], NDArray[int64], NDArray[int64]]:
     """Tidy runs cut at the ends of the lines that they are counted along: line, first place in it, place behind it.
 

@@ -157,6 +157,8 @@ class Other(Annotation, tag='other'):
     """Where it belongs in a DM document: `pcds.3d_bounding_box`, `videos.segmentation`, `images.some_tool`."""
     document: Any = None
     """What it says, as the source has it."""
+    fault: str = ''
+    """Why it is nothing better, where it should be: what is wrong with it."""
 
     @property
     def kind(self) -> str:

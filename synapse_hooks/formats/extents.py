@@ -136,9 +136,12 @@ def inside(parts: list[Part], sample: Sample) -> list[Part]:
     return found
 
 
+CUT = "cut at the image's edge"
+
+
 def cut(extent: Bounds, sample: Sample) -> str:
     """What it costs to cut something of this extent at the image's edge."""
-    return "cut at the image's edge" if overhang(extent, sample.width, sample.height) > NOISE else ''
+    return CUT if overhang(extent, sample.width, sample.height) > NOISE else ''
 
 
 def same_object(one: AnyAnnotation, other: AnyAnnotation) -> bool:

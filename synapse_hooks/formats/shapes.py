@@ -18,15 +18,18 @@ from synapse_hooks.data import (
     Keypoints,
     LossReport,
     Mask,
+    Other,
     Polygon,
     Ring,
     RotatedBox,
     Sample,
 )
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, join
+from synapse_hooks.data.masks import Runs, beyond, tidy
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.extents import (
+    CUT,
     EXACT,
     NOISE,
     Fit,
@@ -103,6 +106,14 @@ class Fitter:
         """
         return self._reported(self._rings, annotation, sample)
 
+    def pixels(self, mask: Mask, sample: Sample) -> Runs | None:
+        """The pixels of a mask that the image has, tidy, or None when it was dropped.
+
+        They are counted as the mask counts them. Unlike a coordinate, a pixel is in the image or it is not: whatever is
+        cut is told.
+        """
+        return self._reported(self._pixels, mask, sample)
+
     def rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Ring | None:
         """The annotation as the four corners of a rectangle, turned as it is, or None when it was dropped.
 
@@ -149,6 +160,8 @@ class Fitter:
                 self.report.converted(kind, fitted.cost, sample.id, annotation.id, count - outside)
 
     def _shape(self, annotation: AnyAnnotation) -> Shape:
+        if isinstance(annotation, Other) and annotation.fault:
+            raise Lost(f'it is malformed: {annotation.fault}')
         if not isinstance(annotation, Shape):
             raise Lost(f'{self.target} has no place for it')
         if not self.crowds and annotation.attributes.get('iscrowd'):
@@ -160,7 +173,10 @@ class Fitter:
     def _box(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Bounds]:
         if isinstance(annotation, Keypoints) and has_shape(annotation, sample):
             raise Lost(f'{self.target} has no place for it; its object is there')
-        found = enclosing_box(self._shape(annotation), sample)
+        shape = self._shape(annotation)
+        found = enclosing_box(shape, sample)
+        if found is None and isinstance(shape, Mask) and shape.runs:
+            raise Lost('it lies outside the image')
         if found is None or found[2] <= found[0] or found[3] <= found[1]:
             raise Lost('it has no area')
         clipped = clip_bounds(found, sample.width, sample.height)
@@ -187,6 +203,14 @@ class Fitter:
         if len(joined) < sum(map(len, found)):
             return Fit(joined, (SEAMS if self.join == 'all' else _SEAMS_OF_HOLES).format(self.target))
         return Fit(joined, cut(bounds(point for ring in shape.rings for point in ring), sample))
+
+    def _pixels(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Runs]:
+        shape, pixels = self._shape(annotation), sample.width * sample.height
+        assert isinstance(shape, Mask)
+        found = tidy(shape.runs, pixels)
+        if not any(length for _, length in found):
+            raise Lost('it lies outside the image' if beyond(shape.runs, pixels) else 'it has no area')
+        return Fit(found, CUT if beyond(shape.runs, pixels) else '')
 
     def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:
         fitted = fit_rectangle(self._drawn(annotation, sample), sample, self.target)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, Polyline, RotatedBox, Sample
+from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, Mask, Other, Polyline, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, overhang
+from synapse_hooks.data.masks import beyond
 from synapse_hooks.insight.extents import POINTS, covers_nothing, geometry, visible
 from synapse_hooks.insight.problems import MARGIN, TINY
 
@@ -24,6 +25,10 @@ def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> I
     """
     if not annotation.label and annotation.kind in OBJECT_KINDS:
         yield 'unlabelled', annotation.id, annotation.kind
+    if isinstance(annotation, Other) and annotation.fault:
+        yield 'malformed', annotation.id, f'{annotation.kind}: {annotation.fault}'
+    if isinstance(annotation, Mask) and sample.width:
+        yield from _check_pixels(annotation, around, sample)
     if isinstance(annotation, POINTS):
         yield from _check_points(annotation, sample)
     if around is not None and not math.isfinite(sum(around)):
@@ -32,6 +37,12 @@ def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> I
         yield 'empty', annotation.id, annotation.kind
     elif around is not None:
         yield from _check_extent(annotation, around, sample)
+
+
+def _check_pixels(mask: Mask, around: Bounds | None, sample: Sample) -> Iterator[Finding]:
+    if beyond(mask.runs, sample.width * sample.height):
+        where = f'pixels beyond those of {sample.width} x {sample.height}'
+        yield ('outside', mask.id, f'mask, only {where}') if around is None else ('beyond', mask.id, f'mask, {where}')
 
 
 def _check_points(annotation: AnyAnnotation, sample: Sample) -> Iterator[Finding]:

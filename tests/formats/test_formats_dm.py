@@ -24,7 +24,7 @@ from synapse_hooks.data import (
     Sample,
     Unreadable,
 )
-from synapse_hooks.errors import DatasetInvalid, UnreadableItem
+from synapse_hooks.errors import DatasetInvalid, LossRefused, UnreadableItem
 from synapse_hooks.formats.dm.document import decode, read_document, write_document
 from tests.formats.format_kit import SAMPLES, Converter, add_item, box, builtin, polygon, tree
 
@@ -72,11 +72,120 @@ def test_a_document_comes_back_as_it_was(file: Path) -> None:
         {'images': [{'bounding_box': [{**box(0, 0, 1, 1), 'attrs': [{'name': 'a', 'value': v} for v in (1, 2)]}]}]},
         {'images': [{'bounding_box': [{**box(0, 0, 1, 1), 'attrs': [{'name': 'rotation', 'value': 0}]}]}]},
         {'videos': [{'segmentation': [{'id': 'v', 'data': {'startFrame': 1}}]}, {'segmentation': []}]},
+        {'images': 'x', 'videos': {'a': 1}, 'audios': None},
+        {'images': [{'bounding_box': 'x', 'polygon': {'0': []}, 'keypoint': None, 'width': 64}, {'group': 5}]},
+        {'images': [{'bounding_box': [{**box(0, 0, 1, 1), 'classification': 5}, {**box(0, 0, 1, 1), 'attrs': 'x'}]}]},
+        {'images': [{'segmentation': [{'id': 'm', 'data': [1 << 40], 'encoding': 'raw_indices'}]}]},
     ],
     ids=str,
 )
 def test_an_odd_document_comes_back_as_it_was(document: dict[str, Any]) -> None:
     assert through(document) == document
+
+
+SHAPE = {'id': 'a', 'classification': 'car', 'attrs': []}
+
+
+@pytest.mark.parametrize(
+    ('tool', 'row', 'fault'),
+    [
+        ('bounding_box', 'x', 'it is a text instead of an object'),
+        ('bounding_box', SHAPE, 'its data should be [x, y, width, height], and are null'),
+        (
+            'bounding_box',
+            SHAPE | {'data': [1, 2, 3]},
+            'its data should be [x, y, width, height], and there are 3 values',
+        ),
+        ('bounding_box', SHAPE | {'data': ['1', 2, 3, 4]}, '[x, y, width, height], and there is a text'),
+        ('bounding_box', SHAPE | {'data': [1, 2, 3, None]}, '[x, y, width, height], and there is null'),
+        ('bounding_box', SHAPE | {'data': [1, 2, 3, True]}, '[x, y, width, height], and there is true or false'),
+        ('bounding_box', box(1, 2, 3, 4) | {'classification': 5}, 'its classification is a number instead of a text'),
+        ('bounding_box', box(1, 2, 3, 4) | {'attrs': ['x']}, 'its attrs should be objects with name and value'),
+        (
+            'bounding_box',
+            box(1, 2, 3, 4) | {'attrs': [{'name': 'a'}]},
+            'its attrs should be objects with name and value',
+        ),
+        ('polygon', SHAPE | {'data': []}, 'it has no points'),
+        ('polygon', SHAPE | {'data': [1, 2]}, 'its data should be points [x, y], and there is a number'),
+        ('polyline', SHAPE | {'data': [[1, 2, 3]]}, 'its data should be points [x, y], and there are 3 values'),
+        ('keypoint', SHAPE | {'data': [1]}, 'its data should be [x, y], and there are 1 values'),
+        ('keypoint', SHAPE | {'data': [1, 2], 'visibility': 7}, 'its visibility is none of 0, 1 and 2'),
+        ('segmentation', SHAPE | {'data': {}}, 'pixel numbers, or runs [start, length], and are an object'),
+        ('segmentation', SHAPE | {'data': [[1]]}, 'its data should be runs [start, length], and not all are'),
+        ('segmentation', SHAPE | {'data': ['a', 2]}, 'its data should be pixel numbers, and not all are'),
+        ('segmentation', SHAPE | {'data': [-1]}, 'its data should be pixel numbers, and not all are'),
+        ('classification', SHAPE | {'data': [1]}, 'its data should be empty, and are a list'),
+        ('relation', SHAPE | {'data': ['a']}, 'its data should be two ids, and there are 1'),
+        ('group', SHAPE | {'data': [5]}, 'its data should be ids, and there is a number'),
+    ],
+)
+def test_a_malformed_row_says_what_is_wrong_with_it(tool: str, row: Any, fault: str) -> None:
+    sample = Sample('x')
+    read_document({'images': [{tool: [row]}]}, sample)
+    (found,) = sample.annotations
+    assert isinstance(found, Other)
+    assert found.document == row
+    assert found.fault.endswith(fault)
+
+
+def test_other_tools_and_media_are_not_at_fault() -> None:
+    sample = Sample('x')
+    entry = {'hologram': [5], 'width': 640, 'polygon': None}
+    read_document({'images': [entry], 'pcds': [{'3d_bounding_box': [{'id': 'p'}]}], 'texts': None}, sample)
+    assert [(one.kind, one.fault) for one in sample.annotations if isinstance(one, Other)] == [
+        ('images.hologram', ''),
+        ('pcds.3d_bounding_box', ''),
+    ]
+
+
+@pytest.mark.parametrize(
+    ('document', 'kind', 'reason'),
+    [
+        ({'images': 'x'}, 'images', 'it is a text instead of a list'),
+        ({'images': [{'bounding_box': 'x'}]}, 'images.bounding_box', 'it is a text instead of a list'),
+        ({'images': [{'polygon': {'0': []}}]}, 'images.polygon', 'it is an object instead of a list'),
+        ({'images': [{}], 'videos': 5}, 'videos', 'it is a number instead of a list'),
+        (
+            {'images': [{'bounding_box': [SHAPE | {'data': [1, 2]}]}]},
+            'images.bounding_box',
+            'its data should be [x, y, width, height], and there are 2 values',
+        ),
+    ],
+)
+@pytest.mark.parametrize('target', ['coco', 'yolo', 'imagefolder'])
+def test_what_is_malformed_is_dropped_aloud(
+    document: dict[str, Any], kind: str, reason: str, target: str, tmp_path: Path, converter: Converter
+) -> None:
+    cat = {'id': 'c', 'classification': 'cat', 'attrs': [], 'data': {}}
+    for split in ('train', 'valid'):
+        add_item(tmp_path / split, split, {'bounding_box': [box(1, 1, 5, 5)], 'classification': [cat]})
+    add_item(tmp_path / 'train', 'odd', {})
+    (tmp_path / 'train' / 'json' / 'odd.json').write_text(json.dumps(document))
+    converter(tmp_path, 'dm', target)
+    (loss,) = [loss for loss in converter.losses['dropped'] if loss['kind'] == kind]
+    assert (loss['count'], loss['reason']) == (1, f'it is malformed: {reason}')
+    assert loss['examples'][0]['file'] == 'odd'
+    with pytest.raises(LossRefused):
+        converter(tmp_path, 'dm', target, strict=True)
+
+
+def test_either_half_of_an_annotation_of_version_1_is_told() -> None:
+    def half(id: str) -> dict[str, Any]:
+        return {'id': id, 'tool': 'bounding_box', 'classification': {'class': 'car'}}
+
+    place = {'coordinate': {'x': 1, 'y': 2, 'width': 3, 'height': 4}}
+    document = {
+        'annotations': {'image_1': [half('whole'), half('first')]},
+        'annotationsData': {'image_1': [{'id': 'whole', **place}, {'id': 'second', **place}]},
+    }
+    sample = Sample('x')
+    read_document(document, sample)
+    assert [(one.id, one.kind, getattr(one, 'fault', '')) for one in sample.annotations] == [
+        ('whole', 'box', ''),
+        ('first', 'images.bounding_box', 'annotationsData has nothing of it'),
+        ('second', 'images.annotationsData', 'annotations has nothing of it'),
+    ]
 
 
 def test_annotations_are_what_the_format_says() -> None:

@@ -18,6 +18,7 @@ from synapse_hooks.data import (
     Keypoints,
     LossReport,
     Mask,
+    Other,
     Part,
     Polygon,
     Polyline,
@@ -99,10 +100,32 @@ def test_rotated_boxes_without_a_side_have_no_area(method: str) -> None:
     assert (found, reason(told)) == (None, 'dropped: it has no area')
 
 
-@pytest.mark.parametrize('method', ['rings', 'rectangle'])
+@pytest.mark.parametrize('method', ['box', 'rings', 'rectangle', 'pixels'])
 def test_a_mask_beyond_the_image_lies_outside(method: str) -> None:
     found, told = fitted(method, mask((8000, 50)))
     assert (found, reason(told)) == (None, 'dropped: it lies outside the image')
+
+
+@pytest.mark.parametrize(
+    ('shape', 'pixels', 'told'),
+    [
+        (mask((5, 3), (8, 2)), [(5, 5)], ''),
+        (mask((7990, 10)), [(7990, 10)], ''),
+        (mask((7998, 4)), [(7998, 2)], f'converted: {CUT}'),
+        (mask((7998, 4), columns=True), [(7998, 2)], f'converted: {CUT}'),
+        (mask(), None, 'dropped: it has no area'),
+        (mask((5, 0)), None, 'dropped: it has no area'),
+        (mask((1, 5), box=(1, NAN, 1, 1)), None, 'dropped: a coordinate is not finite'),
+    ],
+)
+def test_pixels(shape: Mask, pixels: list[tuple[int, int]] | None, told: str) -> None:
+    found, said = fitted('pixels', shape)
+    assert (found, reason(said)) == (pixels, told)
+
+
+def test_what_is_malformed_is_dropped_for_what_is_wrong_with_it() -> None:
+    found, told = fitted('box', Other('images.polygon', 'x', fault='it is a text'))
+    assert (found, told) == (None, [('dropped', 'images.polygon', 'it is malformed: it is a text', 1)])
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,22 @@ def test_masks_with_holes_and_several_parts(tmp_path: Path, converter: Converter
     assert {(x, y) for y, x in zip(*decoded.nonzero(), strict=True)} == pixels
 
 
+@pytest.mark.parametrize(
+    ('indices', 'fate', 'reason', 'pixels'),
+    [
+        ([99_999_999], 'dropped', 'it lies outside the image', None),
+        ([7998, 7999, 8000, 8001], 'converted', CUT, 2),
+    ],
+)
+def test_pixels_that_the_image_does_not_have_are_told(
+    tmp_path: Path, converter: Converter, indices: list[int], fate: str, reason: str, pixels: int | None
+) -> None:
+    root = splits(tmp_path / 'dm', {'segmentation': [mask(set(), data=indices)]})
+    made = balanced(converter, root, 'dm', 'coco')
+    assert [entry['area'] for _, entry in coco(made['path'])['train/a.png']] == [pixels] * (pixels is not None)
+    assert converter.reasons(fate) == {('mask', reason): 1}
+
+
 def test_both_entries_of_a_document_count(tmp_path: Path, converter: Converter) -> None:
     root = splits(tmp_path / 'dm', CAR)
     other = {'bounding_box': [box(0, 0, 100, 80, 'dog', 'b2')], 'polygon': [polygon([[0, 0], [9, 0], [9, 9]])]}

@@ -15,6 +15,7 @@ from synapse_hooks.data import (
     Keypoint,
     Keypoints,
     Mask,
+    Other,
     Polygon,
     Polyline,
     RotatedBox,
@@ -57,6 +58,9 @@ WRONG: list[tuple[str, AnyAnnotation, str]] = [
     ('keypoint-outside', Keypoints([Joint(5, 5), Joint(-9, 5, 1)], label='x'), '-9, 5 in 100 x 80'),
     ('tiny', Box(5, 5, 1.5, 9, label='x'), 'box, 1.5 x 9 px'),
     ('unlabelled', Box(5, 5, 9, 9), 'box'),
+    ('malformed', Other('images.polygon', 'x', fault='it is a text'), 'images.polygon: it is a text'),
+    ('outside', Mask([(8000, 2)], label='x'), 'mask, only pixels beyond those of 100 x 80'),
+    ('beyond', Mask([(7880, 10), (7980, 30)], label='x'), 'mask, pixels beyond those of 100 x 80'),
 ]
 
 

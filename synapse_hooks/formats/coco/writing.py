@@ -86,8 +86,11 @@ def _shape(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> Entry |
     if isinstance(annotation, Box):
         box = fitter.box(annotation, sample)
         return None if box is None else _entry(box, (box[2] - box[0]) * (box[3] - box[1]), [])
-    if isinstance(annotation, Mask) and annotation.runs:
-        counts = to_counts(by_columns(annotation, width, height), width * height)
+    if isinstance(annotation, Mask):
+        runs = fitter.pixels(annotation, sample)
+        if runs is None:
+            return None
+        counts = to_counts(by_columns(Mask(runs, annotation.columns), width, height), width * height)
         packed = counts if annotation.attributes.get('iscrowd') else compress(counts)
         box = mask_bounds(annotation, width, height) or (0, 0, 0, 0)
         return _entry(_given(annotation, sample) or box, sum(counts[1::2]), {'counts': packed, 'size': [height, width]})

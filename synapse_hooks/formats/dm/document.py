@@ -24,9 +24,9 @@ from synapse_hooks.data import (
     RotatedBox,
     Sample,
 )
-from synapse_hooks.data.masks import by_rows
+from synapse_hooks.data.masks import beyond, by_rows
 from synapse_hooks.formats.dm.ids import valid_ids
-from synapse_hooks.formats.dm.rows import Row, mask_row, read_other, read_row, write_row
+from synapse_hooks.formats.dm.rows import READERS, Row, mask_row, named, read_other, read_row, write_row
 from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
 
 MEDIA = ('images', 'pcds', 'videos', 'audios', 'texts', 'prompts', 'datas')
@@ -80,6 +80,8 @@ def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
     for media, entries in document.items():
         if media not in MEDIA or not isinstance(entries, list):
             top[media] = entries
+            if media in MEDIA and entries is not None:
+                found.append(_read_part(media, entries))
             continue
         shape[media] = []
         for place, entry in enumerate(entries):
@@ -89,12 +91,22 @@ def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
             for tool, rows in entry.items():
                 is_rows = isinstance(rows, list)
                 shape[media][-1][tool] = [] if is_rows else rows
+                if not is_rows and rows is not None and tool in READERS:
+                    found.append(_read_part(f'{media}.{tool}', rows, place))
                 for row in rows if is_rows else ():
                     known = media == 'images'
                     found.append(read_row(tool, row, place) if known else read_other(media, tool, row, place))
     sample.annotations = found
     sample.extra = {'dm': {'version': 2, 'shape': shape, 'top': top}}
     return {media for media, entries in shape.items() if entries}
+
+
+def _read_part(name: str, part: Any, entry: int = 0) -> Other:
+    """Something else in place of a list: nobody knows of how many annotations. The document's shape has it, too."""
+    return Other(name, document=part, entry=entry, fault=f'it is {named(part)} instead of a list', extra={'dm': _PART})
+
+
+_PART = {'part': True}
 
 
 def write_document(sample: Sample, report: LossReport) -> dict[str, Any]:
@@ -158,6 +170,8 @@ def _rows(annotation: Annotation, sample: Sample, report: LossReport) -> Iterabl
         case Keypoints():
             yield from _skeleton(annotation, sample)
         case Mask():
+            if annotation.columns and beyond(annotation.runs, sample.width * sample.height):
+                report.converted('mask', "cut at the image's edge", sample.id, annotation.id)
             yield 'images', 'segmentation', mask_row(annotation, by_rows(annotation, sample.width, sample.height))
         case Classification():
             yield 'images', 'classification', write_row(annotation, {})
@@ -165,6 +179,8 @@ def _rows(annotation: Annotation, sample: Sample, report: LossReport) -> Iterabl
             yield 'images', 'relation', write_row(annotation, [annotation.source, annotation.target])
         case Group(members):
             yield 'images', 'group', write_row(annotation, list(members))
+        case Other() if annotation.extra.get('dm') == _PART:
+            return
         case Other(tool, document):
             media, _, name = tool.partition('.')
             if media in MEDIA and name:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from synapse_hooks.data import AnyAnnotation
+from synapse_hooks.data import AnyAnnotation, Other
 from synapse_hooks.formats.dm.rows import Row, read_other, read_row
 
 _VISIBILITY = {'missing': 0, 'occluded': 1, 'visible': 2}
@@ -41,9 +41,15 @@ def read_v1(document: dict[str, Any]) -> tuple[list[AnyAnnotation], tuple[int, i
             tool = row['tool']
             as_v2 = _row(media, tool, row, details.get(row['id'], {}), member_of)
             annotation = read_row(tool, as_v2, entry) if media == 'images' else read_other(media, tool, as_v2, entry)
+            if isinstance(annotation, Other) and annotation.fault and row['id'] not in details:
+                annotation.fault = 'annotationsData has nothing of it'
             states = {key: row[key] for key in _UI if key in row}
             annotation.extra = {**annotation.extra, 'dm1': states} if states else annotation.extra
             found.append(annotation)
+        known = {row['id'] for row in rows or ()}
+        for id, half in details.items():
+            if id not in known:
+                found.append(read_other(media, 'annotationsData', half, entry, 'annotations has nothing of it'))
         for group in groups:
             found.append(_read_link(media, 'group', group, list(group.get('annotationIds') or ()), entry))
         for relation in (document.get('relations') or {}).get(media_id) or ():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from synapse_hooks.data import MEASURED, USUAL, Classification, DatasetInfo, Sample, read_header
+from synapse_hooks.data import MEASURED, USUAL, Classification, DatasetInfo, Other, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.imagefolder.names import class_folders, folder_of, write_names
@@ -56,7 +56,8 @@ class ImageFolderWriter:
             if isinstance(annotation, Classification) and item not in why:
                 said[item].append(_Said(annotation.label, annotation.id, list(annotation.attributes)))
             else:
-                reason = why.get(item, _NO_PLACE)
+                fault = annotation.fault if isinstance(annotation, Other) else ''
+                reason = why.get(item) or (f'it is malformed: {fault}' if fault else _NO_PLACE)
                 for kind, count in made_of(annotation).items():
                     report.dropped(kind, reason, batch.samples[item].id, annotation.id, count)
         waiting = []
