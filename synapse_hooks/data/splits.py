@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from synapse_hooks.errors import ParamsError
+from synapse_hooks.errors import ParamsError, suggest
 
 SPLITS = ('train', 'valid', 'test')
 """The names of splits, in their order."""
@@ -29,7 +29,7 @@ def fractions(splits: Any) -> dict[str, float] | None:
     """The `splits` parameter as fractions, or None where it is something else (nothing, or filters of a backend).
 
     Raises:
-        ParamsError: They are fractions, but negative, or do not add up to 1.
+        ParamsError: They are fractions, but of other splits, negative, or do not add up to 1.
 
     Example:
         >>> fractions({'train': 0.8, 'valid': 0.2})
@@ -48,8 +48,14 @@ def fractions(splits: Any) -> dict[str, float] | None:
             hint="for example splits={'train': 0.8, 'valid': 0.1, 'test': 0.1}, or `--split 0.8,0.1,0.1`",
             field='splits',
         )
-    order = {name: place for place, name in enumerate(SPLITS)}
-    return {name: shares[name] for name in sorted(shares, key=lambda name: (order.get(name, 9), name))}
+    for name in shares:
+        if name not in SPLITS:
+            raise ParamsError(
+                f'splits: {name!r} is no split, and no format could find it again',
+                hint=suggest(name, SPLITS) or f'splits are {", ".join(SPLITS)}',
+                field='splits',
+            )
+    return {name: shares[name] for name in SPLITS if name in shares}
 
 
 def assign(identity: str, shares: Mapping[str, float]) -> str:

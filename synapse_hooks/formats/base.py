@@ -76,14 +76,17 @@ class Format:
 
     surveys: ClassVar[bool] = True
     """Whether `write` needs `info`. Without, the dataset need not be looked at beforehand."""
+    trusted: ClassVar[bool] = False
+    """Whether what its `items` read is taken as it is. The built-in formats are; what others read is looked at."""
 
     # -- what a format author writes -----------------------------------------------------------------------------
 
     def read(self, path: Path) -> Iterator[Sample]:
         """Yield the samples of a dataset, one at a time, in a stable order.
 
-        `width` and `height` may be left out: they are read from the image's header. An item that cannot be read is
-        passed to `self.skip(error)`; an annotation that `Sample` cannot hold to `self.report.dropped(...)`.
+        Ids and labels are text, numbers are finite, splits are `train`, `valid`, `test` or None. `width` and `height`
+        may be left out: they are read from the image's header. An item that cannot be read is passed to
+        `self.skip(error)`; an annotation that `Sample` cannot hold to `self.report.dropped(...)`.
 
         Args:
             path: The dataset's folder, or its main file where the user named that.

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, Unreadable, survey
 from synapse_hooks.errors import DatasetInvalid, NobodyAnswered
+from synapse_hooks.formats.checking import CheckedItems, CheckedReader, checked, checked_info
 
 if TYPE_CHECKING:
-    from synapse_hooks.formats.base import Format
+    from synapse_hooks.formats.base import Format, Items
     from synapse_hooks.hookspecs import HookSpecs
 
 _LONGEST = 200
@@ -45,7 +46,7 @@ class FormatReader:
         """What the dataset says of itself, without a look at every item."""
         self.check()
         try:
-            declared = self.format.declare(self.path)
+            declared = checked_info(self.format.declare(self.path), self.format.name)
         except Exception as error:
             self.note(error)
             raise
@@ -74,14 +75,14 @@ class FormatReader:
     def samples(self, worker: Format) -> Iterator[Sample]:
         """The samples that a bound copy of the format reads: named safely, and sized. Errors carry a note."""
         try:
-            items = worker.items(self.path)
+            items = items_of(worker, self.path)
             if items is not None:
                 for sample in items.read(0, len(items)):
                     if items.measured or worker.measure(sample):
                         yield sample
                 return
             taken: set[tuple[str | None, str]] = set()
-            for sample in worker.read(self.path):
+            for sample in checked(worker.read(self.path), worker.name):
                 sample.id = free_id(sample, taken)
                 if worker.measure(sample):
                     yield sample
@@ -104,13 +105,19 @@ class FormatReader:
             raise DatasetInvalid(f'there is no dataset at {self.path}', hint='check the path', path=str(self.path))
 
 
+def items_of(worker: Format, path: Path) -> Items | None:
+    """A dataset as a list, where its format knows it as one. Samples of a format that is not trusted are looked at."""
+    items = worker.items(path)
+    return items if items is None or worker.trusted else CheckedItems(items, worker.name)
+
+
 def declared_by(reader: DatasetReader) -> DatasetInfo:
     """What a dataset says of itself: without a look at its items, where its reader is one of ours."""
     return reader.declared if isinstance(reader, FormatReader) else reader.info
 
 
 def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
-    """The dataset, opened by whoever reads its format.
+    """The dataset, opened by whoever reads its format. What a reader that is none of ours reads is looked at.
 
     Args:
         hooks: Whom to ask: `context.hooks`, or those of `build`.
@@ -126,7 +133,7 @@ def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
             hint='`synapse-hooks formats` lists what there is',
             hook='open_dataset',
         )
-    return reader
+    return reader if isinstance(reader, FormatReader) else CheckedReader(reader, dataset['format'])
 
 
 def free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:

@@ -18,7 +18,7 @@ from synapse_hooks.data.batch import BATCH, Batch, gather
 from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.formats.base import Format, Items
 from synapse_hooks.formats.identity import Identity
-from synapse_hooks.formats.reader import FormatReader
+from synapse_hooks.formats.reader import FormatReader, items_of
 
 Divide = Callable[[Sample], str | None]
 """Says into which split a sample goes."""
@@ -83,7 +83,7 @@ class Stream:
                 report=self.passed.report, unreadable=self.passed.unreadable, identity=self.identity, compact=compact
             )
             with self._noted():
-                self.items = self._worker.items(reader.path)
+                self.items = items_of(self._worker, reader.path)
             if self.items is not None:
                 # What was met when the dataset was opened is none of them.
                 self.passed.unreadable.total = len(self.items) + self.passed.unreadable.count
@@ -127,7 +127,7 @@ class Stream:
                 tally.add(sample)
             return tally
         step = max(1, len(self.items) // count)
-        with self._worker.aside():
+        with self._noted(), self._worker.aside():
             for number in range(0, len(self.items), step):
                 for sample in self.items.read(number, number + 1):
                     sample.annotations = _whole(sample.annotations)

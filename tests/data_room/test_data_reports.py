@@ -134,6 +134,15 @@ def test_fractions_must_add_up(splits: dict[str, float]) -> None:
         fractions(splits)
 
 
+@pytest.mark.parametrize(
+    ('name', 'hint'), [('holdout', 'splits are train, valid, test'), ('tset', "did you mean 'test'?")]
+)
+def test_fractions_are_of_splits_that_can_be_found_again(name: str, hint: str) -> None:
+    with pytest.raises(ParamsError, match=f'splits: {name!r} is no split') as caught:
+        fractions({'train': 0.5, name: 0.5})
+    assert caught.value.hint == hint
+
+
 @pytest.mark.parametrize('splits', [None, {}, {'train': {'a': 1}}, 'train', {'train': True}])
 def test_what_is_no_fraction_is_left_alone(splits: object) -> None:
     assert fractions(splits) is None

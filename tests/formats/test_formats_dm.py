@@ -391,6 +391,20 @@ def test_both_layouts_at_once_are_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+@pytest.mark.parametrize('split', ['train', ''])
+def test_a_folder_that_is_no_split_is_told(split: str, tmp_path: Path) -> None:
+    add_item(tmp_path / split, 'a', {})
+    for name in ('foo', 'Valid'):
+        add_item(tmp_path / name, 'b', {})
+    (tmp_path / 'notes').mkdir()
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['a']
+    (loss,) = report.losses.values()
+    assert (loss.fate, loss.kind, loss.count) == ('dropped', 'folder', 2)
+    assert loss.reason == 'it is no split (train, valid, test): name it to read it alone'
+    assert [where['file'] for where in loss.examples] == ['Valid', 'foo']
+
+
 def test_one_split_under_two_names_is_refused(tmp_path: Path) -> None:
     for name in ('train', 'val', 'valid'):
         add_item(tmp_path / name, 'a', {})

@@ -28,6 +28,7 @@ class CocoFormat(Format):
     """
 
     name: ClassVar[str] = 'coco'
+    trusted: ClassVar[bool] = True
 
     # -- reading -------------------------------------------------------------------------------------------------
 

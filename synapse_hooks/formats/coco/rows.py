@@ -36,6 +36,8 @@ class Rows:
         self.schemas = schemas
         self.fitter = Fitter(report, 'coco', join='holes', crowds=True, keeps=None)
 
+    # Shapes whose numbers cannot be computed with are dropped with a reason; numpy need not warn of them.
+    @np.errstate(over='ignore', invalid='ignore')
     def of(self, batch: Batch) -> Lines:
         """What follows the numbers of each annotation in the file: `,"bbox":[...], ...}`."""
         sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 import msgspec
 
-from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample
+from synapse_hooks.data import SPLITS, SUFFIXES, DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.dm.document import write_document
 from synapse_hooks.formats.dm.items import DmItems
-from synapse_hooks.formats.dm.layout import DOCUMENTS, FILES, Folder, split_folders
+from synapse_hooks.formats.dm.layout import DOCUMENTS, FILES, Folder, split_folders, stray_folders
 
 __all__ = ['DmFormat']
 
@@ -25,6 +25,7 @@ class DmFormat(Format):
     """The canonical model holds everything DM has, so reading and writing gives the same documents."""
 
     name: ClassVar[str] = 'dm'
+    trusted: ClassVar[bool] = True
     surveys: ClassVar[bool] = False
 
     def declare(self, path: Path) -> DatasetInfo:
@@ -33,7 +34,10 @@ class DmFormat(Format):
 
     def items(self, path: Path) -> DmItems:
         """See `synapse_hooks.formats.dm.layout` for the folders. Images without a document are counted as dropped."""
-        folders = [Folder(split, root) for split, root in split_folders(path)]
+        splits = split_folders(path)
+        for name in stray_folders(path, [root for _, root in splits]):
+            self.report.dropped('folder', f'it is no split ({", ".join(SPLITS)}): name it to read it alone', name)
+        folders = [Folder(split, root) for split, root in splits]
         for name in (name for folder in folders for name in folder.unpaired):
             kind = 'image' if splitext(name)[1].lower() in SUFFIXES else 'file'
             self.report.dropped(kind, f'there is no document for it in {DOCUMENTS}/', name)

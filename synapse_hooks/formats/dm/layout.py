@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from collections.abc import Collection
 from itertools import repeat
 from pathlib import Path
 from posixpath import splitext
@@ -64,6 +65,12 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
             path=str(root),
         )
     return splits or [(None, root)]
+
+
+def stray_folders(root: Path, used: Collection[Path]) -> list[str]:
+    """The names of other folders of a dataset that hold documents, as if they were splits, too."""
+    found = sorted(path.parent for path in root.glob(f'*/{DOCUMENTS}/'))
+    return [path.name for path in found if path not in used and path.name not in (DOCUMENTS, FILES)]
 
 
 class Folder:

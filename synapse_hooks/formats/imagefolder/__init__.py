@@ -31,6 +31,7 @@ class ImageFolderFormat(Format):
     """
 
     name: ClassVar[str] = 'imagefolder'
+    trusted: ClassVar[bool] = True
     kinds: ClassVar[tuple[str, ...]] = ('classification',)
     """The kinds of annotation whose labels are its classes."""
 

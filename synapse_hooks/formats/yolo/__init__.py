@@ -51,6 +51,7 @@ class YoloFormat(Format):
     """
 
     name: ClassVar[str] = 'yolo'
+    trusted: ClassVar[bool] = True
 
     # -- reading -------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class Rows:
         self.target = f'yolo {self.task}'
         self.fitter = Fitter(report, self.target)
 
+    # Shapes whose numbers cannot be computed with are dropped with a reason; numpy need not warn of them.
+    @np.errstate(over='ignore', invalid='ignore')
     def of(self, batch: Batch, without: Mapping[int, str]) -> Lines:
         """The rows of a batch, without class and end of line.
 

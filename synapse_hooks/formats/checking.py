@@ -1,0 +1,136 @@
+"""A look at every sample that somebody else's code reads, before anything is done with it.
+
+A label that is no text or a coordinate that is no number would be met much later, far from whoever made it: as an error
+of the format that writes, or as a dataset that nobody can read again. What the built-in formats read is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from synapse_hooks.context import DatasetReader
+from synapse_hooks.data import DatasetInfo, LossReport, Sample
+from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.formats.well_formed import SAMPLES, Wrong, check_info, check_sample
+
+
+class CheckedItems:
+    """The items of somebody else's format.
+
+    Args:
+        items: What its `items` answered.
+        format: Its name.
+    """
+
+    def __init__(self, items: Any, format: str) -> None:
+        self._items = items
+        self._format = format
+        self.measured: bool = items.measured
+        if hasattr(items, 'batch'):
+            # Columns hold what their types allow.
+            self.batch = items.batch
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def read(self, start: int, stop: int) -> Iterator[Sample]:
+        """See `Items.read`."""
+        return checked(self._items.read(start, stop), self._format)
+
+
+class CheckedReader:
+    """A reader that is none of ours.
+
+    Args:
+        reader: What `open_dataset` answered.
+        format: The name of the format that it reads.
+    """
+
+    def __init__(self, reader: DatasetReader, format: str) -> None:
+        self._reader = reader
+        self._format = format
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What the reader declares."""
+        return checked_info(self._reader.info, self._format)
+
+    @property
+    def report(self) -> LossReport | None:
+        """What it could not read, where it keeps account of that."""
+        return getattr(self._reader, 'report', None)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return checked(self._reader, self._format)
+
+
+def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
+    """The samples, each looked at when its turn comes. The name of its split is spelled as we do.
+
+    Args:
+        samples: What somebody's `read` returned.
+        format: The name of the format, for the message.
+
+    Raises:
+        WrongAnswer: One of them is not as it should be.
+
+    Example:
+        >>> from synapse_hooks.data import Box
+        >>> [sample.split for sample in checked([Sample('a', split='val')], 'lines')]
+        ['valid']
+        >>> next(checked([Sample('a', annotations=[Box(1, 2, 3, 4, label=5)])], 'lines'))
+        Traceback (most recent call last):
+            ...
+        synapse_hooks.errors.WrongAnswer: format 'lines': sample 'a', annotation 1 (box): label is 5 (int), not text
+          → make it text: `str(...)`
+    """
+    if not isinstance(samples, Iterable):
+        raise _error('what `read` returned', Wrong('', SAMPLES, samples), format)
+    for number, sample in enumerate(samples, 1):
+        try:
+            check_sample(sample)
+        except Wrong as wrong:
+            raise _error(_place(number, sample, wrong.place), wrong, format) from None
+        yield sample
+
+
+def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:
+    """What somebody declares of a dataset, looked at. Splits are spelled as we do.
+
+    Raises:
+        WrongAnswer: It is not as it should be.
+    """
+    try:
+        splits = check_info(info)
+    except Wrong as wrong:
+        raise _error('what is declared', wrong, format) from None
+    return info if info.splits is None or splits == info.splits else replace(info, splits=splits)
+
+
+def _error(where: str, wrong: Wrong, format: str) -> WrongAnswer:
+    said = repr(wrong.value)
+    shown = said if len(said) <= _LONGEST else f'{said[:_LONGEST]}...'
+    kind = '' if wrong.value is None else f' ({type(wrong.value).__name__})'
+    what = f'{where}: {wrong.field}' if wrong.field else where
+    return WrongAnswer(
+        f'format {format!r}: {what} is {shown}{kind}, not {wrong.expected.what}',
+        hint=wrong.expected.hint,
+        hook='open_dataset',
+        format=format,
+        field=wrong.field,
+    )
+
+
+_LONGEST = 60
+
+
+def _place(number: int, sample: Any, place: int) -> str:
+    """What a sample is called, or its annotation where `place` is not 0."""
+    called = f'sample {sample.id!r}' if isinstance(sample, Sample) else f'sample {number}'
+    if not place:
+        return called
+    annotation = sample.annotations[place - 1]
+    kind, id = getattr(annotation, 'kind', type(annotation).__name__), getattr(annotation, 'id', '')
+    return f'{called}, annotation {place} ({kind} {id!r})' if id else f'{called}, annotation {place} ({kind})'

@@ -1,0 +1,302 @@
+"""What the fields of a sample and its annotations must hold: text is text, numbers are finite, lists are lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from synapse_hooks.data import (
+    SPLITS,
+    Box,
+    Classification,
+    DatasetInfo,
+    Group,
+    Joint,
+    Keypoint,
+    Keypoints,
+    Mask,
+    Other,
+    Polygon,
+    Polyline,
+    Relation,
+    RotatedBox,
+    Sample,
+    split_name,
+)
+
+_NUMBERS: Final = frozenset((int, float))
+_PLAIN: Final = frozenset((str, int, bool, type(None)))
+
+
+class Expected(NamedTuple):
+    """What a field should hold, and how to get there."""
+
+    what: str
+    hint: str
+
+
+SAMPLES = Expected('samples', '`yield` them, one at a time')
+_SAMPLE = Expected('a Sample', '`yield` samples of synapse_hooks.data: `Sample(id, image=file)`')
+_TEXT = Expected('text', 'make it text: `str(...)`')
+_NUMBER = Expected('a number', "make it one of Python's: `float(...)`, or `.tolist()` of an array")
+_FINITE = Expected('finite', 'leave the annotation out and say so: `self.report.dropped(kind, reason, sample_id)`')
+_COUNT = Expected('a whole number, 0 or more', 'make it an `int`')
+_POINTS = Expected('a list of points (x, y)', 'a point is two numbers, in pixels')
+_RINGS = Expected('a list of parts, each a list of rings', 'of one ring: `Polygon.simple(points)`')
+_BOX = Expected('(x, y, w, h)', 'four numbers, in pixels, or None')
+_JOINT = Expected('a Joint', '`Joint(x, y, visibility)` of synapse_hooks.data')
+_VISIBILITY = Expected('0, 1 or 2', '0 is missing, 1 occluded, 2 visible')
+_RUNS = Expected('a list of runs (start, length)', 'whole numbers; a start is 0 or more, a length 1 or more')
+_LIST = Expected('a list', 'make it a list: `[...]`')
+_DICT = Expected('a dict', 'make it a dict, or leave it out')
+_JSON = Expected('a value of JSON', 'text, finite numbers, booleans, None, and lists and dicts of these')
+_SPLIT = Expected(
+    f'{", ".join(SPLITS)} or None', 'None is for a dataset without splits; `val` and `validation` are valid'
+)
+_ANNOTATION = Expected('an annotation', '`Box`, `Polygon`, ... of synapse_hooks.data; `Other` for what none can hold')
+_INFO = Expected('a DatasetInfo', 'return one: `DatasetInfo(classes=(...))`')
+
+
+class Wrong(Exception):
+    """A field holds something else than it should."""
+
+    def __init__(self, field: str, expected: Expected, value: Any) -> None:
+        super().__init__(field)
+        self.place = 0
+        """Which of the sample's annotations it is, from 1; 0 for the sample itself."""
+        self.field = field
+        self.expected = expected
+        self.value = value
+
+
+def check_sample(sample: Any) -> None:
+    """See that a sample is one, and that its annotations are. The name of its split is spelled as we do.
+
+    Raises:
+        Wrong: A field holds something else than it should.
+    """
+    if not isinstance(sample, Sample):
+        raise Wrong('', _SAMPLE, sample)
+    _text('id', sample.id)
+    _text('image', sample.file)
+    _count('width', sample.width)
+    _count('height', sample.height)
+    if sample.split is not None and sample.split not in SPLITS:
+        sample.split = _split(sample.split)
+    if type(sample.annotations) is not list:
+        raise Wrong('annotations', _LIST, sample.annotations)
+    if type(sample.extra) is not dict:
+        raise Wrong('extra', _DICT, sample.extra)
+    for place, annotation in enumerate(sample.annotations, 1):
+        try:
+            _check_annotation(annotation)
+        except Wrong as wrong:
+            wrong.place = place
+            raise
+
+
+def check_info(info: Any) -> dict[str, int]:
+    """See that a declaration is one.
+
+    Returns:
+        Its splits, spelled as we do.
+
+    Raises:
+        Wrong: A field holds something else than it should.
+    """
+    if not isinstance(info, DatasetInfo):
+        raise Wrong('', _INFO, info)
+    _texts('classes', info.classes or ())
+    return {_split(name): count for name, count in (info.splits or {}).items()}
+
+
+def _split(name: Any) -> str:
+    found = split_name(name.lower()) if isinstance(name, str) else ''
+    if found not in SPLITS:
+        raise Wrong('split', _SPLIT, name)
+    return found
+
+
+def _check_annotation(annotation: Any) -> None:
+    look = _LOOKS.get(type(annotation))
+    if look is None:
+        raise Wrong('', _ANNOTATION, annotation)
+    if not (type(annotation.id) is type(annotation.label) is str):
+        _text('id', annotation.id)
+        _text('label', annotation.label)
+    if annotation.group is not None:
+        _text('group', annotation.group)
+    if annotation.attributes or type(annotation.attributes) is not dict:
+        _attributes(annotation.attributes)
+    if type(annotation.extra) is not dict:
+        raise Wrong('extra', _DICT, annotation.extra)
+    _count('entry', annotation.entry)
+    look(annotation)
+
+
+def _text(field: str, value: Any) -> None:
+    if type(value) is not str:
+        raise Wrong(field, _TEXT, value)
+
+
+def _texts(field: str, values: Any) -> None:
+    if not isinstance(values, list | tuple):
+        raise Wrong(field, _LIST, values)
+    for place, value in enumerate(values):
+        _text(f'{field}[{place}]', value)
+
+
+def _count(field: str, value: Any) -> None:
+    if type(value) is not int or value < 0:
+        raise Wrong(field, _COUNT, value)
+
+
+def _attributes(attributes: Any) -> None:
+    if type(attributes) is not dict:
+        raise Wrong('attributes', _DICT, attributes)
+    for name, value in attributes.items():
+        _text('the name of an attribute', name)
+        if type(value) not in _PLAIN and not (isfinite(value) if type(value) is float else _is_json(value)):
+            raise Wrong(f'attributes[{name!r}]', _JSON, value)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _numbers(field: str, values: Sequence[Any]) -> None:
+    try:
+        if _NUMBERS.issuperset(map(type, values)) and all(map(isfinite, values)):
+            return
+    except OverflowError:
+        # A whole number that is too large for any `float`.
+        pass
+    for value in values:
+        if type(value) not in _NUMBERS:
+            raise Wrong(field, _NUMBER, value)
+        if not _is_finite(value):
+            raise Wrong(field, _FINITE, value)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return isfinite(number)
+    except OverflowError:
+        return False
+
+
+def _points(field: str, points: Any) -> None:
+    try:
+        pairs = {*map(len, points)} <= {2}
+        numbers = [number for point in points for number in point]
+    except TypeError:
+        raise Wrong(field, _POINTS, points) from None
+    if not pairs:
+        raise Wrong(field, _POINTS, next(point for point in points if len(point) != 2))
+    _numbers(field, numbers)
+
+
+def _own_box(shape: Polygon | Keypoints | Mask) -> None:
+    box: Any = shape.box
+    if box is None:
+        return
+    if not isinstance(box, list | tuple) or len(box) != 4:
+        raise Wrong('box', _BOX, box)
+    _numbers('box', box)
+
+
+def _box(box: Box) -> None:
+    numbers = box.x, box.y, box.w, box.h
+    # Most annotations are boxes, and nearly all are fine.
+    if {*map(type, numbers)} <= _NUMBERS and _is_finite(sum(numbers)):
+        return
+    for field, number in zip(('x', 'y', 'w', 'h'), numbers, strict=True):
+        _numbers(field, [number])
+
+
+def _rotated_box(box: RotatedBox) -> None:
+    for field in ('x', 'y', 'w', 'h', 'angle'):
+        _numbers(field, [getattr(box, field)])
+
+
+def _polygon(polygon: Polygon) -> None:
+    parts: Any = polygon.parts
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, list | tuple) for part in parts):
+        raise Wrong('parts', _RINGS, parts)
+    for part in parts:
+        for ring in part:
+            _points('parts', ring)
+    _own_box(polygon)
+
+
+def _polyline(line: Polyline) -> None:
+    _points('points', line.points)
+
+
+def _joint(joint: Joint | Keypoint) -> None:
+    _numbers('x', [joint.x])
+    _numbers('y', [joint.y])
+    if type(joint.visibility) is not int or joint.visibility not in (0, 1, 2):
+        raise Wrong('visibility', _VISIBILITY, joint.visibility)
+
+
+def _keypoints(skeleton: Keypoints) -> None:
+    if not isinstance(skeleton.points, list | tuple):
+        raise Wrong('points', _LIST, skeleton.points)
+    for joint in skeleton.points:
+        if not isinstance(joint, Joint):
+            raise Wrong('points', _JOINT, joint)
+        _joint(joint)
+    _texts('names', skeleton.names)
+    _own_box(skeleton)
+
+
+def _mask(mask: Mask) -> None:
+    try:
+        fine = all(type(start) is type(length) is int and start >= 0 < length for start, length in mask.runs)
+    except (TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise Wrong('runs', _RUNS, mask.runs)
+    _own_box(mask)
+
+
+def _relation(relation: Relation) -> None:
+    _text('source', relation.source)
+    _text('target', relation.target)
+
+
+def _group(group: Group) -> None:
+    _texts('members', group.members)
+
+
+def _other(other: Other) -> None:
+    _text('tool', other.tool)
+
+
+def _classification(annotation: Classification) -> None:
+    """Its label is all that it has."""
+
+
+_LOOKS: Final[dict[type, Callable[[Any], None]]] = {
+    Box: _box,
+    RotatedBox: _rotated_box,
+    Polygon: _polygon,
+    Polyline: _polyline,
+    Keypoint: _joint,
+    Keypoints: _keypoints,
+    Mask: _mask,
+    Classification: _classification,
+    Relation: _relation,
+    Group: _group,
+    Other: _other,
+}
+
+_encode = msgspec.json.Encoder().encode

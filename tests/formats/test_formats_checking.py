@@ -1,0 +1,278 @@
+"""What somebody else's code reads is looked at where it comes in, and an error there says what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synapse_hooks import hookimpl
+from synapse_hooks.context import Dataset
+from synapse_hooks.data import (
+    AnyAnnotation,
+    Box,
+    Classification,
+    DatasetInfo,
+    Group,
+    Joint,
+    Keypoint,
+    Keypoints,
+    Mask,
+    Other,
+    Polygon,
+    Polyline,
+    Relation,
+    RotatedBox,
+    Sample,
+)
+from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.formats import Format
+from synapse_hooks.formats.checking import checked
+from synapse_hooks.formats.reader import FormatReader, open_reader
+from synapse_hooks.testing import convert_dataset, open_dataset, png
+from tests.formats.format_kit import Converter, add_item, box, polygon
+
+NAN, INF = math.nan, math.inf
+CAR = Box(1, 2, 30, 40, label='car')
+SQUARE = [(1, 1), (9, 1), (9, 9)]
+
+
+class Strange(Format):
+    """Reads whatever it was made with."""
+
+    name = 'strange'
+
+    def __init__(self, answer: Any, info: Any = None) -> None:
+        self.answer = answer
+        self.info = DatasetInfo() if info is None else info
+
+    def declare(self, path: Path) -> DatasetInfo:
+        found: DatasetInfo = self.info
+        return found
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        found: Iterator[Sample] = self.answer
+        return found
+
+
+class InParts(Strange):
+    """The same as a list."""
+
+    def items(self, path: Path) -> Any:
+        return Listed(self.answer)
+
+
+class Listed:
+    measured = False
+
+    def __init__(self, samples: list[Sample]) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def read(self, start: int, stop: int) -> Iterator[Sample]:
+        yield from self.samples[start:stop]
+
+
+def said(answer: Any) -> str:
+    with pytest.raises(WrongAnswer) as caught:
+        list(checked(answer, 'strange'))
+    assert caught.value.hint
+    return caught.value.problem.removeprefix("format 'strange': ")
+
+
+def wrong(annotation: Any) -> str:
+    return said([Sample('a', annotations=[CAR, annotation])]).removeprefix("sample 'a', annotation 2 ")
+
+
+@pytest.mark.parametrize(
+    'annotation',
+    [
+        CAR,
+        Box(-1, 0.5, 10**6, 0, id='b', label='', attributes={'a': 'x', 'b': [1, 'y'], 'c': None, 'd': 0.5, 'e': {}}),
+        Box(1e308, 1e308, 1e308, 1e308),
+        RotatedBox(1, 2, 3, 4, 0.5, group='g', entry=1),
+        Polygon([[SQUARE, [[2, 2], [3, 2], [3, 3]]], []], box=(1, 2, 3, 4)),  # type: ignore[list-item]
+        Polygon([]),
+        Polyline([]),
+        Keypoint(1, 2, 0),
+        Keypoints([Joint(1, 2), Joint(0, 0, 0)], names=['nose', 'tail']),
+        Mask([(0, 1)]),
+        Mask([]),
+        Classification(label='sunny'),
+        Relation(source='a', target='b'),
+        Group(['a', 'b']),
+        Other('images.hologram', object()),
+    ],
+)
+def test_what_is_right_passes_as_it_is(annotation: AnyAnnotation) -> None:
+    sample = Sample('a', image=Path('a.png'), width=5, height=5, annotations=[annotation])
+    (found,) = checked([sample], 'strange')
+    assert found is sample
+    assert found.annotations[0] is annotation
+
+
+@pytest.mark.parametrize(
+    ('annotation', 'expected'),
+    [
+        (Box(1, 2, 3, 4, label=3), '(box): label is 3 (int), not text'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, id=7), '(box 7): id is 7 (int), not text'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, id='b', label=None), "(box 'b'): label is None, not text"),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, group=1), '(box): group is 1 (int), not text'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, entry='0'), "(box): entry is '0' (str), not a whole number"),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, attributes=[]), '(box): attributes is [] (list), not a dict'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, attributes={3: 'a'}), 'the name of an attribute is 3 (int), not text'),  # type: ignore[dict-item]
+        (Box(1, 2, 3, 4, attributes={'a': NAN}), "attributes['a'] is nan (float), not a value of JSON"),
+        (Box(1, 2, 3, 4, attributes={'a': object}), "attributes['a'] is <class 'object'> (type), not a value of JSON"),
+        (Box(1, 2, 3, 4, extra=None), '(box): extra is None, not a dict'),  # type: ignore[arg-type]
+        (Box(1, 1, '5', 5), "(box): w is '5' (str), not a number"),  # type: ignore[arg-type]
+        (Box(True, 1, 5, 5), '(box): x is True (bool), not a number'),
+        (Box(NAN, 1, 5, 5), '(box): x is nan (float), not finite'),
+        (Box(1, -INF, 5, INF), '(box): y is -inf (float), not finite'),
+        (RotatedBox(1, 1, 5, 5, INF), '(rotated_box): angle is inf (float), not finite'),
+        (Polygon(SQUARE), '(polygon): parts is 1 (int), not a list of points (x, y)'),  # type: ignore[arg-type]
+        (Polygon('x'), "(polygon): parts is 'x' (str), not a list of parts"),  # type: ignore[arg-type]
+        (Polygon([[[(1, 2), (3, NAN)]]]), '(polygon): parts is nan (float), not finite'),
+        (Polygon([[[(1, 2, 3)]]]), '(polygon): parts is (1, 2, 3) (tuple), not a list of points (x, y)'),  # type: ignore[list-item]
+        (Polygon([], box=(1, 2, 3)), '(polygon): box is (1, 2, 3) (tuple), not (x, y, w, h)'),  # type: ignore[arg-type]
+        (Polygon([], box=(1, 2, 3, NAN)), '(polygon): box is nan (float), not finite'),
+        (Polyline(None), '(polyline): points is None, not a list of points (x, y)'),  # type: ignore[arg-type]
+        (Keypoint(1, NAN), '(keypoint): y is nan (float), not finite'),
+        (Keypoint(1, 2, 3), '(keypoint): visibility is 3 (int), not 0, 1 or 2'),
+        (Keypoints([(1, 2, 2)]), '(keypoints): points is (1, 2, 2) (tuple), not a Joint'),  # type: ignore[list-item]
+        (Keypoints(None), '(keypoints): points is None, not a list'),  # type: ignore[arg-type]
+        (Keypoints([], names=[1]), '(keypoints): names[0] is 1 (int), not text'),  # type: ignore[list-item]
+        (Mask([(-1, 5)]), '(mask): runs is [(-1, 5)] (list), not a list of runs (start, length)'),
+        (Mask([(1, 0)]), '(mask): runs is [(1, 0)] (list), not a list of runs (start, length)'),
+        (Mask([5]), '(mask): runs is [5] (list), not a list of runs (start, length)'),  # type: ignore[list-item]
+        (Relation(source=1, target='b'), '(relation): source is 1 (int), not text'),  # type: ignore[arg-type]
+        (Group('ab'), "(group): members is 'ab' (str), not a list"),  # type: ignore[arg-type]
+        (Other(5), '(5): tool is 5 (int), not text'),  # type: ignore[arg-type]
+        ({'x': 1}, "(dict) is {'x': 1} (dict), not an annotation"),
+    ],
+)
+def test_a_wrong_annotation_is_named_with_its_field(annotation: Any, expected: str) -> None:
+    assert expected in wrong(annotation)
+
+
+@pytest.mark.parametrize(
+    ('answer', 'expected'),
+    [
+        (None, 'what `read` returned is None, not samples'),
+        ([5], 'sample 1 is 5 (int), not a Sample'),
+        ([Sample('a'), None], 'sample 2 is None, not a Sample'),
+        ([Sample(5)], 'sample 5: id is 5 (int), not text'),  # type: ignore[arg-type]
+        ([Sample('a', image=b'a.png')], "sample 'a': image is b'a.png' (bytes), not text"),  # type: ignore[arg-type]
+        ([Sample('a', width=1.5)], "sample 'a': width is 1.5 (float), not a whole number, 0 or more"),  # type: ignore[arg-type]
+        ([Sample('a', height=-1)], "sample 'a': height is -1 (int), not a whole number, 0 or more"),
+        ([Sample('a', annotations=())], "sample 'a': annotations is () (tuple), not a list"),  # type: ignore[arg-type]
+        ([Sample('a', extra=[])], "sample 'a': extra is [] (list), not a dict"),  # type: ignore[arg-type]
+        ([Sample('a', split='foo')], "sample 'a': split is 'foo' (str), not train, valid, test or None"),
+        ([Sample('a', split='')], "sample 'a': split is '' (str), not train, valid, test or None"),
+        ([Sample('a', split=1)], "sample 'a': split is 1 (int), not train, valid, test or None"),  # type: ignore[arg-type]
+        ([Sample('a' * 99 + '/x', split='foo' * 99)], f"split is '{'foo' * 19}fo... (str), not train"),
+    ],
+)
+def test_a_wrong_sample_is_named_with_its_field(answer: Any, expected: str) -> None:
+    assert expected in said(answer)
+
+
+@pytest.mark.parametrize('number', ['float64', 'float32', 'int64'])
+def test_numbers_and_arrays_of_numpy_are_to_be_made_python_s(number: str) -> None:
+    numpy = pytest.importorskip('numpy')
+    one = getattr(numpy, number)(1)
+    assert f'({number}), not a number' in wrong(Box(one, 2, 3, 4))
+    assert 'not a number' in wrong(Polygon([[numpy.array(SQUARE, dtype=number)]]))
+    fine = Polygon([[numpy.array(SQUARE, dtype=number).tolist()]])
+    assert list(checked([Sample('a', annotations=[fine])], 'strange'))
+
+
+@pytest.mark.parametrize('split', ['val', 'Validation', 'VALID', 'Train', 'training', 'testing', None])
+@pytest.mark.parametrize('target', ['coco', 'dm'])
+def test_the_name_of_a_split_is_spelled_so_that_it_is_found_again(
+    split: str | None, target: str, tmp_path: Path
+) -> None:
+    (tmp_path / 'a.png').write_bytes(png(100, 80))
+    strange = Strange([Sample('a', image=tmp_path / 'a.png', split=split, annotations=[CAR])])
+    made = convert_dataset({'path': tmp_path, 'format': 'strange'}, target, tmp_path / 'out', strange)
+    (found,) = open_dataset(made.dataset)
+    names = {'v': 'valid', 't': 'train', 'n': None}
+    assert found.split == ('test' if split == 'testing' else names[str(split)[0].lower()])
+
+
+@pytest.mark.parametrize('kind', [Strange, InParts])
+@pytest.mark.parametrize('target', ['coco', 'dm', 'yolo', 'imagefolder'])
+def test_whoever_reads_is_to_blame_and_not_who_writes(
+    kind: Callable[[Any], Format], target: str, tmp_path: Path
+) -> None:
+    (tmp_path / 'a.png').write_bytes(png(100, 80))
+    labels: list[Any] = ['car', 3]
+    strange = kind([Sample('a', tmp_path / 'a.png', annotations=[Box(1, 2, 3, 4, label=label) for label in labels])])
+    with pytest.raises(WrongAnswer, match=r"'strange': sample 'a', annotation 2 \(box\): label is 3") as caught:
+        convert_dataset({'path': tmp_path, 'format': 'strange'}, target, tmp_path / 'out', strange)
+    notes = '\n'.join(caught.value.__notes__)
+    assert f"while format 'strange' was reading {tmp_path}" in notes
+    assert "in hook 'open_dataset'" in notes
+    assert (caught.value.hook, caught.value.format, caught.value.field) == ('open_dataset', 'strange', 'label')
+
+
+@pytest.mark.parametrize(
+    ('info', 'expected'),
+    [
+        (5, 'what is declared is 5 (int), not a DatasetInfo'),
+        (DatasetInfo(classes=('a', 3)), 'what is declared: classes[1] is 3 (int), not text'),  # type: ignore[arg-type]
+        (DatasetInfo(splits={'foo': 3}), "what is declared: split is 'foo' (str), not train, valid, test or None"),
+    ],
+)
+def test_a_wrong_declaration_is_named(info: Any, expected: str, tmp_path: Path) -> None:
+    reader = FormatReader(Strange([], info), {'path': tmp_path, 'format': 'strange'})
+    with pytest.raises(WrongAnswer) as caught:
+        _ = reader.declared
+    assert expected in caught.value.problem
+
+
+def test_the_splits_of_a_declaration_are_spelled_as_ours(tmp_path: Path) -> None:
+    strange = Strange([], DatasetInfo(splits={'Train': 3, 'val': 2}))
+    assert FormatReader(strange, {'path': tmp_path, 'format': 'strange'}).declared.splits == {'train': 3, 'valid': 2}
+
+
+def test_a_reader_of_its_own_is_looked_at_too(converter: Converter, tmp_path: Path) -> None:
+    class Reader:
+        info = DatasetInfo(splits={'val': 1})
+        report = None
+
+        def __iter__(self) -> Iterator[Sample]:
+            yield Sample('a', split='val', annotations=[CAR])
+            yield Sample('b', split='foo', annotations=[CAR])
+
+    class Plugin:
+        @hookimpl
+        def open_dataset(self, dataset: Dataset) -> Reader | None:
+            return Reader() if dataset['format'] == 'own' else None
+
+    converter.manager.register(Plugin())
+    reader = open_reader(converter.manager.hook, {'path': tmp_path, 'format': 'own'})  # type: ignore[arg-type]
+    assert reader.info.splits == {'valid': 1}
+    assert next(iter(reader)).split == 'valid'
+    with pytest.raises(WrongAnswer, match=r"format 'own': sample 'b': split is 'foo'"):
+        converter(tmp_path, 'own', 'coco')
+
+
+@pytest.mark.parametrize('target', ['coco', 'yolo'])
+@pytest.mark.parametrize('task', ['detect', 'segment', 'obb'])
+def test_numbers_that_cannot_be_computed_with_are_dropped_without_warnings_of_numpy(
+    target: str, task: str, converter: Converter, tmp_path: Path
+) -> None:
+    huge = [box(1e308, 1, 1e308, 5), box(1e200, 1, 1, 1)]
+    rings = [polygon([[1e308, 1], [-1e308, 5], [1e308, 1e308]]), polygon([[1e200, 1], [-1e200, 5], [1, 1e200]])]
+    for split in ('train', 'valid'):
+        add_item(tmp_path / split, split, {'bounding_box': [box(1, 1, 5, 5), *huge], 'polygon': rings})
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        converter(tmp_path, 'dm', target, target_task=task if target == 'yolo' else None)
+    assert sum(converter.reasons('dropped').values()) == 8
