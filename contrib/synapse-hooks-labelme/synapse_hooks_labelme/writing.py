@@ -12,6 +12,7 @@ from synapse_hooks.data import (
     Keypoint,
     Keypoints,
     Mask,
+    Other,
     Polygon,
     Polyline,
     RotatedBox,
@@ -33,7 +34,7 @@ def document(sample: Sample, image: str, fitter: Fitter) -> dict[str, Any]:
     Args:
         sample: What is said.
         image: The name of the image file, which lies beside the JSON file.
-        fitter: It fits polygons with holes, and has the loss report. All else may reach out of the image here.
+        fitter: It fits masks and polygons with holes, and has the loss report. All else may reach out of the image.
     """
     flags: dict[str, bool] = {}
     shapes: list[dict[str, Any]] = []
@@ -89,7 +90,12 @@ def _drawn(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Dr
                 if joint.visibility
             ]
         case Mask(runs) if runs:
-            return [(label, 'mask', *_mask(annotation, sample))]
+            # Pixels that the image does not have would make a mask as large as they are far.
+            pixels = fitter.pixels(annotation, sample)
+            return [] if pixels is None else [(label, 'mask', *_mask(Mask(pixels, annotation.columns), sample))]
+        case Other(fault=fault) if fault:
+            fitter.report.dropped(annotation.kind, f'it is malformed: {fault}', sample.id, annotation.id)
+            return []
     fitter.report.dropped(annotation.kind, 'labelme has no place for it', sample.id, annotation.id)
     return []
 

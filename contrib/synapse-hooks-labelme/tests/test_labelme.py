@@ -22,6 +22,7 @@ from synapse_hooks.data import (
     Keypoint,
     LossReport,
     Mask,
+    Other,
     Polygon,
     Polyline,
     RotatedBox,
@@ -191,6 +192,17 @@ def test_masks_come_back(tmp_path: Path, columns: bool) -> None:
     assert places(after) == places(before)
     assert report.lossless
     assert [type(number) for point in content['shapes'][0]['points'] for number in point] == [float] * 4
+
+
+def test_pixels_beyond_the_image_are_cut_aloud_and_what_is_malformed_is_named(tmp_path: Path) -> None:
+    odd = Other('images.polygon', 'x', fault='it is a text')
+    said, report = write(tmp_path, Mask([(7998, 4)], label='cat'), Mask([(99_999_999, 1)], label='cat'), odd)
+    assert [shape['points'] for shape in said['shapes']] == [[[98, 79], [99, 79]]]
+    assert [(loss.fate, loss.kind, loss.reason) for loss in report.losses.values()] == [
+        ('converted', 'mask', "cut at the image's edge"),
+        ('dropped', 'mask', 'it lies outside the image'),
+        ('dropped', 'images.polygon', 'it is malformed: it is a text'),
+    ]
 
 
 def packed(depth: int, *rows: bytes, colour: int = 0) -> str:
