@@ -397,6 +397,7 @@ def test_a_folder_that_is_no_split_is_told(split: str, tmp_path: Path) -> None:
     for name in ('foo', 'Valid'):
         add_item(tmp_path / name, 'b', {})
     (tmp_path / 'notes').mkdir()
+    (tmp_path / '.staging' / 'json').mkdir(parents=True)
     samples, report = read(tmp_path)
     assert [sample.id for sample in samples] == ['a']
     (loss,) = report.losses.values()

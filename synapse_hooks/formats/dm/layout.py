@@ -69,7 +69,8 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
 
 def stray_folders(root: Path, used: Collection[Path]) -> list[str]:
     """The names of other folders of a dataset that hold documents, as if they were splits, too."""
-    found = sorted(path.parent for path in root.glob(f'*/{DOCUMENTS}/'))
+    # Hidden ones are nobody's data.
+    found = sorted(path.parent for path in root.glob(f'[!.]*/{DOCUMENTS}/'))
     return [path.name for path in found if path not in used and path.name not in (DOCUMENTS, FILES)]
 
 
