@@ -84,7 +84,7 @@ class Format:
     def read(self, path: Path) -> Iterator[Sample]:
         """Yield the samples of a dataset, one at a time, in a stable order.
 
-        Ids and labels are text, numbers are finite, splits are `train`, `valid`, `test` or None. `width` and `height`
+        Ids and labels are text, numbers are Python's, splits are `train`, `valid`, `test` or None. `width` and `height`
         may be left out: they are read from the image's header. An item that cannot be read is passed to
         `self.skip(error)`; an annotation that `Sample` cannot hold to `self.report.dropped(...)`.
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import math
 from typing import Generic, NamedTuple, TypeVar, assert_never
 
-from synapse_hooks.data import AnyAnnotation, Box, Keypoints, Mask, Part, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data import (
+    AnyAnnotation,
+    Box,
+    Keypoint,
+    Keypoints,
+    Mask,
+    Part,
+    Polygon,
+    Polyline,
+    Ring,
+    RotatedBox,
+    Sample,
+)
 from synapse_hooks.data.geometry import Bounds, bounds, clip_ring, corners, has_area, overhang
 from synapse_hooks.data.masks import mask_bounds
 
@@ -64,18 +76,21 @@ def _upright(x: float, y: float, w: float, h: float) -> Bounds:
     return min(x, x + w), min(y, y + h), max(x, x + w), max(y, y + h)
 
 
-def trouble(shape: Shape) -> str:
+NOT_FINITE = 'a coordinate is not finite'
+
+
+def trouble(shape: Shape | Polyline | Keypoint) -> str:
     """Why its numbers cannot be computed with; empty where they can. Missing joints do not count."""
     try:
         total = float(_total(shape))
     except OverflowError:
         return 'a coordinate is too large'
     if not math.isfinite(total):
-        return 'a coordinate is not finite'
+        return NOT_FINITE
     return 'a coordinate is too large' if total > _COMPUTABLE else ''
 
 
-def _total(shape: Shape) -> float:
+def _total(shape: Shape | Polyline | Keypoint) -> float:
     """The sum of the amounts of all its numbers."""
     match shape:
         case Box(x, y, w, h):
@@ -84,6 +99,10 @@ def _total(shape: Shape) -> float:
             return abs(x) + abs(y) + abs(w) + abs(h) + abs(angle)
         case Polygon():
             total = sum(abs(x) + abs(y) for ring in shape.rings for x, y in ring)
+        case Polyline(points):
+            return sum(abs(x) + abs(y) for x, y in points)
+        case Keypoint(x, y):
+            return abs(x) + abs(y)
         case Keypoints():
             total = sum(abs(joint.x) + abs(joint.y) for joint in shape.points if joint.visibility)
         case Mask():

@@ -1,4 +1,7 @@
-"""What the fields of a sample and its annotations must hold: text is text, numbers are finite, lists are lists."""
+"""What the fields of a sample and its annotations must hold: text is text, a number is one, a list is a list.
+
+Numbers need not be finite: they come from files, and whoever writes drops what is not, with a reason.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,6 @@ SAMPLES = Expected('samples', '`yield` them, one at a time')
 _SAMPLE = Expected('a Sample', '`yield` samples of synapse_hooks.data: `Sample(id, image=file)`')
 _TEXT = Expected('text', 'make it text: `str(...)`')
 _NUMBER = Expected('a number', "make it one of Python's: `float(...)`, or `.tolist()` of an array")
-_FINITE = Expected('finite', 'leave the annotation out and say so: `self.report.dropped(kind, reason, sample_id)`')
 _COUNT = Expected('a whole number, 0 or more', 'make it an `int`')
 _POINTS = Expected('a list of points (x, y)', 'a point is two numbers, in pixels')
 _RINGS = Expected('a list of parts, each a list of rings', 'of one ring: `Polygon.simple(points)`')
@@ -172,24 +174,9 @@ def _is_json(value: Any) -> bool:
 
 
 def _numbers(field: str, values: Sequence[Any]) -> None:
-    try:
-        if _NUMBERS.issuperset(map(type, values)) and all(map(isfinite, values)):
-            return
-    except OverflowError:
-        # A whole number that is too large for any `float`.
-        pass
-    for value in values:
-        if type(value) not in _NUMBERS:
-            raise Wrong(field, _NUMBER, value)
-        if not _is_finite(value):
-            raise Wrong(field, _FINITE, value)
-
-
-def _is_finite(number: float) -> bool:
-    try:
-        return isfinite(number)
-    except OverflowError:
-        return False
+    if _NUMBERS.issuperset(map(type, values)):
+        return
+    raise Wrong(field, _NUMBER, next(value for value in values if type(value) not in _NUMBERS))
 
 
 def _points(field: str, points: Any) -> None:
@@ -215,7 +202,7 @@ def _own_box(shape: Polygon | Keypoints | Mask) -> None:
 def _box(box: Box) -> None:
     numbers = box.x, box.y, box.w, box.h
     # Most annotations are boxes, and nearly all are fine.
-    if {*map(type, numbers)} <= _NUMBERS and _is_finite(sum(numbers)):
+    if {*map(type, numbers)} <= _NUMBERS:
         return
     for field, number in zip(('x', 'y', 'w', 'h'), numbers, strict=True):
         _numbers(field, [number])

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from synapse_hooks.data import (
-    Annotation,
     AnyAnnotation,
     Box,
     Classification,
@@ -28,6 +27,7 @@ from synapse_hooks.data.masks import beyond, by_rows
 from synapse_hooks.formats.dm.ids import valid_ids
 from synapse_hooks.formats.dm.rows import READERS, Row, mask_row, named, read_other, read_row, write_row
 from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
+from synapse_hooks.formats.extents import NOT_FINITE, trouble
 
 MEDIA = ('images', 'pcds', 'videos', 'audios', 'texts', 'prompts', 'datas')
 
@@ -154,8 +154,13 @@ def _completed(said: dict[str, Any], used: dict[str, list[str]]) -> dict[str, An
     return said | {tool: [*(said.get(tool) or ()), *names] for tool, names in lacking.items() if names}
 
 
-def _rows(annotation: Annotation, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:
+def _rows(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:
     match annotation:
+        case Box() | RotatedBox() | Polygon() | Polyline() | Keypoint() | Keypoints() if (
+            trouble(annotation) == NOT_FINITE
+        ):
+            # JSON has no such number.
+            report.dropped(annotation.kind, NOT_FINITE, sample.id, annotation.id)
         case RotatedBox(x, y, w, h, angle):
             turned = annotation if 'rotation' in annotation.attributes else _with_rotation(annotation, angle)
             yield 'images', 'bounding_box', write_row(turned, [x, y, w, h])
