@@ -42,7 +42,8 @@ def fractions(splits: Any) -> dict[str, float] | None:
     if any(isinstance(share, bool) or not isinstance(share, int | float) for share in splits.values()):
         return None
     shares = {split_name(str(name)): float(share) for name, share in splits.items()}
-    if min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
+    # Whatever is asked of NaN is false.
+    if not (min(shares.values()) >= 0 and abs(sum(shares.values()) - 1) <= 1e-6):
         raise ParamsError(
             f'splits: {dict(splits)} are no fractions: each at least 0, and together 1',
             hint="for example splits={'train': 0.8, 'valid': 0.1, 'test': 0.1}, or `--split 0.8,0.1,0.1`",
