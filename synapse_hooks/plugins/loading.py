@@ -58,6 +58,10 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
 
 def way_out(plugin: Plugin) -> str:
     """What to do about a plugin that is broken or incompatible."""
+    file, colon, attribute = plugin.target.partition(':')
+    if colon and file.endswith('.py'):
+        module = file.removeprefix('./').removesuffix('.py').replace('/', '.')
+        return f'write "{module}:{attribute}": what stands before the colon is a module, not a file'
     if plugin.rank != 'installed':
         return f'mend {plugin.target}'
     name = plugin.name

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synapse_hooks.errors import ConfigError
-from synapse_hooks.plugins import Plugin, Settings, build, load_settings
+from synapse_hooks.plugins import Plugin, PluginWarning, Settings, build, load_settings
 
 VOC = Plugin('voc', 'format', 'installed', 'acme_voc:Voc', 'acme-voc', '0.4')
 YOLO = Plugin('yolo', 'format', 'built-in', 'synapse_hooks.formats.yolo:YoloFormat', 'synapse-hooks', '0.1.0')
@@ -108,3 +108,12 @@ def test_a_project_plugin_that_is_broken_is_skipped_with_a_warning(tmp_path: Pat
     assert [record.state for record in plugins.records[:2]] == ['broken', 'active']
     assert isinstance(plugins.records[0].error, Exception)
     assert isinstance(plugins.records[0].error.__cause__, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize(('said', 'better'), [('my.py:Mine', 'my:Mine'), ('./tools/my.py:Mine', 'tools.my:Mine')])
+def test_a_class_in_a_file_is_named_by_its_module(tmp_path: Path, said: str, better: str) -> None:
+    with pytest.warns(PluginWarning):
+        plugins = build(load_settings(project(tmp_path, f'plugins = ["{said}"]'), env={}), installed=[])
+    (mine,) = [plugin for plugin in plugins.records if plugin.rank == 'project']
+    assert mine.error is not None
+    assert f'write "{better}"' in mine.error.hint
