@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import stat
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,3 +38,18 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    """A device without space. /dev/full may have become a file, by a program that renamed one over it."""
+    usual = Path('/dev/full')
+    if usual.is_char_device():
+        return usual
+    device = tmp_path / 'full'
+    try:
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 7))
+        device.open('wb').close()
+    except OSError as error:
+        pytest.skip(f'there is no /dev/full here, and none can be made: {error}')
+    return device

@@ -118,9 +118,10 @@ def _answer(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence
 
 
 def _written(text: str, out: TextIO) -> bool:
-    """Whether stdout took the answer; where it did not, stderr says why."""
+    """Whether stdout took the answer; where it did not, stderr says why. Letters that it has not are escaped."""
+    encoding = out.encoding or 'utf-8'
     try:
-        print(text, file=out, flush=True)
+        print(text.encode(encoding, 'backslashreplace').decode(encoding), file=out, flush=True)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             print(f'error: the answer cannot be written to stdout: {error.strerror}', file=sys.stderr)

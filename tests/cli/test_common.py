@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from synapse_hooks.cli import COMMANDS
+from tests.formats.format_kit import add_item, box
 from tests.support.environments import Environment
 
 
@@ -69,11 +71,19 @@ def test_a_reader_that_goes_away_is_no_error(bare: Environment) -> None:
     assert ended.err == ''
 
 
-@pytest.mark.skipif(not Path('/dev/full').exists(), reason='there is no /dev/full here')
-@pytest.mark.parametrize('words', ['formats', 'formats --json'])
-def test_an_answer_that_finds_no_space_is_one_sentence(words: str, bare: Environment) -> None:
-    ended = bare.run('/bin/sh', '-c', f'{bare.root}/bin/synapse-hooks {words} >/dev/full')
+@pytest.mark.parametrize('words', ['formats', 'formats --json', 'inspect {data} --from dm', 'workspace list'])
+def test_an_answer_that_finds_no_space_is_one_sentence(words: str, full: Path, bare: Environment, data: Path) -> None:
+    ended = bare.run('/bin/sh', '-c', f'{bare.root}/bin/synapse-hooks {words.format(data=data)} >{full}')
     assert (ended.code, ended.err) == (1, 'error: the answer cannot be written to stdout: No space left on device\n')
+
+
+def test_letters_that_a_terminal_has_not_are_escaped(bare: Environment, data: Path, tmp_path: Path) -> None:
+    add_item(data / 'train', 'other', {'bounding_box': [box(5, 5, 9, 9, '승용차')]})
+    assert '\\uc2b9\\uc6a9\\ucc28' in bare.hooks('inspect', data, PYTHONIOENCODING='ascii').out
+    bare.hooks('workspace', 'import', data, '--name', '승용차')
+    assert '\\uc2b9\\uc6a9\\ucc28' in bare.hooks('workspace', 'list', PYTHONIOENCODING='ascii').out
+    odd = bare.hooks('workspace', 'list', '--workspace', tmp_path / os.fsdecode(b'caf\xe9'), '--json').json
+    assert os.fsencode(odd['path']).endswith(b'caf\xe9')
 
 
 def test_a_project_file_that_cannot_be_read_is_named(bare: Environment, project: Path) -> None:
