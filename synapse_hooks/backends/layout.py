@@ -9,7 +9,7 @@ from typing import Any
 
 from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import BackendError, DatasetInvalid, suggest
-from synapse_hooks.storage import LinkMode, link_or_copy, link_tree
+from synapse_hooks.storage import LinkMode, is_dropping, link_or_copy, link_tree
 
 DOCUMENTS = 'json'
 """The folder of the documents; the files they are about are beside it."""
@@ -49,7 +49,9 @@ class Layout:
         path = Path(path)
         if not path.is_dir():
             raise _invalid(path, 'is no folder' if path.exists() else 'does not exist')
-        below = sorted(entry for entry in path.iterdir() if (entry / DOCUMENTS).is_dir() and _visible(entry))
+        below = sorted(
+            entry for entry in path.iterdir() if (entry / DOCUMENTS).is_dir() and not is_dropping(entry.name)
+        )
         splits: dict[str, Path] = {}
         for folder in below:
             name = split_name(folder.name)
@@ -76,12 +78,12 @@ class Layout:
             mode: How the files are put there.
         """
         for entry in sorted(self.path.iterdir()):
-            if entry.is_file() and _visible(entry):
+            if entry.is_file() and not is_dropping(entry.name):
                 link_or_copy(entry, out / entry.name, mode='copy')
         for name, folder in (self.splits or {'': self.path}).items():
             if splits is not None and name and name not in splits:
                 continue
-            for part in sorted(entry for entry in folder.iterdir() if entry.is_dir() and _visible(entry)):
+            for part in sorted(entry for entry in folder.iterdir() if entry.is_dir() and not is_dropping(entry.name)):
                 target = out / name / part.name
                 target.mkdir(parents=True)
                 link_tree(part, target, mode=mode, copied=('.json',))
@@ -120,10 +122,6 @@ def chosen_splits(record: Mapping[str, Any], splits: Mapping[str, Any] | None) -
 
 def _is_fraction(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _visible(entry: Path) -> bool:
-    return not entry.name.startswith('.')
 
 
 def _place(name: str) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.disk import disk_errors
     from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
-    from synapse_hooks.storage.names import folded, safe_name
+    from synapse_hooks.storage.names import folded, is_dropping, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
     from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
     from synapse_hooks.storage.spool import Spool
@@ -33,6 +33,7 @@ _HOMES = {
     'file_digest': 'digest',
     'folded': 'names',
     'is_dead': 'ownership',
+    'is_dropping': 'names',
     'link_all': 'bulk',
     'link_or_copy': 'links',
     'link_tree': 'links',
@@ -62,6 +63,7 @@ __all__ = [
     'file_digest',
     'folded',
     'is_dead',
+    'is_dropping',
     'link_all',
     'link_or_copy',
     'link_tree',

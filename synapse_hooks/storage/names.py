@@ -9,6 +9,7 @@ import unicodedata
 _RESERVED = re.compile(r'(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?', re.IGNORECASE)
 _LOOKS_MAPPED = re.compile(r'-[0-9a-f]{10}(\.[^.]*)?')
 _LONGEST = 120
+_DROPPINGS = frozenset(('thumbs.db', 'desktop.ini', '__macosx'))
 
 
 def safe_name(text: str) -> str:
@@ -45,3 +46,13 @@ def safe_name(text: str) -> str:
 def folded(text: str) -> str:
     """`text` as a disk sees it that ignores case and normalises Unicode: names that are equal here would collide."""
     return unicodedata.normalize('NFC', unicodedata.normalize('NFC', text).casefold())
+
+
+def is_dropping(name: str) -> bool:
+    """Whether a file or folder is one that operating systems leave everywhere, and nobody's data, by its name.
+
+    Example:
+        >>> is_dropping('.DS_Store'), is_dropping('Thumbs.db'), is_dropping('a.jpg')
+        (True, True, False)
+    """
+    return name.startswith('.') or name.lower() in _DROPPINGS

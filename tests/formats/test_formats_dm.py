@@ -413,6 +413,15 @@ def test_one_split_under_two_names_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_what_operating_systems_leave_is_nobodys_data(tmp_path: Path) -> None:
+    add_item(tmp_path, 'a', {'bounding_box': [box(1, 1, 5, 5)]})
+    for name in ('json/Thumbs.db', 'original_files/desktop.ini', 'original_files/.DS_Store'):
+        (tmp_path / name).write_bytes(b'')
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['a']
+    assert report.lossless
+
+
 def test_a_folder_that_is_no_dm_dataset(tmp_path: Path) -> None:
     with pytest.raises(DatasetInvalid, match='is no DM dataset'):
         read(tmp_path)

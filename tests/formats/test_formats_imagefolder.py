@@ -13,6 +13,7 @@ from synapse_hooks.data import Classification, DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import FormatReader
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
+from synapse_hooks.formats.imagefolder.layout import ImageItems
 from synapse_hooks.formats.imagefolder.names import class_folders
 from synapse_hooks.storage import folded
 from synapse_hooks.testing import convert_dataset
@@ -349,6 +350,14 @@ def test_an_image_folder_is_recognised(tmp_path: Path) -> None:
         assert ImageFolderFormat().recognise(root)
 
 
+def test_what_operating_systems_leave_is_nobodys_data(tmp_path: Path) -> None:
+    names = ('cat/Thumbs.db', 'dog/desktop.ini', '.DS_Store', 'Desktop.ini', 'cat/._1.jpg', '__MACOSX/cat/._1.jpg')
+    root = put(put(tmp_path, 'cat/1.jpg', 'dog/1.jpg'), *names)
+    assert ImageFolderFormat().recognise(root)
+    assert ImageItems(root).strays == []
+    assert len(ImageItems(root)) == 2
+
+
 OTHERS: dict[str, Iterable[str]] = {
     'empty': [],
     'images only': ['1.jpg', '2.jpg'],
@@ -371,6 +380,9 @@ OTHERS: dict[str, Iterable[str]] = {
     'labelme': ['a/1.jpg', 'a/1.json', 'b/1.jpg', 'b/1.json'],
     'createml': ['train/_annotations.createml.json', 'train/a/1.jpg'],
     'semantic segmentation': ['images/1.png', 'masks/1.png'],
+    'a table beside': ['labels.csv', 'a/1.jpg', 'b/1.jpg'],
+    'a loose image beside': ['loose.jpg', '2024-01/1.jpg', '2024-02/1.jpg'],
+    'a loose image in a split': ['train/cat/1.jpg', 'train/loose.jpg'],
     'splits without classes': ['train/1.jpg', 'val/1.jpg'],
 }
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from synapse_hooks.data import SPLITS, SUFFIXES, Sample, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.reader import unique_ids
+from synapse_hooks.storage import is_dropping
 
 DOCUMENTS, FILES = 'json', 'original_files'
 
@@ -198,7 +199,7 @@ class Folder:
 
 
 def _names_below(folder: str) -> list[str]:
-    """Relative posix names of all files, sorted; hidden ones (`.DS_Store`) are nobody's data."""
+    """Relative posix names of all files, sorted; what operating systems leave is nobody's data."""
     names: list[str] = []
     folders = ['']
     while folders:
@@ -210,7 +211,7 @@ def _names_below(folder: str) -> list[str]:
         with found:
             for entry in found:
                 name = entry.name
-                if name.startswith('.'):
+                if is_dropping(name):
                     continue
                 # A folder may be called like a file: `1.json`.
                 if entry.is_dir():

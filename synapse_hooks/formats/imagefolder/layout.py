@@ -12,6 +12,7 @@ Rules: torchvision's `ImageFolder` (a class is a folder; images in folders below
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from itertools import accumulate, islice
 from os.path import join, splitext
@@ -22,6 +23,7 @@ from synapse_hooks.data import SPLITS, SUFFIXES, Classification, Sample
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
 from synapse_hooks.formats.reader import safe_id
+from synapse_hooks.storage import is_dropping
 
 _NO_IMAGE = 'it is no image'
 _NO_CLASS = 'it is in no folder of a class'
@@ -97,7 +99,7 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
     Raises:
         DatasetInvalid: There are no folders of classes; or two folders mean the same split.
     """
-    folders, files = _entries(str(root))
+    folders, files = ([], []) if root.is_file() else _entries(str(root))
     strays = [('image', _NO_CLASS, join(root, name)) for name in files if is_image(name)]
     splits: dict[str, str] = {}
     if any(split_of(name) and _entries(join(root, name))[0] for name in folders):
@@ -132,13 +134,15 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
 
 
 _OTHERS = {'annotations', 'images', 'imagesets', 'jpegimages', 'json', 'labels', 'masks', 'original_files'}
+_BESIDE = re.compile(rf'{re.escape(NAMES)}|(readme|license)(\..*)?|.*\.cache', re.IGNORECASE)
+"""Files beside the folders that say nothing of another format: ours, a text for people, a cache of ultralytics."""
 _ENOUGH = 50
 """Files of one folder that are looked at, to tell what is in it."""
 
 
 def looks_like_one(root: Path) -> bool:
     """Whether a folder is an image folder and nothing else: in the folders of classes there are images and no other
-    files, and none of them is called like a folder of another format, or like a split and a year.
+    files, there are no others beside them, and none is called like a folder of another format, or a split and a year.
     """
     try:
         places, strays = find_places(root)
@@ -147,13 +151,12 @@ def looks_like_one(root: Path) -> bool:
         # Most datasets of other formats are told by the names of their folders, before anything in those is listed.
         if any(name.lower() in _OTHERS or (split_of(name.rstrip('0123456789')) and not divided) for name in names):
             return False
-        beside = _entries(root)[1]
-        if any(name.endswith(('.yaml', '.yml', '.xml', '.json')) and name != NAMES for name in beside):
+        if strays or not all(map(_BESIDE.fullmatch, _entries(root)[1])):
             return False
         seen = [list(islice(files_below(place.path), _ENOUGH)) for place in places]
-    except (DatasetInvalid, OSError):
+    except DatasetInvalid:
         return False
-    if any(kind == 'file' for kind, _, _ in strays) or not all(is_image(name) for files in seen for name in files):
+    if not all(is_image(name) for files in seen for name in files):
         return False
     # Any album is a folder with a folder of images in it; folders of splits are not found by chance.
     direct = sum(any('/' not in name for name in files) for files in seen)
@@ -166,12 +169,12 @@ def is_image(name: str) -> bool:
 
 
 def _entries(folder: str | Path) -> tuple[list[str], list[str]]:
-    """The names of folders and of files in a folder, sorted; hidden ones (`.DS_Store`) are nobody's data."""
+    """The names of folders and of files in a folder, sorted; what operating systems leave is nobody's data."""
     folders: list[str] = []
     files: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.startswith('.'):
+            if not is_dropping(entry.name):
                 (folders if entry.is_dir() else files).append(entry.name)
     return sorted(folders), sorted(files)
 
