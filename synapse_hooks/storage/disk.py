@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from synapse_hooks.errors import DiskFull, StorageError
+from synapse_hooks.storage.ownership import is_aside
 
 _FULL = {
     errno.ENOSPC: 'no space is left on the device',
@@ -20,7 +21,12 @@ _WAY_OUT = {
     errno.EDQUOT: 'free some space, or ask for a larger quota, then run the same command again',
     errno.EFBIG: 'raise the limit (`ulimit -f`), or use another file system, then run the same command again',
 }
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_DENIED = {
+    errno.EACCES: 'change its owner or permissions, or use another folder',
+    errno.EPERM: 'change its owner or permissions, or use another folder',
+    errno.EROFS: 'use another folder',
+    errno.ENAMETOOLONG: 'choose a shorter name',
+}
 _NO_FOLDER = {errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
 
 
@@ -50,7 +56,7 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
 
     Raises:
         DiskFull: For ENOSPC, EDQUOT and EFBIG.
-        StorageError: For a missing permission or a read-only disk. Every other error passes as it is.
+        StorageError: For a missing permission, a read-only disk, or too long a name. Every other error passes as it is.
 
     Example:
         >>> with disk_errors('model.pt'):
@@ -64,10 +70,10 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         if full := disk_full(error, path):
             raise full from error
         if error.errno in _DENIED:
-            culprit = os.fsdecode(error.filename or path)
+            culprit = _culprit(error, path)
             raise StorageError(
                 f'cannot use {culprit}: {os.strerror(error.errno).lower()}',
-                hint='change its owner or permissions, or use another folder',
+                hint=_DENIED[error.errno],
                 path=culprit,
             ) from error
         raise
@@ -80,17 +86,35 @@ def need_folder(folder: Path) -> None:
         StorageError: There is a file in the way, or folders cannot be made there.
         DiskFull: No space.
     """
+    with making(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """While the block runs, what the operating system says against making a folder is a sentence with a way out.
+
+    Raises:
+        StorageError: There is a file in the way, or folders cannot be made there.
+        DiskFull: No space.
+    """
     try:
         with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            yield
     except OSError as error:
         if error.errno not in _NO_FOLDER:
             raise
         raise StorageError(
-            f'cannot make the folder {folder}: {os.strerror(error.errno).lower()} ({error.filename})',
+            f'cannot make the folder {folder}: {os.strerror(error.errno).lower()} ({_culprit(error, folder)})',
             hint='use another folder',
             path=str(folder),
         ) from error
+
+
+def _culprit(error: OSError, path: str | os.PathLike[str]) -> str:
+    """The file or folder that an error names, else `path`. Nobody has heard of a name aside: its folder is to blame."""
+    culprit = Path(os.fsdecode(error.filename or path))
+    return str(culprit.parent if is_aside(culprit.name) else culprit)
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synapse_hooks.errors import StorageError
-from synapse_hooks.storage.disk import disk_errors, disk_full, need_folder, sync_folder
+from synapse_hooks.storage.disk import disk_errors, disk_full, making, need_folder, sync_folder
 from synapse_hooks.storage.exchange import exchange
 from synapse_hooks.storage.ownership import aside, is_abandoned
 
@@ -71,8 +71,9 @@ def staging(final: Path, *, replace: bool = False, durable: bool = False) -> Ite
         StorageError: `final` is taken (before the block, or because somebody else published it meanwhile).
         DiskFull: No space, here or in the block.
     """
-    final = _real(final)
-    _check_free(final, replace)
+    with disk_errors(final):
+        final = _real(final)
+        _check_free(final, replace)
     with scratch(final) as staged:
         yield staged
         publish(staged, final, replace=replace, durable=durable)
@@ -87,8 +88,8 @@ def scratch(final: Path) -> Iterator[Path]:
         DiskFull: No space, here or in the block.
     """
     need_folder(final.parent)
-    with disk_errors(final):
-        staged = aside(final)
+    staged = aside(final)
+    with making(final):
         staged.mkdir()
     try:
         yield staged
@@ -126,7 +127,8 @@ def sweep(folder: Path) -> list[Path]:
     removed = []
     try:
         entries = list(Path(folder).iterdir())
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
+        # There is no such folder, or nothing in it is ours to remove. Whoever wants to write there will be told.
         return []
     for path in entries:
         if is_abandoned(path):

@@ -43,7 +43,7 @@ def test_what_has_no_splits_can_be_divided(bare: Environment, tmp_path: Path) ->
     assert '--split' in ended.err
     made = bare.hooks('convert', flat, 'out', '--to', 'yolo', '--split', '0.5,0.5', '--json').json
     assert sum(made['dataset']['splits'].values()) == 20
-    for wrong in ('half', '1', '0.5,0.2,0.2,0.1', '0.9,0.9'):
+    for wrong in ('half', '1', '0.5,0.2,0.2,0.1', '0.9,0.9', 'nan,1', '1,nan', 'inf,0'):
         ended = bare.hooks('convert', flat, 'other', '--to', 'yolo', '--split', wrong, code=2)
         assert 'split' in ended.err
         assert '→' in ended.err
@@ -123,3 +123,25 @@ def test_a_target_that_cannot_be_made_is_a_sentence(bare: Environment, project: 
     ended = bare.hooks('convert', data, data / 'out', '--to', 'coco', code=2)
     assert 'choose a folder outside of the dataset' in ended.err
     assert tree(data) == before
+
+
+def test_names_that_are_too_long_or_lead_nowhere_are_a_sentence(bare: Environment, data: Path) -> None:
+    long = 'x' * 300
+    for words in ((data, long), (data, f'{long}/out'), (long, 'out')):
+        ended = bare.hooks('convert', *words, '--to', 'coco', code=1)
+        assert long in ended.err
+        assert ': file name too long\n  → ' in ended.err
+        assert 'Traceback' not in ended.err
+    ended = bare.hooks(
+        'convert', data / 'train/json/train0.json', 'out', '--to', 'coco', '--from', 'imagefolder', code=1
+    )
+    assert 'train0.json is no image folder' in ended.err
+
+
+def test_a_broken_dataset_is_told_as_what_it_is(bare: Environment, tmp_path: Path) -> None:
+    (tmp_path / 'broken').mkdir()
+    (tmp_path / 'broken/data.yaml').write_text('train: images\nnames: {0: a, 5: b}\n')
+    (tmp_path / 'broken/images').mkdir()
+    ended = bare.hooks('convert', tmp_path / 'broken', 'out', '--to', 'dm', code=1)
+    assert f'{tmp_path}/broken looks like yolo, but {tmp_path}/broken/data.yaml: `names` must be' in ended.err
+    assert '\n  → number the classes from 0 without gaps' in ended.err
