@@ -34,9 +34,10 @@ a worker process can hand it to its parent.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterable
 from traceback import walk_tb
-from typing import Any
+from typing import Any, TypeVar
 
 
 class SynapseHooksError(Exception):
@@ -220,6 +221,28 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
     return f'did you mean {near[0]!r}?' if near else ''
+
+
+_D = TypeVar('_D', bound=DataError)
+
+
+def cannot_read(kind: type[_D], error: OSError, file: str | os.PathLike[str] | None = None) -> _D:
+    """What the operating system says about a file or folder of a dataset, as an error of ours; raise it from `error`.
+
+    Args:
+        kind: `DatasetInvalid` or `UnreadableItem`.
+        error: What it says.
+        file: The culprit; None for the one that `error` names.
+
+    Example:
+        >>> print(cannot_read(UnreadableItem, PermissionError(13, 'Permission denied'), 'a.jpg'))
+        a.jpg cannot be read: permission denied
+          → give yourself the permission to read it
+    """
+    name = os.fsdecode(error.filename if file is None else file)
+    denied = isinstance(error, PermissionError)
+    hint = 'give yourself the permission to read it' if denied else 'check the path, and the disk'
+    return kind(f'{name} cannot be read: {(error.strerror or str(error)).lower()}', hint=hint, path=name)
 
 
 def described(error: BaseException) -> str:

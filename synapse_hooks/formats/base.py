@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
 from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe, probe_many
 from synapse_hooks.data.images import Probed
-from synapse_hooks.errors import DatasetInvalid, UnreadableItem
+from synapse_hooks.errors import DatasetInvalid, UnreadableItem, cannot_read
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.options import Options
 from synapse_hooks.formats.reader import FormatReader
@@ -116,7 +116,11 @@ class Format:
         return DatasetInfo()
 
     def recognise(self, path: Path) -> bool:
-        """Whether a folder or file looks like this format: for `synapse-hooks convert` without `--from`. Optional."""
+        """Whether a folder or file looks like this format: for `synapse-hooks convert` without `--from`. Optional.
+
+        Raises:
+            DatasetInvalid: It is of this format, beyond doubt, and broken. That is told if nobody else recognises it.
+        """
         return False
 
     # -- what it may write too, for speed -------------------------------------------------------------------------
@@ -257,7 +261,7 @@ class Format:
             self.skip(error)
             return None
         except OSError as error:
-            self.skip(UnreadableItem(f'{file} cannot be read: {error}', path=file))
+            self.skip(cannot_read(UnreadableItem, error, file))
             return None
         return sample.width, sample.height, found.st_size, found.st_mtime_ns
 

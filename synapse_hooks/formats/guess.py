@@ -17,14 +17,31 @@ def guess_format(path: Path, formats: Iterable[Format]) -> str:
         formats: Whom to ask: their `recognise`.
 
     Raises:
-        DatasetInvalid: None recognises it, or several do.
+        DatasetInvalid: None recognises it, or several do. Where one says that it is its own and broken, that is told.
+        OSError: None recognises it, and some of it may not be looked at.
     """
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
     asked = {format.name: format for format in formats}
-    found = sorted(name for name, format in asked.items() if format.recognise(path))
+    found: list[str] = []
+    broken: dict[str, DatasetInvalid] = {}
+    closed: list[OSError] = []
+    for name in sorted(asked):
+        try:
+            if asked[name].recognise(path):
+                found.append(name)
+        except DatasetInvalid as error:
+            broken[name] = error
+        except OSError as error:
+            closed.append(error)
     if len(found) == 1:
         return found[0]
+    if broken and not found:
+        name, cause = next(iter(broken.items()))
+        facts = {'path': str(path), **cause.facts, 'found': [*broken]}
+        raise DatasetInvalid(f'{path} looks like {name}, but {cause.problem}', hint=cause.hint, **facts) from cause
+    if closed and not found:
+        raise closed[0]
     if found:
         problem = f'{path} could be {" or ".join(found)}'
         hint = f'say which: `--from {found[0]}`'

@@ -10,7 +10,7 @@ import pytest
 from synapse_hooks.data import Box, Keypoints, Mask, Polygon, Sample
 from synapse_hooks.data.masks import to_indices
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats import FormatReader
+from synapse_hooks.formats import BUILTIN, FormatReader, guess_format
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, write
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
 
@@ -260,3 +260,25 @@ def test_a_damaged_image_is_noticed_although_its_size_is_told(tmp_path: Path) ->
     reader.tolerance = 'skip'
     assert [sample.id for sample in reader] == ['b']
     assert reader.report.unreadable_items[0]['file'].endswith('a.png')
+
+
+@pytest.mark.parametrize('content', [b'', '{"images": []}'.encode('utf-16'), b'<html>'])
+@pytest.mark.parametrize('name', ['annotations.json', 'train/_annotations.coco.json', 'annotations/instances_val.json'])
+def test_a_file_that_has_the_name_and_is_none_is_told(tmp_path: Path, name: str, content: bytes) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    for path in (tmp_path, file):
+        formats = [builtin(each) for each in BUILTIN]
+        with pytest.raises(DatasetInvalid, match='looks like coco, but ') as caught:
+            guess_format(path, formats)
+        assert f'{file} is not JSON' in caught.value.problem
+
+
+def test_no_file_of_an_official_name_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / 'annotations').mkdir()
+    (tmp_path / 'annotations/instances_train.json').write_bytes(b'')
+    (tmp_path / 'annotations/instances_val.json').write_text('{"images": [], "annotations": []}')
+    assert COCO.recognise(tmp_path)
+    with pytest.raises(DatasetInvalid, match=r'instances_train\.json is not JSON'):
+        COCO.declare(tmp_path)

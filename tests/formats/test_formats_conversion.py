@@ -368,6 +368,32 @@ def test_guessing_asks_strangers_too_and_never_picks_one_of_two(lines: Path, dm:
         guess_format(dm / 'gone', formats)
 
 
+class Torn(Lines):
+    name = 'torn'
+
+    def recognise(self, path: Path) -> bool:
+        raise DatasetInvalid(f'{path}/a.lines ends too early', hint='copy it again', line=3)
+
+
+class Closed(Lines):
+    name = 'closed'
+
+    def recognise(self, path: Path) -> bool:
+        raise PermissionError(13, 'Permission denied', str(path))
+
+
+def test_a_format_that_says_that_a_dataset_is_its_own_and_broken_has_the_last_word(lines: Path, dm: Path) -> None:
+    assert guess_format(lines, [Torn(), Closed(), Lines()]) == 'lines'
+    with pytest.raises(DatasetInvalid) as caught:
+        guess_format(lines, [Closed(), Torn(), builtin('dm')])
+    error = caught.value
+    assert error.problem == f'{lines} looks like torn, but {lines}/a.lines ends too early'
+    assert (error.hint, error.line, error.found, error.path) == ('copy it again', 3, ['torn'], str(lines))
+    assert isinstance(error.__cause__, DatasetInvalid)
+    with pytest.raises(PermissionError):
+        guess_format(lines, [Closed(), builtin('dm')])
+
+
 @pytest.mark.parametrize(
     'text', ['../../etc', '/etc/x', 'C:\\x', '..', '', '\0', 'a/../../b', '...', 'x' * 400, 'nul\n', ' ', '～/é']
 )

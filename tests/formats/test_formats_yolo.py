@@ -340,9 +340,13 @@ def test_a_bad_dataset_yaml_is_named(tmp_path: Path, content: str, said: str) ->
     with pytest.raises(DatasetInvalid, match=r'dataset\.yaml') as caught:
         read(tmp_path)
     assert said in caught.value.problem
-    assert not YOLO.recognise(tmp_path)
+    for path in (tmp_path, tmp_path / 'dataset.yaml'):
+        with pytest.raises(DatasetInvalid, match=r'dataset\.yaml'):
+            YOLO.recognise(path)
 
 
 def test_a_folder_without_a_yaml(tmp_path: Path) -> None:
-    with pytest.raises(DatasetInvalid, match='there are none'):
+    with pytest.raises(DatasetInvalid, match='there are none') as caught:
         read(tmp_path)
+    assert caught.value.hint.startswith('write dataset.yaml: ')
+    assert not YOLO.recognise(tmp_path)

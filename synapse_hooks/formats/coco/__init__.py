@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.coco.document import Openings
+from synapse_hooks.formats.coco.document import Openings, open_document
 from synapse_hooks.formats.coco.items import CocoItems
-from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, need_sources
+from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
 from synapse_hooks.formats.writer import counted
 
@@ -49,8 +49,17 @@ class CocoFormat(Format):
         )
 
     def recognise(self, path: Path) -> bool:
-        """A folder with annotation files in one of the known places, or such a file."""
-        return any(looks_like_coco(source.files[0]) for source in find_sources(path))
+        """A folder with annotation files in one of the known places, or such a file.
+
+        Raises:
+            DatasetInvalid: A file that has the name of an annotation file is none.
+        """
+        files = [source.files[0] for source in find_sources(path)]
+        if any(map(looks_like_coco, files)):
+            return True
+        for file in filter(must_be_coco, files):
+            open_document(file, whole=False)
+        return False
 
     def items(self, path: Path) -> CocoItems:
         """The images, in the order of each file's `images`. Annotations without image or category count as dropped."""

@@ -19,7 +19,8 @@ from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
 
 CONFIG = 'annotations.json'
-_FILES = (CONFIG, '_annotations.coco.json', 'instances.json', 'coco.json', 'labels.json')
+_ROBOFLOW = '_annotations.coco.json'
+_FILES = (CONFIG, _ROBOFLOW, 'instances.json', 'coco.json', 'labels.json')
 _WHAT = ('instances', 'person_keypoints', 'captions', 'panoptic')
 _OFFICIAL = re.compile(rf'(?P<what>{"|".join(_WHAT)})_(?P<name>.+)\.json')
 _INNER = ('images', 'data')
@@ -90,7 +91,9 @@ def _split(name: str) -> str | None:
 
 
 def _below_annotations(path: Path) -> list[Source]:
-    files = sorted((path / 'annotations').glob('*.json'))
+    folder = path / 'annotations'
+    # Unlike `glob`, `iterdir` does not take a closed folder for an empty one.
+    files = sorted(file for file in folder.iterdir() if file.suffix == '.json') if folder.is_dir() else []
     # Whatever is in a file with such a name: a broken one is refused when it is opened, not passed over.
     sources = _official(path, files)
     likely = [file for file in files if looks_like_coco(file)]
@@ -127,13 +130,24 @@ def _together(path: Path, files: list[Path]) -> list[Source]:
 
 def looks_like_coco(file: Path) -> bool:
     """Whether the beginning of a file speaks of what COCO files are about."""
-    with file.open('rb') as opened:
-        head = opened.read(1 << 16)
-    # Other tools write lists under the same name: Create ML's, for one.
-    is_object = head.removeprefix(b'\xef\xbb\xbf').lstrip().startswith(b'{')
+    head = _head(file)
     # A document of DM has images, too, but no names of files.
     said = any(key in head for key in (b'"file_name"', b'"annotations"', b'"categories"'))
-    return is_object and said and b'"annotationsData"' not in head
+    return head.startswith(b'{') and said and b'"annotationsData"' not in head
+
+
+def must_be_coco(file: Path) -> bool:
+    """Whether a file has a name that COCO files have, whatever is in it.
+
+    Other tools write lists as annotations.json: Create ML's, for one.
+    """
+    name = file.name
+    return name == _ROBOFLOW or bool(_OFFICIAL.fullmatch(name)) or (name == CONFIG and _head(file)[:1] != b'[')
+
+
+def _head(file: Path) -> bytes:
+    with file.open('rb') as opened:
+        return opened.read(1 << 16).removeprefix(b'\xef\xbb\xbf').lstrip()
 
 
 def need_sources(path: Path) -> list[Source]:

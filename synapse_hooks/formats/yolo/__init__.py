@@ -14,7 +14,7 @@ from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.writer import counted
-from synapse_hooks.formats.yolo.config import read_config, write_config
+from synapse_hooks.formats.yolo.config import config_files, read_config, write_config
 from synapse_hooks.formats.yolo.reading import YoloItems
 from synapse_hooks.formats.yolo.schema import pose_config
 
@@ -63,11 +63,14 @@ class YoloFormat(Format):
         )
 
     def recognise(self, path: Path) -> bool:
-        """A folder with one dataset.yaml, or that file."""
-        try:
-            return (path.is_dir() or path.suffix in ('.yaml', '.yml')) and bool(read_config(path))
-        except DatasetInvalid:
+        """A folder with one dataset.yaml, or that file.
+
+        Raises:
+            DatasetInvalid: There is a yaml, but it describes no dataset that can be used.
+        """
+        if path.is_file() and path.suffix not in ('.yaml', '.yml'):
             return False
+        return bool(config_files(path)) and bool(read_config(path))
 
     def items(self, path: Path) -> YoloItems:
         """The images. Label files without one are counted as dropped."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.errors import DatasetInvalid, cannot_read
 
 CONFIG = 'dataset.yaml'
 _KEYS = {'train': 'train', 'val': 'valid', 'valid': 'valid', 'validation': 'valid', 'test': 'test'}
@@ -44,26 +44,33 @@ def find_config(path: Path) -> Path:
     Raises:
         DatasetInvalid: There is none, or several and no way to tell.
     """
+    found = config_files(path)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        why, hint = (
+            f'several: {", ".join(file.name for file in found)}',
+            'name the yaml file itself instead of its folder',
+        )
+    else:
+        why, hint = 'none', f'write {CONFIG}: `train` and `val` name folders of images, `names` lists the classes'
+    raise DatasetInvalid(f'{path} must hold one {CONFIG} with `names`, and there are {why}', hint=hint, path=str(path))
+
+
+def config_files(path: Path) -> list[Path]:
+    """The yaml files that may be that of a dataset: `path` itself, or those in that folder."""
     if path.is_file():
-        return path
+        return [path]
     for name in (CONFIG, 'data.yaml', 'dataset.yml', 'data.yml'):
         if (path / name).is_file():
-            return path / name
-    found = sorted(file for file in path.glob('*.y*ml') if _describes_dataset(file))
-    if len(found) != 1:
-        why = f'several: {", ".join(file.name for file in found)}' if found else 'none'
-        raise DatasetInvalid(
-            f'{path} must hold one {CONFIG} with `names`, and there are {why}',
-            hint='name the yaml file itself instead of its folder',
-            path=str(path),
-        )
-    return found[0]
+            return [path / name]
+    return sorted(file for file in path.glob('*.y*ml') if file.is_file() and _describes_dataset(file))
 
 
 def _describes_dataset(file: Path) -> bool:
     try:
         said = _loaded(file)
-    except (OSError, ValueError):
+    except ValueError:
         return False
     return isinstance(said, dict) and bool({'names', 'nc'} & said.keys()) and bool(_KEYS.keys() & said.keys())
 
@@ -88,7 +95,9 @@ def read_config(path: Path) -> Config:
     file = find_config(path)
     try:
         said = _loaded(file)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise cannot_read(DatasetInvalid, error, file) from error
+    except ValueError as error:
         raise DatasetInvalid(f'{file} is no YAML: {error}', hint='repair it', path=str(file)) from error
     if not isinstance(said, dict):
         raise DatasetInvalid(f'{file} must hold `train`, `val` and `names`', hint='repair it', path=str(file))
