@@ -53,13 +53,15 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.conversion import Losses, convert_into
     from synapse_hooks.cli.reading import number_or_text, open_source
     from synapse_hooks.cli.voice import voice
+    from synapse_hooks.formats.reader import reading
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import follow, plain
     from synapse_hooks.storage import staging, sweep
 
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)
-    source, guessed = open_source(plugins, options.source, options.source_format)
+    with reading(options.source):
+        source, guessed = open_source(plugins, options.source, options.source_format)
     if options.source.is_dir() and options.source.resolve() in options.target.resolve().parents:
         raise ConfigError(
             f'{options.target} is in {options.source}, which would have its own conversion in it',
@@ -78,7 +80,7 @@ def run(options: argparse.Namespace) -> Answer:
     settings['stratify'] = options.stratify or None
     # Of a conversion that was killed, which could not do it.
     sweep(options.target.parent)
-    with voice() as said, staging(options.target) as staged:
+    with voice() as said, staging(options.target) as staged, reading(options.source):
         losses = Losses(said)
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')

@@ -26,17 +26,18 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.findings import findings
     from synapse_hooks.cli.reading import open_source
     from synapse_hooks.cli.voice import voice
-    from synapse_hooks.formats.reader import open_reader
+    from synapse_hooks.formats.reader import open_reader, reading
     from synapse_hooks.insight import inspect_dataset, page
     from synapse_hooks.insight.page import PICTURES
     from synapse_hooks.plugins import build, load_settings
-    from synapse_hooks.storage import write_atomic
+    from synapse_hooks.storage import disk_errors, write_atomic
 
-    if options.html is not None and options.html.is_dir():
-        raise ConfigError(f'--html {options.html} is a folder', hint=f'name a file: {options.html / "dataset.html"}')
+    if options.html is not None:
+        with disk_errors(options.html):
+            _check_free(options.html)
     plugins = build(load_settings(block=options.block, only=options.only))
-    source, guessed = open_source(plugins, options.dataset, options.source_format)
-    with voice() as said:
+    with voice() as said, reading(options.dataset):
+        source, guessed = open_source(plugins, options.dataset, options.source_format)
         if guessed:
             said.say([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
         reader = open_reader(plugins.calls, source)
@@ -49,3 +50,11 @@ def run(options: argparse.Namespace) -> Answer:
     failed = options.strict and found.problems.serious
     data = {**found.to_dict(), 'guessed': guessed, 'html': options.html and str(options.html)}
     return Answer(data, text, exit_code=1 if failed else 0)
+
+
+def _check_free(page: Path) -> None:
+    if page.is_dir():
+        raise ConfigError(f'--html {page} is a folder', hint=f'name a file: {page / "dataset.html"}')
+    if page.exists() and not page.is_file():
+        # It would be renamed over, a device for everybody.
+        raise ConfigError(f'--html {page} is no regular file', hint='name another file')

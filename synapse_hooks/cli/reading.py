@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,9 +26,13 @@ def open_source(plugins: Plugins, path: Path, format: str | None) -> tuple[Datas
     Raises:
         DatasetInvalid: There is nothing, or no format recognises it, or several do.
         SelectionError: There is no format of that name, or it cannot be had, or not be read.
+        OSError: The dataset may not be looked at: see `synapse_hooks.formats.reader.reading`.
     """
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        # A format that looks with `glob` would take a closed folder for an empty one.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if format is not None:
         catalogue = plugins.catalogues['format']
         if not any(role == 'answer' for _, role in plugins.order('open_dataset')):

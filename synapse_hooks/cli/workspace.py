@@ -59,13 +59,14 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
     from synapse_hooks.cli.conversion import Losses, convert_into
     from synapse_hooks.cli.reading import number_or_text, open_source
     from synapse_hooks.cli.voice import voice
+    from synapse_hooks.formats.reader import reading
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.storage import scratch
 
     tolerance = number_or_text(options.unreadable)
     plugins = build(load_settings(block=options.block, only=options.only))
-    source, guessed = open_source(plugins, options.source, options.source_format)
-    with voice() as said:
+    with voice() as said, reading(options.source):
+        source, guessed = open_source(plugins, options.source, options.source_format)
         losses = Losses(said)
         if guessed:
             losses.say(f'{options.source} looks like {source["format"]!r}')

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.errors import UnreadableItem, cannot_read
 
 MEASURED = frozenset(('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.bmp', '.gif', '.webp', '.tif', '.tiff'))
 """Extensions, in lower case, of images whose header is understood here."""
@@ -46,7 +46,9 @@ def read_header(path: Path) -> ImageHeader:
             header = _read(file)
     except FileNotFoundError as error:
         raise UnreadableItem(f'{path} is missing', hint='restore the image', path=str(path)) from error
-    except (struct.error, ValueError, IndexError, OSError) as error:
+    except OSError as error:
+        raise cannot_read(UnreadableItem, error, path) from error
+    except (struct.error, ValueError, IndexError) as error:
         raise UnreadableItem(
             f'{path} is damaged: {error}', hint='replace the image by a whole one', path=str(path)
         ) from error

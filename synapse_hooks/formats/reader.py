@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, Unreadable, survey
-from synapse_hooks.errors import DatasetInvalid, NobodyAnswered
+from synapse_hooks.errors import DatasetInvalid, NobodyAnswered, cannot_read
 from synapse_hooks.formats.checking import CheckedItems, CheckedReader, checked, checked_info
 
 if TYPE_CHECKING:
@@ -19,6 +21,27 @@ if TYPE_CHECKING:
     from synapse_hooks.hookspecs import HookSpecs
 
 _LONGEST = 200
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """While the block runs, what the operating system says about the dataset at `path` is a sentence with a way out.
+
+    Whatever it says about other files, and about one that is not there, passes: a format that opens it is at fault.
+
+    Raises:
+        DatasetInvalid: A file or folder of the dataset, or one that it is in, cannot be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or not isinstance(error.filename, str | bytes):
+            raise
+        named, root = Path(os.path.realpath(os.fsdecode(error.filename))), Path(os.path.realpath(path))
+        around = root if os.path.isdir(root) else root.parent  # noqa: PTH112 (it raises nothing)
+        if not (named.is_relative_to(around) or around.is_relative_to(named)):
+            raise
+        raise cannot_read(DatasetInvalid, error) from error
 
 
 class FormatReader:
@@ -45,11 +68,8 @@ class FormatReader:
     def declared(self) -> DatasetInfo:
         """What the dataset says of itself, without a look at every item."""
         self.check()
-        try:
+        with self.noted():
             declared = checked_info(self.format.declare(self.path), self.format.name)
-        except Exception as error:
-            self.note(error)
-            raise
         if declared.classes is None and (classes := self.dataset.get('classes')):
             declared = replace(declared, classes=tuple(classes))
         return declared
@@ -74,7 +94,7 @@ class FormatReader:
 
     def samples(self, worker: Format) -> Iterator[Sample]:
         """The samples that a bound copy of the format reads: named safely, and sized. Errors carry a note."""
-        try:
+        with self.noted():
             items = items_of(worker, self.path)
             if items is not None:
                 for sample in items.read(0, len(items)):
@@ -86,14 +106,17 @@ class FormatReader:
                 sample.id = free_id(sample, taken)
                 if worker.measure(sample):
                     yield sample
-        except Exception as error:
-            self.note(error)
-            raise
 
-    def note(self, error: BaseException) -> None:
-        """Note on an error of the format's what was being read."""
-        error.add_note(f'while format {self.format.name!r} was reading {self.path}')
-        self.blame(error)
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """While the block runs, an error of the format's gets a note of what was being read."""
+        try:
+            with reading(self.path):
+                yield
+        except Exception as error:
+            error.add_note(f'while format {self.format.name!r} was reading {self.path}')
+            self.blame(error)
+            raise
 
     def check(self) -> None:
         """See that there is something.

@@ -6,7 +6,7 @@ A reader that yields one sample at a time and one that gives whole blocks from a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import compress, islice
 
@@ -200,14 +200,8 @@ class Stream:
         for start in range(first * BATCH, end, BATCH):
             yield start, min(start + BATCH, end)
 
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            if isinstance(self.reader, FormatReader):
-                self.reader.note(error)
-            raise
+    def _noted(self) -> AbstractContextManager[None]:
+        return self.reader.noted() if isinstance(self.reader, FormatReader) else nullcontext()
 
     def _divide(self, samples: list[Sample]) -> None:
         if self.divide is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,16 @@ def test_a_page_appears_whole(bare: Environment, project: Path, faulty: Path) ->
     assert '<script' not in text
     assert [file.name for file in (project / 'out').iterdir()] == ['page.html']
     assert 'is a folder' in bare.hooks('inspect', faulty, '--html', 'out', code=2).err
+
+
+def test_a_page_takes_the_place_of_no_device(bare: Environment, project: Path, data: Path) -> None:
+    os.mkfifo(project / 'pipe')
+    ended = bare.hooks('inspect', data, '--html', 'pipe', code=2)
+    assert 'error: --html pipe is no regular file\n  → name another file' in ended.err
+    assert (project / 'pipe').is_fifo()
+    assert (
+        'file name too long\n  → choose a shorter name' in bare.hooks('inspect', data, '--html', 'x' * 300, code=1).err
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import Format
 from synapse_hooks.formats.coco import CocoFormat
+from synapse_hooks.formats.reader import reading
 from synapse_hooks.testing import convert_dataset, open_dataset, png
 from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box
@@ -143,3 +144,16 @@ def test_a_category_without_a_name_moves_no_number(converter: Converter, tmp_pat
     rows = (made['path'] / 'labels' / 'train' / 'a.txt').read_text().splitlines()
     assert [row.split()[0] for row in rows] == ['0', '1']
     assert converter.reasons('dropped') == {('box', 'it has no class'): 2}
+
+
+def test_what_the_system_says_about_a_dataset_is_a_sentence_and_about_another_file_is_not(tmp_path: Path) -> None:
+    inner, other = tmp_path / 'data' / 'a.jpg', tmp_path / 'other' / 'a.jpg'
+    inner.parent.mkdir()
+    for file in (inner, inner.parent, tmp_path):
+        with pytest.raises(DatasetInvalid, match='cannot be read: permission denied') as caught, reading(inner.parent):
+            raise PermissionError(13, 'Permission denied', str(file))
+        assert caught.value.path == str(file)
+        assert isinstance(caught.value.__cause__, PermissionError)
+    for error in (PermissionError(13, 'no', str(other)), FileNotFoundError(2, 'no', str(inner)), OSError('no')):
+        with pytest.raises(type(error), match='no'), reading(inner.parent):
+            raise error

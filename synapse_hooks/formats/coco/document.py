@@ -18,7 +18,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.errors import DatasetInvalid, cannot_read
 
 Category = dict[str, Any]
 
@@ -98,7 +98,9 @@ def open_document(file: Path, *, whole: bool) -> Document:
             hint='is it a COCO file?',
             path=str(file),
         ) from error
-    except (OSError, UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
+    except OSError as error:
+        raise cannot_read(DatasetInvalid, error, file) from error
+    except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair it', path=str(file)) from error
     categories = _by_id(file, lists.categories or [])
     return Document(file, lists.images, lists.annotations or (), categories, digest.digest())

@@ -77,6 +77,9 @@ class ImageFinder:
             try:
                 with os.scandir(folder) as entries:
                     self._listed[folder] = {entry.name for entry in entries if not entry.is_dir()}
+            except PermissionError:
+                # It is not as good as empty.
+                raise
             except OSError:
                 self._listed[folder] = set()
         return self._listed[folder]

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from synapse_hooks.data import Sample
-from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.dm.document import decode, read_document
 from synapse_hooks.formats.dm.layout import FILES, Folder
 
@@ -105,7 +105,10 @@ class DmItems:
         try:
             data = _bytes(pair.document)
             needs_image = read_document(decode(data), sample)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            self.format.skip(cannot_read(UnreadableItem, error, pair.document))
+            return False
+        except ValueError as error:
             self.format.skip(
                 UnreadableItem(f'{pair.document} {error}', hint='repair or remove the document', path=pair.document)
             )

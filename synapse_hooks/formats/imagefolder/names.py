@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from synapse_hooks.data import SPLITS, split_name
-from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.errors import DatasetInvalid, cannot_read
 from synapse_hooks.storage import folded, safe_name
 
 NAMES = 'classes.json'
@@ -93,7 +93,9 @@ def read_names(root: Path) -> dict[str, str]:
         return {}
     try:
         said = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise cannot_read(DatasetInvalid, error, file) from error
+    except ValueError as error:
         raise DatasetInvalid(f'{file} is no JSON: {error}', hint='repair or remove it', path=str(file)) from error
     if not isinstance(said, dict) or 'folders' not in said:
         return {}

@@ -9,7 +9,7 @@ import msgspec
 
 from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Polygon, Ring, RotatedBox
 from synapse_hooks.data.geometry import corners
-from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.yolo.config import Config
 
 _UNIT = 1e6
@@ -61,7 +61,9 @@ class LabelReader:
             text = data.decode()
         except FileNotFoundError:
             return []
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise cannot_read(UnreadableItem, error, file) from error
+        except UnicodeDecodeError as error:
             raise UnreadableItem(f'{file} cannot be read: {error}', hint='repair the file', path=file) from error
         if self.note is not None:
             self.note(data)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.data import SUFFIXES, split_name
-from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.errors import DatasetInvalid, cannot_read
 from synapse_hooks.formats.yolo.config import Config
 
 _IMAGES, _LABELS = f'{os.sep}images{os.sep}', f'{os.sep}labels{os.sep}'
@@ -59,7 +59,7 @@ def _searched(source: str, split: str) -> Iterator[Folder]:
 
 
 def _refuse(error: OSError) -> None:
-    raise DatasetInvalid(f'{error.filename} cannot be read: {error}', path=str(error.filename)) from error
+    raise cannot_read(DatasetInvalid, error) from error
 
 
 def _is_image(name: str) -> bool:
@@ -79,7 +79,9 @@ def stem_of(name: str) -> str:
 def _listed(source: str, split: str, root: Path) -> Iterator[Folder]:
     try:
         text = Path(source).read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise cannot_read(DatasetInvalid, error, source) from error
+    except UnicodeDecodeError as error:
         raise DatasetInvalid(f'{source} is no list of images: {error}', hint='repair it', path=source) from error
     own, base = source.rpartition(os.sep)[0], os.path.realpath(root)
     folders: dict[str, list[str]] = {}
@@ -149,3 +151,5 @@ def _text_files(folder: str) -> Iterator[str]:
             yield from (entry.name for entry in entries if entry.name.endswith('.txt'))
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise cannot_read(DatasetInvalid, error, folder) from error
