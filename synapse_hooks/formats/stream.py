@@ -72,7 +72,7 @@ class Stream:
         self.identity = Identity() if digest else None
         self.passed = Passed()
         self._worker: Format | None = None
-        self._one_by_one = self._in_blocks()
+        self._one_by_one: Iterator[list[Sample]] = iter(())
         self._seen: list[Sample] = []
         self.items: Items | None = None
         """The dataset as a list, where its format knows it as one."""
@@ -87,6 +87,9 @@ class Stream:
             if self.items is not None:
                 # What was met when the dataset was opened is none of them.
                 self.passed.unreadable.total = len(self.items) + self.passed.unreadable.count
+        if self.items is None:
+            # Only then: it refers to its stream, which would keep a whole dataset alive until cycles are collected.
+            self._one_by_one = self._in_blocks()
 
     @property
     def blocks(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
@@ -21,7 +22,10 @@ from synapse_hooks.errors import (
     WrongAnswer,
 )
 from synapse_hooks.formats import BUILTIN, Format, guess_format
+from synapse_hooks.formats.coco.items import CocoItems
+from synapse_hooks.formats.dm.items import DmItems
 from synapse_hooks.formats.reader import safe_id
+from synapse_hooks.formats.stream import Stream
 from synapse_hooks.hookspecs import hookimpl
 from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
@@ -449,3 +453,18 @@ def test_a_corrupt_image_counts_once(dm: Path, converter: Converter) -> None:
     count = len(list((dm / 'json').iterdir()))
     with pytest.raises(UnreadableItem, match=f'1 of {count} items'):
         converter(dm, 'dm', 'coco')
+
+
+@pytest.mark.parametrize(('source', 'workers'), [('dm', 1), ('dm', 2), ('coco', 1), ('coco', 2), ('lines', 1)])
+def test_nothing_of_a_dataset_stays_in_memory(dm: Path, converter: Converter, source: str, workers: int) -> None:
+    """Not even until cycles are collected: what runs afterwards is a training, which needs it."""
+    converter.manager.register(Lines(), name='lines')
+    path = dm if source == 'dm' else converter(dm, 'dm', source)['path']
+    gc.collect()
+    gc.disable()
+    try:
+        converter(path, source, 'yolo', settings={'yolo': {'workers': workers}}, splits={'train': 0.5, 'valid': 0.5})
+        left = [one for one in gc.get_objects() if isinstance(one, Stream | CocoItems | DmItems)]
+    finally:
+        gc.enable()
+    assert not left
