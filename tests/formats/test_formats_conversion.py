@@ -464,7 +464,7 @@ def test_nothing_of_a_dataset_stays_in_memory(dm: Path, converter: Converter, so
     gc.disable()
     try:
         converter(path, source, 'yolo', settings={'yolo': {'workers': workers}}, splits={'train': 0.5, 'valid': 0.5})
-        left = [one for one in gc.get_objects() if isinstance(one, Stream | CocoItems | DmItems)]
+        left = [one for one in gc.get_objects() if type(one) in (Stream, CocoItems, DmItems)]
     finally:
         gc.enable()
     assert not left
