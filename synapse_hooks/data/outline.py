@@ -34,8 +34,15 @@ class Outline(Annotation, tag='polygon'):
             rings = _decode(self.text)
         except msgspec.DecodeError as error:
             raise ValueError(f'no list of rings: {str(error).partition(" - at ")[0]}') from error
+        return self._with(parts_of(rings))
+
+    def boxed(self) -> Polygon:
+        """The same for whoever needs its box only: its rings are not looked at, and left out."""
+        return self._with([])
+
+    def _with(self, parts: list[Part]) -> Polygon:
         return Polygon(
-            parts_of(rings),
+            parts,
             id=self.id,
             label=self.label,
             attributes=self.attributes,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from synapse_hooks.data import AnyAnnotation, LossReport, Polygon, Ring, Sample
+from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
 from synapse_hooks.data.batch import Boxes, Flags, Polygons, inside
 from synapse_hooks.data.geometry import join_arrays
 from synapse_hooks.data.outline import Outline
@@ -37,9 +37,7 @@ class Detect(Rows):
     def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
         """An outline whose box is told is not looked at, here as in columns: a broken one costs nothing."""
         if isinstance(annotation, Outline) and annotation.box is not None and annotation.box[2] and annotation.box[3]:
-            annotation = Polygon(
-                [], id=annotation.id, label=annotation.label, attributes=annotation.attributes, box=annotation.box
-            )
+            annotation = annotation.boxed()
         return super().opened(annotation, sample)
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
