@@ -44,9 +44,14 @@ class Job:
         path, tally, report = self.source['path'], passed.tally, passed.report
         if passed.unreadable is not None:
             passed.unreadable.finish(tally.count)
+        lost = ''
         if not tally.count and report.unreadable_count:
+            lost = 'nothing that can be read'
+        elif tally.count and not tally.kinds and not report.lossless:
+            lost = 'no labels that can be used'
+        if lost:
             raise DatasetInvalid(
-                f'{path} has nothing that can be read\n{report.summary()}',
+                f'{path} has {lost}\n{report.summary()}',
                 hint='repair what is named, or export the dataset again',
                 path=str(path),
             )
@@ -54,12 +59,6 @@ class Job:
             raise DatasetInvalid(
                 f'{path} has no images (read as {self.source["format"]!r})',
                 hint='check the path and the format: `synapse-hooks convert --from FORMAT`',
-                path=str(path),
-            )
-        if not tally.kinds and not report.lossless:
-            raise DatasetInvalid(
-                f'{path} has no labels that can be used\n{report.summary()}',
-                hint='repair what is named, or export the dataset again',
                 path=str(path),
             )
         if not tally.kinds:

@@ -207,10 +207,10 @@ class Fitter:
     def _pixels(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Runs]:
         shape, pixels = self._shape(annotation), sample.width * sample.height
         assert isinstance(shape, Mask)
-        found = tidy(shape.runs, pixels)
+        found, outside = tidy(shape.runs, pixels), beyond(shape.runs, pixels)
         if not any(length for _, length in found):
-            raise Lost('it lies outside the image' if beyond(shape.runs, pixels) else 'it has no area')
-        return Fit(found, CUT if beyond(shape.runs, pixels) else '')
+            raise Lost('it lies outside the image' if outside else 'it has no area')
+        return Fit(found, CUT if outside else '')
 
     def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:
         fitted = fit_rectangle(self._drawn(annotation, sample), sample, self.target)

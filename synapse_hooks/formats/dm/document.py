@@ -27,7 +27,7 @@ from synapse_hooks.data.masks import beyond, by_rows
 from synapse_hooks.formats.dm.ids import valid_ids
 from synapse_hooks.formats.dm.rows import READERS, Row, mask_row, named, read_other, read_row, write_row
 from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
-from synapse_hooks.formats.extents import NOT_FINITE, trouble
+from synapse_hooks.formats.extents import CUT, NOT_FINITE, trouble
 
 MEDIA = ('images', 'pcds', 'videos', 'audios', 'texts', 'prompts', 'datas')
 
@@ -176,7 +176,7 @@ def _rows(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> Iter
             yield from _skeleton(annotation, sample)
         case Mask():
             if annotation.columns and beyond(annotation.runs, sample.width * sample.height):
-                report.converted('mask', "cut at the image's edge", sample.id, annotation.id)
+                report.converted('mask', CUT, sample.id, annotation.id)
             yield 'images', 'segmentation', mask_row(annotation, by_rows(annotation, sample.width, sample.height))
         case Classification():
             yield 'images', 'classification', write_row(annotation, {})
