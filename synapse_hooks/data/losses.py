@@ -1,18 +1,25 @@
-"""The loss report: every annotation ends as written, converted (why) or dropped (why), and nothing ends in silence."""
+"""The loss report: every annotation ends as written, converted (why) or dropped (why), and nothing ends in silence.
+
+Beside its end, an annotation may be repaired (it contradicted itself, and was put right) or doubtful (it was kept as it
+is, and something speaks against it).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from synapse_hooks.errors import LossRefused
 
 EXAMPLES = 5
 """How many places are named for each reason."""
 
-Fate = Literal['converted', 'dropped']
+Fate = Literal['converted', 'dropped', 'repaired', 'doubtful']
+FATES: Final[tuple[Fate, ...]] = get_args(Fate)
+LOST: Final[tuple[Fate, ...]] = ('converted', 'dropped')
+"""An annotation meets one of these, or is written as it was. The others are said of it besides."""
 
 
 @dataclass(slots=True)
@@ -59,6 +66,19 @@ class LossReport:
         """An annotation (or an `image`), or `count` of them, did not arrive."""
         self._count('dropped', kind, reason, file, id, count)
 
+    def repaired(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
+        """An annotation (or an `image`, or a `file`), or `count` of them, contradicted itself and was put right.
+
+        `reason` says what was wrong, what proves it, and what was done. What became of it afterwards is reported apart.
+        """
+        self._count('repaired', kind, reason, file, id, count)
+
+    def doubtful(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
+        """An annotation (or an `image`, or a `file`), or `count` of them, was kept although something speaks against
+        it. `reason` says what, and what it usually means.
+        """
+        self._count('doubtful', kind, reason, file, id, count)
+
     def left_out(self, attributes: Iterable[str], count: int = 1) -> None:
         """An annotation, or so many, arrived without these attributes. It is told, but `strict` does not mind."""
         for name in attributes:
@@ -86,7 +106,8 @@ class LossReport:
 
     def accounted(self, kind: str) -> int:
         """How many annotations of a kind have met their end."""
-        return self.written_kinds[kind] + sum(loss.count for loss in self.losses.values() if loss.kind == kind)
+        ends = sum(loss.count for loss in self.losses.values() if loss.kind == kind and loss.fate in LOST)
+        return self.written_kinds[kind] + ends
 
     def clear(self) -> None:
         """Forget everything."""
@@ -105,7 +126,7 @@ class LossReport:
         self.unreadable_count += other.unreadable_count
         self.unreadable_items = [*self.unreadable_items, *other.unreadable_items][:EXAMPLES]
 
-    def total(self, fate: Literal['written', 'converted', 'dropped']) -> int:
+    def total(self, fate: Fate | Literal['written']) -> int:
         """How many annotations met that fate. Images do not count here."""
         if fate == 'written':
             return self.written_kinds.total()
@@ -113,8 +134,13 @@ class LossReport:
 
     @property
     def lossless(self) -> bool:
-        """Whether every annotation arrived as it was; attributes apart."""
-        return not self.losses and not self.unreadable_count
+        """Whether every annotation arrived, as it was or repaired; attributes apart."""
+        return not self.unreadable_count and not any(loss.fate in LOST for loss in self.losses.values())
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not (self.losses or self.attributes or self.unreadable_count)
 
     def refuse_losses(self) -> None:
         """Raise if anything was lost: what `strict` asks for.
@@ -131,7 +157,8 @@ class LossReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values, in a stable order: for run.json, the journal and `--json`."""
-        found: dict[str, Any] = {'written': dict(sorted(self.written_kinds.items())), 'converted': [], 'dropped': []}
+        found: dict[str, Any] = {'written': dict(sorted(self.written_kinds.items()))}
+        found |= {fate: [] for fate in FATES}
         for _, loss in sorted(self.losses.items()):
             found[loss.fate].append(
                 {'kind': loss.kind, 'reason': loss.reason, 'count': loss.count, 'examples': loss.examples}
@@ -141,10 +168,11 @@ class LossReport:
         return found
 
     def summary(self) -> str:
-        """The report for a terminal; empty when nothing was lost."""
-        if self.lossless and not self.attributes:
+        """The report for a terminal; empty when there is nothing to tell."""
+        if self.empty:
             return ''
-        totals = f'{self.total("converted"):,} converted, {self.total("dropped"):,} dropped'
+        counted = [(fate, self.total(fate)) for fate in FATES]
+        totals = ', '.join(f'{count:,} {fate}' for fate, count in counted if count or fate in LOST)
         lines = [f'{self.total("written"):,} annotations written, {totals}']
         for _, loss in sorted(self.losses.items()):
             where = loss.examples[0]

@@ -86,7 +86,7 @@ def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Fo
     if context.runtime_ctx.strict:
         report.refuse_losses()
     if summary := report.summary():
-        level = 'info' if report.lossless else 'warning'
+        level = 'warning' if report.losses or report.unreadable_count else 'info'
         context.log_message(f'{source["format"]} to {format.name}: {summary}', level=level, code='losses')
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import LossReport, Sample
+from synapse_hooks.data.losses import LOST
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.reader import FormatReader, declared_by
 from synapse_hooks.insight.checks import Twins, check
@@ -172,9 +173,10 @@ class _Inspector:
             problems.met('unreadable', Example(self._place(item['file']), detail=detail), count)
         for loss in report.losses.values():
             detail = f'{loss.kind} {loss.fate}: {loss.reason}'
+            problem = 'left-out' if loss.fate in LOST else loss.fate
             for place, where in enumerate(loss.examples):
                 count = loss.count if place == 0 else 0
-                problems.met('left-out', Example(where['file'], '', where['id'], detail), count)
+                problems.met(problem, Example(where['file'], '', where['id'], detail), count)
 
     def compare_images(self, progress: Progress) -> None:
         order = list(self.made.statistics.splits)

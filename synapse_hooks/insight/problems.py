@@ -46,6 +46,12 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     'keypoint-outside': Kind('warning', 'joints outside of their image', 'A missing joint needs visibility 0.'),
     'left-out': Kind('warning', 'annotations or files that the reader dropped or changed', 'A conversion loses them.'),
+    'repaired': Kind(
+        'warning',
+        'annotations or files that contradict themselves, and are repaired',
+        'Check that the repair is right.',
+    ),
+    'doubtful': Kind('warning', 'annotations or files that are kept, and doubtful', 'Check that they are meant so.'),
     'duplicate-annotation': Kind(
         'warning', 'annotations that are there twice in one image', 'They count twice in the training and in scores.'
     ),

@@ -24,7 +24,8 @@ class Converted:
 
     dataset: Dataset
     losses: dict[str, Any]
-    """The loss report: `written`, `converted`, `dropped`, `attributes`, `unreadable`. See `LossReport.to_dict`."""
+    """The loss report: `written`, `converted`, `dropped`, `repaired`, `doubtful`, `attributes`, `unreadable`. See
+    `LossReport.to_dict`."""
     recording: Recording
     """Everything that was said meanwhile."""
 

@@ -46,6 +46,23 @@ def test_a_report_counts_and_names_the_first_places() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
+def test_what_was_repaired_or_is_doubtful_is_told_and_lost_nothing() -> None:
+    report = LossReport()
+    report.written('box', 2)
+    report.repaired('box', 'its corners were in reverse', 'a', '1')
+    report.doubtful('mask', 'all objects are crowds', count=3)
+    assert report.lossless
+    assert not report.empty
+    report.refuse_losses()
+    assert report.accounted('box') == 2
+    assert report.to_dict()['repaired'][0]['reason'] == 'its corners were in reverse'
+    assert report.summary().splitlines() == [
+        '2 annotations written, 0 converted, 0 dropped, 1 repaired, 3 doubtful',
+        '  doubtful 3 mask: all objects are crowds',
+        '  repaired 1 box: its corners were in reverse (a 1)',
+    ]
+
+
 def test_merged_reports_are_as_one() -> None:
     reports = []
     for name in 'ab':
