@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.bulk import link_all, write_all
     from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
     from synapse_hooks.storage.disk import disk_errors
+    from synapse_hooks.storage.door import Refused, is_inside, open_regular, read_file
     from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import folded, is_dropping, safe_name
@@ -26,6 +27,7 @@ _HOMES = {
     'FileEntry': 'tree',
     'Limits': 'members',
     'LinkMode': 'links',
+    'Refused': 'door',
     'Spool': 'spool',
     'TreeStamp': 'digest',
     'archive_kind': 'archive',
@@ -34,12 +36,15 @@ _HOMES = {
     'folded': 'names',
     'is_dead': 'ownership',
     'is_dropping': 'names',
+    'is_inside': 'door',
     'link_all': 'bulk',
     'link_or_copy': 'links',
     'link_tree': 'links',
+    'open_regular': 'door',
     'owner': 'ownership',
     'pack': 'archive',
     'publish': 'publishing',
+    'read_file': 'door',
     'safe_name': 'names',
     'scratch': 'publishing',
     'staging': 'publishing',
@@ -56,6 +61,7 @@ __all__ = [
     'FileEntry',
     'Limits',
     'LinkMode',
+    'Refused',
     'Spool',
     'TreeStamp',
     'archive_kind',
@@ -64,12 +70,15 @@ __all__ = [
     'folded',
     'is_dead',
     'is_dropping',
+    'is_inside',
     'link_all',
     'link_or_copy',
     'link_tree',
+    'open_regular',
     'owner',
     'pack',
     'publish',
+    'read_file',
     'safe_name',
     'scratch',
     'staging',

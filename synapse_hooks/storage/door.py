@@ -1,0 +1,97 @@
+"""The one door for opening what a dataset names: regular files only, of bounded size, inside of the dataset.
+
+What stands in a dataset is somebody else's: a pipe in place of an image would be waited for, a device would be read for
+ever, and a link could show a file of the reader's own.
+"""
+
+# A Path for each of a million files costs more than opening it.
+# ruff: noqa: PTH118
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+StrPath = str | os.PathLike[str]
+
+TEXT_LIMIT = 64 << 20
+"""Bytes that a document about one item, a list of names or a configuration may have."""
+TABLE_LIMIT = 4 << 30
+"""Bytes that a document about a whole dataset may have."""
+
+_FLAGS = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0) | getattr(os, 'O_CLOEXEC', 0)
+
+
+class Refused(OSError):
+    """A file that must not be read. `strerror` says why, as part of a sentence; `filename` is the culprit."""
+
+
+def open_regular(file: StrPath, *, inside: StrPath | None = None) -> int:
+    """Open a regular file for reading; returns its descriptor, which the caller closes. It never waits for a pipe.
+
+    Args:
+        file: Which; a link is followed.
+        inside: A folder: the file must really be in it, links resolved. None does not look.
+
+    Raises:
+        Refused: It is a pipe, a socket, a device or a folder, or it is outside of `inside`.
+        OSError: It cannot be opened.
+
+    Example:
+        >>> open_regular('/dev/null')
+        Traceback (most recent call last):
+            ...
+        synapse_hooks.storage.door.Refused: [Errno 22] it is a device, not a regular file: '/dev/null'
+    """
+    if inside is not None and not is_inside(file, inside):
+        raise Refused(errno.EACCES, f'it leads out of {os.fspath(inside)}', os.fspath(file))
+    try:
+        handle = os.open(file, _FLAGS)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise Refused(errno.EINVAL, 'it is a pipe or a socket, not a regular file', os.fspath(file)) from error
+        raise
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise Refused(errno.EINVAL, f'it is a {_kind(mode)}, not a regular file', os.fspath(file))
+    return handle
+
+
+def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None = None) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
+
+    Args:
+        file: Which.
+        limit: Bytes.
+        inside: As in `open_regular`.
+
+    Raises:
+        Refused: It is no regular file, is outside of `inside`, or is larger than `limit`.
+        OSError: It cannot be read.
+    """
+    handle = open_regular(file, inside=inside)
+    with open(handle, 'rb') as opened:
+        # One more than allowed: a file may grow, and one in /proc has no size.
+        data = opened.read(limit + 1)
+    if len(data) > limit:
+        raise Refused(errno.EFBIG, f'it has more than {limit:,} bytes', os.fspath(file))
+    return data
+
+
+def is_inside(file: StrPath, folder: StrPath) -> bool:
+    """Whether a file is really below a folder, with every link resolved. Nothing needs to be there.
+
+    Example:
+        >>> is_inside('/tmp/set/../etc', '/tmp/set'), is_inside('/tmp/set/a.jpg', '/tmp/set')
+        (False, True)
+    """
+    root = os.path.join(os.path.realpath(folder), '')
+    return os.path.realpath(file).startswith(root)
+
+
+def _kind(mode: int) -> str:
+    for is_kind, name in ((stat.S_ISDIR, 'folder'), (stat.S_ISFIFO, 'pipe'), (stat.S_ISSOCK, 'socket')):
+        if is_kind(mode):
+            return name
+    return 'device'
