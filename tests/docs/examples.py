@@ -1,10 +1,12 @@
 """The examples of the documentation: found in the pages, and run as a reader would run them.
 
 Blocks of Python run in the order of the page, in one namespace. Of a console block, the lines `$ synapse-hooks ...` run
-(and pytest, touch, rm, ls). What they print is compared where the page shows it: `...` stands for anything, and times
-and folders are not compared. An HTML comment on the line before a block says more:
+(and pytest, touch, rm, ls, cp, pip install of a folder). What they print is compared where the page shows it: `...`
+stands for anything, and times and folders are not compared.
 
-    <!-- file: hooks.py -->        the block is written to that file first; blocks in any language can be
+A paragraph that is nothing but a file's name, as in **`hooks.py`**, is the title of the block below it: the block, in
+any language, is written to that file first. An HTML comment on the line before a block says more:
+
     <!-- exit: 2 -->               the commands of the block end with that code
     <!-- e2e -->                   heavy: runs only where e2e tests do
     <!-- not run: the reason -->   the block is not run
@@ -25,12 +27,14 @@ from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+CONTRIB_PAGES = sorted((ROOT / 'contrib').glob('*/README.md'))
 
 _BLOCK = re.compile(
-    r'^(?:<!-- (?P<note>[^\n]+?) -->\n)?(?P<fence>`{3,})(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$',
+    r'^(?:\*\*`(?P<file>[^`\n]+)`\*\*\n\n)?'
+    r'(?:<!-- (?P<note>[^\n]+?) -->\n)?(?P<fence>`{3,})(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$',
     re.DOTALL | re.MULTILINE,
 )
-_COMMAND = re.compile(r'^\$ (?P<line>(?:\w+=\S+ )*(?:synapse-hooks|pytest|touch|rm|ls)\b.*)$')
+_COMMAND = re.compile(r'^\$ (?P<line>(?:\w+=\S+ )*(?:synapse-hooks|pytest|touch|rm|ls|cp|pip install \./)\b.*)$')
 _SECONDS = re.compile(r'\b\d+\.\d+ s\b(?: \([\d,.]+ images/s\))?')
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -40,14 +44,16 @@ class Block:
     """A fenced block of a page."""
 
     place: str
-    """`README.md:12`, for whoever has to mend it."""
+    """`README.md:12`, for whoever has to fix it."""
     language: str
     text: str
     note: str = ''
+    file: str | None = None
+    """The file that the title names."""
 
     @property
     def notes(self) -> dict[str, str]:
-        """What the comment says: `{'file': 'hooks.py'}`, `{'e2e': ''}`."""
+        """What the comment says: `{'exit': '2'}`, `{'e2e': ''}`."""
         pairs = (part.partition(':') for part in self.note.split(';') if part.strip())
         return {key.strip(): value.strip() for key, _, value in pairs}
 
@@ -61,6 +67,7 @@ def blocks(page: Path) -> list[Block]:
             found['language'],
             found['text'],
             found['note'] or '',
+            found['file'],
         )
         for found in _BLOCK.finditer(text)
     ]
@@ -82,9 +89,8 @@ class Reader:
 
     def check(self, block: Block) -> None:
         """Do what a block says."""
-        file = block.notes.get('file')
-        if file is not None:
-            target = self.folder / file
+        if block.file is not None:
+            target = self.folder / block.file
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.text, encoding='utf-8')
         if block.language == 'python':

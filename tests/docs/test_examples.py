@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.examples import PAGES, ROOT, Reader, blocks
+from tests.docs.examples import CONTRIB_PAGES, PAGES, ROOT, Reader, blocks
 
 BEGINS_WITH_DIGITS = '<!-- the examples begin with the dataset of the tutorial -->'
 HEAVY = [page for page in PAGES if any('e2e' in block.notes for block in blocks(page))]
@@ -33,8 +34,15 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     page: Path = request.param
     shims, folder = tmp_path / 'bin', tmp_path / 'reader'
     shims.mkdir()
-    for command, module in (('synapse-hooks', 'synapse_hooks.cli'), ('pytest', 'pytest -p no:cacheprovider')):
-        (shims / command).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+    installed = tmp_path / 'installed'
+    modules = {
+        'synapse-hooks': 'synapse_hooks.cli "$@"',
+        'pytest': 'pytest -p no:cacheprovider "$@"',
+        # Not into the environment of these tests, and without a network: what a page builds needs nothing else.
+        'pip': f'pip --isolated --quiet "$@" --no-index --no-deps --no-build-isolation --target "{installed}"',
+    }
+    for command, module in modules.items():
+        (shims / command).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module}\n')
         (shims / command).chmod(0o755)
     if BEGINS_WITH_DIGITS in page.read_text(encoding='utf-8'):
         from shutil import copytree
@@ -46,7 +54,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
         folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv('PATH', f'{shims}{os.pathsep}{os.environ["PATH"]}')
-    monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{folder}')
+    monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{folder}{os.pathsep}{installed}')
     monkeypatch.setenv('COLUMNS', '200')
     monkeypatch.setenv('SYNAPSE_WORKSPACE', str(tmp_path / 'workspace'))
     # What stands in the working directory can be imported, as in a session of the reader's.
@@ -58,6 +66,16 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], '__file__', '')).startswith(str(folder)):
             del sys.modules[name]
+
+
+@pytest.mark.parametrize('page', [*PAGES, *CONTRIB_PAGES], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_reader_sees_to_which_file_a_block_belongs(page: Path) -> None:
+    text = page.read_text(encoding='utf-8')
+    titles = re.findall(r'^\*\*`([^`\n]+)`\*\*$', text, re.MULTILINE)
+    assert [block.file for block in blocks(page) if block.file is not None] == titles, 'a title without a block'
+    assert not re.search(r'<!--[^\n]*\bfile:', text), 'a reader does not see comments'
+    untitled = [block.place for block in blocks(page) if block.language in ('toml', 'csv') and block.file is None]
+    assert untitled == [], 'begin it with the name of its file: **`pyproject.toml`**'
 
 
 @pytest.mark.parametrize('reader', PAGES, ids=lambda page: page.stem, indirect=True)
