@@ -329,7 +329,7 @@ def test_labels_without_an_image_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('content', 'said'),
     [
-        ('train: [', 'is no YAML'),
+        ('train: [', 'is not YAML'),
         ('- 1', 'must hold'),
         ('names: [car]', 'names no images'),
         ('train: images/nowhere\nnames: [car]', 'is not there'),

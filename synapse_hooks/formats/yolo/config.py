@@ -3,7 +3,8 @@
 Rules (ultralytics 8.4, `check_det_dataset`): `train`, `val`, `test` are folders, lists of images, or several of these,
 relative to `path`, which here is relative to the yaml's folder; empty means that folder. Nothing in them is a pattern.
 `names` is a list or a mapping from number to name; without it `nc` says how many classes there are. A pose dataset has
-`kpt_shape`, and may have `kpt_names`. The key `task` is ours: ultralytics does not look at it.
+`kpt_shape`, and may have `kpt_names`. The key `task` is ours: ultralytics does not look at it. A name is the text in
+the file, where ultralytics takes what YAML makes of it: of `no` False, of `007` 7.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.errors import DatasetInvalid, cannot_read
+from synapse_hooks.formats.yolo.texts import read_yaml
 
 CONFIG = 'dataset.yaml'
 _KEYS = {'train': 'train', 'val': 'valid', 'valid': 'valid', 'validation': 'valid', 'test': 'test'}
+_TEXTS = frozenset((*_KEYS, 'path', 'names', 'kpt_names'))
+"""The keys that hold names of classes, joints, files and folders: these are the text in the file."""
 
 
 class Config(NamedTuple):
@@ -69,21 +73,10 @@ def config_files(path: Path) -> list[Path]:
 
 def _describes_dataset(file: Path) -> bool:
     try:
-        said = _loaded(file)
+        said = read_yaml(file, _TEXTS)
     except ValueError:
         return False
     return isinstance(said, dict) and bool({'names', 'nc'} & said.keys()) and bool(_KEYS.keys() & said.keys())
-
-
-def _loaded(file: Path) -> Any:
-    """What a YAML file holds; `OSError` or `ValueError` where it holds nothing of the kind."""
-    # Every format is asked whether it recognises a folder, and most folders have no YAML.
-    import yaml
-
-    try:
-        return yaml.safe_load(file.read_text(encoding='utf-8'))
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
 
 
 def read_config(path: Path) -> Config:
@@ -94,11 +87,11 @@ def read_config(path: Path) -> Config:
     """
     file = find_config(path)
     try:
-        said = _loaded(file)
+        said = read_yaml(file, _TEXTS)
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, file) from error
     except ValueError as error:
-        raise DatasetInvalid(f'{file} is no YAML: {error}', hint='repair it', path=str(file)) from error
+        raise DatasetInvalid(f'{file} is not YAML: {error}', hint='correct it', path=str(file)) from error
     if not isinstance(said, dict):
         raise DatasetInvalid(f'{file} must hold `train`, `val` and `names`', hint='repair it', path=str(file))
     entries = {
@@ -169,12 +162,12 @@ def _names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
 
 def _told_names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
     names = said.get('names')
-    if isinstance(names, list):
-        return tuple(map(str, names))
-    if isinstance(names, dict):
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()):
         numbered = _numbered(names)
         if len(numbered) == len(names) and sorted(numbered) == list(range(len(names))):
-            return tuple(str(numbered[number]) for number in range(len(names)))
+            return tuple(numbered[number] for number in range(len(names)))
     raise DatasetInvalid(
         f'{file}: `names` must be a list, or a mapping from 0, 1, 2, ... to names; it is {names!r}',
         hint='number the classes from 0 without gaps',
