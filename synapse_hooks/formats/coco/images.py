@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import PurePosixPath
 
 from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.coco.layout import Source
+from synapse_hooks.formats.lookup import Found, ImageLookup, stem_of
 
+_ELSEWHERE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\])')
+"""A drive, or the beginning of a link."""
 _SPECIAL = re.compile(r'[/\\\0]')
 
 
@@ -17,20 +22,22 @@ class ImageFinder:
     """Finds image files by the names that an annotation file calls them.
 
     Args:
-        file: The annotation file, for messages.
-        roots: Folders below which the images may be, most likely first.
+        source: The split: its annotation file, for messages, and the folders below which the images may be.
+        names: What the images are called there.
     """
 
-    def __init__(self, file: Path, roots: Sequence[Path]) -> None:
-        self.file = file
-        self.roots = [str(root) for root in roots]
+    def __init__(self, source: Source, names: Iterable[str] = ()) -> None:
+        self.source = source
+        self.file = source.files[0]
+        self.names = names
+        self.roots = [str(root) for root in source.roots]
         self._listed: dict[str, set[str]] = {}
 
     def find(self, name: str) -> str:
         """The path of an image's file.
 
         Raises:
-            UnreadableItem: There is no such file, or the name leads outside of the dataset.
+            LookupError: There is no such file, or the name leads outside of the dataset.
         """
         if name in self._names(self.roots[0]):
             return f'{self.roots[0]}/{name}'
@@ -41,18 +48,39 @@ class ImageFinder:
             found = self._found(place, base)
             if found:
                 return f'{place}/{found}'
-        raise UnreadableItem(
-            f'{self.file}: the image {name} is missing (looked below {self.roots[0]} and around)',
-            hint='put the images beside the annotation file',
-            path=name,
-        )
+        raise LookupError(f'it is not below {self.roots[0]} or around')
+
+    def find_elsewhere(self, name: str) -> Found:
+        """The file that an image's name can mean only, where it leads nowhere as it is.
+
+        Raises:
+            UnreadableItem: There is none, or no way to tell which.
+        """
+        try:
+            return self._lookup.find(name)
+        except LookupError as error:
+            raise UnreadableItem(
+                f'{self.file}: the image {name} is missing or outside the dataset, and {error}',
+                hint='put the images beside the annotation file',
+                path=name,
+            ) from error
+
+    @cached_property
+    def _lookup(self) -> ImageLookup:
+        """Below the dataset's folder; of a split, below the first of its folders that has any image."""
+        lookup = ImageLookup(self.source.home, self.names)
+        if self.source.split is None:
+            return lookup
+        home = self.source.home
+        inner = (ImageLookup(root, self.names) for root in self.source.roots if root.is_relative_to(home))
+        return next((one for one in inner if not one.empty), lookup)
 
     def stem(self, name: str) -> str:
-        """The path of an image below its root, without its extension; as it is where it leads outside."""
+        """The path of an image below its root, without its extension; its bare name where it leads outside."""
         try:
             inner = self._inside(name)
-        except UnreadableItem:
-            return name
+        except LookupError:
+            return stem_of(name)
         stem, _, suffix = inner.rpartition('/')[2].rpartition('.')
         return inner[: -len(suffix) - 1] if stem and suffix else inner
 
@@ -60,8 +88,8 @@ class ImageFinder:
         if name not in ('.', '..') and not _SPECIAL.search(name):
             return name
         inner = PurePosixPath(name.replace('\\', '/'))
-        if inner.is_absolute() or '..' in inner.parts or '\0' in name:
-            raise UnreadableItem(f'{self.file}: {name!r} points outside the dataset', path=name)
+        if inner.is_absolute() or '..' in inner.parts or '\0' in name or _ELSEWHERE.match(name):
+            raise LookupError('it leads outside of the dataset')
         return inner.as_posix()
 
     def _found(self, folder: str, base: str) -> str:

@@ -159,7 +159,7 @@ class CocoItems:
             image, sample = part.images[place], Sample(part.ids[place], None, 0, 0, part.source.split)
             samples.append(sample)
             try:
-                sample.file = part.finder.find(image.file_name)
+                sample.file = self._file(part, image.file_name, sample.id)
             except UnreadableItem as error:
                 missing[place] = error
                 continue
@@ -175,6 +175,14 @@ class CocoItems:
                 if told is not None:
                     sample.width, sample.height = told
         return found
+
+    def _file(self, part: Sorted, name: str, id: str) -> str:
+        try:
+            return part.finder.find(name)
+        except LookupError:
+            found = part.finder.find_elsewhere(name)
+        self.format.report.repaired('image', found.reason, name, id)
+        return found.file
 
     def _filled(self, part: Sorted, groups: list[list[Any]], found: Found) -> Sample:
         sample, place = found.sample, found.place

@@ -6,17 +6,21 @@ labels.json and data/                                          FiftyOne, the sam
 annotations/instances_train2017.json, train2017/               the official layout; also images/train2017/ (CVAT)
 annotations/person_keypoints_..., captions_..., panoptic_...   more about the same images
 annotations/anything.json                                      where no name is official; train.json is a split
+result.json, train/anything.json                               whatever it is called, where it is the only one
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.storage import is_dropping
 
 CONFIG = 'annotations.json'
 _ROBOFLOW = '_annotations.coco.json'
@@ -24,6 +28,7 @@ _FILES = (CONFIG, _ROBOFLOW, 'instances.json', 'coco.json', 'labels.json')
 _WHAT = ('instances', 'person_keypoints', 'captions', 'panoptic')
 _OFFICIAL = re.compile(rf'(?P<what>{"|".join(_WHAT)})_(?P<name>.+)\.json')
 _INNER = ('images', 'data')
+_MANY = 16
 
 
 class Source(NamedTuple):
@@ -34,6 +39,8 @@ class Source(NamedTuple):
     """The one about instances first, if there is one; others are about the same images."""
     roots: list[Path]
     """Folders below which the images may be, most likely first."""
+    home: Path
+    """The dataset's folder."""
     beside: Sequence[Path] = ()
     """Annotation files whose names do not tell what part of the dataset they are; told once, of the first split."""
 
@@ -50,18 +57,29 @@ def find_sources(path: Path) -> list[Source]:
         path: A folder, or an annotation file: then that one alone.
     """
     if path.is_file():
-        return [Source(None, [path], _around(path))] if path.suffix.lower() == '.json' else []
+        return [Source(None, [path], _around(path), _home(path))] if path.suffix.lower() == '.json' else []
     flat = _annotation_file(path)
     if flat is not None:
-        return [Source(None, [flat], [path, *(path / inner for inner in _INNER)])]
-    splits = [
+        return [Source(None, [flat], [path, *(path / inner for inner in _INNER)], path)]
+    return (
+        _split_folders(path, _annotation_file)
+        or _below_annotations(path)
+        or _of_any_name(path)
+        or _split_folders(path, _only_file)
+    )
+
+
+def _split_folders(path: Path, find: Callable[[Path], Path | None]) -> list[Source]:
+    return [
         Source(
-            split_name(name), [file], [path / name, *(path / name / inner for inner in _INNER), *_images(path, name)]
+            split_name(name),
+            [file],
+            [path / name, *(path / name / inner for inner in _INNER), *_images(path, name)],
+            path,
         )
         for name in (*SPLITS, 'val', 'validation')
-        if (file := _annotation_file(path / name)) is not None
+        if (file := find(path / name)) is not None
     ]
-    return splits or _below_annotations(path)
 
 
 def _annotation_file(folder: Path) -> Path | None:
@@ -72,6 +90,12 @@ def _around(file: Path) -> list[Path]:
     match = _OFFICIAL.fullmatch(file.name)
     here, name = file.parent, match['name'] if match else file.stem
     return [here, *(here / inner for inner in _INNER), *_images(here.parent, name)]
+
+
+def _home(file: Path) -> Path:
+    """The folder of the dataset that an annotation file belongs to."""
+    inner = _OFFICIAL.fullmatch(file.name) or file.parent.name == 'annotations'
+    return file.parent.parent if inner else file.parent
 
 
 def _images(path: Path, name: str) -> list[Path]:
@@ -99,6 +123,10 @@ def _below_annotations(path: Path) -> list[Source]:
     likely = [file for file in files if looks_like_coco(file)]
     if not sources and likely:
         sources = _splits(path, files, likely) or _together(path, likely)
+    return _with_rest(sources, likely)
+
+
+def _with_rest(sources: list[Source], likely: list[Path]) -> list[Source]:
     used = {file for source in sources for file in source.files}
     rest = [file for file in likely if file not in used]
     return [sources[0]._replace(beside=rest), *sources[1:]] if rest else sources
@@ -110,7 +138,7 @@ def _official(path: Path, files: list[Path]) -> list[Source]:
         if match := _OFFICIAL.fullmatch(file.name):
             found.setdefault(match['name'], {})[match['what']] = file
     return [
-        Source(_split(name), [said[what] for what in _WHAT if what in said], _images(path, name))
+        Source(_split(name), [said[what] for what in _WHAT if what in said], _images(path, name), path)
         for name, said in found.items()
     ]
 
@@ -120,12 +148,49 @@ def _splits(path: Path, files: list[Path], likely: list[Path]) -> list[Source]:
     splits = [file for file in files if _split(file.stem)]
     if not set(splits).intersection(likely):
         return []
-    return [Source(_split(file.stem), [file], _images(path, file.stem)) for file in splits]
+    return [Source(_split(file.stem), [file], _images(path, file.stem), path) for file in splits]
 
 
 def _together(path: Path, files: list[Path]) -> list[Source]:
     roots = dict.fromkeys(root for file in files for root in _images(path, file.stem))
-    return [Source(None, files, [*roots])]
+    return [Source(None, files, [*roots], path)]
+
+
+def _of_any_name(path: Path) -> list[Source]:
+    """Files beside the folders of images: one of any name, or several with the names of splits or of official files."""
+    files = coco_files(path)
+    sources = _official(path, files) or _splits(path, files, files)
+    if sources:
+        return _with_rest(sources, files)
+    # Several may be versions of one, and nothing says which.
+    return _together(path, files) if len(files) == 1 else []
+
+
+def _only_file(folder: Path) -> Path | None:
+    """The one COCO file in a folder; None for none or several."""
+    files = coco_files(folder)
+    return files[0] if len(files) == 1 else None
+
+
+def coco_files(folder: Path) -> list[Path]:
+    """The files in a folder that are COCO's, whatever they are called; none where each of many is about an image."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [*islice((entry.name for entry in entries if entry.name.lower().endswith('.json')), _MANY + 1)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    names = sorted(name for name in names if not is_dropping(name)) if len(names) <= _MANY else []
+    return [file for name in names if (file := folder / name).is_file() and _has_images(file)]
+
+
+def _has_images(file: Path) -> bool:
+    """Whether the beginning of a file, whatever it is called, is that of a COCO file with images and what is in them.
+
+    Other tools write lists of `categories` alone, or `annotations` about files.
+    """
+    head = _head(file)
+    told = (b'"images"', b'"file_name"'), (b'"annotations"', b'"image_id"'), (b'"images"', b'"categories"')
+    return looks_like_coco(file) and any(all(key in head for key in keys) for keys in told)
 
 
 def looks_like_coco(file: Path) -> bool:
@@ -158,9 +223,25 @@ def need_sources(path: Path) -> list[Source]:
     """
     sources = find_sources(path)
     if not sources:
+        refuse_several(path)
         raise DatasetInvalid(
             f'{path} is no COCO dataset: neither {CONFIG} nor train/{CONFIG} nor annotations/*.json is there',
             hint='name the annotation file itself instead of its folder',
             path=str(path),
         )
     return sources
+
+
+def refuse_several(path: Path) -> None:
+    """Refuse a folder with COCO files whose names do not say what part of the dataset they are.
+
+    Raises:
+        DatasetInvalid: There are several.
+    """
+    files = coco_files(path) if path.is_dir() else []
+    if len(files) > 1:
+        raise DatasetInvalid(
+            f'{path} has several COCO files: {", ".join(file.name for file in files)}',
+            hint=f'name the file instead of its folder: {files[0]}',
+            path=str(path),
+        )

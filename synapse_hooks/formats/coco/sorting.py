@@ -93,7 +93,7 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, 
                 report.converted('category', 'another category has its name: they are one', path.name, name, count - 1)
         files.append(File(document.categories, labels, entries, skeletons, document.digest))
     _share_joints(files)
-    return Sorted(source, ImageFinder(source.files[0], source.roots), list(images.values()), files, [])
+    return Sorted(source, ImageFinder(source, images), list(images.values()), files, [])
 
 
 def _places(

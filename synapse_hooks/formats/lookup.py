@@ -1,0 +1,174 @@
+"""Images whose path in a dataset leads nowhere: exported on another computer, from a server, or with another separator.
+
+    C:\\data\\set\\a.png            the backslashes of Windows
+    /media/me/DISK/set/a.png     a path of another computer
+    https://host/x/a.png?t=1     a link
+    my%20photo.png               percent-encoded
+    /data/local-files/?d=x/a.png a file that Label Studio serves
+
+An author of a format asks here when the path that a dataset names is not there, and reports the answer with
+`self.report.repaired('image', found.reason, ...)`.
+"""
+
+# A Path for each of a million files costs more than the rest of the walk.
+# ruff: noqa: PTH114, PTH118, PTH122
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from synapse_hooks.data import SUFFIXES
+from synapse_hooks.storage import is_dropping, is_inside
+
+_URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
+_DRIVE = re.compile(r'[A-Za-z]:(?=/|$)')
+_LONGEST = 4096
+_DEEPEST = 32
+_SHOWN = 3
+
+
+class Found(NamedTuple):
+    """A file that a path stands for."""
+
+    file: str
+    reason: str
+    """What was wrong with the path and what was done, for the loss report."""
+
+
+class ImageLookup:
+    """Finds the one image in a dataset's folder that a path of elsewhere can mean.
+
+    Only the end of the path counts: the longest one that any image of the folder ends with, down to the bare name. The
+    folder is searched once, when the first path is asked for. Links to folders are not followed, and what is found is
+    really inside of the folder.
+
+    Args:
+        folder: The dataset's folder.
+        told: All paths that the dataset names. Two of them are never taken for one file.
+
+    Example:
+        >>> lookup = ImageLookup('/nowhere', ['C:\\\\set\\\\a.png'])
+        >>> lookup.find('C:\\\\set\\\\a.png')
+        Traceback (most recent call last):
+            ...
+        LookupError: no image below /nowhere has that name
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], told: Iterable[str] = ()) -> None:
+        self.folder = os.fspath(folder)
+        self._told = told
+        self._sharing: dict[int, Counter[tuple[str, ...]]] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no image at all."""
+        return not self._places
+
+    def find(self, path: str) -> Found:
+        """The file that a path means.
+
+        Args:
+            path: As the dataset has it, with `/` or `\\`, relative or not, a link or percent-encoded.
+
+        Raises:
+            LookupError: No image can be meant, or several; the text says which, as part of a sentence.
+        """
+        parts = self._read(path)
+        places = self._places.get(parts[-1], ()) if parts else ()
+        for length in range(len(parts), 0, -1):
+            tail = parts[-length:]
+            fitting = [place for place in places if tuple(place.split('/'))[-length:] == tail]
+            if len(fitting) > 1:
+                shown = ', '.join(fitting[:_SHOWN]) + (', ...' if len(fitting) > _SHOWN else '')
+                raise LookupError(f'{len(fitting)} images have that name: {shown}')
+            if fitting and self._inside(fitting[0]):
+                if (sharing := self._sharing_tail(tail)) > 1:
+                    raise LookupError(f'{sharing} images of the dataset could be {fitting[0]}')
+                return Found(os.path.join(self.folder, fitting[0]), _reason(path, cut=length < len(parts)))
+        raise LookupError(f'no image below {self.folder} has that name')
+
+    def _inside(self, place: str) -> bool:
+        file = os.path.join(self.folder, place)
+        return not os.path.islink(file) or is_inside(file, self.folder)
+
+    def _read(self, path: str) -> tuple[str, ...]:
+        """The parts of a path: percent-encoded only where no file has the name as it is written."""
+        literal = _parts(_DRIVE.sub('', path[:_LONGEST].replace('\\', '/')))
+        return literal if literal and literal[-1] in self._places else plain_parts(path)
+
+    def _sharing_tail(self, tail: tuple[str, ...]) -> int:
+        """How many of the paths that the dataset names end like this."""
+        if len(tail) not in self._sharing:
+            self._sharing[len(tail)] = Counter(self._read(path)[-len(tail) :] for path in {*self._told})
+        return self._sharing[len(tail)][tail]
+
+    @cached_property
+    def _places(self) -> dict[str, list[str]]:
+        """The images below the folder, by their bare names, as relative paths."""
+        found: dict[str, list[str]] = {}
+        for folder, below, files in os.walk(self.folder):
+            below[:] = sorted(name for name in below if not is_dropping(name))
+            prefix = os.path.relpath(folder, self.folder).replace(os.sep, '/') + '/'
+            for name in files:
+                if os.path.splitext(name)[1].lower() in SUFFIXES and not is_dropping(name):
+                    found.setdefault(name, []).append((prefix + name).removeprefix('./'))
+        return {name: sorted(places) for name, places in found.items()}
+
+
+def plain_parts(path: str) -> tuple[str, ...]:
+    """The parts of a path of elsewhere, without what only that computer knows: the drive, the host, the query.
+
+    It is empty for a text that names no file. No part is `..` or has a separator or NUL in it.
+
+    Example:
+        >>> plain_parts('..\\\\..\\\\media\\\\upload\\\\4\\\\my%20a.png')
+        ('media', 'upload', '4', 'my a.png')
+        >>> plain_parts('https://host/x/c.png?token=1'), plain_parts('/data/local-files/?d=set/a.png')
+        (('x', 'c.png'), ('set', 'a.png'))
+    """
+    if len(path) > _LONGEST:
+        return ()
+    plain = path.replace('\\', '/')
+    if '/local-files/?d=' in plain:
+        plain = parse_qs(plain.partition('?')[2]).get('d', [''])[0]
+    elif _URL.match(plain):
+        try:
+            plain = unquote(urlsplit(plain).path)
+        except ValueError:
+            return ()
+    else:
+        plain = unquote(plain)
+    return _parts(_DRIVE.sub('', plain.replace('\\', '/')))
+
+
+def _parts(plain: str) -> tuple[str, ...]:
+    parts: list[str] = []
+    for part in plain.split('/'):
+        if part == '..':
+            del parts[-1:]
+        elif part not in ('', '.'):
+            parts.append(part)
+    return () if '\0' in plain else tuple(parts[-_DEEPEST:])
+
+
+def _reason(path: str, *, cut: bool) -> str:
+    if not cut and not _URL.match(path):
+        return 'its path is written for another computer: the image that it means is used'
+    what = 'a link' if _URL.match(path) else 'not in the dataset'
+    return f'its path is {what}: the only image of that name is used'
+
+
+def stem_of(path: str) -> str:
+    """A name for an image whose path leads outside of the dataset: that of its file, without the extension.
+
+    Example:
+        >>> stem_of('C:\\\\set\\\\a.b.png')
+        'a.b'
+    """
+    name = next(reversed(plain_parts(path)), path)
+    return name.rpartition('.')[0] or name
