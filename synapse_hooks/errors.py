@@ -25,7 +25,7 @@
     └── BackendError                  a dataset, model or job cannot be had
         └── RecordNotFound            there is no record of that id
     SinkUnavailable                   raised *by a sink*: keep the events and try again later
-    Terminated (KeyboardInterrupt)    SIGTERM arrived
+    Terminated (KeyboardInterrupt)    SIGTERM or SIGHUP arrived
 
 An error carries its facts as attributes, so that a program need not parse its text, and it survives pickling, so that
 a worker process can hand it to its parent.
@@ -207,7 +207,7 @@ class SinkUnavailable(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived. Whatever handles Ctrl-C handles this too, but the exit code is 143."""
+    """SIGTERM or SIGHUP arrived. Whatever handles Ctrl-C handles this too, but the exit code is 143."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """The command line. This module imports nothing heavy: `--help` must be there at once.
 
-Exit codes: 0 done; 1 the run or check failed; 2 usage, configuration or selection; 130 Ctrl-C; 143 SIGTERM.
+Exit codes: 0 done; 1 the run or check failed; 2 usage, configuration or selection; 130 Ctrl-C; 143 SIGTERM or
+SIGHUP.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ COMMANDS: Final = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if argv is None:
+        # This process is ours.
+        from synapse_hooks.cli.streams import protect
+
+        protect()
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if not word.startswith('-')), None)
     if command in COMMANDS and words.index(command) == 0:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from types import FrameType, ModuleType
+from errno import EPIPE
+from types import ModuleType
 from typing import Any, NoReturn, TextIO
 
+from synapse_hooks.cli.streams import ProtectedStream, say
 from synapse_hooks.cli.telling import error_data, exit_code, told, without_secrets
-from synapse_hooks.errors import ConfigError, Terminated
+from synapse_hooks.errors import ConfigError
+from synapse_hooks.steps.signals import terminate_raises
 
 
 @dataclass
@@ -30,6 +31,9 @@ class Answer:
     exit_code: int = 0
     error: BaseException | None = field(default=None, repr=False)
     """What went wrong, for a command that has an answer nevertheless."""
+    stands_alone: bool = False
+    """Whether something was done that stands without the answer: a run, a conversion, an import. Then the exit code
+    tells how that ended, also where the answer cannot be written."""
 
 
 def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
@@ -53,13 +57,13 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     add_common(parser)
     warnings.showwarning = _show_warning
     as_json = '--json' in words
-    with _stdout(as_json) as out, _terminable():
+    with _stdout(as_json) as out, terminate_raises():
         answer = _answer(module, parser, words)
         if answer.error is not None:
-            print(without_secrets(told(answer.error)), file=sys.stderr)
+            say(without_secrets(told(answer.error)))
         text = json.dumps(answer.data, ensure_ascii=False, default=str) if as_json else answer.text
         text = text if answer.error is None else without_secrets(text)
-        if text and not _written(text, out):
+        if text and not _written(text, out) and not answer.stands_alone:
             return answer.exit_code or 1
     return answer.exit_code
 
@@ -118,34 +122,16 @@ def _answer(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence
 
 
 def _written(text: str, out: TextIO) -> bool:
-    """Whether stdout took the answer; where it did not, stderr says why. Letters that it has not are escaped."""
-    encoding = out.encoding or 'utf-8'
+    """Whether stdout took the answer, or has no reader; where the disk did not, stderr says why."""
     try:
-        print(text.encode(encoding, 'backslashreplace').decode(encoding), file=out, flush=True)
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            print(f'error: the answer cannot be written to stdout: {error.strerror}', file=sys.stderr)
-        # What is still buffered would fail again when the file is closed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        return False
-    return True
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """While the block runs, SIGTERM raises `Terminated`, so that what is half-done is cleaned up on the way out."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Terminated('SIGTERM')
-
-    previous = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
+        print(text, file=out, flush=True)
+        error = out.failure() if isinstance(out, ProtectedStream) else None
+    except OSError as raised:
+        error = raised
+    if error is None or error.errno == EPIPE:
+        return True
+    say(f'error: the answer cannot be written to stdout: {error.strerror}')
+    return False
 
 
 def _show_warning(
@@ -157,9 +143,9 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if issubclass(category, UserWarning):
-        print(f'warning: {message}', file=file or sys.stderr)
+        say(f'warning: {message}')
     else:
-        print(warnings.formatwarning(message, category, filename, lineno, line), file=file or sys.stderr, end='')
+        say(warnings.formatwarning(message, category, filename, lineno, line).rstrip('\n'))
 
 
 @contextmanager
@@ -172,11 +158,10 @@ def _stdout(as_json: bool) -> Iterator[TextIO]:
     own = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(own), 'w', encoding='utf-8') as out:
-            yield out
+        yield ProtectedStream(own)
     finally:
-        # Somebody else's code may have closed it.
-        with suppress(ValueError):
+        # Somebody else's code may have put another stream in its place, and closed it.
+        with suppress(ValueError, OSError):
             sys.stdout.flush()
         os.dup2(own, 1)
         os.close(own)

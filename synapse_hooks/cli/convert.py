@@ -91,7 +91,8 @@ def run(options: argparse.Namespace) -> Answer:
         losses.say_pace()
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
-    return Answer({'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}, text)
+    data = {'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}
+    return Answer(data, text, stands_alone=True)
 
 
 def _fractions(text: str | None) -> dict[str, float] | None:

@@ -47,7 +47,9 @@ def _run(options: argparse.Namespace) -> Answer:
         if model:
             told += f'; its model is {model["id"]}'
         data = {key: record[key] for key in ('result', 'model', 'dataset', 'error')}
-        return Answer({'outcome': 'succeeded', 'run_dir': str(directory.path), 'metrics': {}, **data}, told)
+        return Answer(
+            {'outcome': 'succeeded', 'run_dir': str(directory.path), 'metrics': {}, **data}, told, stands_alone=True
+        )
     if not record['target']:
         raise RunError(
             f'{directory.path} does not say which action it ran: it was started from Python',

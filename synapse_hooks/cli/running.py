@@ -73,7 +73,7 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     }
     if error is not None:
         return Answer(data, exit_code=exit_code(error), error=error)
-    return Answer(data, _summary(data))
+    return Answer(data, _summary(data), stands_alone=True)
 
 
 def not_begun(error: BaseException) -> Answer:

@@ -7,10 +7,11 @@ imported: it would take longer than a small conversion.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
+
+from synapse_hooks.cli.streams import say
 
 # These are warnings of Python's too, and go to stderr at once.
 _SAID_ALREADY: Final = ('plugin-skipped', 'observer-failed')
@@ -33,7 +34,7 @@ class Plain:
     def say(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """See `Voice.say`."""
         for _, text in sentences(messages):
-            print(text, file=sys.stderr)
+            say(text)
 
     def progress(self, what: str, done: float, total: float | None) -> None:
         """See `Voice.progress`."""

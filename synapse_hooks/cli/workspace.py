@@ -44,13 +44,14 @@ def run(options: argparse.Namespace) -> Answer:
     workspace = Workspace(options.workspace or default_root())
     if options.action == 'init':
         root = workspace.init()
-        return Answer({'path': str(root)}, str(root))
+        return Answer({'path': str(root)}, str(root), stands_alone=True)
     if options.action == 'import':
         return _import(options, workspace)
     if options.action == 'add-model':
         file_name = 'best.pt' if options.path.is_file() else None
         model = workspace.create_model(options.path, name=options.name, category=options.category, file_name=file_name)
-        return Answer({'id': model['id'], 'name': model.get('name')}, str(model['id']))
+        data = {'id': model['id'], 'name': model.get('name')}
+        return Answer(data, str(model['id']), stands_alone=True)
     return _list(workspace)
 
 
@@ -79,7 +80,7 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
                 losses.say_pace()
                 record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
     data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}
-    return Answer({**data, 'losses': losses.report}, str(record['id']))
+    return Answer({**data, 'losses': losses.report}, str(record['id']), stands_alone=True)
 
 
 def _list(workspace: Any) -> Answer:

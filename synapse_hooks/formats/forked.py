@@ -1,7 +1,7 @@
 """Worker processes: forked, so that they have what their parent has read already, and plugins need not be found again.
 
 A worker sends messages through a pipe. It ends when its parent wants it to, or is gone; it never outlives it for long.
-Ctrl-C and SIGTERM are the parent's to decide about.
+Ctrl-C, SIGTERM and SIGHUP are the parent's to decide about.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Work = Callable[[Connection], None]
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK: Final = 0.5
 """Seconds after which a worker sees that its parent is gone, though it has nothing to send."""
 
@@ -106,7 +106,7 @@ def workers(works: Sequence[Work]) -> Iterator[list[Worker]]:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Within the block Ctrl-C and SIGTERM wait for its end.
+    """Within the block Ctrl-C, SIGTERM and SIGHUP wait for its end.
 
     In the middle they would leave a worker that nobody knows of, or make one clean up as if it were the parent.
     """

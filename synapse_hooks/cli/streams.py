@@ -1,0 +1,121 @@
+"""Standard output and standard error that cannot fail: what only watches a command never harms it.
+
+A reader that went away, a full disk, a terminal that was closed: whatever prints (this package, `warnings`, rich, a
+training, the interpreter when it ends) goes on, and what it prints is lost.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from contextlib import suppress
+from errno import EDQUOT, EFBIG, ENOSPC
+from typing import Final, TextIO
+
+# After these there may be room again; any other failure is for good.
+_FULL: Final = (ENOSPC, EDQUOT, EFBIG)
+
+
+def protect() -> None:
+    """Let `sys.stdout` and `sys.stderr` never raise again, for the rest of the process.
+
+    Descriptors 0 to 2 that were closed when the process started become the null device: otherwise the next file that
+    is opened would be standard output. A stream that somebody else put in place, such as a test, stays.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    while null < 3:
+        os.set_inheritable(null, True)
+        null = os.dup(null)
+    os.close(null)
+    for descriptor, name in ((1, 'stdout'), (2, 'stderr')):
+        stream = _protected(getattr(sys, name), descriptor)
+        for place in (name, f'__{name}__'):
+            setattr(sys, place, stream)
+
+
+def say(text: str) -> None:
+    """Write one message and the end of its line to stderr. It never raises."""
+    # Without `protect`, or after somebody replaced the stream.
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+class ProtectedStream(io.TextIOWrapper):
+    """A text stream whose writes never raise. A letter that its encoding lacks is written as an escape.
+
+    Args:
+        descriptor: Where to. It stays open when the stream is closed.
+        like: Encoding and buffering are those of this stream; None is UTF-8, in blocks.
+    """
+
+    def __init__(self, descriptor: int, like: TextIO | None = None) -> None:
+        self._raw = _Descriptor(descriptor)
+        super().__init__(
+            io.BufferedWriter(self._raw),
+            encoding='utf-8' if like is None else like.encoding,
+            errors='backslashreplace',
+            line_buffering=getattr(like, 'line_buffering', False),
+            write_through=getattr(like, 'write_through', False),
+        )
+
+    def failure(self) -> OSError | None:
+        """Why something that was written is lost, since the last call or for good; None where all is well."""
+        self.flush()
+        error = self._raw.error
+        if error is not None and error.errno in _FULL:
+            self._raw.error = None
+        return error
+
+    def close(self) -> None:
+        """Flush: the standard streams stay open, whoever closes them."""
+        if not self.closed:
+            self.flush()
+
+
+class _Descriptor(io.FileIO):
+    """A file descriptor that takes whatever it is given."""
+
+    error: OSError | None = None
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, 'w', closefd=False)
+
+    def write(self, data: object) -> int:
+        try:
+            # None: somebody made the pipe non-blocking, and it is full.
+            while (written := super().write(data)) is None:  # type: ignore[arg-type]
+                select.select([], [self], [])
+            return written
+        except OSError as error:
+            self.error = error
+            if error.errno not in _FULL:
+                self._leave()
+            return len(memoryview(data).cast('B'))  # type: ignore[arg-type]
+
+    def _leave(self) -> None:
+        """Let everybody who writes to the descriptor, in other languages and processes too, write to nowhere."""
+        with suppress(OSError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
+
+
+def _protected(stream: TextIO | None, descriptor: int) -> TextIO:
+    if stream is None:
+        return ProtectedStream(descriptor)
+    try:
+        own = stream.fileno() == descriptor
+    except (OSError, ValueError, AttributeError):
+        own = False
+    if not own or isinstance(stream, ProtectedStream):
+        return stream
+    with suppress(OSError):
+        stream.flush()
+    _REPLACED.append(stream)
+    return ProtectedStream(descriptor, stream)
+
+
+_REPLACED: Final[list[TextIO]] = []
+"""What is forgotten is closed, and its descriptor with it."""
