@@ -1,4 +1,4 @@
-"""An inspection of a dataset, for a terminal: plain tables, at most 100 columns wide."""
+"""An inspection of a dataset for people: tables, bars and places, folded on a terminal and whole where it is piped."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from synapse_hooks.cli.table import table, width
+from synapse_hooks.cli.table import table
+from synapse_hooks.cli.widths import bounded, paragraph, terminal_columns, width
 from synapse_hooks.insight import Inspection, Label, Problem
 from synapse_hooks.insight.histograms import Histogram
 from synapse_hooks.insight.scales import bucket_name, count_name, ratio_name, share_name
 
-_WIDEST: Final = 100
-_NAME: Final = 30
 _BAR: Final = 40
+_SHORTEST_BAR: Final = 8
 _MOST: Final = 40
-"""Labels in the table; the rest is in the JSON."""
+"""Labels in the table on a terminal."""
 _SPLITS: Final = 3
 
 
@@ -23,7 +23,7 @@ def findings(inspection: Inspection) -> str:
     """All of it, as paragraphs."""
     counted = inspection.statistics
     facts = f'{counted.items:,} items, {counted.annotations:,} annotations, {len(inspection.classes):,} classes'
-    parts = [f'{shown(inspection.name, 40)}: {inspection.format}, {facts}', _splits(inspection)]
+    parts = [f'{shown(inspection.name)}: {inspection.format}, {facts}', _splits(inspection)]
     if inspection.labels:
         parts.append(_labels(inspection))
     parts += [_kinds(inspection), _sizes(inspection)]
@@ -38,19 +38,16 @@ def findings(inspection: Inspection) -> str:
     return '\n\n'.join(part for part in parts if part)
 
 
-def shown(text: str, columns: int = _NAME) -> str:
-    """A text from a dataset as it may stand in a terminal: no control characters, and not too long.
+def shown(text: str) -> str:
+    """A text from a dataset as it may stand in a terminal: no control characters, and not megabytes.
 
     Example:
-        >>> shown('a\\x1b[2Jb', 20), shown('a long name', 6)
-        ('a�[2Jb', 'a lon…')
+        >>> shown('a\\x1b[2Jb')
+        'a�[2Jb'
     """
-    clean = ''.join('\ufffd' if unicodedata.category(letter) in ('Cc', 'Cf', 'Cs') else letter for letter in text)
-    if width(clean) <= columns:
-        return clean
-    while width(clean) >= columns:
-        clean = clean[:-1]
-    return clean + '…'
+    return ''.join(
+        '\ufffd' if unicodedata.category(letter) in ('Cc', 'Cf', 'Cs') else letter for letter in bounded(text)
+    )
 
 
 def _split_names(inspection: Inspection) -> list[str]:
@@ -71,14 +68,15 @@ def _splits(inspection: Inspection) -> str:
 
 def _labels(inspection: Inspection) -> str:
     splits = _split_names(inspection)
-    rows = [_label(label, splits) for label in inspection.labels[:_MOST]]
+    most = None if terminal_columns() is None else _MOST
+    rows = [_label(label, splits) for label in inspection.labels[:most]]
     headings = ['class', 'number', *(name or 'no split' for name in splits), 'all', 'items']
     text = _numbers(headings[0], headings[1:], rows, extra='kinds')
     undeclared = sum(not label.declared for label in inspection.classes) if inspection.declared else 0
     if undeclared:
         text += f'\n{undeclared:,} classes are not declared: they come after those that are'
-    more = len(inspection.labels) - _MOST
-    return f'{text}\n{more:,} more: --json has all' if more > 0 else text
+    more = len(inspection.labels) - len(rows)
+    return f'{text}\n{more:,} more: --json has all' if more else text
 
 
 def _label(label: Label, splits: Sequence[str]) -> list[object]:
@@ -89,7 +87,7 @@ def _label(label: Label, splits: Sequence[str]) -> list[object]:
         *counts,
         label.count,
         label.samples,
-        shown(', '.join(sorted(label.kinds)), 24),
+        shown(', '.join(sorted(label.kinds))),
     ]
 
 
@@ -129,18 +127,25 @@ def _bars(title: str, histogram: Histogram, name: Callable[[float | None, float 
 
 def _drawn(title: str, rows: Sequence[tuple[str, int]]) -> str:
     most, total = max(count for _, count in rows) or 1, sum(count for _, count in rows) or 1
-    cells = [[name, f'{count:,}', f'{count / total:.1%}', _bar(count / most)] for name, count in rows]
-    return table([title, 'count', 'share', ''], cells, right=(1, 2))
+    cells = [[name, f'{count:,}', f'{count / total:.1%}'] for name, count in rows]
+    headings, columns = [title, 'count', 'share'], terminal_columns()
+    taken = sum(max(map(width, column)) + 2 for column in zip(headings, *cells, strict=True))
+    length = _BAR if columns is None else min(_BAR, columns - taken)
+    if length >= _SHORTEST_BAR:
+        headings.append('')
+        for cell, (_, count) in zip(cells, rows, strict=True):
+            cell.append(_bar(count / most, length))
+    return table(headings, cells, right=(1, 2))
 
 
-def _bar(share: float) -> str:
+def _bar(share: float, length: int) -> str:
     """Eighths of a character; whatever is there can be seen.
 
     Example:
-        >>> _bar(0.1), _bar(0.001), _bar(0)
+        >>> _bar(0.1, 40), _bar(0.001, 40), _bar(0, 40)
         ('████', '▏', ' ')
     """
-    eighths = max(round(share * _BAR * 8), 1) if share else 0
+    eighths = max(round(share * length * 8), 1) if share else 0
     return '█' * (eighths // 8) + ' ▏▎▍▌▋▊▉'[eighths % 8].strip() or ' '
 
 
@@ -157,10 +162,7 @@ def _problems(found: Sequence[Problem]) -> Iterator[str]:
     for problem in found:
         yield f'{problem.kind.severity:8}{problem.kind.title}: {problem.count:,}'
         for example in problem.examples:
-            where = ' '.join(shown(word, 44) for word in (example.file, example.annotation) if word)
-            line = '        ' + where
+            where = ' '.join(shown(word) for word in (example.file, example.annotation) if word)
             if example.split and not example.file:
-                line += f'{shown(example.split)}: '
-            elif where and example.detail:
-                line += ': '
-            yield line + shown(example.detail, _WIDEST - width(line))
+                where += shown(example.split)
+            yield paragraph(': '.join(part for part in (where, shown(example.detail)) if part), ' ' * 8)

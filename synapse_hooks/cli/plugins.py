@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> Answer:
     rows = []
     for entry in data:
         took = None if entry['import_ms'] is None else f'{entry["import_ms"]:.1f} ms'
-        hooks = ','.join(entry['hooks'])
+        hooks = ', '.join(entry['hooks'])
         rows.append([entry['name'], entry['kind'], entry['state'], origin(entry), hooks, took, entry['path']])
     text = table(['name', 'kind', 'state', 'from', 'hooks', 'import', 'path'], rows) + reasons(data)
     return Answer({'plugins': data}, text)

@@ -1,13 +1,32 @@
-"""Plain tables: they can be piped, and cost no import."""
+"""Plain tables, which cost no import: folded to the width of a terminal, and whole where they are piped."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Sequence
+from typing import Final
+
+from synapse_hooks.cli.widths import bounded, fold, terminal_columns, width
+
+_GAP: Final = '  '
+_NARROWEST: Final = 12
+"""Columns below which a folded cell is harder to read than a row that is written as lines."""
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = ()) -> str:
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Collection[int] = (),
+    columns: int | None = None,
+) -> str:
     """Columns aligned to the left, but to the right for those numbered in `right`; None is a dash.
+
+    Args:
+        headings: One for each column.
+        rows: The cells.
+        right: Columns of numbers, which are never folded.
+        columns: Fold to this width: the widest cells give way. None is the terminal's width, or no folding where
+            stdout is no terminal.
 
     Example:
         >>> print(table(['name', 'n'], [['a', 1], ['bcd', None], ['승용차', 12]], right=[1]))
@@ -15,26 +34,59 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: C
         a        1
         bcd      -
         승용차  12
+        >>> print(table(['name', 'hooks'], [['coco', 'convert, open_dataset']], columns=20))
+        name  hooks
+        coco  convert,
+              open_dataset
     """
-    cells = [list(headings), *[['-' if cell in (None, '') else str(cell) for cell in row] for row in rows]]
-    widths = [max(width(row[column]) for row in cells) for column in range(len(headings))]
+    cells = [['-' if cell in (None, '') else bounded(str(cell)) for cell in row] for row in rows]
+    if columns is None:
+        columns = terminal_columns()
+    widths = [max(map(width, column)) for column in zip(headings, *cells, strict=True)]
+    if columns is not None:
+        fitted = _fitted(widths, right, columns - len(_GAP) * (len(widths) - 1))
+        if fitted is None:
+            return '\n\n'.join(_as_lines(headings, row, columns) for row in cells)
+        widths = fitted
+    return '\n'.join(line for row in [headings, *cells] for line in _lines(row, widths, right))
+
+
+def _fitted(widths: list[int], right: Collection[int], room: int) -> list[int] | None:
+    """The widths of columns that share the room: all but the numbers are at most as wide as one limit. None where that
+    would be too narrow.
+    """
+    most = max(widths)
+    for limit in range(most, min(most, _NARROWEST) - 1, -1):
+        fitted = [size if place in right else min(size, limit) for place, size in enumerate(widths)]
+        if sum(fitted) <= room:
+            return fitted
+    return None
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
+    """A row as lines, of which there are as many as its most folded cell has."""
+    folded = [fold(cell, size) if width(cell) > size else [cell] for cell, size in zip(row, widths, strict=True)]
+    height = max(map(len, folded))
+    return [
+        _GAP.join(
+            _padded(lines[number] if number < len(lines) else '', widths[place], place in right)
+            for place, lines in enumerate(folded)
+        ).rstrip()
+        for number in range(height)
+    ]
+
+
+def _as_lines(headings: Sequence[str], row: Sequence[str], columns: int) -> str:
+    """A row with a line for each cell, for a terminal that is too narrow for the table."""
+    names = max(map(width, headings))
+    room = max(columns - names - len(_GAP), 1)
+    widths = [names, room]
     return '\n'.join(
-        '  '.join(_padded(cell, widths[place], place in right) for place, cell in enumerate(row)).rstrip()
-        for row in cells
+        line
+        for name, cell in zip(headings, row, strict=True)
+        if cell != '-'
+        for line in _lines([name, cell], widths, ())
     )
-
-
-def width(text: str) -> int:
-    """How many columns of a terminal a text takes.
-
-    Example:
-        >>> width('abc'), width('승용차')
-        (3, 6)
-    """
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(letter) in 'WF' for letter in text)
-    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
 
 
 def _padded(cell: str, columns: int, right: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from synapse_hooks.cli.common import Answer, add_common, one_thread_for_numpy
 
 _RECENT: Final = 10
+"""Jobs in the list on a terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,17 +86,19 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
 
 def _list(workspace: Any) -> Answer:
     from synapse_hooks.cli.table import table
+    from synapse_hooks.cli.widths import terminal_columns
 
     datasets, models, jobs = workspace.list_datasets(), workspace.list_models(), workspace.list_jobs()
     rows = [['dataset', d['id'], d['name'], f'{d["count"]} items', d['created']] for d in datasets]
     rows += [['model', m['id'], m['name'], m.get('category'), m['created']] for m in models]
-    rows += [['job', j['id'], j.get('action'), _job(j), j['created']] for j in jobs[-_RECENT:]]
+    recent = jobs if terminal_columns() is None else jobs[-_RECENT:]
+    rows += [['job', j['id'], j.get('action'), _job(j), j['created']] for j in recent]
     nothing = (
         f'{workspace.root} is empty' if workspace.root.is_dir() else f'there is no workspace at {workspace.root} yet'
     )
     text = table(['', 'id', 'name', '', 'created'], rows) if rows else nothing
-    if len(jobs) > _RECENT:
-        text += f'\n\nThe newest {_RECENT} of {len(jobs)} jobs; --json has all.'
+    if len(jobs) > len(recent):
+        text += f'\n\nThe newest {len(recent)} of {len(jobs)} jobs; --json has all.'
     return Answer({'path': str(workspace.root), 'datasets': datasets, 'models': models, 'jobs': jobs}, text)
 
 

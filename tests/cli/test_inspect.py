@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from synapse_hooks.cli.table import width
 from tests.formats.format_kit import add_item, box
 from tests.support.environments import Environment
 
@@ -40,10 +39,8 @@ def test_notes_do_not_count_for_strict(bare: Environment, tmp_path: Path) -> Non
     assert 'note    shapes with a side below 2 px: 1' in bare.hooks('inspect', tmp_path / 'flat', '--strict').out
 
 
-def test_no_line_is_too_wide_or_moves_the_cursor(bare: Environment, faulty: Path) -> None:
-    lines = bare.hooks('inspect', faulty).out.splitlines()
-    assert max(map(width, lines)) <= 100
-    assert not [line for line in lines if '\x1b' in line]
+def test_no_line_moves_the_cursor(bare: Environment, faulty: Path) -> None:
+    assert '\x1b' not in bare.hooks('inspect', faulty).out
 
 
 def test_the_answer_as_json(bare: Environment, faulty: Path) -> None:
