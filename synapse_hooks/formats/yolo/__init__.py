@@ -15,6 +15,7 @@ from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.writer import counted
 from synapse_hooks.formats.yolo.config import config_files, read_config, write_config
+from synapse_hooks.formats.yolo.exports import is_export_file
 from synapse_hooks.formats.yolo.reading import YoloItems
 from synapse_hooks.formats.yolo.schema import pose_config
 
@@ -59,16 +60,18 @@ class YoloFormat(Format):
         """The classes are in `names`, the splits are keys."""
         config = read_config(path)
         return DatasetInfo(
-            classes=config.names, splits=dict.fromkeys(config.sources, 0), skeletons=dict(config.skeletons)
+            classes=config.names,
+            splits={split: 0 for split in config.sources if split is not None},
+            skeletons=dict(config.skeletons),
         )
 
     def recognise(self, path: Path) -> bool:
-        """A folder with one dataset.yaml, or that file.
+        """A folder with one dataset.yaml, or with what exports have in place of it; or that file.
 
         Raises:
             DatasetInvalid: There is a yaml, but it describes no dataset that can be used.
         """
-        if path.is_file() and path.suffix not in ('.yaml', '.yml'):
+        if path.is_file() and path.suffix not in ('.yaml', '.yml') and not is_export_file(path):
             return False
         return bool(config_files(path)) and bool(read_config(path))
 

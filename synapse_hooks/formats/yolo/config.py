@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.errors import DatasetInvalid, cannot_read
+from synapse_hooks.formats.yolo.exports import Sources, export_file, is_export_file, read_export, tail_of
 from synapse_hooks.formats.yolo.texts import read_yaml
 
 CONFIG = 'dataset.yaml'
@@ -28,7 +29,7 @@ class Config(NamedTuple):
     file: Path
     root: Path
     names: tuple[str, ...]
-    sources: dict[str, list[Path]]
+    sources: Sources
     """For each split, folders and lists of images."""
     missing: tuple[str, ...] = ()
     """What `test` names and is not there. Ultralytics trains without it."""
@@ -38,6 +39,8 @@ class Config(NamedTuple):
     """`kpt_names`: the names of the joints, by class. At most as many as there are joints."""
     flip: tuple[int, ...] | None = None
     """`flip_idx`: for each joint the place of its mirror image."""
+    moved: tuple[str, ...] = ()
+    """What `train`, `val` and `test` name on another computer, and the end of which is here."""
     task: str | None = None
     """`task`, where it is told: `detect`, `segment`, `pose` or `obb`."""
 
@@ -58,17 +61,23 @@ def find_config(path: Path) -> Path:
         )
     else:
         why, hint = 'none', f'write {CONFIG}: `train` and `val` name folders of images, `names` lists the classes'
+        if (path / 'labels').is_dir() and (path / 'images').is_dir():
+            hint = f'write classes.txt beside images/ and labels/, with the name of a class in each line, or {CONFIG}'
     raise DatasetInvalid(f'{path} must hold one {CONFIG} with `names`, and there are {why}', hint=hint, path=str(path))
 
 
 def config_files(path: Path) -> list[Path]:
-    """The yaml files that may be that of a dataset: `path` itself, or those in that folder."""
+    """The files that may be that of a dataset: `path` itself, or the yaml files in that folder, or what an export has
+    in place of one.
+    """
     if path.is_file():
         return [path]
     for name in (CONFIG, 'data.yaml', 'dataset.yml', 'data.yml'):
         if (path / name).is_file():
             return [path / name]
-    return sorted(file for file in path.glob('*.y*ml') if file.is_file() and _describes_dataset(file))
+    found = sorted(file for file in path.glob('*.y*ml') if file.is_file() and _describes_dataset(file))
+    export = None if found else export_file(path)
+    return found if export is None else [export]
 
 
 def _describes_dataset(file: Path) -> bool:
@@ -86,6 +95,9 @@ def read_config(path: Path) -> Config:
         DatasetInvalid: It is no yaml, or says nothing of classes or images, or points at what is not there.
     """
     file = find_config(path)
+    if is_export_file(file):
+        root, names, sources = read_export(file)
+        return Config(file, root, names, sources)
     try:
         said = read_yaml(file, _TEXTS)
     except OSError as error:
@@ -102,11 +114,16 @@ def read_config(path: Path) -> Config:
     if not entries:
         raise DatasetInvalid(f'{file} names no images: `train`, `val` or `test`', hint='add them', path=str(file))
     root = _root(file, said, entries)
-    sources: dict[str, list[Path]] = {}
+    sources = {}
     missing: list[str] = []
+    moved: dict[str, Path] = {}
     for key, places in entries.items():
         for entry in places:
             place = _place(root, entry)
+            tail = tail_of(root, entry) if place is None else None
+            # Two entries with the same end would be one folder for two splits.
+            if tail is not None and tail not in moved.values():
+                place = moved[entry] = tail
             if place is not None:
                 sources.setdefault(_KEYS[key], []).append(place)
             elif key == 'test':
@@ -129,6 +146,7 @@ def read_config(path: Path) -> Config:
         joints,
         skeletons,
         tuple(flip) if isinstance(flip, list) else None,
+        tuple(moved),
         task if isinstance(task, str) else None,
     )
 

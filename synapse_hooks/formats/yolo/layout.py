@@ -1,19 +1,22 @@
 """Where the images of a dataset are, and where the labels of each.
 
 Rules (ultralytics 8.4, `BaseDataset.get_img_files` and `img2label_paths`): folders are searched to any depth, without
-hidden files; links to folders are resolved. A list has an image in each line; `./` means the list's own folder. The
-labels of an image are where the last folder `images` of its path is called `labels`; without one, they are beside it.
+hidden files; links to folders are resolved. A list has an image in each line; `./` means the list's own folder. In
+lists of CVAT the dataset's folder is called `data/`, and others were made on another computer. The labels of an image
+are where the last folder `images` of its path is called `labels`; without one, they are beside it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.data import SUFFIXES, split_name
 from synapse_hooks.errors import DatasetInvalid, cannot_read
+from synapse_hooks.formats.lookup import ImageLookup
 from synapse_hooks.formats.yolo.config import Config
 
 _IMAGES, _LABELS = f'{os.sep}images{os.sep}', f'{os.sep}labels{os.sep}'
@@ -23,12 +26,14 @@ _OTHER_TEXTS = ('classes.', 'README.')
 class Folder(NamedTuple):
     """The images of one split in one folder. Names are text: a million of them must fit into memory."""
 
-    split: str
+    split: str | None
     path: str
     id: str
     """What the ids of its images begin with: empty, or a relative posix path that ends with a slash."""
     names: list[str]
     """Of the image files, sorted."""
+    repairs: Mapping[str, list[str]] = {}
+    """Lines of a list that lead nowhere, and of which the image was found all the same, by what was wrong."""
 
 
 def folders_of(config: Config) -> list[Folder]:
@@ -38,14 +43,29 @@ def folders_of(config: Config) -> list[Folder]:
         DatasetInvalid: A folder or a list cannot be read.
     """
     found: list[Folder] = []
+    lists = {place: _lines(place) for sources in config.sources.values() for place in sources if not place.is_dir()}
+    lookup = ImageLookup(config.root, _Lines([*lists.values()]))
     for split, sources in config.sources.items():
         for source in sources:
             place = os.path.realpath(source)
-            found += _searched(place, split) if source.is_dir() else _listed(place, split, config.root)
+            if source in lists:
+                found += _listed(place, lists[source], split, config.root, lookup)
+            else:
+                found += _searched(place, split)
     return found
 
 
-def _searched(source: str, split: str) -> Iterator[Folder]:
+class _Lines:
+    """All lines of some lists, without a list of them all."""
+
+    def __init__(self, lists: list[list[str]]) -> None:
+        self._lists = lists
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self._lists)
+
+
+def _searched(source: str, split: str | None) -> Iterator[Folder]:
     seen = set()
     for path, folders, files in os.walk(source, onerror=_refuse, followlinks=True):
         real = os.path.realpath(path)
@@ -76,27 +96,49 @@ def stem_of(name: str) -> str:
     return name.rpartition('.')[0] or name
 
 
-def _listed(source: str, split: str, root: Path) -> Iterator[Folder]:
+def _lines(source: Path) -> list[str]:
     try:
-        text = Path(source).read_text(encoding='utf-8-sig')
+        text = source.read_text(encoding='utf-8-sig')
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, source) from error
     except UnicodeDecodeError as error:
-        raise DatasetInvalid(f'{source} is no list of images: {error}', hint='repair it', path=source) from error
+        raise DatasetInvalid(f'{source} is no list of images: {error}', hint='repair it', path=str(source)) from error
+    return [line for line in map(str.strip, text.splitlines()) if line]
+
+
+def _listed(source: str, lines: list[str], split: str | None, root: Path, lookup: ImageLookup) -> Iterator[Folder]:
     own, base = source.rpartition(os.sep)[0], os.path.realpath(root)
     folders: dict[str, list[str]] = {}
-    for line in map(str.strip, text.splitlines()):
-        if line:
-            place, _, name = line.removeprefix('./').rpartition('/')
-            if not line.startswith('/'):
-                beside = line.startswith('./') or not os.access(f'{base}/{line}', os.F_OK)
-                place = f'{own if beside else base}/{place}'.removesuffix('/')
-            folders.setdefault(place, []).append(name)
+    repairs: dict[str, dict[str, list[str]]] = {}
+    for line in lines:
+        file, reason = _file_of(line, own, base, lookup)
+        place, _, name = file.rpartition('/')
+        folders.setdefault(place, []).append(name)
+        if reason:
+            repairs.setdefault(place, {}).setdefault(reason, []).append(line)
     for path, names in sorted(folders.items()):
-        yield Folder(split, path, _listed_id(path, split), sorted(names))
+        yield Folder(split, path, _listed_id(path, split), sorted(names), repairs.get(path, {}))
 
 
-def _listed_id(path: str, split: str) -> str:
+def _file_of(line: str, own: str, base: str, lookup: ImageLookup) -> tuple[str, str]:
+    """The image that a line of a list means, and what was wrong with the line; one that is not there as it is told."""
+    inner = line.removeprefix('./')
+    told = inner if line.startswith('/') else f'{own}/{inner}'
+    for file in (told,) if line.startswith(('/', './')) else (f'{base}/{line}', told, f'{base}/{_plain(line)}'):
+        if os.access(file, os.F_OK):
+            return file, ''
+    try:
+        found = lookup.find(line)
+    except LookupError:
+        return told, ''
+    return f'{base}/{os.path.relpath(found.file, lookup.folder)}', found.reason
+
+
+def _plain(line: str) -> str:
+    return line.replace('\\', '/').removeprefix('data/')
+
+
+def _listed_id(path: str, split: str | None) -> str:
     _, found, inside = f'{path}{os.sep}'.rpartition(_IMAGES)
     first, _, rest = inside.partition(os.sep)
     return (rest if split_name(first) == split else inside) if found else ''

@@ -58,7 +58,7 @@ class YoloItems:
 
     def _unique(self) -> dict[int, dict[int, str]]:
         """The ids that are not the names: of images that differ by their extension only, or from several sources."""
-        meeting: dict[tuple[str, str], list[int]] = {}
+        meeting: dict[tuple[str | None, str], list[int]] = {}
         for number, folder in enumerate(self.folders):
             meeting.setdefault((folder.split, folder.id), []).append(number)
         found: dict[int, dict[int, str]] = {}
@@ -133,6 +133,12 @@ class YoloItems:
         if self.config.flip is not None and self.config.flip != self._flip_by_names():
             reason = 'joints are known as mirror images by their names only: left_eye, right_eye'
             report.dropped('flip_idx', reason, file)
+        for entry in self.config.moved:
+            report.repaired('file', 'it is not there: the folder here with the end of its path is used', file, entry)
+        for folder in self.folders:
+            for reason, lines in folder.repairs.items():
+                for line in lines:
+                    report.repaired('image', reason, line)
         for entry in self.config.missing:
             report.dropped('file', 'the images of `test` are not there', entry)
         lists = {os.path.realpath(source) for sources in self.config.sources.values() for source in sources}
