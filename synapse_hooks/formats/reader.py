@@ -15,6 +15,7 @@ from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, Unreadable, survey
 from synapse_hooks.errors import DatasetInvalid, NobodyAnswered, cannot_read
 from synapse_hooks.formats.checking import CheckedItems, CheckedReader, checked, checked_info
+from synapse_hooks.formats.upright import sort_corners
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format, Items
@@ -88,6 +89,7 @@ class FormatReader:
         count = 0
         for sample in self.samples(worker):
             count += 1
+            sort_corners(sample, self.report)
             yield sample
         self._total = count + unreadable.count
         unreadable.finish(count)

@@ -19,6 +19,7 @@ from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.formats.base import Format, Items
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.reader import FormatReader, items_of
+from synapse_hooks.formats.upright import sort_corners, sort_corners_of
 
 Divide = Callable[[Sample], str | None]
 """Says into which split a sample goes."""
@@ -99,6 +100,7 @@ class Stream:
     def batches(self, first: int = 0, last: int | None = None) -> Iterator[Batch]:
         """The blocks from number `first` to before number `last`, in columns. They are counted as they pass."""
         for batch in self._batches(first, last):
+            sort_corners_of(batch, self.passed.report)
             self._divide(batch.samples)
             tally = self.passed.tally
             tally.add_many('box', batch.boxes.labels)
@@ -113,6 +115,7 @@ class Stream:
         for block in self._blocks(first, last):
             self._divide(block)
             for sample in block:
+                sort_corners(sample, self.passed.report)
                 for annotation in sample.annotations:
                     self.passed.tally.add_annotation(annotation)
             self._close_block(block)

@@ -17,6 +17,8 @@ FLAGS = ('difficult', 'truncated', 'occluded')
 KEPT = (*FLAGS, 'pose')
 """The attributes that VOC can hold."""
 NO_POSE = 'Unspecified'
+REVERSED = 'its corners are in reverse (xmin > xmax or ymin > ymax): sorted'
+_SIDES = ('xmin', 'ymin', 'xmax', 'ymax')
 
 _UNWRITABLE = re.compile('[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 """What XML 1.0 cannot hold, and the carriage return, which it does not keep."""
@@ -54,10 +56,15 @@ def _box(found: ET.Element, number: str, id: str, report: LossReport) -> Box:
             report.left_out([child.tag])
         elif child.text:
             said[child.tag] = child.text.strip()
-    if not sides.keys() >= {'xmin', 'ymin', 'xmax', 'ymax'}:
+    if not sides.keys() >= {*_SIDES}:
         raise ValueError(f'object {number} has no whole bndbox')
-    x, y = float(sides['xmin']) - 1, float(sides['ymin']) - 1
-    w, h = float(sides['xmax']) - x, float(sides['ymax']) - y
+    left, top, right, bottom = (float(sides[side]) for side in _SIDES)
+    if left > right or top > bottom:
+        # Before anything else: the first pixel counts from 0 here, the last one does not change.
+        left, right, top, bottom = min(left, right), max(left, right), min(top, bottom), max(top, bottom)
+        report.repaired('box', REVERSED, id, number)
+    x, y = left - 1, top - 1
+    w, h = right - x, bottom - y
     if not math.isfinite(x + y + w + h):
         raise ValueError(f'object {number} has no finite bndbox')
     # An empty flag says nothing: some tools write <difficult/>.

@@ -259,3 +259,13 @@ class TestVoc(FormatConformance):
     """What every format promises."""
 
     format = VocFormat()
+
+
+@pytest.mark.parametrize('corners', [(30, 30, 11, 11), (30, 11, 11, 30), (11, 30, 30, 11)])
+def test_corners_in_reverse_are_sorted_before_anything_else(tmp_path: Path, corners: tuple[float, ...]) -> None:
+    put(tmp_path, 'a', voc_object(11, 11, 30, 30), voc_object(*corners))
+    (sample,), report = read(tmp_path)
+    boxes = [(box.x, box.y, box.w, box.h) for box in sample.annotations if isinstance(box, Box)]
+    assert boxes == [(10, 10, 20, 20), (10, 10, 20, 20)]
+    (repaired,) = report.to_dict()['repaired']
+    assert (repaired['kind'], repaired['examples']) == ('box', [{'file': 'a', 'id': '2'}])

@@ -1,0 +1,69 @@
+"""Boxes whose corners are in reverse, the far one first, so that a size is negative: sorted, and reported."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Polygon, RotatedBox, Sample
+from synapse_hooks.data.outline import Outline
+from synapse_hooks.formats.extents import trouble
+
+if TYPE_CHECKING:
+    from synapse_hooks.data.batch import Batch, Columns
+
+REVERSED = 'its corners are in reverse, which makes its size negative: sorted'
+
+
+def sort_corners(sample: Sample, report: LossReport) -> None:
+    """Put the boxes of a sample right, those of other shapes and of skeletons too.
+
+    Example:
+        >>> sample = Sample('a', annotations=[Box(30, 10, -20, 5, id='7')])
+        >>> sort_corners(sample, LossReport())
+        >>> sample.annotations[0].x, sample.annotations[0].w
+        (10, 20)
+    """
+    for annotation in sample.annotations:
+        _sort(annotation, sample, report)
+
+
+def sort_corners_of(batch: Batch, report: LossReport) -> None:
+    """The same for all samples of a batch."""
+    _sort_columns(batch.boxes, batch.boxes.numbers, 'box', batch, report)
+    _sort_columns(batch.polygons, batch.polygons.boxes, 'polygon', batch, report)
+    for item, _, annotation in batch.others:
+        _sort(annotation, batch.samples[item], report)
+
+
+def _sort(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> None:
+    match annotation:
+        case Box(x, y, w, h) | RotatedBox(x, y, w, h) if w < 0 or h < 0:
+            if not trouble(annotation):
+                annotation.x, annotation.y, annotation.w, annotation.h = _sorted(x, y, w, h)
+                report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
+        case Outline(box=(x, y, w, h)) if w < 0 or h < 0:
+            annotation.box = _sorted(x, y, w, h)
+            report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
+        case Polygon(box=(x, y, w, h)) | Mask(box=(x, y, w, h)) | Keypoints(box=(x, y, w, h)) if w < 0 or h < 0:
+            if not trouble(annotation):
+                annotation.box = _sorted(x, y, w, h)
+                report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
+
+
+def _sorted(x: float, y: float, w: float, h: float) -> tuple[float, float, float, float]:
+    return min(x, x + w), min(y, y + h), abs(w), abs(h)
+
+
+def _sort_columns(columns: Columns, numbers: array[float], kind: str, batch: Batch, report: LossReport) -> None:
+    if not numbers:
+        return
+    import numpy as np
+
+    boxes = np.frombuffer(numbers).reshape(-1, 4)
+    negative = boxes[:, 2:] < 0
+    if not negative.any():
+        return
+    for row in np.flatnonzero(negative.any(axis=1) & np.isfinite(boxes).all(axis=1)).tolist():
+        boxes[row] = _sorted(*boxes[row].tolist())
+        report.repaired(kind, REVERSED, batch.samples[columns.items[row]].id, str(columns.ids[row]))
