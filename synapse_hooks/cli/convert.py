@@ -16,10 +16,13 @@ from synapse_hooks.errors import ConfigError, ParamsError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Source, target, formats, splits."""
-    parser.add_argument('source', metavar='SRC', type=Path, help='the dataset: its folder, or its main file')
+    parser.add_argument(
+        'source', metavar='SRC', type=Path, help='its folder or main file, or its name or id in the workspace'
+    )
     parser.add_argument('target', metavar='DST', type=Path, help='the folder to make')
     parser.add_argument('--to', metavar='FORMAT', required=True, help='`synapse-hooks formats` lists them')
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
+    parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is no path')
     parser.add_argument('--split', metavar='T,V[,E]', help='fractions for train, valid and test: 0.8,0.1,0.1')
     parser.add_argument(
         '--group-by', metavar='ATTR', help='keep items with the same value of an attribute in one split (folder: too)'
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> Answer:
     """Open, convert, publish."""
     one_thread_for_numpy()
     from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.reading import number_or_text, open_source
+    from synapse_hooks.cli.reading import find_source, number_or_text
     from synapse_hooks.cli.voice import voice
     from synapse_hooks.formats.reader import reading
     from synapse_hooks.plugins import build, load_settings
@@ -60,9 +63,9 @@ def run(options: argparse.Namespace) -> Answer:
 
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)
-    with reading(options.source):
-        source, guessed = open_source(plugins, options.source, options.source_format)
-    if options.source.is_dir() and options.source.resolve() in options.target.resolve().parents:
+    source, _, remark = find_source(plugins, options.source, options.source_format, options.workspace)
+    path = source['path']
+    if path.is_dir() and path.resolve() in options.target.resolve().parents:
         raise ConfigError(
             f'{options.target} is in {options.source}, which would have its own conversion in it',
             hint='choose a folder outside of the dataset',
@@ -80,10 +83,10 @@ def run(options: argparse.Namespace) -> Answer:
     settings['stratify'] = options.stratify or None
     # Of a conversion that was killed, which could not do it.
     sweep(options.target.parent)
-    with voice() as said, staging(options.target) as staged, reading(options.source):
+    with voice() as said, staging(options.target) as staged, reading(path):
         losses = Losses(said)
-        if guessed:
-            losses.say(f'{options.source} looks like {source["format"]!r}')
+        if remark:
+            losses.say(remark)
         made = convert_into(
             staged, source, options.to, plugins, losses, params=params, settings=settings, strict=options.strict
         )

@@ -14,8 +14,11 @@ from synapse_hooks.errors import ConfigError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which dataset, and what to make of it."""
-    parser.add_argument('dataset', metavar='DATASET', type=Path, help='its folder, or its main file')
+    parser.add_argument(
+        'dataset', metavar='DATASET', type=Path, help='its folder or main file, or its name or id in the workspace'
+    )
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
+    parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is no path')
     parser.add_argument('--html', metavar='FILE', type=Path, help='write a page with plots and pictures too')
     parser.add_argument('--strict', action='store_true', help='exit with 1 for errors and warnings; notes do not count')
 
@@ -24,7 +27,7 @@ def run(options: argparse.Namespace) -> Answer:
     """Look, tell, write."""
     one_thread_for_numpy()
     from synapse_hooks.cli.findings import findings
-    from synapse_hooks.cli.reading import open_source
+    from synapse_hooks.cli.reading import find_source
     from synapse_hooks.cli.voice import voice
     from synapse_hooks.formats.reader import open_reader, reading
     from synapse_hooks.insight import inspect_dataset, page
@@ -36,12 +39,13 @@ def run(options: argparse.Namespace) -> Answer:
         with disk_errors(options.html):
             _check_free(options.html)
     plugins = build(load_settings(block=options.block, only=options.only))
-    with voice() as said, reading(options.dataset):
-        source, guessed = open_source(plugins, options.dataset, options.source_format)
-        if guessed:
-            said.say([{'level': 'info', 'text': f'{options.dataset} looks like {source["format"]!r}'}])
+    source, guessed, remark = find_source(plugins, options.dataset, options.source_format, options.workspace)
+    with voice() as said, reading(source['path']):
+        if remark:
+            said.say([{'level': 'info', 'text': remark}])
         reader = open_reader(plugins.calls, source)
         found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=said.progress)
+        found.name = options.dataset.resolve().name
         text = findings(found)
         if options.html is not None:
             said.progress('writing the page', 0, None)

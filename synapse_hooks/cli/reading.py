@@ -1,4 +1,4 @@
-"""A dataset that somebody names by its path: in which format is it?"""
+"""The dataset that somebody typed: a path, or a name in the workspace; and in which format is it?"""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.errors import DatasetInvalid, SelectionError
+from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError
+from synapse_hooks.formats.reader import reading
 from synapse_hooks.plugins import Plugins
 
 
@@ -53,6 +55,58 @@ def open_source(plugins: Plugins, path: Path, format: str | None) -> tuple[Datas
     formats = [plugin.loaded for plugin in plugins.records if plugin.state == 'active']
     name = guess_format(path, [format for format in formats if isinstance(format, Format)])
     return {'path': path, 'format': name}, True
+
+
+class Source(NamedTuple):
+    """A dataset that was found."""
+
+    dataset: Dataset
+    guessed: bool = False
+    """Whether its format was guessed."""
+    remark: str = ''
+    """How it was found, where that needs a word."""
+
+
+def find_source(plugins: Plugins, typed: Path, format: str | None, workspace: Path | None) -> Source:
+    """The dataset that was typed: its path, or its name or id in the workspace. A path goes first.
+
+    Args:
+        plugins: Whose formats are asked.
+        typed: What was typed.
+        format: Its format; None looks into the workspace, and asks every format whether it recognises the path.
+        workspace: The workspace's folder; None is the default one.
+
+    Raises:
+        DatasetInvalid: There is neither, or no format recognises it, or several do.
+        SelectionError: There is no format of that name, or it cannot be had, or not be read.
+    """
+    with reading(typed):
+        if format is None and not typed.exists():
+            stored = _stored(typed, workspace)
+            return Source(stored, remark=f'{typed} is in the workspace: {stored["path"]}')
+        dataset, guessed = open_source(plugins, typed, format)
+    return Source(dataset, guessed, f'{typed} looks like {dataset["format"]!r}' if guessed else '')
+
+
+def _stored(name: Path, workspace: Path | None) -> Dataset:
+    """The workspace's dataset of that name or id."""
+    if name.name != str(name):
+        raise DatasetInvalid(f'there is nothing at {name}', hint='check the path', path=str(name))
+    from synapse_hooks.backends import Workspace, default_root
+
+    shelf = Workspace(workspace or default_root())
+    try:
+        record = shelf.get_dataset(name.name)
+    except BackendError as error:
+        raise DatasetInvalid(
+            f'there is nothing at {name}, and no dataset {name.name!r} in the workspace {shelf.root}',
+            hint=f'check the path; {error.hint}' if isinstance(error, RecordNotFound) else 'check the path',
+            path=str(name),
+        ) from error
+    stored: Dataset = {'path': Path(record['path']), 'format': record['format']}
+    if record['classes'] is not None:
+        stored['classes'] = record['classes']
+    return stored
 
 
 def number_or_text(text: str | None) -> str | float | None:

@@ -42,11 +42,11 @@ class Inspection:
     """Samples to show that have problems."""
     others: list[Shown] = field(default_factory=list)
     """Other samples to show."""
+    name: str = ''
+    """What to call the dataset: by default the name of its folder or file."""
 
-    @property
-    def name(self) -> str:
-        """What to call the dataset: the name of its folder or file."""
-        return Path(self.path).resolve().name or self.path
+    def __post_init__(self) -> None:
+        self.name = self.name or Path(self.path).resolve().name or self.path
 
     @property
     def classes(self) -> list[Label]:

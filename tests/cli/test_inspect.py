@@ -97,3 +97,30 @@ def test_a_dataset_of_which_nothing_can_be_read_says_why(bare: Environment, tmp_
     ended = bare.hooks('inspect', tmp_path / 'torn', code=1)
     assert 'has no items that can be read' in ended.err
     assert 'a.json' in ended.err
+
+
+def test_a_name_or_id_is_looked_for_in_the_workspace(bare: Environment, project: Path, data: Path) -> None:
+    bare.hooks('workspace', 'import', data, '--name', 'street')
+    for words in (['street'], ['1'], ['street', '--workspace', os.environ['SYNAPSE_WORKSPACE']]):
+        ended = bare.hooks('inspect', *words)
+        assert ended.out.startswith(f'{words[0]}: dm, 4 items'), ended
+        assert ended.err.startswith(f'{words[0]} is in the workspace: '), ended
+    made = bare.hooks('convert', 'street', 'made', '--to', 'coco', '--json').json
+    assert (made['from'], made['dataset']['classes']) == ('dm', ['car'])
+
+
+def test_a_path_goes_before_a_name_of_the_workspace(bare: Environment, project: Path, data: Path) -> None:
+    bare.hooks('workspace', 'import', data, '--name', 'street')
+    add_item(project / 'street', 'a', {'bounding_box': [box(1, 1, 9, 9)]})
+    assert bare.hooks('inspect', 'street').out.startswith('street: dm, 1 items')
+
+
+@pytest.mark.parametrize('command', [['inspect'], ['convert', '--to', 'yolo']])
+def test_what_is_neither_says_so(command: list[str], bare: Environment, data: Path) -> None:
+    bare.hooks('workspace', 'import', data, '--name', 'street')
+    words = [command[0], 'stret', *(['out'] if command[0] == 'convert' else []), *command[1:]]
+    error = bare.hooks(*words, code=1).err
+    assert "error: there is nothing at stret, and no dataset 'stret' in the workspace " in error
+    assert "  → check the path; did you mean 'street'?" in error
+    words[1] = 'some/stret'
+    assert 'error: there is nothing at some/stret\n  → check the path\n' in bare.hooks(*words, code=1).err
