@@ -240,6 +240,9 @@ class RuntimeContext:
     """A model to start from that is already here; it goes before `params.checkpoint`."""
     run_dir: Path | None = None
     """Where the run keeps its directory; None makes one below the workspace."""
+    run_name: str | None = None
+    """What the run is called, in run.json and, without `run_dir`, as its folder below the workspace's `runs`: letters,
+    digits, `.`, `_`, `-`. None makes a name of the time and the action."""
     job_id: int | str | None = None
     """The job this run belongs to, for a platform that opened one."""
     block: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from synapse_hooks.actions.overrides import overridden_hooks
 from synapse_hooks.actions.params import BaseTrainParams, validated
 from synapse_hooks.context import AutologSession, Checkpoint, Model, RuntimeContext, TrainContext
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import HookCalls, bind
 from synapse_hooks.steps import (
     ConvertDatasetStep,
@@ -40,6 +41,10 @@ from synapse_hooks.steps import (
 __all__ = ['BaseTrainAction', 'BaseTrainParams', 'TrainContext']
 
 P = TypeVar('P', bound=BaseTrainParams)
+
+
+class _NoRunYet(ConfigError, AttributeError):
+    """There is no context outside of a run. As an AttributeError it lets `hasattr` and `getattr` answer."""
 
 
 class BaseTrainAction(Generic[P]):
@@ -82,6 +87,7 @@ class BaseTrainAction(Generic[P]):
         self.params: P = params if isinstance(params, BaseModel) else cast(P, validated(self.params_model, params))
         self.ctx: RuntimeContext = ctx if ctx is not None else RuntimeContext()
         self._context: TrainContext | None = None
+        self._run_dir: Path | None = None
         self._is_running = False
         self._autologs = ExitStack()
 
@@ -171,11 +177,33 @@ class BaseTrainAction(Generic[P]):
         """What the run knows; there is one only while `run()` runs.
 
         Raises:
-            ConfigError: There is no run.
+            ConfigError: There is no run. (It is an AttributeError too: `hasattr(action, 'context')` is False then.)
         """
         if self._context is None:
-            raise ConfigError(f'{type(self).__name__}: there is no run yet', hint='call this from within execute()')
+            raise _NoRunYet(f'{type(self).__name__}: there is no run yet', hint='call this from within execute()')
         return self._context
+
+    @property
+    def last_run(self) -> RunDirectory | None:
+        """The run that `run()` drives or drove last, however it ended: its `path`, `name`, `status`, and `read()` for
+        all that run.json says. None before the first one, and where a run could not even begin.
+
+        Raises:
+            RunError: Its directory was removed.
+
+        Example:
+            >>> class Fail(BaseTrainAction[BaseTrainParams]):
+            ...     def execute(self, data_path, checkpoint):
+            ...         raise OSError('the power went')
+            >>> folder = getfixture('tmp_path')
+            >>> action = Fail({'data_path': folder}, RuntimeContext(run_dir=folder / 'run'))
+            >>> try:
+            ...     action.run()
+            ... except Exception:
+            ...     print(action.last_run.path.name, action.last_run.status)
+            run failed
+        """
+        return None if self._run_dir is None else RunDirectory.open(self._run_dir)
 
     def autolog(self, framework: str) -> AbstractContextManager[Any]:
         """Log metrics of a training framework automatically, from now to the end of the run.
@@ -256,7 +284,7 @@ class BaseTrainAction(Generic[P]):
             raise ConfigError(
                 f'{type(self).__name__}: this action runs already', hint='make another instance for a second run'
             )
-        self._is_running = True
+        self._is_running, self._run_dir = True, None
         try:
             return run_plan(self._plan())
         finally:
@@ -279,7 +307,7 @@ class BaseTrainAction(Generic[P]):
         )
 
     def _attach(self, context: TrainContext) -> None:
-        self._context = context
+        self._context, self._run_dir = context, context.run_dir
 
     def _next(self, hook: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         context = self.context

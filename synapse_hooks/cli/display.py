@@ -20,6 +20,8 @@ from synapse_hooks.hookspecs import hookimpl
 if TYPE_CHECKING:
     from synapse_hooks.context import Outcome, TrainContext
 
+_SECONDS: Final = 2.0
+"""The least time between two lines of what is measured more often than once an epoch."""
 _STYLES: Final = {'warning': 'yellow', 'error': 'red'}
 _MARKS: Final = {'succeeded': '[green]✔[/]', 'failed': '[red]✘[/]', 'cancelled': '[yellow]■[/]'}
 
@@ -36,7 +38,9 @@ class Display:
         self._started: dict[str, float] = {}
         self._progress: Progress | None = None
         self._task: Any = None
-        self._losses: dict[str, Mapping[str, float]] = {}
+        self._held: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        self._due: dict[tuple[str, ...], float] = {}
+        self._seconds = _SECONDS
 
     @hookimpl
     def run_started(self, context: TrainContext) -> None:
@@ -80,17 +84,26 @@ class Display:
 
     @hookimpl
     def log_metrics(self, points: Sequence[Mapping[str, Any]]) -> None:
-        """One line for each epoch: losses, then metrics."""
+        """One line for what an epoch measured, as it comes; for what batches measured, the latest every few seconds."""
         for point in points:
-            values, step = point['values'], point.get('step')
-            if point.get('axis') != 'epoch' or not values:
-                continue
-            if point['phase'] == 'train':
-                self._losses[str(step)] = values
-                continue
-            words = f'epoch {step}' if point['phase'] == 'val' else str(point['phase'])
-            shown = {**self._losses.pop(str(step), {}), **values} if point['phase'] == 'val' else values
-            self.console.print(Text(f'  {words:10} {_numbers(shown)}'), soft_wrap=True)
+            if point.get('axis') == 'epoch':
+                self._print_held(at_once=True)
+                self._print_point(point)
+            else:
+                self._held[str(point['phase']), str(point.get('axis'))] = point
+        self._print_held()
+
+    def _print_held(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        for key in [key for key in self._held if at_once or now >= self._due.get(key, 0.0)]:
+            self._due[key] = now + self._seconds
+            self._print_point(self._held.pop(key))
+
+    def _print_point(self, point: Mapping[str, Any]) -> None:
+        shown = _numbers({**point['values'], **point.get('nonfinite', {})})
+        if shown:
+            words = f'{_place(point)} {point["phase"]}'.strip()
+            self.console.print(Text(f'  {words:14} {shown}'), soft_wrap=True)
 
     @hookimpl
     def log_message(self, messages: Sequence[Mapping[str, Any]]) -> None:
@@ -100,7 +113,9 @@ class Display:
 
     @hookimpl
     def run_finished(self, outcome: Outcome) -> None:
-        """Take the bar away."""
+        """Take the bar away, and print what was held back."""
+        self._seconds = 0.0
+        self._print_held(at_once=True)
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -118,11 +133,19 @@ def _detail(name: str, context: TrainContext, result: Any) -> str:
     return ''
 
 
-def _numbers(values: Mapping[str, float]) -> str:
+def _place(point: Mapping[str, Any]) -> str:
+    """`epoch 3`, `batch 120`, `12.5 s`, or nothing where the numbers belong to no moment."""
+    step, axis = point.get('step'), point.get('axis')
+    if step is None:
+        return ''
+    return f'{step:g} s' if axis == 'time' else f'{axis} {step}'
+
+
+def _numbers(values: Mapping[str, float | str]) -> str:
     """`box 1.23 cls 0.87 mAP50 0.812`: losses of the training, then what is measured; the journal has the rest."""
     shown = []
     for name, value in values.items():
         if not name.startswith(('lr/', 'val/', 'time', 'fitness', 'speed')):
             short = name.removeprefix('train/').removeprefix('metrics/').replace('(B)', '').removesuffix('_loss')
-            shown.append(f'{short} {value:<6.3g}')
+            shown.append(f'{short} {float(value):<6.3g}')
     return ' '.join(shown).rstrip()

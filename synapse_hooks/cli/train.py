@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '-p', metavar='NAME=VALUE', action='append', default=[], dest='params', help='a parameter; read as YAML'
     )
     parser.add_argument('--params', metavar='FILE', type=Path, dest='file', help='parameters in a YAML or JSON file')
+    parser.add_argument('--name', help="what to call the run: its folder below the workspace's runs")
     parser.add_argument('--run-dir', metavar='DIR', type=Path, help='where to keep the run')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
     add_backend(parser)
@@ -55,6 +56,7 @@ def _run(options: argparse.Namespace) -> Answer:
     ctx = RuntimeContext(
         client=connect(options.workspace, options.host),
         run_dir=options.run_dir,
+        run_name=options.name,
         block=tuple(options.block),
         only=tuple(options.only),
         target=target,

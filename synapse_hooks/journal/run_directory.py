@@ -143,6 +143,11 @@ class RunDirectory:
         """The name of the run."""
         return str(self._record['run'])
 
+    @property
+    def status(self) -> str:
+        """How far the run is: `created`, `running`, `succeeded`, `failed` or `cancelled`."""
+        return str(self._record['status'])
+
     def read(self) -> dict[str, Any]:
         """What `run.json` says; a copy."""
         with self._lock:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel
 
 from synapse_hooks.backends import runs_folder
 from synapse_hooks.context import RuntimeContext, TrainContext
-from synapse_hooks.errors import RunError
+from synapse_hooks.errors import ConfigError, RunError
 from synapse_hooks.journal import RunDirectory, environment, git_revision
+from synapse_hooks.journal.run_directory import RECORD
 from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.state import follow, plain
+
+_NAME: Final = re.compile(r'[^\W_][\w.-]{0,99}')
 
 
 @dataclass(frozen=True)
@@ -78,15 +83,41 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
             'cwd': str(Path.cwd()),
         },
     }
-    if ctx.run_dir is not None:
-        return RunDirectory.create(ctx.run_dir, redact=redact, **fields)
+    if ctx.run_name is not None:
+        fields['run'] = ctx.run_name
+    path = ctx.run_dir if ctx.run_name is None else _named(ctx)
+    if path is not None:
+        return RunDirectory.create(path, redact=redact, **fields)
     return RunDirectory.new(runs_folder(ctx.client), plan.action_name, redact=redact, **fields)
 
 
+def _named(ctx: RuntimeContext) -> Path:
+    """Where a run with a chosen name has its directory.
+
+    Raises:
+        ConfigError: The name cannot be that of a folder.
+        RunError: Another run has it.
+    """
+    name = str(ctx.run_name)
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f'a run cannot be called {name!r}',
+            hint='use up to 100 letters, digits, `.`, `_` and `-`, and begin with a letter or digit',
+            name=name,
+        )
+    path = ctx.run_dir if ctx.run_dir is not None else runs_folder(ctx.client) / name
+    if not ctx.resume and (path / RECORD).exists():
+        hint = f'choose another name, or go on with that run: `synapse-hooks resume {path}`'
+        raise RunError(f'there is a run {name!r} already, in {path}', hint=hint, path=str(path))
+    return path
+
+
 def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
-    if plan.ctx.run_dir is None:
+    ctx = plan.ctx
+    path = _named(ctx) if ctx.run_dir is None and ctx.run_name is not None else ctx.run_dir
+    if path is None:
         raise RunError('to resume, name the run directory', hint='RuntimeContext(run_dir=..., resume=True)')
-    directory = RunDirectory.open(plan.ctx.run_dir, redact=redact)
+    directory = RunDirectory.open(path, redact=redact)
     record = directory.read()
     moved = record.get('run_dir')
     if moved and Path(moved) != directory.path:

@@ -175,3 +175,14 @@ def test_a_workspace_that_cannot_be_written_is_named(bare: Environment, data: Pa
     ended = bare.hooks('train', 'actions:Count', '-p', f'data_path={data}', '--workspace', '/proc/none', code=1)
     assert '/proc/none' in ended.err
     assert '--workspace or SYNAPSE_WORKSPACE' in ended.err
+
+
+def test_a_run_is_called_as_it_is_told(bare: Environment, data: Path) -> None:
+    words = ('train', 'actions:Count', '-p', f'data_path={data}', '--name', 'baseline', '--json')
+    run_dir = Path(bare.hooks(*words).json['run_dir'])
+    assert (run_dir.name, run_dir.parent.name) == ('baseline', 'runs')
+    assert json.loads((run_dir / 'run.json').read_text())['run'] == 'baseline'
+    ended = bare.hooks(*words, code=1)
+    assert "there is a run 'baseline' already" in ended.json['error']['message']
+    assert f'synapse-hooks resume {run_dir}' in ended.json['error']['hint']
+    assert 'cannot be called' in bare.hooks(*words[:-2], '../up', '--json', code=2).json['error']['message']

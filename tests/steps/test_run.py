@@ -17,6 +17,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import (
     CleanupFailed,
+    ConfigError,
     NobodyAnswered,
     ParamsError,
     PluginBroken,
@@ -50,7 +51,7 @@ class Action(BaseTrainAction[Params]):
 
 def context(tmp_path: Path, *plugins: Any, **fields: Any) -> RuntimeContext:
     workspace = Workspace(tmp_path / 'workspace')
-    return RuntimeContext(client=workspace, run_dir=tmp_path / 'run', plugins=plugins, **fields)
+    return RuntimeContext(**{'client': workspace, 'run_dir': tmp_path / 'run', 'plugins': plugins, **fields})
 
 
 def data(tmp_path: Path) -> dict[str, Any]:
@@ -514,3 +515,67 @@ def test_the_context_belongs_to_the_run(tmp_path: Path) -> None:
     Looks(data(tmp_path), ctx).run()
     with pytest.raises(Exception, match='there is no run yet'):
         _ = Looks(data(tmp_path), ctx).context
+
+
+def test_outside_of_a_run_there_is_no_context_and_hasattr_says_so(tmp_path: Path) -> None:
+    action = Action(data(tmp_path), context(tmp_path))
+    assert not hasattr(action, 'context')
+    assert getattr(action, 'context', None) is None
+    with pytest.raises(ConfigError, match='there is no run yet'):
+        _ = action.context
+    action.run()
+    assert not hasattr(action, 'context')
+
+
+def test_an_action_says_where_its_last_run_is_however_it_ended(tmp_path: Path) -> None:
+    class Moody(Action):
+        fails = True
+
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            assert self.last_run is not None
+            assert self.last_run.status == 'running'
+            if self.fails:
+                raise OSError('the power went')
+            return None
+
+    ctx = context(tmp_path)
+    action = Moody(data(tmp_path), ctx)
+    assert action.last_run is None
+    with pytest.raises(StepFailed):
+        action.run()
+    assert action.last_run is not None
+    assert (action.last_run.path, action.last_run.status) == (ctx.run_dir, 'failed')
+    action.fails, ctx.resume = False, True
+    action.run()
+    assert (action.last_run.name, action.last_run.status) == ('run', 'succeeded')
+    # What cannot begin has no directory, and the run of before is not this one's.
+    ctx.resume = False
+    with pytest.raises(RunError):
+        action.run()
+    assert action.last_run is None
+
+
+def test_a_run_may_be_given_a_name(tmp_path: Path) -> None:
+    ctx = context(tmp_path, run_dir=None, run_name='First-try_1.0')
+    action = Action(data(tmp_path), ctx)
+    action.run()
+    assert action.last_run is not None
+    assert action.last_run.path == tmp_path / 'workspace' / 'runs' / 'First-try_1.0'
+    assert action.last_run.read()['run'] == 'First-try_1.0'
+    with pytest.raises(RunError, match=r'First-try_1[.]0.* already') as caught:
+        action.run()
+    assert 'choose another name' in caught.value.hint
+    # With a directory, the name is only what the run is called.
+    elsewhere = Action(data(tmp_path), context(tmp_path, run_dir=tmp_path / 'there', run_name='second'))
+    elsewhere.run()
+    assert elsewhere.last_run is not None
+    assert (elsewhere.last_run.path, elsewhere.last_run.name) == (tmp_path / 'there', 'second')
+
+
+@pytest.mark.parametrize(
+    'name', ['', '.', '..', 'a/b', '../a', '-rf', '.hidden', 'a b', 'a\x1b[31m', 'x' * 101, '/etc']
+)
+def test_a_name_that_could_be_a_path_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='cannot be called'):
+        Action(data(tmp_path), context(tmp_path, run_dir=None, run_name=name)).run()
+    assert not (tmp_path / 'workspace' / 'runs').exists()
