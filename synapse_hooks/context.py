@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
+from synapse_hooks.errors import summary, text_of
+
 if TYPE_CHECKING:
     from synapse_hooks.data.dataset import DatasetInfo
     from synapse_hooks.data.sample import Sample
@@ -135,9 +137,9 @@ class Logging:
         for name, value in values.items():
             try:
                 number = float(value)
-            except (TypeError, ValueError):
+            except Exception:  # whatever a foreign number does: it may be a tensor of many, or an int too large
                 # It may be the last of a hundred epochs.
-                text = f'the metric {name!r} was left out: {value!r} is no number'
+                text = f'the metric {name!r} was left out: {text_of(value)} is not a number'
                 self.log_message(text, level='warning')
                 continue
             if number - number == 0:
@@ -151,7 +153,9 @@ class Logging:
 
     def log_message(self, text: str, *, level: str = 'info', code: str | None = None) -> None:
         """Record a sentence for people. `level` is `debug`, `info`, `warning` or `error`; `code` is for programs."""
-        self.recorder.record('message', {'level': level, 'code': code, 'text': str(text)})
+        self.recorder.record(
+            'message', {'level': level, 'code': code, 'text': text if isinstance(text, str) else text_of(text)}
+        )
 
     def log_artifact(self, path: str | Path, *, kind: str = 'file', role: str | None = None) -> None:
         """Record a file that the run made: `kind` is `image`, `weights`, `table`, `file`; `role` e.g. `best`."""
@@ -208,7 +212,7 @@ class _Guard:
         return None
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        if error is None or not isinstance(error, Exception):
+        if error is None or isinstance(error, KeyboardInterrupt):
             return False
         key = f'{self.what}:{kind.__name__}'
         if key not in self.session._failed:
@@ -216,8 +220,7 @@ class _Guard:
             # What failed may be the recorder itself.
             with suppress(Exception):
                 self.session.log_message(
-                    f'autolog {self.session.framework!r}: {self.what} failed: {kind.__name__}: {error}; '
-                    'training goes on',
+                    f'autolog {self.session.framework!r}: {self.what} failed: {summary(error)}; training goes on',
                     level='warning',
                     code='autolog-failed',
                 )

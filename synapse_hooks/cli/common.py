@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 
 from synapse_hooks.cli.streams import ProtectedStream, say
 from synapse_hooks.cli.telling import error_data, exit_code, told, without_secrets
-from synapse_hooks.errors import ConfigError
+from synapse_hooks.errors import ConfigError, text_of
 from synapse_hooks.steps.signals import terminate_raises
 
 
@@ -61,7 +61,7 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
         answer = _answer(module, parser, words)
         if answer.error is not None:
             say(without_secrets(told(answer.error)))
-        text = json.dumps(answer.data, ensure_ascii=False, default=str) if as_json else answer.text
+        text = json.dumps(answer.data, ensure_ascii=False, default=text_of) if as_json else answer.text
         text = text if answer.error is None else without_secrets(text)
         if text and not _written(text, out) and not answer.stands_alone:
             return answer.exit_code or 1

@@ -11,6 +11,7 @@ from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.telling import error_data, exit_code
 from synapse_hooks.context import RuntimeContext, TrainContext
+from synapse_hooks.errors import text_of
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import RunDirectory, metrics_table, without_secrets
 from synapse_hooks.plugins.jobs import STATUS
@@ -53,7 +54,7 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
         if job is not None and ctx.client is not None:
             # Nobody else will: what reports on a job begins with the run.
             ctx.client.update_job(
-                job, status=STATUS['failed'], result=without_secrets({'error': str(error)}, os.environ)
+                job, status=STATUS['failed'], result=without_secrets({'error': text_of(error)}, os.environ)
             )
         return not_begun(error)
     # A run that had succeeded already only delivers what its sinks have not got: it does not begin.

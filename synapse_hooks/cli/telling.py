@@ -7,9 +7,10 @@ import os
 import traceback
 from typing import Any, Final
 
-from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated
+from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated, notes_of, summary, text_of
 
 _OWN: Final = ('synapse_hooks', 'pluggy')
+_LONGEST_TRACEBACK: Final = 16_000
 
 
 def exit_code(error: BaseException) -> int:
@@ -23,34 +24,36 @@ def exit_code(error: BaseException) -> int:
 
 def error_data(error: BaseException) -> dict[str, Any]:
     """An error as JSON values: type, message, hint, and who is to blame, where it is known."""
-    data: dict[str, Any] = {'type': type(error).__name__, 'message': str(error)}
+    data: dict[str, Any] = {'type': type(error).__name__, 'message': text_of(error)}
     if isinstance(error, SynapseHooksError):
         # What to do about a step that failed is what to do about its cause.
-        data['message'], data['hint'] = error.problem, error.hint or getattr(error.__cause__, 'hint', None) or None
+        data['message'], data['hint'] = (
+            text_of(error.problem),
+            error.hint or getattr(error.__cause__, 'hint', None) or None,
+        )
         data.update({name: value for name, value in error.facts.items() if name not in data})
     if error.__cause__ is not None:
-        data['cause'] = {'type': type(error.__cause__).__name__, 'message': str(error.__cause__)}
-    data['notes'] = [*getattr(error, '__notes__', ()), *getattr(error.__cause__, '__notes__', ())]
+        data['cause'] = {'type': type(error.__cause__).__name__, 'message': text_of(error.__cause__)}
+    data['notes'] = [*notes_of(error), *notes_of(error.__cause__)]
     return data
 
 
 def told(error: BaseException) -> str:
     """An error for people: the frames of foreign code that failed, then the sentence and what to do."""
     if isinstance(error, KeyboardInterrupt):
-        sentence = 'cancelled' if not str(error) else f'cancelled ({error})'
-        return '\n'.join([sentence, *(f'  {note}' for note in getattr(error, '__notes__', ()))])
+        sentence = 'cancelled' if not text_of(error) else f'cancelled ({text_of(error)})'
+        return '\n'.join([sentence, *(f'  {note}' for note in notes_of(error))])
     failed = error.__cause__ if isinstance(error, StepFailed) else error
-    sentence = f'error: {error}' if isinstance(error, SynapseHooksError) else f'error: {type(error).__name__}: {error}'
+    sentence = f'error: {text_of(error) if isinstance(error, SynapseHooksError) else summary(error)}'
     lines = []
     if failed is not None and not isinstance(failed, SynapseHooksError):
         # The notes of what failed stand below its frames.
-        lines += [line.rstrip('\n') for line in _frames(failed)]
+        lines += [_frames(failed)]
         lines += [sentence]
-        lines += [f'  {note}' for note in getattr(error, '__notes__', ()) if error is not failed]
+        lines += [f'  {note}' for note in notes_of(error) if error is not failed]
     else:
-        cause = error.__cause__
         lines += [sentence]
-        lines += [f'  {note}' for note in (*getattr(error, '__notes__', ()), *getattr(cause, '__notes__', ()))]
+        lines += [f'  {note}' for note in (*notes_of(error), *notes_of(error.__cause__))]
     return '\n'.join(lines)
 
 
@@ -67,13 +70,14 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def _frames(error: BaseException) -> list[str]:
+def _frames(error: BaseException) -> str:
     """A traceback without the frames that lead from one piece of foreign code to the next, where there is any."""
-    summary = traceback.TracebackException.from_exception(error)
+    shown = traceback.TracebackException.from_exception(error)
     names = [frame.f_globals.get('__name__', '') for frame, _ in traceback.walk_tb(error.__traceback__)]
     foreign = [name.partition('.')[0] not in _OWN for name in names]
     if any(foreign):
         last = max(place for place, is_foreign in enumerate(foreign) if is_foreign)
-        shown = [frame for place, frame in enumerate(summary.stack) if foreign[place] or place > last]
-        summary.stack = traceback.StackSummary.from_list(shown)
-    return list(summary.format())
+        frames = [frame for place, frame in enumerate(shown.stack) if foreign[place] or place > last]
+        shown.stack = traceback.StackSummary.from_list(frames)
+    shown.__notes__ = notes_of(error)
+    return text_of(''.join(shown.format()).rstrip('\n'), _LONGEST_TRACEBACK)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from synapse_hooks.errors import DataError, SynapseHooksError
+from synapse_hooks.errors import DataError, SynapseHooksError, summary
 
 if TYPE_CHECKING:
     # Importing it takes longer than a small conversion, which has no use for it.
@@ -172,5 +172,5 @@ def _portable(error: BaseException) -> BaseException:
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return DataError(f'{type(error).__name__}: {error}', hint='run again with `--workers 1` for the traceback')
+        return DataError(summary(error), hint='run again with `--workers 1` for the traceback')
     return error

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.errors import RunError
+from synapse_hooks.errors import RunError, summary, text_of
 from synapse_hooks.journal.reader import JOURNAL, last_attempt
 from synapse_hooks.journal.values import Redactor, encode, shortened
 
@@ -117,7 +117,9 @@ class Journal:
             try:
                 data = self._line(type, payload)
             except Exception as error:  # a payload that is no mapping must not end a training either
-                data = self._line('message', {'level': 'warning', 'code': 'bad-event', 'text': f'{type}: {error!r}'})
+                data = self._line(
+                    'message', {'level': 'warning', 'code': 'bad-event', 'text': f'{text_of(type)}: {summary(error)}'}
+                )
             self._append(data)
             if type in _SYNCED:
                 self.flush()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from synapse_hooks.errors import SinkUnavailable
+from synapse_hooks.errors import SinkUnavailable, summary
 from synapse_hooks.journal.cursor import Cursor
 from synapse_hooks.journal.journal import Journal
 
@@ -202,7 +202,7 @@ class _Lane:
                 self.sink.deliver(hook, events[-1] if hook == 'progress_changed' else events)
             except _UNAVAILABLE:
                 raise
-            except (Exception, SystemExit) as error:  # a sink is a stranger's code
+            except BaseException as error:  # a sink is foreign code, and signals arrive in the main thread
                 self._lose(hook, len(events), error)
             del self._pending[0]
         self._cursor.save()
@@ -211,7 +211,7 @@ class _Lane:
     def _lose(self, hook: str, count: int, error: BaseException) -> None:
         # A warning is itself an event for this sink. Warning once for each kind of error ends that circle.
         kind = type(error).__name__
-        reason = f'{hook}: {kind}: {error}'
+        reason = f'{hook}: {summary(error)}'
         self._journal.record('sink_loss', {'sink': self.sink.name, 'count': count, 'reason': reason})
         if kind not in self._warned and len(self._warned) < _MOST_WARNINGS:
             self._warned.add(kind)

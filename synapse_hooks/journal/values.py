@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from synapse_hooks.errors import summary
+
 REDACTED: Final = '<redacted>'
 _MANY: Final = 1000
 _DEEP: Final = 50
@@ -137,7 +139,7 @@ def _nearest(value: Any) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, BaseException):
-        return f'{type(value).__name__}: {value}'
+        return summary(value)
     if isinstance(value, type):
         return f'{value.__module__}.{value.__qualname__}'
     # The answers are checked: a test's mock has every method, and each answers with another mock, without end.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from synapse_hooks.errors import SynapseHooksError, WrongAnswer
+from synapse_hooks.errors import SynapseHooksError, WrongAnswer, add_note
 from synapse_hooks.hookspecs import semantics
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import MARKER, HookFunction
@@ -47,7 +47,7 @@ def blame(error: BaseException, plugin: Plugin, hook: str) -> None:
     if plugin.rank == 'built-in' and isinstance(error, SynapseHooksError):
         # It says itself what is wrong; who found out is no help.
         return
-    error.add_note(f'raised by {plugin.who} in hook {hook!r}')
+    add_note(error, f'raised by {plugin.who} in hook {hook!r}')
 
 
 def culprit(error: BaseException | None) -> Plugin | None:
@@ -70,7 +70,9 @@ def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             result = function(*args, **kwargs)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             blame(error, plugin, hook)
             raise
         if result is not None:
@@ -115,7 +117,9 @@ def _guard_wrapper(answer: HookFunction, plugin: Plugin) -> Callable[..., Any]:
                 return stop.value
             wrapper.close()
             raise WrongAnswer(f'the wrapper of {plugin.who} around {hook!r} yields twice', hook=hook)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if error is not passing:
                 blame(error, plugin, hook)
             raise

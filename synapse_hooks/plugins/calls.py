@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError, SynapseHooksError
+from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError, SynapseHooksError, summary
 from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class HookCalls(HookSpecs):
 
     def _isolated(self, hook: str, **call: Any) -> None:
         for error, who in self._each(hook, call):
-            text = f'{who} failed in hook {hook!r}: {type(error).__name__}: {error}; the run goes on'
+            text = f'{who} failed in hook {hook!r}: {summary(error)}; the run goes on'
             if 'context' in call and semantics(hook) == 'isolated':
                 call['context'].log_message(text, level='warning', code='observer-failed')
             # Not even where warnings are made errors may an observer fail a run.
@@ -153,7 +153,7 @@ class HookCalls(HookSpecs):
             raise ExceptionGroup(f'{hook} failed in {len(errors)} of the plugins', errors)
 
     def _each(self, hook: str, call: Mapping[str, Any]) -> list[tuple[Exception, str]]:
-        # pluggy would stop at the first that raises.
+        # pluggy would stop at the first that raises. Only a signal ends the run, and arrives as KeyboardInterrupt.
         failed = []
         for impl in reversed(self._impls(hook)):
             names = [name for name in (*impl.argnames, *impl.kwargnames) if name in call]
@@ -161,8 +161,13 @@ class HookCalls(HookSpecs):
                 impl.function(**{name: call[name] for name in names})
             except Exception as error:
                 failed.append((error, impl.plugin.plugin.who))
-            except SystemExit as error:
-                left = RuntimeError(f'it called sys.exit({error.code!r})')
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                called = (
+                    f'called sys.exit({error.code!r})' if isinstance(error, SystemExit) else f'raised {summary(error)}'
+                )
+                left = RuntimeError(f'it {called}')
                 left.__cause__ = error
                 failed.append((left, impl.plugin.plugin.who))
         return failed

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks import __version__
-from synapse_hooks.errors import PluginBroken
+from synapse_hooks.errors import PluginBroken, summary
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, s
     """The record of a distribution that pip left half-installed: nobody knows what is in it."""
     folder = getattr(distribution, '_path', None)
     name = folder.name if isinstance(folder, Path) else 'unknown'
-    reason = f'its metadata cannot be read: {type(error).__name__}: {error}'
+    reason = f'its metadata cannot be read: {summary(error)}'
     broken = PluginBroken(
         f'{folder or name} is damaged: {reason}',
         hint='install that distribution again, or remove that folder',

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from synapse_hooks.errors import summary
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
 
@@ -65,7 +66,7 @@ class JobReporter:
         """SUCCEEDED with the model, FAILED with the error, or STOPPED."""
         result: dict[str, Any] = {'model': context.model, 'run_dir': str(context.run_dir)}
         if error is not None:
-            result['error'] = f'{type(error).__name__}: {error}'
+            result['error'] = summary(error)
         _update(context, status=STATUS[outcome], result=result)
 
 

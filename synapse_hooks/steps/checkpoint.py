@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from synapse_hooks.context import Checkpoint, TrainContext
-from synapse_hooks.errors import StepFailed, WrongAnswer
+from synapse_hooks.errors import StepFailed, WrongAnswer, summary
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.state import follow, plain
@@ -36,12 +36,14 @@ def resolve_checkpoint(context: TrainContext, plugins: Plugins, directory: RunDi
             final.parent.mkdir(exist_ok=True)
             publish(staged, final, replace=True)
             checkpoint = cast('Checkpoint | None', follow(checkpoint, staged, final))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything, asyncio.CancelledError for one
         if isinstance(error, WrongAnswer):
             plugins.blame_answerer(error)
         plugin = culprit(error)
         raise StepFailed(
-            f'the checkpoint cannot be had: {type(error).__name__}: {error}',
+            f'the checkpoint cannot be had: {summary(error)}',
             hint='change `checkpoint`; `synapse-hooks workspace list` shows the models',
             step='checkpoint',
             attempt=1,

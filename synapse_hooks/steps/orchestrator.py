@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.context import TrainContext
-from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer
+from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer, add_note, summary
 from synapse_hooks.hookspecs import hook_names
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
@@ -120,7 +120,7 @@ class Orchestrator:
                 self._executed.append((step, result))
         except BaseException as error:
             self._ended(step, stage, started, error=error)
-            if not isinstance(error, Exception | SystemExit):
+            if isinstance(error, KeyboardInterrupt):
                 raise
             failed = self._failure(step, stage, error)
             self._roll_back(failed)
@@ -136,12 +136,14 @@ class Orchestrator:
             self.context.model = model
             try:
                 return self._attempt(step)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # sys.exit() and asyncio.CancelledError too are failures
                 wait = self._wait(step, error, stage['attempts'])
                 if wait is None:
                     raise
                 self.context.log_message(
-                    f'step {step.name!r}: attempt {stage["attempts"]} failed ({type(error).__name__}: {error}); '
+                    f'step {step.name!r}: attempt {stage["attempts"]} failed ({summary(error)}); '
                     f'trying again in {wait:g} s',
                     level='warning',
                     code='retry',
@@ -174,7 +176,7 @@ class Orchestrator:
             if not isinstance(answer, int | float) or not answer >= 0:
                 raise WrongAnswer(f'retry_step answered {answer!r}; seconds, math.inf or None were expected')
         except Exception as mistake:
-            error.add_note(f'retry_step failed too: {type(mistake).__name__}: {mistake}')
+            add_note(error, f'retry_step failed too: {summary(mistake)}')
             return None
         return float(answer)
 
@@ -219,8 +221,9 @@ class Orchestrator:
                 stage['losses'] = plain(self.progress.losses)
             stage['context'] = snapshot(self.context)
         else:
-            status = 'failed' if isinstance(error, Exception | SystemExit) else 'cancelled'
-            stage['error'] = f'{type(error).__name__}: {error}'
+            assert error is not None
+            status = 'cancelled' if isinstance(error, KeyboardInterrupt) else 'failed'
+            stage['error'] = summary(error)
         stage['finished'], stage['seconds'] = _now(), round(time.monotonic() - started, 3)
         self._save(stage, status=status)
         self.context.recorder.record(
@@ -241,7 +244,7 @@ class Orchestrator:
     def _failure(self, step: BaseStep[TrainContext], stage: dict[str, Any], error: BaseException) -> StepFailed:
         plugin = culprit(error)
         return StepFailed(
-            f'step {step.name!r} failed: {type(error).__name__}: {error}',
+            f'step {step.name!r} failed: {summary(error)}',
             # Its parameters and plugins are those of the run: to resume would fail again.
             hint='' if _is_asked_wrongly(error) else f'synapse-hooks resume {self.directory.path}',
             step=step.name,
@@ -260,13 +263,13 @@ class Orchestrator:
             try:
                 step.rollback(self.context, result)
             except Exception as error:
-                error.add_note(f'raised by the rollback of step {step.name!r}')
+                add_note(error, f'raised by the rollback of step {step.name!r}')
                 errors.append(error)
             self._save(stage, status='rolled back')
             self.context.recorder.record('step', {'name': step.name, 'status': 'rolled back'})
         if errors:
             failed.facts['rollback_errors'] = ExceptionGroup('rollback failed', errors)
-            failed.add_note('rollback failed too: ' + '; '.join(f'{type(error).__name__}: {error}' for error in errors))
+            failed.add_note('rollback failed too: ' + '; '.join(map(summary, errors)))
 
     def _answerers(self, step: BaseStep[TrainContext]) -> list[str]:
         if step.name not in hook_names():

@@ -11,7 +11,16 @@ from typing import Any
 
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
-from synapse_hooks.errors import CleanupFailed, ParamsError, StepFailed, SynapseHooksError
+from synapse_hooks.errors import (
+    CleanupFailed,
+    ParamsError,
+    StepFailed,
+    SynapseHooksError,
+    add_note,
+    notes_of,
+    summary,
+    text_of,
+)
 from synapse_hooks.journal import (
     Journal,
     RunDirectory,
@@ -120,7 +129,7 @@ class _Run:
                     outcome = 'succeeded'
                 except BaseException as caught:
                     error = caught
-                    if not isinstance(caught, Exception):
+                    if isinstance(caught, KeyboardInterrupt):
                         outcome = 'cancelled'
                 cleanup = self._clean_up(outcome)
             self._end(outcome, error, cleanup)
@@ -130,7 +139,7 @@ class _Run:
             self._report(undelivered)
         if error is not None:
             raise error
-        if cleanup is not None and not isinstance(cleanup, Exception):
+        if isinstance(cleanup, KeyboardInterrupt):
             raise cleanup
         if cleanup is not None:
             raise CleanupFailed(
@@ -205,8 +214,8 @@ class _Run:
     def _end(self, outcome: Outcome, error: BaseException | None, cleanup: BaseException | None) -> None:
         context = self.context
         if error is not None and cleanup is not None:
-            error.add_note(f'cleaning up failed too: {_all(cleanup)}')
-        told = None if error is None else {'type': type(error).__name__, 'message': str(error), **_blamed(error)}
+            add_note(error, f'cleaning up failed too: {_all(cleanup)}')
+        told = None if error is None else {'type': type(error).__name__, 'message': text_of(error), **_blamed(error)}
         self.directory.update(
             status=outcome,
             dataset=plain(context.dataset),
@@ -245,5 +254,5 @@ def _all(error: BaseException) -> str:
     """Every error of a group in one line, with who raised it."""
     if isinstance(error, BaseExceptionGroup):
         return '; '.join(_all(inner) for inner in error.exceptions)
-    notes = ', '.join(getattr(error, '__notes__', ()))
-    return f'{type(error).__name__}: {error}' + (f' ({notes})' if notes else '')
+    notes = ', '.join(notes_of(error))
+    return summary(error) + (f' ({notes})' if notes else '')

@@ -257,7 +257,7 @@ def test_a_metric_that_is_no_number_is_left_out_and_the_training_goes_on(tmp_pat
     Logs(data(tmp_path), context(tmp_path)).run()
     assert list(metrics_table(tmp_path / 'run').values()) == [0.5]
     told = [event['text'] for event in read_events(tmp_path / 'run') if 'metric' in event.get('text', '')]
-    assert told == ["the metric 'best' was left out: None is no number"]
+    assert told == ["the metric 'best' was left out: None is not a number"]
 
 
 @pytest.mark.parametrize('given', ['weights', {'id': 3}])

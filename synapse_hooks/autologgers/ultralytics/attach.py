@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay_results, stamp
 from synapse_hooks.autologgers.ultralytics.training import Training
-from synapse_hooks.errors import ConfigError
+from synapse_hooks.errors import ConfigError, summary
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession
@@ -164,7 +164,7 @@ def _import(name: str) -> ModuleType:
                 framework='ultralytics',
             ) from error
         raise ConfigError(
-            f'ultralytics is installed, but cannot be imported ({name}): {type(error).__name__}: {error}',
+            f'ultralytics is installed, but cannot be imported ({name}): {summary(error)}',
             hint="try `python -c 'import ultralytics.engine.model'`; to install it anew: "
             "pip install --force-reinstall 'synapse-hooks[ultralytics]'",
             framework='ultralytics',
