@@ -243,7 +243,10 @@ def cannot_read(kind: type[_D], error: OSError, file: str | os.PathLike[str] | N
     name = os.fsdecode(error.filename if file is None else file)
     denied = isinstance(error, PermissionError)
     hint = 'give yourself the permission to read it' if denied else 'check the path, and the disk'
-    return kind(f'{name} cannot be read: {(error.strerror or str(error)).lower()}', hint=hint, path=name)
+    reason = error.strerror or str(error)
+    return kind(
+        f'{name} cannot be read: {reason[:1].lower()}{reason[1:]}', hint=getattr(error, 'hint', hint), path=name
+    )
 
 
 def text_of(value: object, longest: int = 4000) -> str:

@@ -180,3 +180,35 @@ def test_the_repository_is_self_contained() -> None:
 
 def place(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
+
+
+READING_ROOMS = [PACKAGE / room for room in ('formats', 'data', 'insight')]
+READERS = sorted(
+    file for folder in (*READING_ROOMS, *ROOT.glob('contrib/*/synapse_hooks_*')) for file in folder.rglob('*.py')
+)
+OWN_WAYS = {
+    'synapse_hooks/data/images.py': 'a million images are opened with the same flags, and none is waited for',
+    'synapse_hooks/formats/coco/writer.py': 'it puts parts together that it has written itself',
+}
+
+
+def opened_past_the_door(file: Path) -> Iterator[int]:
+    """The lines that open a file for reading, but for what `open_regular` has opened."""
+    for node in ast.walk(parsed(file)):
+        if not isinstance(node, ast.Call):
+            continue
+        called, modes = ast.unparse(node.func), [ast.unparse(one).strip("'")[:1] for one in node.args]
+        if called == 'open' and ast.unparse(node.args[0]).startswith('open_regular('):
+            continue
+        if called.endswith(('read_text', 'read_bytes')) or called in ('os.open', 'open', 'PIL.Image.open'):
+            if called == 'PIL.Image.open' and ast.unparse(node.args[0]) == 'opened':
+                continue
+            yield node.lineno
+        elif called.endswith('.open') and 'r' in modes:
+            yield node.lineno
+
+
+def test_readers_open_what_a_dataset_names_through_one_door() -> None:
+    found = {str(file.relative_to(ROOT)): list(opened_past_the_door(file)) for file in READERS}
+    past = {name: lines for name, lines in found.items() if lines and name not in OWN_WAYS}
+    assert not past, 'use `read_file`, `read_head` or `open_regular` of synapse_hooks.storage'

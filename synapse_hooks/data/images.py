@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from synapse_hooks.errors import UnreadableItem, cannot_read
+from synapse_hooks.storage.door import NO_LINK, OPENING, open_regular, read_head
 
 MEASURED = frozenset(('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.bmp', '.gif', '.webp', '.tif', '.tiff'))
 """Extensions, in lower case, of images whose header is understood here."""
@@ -42,7 +43,7 @@ def read_header(path: Path) -> ImageHeader:
         UnreadableItem: It is missing, empty, damaged, or no image of a known kind.
     """
     try:
-        with path.open('rb') as file:
+        with open(open_regular(path), 'rb') as file:
             header = _read(file)
     except FileNotFoundError as error:
         raise UnreadableItem(f'{path} is missing', hint='restore the image', path=str(path)) from error
@@ -59,6 +60,25 @@ def read_header(path: Path) -> ImageHeader:
     if header.width <= 0 or header.height <= 0:
         raise UnreadableItem(f'{path} is damaged: its size is {header.width} x {header.height}', path=str(path))
     return header
+
+
+def looks_like_image(file: str) -> bool:
+    """Whether a file begins as images do: those that are measured, and AVIF, HEIC and JPEG 2000.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    head = read_head(file, 32)
+    boxed = head[4:8] == b'ftyp' and head[8:12] in _BRANDS
+    plain = (head[:2] == b'BM' and head[6:10] == bytes(4)) or (head[:4] == b'RIFF' and head[8:12] == b'WEBP')
+    return boxed or plain or head.startswith(_BEGINNINGS)
+
+
+_BRANDS = frozenset((b'avif', b'avis', b'heic', b'heix', b'hevc', b'heim', b'heis', b'hevm', b'hevs', b'mif1', b'msf1'))
+_BEGINNINGS = (
+    *(b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'GIF87a', b'GIF89a', b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'),
+    *(b'\0\0\0\x0cjP  \r\n\x87\n', b'\xff\x4f\xff\x51'),
+)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -86,17 +106,23 @@ def probe(file: str) -> Probed:
     return *size, state.st_size, state.st_mtime_ns
 
 
-def probe_many(files: Iterable[str]) -> Iterator[Probed | None]:
+def probe_many(files: Iterable[str], *, links: bool = False) -> Iterator[Probed | None]:
     """Size and state of millions of images, most of which tell their size in their first bytes.
+
+    Args:
+        files: Their paths.
+        links: Whether a file that is a link is followed. Whoever does must know where it leads.
 
     Yields:
         For each file, when it is asked for, what `probe` returns; None where that must look closer, and may find no
         image. It is not called here.
     """
     segments = _NO_SEGMENTS
+    # A pipe is not waited for, and has no first bytes.
+    flags = OPENING if links else OPENING | NO_LINK
     for file in files:
         try:
-            handle = os.open(file, os.O_RDONLY)
+            handle = os.open(file, flags)
             try:
                 head = os.read(handle, _HEAD)
                 state = os.fstat(handle)
@@ -184,18 +210,21 @@ def _turned(kind: str, width: int, height: int, orientation: int) -> ImageHeader
     return ImageHeader(kind, *size, orientation)
 
 
+_MOST_PARTS = 10_000
+"""Segments or chunks before the size; a file made of millions of empty ones would be read for minutes."""
+_MANY_PARTS = f'its size is not told in its first {_MOST_PARTS:,} parts'
+
+
 def _jpeg(file: BinaryIO) -> tuple[int, int, int]:
     file.seek(2)
     orientation = 1
-    while True:
+    for _ in range(_MOST_PARTS):
         byte = file.read(1)
         if not byte:
             raise ValueError('it ends before its size is told')
         if byte != b'\xff':
             raise ValueError('no marker where one must be')
-        while byte == b'\xff':
-            byte = file.read(1)
-        marker = byte[0]
+        marker = next((byte[0] for _ in range(_MOST_PARTS) if (byte := file.read(1)) != b'\xff'), 0xFF)
         if marker == 1 or 0xD0 <= marker <= 0xD8:
             continue
         (length,) = struct.unpack('>H', file.read(2))
@@ -208,12 +237,13 @@ def _jpeg(file: BinaryIO) -> tuple[int, int, int]:
         if marker == 0xE1 and file.read(6) == b'Exif\0\0':
             orientation = _exif(file)
         file.seek(after)
+    raise ValueError(_MANY_PARTS)
 
 
 def _png(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
     width, height = struct.unpack_from('>II', head, 16)
     orientation, place = 1, 8
-    while True:
+    for _ in range(_MOST_PARTS):
         file.seek(place)
         chunk = file.read(8)
         if len(chunk) < 8 or chunk[4:] in (b'IDAT', b'IEND'):
@@ -221,6 +251,7 @@ def _png(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
         if chunk[4:] == b'eXIf':
             orientation = _exif(file)
         place += struct.unpack_from('>I', chunk)[0] + 12
+    raise ValueError(_MANY_PARTS)
 
 
 def _webp(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
@@ -241,7 +272,7 @@ def _webp(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
     height = int.from_bytes(head[27:30], 'little') + 1
     has_exif = head[20] & 0x08
     place = 30
-    while has_exif:
+    for _ in range(_MOST_PARTS if has_exif else 0):
         file.seek(place)
         found = file.read(8)
         if len(found) < 8:

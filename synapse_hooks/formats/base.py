@@ -33,9 +33,12 @@ from synapse_hooks.data.images import Probed
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem, cannot_read
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.options import Options
+from synapse_hooks.formats.own_files import LEADS_OUT, OwnFiles
 from synapse_hooks.formats.reader import FormatReader
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.storage import link_or_copy
+from synapse_hooks.storage.boundary import Boundary
+from synapse_hooks.storage.door import TEXT_LIMIT
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.writer import Writer
@@ -183,6 +186,7 @@ class Format:
     _report: LossReport | None = None
     _unreadable: Unreadable | None = None
     _made: set[str] | None = None
+    _files: OwnFiles | None = None
     identity: Identity | None = None
     """Takes note of what is read, for the digest; None where nobody asks for one."""
     compact: bool = False
@@ -196,6 +200,31 @@ class Format:
         if self._report is None:
             self._report = LossReport()
         return self._report
+
+    @property
+    def files(self) -> OwnFiles:
+        """Opens the files of the dataset at hand; `read_file` is the same with errors of ours."""
+        if self._files is None:
+            self._files = OwnFiles(self.report)
+        return self._files
+
+    def read_file(self, file: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> bytes:
+        """The content of a file of the dataset that is no image: the only way in which a format should open one.
+
+        A pipe or a device is not waited for, and a link does not show a file from outside of the dataset.
+
+        Args:
+            file: Which.
+            limit: Bytes that it may have; 64 MiB unless told.
+
+        Raises:
+            UnreadableItem: It is missing, cannot be read, is no regular file, is too large, or is a link that leads
+                out of the dataset. Pass it to `skip`, or let it end the conversion.
+        """
+        try:
+            return self.files.read(file, limit=limit)
+        except OSError as error:
+            raise cannot_read(UnreadableItem, error, file) from error
 
     def skip(self, error: UnreadableItem) -> None:
         """Leave out an item that cannot be read, and count it.
@@ -211,13 +240,14 @@ class Format:
     def aside(self) -> Iterator[None]:
         """While the block runs, whatever this copy reads, skips or reports is forgotten."""
         kept = self._report, self._unreadable, self.identity
-        self._report = LossReport()
+        self._report = self.files.report = LossReport()
         self._unreadable = Unreadable('skip', self._report)
         self.identity = None
         try:
             yield
         finally:
             self._report, self._unreadable, self.identity = kept
+            self.files.report = self.report
 
     def measure(self, sample: Sample) -> bool:
         """Fill in the size of the sample's image, as displayed, and see that it is one; False where it cannot be read.
@@ -236,33 +266,43 @@ class Format:
         Whoever overrides one of the two overrides both.
         """
         files = ['' if sample.width and sample.suffix.lower() not in MEASURED else sample.file for sample in samples]
+        own = self.files
         for sample, quick in zip(samples, probe_many(files), strict=True):
             if not sample.file:
                 yield True
                 continue
-            found = quick or self._look_closer(sample)
-            if found is not None:
-                if not (sample.width and sample.height):
-                    sample.width, sample.height = found[:2]
-                if self.identity is not None:
-                    self.identity.note_file(*found[2:])
-            yield found is not None
+            try:
+                out = own.leads_out(sample.file, link=quick is None)
+                found = quick or self._look_closer(sample)
+            except UnreadableItem as error:
+                self.skip(error)
+                yield False
+                continue
+            except OSError as error:
+                self.skip(cannot_read(UnreadableItem, error, sample.file))
+                yield False
+                continue
+            if out:
+                own.report.doubtful('image', LEADS_OUT, sample.id)
+            if not (sample.width and sample.height):
+                sample.width, sample.height = found[:2]
+            if self.identity is not None:
+                self.identity.note_file(*found[2:])
+            yield True
 
-    def _look_closer(self, sample: Sample) -> Probed | None:
-        """Size and state of an image that does not tell them in its first bytes; None for none, which is told."""
+    def _look_closer(self, sample: Sample) -> Probed:
+        """Size and state of an image that does not tell them in its first bytes, or is a link, which may be followed.
+
+        Raises:
+            UnreadableItem: It is no image.
+            OSError: It cannot be looked at.
+        """
         file = sample.file
-        try:
-            if not (sample.width and sample.height) or sample.suffix.lower() in MEASURED:
-                return probe(file)
-            found = os.stat(file)  # noqa: PTH116
-            if not stat.S_ISREG(found.st_mode):
-                raise UnreadableItem(f'{file} is no regular file', hint='put the image there', path=file)
-        except UnreadableItem as error:
-            self.skip(error)
-            return None
-        except OSError as error:
-            self.skip(cannot_read(UnreadableItem, error, file))
-            return None
+        if not (sample.width and sample.height) or sample.suffix.lower() in MEASURED:
+            return next(probe_many([file], links=True)) or probe(file)
+        found = os.stat(file)  # noqa: PTH116
+        if not stat.S_ISREG(found.st_mode):
+            raise UnreadableItem(f'{file} is no regular file', hint='put the image there', path=file)
         return sample.width, sample.height, found.st_size, found.st_mtime_ns
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
@@ -301,8 +341,9 @@ class Format:
         options: Options | None = None,
         identity: Identity | None = None,
         compact: bool = False,
+        path: Path | None = None,
     ) -> Self:
-        """A copy of this format for one reading or one conversion."""
+        """A copy of this format for one reading or one conversion: of the dataset at `path`, where it reads."""
         worker = copy.copy(self)
         worker._report = report
         worker._unreadable = unreadable
@@ -310,4 +351,5 @@ class Format:
         worker.options = options or Options()
         worker.identity = identity
         worker.compact = compact
+        worker._files = OwnFiles(report, None if path is None else Boundary(path if path.is_dir() else path.parent))
         return worker

@@ -16,6 +16,7 @@ from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sampl
 from synapse_hooks.errors import DatasetInvalid, NobodyAnswered, cannot_read
 from synapse_hooks.formats.checking import CheckedItems, CheckedReader, checked, checked_info
 from synapse_hooks.formats.upright import sort_corners
+from synapse_hooks.storage.door import Refused
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format, Items
@@ -35,6 +36,8 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except Refused as error:
+        raise cannot_read(DatasetInvalid, error) from error
     except OSError as error:
         if isinstance(error, FileNotFoundError) or not isinstance(error.filename, str | bytes):
             raise
@@ -70,7 +73,8 @@ class FormatReader:
         """What the dataset says of itself, without a look at every item."""
         self.check()
         with self.noted():
-            declared = checked_info(self.format.declare(self.path), self.format.name)
+            worker = self.format.bound(report=LossReport(), path=self.path)
+            declared = checked_info(worker.declare(self.path), self.format.name)
         if declared.classes is None and (classes := self.dataset.get('classes')):
             declared = replace(declared, classes=tuple(classes))
         return declared
@@ -85,7 +89,7 @@ class FormatReader:
         self.check()
         self.report = LossReport()
         unreadable = Unreadable(self.tolerance, self.report, self._total)
-        worker = self.format.bound(report=self.report, unreadable=unreadable)
+        worker = self.format.bound(report=self.report, unreadable=unreadable, path=self.path)
         count = 0
         for sample in self.samples(worker):
             count += 1

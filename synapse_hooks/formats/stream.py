@@ -81,7 +81,11 @@ class Stream:
             reader.check()
             self.passed.unreadable = Unreadable(tolerance, self.passed.report)
             self._worker = reader.format.bound(
-                report=self.passed.report, unreadable=self.passed.unreadable, identity=self.identity, compact=compact
+                report=self.passed.report,
+                unreadable=self.passed.unreadable,
+                identity=self.identity,
+                compact=compact,
+                path=reader.path,
             )
             with self._noted():
                 self.items = items_of(self._worker, reader.path)

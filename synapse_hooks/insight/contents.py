@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from synapse_hooks.storage import open_regular
+
 _DIGEST: Final = 16
 _CHUNK: Final = 1024
 
@@ -85,7 +87,7 @@ class Contents:
 
     def _digest(self, number: int) -> bytes:
         try:
-            with open(self._name(number), 'rb') as file:
+            with open(open_regular(self._name(number)), 'rb') as file:
                 status = os.fstat(file.fileno())
                 place = (status.st_dev, status.st_ino)
                 # Names of one file have one content.

@@ -9,12 +9,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from synapse_hooks.storage import open_regular
+
 if TYPE_CHECKING:
     import PIL.Image
 
 SIDE: Final = 320
 """The longer side of a picture, in pixels."""
 _QUALITY: Final = 70
+_MOST_PIXELS: Final = 1 << 25
+"""Of an image that is decoded whole, and takes 4 bytes for each. A large JPEG is decoded in a smaller size."""
+_REDUCIBLE: Final = ('L', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 
 
 def can_draw() -> bool:
@@ -23,7 +28,9 @@ def can_draw() -> bool:
 
 
 def data_uri(path: Path) -> str | None:
-    """An image as a small JPEG in a `data:` URI, turned as its EXIF orientation says; None if it cannot be decoded."""
+    """An image as a small JPEG in a `data:` URI, turned as its EXIF orientation says; None if it cannot be decoded, or
+    decoding it would take more than a few hundred megabytes.
+    """
     import PIL.Image
     import PIL.ImageOps
 
@@ -32,12 +39,14 @@ def data_uri(path: Path) -> str | None:
         with warnings.catch_warnings():
             # Pillow warns of images that take long to decode.
             warnings.simplefilter('ignore')
-            with PIL.Image.open(path) as image:
+            with open(open_regular(path), 'rb') as opened, PIL.Image.open(opened) as image:
                 image.draft('RGB', (SIDE, SIDE))
+                if image.width * image.height > _MOST_PIXELS:
+                    return None
                 small = PIL.ImageOps.exif_transpose(_coloured(image))
         small.thumbnail((SIDE, SIDE))
         small.save(data, 'JPEG', quality=_QUALITY, optimize=True)
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+    except Exception:  # a decoder raises anything for a damaged image: it costs this picture
         return None
     return f'data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}'
 
@@ -47,6 +56,11 @@ def _coloured(image: PIL.Image.Image) -> PIL.Image.Image:
     import PIL.Image
 
     orientation = image.getexif()
+    factor = max(1, max(image.size) // (2 * SIDE))
+    if factor > 1 and image.mode in _REDUCIBLE:
+        # A copy of it all in other colours would take the same memory again.
+        info, image = image.info, image.reduce(factor)
+        image.info = info
     if image.mode.startswith(('I', 'F')):
         # Deep greys (16 bits, thermal) are stretched; otherwise they would be all white or all black.
         grey = image.convert('I') if image.mode.startswith('I') else image

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.bulk import link_all, write_all
     from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
     from synapse_hooks.storage.disk import disk_errors
-    from synapse_hooks.storage.door import Refused, is_inside, open_regular, read_file
+    from synapse_hooks.storage.door import (
+        TABLE_LIMIT,
+        TEXT_LIMIT,
+        Refused,
+        is_inside,
+        open_regular,
+        read_file,
+        read_head,
+    )
     from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import folded, is_dropping, safe_name
@@ -29,6 +37,8 @@ _HOMES = {
     'LinkMode': 'links',
     'Refused': 'door',
     'Spool': 'spool',
+    'TABLE_LIMIT': 'door',
+    'TEXT_LIMIT': 'door',
     'TreeStamp': 'digest',
     'archive_kind': 'archive',
     'disk_errors': 'disk',
@@ -45,6 +55,7 @@ _HOMES = {
     'pack': 'archive',
     'publish': 'publishing',
     'read_file': 'door',
+    'read_head': 'door',
     'safe_name': 'names',
     'scratch': 'publishing',
     'staging': 'publishing',
@@ -58,6 +69,8 @@ _HOMES = {
 }
 
 __all__ = [
+    'TABLE_LIMIT',
+    'TEXT_LIMIT',
     'FileEntry',
     'Limits',
     'LinkMode',
@@ -79,6 +92,7 @@ __all__ = [
     'pack',
     'publish',
     'read_file',
+    'read_head',
     'safe_name',
     'scratch',
     'staging',

@@ -19,19 +19,26 @@ TEXT_LIMIT = 64 << 20
 TABLE_LIMIT = 4 << 30
 """Bytes that a document about a whole dataset may have."""
 
-_FLAGS = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0) | getattr(os, 'O_CLOEXEC', 0)
+OPENING = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0) | getattr(os, 'O_CLOEXEC', 0)
+"""Flags of `os.open` that open anything without waiting; what was opened is to be looked at."""
+NO_LINK = getattr(os, 'O_NOFOLLOW', 0)
+"""The flag besides, with which a link is not followed: `ELOOP`."""
+_CHUNK = 1 << 20
 
 
 class Refused(OSError):
     """A file that must not be read. `strerror` says why, as part of a sentence; `filename` is the culprit."""
 
+    hint = 'put a regular file there, or remove it'
 
-def open_regular(file: StrPath, *, inside: StrPath | None = None) -> int:
+
+def open_regular(file: StrPath, *, inside: StrPath | None = None, links: bool = True) -> int:
     """Open a regular file for reading; returns its descriptor, which the caller closes. It never waits for a pipe.
 
     Args:
-        file: Which; a link is followed.
+        file: Which.
         inside: A folder: the file must really be in it, links resolved. None does not look.
+        links: Whether a link is followed; one that is not raises an `OSError` with `errno.ELOOP`.
 
     Raises:
         Refused: It is a pipe, a socket, a device or a folder, or it is outside of `inside`.
@@ -46,7 +53,7 @@ def open_regular(file: StrPath, *, inside: StrPath | None = None) -> int:
     if inside is not None and not is_inside(file, inside):
         raise Refused(errno.EACCES, f'it leads out of {os.fspath(inside)}', os.fspath(file))
     try:
-        handle = os.open(file, _FLAGS)
+        handle = os.open(file, OPENING if links else OPENING | NO_LINK)
     except OSError as error:
         if error.errno == errno.ENXIO:
             raise Refused(errno.EINVAL, 'it is a pipe or a socket, not a regular file', os.fspath(file)) from error
@@ -58,25 +65,60 @@ def open_regular(file: StrPath, *, inside: StrPath | None = None) -> int:
     return handle
 
 
-def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None = None) -> bytes:
+def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None = None, links: bool = True) -> bytes:
     """The content of a regular file of at most `limit` bytes.
 
     Args:
         file: Which.
         limit: Bytes.
         inside: As in `open_regular`.
+        links: As in `open_regular`.
 
     Raises:
         Refused: It is no regular file, is outside of `inside`, or is larger than `limit`.
         OSError: It cannot be read.
     """
-    handle = open_regular(file, inside=inside)
-    with open(handle, 'rb') as opened:
-        # One more than allowed: a file may grow, and one in /proc has no size.
-        data = opened.read(limit + 1)
+    handle = open_regular(file, inside=inside, links=links)
+    try:
+        # One more than it has: then one call reads it all, and tells that this is all.
+        wanted = min(os.fstat(handle).st_size, limit) + 1
+        data = os.read(handle, wanted)
+        if len(data) == wanted <= limit or len(data) < wanted - 1:
+            # It grows, or lies in /proc and has no size, or it was more than one call reads.
+            data += _rest(handle, limit + 1 - len(data))
+    finally:
+        os.close(handle)
     if len(data) > limit:
         raise Refused(errno.EFBIG, f'it has more than {limit:,} bytes', os.fspath(file))
     return data
+
+
+def _rest(handle: int, limit: int) -> bytes:
+    chunks = []
+    while limit > 0 and (chunk := os.read(handle, min(limit, _CHUNK))):
+        chunks.append(chunk)
+        limit -= len(chunk)
+    return b''.join(chunks)
+
+
+def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
+    """The first bytes of a file, to tell what it is; none where it is no regular file.
+
+    Args:
+        file: Which.
+        size: How many bytes at most.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        handle = open_regular(file)
+    except Refused:
+        return b''
+    try:
+        return os.read(handle, size)
+    finally:
+        os.close(handle)
 
 
 def is_inside(file: StrPath, folder: StrPath) -> bool:

@@ -126,3 +126,20 @@ def test_many_at_once_are_measured_as_one_by_one(tmp_path: Path) -> None:
     # Those with EXIF or a large profile need a closer look.
     assert sum(one is None for one in quick) < len(files) / 3
     assert [probe(str(file))[:2] for file in files] == expected
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'\xff\xd8' + b'\xff' * (8 << 20),
+        b'\xff\xd8' + b'\xff\xd0' * (4 << 20),
+        b'\x89PNG\r\n\x1a\n' + bytes(12 << 20),
+        b'RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x08' + bytes(12 << 20),
+    ],
+    ids=['one marker', 'many markers', 'empty chunks', 'empty chunks of WebP'],
+)
+def test_a_header_without_end_is_not_read_to_the_end(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / 'x').write_bytes(content)
+    with suppress(UnreadableItem):
+        assert image_size(tmp_path / 'x') == (1, 1)

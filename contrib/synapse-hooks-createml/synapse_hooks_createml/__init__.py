@@ -18,6 +18,7 @@ import msgspec
 from synapse_hooks.data import SPLITS, SUFFIXES, Box, DatasetInfo, Sample, split_name
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import Fitter, Format
+from synapse_hooks.storage import TABLE_LIMIT, read_head
 
 __all__ = ['CreatemlFormat']
 
@@ -51,7 +52,7 @@ class CreatemlFormat(Format):
                 path=str(path),
             )
         for split, file in sources:
-            for number, raw in enumerate(_load(file), 1):
+            for number, raw in enumerate(_load(file, self.read_file(file, limit=TABLE_LIMIT)), 1):
                 try:
                     yield self._sample(file, number, raw, split)
                 except UnreadableItem as error:
@@ -66,7 +67,7 @@ class CreatemlFormat(Format):
             if not isinstance(told, str) or not isinstance(annotations, list):
                 raise ValueError('it has no text `image` or no list `annotations`')
             image = _image(file.parent, told)
-        except (UnicodeDecodeError, ValueError) as error:
+        except (OSError, RecursionError, ValueError) as error:
             raise UnreadableItem(
                 f'{file}, entry {number}: {error}', hint='repair or remove it', path=str(file)
             ) from error
@@ -76,7 +77,7 @@ class CreatemlFormat(Format):
         for place, annotation in enumerate(annotations, 1):
             try:
                 sample.annotations.append(_box(annotation, str(place)))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, OverflowError, TypeError, ValueError) as error:
                 self.report.dropped('annotation', f'it is malformed: {error}', sample.id, str(place))
             else:
                 self.report.left_out(annotation.keys() - _ANNOTATION)
@@ -123,16 +124,15 @@ def _looks_like_createml(file: Path) -> bool:
     """COCO's file of the same name is an object; this one is a list."""
     if not file.is_file():
         return False
-    with file.open('rb') as opened:
-        head = opened.read(1 << 16).lstrip(b'\xef\xbb\xbf \t\r\n')
+    head = read_head(file).lstrip(b'\xef\xbb\xbf \t\r\n')
     return head[:1] == b'[' and any(key in head for key in (b'"image"', b'"imagefilename"'))
 
 
-def _load(file: Path) -> list[msgspec.Raw]:
+def _load(file: Path, content: bytes) -> list[msgspec.Raw]:
     """The entries of a file, each still text: a broken one spoils no other."""
     try:
-        return msgspec.json.decode(file.read_bytes().removeprefix(b'\xef\xbb\xbf'), type=list[msgspec.Raw])
-    except (OSError, msgspec.DecodeError) as error:
+        return msgspec.json.decode(content.removeprefix(b'\xef\xbb\xbf'), type=list[msgspec.Raw])
+    except (RecursionError, msgspec.DecodeError) as error:
         raise DatasetInvalid(f'{file} is no JSON list: {error}', hint='repair it', path=str(file)) from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ import msgspec
 from synapse_hooks.data import MEASURED, SPLITS, SUFFIXES, DatasetInfo, LossReport, Sample, image_size, split_name
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import Fitter, Format
+from synapse_hooks.storage import read_head
 from synapse_hooks_labelme.reading import read_shapes
 from synapse_hooks_labelme.writing import document
 
@@ -51,7 +53,10 @@ class LabelmeFormat(Format):
         file = path / CLASSES
         if not file.is_file():
             return DatasetInfo()
-        lines = [line.strip() for line in file.read_text(encoding='utf-8').split('\n')]
+        try:
+            lines = [line.strip() for line in self.read_file(file).decode().split('\n')]
+        except UnicodeDecodeError as error:
+            raise DatasetInvalid(f'{file} must be UTF-8: {error}', hint='save it as UTF-8', path=str(file)) from error
         return DatasetInfo(classes=tuple(dict.fromkeys(line for line in lines if line and line not in UNCLASSED)))
 
     def recognise(self, path: Path) -> bool:
@@ -66,7 +71,7 @@ class LabelmeFormat(Format):
         for file in files:
             try:
                 name = file.relative_to(root).with_suffix('').as_posix()
-                told = _load(file)
+                told = _load(file, self.read_file(file))
                 if told is None:
                     self.report.dropped('file', 'it is no file of labelme', f'{name}.json')
                     continue
@@ -100,17 +105,16 @@ class LabelmeFormat(Format):
         (out / CLASSES).write_text(f'{lines}\n', encoding='utf-8')
 
 
-def _load(file: Path) -> LabelFile | None:
+def _load(file: Path, content: bytes) -> LabelFile | None:
     """What a JSON file says, or None where it is no file of labelme."""
     try:
-        content = file.read_bytes()
         try:
             return msgspec.json.decode(content, type=LabelFile)
         except msgspec.ValidationError as error:
             if b'"shapes"' not in content:
                 return None
             raise UnreadableItem(f'{file}: {error}', hint='repair or remove it', path=str(file)) from error
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise UnreadableItem(f'{file} is not JSON: {error}', hint='repair or remove it', path=str(file)) from error
 
 
@@ -143,8 +147,10 @@ def _image(root: Path, file: Path, told: LabelFile) -> Path:
     safe = not Path(inside).is_absolute() and inside.split('/')[0] != '..'
     beside = (file.parent / said.rpartition('/')[2], *(file.with_suffix(ending) for ending in _ENDINGS))
     for image in (root / inside, *beside) if safe else beside:
-        if image.suffix.lower() in SUFFIXES and image.is_file():
-            return image
+        # A name may be longer than any disk allows.
+        with suppress(OSError):
+            if image.suffix.lower() in SUFFIXES and image.is_file():
+                return image
     embedded = bytes(told.image_data) != b'null'
     raise UnreadableItem(
         f'{file}: its image {told.image_path} is missing, or outside the dataset'
@@ -155,6 +161,5 @@ def _image(root: Path, file: Path, told: LabelFile) -> Path:
 
 
 def _looks_like_labelme(file: Path) -> bool:
-    with file.open('rb') as opened:
-        head = opened.read(1 << 16)
+    head = read_head(file)
     return b'"shapes"' in head and (b'"shape_type"' in head or b'"imagePath"' in head)

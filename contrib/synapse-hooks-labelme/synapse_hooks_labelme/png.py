@@ -10,7 +10,8 @@ import struct
 import zlib
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_LARGEST = 1 << 28
+_LARGEST = 1 << 25
+"""Bytes of the pixels: a few kilobytes of text unpack to as many."""
 
 
 def decode(text: str) -> tuple[int, int, bytes]:
@@ -69,6 +70,8 @@ def _unfiltered(how: int, line: bytes, above: bytearray) -> bytearray:
     row, left, corner = bytearray(line), 0, 0
     if how > 4:
         raise ValueError(f'its mask is damaged: there is no filter {how}')
+    if not (any(above) or any(row)):
+        return row
     for place, up in enumerate(above) if how else ():
         guess = (0, left, up, (left + up) // 2, _paeth(left, up, corner))[how]
         left = row[place] = row[place] + guess & 255

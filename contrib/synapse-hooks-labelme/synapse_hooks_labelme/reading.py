@@ -29,6 +29,8 @@ KEYS = frozenset(
 
 _SAGITTA = 0.1
 """By how many pixels a polygon may lie inside its circle."""
+_LARGEST = 1e6
+"""The radius of a circle, in pixels: far more than any image has. Its polygon has 7,025 points."""
 _SKEW = 1.0
 """By how many pixels the corners of an oriented rectangle may be off."""
 
@@ -42,7 +44,7 @@ def read_shapes(
     for number, shape in enumerate(shapes, 1):
         try:
             annotation = _annotation(shape, str(number), sample, report)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             report.dropped('shape', f'it is malformed: {error}', sample.id, str(number))
             continue
         if annotation is None:
@@ -116,6 +118,8 @@ def _rotated(points: Ring, common: dict[str, Any], sample: Sample, report: LossR
 
 def _circle(centre: tuple[float, float], edge: tuple[float, float]) -> Ring:
     radius = math.dist(centre, edge)
+    if not radius < _LARGEST:
+        raise ValueError(f'its radius is {radius:g} pixels')
     count = max(16, math.ceil(math.pi / math.acos(1 - _SAGITTA / max(radius, 1))))
     turns = (2 * math.pi * place / count for place in range(count))
     return [(centre[0] + radius * math.cos(turn), centre[1] + radius * math.sin(turn)) for turn in turns]

@@ -23,6 +23,8 @@ __all__ = ['VocFormat']
 IMAGES, ANNOTATIONS, LISTS, MASKS = 'JPEGImages', 'Annotations', 'ImageSets/Main', 'SegmentationObject'
 SPLITS = {'train': 'train', 'valid': 'val', 'test': 'test'}
 
+LARGEST = 4 << 20
+"""Bytes of an annotation file: those of some 10,000 objects. An element takes many times the memory of its text."""
 _ENDINGS = ('.jpg', *sorted(SUFFIXES), *sorted(suffix.upper() for suffix in SUFFIXES))
 
 
@@ -45,10 +47,10 @@ class VocFormat(Format):
                 path=str(path),
             )
         ids = dict.fromkeys(sorted(_names(path / ANNOTATIONS, '.xml')))
-        lists = {split: _listed(path / LISTS / f'{name}.txt', ids) for split, name in SPLITS.items()}
+        lists = {split: self._listed(path / LISTS / f'{name}.txt', ids) for split, name in SPLITS.items()}
         if lists['test'] and not lists['train'] and not lists['valid']:
             held_out = set(lists['test'])
-            lists['train'] = [id for id in _listed(path / LISTS / 'trainval.txt', ids) if id not in held_out]
+            lists['train'] = [id for id in self._listed(path / LISTS / 'trainval.txt', ids) if id not in held_out]
         listed = {id for names in lists.values() for id in names}
         items: list[tuple[str | None, str]] = [(split, id) for split, names in lists.items() for id in names]
         masks = set(_names(path / MASKS, '.png'))
@@ -68,14 +70,23 @@ class VocFormat(Format):
         try:
             if '..' in file.relative_to(path).parts:
                 raise ValueError('its name leads outside the dataset')
-            told, boxes = read_document(file.read_bytes(), id, self.report)
-        except (OSError, ParseError, ValueError) as error:
+            told, boxes = read_document(self.read_file(file, limit=LARGEST), id, self.report)
+            image = _image(path / IMAGES / id, told)
+        except (LookupError, OSError, ParseError, ValueError) as error:
             raise UnreadableItem(f'{file}: {error}', hint='repair or remove it', path=str(file)) from error
-        image = _image(path / IMAGES / id, told)
         if image is None:
             missing = f'{file} has no image: {path / IMAGES / id}.jpg (or another ending) is missing'
             raise UnreadableItem(missing, hint='restore it', path=str(file))
         return Sample(id, image=image, split=split, annotations=[*boxes])
+
+    def _listed(self, file: Path, ids: Collection[str]) -> list[str]:
+        """One item a line; in lists of one class a 1, 0 or -1 follows."""
+        try:
+            text = self.read_file(file).decode() if file.exists() else ''
+        except UnicodeDecodeError as error:
+            raise DatasetInvalid(f'{file} must be UTF-8: {error}', hint='save it as UTF-8', path=str(file)) from error
+        lines = (line.strip() for line in text.split('\n'))
+        return [line if line in ids else re.sub(r'\s+-?[01]$', '', line) for line in lines if line]
 
     def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> None:
         """One annotation file per image, and the lists. VOC keeps all splits in one folder, so names must differ."""
@@ -118,10 +129,3 @@ def _image(stem: Path, told: str) -> Path | None:
     if Path(told).name:
         names.append(Path(told).name)
     return next((file for name in names if (file := stem.with_name(name)).is_file()), None)
-
-
-def _listed(file: Path, ids: Collection[str]) -> list[str]:
-    """One item a line; in lists of one class a 1, 0 or -1 follows."""
-    text = file.read_text(encoding='utf-8') if file.is_file() else ''
-    lines = (line.strip() for line in text.split('\n'))
-    return [line if line in ids else re.sub(r'\s+-?[01]$', '', line) for line in lines if line]

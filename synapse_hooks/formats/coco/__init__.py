@@ -65,7 +65,14 @@ class CocoFormat(Format):
 
     def items(self, path: Path) -> CocoItems:
         """The images, in the order of each file's `images`. Annotations without image or category count as dropped."""
-        return CocoItems(self, need_sources(path), self._openings)
+        sources = need_sources(path)
+        if path.is_file() and self.files.boundary is not None:
+            # Its images may be in a folder beside its own: annotations/ and val2017/.
+            self.files.boundary.add(path.parent.parent)
+        for source in sources:
+            for file in source.files:
+                self.files.admit(file)
+        return CocoItems(self, sources, self._openings)
 
     def read(self, path: Path) -> Iterator[Sample]:
         """The same one after the other."""

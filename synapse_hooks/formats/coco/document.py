@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from synapse_hooks.errors import DatasetInvalid, cannot_read
+from synapse_hooks.storage.door import TABLE_LIMIT, read_file
 
 Category = dict[str, Any]
 
@@ -88,7 +89,7 @@ def open_document(file: Path, *, whole: bool) -> Document:
     """
     digest = hashlib.sha256()
     try:
-        data = file.read_bytes()
+        data = read_file(file, limit=TABLE_LIMIT)
         # It lets go of Python's lock, and is ready before what is decoded here.
         with _beside(partial(digest.update, data)):
             lists = _decode(data.removeprefix(b'\xef\xbb\xbf'), whole)

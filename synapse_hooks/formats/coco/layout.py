@@ -21,6 +21,7 @@ from typing import NamedTuple
 from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.storage import is_dropping
+from synapse_hooks.storage.door import read_head
 
 CONFIG = 'annotations.json'
 _ROBOFLOW = '_annotations.coco.json'
@@ -211,8 +212,7 @@ def must_be_coco(file: Path) -> bool:
 
 
 def _head(file: Path) -> bytes:
-    with file.open('rb') as opened:
-        return opened.read(1 << 16).removeprefix(b'\xef\xbb\xbf').lstrip()
+    return read_head(file).removeprefix(b'\xef\xbb\xbf').lstrip()
 
 
 def need_sources(path: Path) -> list[Source]:

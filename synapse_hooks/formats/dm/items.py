@@ -76,7 +76,7 @@ class DmItems:
     def _usual(self, document: str) -> _Entry | None:
         """What a usual document says; None for one that must be read whole."""
         try:
-            data = _bytes(document)
+            data = self.format.files.read(document)
             (entry,) = _decode(data).images
         except (OSError, ValueError, RecursionError):
             return None
@@ -103,7 +103,7 @@ class DmItems:
         pair = folder.pair(number)
         size = sample.width, sample.height
         try:
-            data = _bytes(pair.document)
+            data = self.format.files.read(pair.document)
             needs_image = read_document(decode(data), sample)
         except OSError as error:
             self.format.skip(cannot_read(UnreadableItem, error, pair.document))
@@ -139,22 +139,6 @@ class DmItems:
         if pair.others:
             sample.extra['dm']['files'] = list(pair.others)
         return True
-
-
-def _bytes(file: str) -> bytes:
-    handle = os.open(file, os.O_RDONLY)
-    try:
-        data = os.read(handle, _USUAL)
-        if len(data) == _USUAL:
-            with open(handle, 'rb', closefd=False) as rest:
-                data += rest.read()
-        return data
-    finally:
-        os.close(handle)
-
-
-_USUAL = 1 << 16
-"""Bytes that one call reads; few documents are larger."""
 
 
 _MEANING = frozenset(('rotation', 'iscrowd'))

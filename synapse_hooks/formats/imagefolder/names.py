@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid, cannot_read
-from synapse_hooks.storage import folded, safe_name
+from synapse_hooks.storage import folded, read_file, safe_name
 
 NAMES = 'classes.json'
 
@@ -92,10 +92,10 @@ def read_names(root: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
     try:
-        said = json.loads(file.read_bytes())
+        said = json.loads(read_file(file, inside=root))
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, file) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetInvalid(f'{file} is no JSON: {error}', hint='repair or remove it', path=str(file)) from error
     if not isinstance(said, dict) or 'folders' not in said:
         return {}

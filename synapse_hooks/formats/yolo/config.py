@@ -9,6 +9,7 @@ the file, where ultralytics takes what YAML makes of it: of `no` False, of `007`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from synapse_hooks.formats.yolo.exports import Sources, export_file, is_export_f
 from synapse_hooks.formats.yolo.texts import read_yaml
 
 CONFIG = 'dataset.yaml'
+_MOST_CLASSES, _MOST_JOINTS, _DIGITS = 100_000, 10_000, 6
+"""More than any dataset has. `nc: 1000000000` costs its writer nothing, and the reader all memory."""
 _KEYS = {'train': 'train', 'val': 'valid', 'valid': 'valid', 'validation': 'valid', 'test': 'test'}
 _TEXTS = frozenset((*_KEYS, 'path', 'names', 'kpt_names'))
 """The keys that hold names of classes, joints, files and folders: these are the text in the file."""
@@ -165,9 +168,24 @@ def _place(root: Path, entry: str) -> Path | None:
     return next((place for place in places if place.exists()), None)
 
 
+def named_elsewhere(config: Config) -> list[Path]:
+    """The folders that a dataset.yaml names outside of its `path`, and those of its lists there: by name, not by a
+    link.
+    """
+    # `resolve` would follow links.
+    root = os.path.abspath(config.root)  # noqa: PTH100
+    named = [file for files in config.sources.values() for file in files]
+    outer = [file for file in named if not Path(os.path.abspath(file)).is_relative_to(root)]  # noqa: PTH100
+    return [file if file.is_dir() else file.parent for file in outer]
+
+
 def _names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
     told = str(said.get('nc')).removesuffix('.0')
-    count = int(told) if told.isdigit() else None
+    count = int(told) if told.isdecimal() and len(told) <= _DIGITS else None
+    if told.isdecimal() and (count is None or count > _MOST_CLASSES):
+        raise DatasetInvalid(
+            f'{file}: `nc` must be at most {_MOST_CLASSES:,}, and it has {len(told)} digits', hint='correct it'
+        )
     if said.get('names') is None and count is not None:
         return tuple(f'class_{number}' for number in range(count))
     names = _told_names(said, file)
@@ -187,25 +205,29 @@ def _told_names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
         if len(numbered) == len(names) and sorted(numbered) == list(range(len(names))):
             return tuple(numbered[number] for number in range(len(names)))
     raise DatasetInvalid(
-        f'{file}: `names` must be a list, or a mapping from 0, 1, 2, ... to names; it is {names!r}',
+        f'{file}: `names` must be a list, or a mapping from 0, 1, 2, ... to names; it is {names!r:.200}',
         hint='number the classes from 0 without gaps',
         path=str(file),
     )
 
 
 def _numbered(mapping: dict[Any, Any]) -> dict[int, Any]:
-    return {int(number): value for number, value in mapping.items() if str(number).isdigit()}
+    return {
+        int(number): value
+        for number, value in mapping.items()
+        if str(number).isdecimal() and len(str(number)) <= _DIGITS
+    }
 
 
 def _joints(said: dict[str, Any], file: Path) -> tuple[int, int] | None:
     match said.get('kpt_shape'):
         case None | [0, _]:
             return None
-        case [int(count), 2 | 3 as numbers] if count > 0:
+        case [int(count), 2 | 3 as numbers] if 0 < count <= _MOST_JOINTS:
             return count, numbers
         case shape:
             raise DatasetInvalid(
-                f'{file}: `kpt_shape` must be [joints, 2 or 3]; it is {shape!r}',
+                f'{file}: `kpt_shape` must be [joints, 2 or 3]; it is {shape!r:.200}',
                 hint='for example `kpt_shape: [17, 3]`',
                 path=str(file),
             )

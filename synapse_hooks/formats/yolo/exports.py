@@ -111,7 +111,7 @@ def _read_darknet(file: Path, folder: Path) -> tuple[tuple[str, ...], Sources]:
     said = {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
     names = read_names(_named(file, folder, 'names', said.get('names', 'obj.names')))
     told = said.get('classes', '')
-    if told.isdigit() and int(told) != len(names):
+    if told.isdecimal() and told.lstrip('0') != str(len(names)):
         raise DatasetInvalid(
             f'{file}: `classes` is {told}, and there are {len(names)} names', hint='correct one of them', path=str(file)
         )

@@ -11,6 +11,7 @@ from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Polygon, Ri
 from synapse_hooks.data.geometry import corners
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.yolo.config import Config
+from synapse_hooks.storage.door import read_file
 
 _UNIT = 1e6
 """Coordinates are rounded to a millionth of a pixel, so that 0.3 of 100 pixels is 30."""
@@ -33,9 +34,11 @@ class LabelReader:
     Args:
         config: What the dataset says of itself.
         turned: Whether it is a dataset of rotated boxes.
+        open: Reads a file: `Format.files.read`, or `read_file`.
     """
 
-    def __init__(self, config: Config, *, turned: bool) -> None:
+    def __init__(self, config: Config, *, turned: bool, open: Callable[[str], bytes] = read_file) -> None:
+        self.open = open
         self.classes = {float(number): name for number, name in enumerate(config.names)}
         self.skeletons = config.skeletons
         self.step = config.joints[1] if config.joints else 0
@@ -56,8 +59,7 @@ class LabelReader:
             UnreadableItem: A row is malformed, or names a class that there is not; file and line are named.
         """
         try:
-            with open(file, 'rb', buffering=0) as opened:
-                data = opened.read()
+            data = self.open(file)
             text = data.decode()
         except FileNotFoundError:
             return []

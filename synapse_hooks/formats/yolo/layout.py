@@ -18,6 +18,7 @@ from synapse_hooks.data import SUFFIXES, split_name
 from synapse_hooks.errors import DatasetInvalid, cannot_read
 from synapse_hooks.formats.lookup import ImageLookup
 from synapse_hooks.formats.yolo.config import Config
+from synapse_hooks.storage import TABLE_LIMIT, read_file
 
 _IMAGES, _LABELS = f'{os.sep}images{os.sep}', f'{os.sep}labels{os.sep}'
 _OTHER_TEXTS = ('classes.', 'README.')
@@ -98,7 +99,7 @@ def stem_of(name: str) -> str:
 
 def _lines(source: Path) -> list[str]:
     try:
-        text = source.read_text(encoding='utf-8-sig')
+        text = read_file(source, limit=TABLE_LIMIT).decode('utf-8-sig')
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, source) from error
     except UnicodeDecodeError as error:

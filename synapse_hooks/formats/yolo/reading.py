@@ -22,7 +22,7 @@ from synapse_hooks.data import LossReport, RotatedBox, Sample
 from synapse_hooks.data.skeletons import flip_index
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.reader import unique_ids
-from synapse_hooks.formats.yolo.config import read_config
+from synapse_hooks.formats.yolo.config import named_elsewhere, read_config
 from synapse_hooks.formats.yolo.labels import LabelReader
 from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of
 
@@ -49,11 +49,17 @@ class YoloItems:
 
     def __init__(self, path: Path, format: Format) -> None:
         self.format = format
-        self.config = read_config(path)
-        self.folders = folders_of(self.config)
+        self.config = config = read_config(path)
+        if format.files.boundary is not None:
+            # What the yaml names by its path is the dataset's own, wherever it is; what a link leads to is not.
+            format.files.boundary.add(config.root, *named_elsewhere(config))
+        lists = (file for files in config.sources.values() for file in files if not file.is_dir())
+        for file in (config.file, *lists):
+            format.files.admit(file)
+        self.folders = folders_of(config)
         self._ends = list(accumulate(len(folder.names) for folder in self.folders))
         self._ids = self._unique()
-        self._labels = LabelReader(self.config, turned=True)
+        self._labels = LabelReader(config, turned=True, open=format.files.read)
         self._labels.turned = self._turned()
 
     def _unique(self) -> dict[int, dict[int, str]]:

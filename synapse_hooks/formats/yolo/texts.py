@@ -10,9 +10,17 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synapse_hooks.storage import read_file
+
 if TYPE_CHECKING:
     from yaml import Node
 
+_LARGEST = 1 << 20
+"""Bytes: names of some ten thousand classes. PyYAML reads a megabyte in several seconds."""
+_MOST = 250_000
+_DIGITS = 100
+_UNUSABLE = (AttributeError, IndexError, KeyError, TypeError, OverflowError)
+_INT = 'tag:yaml.org,2002:int'
 _TEXT, _NULL, _MERGE = 'tag:yaml.org,2002:str', 'tag:yaml.org,2002:null', 'tag:yaml.org,2002:merge'
 
 
@@ -32,9 +40,11 @@ def read_yaml(file: Path, texts: Collection[str]) -> Any:
     import yaml
 
     try:
-        loader = yaml.SafeLoader(file.read_text(encoding='utf-8'))
+        loader = yaml.SafeLoader(read_file(file, limit=_LARGEST).decode())
         try:
             root = loader.get_single_node()
+            if root is not None:
+                _bound(root, {})
             if isinstance(root, yaml.MappingNode):
                 for key, value in root.value:
                     if isinstance(key, yaml.ScalarNode) and key.value in texts and value.tag != _NULL:
@@ -42,8 +52,39 @@ def read_yaml(file: Path, texts: Collection[str]) -> Any:
             return None if root is None else loader.construct_document(root)
         finally:
             loader.dispose()
+    except RecursionError as error:
+        raise ValueError('it is nested too deep') from error
+    except _UNUSABLE as error:
+        # PyYAML raises these for a scalar that is not what its tag says: `!!bool x`, `!!int ""`.
+        raise ValueError(f'{type(error).__name__}: {error}') from error
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+
+
+def _bound(node: Node, sizes: dict[int, int]) -> int:
+    """How many nodes a node holds when every alias is written out; most aliases of aliases are made to do harm.
+
+    Raises:
+        ValueError: There are too many, or there is a number of too many digits, or an alias stands for itself.
+    """
+    import yaml
+
+    if id(node) in sizes:
+        if not sizes[id(node)]:
+            raise ValueError(f'line {node.start_mark.line + 1}: an alias is a part of itself')
+        return sizes[id(node)]
+    sizes[id(node)] = 0
+    size = 1
+    if isinstance(node, yaml.SequenceNode):
+        size += sum(_bound(item, sizes) for item in node.value)
+    elif isinstance(node, yaml.MappingNode):
+        size += sum(_bound(one, sizes) for item in node.value for one in item)
+    elif node.tag == _INT and len(node.value) > _DIGITS:
+        raise ValueError(f'line {node.start_mark.line + 1}: a number of {len(node.value):,} digits')
+    if size > _MOST:
+        raise ValueError(f'with its aliases written out it has more than {_MOST:,} values')
+    sizes[id(node)] = size
+    return size
 
 
 def _take_as_text(node: Node, seen: set[int]) -> None:

@@ -1,0 +1,83 @@
+"""The files of the dataset at hand: what is in it is read through one door, and links that lead out are noticed.
+
+A link to a *folder* elsewhere is how people share a large store of images. It is followed, and reported. So is a link
+to an image elsewhere, where it is one by its first bytes. A link to any other file elsewhere is refused: there is no
+telling what it shows.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from synapse_hooks.data import LossReport
+from synapse_hooks.data.images import looks_like_image
+from synapse_hooks.storage.boundary import Boundary
+from synapse_hooks.storage.door import TEXT_LIMIT, Refused, StrPath, read_file
+
+LEADS_OUT = 'it is outside of the dataset, where a link or a path leads'
+_REFUSED = 'it is a link that leads out of the dataset'
+
+
+class OwnFiles:
+    """Opens what a dataset names.
+
+    Args:
+        report: Told of links that lead out and are followed.
+        boundary: The dataset's folders; None where they are not known: then links lead nowhere else.
+    """
+
+    def __init__(self, report: LossReport, boundary: Boundary | None = None) -> None:
+        self.report = report
+        self.boundary = boundary
+
+    def read(self, file: StrPath, *, limit: int = TEXT_LIMIT) -> bytes:
+        """The content of a regular file of the dataset, which is no image.
+
+        Raises:
+            Refused: It is no regular file, has more than `limit` bytes, or is a link that leads out.
+            OSError: It cannot be read.
+        """
+        name = os.fspath(file)
+        if self.boundary is None:
+            return read_file(name, limit=limit)
+        try:
+            data = read_file(name, limit=limit, links=False)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            self.admit(name)
+            return read_file(name, limit=limit)
+        if not self.boundary.has_folder(name.rpartition(os.sep)[0]):
+            self.report.doubtful('file', LEADS_OUT, name)
+        return data
+
+    def admit(self, file: StrPath) -> None:
+        """See that a file, which is no image and somebody else opens, may be read.
+
+        Raises:
+            Refused: It is a link that leads out.
+        """
+        name = os.fspath(file)
+        if self.boundary is None or self.boundary.has(name):
+            return
+        if os.path.islink(name):  # noqa: PTH114 (its name is a text)
+            raise Refused(errno.EACCES, _REFUSED, name)
+        self.report.doubtful('file', LEADS_OUT, name)
+
+    def leads_out(self, image: str, *, link: bool) -> bool:
+        """Whether an image is elsewhere.
+
+        Args:
+            image: Its file.
+            link: Whether that may be a link itself.
+
+        Raises:
+            Refused: It is, and it is none.
+        """
+        boundary = self.boundary
+        if boundary is None or (boundary.has(image) if link else boundary.has_folder(image.rpartition(os.sep)[0])):
+            return False
+        if link and not looks_like_image(image):
+            raise Refused(errno.EACCES, 'it leads out of the dataset, and is not an image', image)
+        return True
