@@ -7,17 +7,24 @@ disk allows it.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.cli.common import Answer, one_thread_for_numpy
 from synapse_hooks.errors import ConfigError, ParamsError
+
+if TYPE_CHECKING:
+    from synapse_hooks.cli.reading import Source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Source, target, formats, splits."""
     parser.add_argument(
-        'source', metavar='SRC', type=Path, help='its folder or main file, or its name or id in the workspace'
+        'source',
+        metavar='SRC',
+        type=Path,
+        help='its folder, main file or archive (zip, tar), or its name or id in the workspace',
     )
     parser.add_argument('target', metavar='DST', type=Path, help='the folder to make')
     parser.add_argument('--to', metavar='FORMAT', required=True, help='`synapse-hooks formats` lists them')
@@ -63,17 +70,6 @@ def run(options: argparse.Namespace) -> Answer:
 
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)
-    source, _, remark = find_source(plugins, options.source, options.source_format, options.workspace)
-    path = source['path']
-    if path.is_dir() and path.resolve() in options.target.resolve().parents:
-        raise ConfigError(
-            f'{options.target} is in {options.source}, which would have its own conversion in it',
-            hint='choose a folder outside of the dataset',
-        )
-    if source['format'] == options.to:
-        raise ConfigError(
-            f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'
-        )
     params: dict[str, Any] = {
         'splits': _fractions(options.split),
         'target_task': options.task,
@@ -83,19 +79,49 @@ def run(options: argparse.Namespace) -> Answer:
     settings['stratify'] = options.stratify or None
     # Of a conversion that was killed, which could not do it.
     sweep(options.target.parent)
-    with voice() as said, staging(options.target) as staged, reading(path):
-        losses = Losses(said)
-        if remark:
-            losses.say(remark)
-        made = convert_into(
-            staged, source, options.to, plugins, losses, params=params, settings=settings, strict=options.strict
-        )
-        dataset = follow(made, staged, options.target)
-        losses.say_pace()
+    with (
+        find_source(plugins, options.source, options.source_format, options.workspace, options.target) as source,
+        voice() as said,
+    ):
+        path = source.dataset['path']
+        if path.is_dir() and path.resolve() in options.target.resolve().parents:
+            raise ConfigError(
+                f'{options.target} is in {options.source}, which would have its own conversion in it',
+                hint='choose a folder outside of the dataset',
+            )
+        if source.dataset['format'] == options.to:
+            raise ConfigError(
+                f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'
+            )
+        _check_links(source, plugins.settings.settings.get(options.to, {}), options.images)
+        with staging(options.target) as staged, reading(path):
+            losses = Losses(said)
+            if source.remark:
+                losses.say(source.remark)
+            made = convert_into(
+                staged,
+                source.dataset,
+                options.to,
+                plugins,
+                losses,
+                params=params,
+                settings=settings,
+                strict=options.strict,
+            )
+            dataset = follow(made, staged, options.target)
+            losses.say_pace()
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
-    data = {'dataset': plain(dataset), 'from': source['format'], 'losses': losses.report}
+    data = {'dataset': plain(dataset), 'from': source.dataset['format'], 'losses': losses.report}
     return Answer(data, text, stands_alone=True)
+
+
+def _check_links(source: Source, settings: Mapping[str, Any], asked: str | None) -> None:
+    """Refuse links to what is unpacked for the conversion only."""
+    if source.unpacked and (asked or settings.get('images')) == 'symlink':
+        raise ConfigError(
+            'images: links into an archive lead nowhere', hint='unpack it first, or leave out `--images symlink`'
+        )
 
 
 def _fractions(text: str | None) -> dict[str, float] | None:

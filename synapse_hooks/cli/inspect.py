@@ -15,7 +15,10 @@ from synapse_hooks.errors import ConfigError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which dataset, and what to make of it."""
     parser.add_argument(
-        'dataset', metavar='DATASET', type=Path, help='its folder or main file, or its name or id in the workspace'
+        'dataset',
+        metavar='DATASET',
+        type=Path,
+        help='its folder, main file or archive (zip, tar), or its name or id in the workspace',
     )
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
     parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is no path')
@@ -39,12 +42,15 @@ def run(options: argparse.Namespace) -> Answer:
         with disk_errors(options.html):
             _check_free(options.html)
     plugins = build(load_settings(block=options.block, only=options.only))
-    source, guessed, remark = find_source(plugins, options.dataset, options.source_format, options.workspace)
-    with voice() as said, reading(source['path']):
-        if remark:
-            said.say([{'level': 'info', 'text': remark}])
-        reader = open_reader(plugins.calls, source)
-        found = inspect_dataset(reader, source, shown=PICTURES if options.html else 0, progress=said.progress)
+    with (
+        find_source(plugins, options.dataset, options.source_format, options.workspace) as source,
+        voice() as said,
+        reading(source.dataset['path']),
+    ):
+        if source.remark:
+            said.say([{'level': 'info', 'text': source.remark}])
+        reader = open_reader(plugins.calls, source.dataset)
+        found = inspect_dataset(reader, source.dataset, shown=PICTURES if options.html else 0, progress=said.progress)
         found.name = options.dataset.resolve().name
         text = findings(found)
         if options.html is not None:
@@ -52,7 +58,7 @@ def run(options: argparse.Namespace) -> Answer:
             write_atomic(options.html, page(found))
             text += f'\n\n{options.html}'
     failed = options.strict and found.problems.serious
-    data = {**found.to_dict(), 'guessed': guessed, 'html': options.html and str(options.html)}
+    data = {**found.to_dict(), 'guessed': source.guessed, 'html': options.html and str(options.html)}
     return Answer(data, text, exit_code=1 if failed else 0)
 
 

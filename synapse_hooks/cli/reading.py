@@ -1,60 +1,20 @@
-"""The dataset that somebody typed: a path, or a name in the workspace; and in which format is it?"""
+"""The dataset that somebody typed: a path, an archive, or a name in the workspace; and in which format is it?"""
 
 from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError
+from synapse_hooks.formats import Format
 from synapse_hooks.formats.reader import reading
 from synapse_hooks.plugins import Plugins
-
-
-def open_source(plugins: Plugins, path: Path, format: str | None) -> tuple[Dataset, bool]:
-    """The dataset at `path`.
-
-    Args:
-        plugins: Whose formats are asked.
-        path: A folder, or a dataset's main file.
-        format: Its format; None asks every format whether it recognises the path.
-
-    Returns:
-        The dataset, and whether its format was guessed.
-
-    Raises:
-        DatasetInvalid: There is nothing, or no format recognises it, or several do.
-        SelectionError: There is no format of that name, or it cannot be had, or not be read.
-        OSError: The dataset may not be looked at: see `synapse_hooks.formats.reader.reading`.
-    """
-    if not path.exists():
-        raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
-    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
-        # A format that looks with `glob` would take a closed folder for an empty one.
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    if format is not None:
-        catalogue = plugins.catalogues['format']
-        if not any(role == 'answer' for _, role in plugins.order('open_dataset')):
-            plugin = catalogue.select(format)
-            if plugin is None:
-                raise catalogue.missing(format)
-            catalogue.check(plugin, 'open_dataset')
-        return {'path': path, 'format': format}, False
-    from synapse_hooks.formats import Format, guess_format
-
-    catalogue = plugins.catalogues['format']
-    for plugin in catalogue.plugins:
-        if plugin.state == 'available':
-            # One that cannot be imported recognises nothing.
-            with suppress(SelectionError):
-                catalogue.adapter(plugin)
-    # A project's own format need not be an entry point.
-    formats = [plugin.loaded for plugin in plugins.records if plugin.state == 'active']
-    name = guess_format(path, [format for format in formats if isinstance(format, Format)])
-    return {'path': path, 'format': name}, True
 
 
 class Source(NamedTuple):
@@ -65,27 +25,118 @@ class Source(NamedTuple):
     """Whether its format was guessed."""
     remark: str = ''
     """How it was found, where that needs a word."""
+    unpacked: bool = False
+    """Whether the dataset is unpacked from an archive, and gone afterwards."""
 
 
-def find_source(plugins: Plugins, typed: Path, format: str | None, workspace: Path | None) -> Source:
-    """The dataset that was typed: its path, or its name or id in the workspace. A path goes first.
+@contextmanager
+def find_source(
+    plugins: Plugins, typed: Path, format: str | None, workspace: Path | None, room: Path | None = None
+) -> Iterator[Source]:
+    """While the block runs, the dataset that was typed: its path, else its name or id in the workspace.
 
     Args:
         plugins: Whose formats are asked.
         typed: What was typed.
         format: Its format; None looks into the workspace, and asks every format whether it recognises the path.
         workspace: The workspace's folder; None is the default one.
+        room: As in `open_source`.
 
     Raises:
         DatasetInvalid: There is neither, or no format recognises it, or several do.
-        SelectionError: There is no format of that name, or it cannot be had, or not be read.
+        ArchiveRefused, SelectionError: As in `open_source`.
     """
     with reading(typed):
-        if format is None and not typed.exists():
-            stored = _stored(typed, workspace)
-            return Source(stored, remark=f'{typed} is in the workspace: {stored["path"]}')
-        dataset, guessed = open_source(plugins, typed, format)
-    return Source(dataset, guessed, f'{typed} looks like {dataset["format"]!r}' if guessed else '')
+        stored = _stored(typed, workspace) if format is None and not typed.exists() else None
+    if stored is not None:
+        yield Source(stored, remark=f'{typed} is in the workspace: {stored["path"]}')
+        return
+    with reading(typed), open_source(plugins, typed, format, room) as source:
+        yield source
+
+
+@contextmanager
+def open_source(plugins: Plugins, path: Path, format: str | None, room: Path | None = None) -> Iterator[Source]:
+    """While the block runs, the dataset at `path`. An archive is unpacked for as long.
+
+    Args:
+        plugins: Whose formats are asked.
+        path: A folder, a dataset's main file, or a zip or tar of one.
+        format: Its format; None asks every format whether it recognises the path, or the one folder in it.
+        room: An archive is unpacked beside this path; None for the system's folder for temporary files.
+
+    Raises:
+        DatasetInvalid: There is nothing, or no format recognises it, or several do.
+        ArchiveRefused: The archive is damaged, or has in it what no dataset has.
+        SelectionError: There is no format of that name, or it cannot be had, or not be read.
+        OSError: The dataset may not be looked at: see `synapse_hooks.formats.reader.reading`.
+    """
+    if not path.exists():
+        raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        # A format that looks with `glob` would take a closed folder for an empty one.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    formats = _formats(plugins, format)
+    if not path.is_file() or not _is_archive(path, formats):
+        yield Source({'path': path, 'format': format}) if format else _guessed(path, formats, str(path))
+        return
+    from synapse_hooks.storage import scratch, unpack
+
+    with scratch(room or Path(tempfile.gettempdir(), 'synapse-hooks')) as folder:
+        unpacked = unpack(path, folder / path.name.partition('.')[0])
+        try:
+            source = _guessed(unpacked, formats, str(path))
+        except DatasetInvalid:
+            if format is None:
+                raise
+            source = Source({'path': unpacked, 'format': format})
+        yield source._replace(unpacked=True) if format is None else Source(source.dataset, unpacked=True)
+
+
+def _guessed(path: Path, formats: list[Format], name: str) -> Source:
+    from synapse_hooks.formats.guess import locate_dataset
+
+    found, format = locate_dataset(path, formats)
+    what = name if found == path else f'{name}: `{found.relative_to(path)}/` in it'
+    return Source({'path': found, 'format': format}, guessed=True, remark=f'{what} looks like {format!r}')
+
+
+def _is_archive(path: Path, formats: list[Format]) -> bool:
+    """Whether a file is an archive to unpack, and not one that a format reads as it is."""
+    from synapse_hooks.storage import archive_kind
+
+    if archive_kind(path) is None:
+        return False
+    for format in formats:
+        with suppress(DatasetInvalid, OSError):
+            if format.recognise(path):
+                return False
+    return True
+
+
+def _formats(plugins: Plugins, format: str | None) -> list[Format]:
+    """The formats to ask: that of a name, where one is named.
+
+    Raises:
+        SelectionError: There is no format of that name, or it cannot be had, or not be read.
+    """
+    catalogue = plugins.catalogues['format']
+    if format is not None:
+        if any(role == 'answer' for _, role in plugins.order('open_dataset')):
+            return []
+        plugin = catalogue.select(format)
+        if plugin is None:
+            raise catalogue.missing(format)
+        catalogue.check(plugin, 'open_dataset')
+        return [plugin.loaded] if isinstance(plugin.loaded, Format) else []
+    for plugin in catalogue.plugins:
+        if plugin.state == 'available':
+            # One that cannot be imported recognises nothing.
+            with suppress(SelectionError):
+                catalogue.adapter(plugin)
+    # A project's own format need not be an entry point.
+    loaded = [plugin.loaded for plugin in plugins.records if plugin.state == 'active']
+    return [format for format in loaded if isinstance(format, Format)]
 
 
 def _stored(name: Path, workspace: Path | None) -> Dataset:

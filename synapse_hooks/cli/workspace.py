@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest='action', required=True)
     init = actions.add_parser('init', help='make the workspace')
     take = actions.add_parser('import', help='take a dataset in; prints its id')
-    take.add_argument('source', metavar='SRC', type=Path, help='a folder in any format that can be read')
+    take.add_argument(
+        'source', metavar='SRC', type=Path, help='a folder in any format that can be read, or a zip or tar of it'
+    )
     take.add_argument('--name', metavar='N', required=True, help='what to call it')
     take.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
     take.add_argument(
@@ -67,17 +69,20 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
 
     tolerance = number_or_text(options.unreadable)
     plugins = build(load_settings(block=options.block, only=options.only))
-    with voice() as said, reading(options.source):
-        source, guessed = open_source(plugins, options.source, options.source_format)
+    with (
+        voice() as said,
+        reading(options.source),
+        open_source(plugins, options.source, options.source_format) as source,
+    ):
         losses = Losses(said)
-        if guessed:
-            losses.say(f'{options.source} looks like {source["format"]!r}')
-        if source['format'] == 'dm':
-            record = workspace.add_dataset(options.source, name=options.name)
+        if source.remark:
+            losses.say(source.remark)
+        if source.dataset['format'] == 'dm':
+            record = workspace.add_dataset(source.dataset['path'], name=options.name)
         else:
             workspace.init()
             with scratch(workspace.root / 'import') as staged:
-                made = convert_into(staged, source, 'dm', plugins, losses, params={'unreadable': tolerance})
+                made = convert_into(staged, source.dataset, 'dm', plugins, losses, params={'unreadable': tolerance})
                 losses.say_pace()
                 record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
     data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}

@@ -1,12 +1,29 @@
-"""Which format a folder has, asked of every format there is."""
+"""Which format a folder has, asked of every format there is; and what to say where none knows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from synapse_hooks.data import SUFFIXES
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.base import Format
+from synapse_hooks.formats.contents import contents
+from synapse_hooks.formats.known import known_format
+from synapse_hooks.storage import archive_kind, is_dropping
+
+_ARCHIVES = {
+    '.zip': 'unzip {file} -d {folder}',
+    '.rar': 'unrar x {file} {folder}/',
+    '.7z': '7z x {file} -o{folder}',
+}
+_PARTS = frozenset(('annotations', 'images', 'img', 'imagesets', 'jpegimages', 'json', 'labels', 'original_files'))
+"""Folders that are parts of a dataset and none of their own."""
+_ENOUGH = 50
+_DEEPEST = 3
 
 
 def guess_format(path: Path, formats: Iterable[Format]) -> str:
@@ -18,34 +35,117 @@ def guess_format(path: Path, formats: Iterable[Format]) -> str:
 
     Raises:
         DatasetInvalid: None recognises it, or several do. Where one says that it is its own and broken, that is told.
+            Otherwise it is told what there is, and which format of others it looks like.
         OSError: None recognises it, and some of it may not be looked at.
     """
+    asked = _by_name(path, formats)
+    name = _recognised(path, asked)
+    if name is None:
+        raise _unknown(path, asked)
+    return name
+
+
+def locate_dataset(path: Path, formats: Iterable[Format]) -> tuple[Path, str]:
+    """The dataset at `path`, or the only one in a folder in it, and the name of its format.
+
+    Args:
+        path: A folder, or a dataset's main file.
+        formats: Whom to ask: their `recognise`.
+
+    Raises:
+        DatasetInvalid, OSError: As `guess_format`.
+    """
+    asked = _by_name(path, formats)
+    name = _recognised(path, asked)
+    if name is not None:
+        return path, name
+    below = _below(path, asked)
+    if below is None:
+        raise _unknown(path, asked)
+    return below
+
+
+def _by_name(path: Path, formats: Iterable[Format]) -> list[Format]:
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
-    asked = {format.name: format for format in formats}
+    return sorted({format.name: format for format in formats}.values(), key=lambda format: format.name)
+
+
+def _recognised(path: Path, formats: Sequence[Format]) -> str | None:
+    """The one format that recognises a path; None where none does.
+
+    Raises:
+        DatasetInvalid, OSError: As `guess_format`, but for a path that none recognises.
+    """
     found: list[str] = []
     broken: dict[str, DatasetInvalid] = {}
     closed: list[OSError] = []
-    for name in sorted(asked):
+    for format in formats:
         try:
-            if asked[name].recognise(path):
-                found.append(name)
+            if format.recognise(path):
+                found.append(format.name)
         except DatasetInvalid as error:
-            broken[name] = error
+            broken[format.name] = error
         except OSError as error:
             closed.append(error)
-    if len(found) == 1:
+    if len(found) > 1:
+        problem, hint = f'{path} could be {" or ".join(found)}', f'say which: `--from {found[0]}`'
+        raise DatasetInvalid(problem, hint=hint, path=str(path), found=found)
+    if found:
         return found[0]
-    if broken and not found:
+    if broken:
         name, cause = next(iter(broken.items()))
         facts = {'path': str(path), **cause.facts, 'found': [*broken]}
         raise DatasetInvalid(f'{path} looks like {name}, but {cause.problem}', hint=cause.hint, **facts) from cause
-    if closed and not found:
+    if closed:
         raise closed[0]
-    if found:
-        problem = f'{path} could be {" or ".join(found)}'
-        hint = f'say which: `--from {found[0]}`'
-    else:
-        problem = f'{path} is in no format that is known here ({", ".join(sorted(asked))})'
-        hint = 'name the format with `--from`, or install a plugin that reads it'
-    raise DatasetInvalid(problem, hint=hint, path=str(path), found=found)
+    return None
+
+
+def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path, str] | None:
+    """The only dataset in the folders of a folder that has none of its own: what unpacking an archive often gives."""
+    if not path.is_dir() or known_format(contents(path).telling):
+        return None
+    with os.scandir(path) as entries:
+        names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries if not is_dropping(entry.name)}
+    folders = sorted(name for name, is_folder in names.items() if is_folder and name.lower() not in _PARTS)
+    loose = any(Path(name).suffix.lower() in SUFFIXES for name, is_folder in names.items() if not is_folder)
+    if loose or not 0 < len(folders) <= _ENOUGH:
+        return None
+    found = []
+    for name in folders:
+        # What is broken in there, or might be two formats, is no candidate.
+        with suppress(DatasetInvalid, OSError):
+            found += [(path / name, format) for format in [_recognised(path / name, formats)] if format]
+    if len(folders) == 1 and not found and depth < _DEEPEST:
+        return _below(path / folders[0], formats, depth + 1)
+    return found[0] if len(found) == 1 else None
+
+
+def _unknown(path: Path, formats: Sequence[Format]) -> DatasetInvalid:
+    command = _unpacking(path)
+    if command:
+        return DatasetInvalid(f'{path} is an archive', hint=f'unpack it: `{command}`', path=str(path), found=[])
+    names = [format.name for format in formats]
+    there = contents(path)
+    known = known_format(there.telling)
+    problem = f'{path} is in no format that is known here ({", ".join(names)}): {there.text}'
+    hint = known.hint(names) if known else _near(path)
+    return DatasetInvalid(problem, hint=hint, path=str(path), found=[])
+
+
+def _near(path: Path) -> str:
+    if (path / 'images').is_dir() and (path / 'labels').is_dir():
+        return 'is it yolo? Write classes.txt beside images/ and labels/, with the name of a class in each line'
+    return 'name the format with `--from`, or install a plugin that reads it'
+
+
+def _unpacking(path: Path) -> str:
+    """The command that unpacks an archive; empty for anything else."""
+    if not path.is_file():
+        return ''
+    suffix = path.suffix.lower()
+    is_tar = '.tar' in path.suffixes or suffix in ('.tgz', '.txz', '.tbz2') or archive_kind(path) == 'tar'
+    pattern = 'mkdir {folder} && tar -xf {file} -C {folder}' if is_tar else _ARCHIVES.get(suffix, '')
+    pattern = pattern or (_ARCHIVES['.zip'] if archive_kind(path) == 'zip' else '')
+    return pattern.format(file=shlex.quote(str(path)), folder=shlex.quote(path.name.partition('.')[0] or 'unpacked'))

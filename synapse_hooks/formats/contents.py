@@ -1,0 +1,102 @@
+"""What is in a folder that no format recognises, for the message that says so."""
+
+# ruff: noqa: PTH118, PTH122 (names are looked at, and not one file is opened for most)
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from synapse_hooks.data import SUFFIXES
+from synapse_hooks.storage import is_dropping, read_file
+
+_MOST = 5000
+"""Files that are looked at."""
+_DEEPEST = 3
+_FOLDERS = 3
+_SUFFIXES = 4
+_FILES = 24
+_KEYS = 8
+_LONGEST = 40
+_SMALL = 4 << 20
+
+
+class Contents(NamedTuple):
+    """Some of what is in a folder."""
+
+    text: str
+    """A sentence: `it has 12 .xml files beside 12 images in train/`."""
+    telling: list[str]
+    """A few files that are no images, those of the folder itself first."""
+
+
+def contents(path: Path) -> Contents:
+    """Look at a folder, or at a file, without opening much."""
+    if path.is_file():
+        return Contents(f'it is a file of {path.stat().st_size:,} bytes{_keys(path)}', [os.fspath(path)])
+    counts: dict[str, Counter[str]] = {}
+    telling: dict[tuple[str, str], str] = {}
+    for folder, name in islice(_files(os.fspath(path), ''), _MOST):
+        kind = _kind(name)
+        counts.setdefault(folder, Counter())[kind] += 1
+        if kind:
+            telling.setdefault((folder, kind), os.path.join(path, folder, name))
+    parts = [f'{_counted(found)}{f" in {_shown(folder)}/" if folder else ""}' for folder, found in counts.items()]
+    if len(parts) > _FOLDERS:
+        parts[_FOLDERS:] = [f'more in {len(parts) - _FOLDERS} folders']
+    documents = [Path(file) for (folder, kind), file in telling.items() if kind == '.json' and not folder]
+    said = ''.join(f'; {_shown(file.name)}{_keys(file)}' for file in documents)
+    empty = 'no file' if path.is_dir() else 'neither a file nor a folder'
+    return Contents(f'it has {", ".join(parts) or empty}{said}', [*telling.values()][:_FILES])
+
+
+def _kind(name: str) -> str:
+    """The suffix of a file; empty for an image."""
+    suffix = os.path.splitext(name)[1].lower()
+    return '' if suffix in SUFFIXES else suffix or 'no suffix'
+
+
+def _counted(found: Counter[str]) -> str:
+    others = [(kind, count) for kind, count in found.most_common() if kind]
+    words = [f'{count:,} {_shown(kind)} file{"s" * (count > 1)}' for kind, count in others[:_SUFFIXES]]
+    if len(others) > _SUFFIXES:
+        words.append(f'{sum(count for _, count in others[_SUFFIXES:]):,} other files')
+    images = f'{found[""]:,} image{"s" * (found[""] > 1)}' if found[''] else ''
+    return ' beside '.join(filter(None, (' and '.join(words), images)))
+
+
+def _keys(file: Path) -> str:
+    """The keys of a small JSON file, as it would be said after its name."""
+    try:
+        said = msgspec.json.decode(read_file(file, limit=_SMALL).removeprefix(b'\xef\xbb\xbf'))
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ''
+    where, first = ('a list of objects', said[0]) if isinstance(said, list) and said else ('an object', said)
+    if not isinstance(first, dict):
+        return ''
+    keys = ', '.join(map(_shown, islice(first, _KEYS))) + (', ...' if len(first) > _KEYS else '')
+    return f' ({where} with the keys {keys})' if keys else ''
+
+
+def _files(folder: str, prefix: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Folder and name of each file, those of the folder itself first."""
+    try:
+        with os.scandir(os.path.join(folder, prefix)) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, _MOST))
+    except OSError:
+        return
+    found = [entry for entry in found if not is_dropping(entry[0])]
+    yield from ((prefix, name) for name, is_folder in found if not is_folder)
+    for name in (name for name, is_folder in found if is_folder and depth < _DEEPEST):
+        yield from _files(folder, f'{prefix}/{name}'.removeprefix('/'), depth + 1)
+
+
+def _shown(text: str) -> str:
+    """A name from a dataset as it may stand in a message."""
+    clean = ''.join(letter if letter.isprintable() else '\ufffd' for letter in text)
+    return clean if len(clean) <= _LONGEST else f'{clean[: _LONGEST - 1]}…'
