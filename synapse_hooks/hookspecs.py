@@ -122,7 +122,8 @@ class HookSpecs:
             attempt: How many attempts were made, from 1.
 
         Returns:
-            Seconds to wait before another attempt (0 is at once), `math.inf` to forbid one, None for no opinion.
+            Seconds to wait before another attempt (0 is at once), `math.inf` to forbid one, None for no opinion. A
+            bool is an error. A step has at most `max_attempts` attempts, 10 unless a setting says otherwise.
 
         Example:
             >>> @hookimpl

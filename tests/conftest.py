@@ -6,7 +6,9 @@ import atexit
 import os
 import shutil
 import stat
+import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +31,18 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
         if name.startswith('SYNAPSE_'):
             monkeypatch.delenv(name)
     monkeypatch.setenv('SYNAPSE_WORKSPACE', str(tmp_path_factory.mktemp('workspace')))
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test writes and imports is forgotten: other tests write files of the same names."""
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    before = set(sys.modules)
+    yield
+    own = str(tmp_path_factory.getbasetemp())
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], '__file__', '')).startswith(own):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from synapse_hooks.errors import ParamsError, suggest
 
 P = TypeVar('P', bound='BaseTrainParams')
+LARGEST: Final = (1 << 63) - 1
+"""The largest whole number that databases and JSON readers keep as it is."""
 
 
 class BaseTrainParams(BaseModel):
@@ -46,6 +49,20 @@ class BaseTrainParams(BaseModel):
     @classmethod
     def _flatten(cls, values: Any) -> Any:
         return flatten(values) if isinstance(values, Mapping) else values
+
+    @field_validator('*', mode='before')
+    @classmethod
+    def _number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name in cls.model_fields:
+            kinds = _kinds(cls.model_fields[info.field_name].annotation)
+            # YAML reads yes, no, on and off as truth values, and pydantic takes them for 1 and 0.
+            if kinds & {int, float} and bool not in kinds:
+                raise ValueError(
+                    'must be a number or a name, not a truth value' if str in kinds else 'must be a number'
+                )
+        if _is_too_large(value):
+            raise ValueError(f'a whole number must be between -{LARGEST} and {LARGEST}')
+        return value
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,12 +113,16 @@ def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False
         return model.model_validate(flat)
     except ValidationError as error:
         faults = [
-            {'field': '.'.join(map(str, fault['loc'])) or 'params', 'value': _value(fault), 'rule': fault['msg']}
+            {
+                'field': '.'.join(map(str, fault['loc'])) or 'params',
+                'value': _value(fault),
+                'rule': fault['msg'].removeprefix('Value error, '),
+            }
             for fault in error.errors()
         ]
         lines = [
             f'{fault["field"]}: {fault["rule"]}'
-            + ('' if fault['value'] is _MISSING else f', and it is {_short(fault["value"])}')
+            + ('' if fault['value'] is _MISSING else f', and it is {shortened(fault["value"])}')
             for fault in faults
         ]
         for fault in faults:
@@ -113,6 +134,23 @@ def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False
         ) from error
 
 
+def _kinds(annotation: Any) -> set[Any]:
+    """The types that an annotation is made of: those of a union, and of what `Annotated` adds to."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return set().union(*map(_kinds, get_args(annotation)))
+    return {annotation}
+
+
+def _is_too_large(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) > LARGEST
+    if isinstance(value, Mapping):
+        return any(map(_is_too_large, value.values()))
+    return isinstance(value, list | tuple) and any(map(_is_too_large, value))
+
+
 _MISSING = object()
 
 
@@ -120,8 +158,12 @@ def _value(fault: Any) -> Any:
     return _MISSING if fault['type'] == 'missing' else fault.get('input')
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def shortened(value: Any) -> str:
+    """`value` as it is shown in a sentence: at most 80 characters."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return 'a number of more digits than Python writes'
     return text if len(text) <= 80 else f'{text[:77]}...'
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 from synapse_hooks.actions.train import BaseTrainAction
 from synapse_hooks.errors import SynapseHooksError, TargetError, described, suggest
+from synapse_hooks.plugins.files import import_file, import_module
 
 FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml'
 CONFIG: Final = 'config.yaml'
@@ -65,10 +62,8 @@ def _from_folder(target: str, folder: Path) -> tuple[type[BaseTrainAction[Any]],
 
 
 def _import_module(target: str, name: str, folder: Path) -> ModuleType:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
     try:
-        return importlib.import_module(name)
+        return import_module(name, folder)
     except (Exception, SystemExit) as error:
         raise _not_importable(target, error) from error
 
@@ -76,25 +71,15 @@ def _import_module(target: str, name: str, folder: Path) -> ModuleType:
 def _import_file(target: str, file: Path) -> ModuleType:
     if not file.is_file():
         raise TargetError(f'{target!r}: there is no file {file}', hint=f'give {FORMS}', target=target)
-    # A file imports its neighbours by name, as a script does.
-    if str(file.parent) not in sys.path:
-        sys.path.insert(0, str(file.parent))
-    name = f'{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}'
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise TargetError(f'{target!r}: {file} is no Python module', hint=f'give {FORMS}', target=target)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        return import_file(file)
     except (Exception, SystemExit) as error:
         raise _not_importable(target, error) from error
-    return module
 
 
 def _not_importable(target: str, error: BaseException) -> TargetError:
     problem = error.problem if isinstance(error, SynapseHooksError) else described(error)
-    return TargetError(f'{target!r} cannot be imported: {problem}', hint=f'mend it, or give {FORMS}', target=target)
+    return TargetError(f'{target!r} cannot be imported: {problem}', hint=f'fix it, or give {FORMS}', target=target)
 
 
 def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[Any]]:

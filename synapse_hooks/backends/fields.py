@@ -15,6 +15,10 @@ OWN_FIELDS = frozenset(
 )
 """Fields that a record has by itself."""
 _SHOWN = 10
+_LARGEST = (1 << 63) - 1
+_DIGITS = 19
+NO_ID = 0
+"""An id that no record has."""
 
 
 def checked_name(kind: str, name: str) -> str:
@@ -37,6 +41,22 @@ def checked_name(kind: str, name: str) -> str:
                 f'{name!r} cannot be the name of a {kind}: it {why}', hint=f'for example {kind}-a', kind=kind, name=name
             )
     return name
+
+
+def id_or_name(wanted: int | str) -> int | str:
+    """What a caller gives to name a record: an id, its digits, or a name. What cannot be an id is `NO_ID`.
+
+    Example:
+        >>> id_or_name('7'), id_or_name('street-v2'), id_or_name(10**20), id_or_name(True)
+        (7, 'street-v2', 0, 0)
+    """
+    if isinstance(wanted, str):
+        digits = wanted.strip()
+        if not digits.isdecimal():
+            return wanted
+        # Python refuses to read some thousand digits, and a database to keep more than it can count to.
+        wanted = int(digits) if len(digits) <= _DIGITS else NO_ID
+    return wanted if isinstance(wanted, int) and wanted is not True and 0 < wanted <= _LARGEST else NO_ID
 
 
 def json_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +94,11 @@ def not_found(kind: str, wanted: object, records: Iterable[Mapping[str, Any]], w
     shown = ', '.join(f'{number} ({name})' if name else str(number) for number, name in list(known.items())[:_SHOWN])
     more = f' and {len(known) - _SHOWN} more' if len(known) > _SHOWN else ''
     there = f'it has {shown}{more}' if known else f'it has no {kind}s at all'
-    near = suggest(str(wanted), [name for name in known.values() if name])
+    shown_id = repr(wanted) if not isinstance(wanted, int) or abs(wanted) <= _LARGEST else 'of so large an id'
+    shown_id = shown_id if len(shown_id) <= 80 else f'{shown_id[:77]}...'
+    near = suggest(shown_id.strip("'"), [name for name in known.values() if name])
     return RecordNotFound(
-        f'there is no {kind} {wanted!r} in the workspace {where}: {there}',
+        f'there is no {kind} {shown_id} in the workspace {where}: {there}',
         hint=f'{near} ' * bool(near) + 'see `synapse-hooks workspace list`',
         kind=kind,
         id=wanted,

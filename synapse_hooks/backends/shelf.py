@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.backends.fields import not_found
+from synapse_hooks.backends.fields import id_or_name, not_found
 from synapse_hooks.backends.records import Kind, NameTaken, Records
 from synapse_hooks.errors import BackendError, SynapseHooksError
 from synapse_hooks.storage import TreeStamp, publish, sweep, tree_digest, tree_stamp
@@ -65,8 +65,7 @@ class Shelf:
         Raises:
             RecordNotFound: There is none.
         """
-        key = int(wanted) if isinstance(wanted, str) and wanted.strip().isdecimal() else wanted
-        record = self.records.find(self.kind, key)
+        record = self.records.find(self.kind, id_or_name(wanted))
         if record is None:
             raise not_found(self.kind, wanted, self.records.all(self.kind), self.folder.parent)
         return record

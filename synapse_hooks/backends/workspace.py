@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends.database import Database
-from synapse_hooks.backends.fields import checked_name, json_fields, not_found, own_key
+from synapse_hooks.backends.fields import checked_name, id_or_name, json_fields, not_found, own_key
 from synapse_hooks.backends.layout import Layout, chosen_splits
 from synapse_hooks.backends.records import Records
 from synapse_hooks.backends.shelf import Shelf, stamped
@@ -229,13 +229,14 @@ class Workspace:
 
     def update_job(self, job: int | str, **fields: Any) -> None:
         """Change fields of a job: `status, progress_record, metrics_record, result, ...`; the others stay."""
-        number = int(job) if str(job).isdecimal() else 0
-        if not self._records.update('job', number, json_fields('job', fields)):
+        number = id_or_name(job)
+        fields = json_fields('job', fields)
+        if not isinstance(number, int) or not self._records.update('job', number, fields):
             raise not_found('job', job, self._records.all('job'), self.root)
 
     def get_job(self, job: int | str) -> dict[str, Any]:
         """The record of a job, by id."""
-        record = self._records.find('job', int(job) if str(job).isdecimal() else 0)
+        record = self._records.find('job', id_or_name(job))
         if record is None:
             raise not_found('job', job, self._records.all('job'), self.root)
         return record

@@ -26,7 +26,7 @@ def inspect_plugins(options: argparse.Namespace, *, load_all: bool = False) -> P
     with warnings.catch_warnings():
         # A listing shows what is broken; it need not warn of it too.
         warnings.simplefilter('ignore', PluginWarning)
-        plugins = build(settings)
+        plugins = build(settings, refuse=False)
     if load_all:
         for catalogue in plugins.catalogues.values():
             for plugin in catalogue.plugins:

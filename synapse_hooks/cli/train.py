@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.errors import ConfigError, ParamsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +45,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.actions.params import validated
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
+    from synapse_hooks.cli.params import read_params
     from synapse_hooks.cli.running import run_action
     from synapse_hooks.context import RuntimeContext
 
@@ -63,53 +62,3 @@ def _run(options: argparse.Namespace) -> Answer:
         strict=options.strict,
     )
     return run_action(kind, params, ctx)
-
-
-def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
-    """Parameters from a file and from `NAME=VALUE` words, which go first.
-
-    Raises:
-        ParamsError: Something is not YAML, or not what it should be.
-    """
-    import yaml
-
-    values: dict[str, Any] = {}
-    if file is not None:
-        try:
-            loaded = yaml.safe_load(file.read_text(encoding='utf-8'))
-        except OSError as error:
-            raise ConfigError(f'--params {file}: {error.strerror}', hint='check the path', path=str(file)) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ParamsError(
-                f'--params {file} is no YAML: {_where(error)}', hint='mend that line', path=str(file)
-            ) from error
-        if loaded is not None and not isinstance(loaded, dict):
-            raise ParamsError(
-                f'--params {file} holds a {type(loaded).__name__}, not names with values',
-                hint='write one `name: value` a line',
-                path=str(file),
-            )
-        values.update(loaded or {})
-    for word in words:
-        name, equals, text = word.partition('=')
-        if not equals or not name:
-            raise ParamsError(f'-p {word!r} is not NAME=VALUE', hint='for instance `-p epochs=10`', field=name)
-        try:
-            values[name] = yaml.safe_load(text)
-            if isinstance(values[name], dict) and any(':' in str(key) for key in values[name]):
-                raise ParamsError(
-                    f'-p {name}: {text!r} has no space after a colon', hint='write {a: 1, b: 2}', field=name
-                )
-        except yaml.YAMLError as error:
-            raise ParamsError(
-                f'-p {name}: {text!r} is no YAML: {_where(error)}', hint='put it into quotes', field=name
-            ) from error
-    return values
-
-
-def _where(error: Exception) -> str:
-    """What YAML has to say, in one line."""
-    mark = getattr(error, 'problem_mark', None)
-    if mark is None:
-        return ' '.join(str(error).split())
-    return f'line {mark.line + 1}, column {mark.column + 1}: {getattr(error, "problem", error)}'

@@ -12,7 +12,7 @@
     status          created, running, succeeded, failed, cancelled
     action, target  the action's name; how to import it, for `synapse-hooks resume`
     params          the validated parameters
-    plugins         {name: version}
+    plugins         {name: version};  left_out: those that could not take part, each with its reason
     environment     {python, executable, platform};  git: {sha, dirty} or null
     workspace, dataset, checkpoint
     stages          the outcome of each stage, in order
@@ -45,7 +45,7 @@ _VERSION: Final = 1
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
 _KEYS: Final = (
-    'v run created status action target params plugins environment git workspace dataset checkpoint '
+    'v run created status action target params plugins left_out environment git workspace dataset checkpoint '
     'stages attempts result model error'
 )
 _FILLED: Final = {'v': _VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}

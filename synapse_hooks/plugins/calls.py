@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError, SynapseHooksError, summary
+from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError, SynapseHooksError, suggest, summary
 from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
 
 if TYPE_CHECKING:
@@ -58,7 +58,14 @@ class HookCalls(HookSpecs):
         }
         for hook in hook_names():
             # Instance attributes stand before the specifications' own (empty) methods.
-            setattr(self, hook, functools.partial(kinds[semantics(hook)], hook))
+            setattr(self, hook, functools.partial(_called, kinds[semantics(hook)], hook))
+
+    def __getattr__(self, name: str) -> Any:
+        # Only for names that are neither hooks nor methods.
+        if name.startswith('__'):
+            raise AttributeError(name)
+        known = f'the hooks are {", ".join(hook_names())}'
+        raise AttributeError(f'there is no hook {name!r}; {suggest(name, hook_names()) or known}')
 
     def next(self, hook: str, call: Mapping[str, Any]) -> Any:
         """What the action's `super()` reaches: the next plain answer, without the action and without wrappers.
@@ -145,7 +152,7 @@ class HookCalls(HookSpecs):
                 call['context'].log_message(text, level='warning', code='observer-failed')
             # Not even where warnings are made errors may an observer fail a run.
             with suppress(PluginWarning):
-                warnings.warn(text, PluginWarning, stacklevel=4)
+                warnings.warn(text, PluginWarning, stacklevel=5)
 
     def _always(self, hook: str, **call: Any) -> None:
         errors = [error for error, _ in self._each(hook, call)]
@@ -171,6 +178,33 @@ class HookCalls(HookSpecs):
                 left.__cause__ = error
                 failed.append((left, impl.plugin.plugin.who))
         return failed
+
+
+def _called(answer: Callable[..., Any], hook: str, /, *args: Any, **call: Any) -> Any:
+    """Call a hook through `answer`, if it is called with the arguments that it has, by keyword."""
+    names = arguments(hook)
+    if args or len(call) != len(names) or any(name not in call for name in names):
+        raise TypeError(_misfit(hook, args, call))
+    return answer(hook, **call)
+
+
+def _misfit(hook: str, args: tuple[Any, ...], call: Mapping[str, Any]) -> str:
+    """What is wrong with the arguments of a call, with the call as it must be written."""
+    names = arguments(hook)
+    faults = []
+    if args:
+        faults.append(f'{len(args)} given by position')
+    for name in call:
+        if name not in names:
+            near = suggest(name, names)
+            faults.append(f'there is no argument {name!r}{f", {near}" if near else ""}')
+    missing = [name for name in names[len(args) :] if name not in call]
+    if missing:
+        faults.append(f'missing: {", ".join(missing)}')
+    written = ', '.join(f'{name}=...' for name in names)
+    return f'the hook {hook!r} must be called with all of its arguments by keyword, hooks.{hook}({written}); ' + (
+        '; '.join(faults)
+    )
 
 
 def bind(hook: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
 import time
@@ -14,6 +12,7 @@ from typing import Any
 
 from synapse_hooks import __version__
 from synapse_hooks.errors import PluginBroken, PluginIncompatible, described
+from synapse_hooks.plugins.files import import_file, import_module
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import HookFunction, faults, hook_functions
 
@@ -48,7 +47,7 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
     try:
         loaded = _import(plugin, root)
         if inspect.isclass(loaded):
-            loaded = loaded()
+            loaded, plugin.is_made = loaded(), True
     except (Exception, SystemExit) as error:
         raise _broken(plugin, described(error)) from error
     plugin.import_ms = (time.perf_counter() - started) * 1000
@@ -63,7 +62,7 @@ def way_out(plugin: Plugin) -> str:
         module = file.removeprefix('./').removesuffix('.py').replace('/', '.')
         return f'write "{module}:{attribute}": what stands before the colon is a module, not a file'
     if plugin.rank != 'installed':
-        return f'mend {plugin.target}'
+        return f'fix {plugin.target}'
     name = plugin.name
     keep_out = f'keep it out: `--block {name}`, or in pyproject.toml [tool.synapse_hooks] block = ["{name}"]'
     if plugin.state == 'incompatible':
@@ -101,34 +100,14 @@ def _broken(plugin: Plugin, reason: str, **facts: Any) -> PluginBroken:
 
 def _import(plugin: Plugin, root: Path | None) -> Any:
     if plugin.target.endswith('.py'):
-        return _import_file(((root or Path.cwd()) / plugin.target).resolve())
-    if plugin.rank == 'project' and root is not None and str(root) not in sys.path:
-        # A project need not be installed for its own modules to be found; installed packages keep going first.
-        sys.path.append(str(root))
-    module, _, attribute = plugin.target.partition(':')
-    loaded: Any = importlib.import_module(module.strip())
-    for name in filter(None, attribute.split('[')[0].strip().split('.')):
-        loaded = getattr(loaded, name)
+        return import_file((root or Path.cwd()) / plugin.target)
+    name, _, attribute = plugin.target.partition(':')
+    name = name.strip()
+    # A project need not be installed for its own modules to be found.
+    loaded: Any = import_module(name, root) if plugin.rank == 'project' and root else importlib.import_module(name)
+    for part in filter(None, attribute.split('[')[0].strip().split('.')):
+        loaded = getattr(loaded, part)
     return loaded
-
-
-def _import_file(file: Path) -> ModuleType:
-    name = f'synapse_hooks_project_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}'
-    if name in sys.modules:
-        return sys.modules[name]
-    if not file.is_file():
-        raise FileNotFoundError(f'there is no file {file}')
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f'{file} is no Python module')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _file_of(loaded: object) -> str | None:

@@ -14,7 +14,7 @@ import pluggy
 
 from synapse_hooks import __version__
 from synapse_hooks.autologgers import BUILTIN as BUILTIN_AUTOLOGGERS
-from synapse_hooks.errors import ConfigError, PluginBroken, PluginIncompatible, WrongAnswer
+from synapse_hooks.errors import ConfigError, PluginBroken, PluginIncompatible, SelectionError, WrongAnswer
 from synapse_hooks.formats import BUILTIN as BUILTIN_FORMATS
 from synapse_hooks.hookspecs import PROJECT, SINK_HOOKS, HookSpecs
 from synapse_hooks.plugins.adapter import HookAdapter
@@ -25,6 +25,7 @@ from synapse_hooks.plugins.catalogue import Catalogue
 from synapse_hooks.plugins.discovery import DISTRIBUTION, installed_plugins
 from synapse_hooks.plugins.dispatcher import DISPATCHED, Dispatcher
 from synapse_hooks.plugins.loading import load, validated
+from synapse_hooks.plugins.once import each_once
 from synapse_hooks.plugins.records import Kind, Plugin
 from synapse_hooks.plugins.settings import Settings
 from synapse_hooks.plugins.validation import MARKER, HookFunction
@@ -75,6 +76,23 @@ class Plugins:
             if plugin.state in ('active', 'available')
             and (plugin.rank != 'project' or plugin.name in self.settings.plugins)
         }
+
+    def left_out(self) -> list[dict[str, Any]]:
+        """The plugins that cannot take part because something is wrong with them: what run.json keeps."""
+        keys = ('name', 'kind', 'rank', 'distribution', 'version', 'state', 'reason')
+        unsound = [plugin.to_dict() for plugin in self.records if plugin.state in ('broken', 'incompatible')]
+        return [{key: entry[key] for key in keys} for entry in unsound]
+
+    def check_pinned(self) -> None:
+        """Fail at once where a format or an autologger that the project pins cannot be used.
+
+        Raises:
+            PluginBroken, PluginIncompatible: With what is wrong with it.
+        """
+        for catalogue in self.catalogues.values():
+            for plugin in catalogue.plugins:
+                if plugin.state != 'blocked' and self.settings.pins_down(plugin) and self.settings.insists_on(plugin):
+                    catalogue.adapter(plugin)
 
     def order(self, hook: str) -> list[tuple[Plugin, str]]:
         """Who is called for `hook`, in order, each with its role: wrappers outermost, then answers, nearest first.
@@ -141,6 +159,7 @@ def build(
     action: tuple[str, Sequence[HookFunction]] | None = None,
     extra: Sequence[object] = (),
     installed: Iterable[Plugin] | None = None,
+    refuse: bool = True,
 ) -> Plugins:
     """Find, select and register the plugins of a run.
 
@@ -149,10 +168,11 @@ def build(
         action: The action's name and the hooks that it overrides.
         extra: Plugin objects at the rank of the project, nearest first.
         installed: Instead of what the environment has; for tests.
+        refuse: Whether to refuse plugins that are wanted and cannot be used; a listing shows them instead.
 
     Raises:
         ConfigError: A flag names a plugin that does not exist.
-        PluginBroken, PluginIncompatible: A plugin that `--only` names, or the action itself, cannot be used.
+        PluginBroken, PluginIncompatible: A plugin that the project lists or `--only` names cannot be used.
 
     Warns:
         PluginWarning: A plugin was skipped.
@@ -173,6 +193,7 @@ def build(
         for kind in lazy
     }
     skipped: list[str] = []
+    wanted: list[SelectionError] = []
 
     def register(plugin: Plugin, functions: Sequence[HookFunction]) -> HookAdapter:
         plugin.state = 'active'
@@ -180,28 +201,28 @@ def build(
         manager.register(adapter, name=f'{plugin.rank}:{plugin.distribution}:{plugin.name}:{id(plugin)}')
         return adapter
 
-    def take(plugin: Plugin) -> None:
-        if plugin.state == 'blocked':
-            return
-        try:
-            register(plugin, _once(plugin, load(plugin, settings.root), manager))
-        except (PluginBroken, PluginIncompatible) as error:
-            if settings.insists_on(plugin):
-                raise
-            skipped.append(f'{error.problem}; it is skipped')
-
-    # LIFO: whoever is registered last is asked first.
-    manager.register(Dispatcher(catalogues, 'installed'), name='installed formats and autologgers')
-    for plugin in reversed([p for p in found if p.kind == 'plugin']):
-        take(plugin)
-    for plugin in reversed(project):
-        take(plugin)
+    near: list[tuple[Plugin, list[HookFunction]]] = []
     names = _names_of(extra)
-    for thing in reversed(extra):
+    for thing in extra:
         name = names[id(thing)]
         plugin = Plugin(name, 'plugin', 'project', name)
         records.append(plugin)
-        register(plugin, _once(plugin, validated(plugin, thing), manager))
+        near.append((plugin, validated(plugin, thing)))
+    for plugin in (*project, *(p for p in found if p.kind == 'plugin')):
+        if plugin.state == 'blocked':
+            continue
+        try:
+            near.append((plugin, load(plugin, settings.root)))
+        except (PluginBroken, PluginIncompatible) as error:
+            if refuse and settings.insists_on(plugin):
+                wanted.append(error)
+            skipped.append(f'{error.problem}; it is skipped')
+    if wanted:
+        raise _unusable(wanted)
+    # LIFO: whoever is registered last is asked first.
+    manager.register(Dispatcher(catalogues, 'installed'), name='installed formats and autologgers')
+    for plugin, functions in reversed(each_once(near)):
+        register(plugin, functions)
     # Built-in answers are `trylast`, and the last of those that is registered is asked last of all.
     manager.register(Dispatcher(catalogues, 'built-in'), name='built-in formats and autologgers')
     stages = built_in[0]
@@ -236,22 +257,15 @@ def _block(plugin: Plugin, settings: Settings) -> None:
     plugin.state, plugin.reason = 'blocked', reason
 
 
-def _once(plugin: Plugin, functions: list[HookFunction], manager: pluggy.PluginManager) -> list[HookFunction]:
-    """Refuse functions that another plugin brought already: a re-exported hook would run twice."""
-    for function in functions:
-        for impl in getattr(manager.hook, function.hook).get_hookimpls():
-            if getattr(impl.function, '__wrapped__', None) == function.function:
-                other = impl.plugin.plugin
-                plugin.state = 'broken'
-                plugin.reason = f'{function.hook}() is registered by {other.who} already (imported from there?)'
-                plugin.error = PluginBroken(
-                    f'{plugin.who} is broken: {plugin.reason}',
-                    hint='list only one of the two modules',
-                    kind=plugin.kind,
-                    name=plugin.name,
-                )
-                raise plugin.error
-    return functions
+def _unusable(errors: Sequence[SelectionError]) -> SelectionError:
+    """The first of the errors, which says what to do, with the others as notes."""
+    first, *others = errors
+    for other in others:
+        first.add_note(other.problem)
+    name = first.facts['name']
+    if first.facts.get('distribution') is None:
+        first.hint += f', or go on without it: in pyproject.toml [tool.synapse_hooks] allow_broken = ["{name}"]'
+    return first
 
 
 def _names_of(things: Iterable[Any]) -> dict[int, str]:

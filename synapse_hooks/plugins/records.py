@@ -51,6 +51,8 @@ class Plugin:
     """What went wrong, for `broken`."""
     loaded: object = field(default=None, repr=False)
     """The module or instance behind it, once it is imported."""
+    is_made: bool = False
+    """Whether `loaded` was made here, of a class."""
 
     @property
     def who(self) -> str:

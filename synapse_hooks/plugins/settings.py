@@ -9,6 +9,8 @@ decides; within a level, `block` is stronger than `only`.
     only = []
     pin.formats.yolo = "acme-yolo"                 # of two distributions that provide a name, this one
     settings.acme = { registry = "https://..." }   # what plugins read from context.settings
+    allow_broken = ["hooks.py"]                    # go on without these of `plugins` when they are broken
+    max_attempts = 10                              # how often a step may be tried, where `retry_step` asks for it
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from typing import Any, Final
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 
-_KEYS: Final = ('plugins', 'block', 'only', 'pin', 'settings')
+_KEYS: Final = ('plugins', 'block', 'only', 'pin', 'settings', 'allow_broken', 'max_attempts')
+MAX_ATTEMPTS: Final = 10
+"""How often a step may be tried, unless a setting says otherwise."""
 _PIN_TABLES: Final[dict[str, Kind]] = {'formats': 'format', 'autologgers': 'autologger'}
 
 
@@ -51,6 +55,10 @@ class Settings:
     """For each kind, name to distribution."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]`."""
+    allow_broken: tuple[str, ...] = ()
+    """Plugins or distributions that the project wants, and without which a run may go on when they are broken."""
+    max_attempts: int = MAX_ATTEMPTS
+    """How often a step may be tried, the first attempt included."""
 
     def blocked_by(self, plugin: Plugin) -> str | None:
         """The setting that keeps `plugin` out, as a phrase; None when it may take part."""
@@ -65,9 +73,18 @@ class Settings:
         return None
 
     def insists_on(self, plugin: Plugin) -> bool:
-        """Whether somebody typed `--only` with the plugin's name, so that to go on without it would be a surprise."""
-        typed = [name for level in self.levels if level.typed for name in level.only]
-        return plugin.named({normalize(name) for name in typed})
+        """Whether a run without the plugin would be a surprise: the project lists or pins it, or `--only` names it."""
+        typed = {normalize(name) for level in self.levels if level.typed for name in level.only}
+        if plugin.named(typed):
+            return True
+        wanted = plugin.rank == 'project' or self.pins_down(plugin)
+        return wanted and not plugin.named({normalize(name) for name in self.allow_broken})
+
+    def pins_down(self, plugin: Plugin) -> bool:
+        """Whether the project pins the plugin's name to the plugin's distribution."""
+        pins = {normalize(name): pin for name, pin in self.pins.get(plugin.kind, {}).items()}
+        pin = pins.get(normalize(plugin.name))
+        return pin is not None and normalize(pin) == normalize(plugin.distribution or '')
 
     def check_names(self, plugins: Sequence[Plugin]) -> None:
         """Refuse names typed as flags that mean no plugin at all.
@@ -99,7 +116,8 @@ def load_settings(
         start: Where to look for pyproject.toml, from here up; None is the working directory.
         block: Names from `--block`.
         only: Names from `--only`.
-        env: The environment (`SYNAPSE_HOOKS_BLOCK`, `SYNAPSE_HOOKS_ONLY`: names with commas between them).
+        env: The environment (`SYNAPSE_HOOKS_BLOCK`, `SYNAPSE_HOOKS_ONLY`, `SYNAPSE_HOOKS_ALLOW_BROKEN`: names with
+            commas between them; `SYNAPSE_HOOKS_MAX_ATTEMPTS`: a number).
 
     Raises:
         ConfigError: pyproject.toml cannot be read, or its table holds what it should not.
@@ -111,9 +129,12 @@ def load_settings(
         _split(env.get('SYNAPSE_HOOKS_BLOCK', '')),
         _split(env.get('SYNAPSE_HOOKS_ONLY', '')),
     )
+    broken = _split(env.get('SYNAPSE_HOOKS_ALLOW_BROKEN', ''))
+    attempts = env.get('SYNAPSE_HOOKS_MAX_ATTEMPTS')
+    most = None if attempts is None else _attempts(attempts, 'SYNAPSE_HOOKS_MAX_ATTEMPTS')
     file = _nearest_pyproject((start or Path.cwd()).resolve())
     if file is None:
-        return Settings(levels=(flags, variables))
+        return Settings(levels=(flags, variables), allow_broken=broken, max_attempts=most or MAX_ATTEMPTS)
     table = _read_table(file)
     project = Level(
         f'`block` in {file}', f'`only` in {file}', _names(table, 'block', file), _names(table, 'only', file)
@@ -124,7 +145,21 @@ def load_settings(
         plugins=_names(table, 'plugins', file),
         pins=_pins(table, file),
         settings=_tables(table, 'settings', file),
+        allow_broken=(*broken, *_names(table, 'allow_broken', file)),
+        max_attempts=most or _attempts(table.get('max_attempts', MAX_ATTEMPTS), f'{file}: max_attempts'),
     )
+
+
+def _attempts(value: Any, setting: str) -> int:
+    text = str(value).strip()
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 7
+    if not is_number or not 1 <= int(text) <= 1_000_000:
+        raise ConfigError(
+            f'{setting} must be a whole number from 1 to 1000000, got {value!r}',
+            hint=f'for example {MAX_ATTEMPTS}, which is the default',
+            field='max_attempts',
+        )
+    return int(text)
 
 
 def _split(text: str) -> tuple[str, ...]:

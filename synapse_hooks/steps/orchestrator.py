@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
 from synapse_hooks.steps.progress import Progress
+from synapse_hooks.steps.retry import seconds_until_retry
 from synapse_hooks.steps.state import follow, follow_context, plain, restore, snapshot, stage_digest
 from synapse_hooks.storage import publish, safe_name, tree_stamp
 
@@ -139,7 +139,7 @@ class Orchestrator:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # sys.exit() and asyncio.CancelledError too are failures
-                wait = self._wait(step, error, stage['attempts'])
+                wait = seconds_until_retry(self.context, self.plugins, step, error, stage['attempts'])
                 if wait is None:
                     raise
                 self.context.log_message(
@@ -166,19 +166,6 @@ class Orchestrator:
             self.plugins.blame_answerer(error)
             raise
         return result
-
-    def _wait(self, step: BaseStep[TrainContext], error: BaseException, attempt: int) -> float | None:
-        """Seconds until another attempt, or None for none."""
-        try:
-            answer = self.context.hooks.retry_step(context=self.context, step=step, error=error, attempt=attempt)
-            if answer is None or answer == math.inf:
-                return None
-            if not isinstance(answer, int | float) or not answer >= 0:
-                raise WrongAnswer(f'retry_step answered {answer!r}; seconds, math.inf or None were expected')
-        except Exception as mistake:
-            add_note(error, f'retry_step failed too: {summary(mistake)}')
-            return None
-        return float(answer)
 
     def _publish(self, step: BaseStep[TrainContext], result: StepResult) -> dict[str, Any] | None:
         """Publish what the step wrote into its staging folder, if anything; the context's paths follow."""

@@ -86,6 +86,7 @@ def _check(plan: RunPlan, plugins: Plugins) -> None:
     data_path, dataset = getattr(plan.params, 'data_path', None), getattr(plan.params, 'dataset', None)
     if data_path is not None and not Path(data_path).exists():
         raise ParamsError(f'data_path: there is nothing at {data_path}', hint='check the path', field='data_path')
+    plugins.check_pinned()
     for step in plan.registry:
         if isinstance(step, ExportDatasetStep) and data_path is None and dataset is None:
             plugins.check_other('export', no_data())
@@ -157,6 +158,7 @@ class _Run:
             # They may have been changed to go on with.
             params=plain(self.plan.params),
             plugins=self.plugins.versions(),
+            left_out=self.plugins.left_out(),
             run_dir=str(self.directory.path),
             error=None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -114,15 +115,23 @@ def test_a_wrapper_of_the_project_stands_around_every_step(near: Environment, da
         (None, 'FileNotFoundError: there is no file'),
     ],
 )
-def test_a_broken_project_plugin_is_named_and_skipped(
+def test_a_broken_project_plugin_refuses_a_run_and_is_shown_by_every_listing(
     source: str | None, reason: str, near: Environment, project: Path, dataset: str
 ) -> None:
     (project / 'hooks.py').unlink()
     if source is not None:
         (project / 'hooks.py').write_text(source, encoding='utf-8')
     words = ('train', 'actions:Count', '-p', f'dataset={dataset}')
-    warned = near.hooks(*words).err
-    assert warned.count("warning: the project (plugin 'hooks.py') is broken: ") == 1
-    assert reason in warned
+    refused = near.hooks(*words, '--json', code=2)
+    assert refused.json['run_dir'] is None
+    assert f"error: the project (plugin 'hooks.py') is broken: {reason}" in refused.err
+    assert 'allow_broken = ["hooks.py"]' in refused.err
     assert reason in near.hooks('doctor', code=1).out
+    assert reason in near.hooks('plugins').out
+    assert 'company.wrap' in near.hooks('hooks', 'convert').out
+    allowed = near.hooks(*words, '--json', SYNAPSE_HOOKS_ALLOW_BROKEN='hooks.py')
+    assert allowed.err.count("warning: the project (plugin 'hooks.py') is broken: ") == 1
+    record = json.loads((Path(allowed.json['run_dir']) / 'run.json').read_text())
+    assert [(out['name'], out['distribution']) for out in record['left_out']] == [('hooks.py', None)]
+    assert reason in record['left_out'][0]['reason']
     assert reason in near.hooks(*words, '--only', 'hooks.py', code=2).err

@@ -63,14 +63,22 @@ BROKEN_YAML = 'epochs: 1\nsplits: {train: 0.8\n'
 @pytest.mark.parametrize(
     ('words', 'problem', 'way_out'),
     [
-        (['--params', 'broken.yaml'], '--params broken.yaml is no YAML: line 3, column 1: expected', 'mend that line'),
-        (['--params', 'binary.yaml'], '--params binary.yaml is no YAML', 'mend'),
+        (['--params', 'broken.yaml'], '--params broken.yaml is not YAML: line 3, column 1: expected', 'fix that line'),
+        (['--params', 'binary.yaml'], '--params binary.yaml is not YAML', 'fix'),
         (['--params', 'list.yaml'], '--params list.yaml holds a list, not names with values', '`name: value` a line'),
         (['--params', 'absent.yaml'], '--params absent.yaml: No such file or directory', 'check the path'),
         (['-p', 'epochs'], "-p 'epochs' is not NAME=VALUE", '-p epochs=10'),
-        (['-p', 'epochs=[1'], "-p epochs: '[1' is no YAML: line 1, column 3", 'put it into quotes'),
+        (['-p', 'epochs=[1'], "-p epochs: '[1' is not YAML: line 1, column 3", 'put it into quotes'),
         (['-p', 'epoch=1'], "there is no parameter 'epoch'; did you mean 'epochs'?", 'the parameters are dataset'),
         (['-p', 'epochs=many'], 'epochs: Input should be a valid integer', '-p NAME=VALUE'),
+        (['-p', 'epochs=true'], 'epochs: must be a number, and it is True', '-p NAME=VALUE'),
+        (['-p', 'dataset=on'], 'dataset: must be a number or a name, not a truth value', '-p NAME=VALUE'),
+        (['-p', 'checkpoint=false'], 'checkpoint: must be a number or a name', '-p NAME=VALUE'),
+        (['-p', f'dataset={10**20}'], 'dataset: a whole number must be between', '-p NAME=VALUE'),
+        (['-p', f'epochs=-{10**30}'], 'epochs: a whole number must be between', '-p NAME=VALUE'),
+        (['-p', f'splits={{train: {10**20}}}'], 'splits: a whole number must be between', '-p NAME=VALUE'),
+        (['-p', 'dataset=' + '9' * 5000], "-p dataset: '9999", 'put it into quotes'),
+        (['-p', 'dataset=2021-13-45'], "-p dataset: '2021-13-45' is not YAML: month must be", 'put it into quotes'),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(

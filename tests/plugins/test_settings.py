@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from synapse_hooks.errors import ConfigError
-from synapse_hooks.plugins import Plugin, PluginWarning, Settings, build, load_settings
+from synapse_hooks.errors import ConfigError, PluginBroken
+from synapse_hooks.plugins import Plugin, Settings, build, load_settings
 
 VOC = Plugin('voc', 'format', 'installed', 'acme_voc:Voc', 'acme-voc', '0.4')
 YOLO = Plugin('yolo', 'format', 'built-in', 'synapse_hooks.formats.yolo:YoloFormat', 'synapse-hooks', '0.1.0')
@@ -97,14 +97,25 @@ def test_a_projects_own_file_is_listed_under_the_string_written_there(tmp_path: 
     assert record.import_ms is not None
 
 
-def test_a_project_plugin_that_is_broken_is_skipped_with_a_warning(tmp_path: Path) -> None:
+def test_a_project_plugin_that_is_broken_refuses_unless_the_project_goes_on_without_it(tmp_path: Path) -> None:
     (tmp_path / 'hooks.py').write_text('import no_such_module_anywhere\n')
     (tmp_path / 'good.py').write_text(
         'from synapse_hooks import hookimpl\n@hookimpl\ndef cleanup(outcome):\n    pass\n'
     )
-    settings = load_settings(project(tmp_path, 'plugins = ["hooks.py", "good.py"]'), env={})
+    table = 'plugins = ["hooks.py", "good.py"]'
+    with pytest.raises(PluginBroken, match='ModuleNotFoundError') as caught:
+        build(load_settings(project(tmp_path, table), env={}), installed=[])
+    assert caught.value.exit_code == 2
+    assert 'allow_broken = ["hooks.py"]' in caught.value.hint
+    allowed = load_settings(tmp_path, env={'SYNAPSE_HOOKS_ALLOW_BROKEN': 'hooks.py'})
+    with pytest.warns(UserWarning, match=r"plugin 'hooks.py'.*is broken: ModuleNotFoundError"):
+        build(allowed, installed=[])
+    settings = load_settings(project(tmp_path, f'{table}\nallow_broken = ["hooks.py"]'), env={})
     with pytest.warns(UserWarning, match=r"plugin 'hooks.py'.*is broken: ModuleNotFoundError"):
         plugins = build(settings, installed=[])
+    (out,) = plugins.left_out()
+    assert (out['name'], out['state'], out['distribution']) == ('hooks.py', 'broken', None)
+    assert 'no_such_module_anywhere' in out['reason']
     assert [record.state for record in plugins.records[:2]] == ['broken', 'active']
     assert isinstance(plugins.records[0].error, Exception)
     assert isinstance(plugins.records[0].error.__cause__, ModuleNotFoundError)
@@ -112,8 +123,37 @@ def test_a_project_plugin_that_is_broken_is_skipped_with_a_warning(tmp_path: Pat
 
 @pytest.mark.parametrize(('said', 'better'), [('my.py:Mine', 'my:Mine'), ('./tools/my.py:Mine', 'tools.my:Mine')])
 def test_a_class_in_a_file_is_named_by_its_module(tmp_path: Path, said: str, better: str) -> None:
-    with pytest.warns(PluginWarning):
-        plugins = build(load_settings(project(tmp_path, f'plugins = ["{said}"]'), env={}), installed=[])
-    (mine,) = [plugin for plugin in plugins.records if plugin.rank == 'project']
-    assert mine.error is not None
-    assert f'write "{better}"' in mine.error.hint
+    with pytest.raises(PluginBroken) as caught:
+        build(load_settings(project(tmp_path, f'plugins = ["{said}"]'), env={}), installed=[])
+    assert f'write "{better}"' in caught.value.hint
+
+
+def test_every_broken_plugin_of_the_project_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(PluginBroken, match=r"'one\.py'") as caught:
+        build(load_settings(project(tmp_path, 'plugins = ["one.py", "two.py"]'), env={}), installed=[])
+    assert "plugin 'two.py'" in caught.value.__notes__[0]
+
+
+def test_a_pinned_plugin_that_is_broken_refuses_a_run(tmp_path: Path) -> None:
+    project(tmp_path, 'pin.formats.voc = "acme-voc"')
+    voc = Plugin('voc', 'format', 'installed', 'no_such_module_anywhere:Voc', 'acme-voc', '0.4')
+    plugins = build(load_settings(tmp_path, env={}), installed=[voc])
+    with pytest.raises(PluginBroken, match=r'acme-voc 0\.4'):
+        plugins.check_pinned()
+    project(tmp_path, 'pin.formats.voc = "acme-voc"\nallow_broken = ["acme-voc"]')
+    build(load_settings(tmp_path, env={}), installed=[voc]).check_pinned()
+
+
+@pytest.mark.parametrize('value', ['0', 'true', '-1', '"many"', '10.5', '99999999'])
+def test_the_limit_of_attempts_is_a_number(value: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='max_attempts must be a whole number from 1'):
+        load_settings(project(tmp_path, f'max_attempts = {value}'), env={})
+    with pytest.raises(ConfigError, match='SYNAPSE_HOOKS_MAX_ATTEMPTS must be a whole number'):
+        load_settings(tmp_path.parent, env={'SYNAPSE_HOOKS_MAX_ATTEMPTS': value.strip('"')})
+
+
+def test_the_limit_of_attempts_of_the_environment_goes_first(tmp_path: Path) -> None:
+    project(tmp_path, 'max_attempts = 3')
+    assert load_settings(tmp_path, env={}).max_attempts == 3
+    assert load_settings(tmp_path, env={'SYNAPSE_HOOKS_MAX_ATTEMPTS': '5'}).max_attempts == 5
+    assert Settings().max_attempts == 10

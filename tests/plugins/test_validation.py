@@ -127,16 +127,6 @@ def test_a_lazy_plugin_answers_its_own_hooks_only() -> None:
     assert 'answers convert and open_dataset only' in found[0]
 
 
-def test_a_function_that_two_plugins_register_is_refused() -> None:
-    @hookimpl
-    def cleanup() -> None:
-        """Imported by two modules."""
-
-    one, two = module(cleanup=cleanup), module(cleanup=cleanup)
-    with pytest.raises(PluginBroken, match=r'cleanup\(\) is registered by .* already'):
-        build(Settings(), extra=[one, two], installed=[])
-
-
 def test_a_format_without_a_name_is_told_so() -> None:
     from synapse_hooks.formats import Format
 

@@ -290,6 +290,43 @@ def test_a_retry_that_fails_itself_does_not_hide_the_cause(tmp_path: Path) -> No
     assert any('the retry is broken' in note for note in caught.value.__cause__.__notes__)
 
 
+@pytest.mark.parametrize('answer', [True, False, math.nan, -1, 'soon', 1e300])
+def test_a_retry_answer_that_is_not_seconds_is_noted_with_its_plugin(answer: Any, tmp_path: Path) -> None:
+    attempts: list[int] = []
+
+    class Failing(Action):
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            attempts.append(1)
+            raise ConnectionError('the cause')
+
+    with pytest.raises(StepFailed) as caught:
+        Failing(data(tmp_path), context(tmp_path, Plugin(retry_step=lambda step: answer))).run()
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    (note,) = [note for note in caught.value.__cause__.__notes__ if note.startswith('retry_step failed too')]
+    assert f"WrongAnswer: the project (plugin 'Plugin') answered retry_step with {answer!r}" in note
+    assert len(attempts) == 1
+
+
+@pytest.mark.parametrize(('setting', 'limit'), [(None, 10), ('3', 3), ('1', 1)])
+def test_attempts_have_a_limit_and_reaching_it_is_told(
+    setting: str | None, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if setting is not None:
+        monkeypatch.setenv('SYNAPSE_HOOKS_MAX_ATTEMPTS', setting)
+
+    class Failing(Action):
+        def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+            raise ConnectionError('the cause')
+
+    with pytest.raises(StepFailed) as caught:
+        Failing(data(tmp_path), context(tmp_path, Plugin(retry_step=lambda step: 0))).run()
+    assert caught.value.attempt == limit
+    told = f"step 'execute' was not tried again: it may have {limit} attempts (`max_attempts`)"
+    assert told in caught.value.__cause__.__notes__
+    codes = [event.get('code') for event in read_events(tmp_path / 'run') if event['type'] == 'message']
+    assert codes.count('max-attempts') == 1
+
+
 class Trace(BaseStep[TrainContext]):
     """A step that tells what happens to it."""
 
