@@ -8,10 +8,12 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
+    from synapse_hooks.formats.frame import settle
     from synapse_hooks.formats.guess import guess_format
     from synapse_hooks.formats.options import Options
     from synapse_hooks.formats.reader import FormatReader
     from synapse_hooks.formats.shapes import Fitter
+    from synapse_hooks.formats.sizes import declared_wrongly
 
 BUILTIN: dict[str, str] = {
     'coco': 'synapse_hooks.formats.coco:CocoFormat',
@@ -26,9 +28,11 @@ _HOMES = {
     'Format': 'base',
     'FormatReader': 'reader',
     'Options': 'options',
+    'declared_wrongly': 'sizes',
     'guess_format': 'guess',
+    'settle': 'frame',
 }
 
-__all__ = ['BUILTIN', 'Fitter', 'Format', 'FormatReader', 'Options', 'guess_format']
+__all__ = ['BUILTIN', 'Fitter', 'Format', 'FormatReader', 'Options', 'declared_wrongly', 'guess_format', 'settle']
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -17,7 +17,7 @@ import msgspec
 
 from synapse_hooks.data import MEASURED, SPLITS, SUFFIXES, DatasetInfo, LossReport, Sample, image_size, split_name
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats import Fitter, Format
+from synapse_hooks.formats import Fitter, Format, declared_wrongly
 from synapse_hooks.storage import read_head
 from synapse_hooks_labelme.reading import read_shapes
 from synapse_hooks_labelme.writing import document
@@ -122,17 +122,19 @@ def _sample(root: Path, name: str, file: Path, told: LabelFile, report: LossRepo
     image = _image(root, file, told)
     drawn_on = told.image_width or 0, told.image_height or 0
     width, height = image_size(image) if image.suffix.lower() in MEASURED else drawn_on
-    if all(drawn_on) and drawn_on != (width, height):
+    first, _, rest = name.partition('/')
+    split = split_name(first) if rest and split_name(first) in SPLITS else None
+    sample = Sample(rest if split else name, image=image, width=width, height=height, split=split)
+    losses = LossReport()
+    sample.annotations = read_shapes(told.shapes, told.flags or {}, sample, losses)
+    if all(drawn_on) and not declared_wrongly(sample, drawn_on, (width, height), report):
         raise UnreadableItem(
             f'{file} was drawn on {told.image_width} x {told.image_height} pixels, and {image.name} has '
             f'{width} x {height}: its points fit nothing',
             hint='restore the image as it was, or scale the points',
             path=str(file),
         )
-    first, _, rest = name.partition('/')
-    split = split_name(first) if rest and split_name(first) in SPLITS else None
-    sample = Sample(rest if split else name, image=image, width=width, height=height, split=split)
-    sample.annotations = read_shapes(told.shapes, told.flags or {}, sample, report)
+    report.merge(losses)
     return sample
 
 

@@ -362,3 +362,16 @@ class TestLabelme(FormatConformance):
     """What every format promises."""
 
     format = LabelmeFormat()
+
+
+def test_a_size_that_is_wrong_is_corrected_where_points_prove_it(tmp_path: Path) -> None:
+    for width, height, points in ((80, 100, ((70, 10), (95, 30))), (64, 64, ((70, 10), (95, 30)))):
+        found, report = read_one(tmp_path, shape('rectangle', *points), imageWidth=width, imageHeight=height)
+        assert found == [Box(70, 10, 25, 20, id='1', label='cat')]
+        assert [(loss.fate, loss.kind) for loss in report.losses.values()] == [('repaired', 'image')]
+    circle = shape('circle', (40, 80), (40, 99))
+    put(tmp_path / 'a.json', circle, imageWidth=80, imageHeight=100)
+    samples, report = read(tmp_path)
+    assert not samples
+    # What was said of its shapes does not count.
+    assert [loss.fate for loss in report.losses.values() if loss.kind == 'circle'] == []

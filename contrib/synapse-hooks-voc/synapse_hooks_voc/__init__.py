@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import ClassVar
 from xml.etree.ElementTree import ParseError
 
-from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample
+from synapse_hooks.data import MEASURED, SUFFIXES, DatasetInfo, Sample, image_size
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats import Fitter, Format
+from synapse_hooks.formats import Fitter, Format, settle
 from synapse_hooks_voc.documents import KEPT, document, read_document
 
 __all__ = ['VocFormat']
@@ -70,14 +70,18 @@ class VocFormat(Format):
         try:
             if '..' in file.relative_to(path).parts:
                 raise ValueError('its name leads outside the dataset')
-            told, boxes = read_document(self.read_file(file, limit=LARGEST), id, self.report)
+            told, size, boxes = read_document(self.read_file(file, limit=LARGEST), id, self.report)
             image = _image(path / IMAGES / id, told)
         except (LookupError, OSError, ParseError, ValueError) as error:
             raise UnreadableItem(f'{file}: {error}', hint='repair or remove it', path=str(file)) from error
         if image is None:
             missing = f'{file} has no image: {path / IMAGES / id}.jpg (or another ending) is missing'
             raise UnreadableItem(missing, hint='restore it', path=str(file))
-        return Sample(id, image=image, split=split, annotations=[*boxes])
+        sample = Sample(id, image=image, split=split, annotations=[*boxes])
+        if all(size) and sample.suffix.lower() in MEASURED:
+            sample.width, sample.height = size
+            settle(sample, image_size(image), self.report)
+        return sample
 
     def _listed(self, file: Path, ids: Collection[str]) -> list[str]:
         """One item a line; in lists of one class a 1, 0 or -1 follows."""

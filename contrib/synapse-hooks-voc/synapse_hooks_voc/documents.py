@@ -18,14 +18,15 @@ KEPT = (*FLAGS, 'pose')
 """The attributes that VOC can hold."""
 NO_POSE = 'Unspecified'
 REVERSED = 'its corners are in reverse (xmin > xmax or ymin > ymax): sorted'
+_DIGITS = 10
 _SIDES = ('xmin', 'ymin', 'xmax', 'ymax')
 
 _UNWRITABLE = re.compile('[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 """What XML 1.0 cannot hold, and the carriage return, which it does not keep."""
 
 
-def read_document(data: bytes, id: str, report: LossReport) -> tuple[str, list[Box]]:
-    """What an annotation file calls its image, and its boxes, numbered from 1.
+def read_document(data: bytes, id: str, report: LossReport) -> tuple[str, tuple[int, int], list[Box]]:
+    """What an annotation file calls its image, the size that it declares (0, 0 for none), its boxes, numbered from 1.
 
     Raises:
         ValueError, xml.etree.ElementTree.ParseError: It is no annotation file, or a damaged one.
@@ -34,7 +35,13 @@ def read_document(data: bytes, id: str, report: LossReport) -> tuple[str, list[B
     if root.tag != 'annotation':
         raise ValueError(f'it holds <{root.tag}>, not <annotation>')
     boxes = [_box(found, str(number), id, report) for number, found in enumerate(root.iterfind('object'), 1)]
-    return root.findtext('filename') or '', boxes
+    return root.findtext('filename') or '', _size(root), boxes
+
+
+def _size(root: ET.Element) -> tuple[int, int]:
+    said = [(root.findtext(f'size/{side}') or '').strip() for side in ('width', 'height')]
+    width, height = (int(text) if text.isdecimal() and len(text) < _DIGITS else 0 for text in said)
+    return (width, height) if width and height else (0, 0)
 
 
 class _NoDoctype(ET.TreeBuilder):

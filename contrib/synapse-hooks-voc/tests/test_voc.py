@@ -269,3 +269,27 @@ def test_corners_in_reverse_are_sorted_before_anything_else(tmp_path: Path, corn
     assert boxes == [(10, 10, 20, 20), (10, 10, 20, 20)]
     (repaired,) = report.to_dict()['repaired']
     assert (repaired['kind'], repaired['examples']) == ('box', [{'file': 'a', 'id': '2'}])
+
+
+@pytest.mark.parametrize(
+    ('declared', 'corners', 'found', 'fates'),
+    [
+        ('100 80', (71, 11, 95, 30), (70, 10, 25, 20), []),
+        ('80 100', (71, 11, 95, 30), (70, 10, 25, 20), ['repaired']),
+        ('64 64', (71, 11, 95, 30), (70, 10, 25, 20), ['repaired']),
+        ('200 160', (141, 21, 190, 60), (70, 10, 25, 20), ['converted']),
+        ('0 0', (71, 11, 95, 30), (70, 10, 25, 20), []),
+        ('wide high', (71, 11, 95, 30), (70, 10, 25, 20), []),
+    ],
+)
+def test_a_declared_size_that_the_image_does_not_have(
+    tmp_path: Path, declared: str, corners: tuple[float, ...], found: tuple[float, ...], fates: list[str]
+) -> None:
+    width, height = declared.split()
+    put(tmp_path, 'a', f'<size><width>{width}</width><height>{height}</height></size>', voc_object(*corners))
+    (sample,), report = read(tmp_path)
+    (box,) = sample.annotations
+    assert isinstance(box, Box)
+    assert (box.x, box.y, box.w, box.h) == found
+    assert (sample.width, sample.height) in ((0, 0), (100, 80))
+    assert [loss.fate for loss in report.losses.values()] == fates

@@ -19,11 +19,12 @@ from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.coco.document import Openings
 from synapse_hooks.formats.coco.entries import KNOWN, Entry, read_caption, read_entry, text_of
-from synapse_hooks.formats.coco.frame import settle
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
 from synapse_hooks.formats.coco.layout import Source
+from synapse_hooks.formats.coco.mask_sizes import masks_tell
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
 from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
+from synapse_hooks.formats.frame import settle
 from synapse_hooks.formats.reader import unique_ids
 
 if TYPE_CHECKING:
@@ -188,6 +189,8 @@ class CocoItems:
         sample, place = found.sample, found.place
         if told_apart(part.files, place):
             groups = join_skeletons(part.files, place)
+        if not found.fits:
+            masks_tell(groups, sample, found.size, self.format.report)
         taken: set[str] = set()
         for file, entries in zip(part.files, groups, strict=True):
             for entry in entries:

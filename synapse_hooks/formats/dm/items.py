@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from synapse_hooks.data import Sample
+from synapse_hooks.data import Sample, image_size
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.dm.document import decode, read_document
 from synapse_hooks.formats.dm.layout import FILES, Folder
+from synapse_hooks.formats.sizes import declared_wrongly
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch, Columns, Gathering
@@ -125,8 +127,11 @@ class DmItems:
             )
             return False
         if pair.images:
+            declared = sample.width, sample.height
             sample.file = pair.images[0]
             sample.width, sample.height = size
+            if declared != size and all(declared):
+                self._compare(sample, declared)
         elif needs_image:
             self.format.skip(
                 UnreadableItem(
@@ -139,6 +144,19 @@ class DmItems:
         if pair.others:
             sample.extra['dm']['files'] = list(pair.others)
         return True
+
+    def _compare(self, sample: Sample, declared: tuple[int, int]) -> None:
+        """Report a size that the document declares, and that its image does not have: its own counts."""
+        try:
+            own = image_size(Path(sample.file))
+        except UnreadableItem:
+            # That is reported where the image is measured.
+            return
+        if not declared_wrongly(sample, declared, own, self.format.report) and declared != own[::-1]:
+            self.format.report.doubtful('image', _ANOTHER_SIZE, sample.id)
+
+
+_ANOTHER_SIZE = 'its document declares another size than it has, and annotations may be for that one: they stay'
 
 
 _MEANING = frozenset(('rotation', 'iscrowd'))

@@ -1,9 +1,9 @@
 """Whose pixels an annotation counts: those that are stored, or those that are displayed.
 
-A file tells the size of each image, and its annotations are in pixels of that size. Photos that were taken on their
-side are stored lying, with an EXIF orientation that says so. Tools differ: torchvision uses the pixels as they are
-stored, ultralytics and OpenCV as they are displayed; pycocotools looks at no image. The size tells which way the
-annotations were made; `Sample` counts displayed pixels.
+Files of COCO and VOC tell the size of each image, and their annotations are in pixels of that size. Photos that were
+taken on their side are stored lying, with an EXIF orientation that says so. Tools differ: torchvision uses the pixels
+as they are stored, ultralytics and OpenCV as they are displayed; pycocotools looks at no image. The size tells which
+way the annotations were made, unless they prove that it is wrong; `Sample` counts displayed pixels.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from synapse_hooks.data.geometry import bounds
 from synapse_hooks.data.images import read_header
 from synapse_hooks.data.masks import from_indices, to_indices
 from synapse_hooks.data.outline import Outline
+from synapse_hooks.formats.sizes import Size, declared_wrongly
 
-Size = tuple[int, int]
 Rectangle = tuple[float, float, float, float]
 Move = Callable[[float, float], tuple[float, float]]
 """Where a point of the one size is in the other."""
@@ -29,8 +29,9 @@ Move = Callable[[float, float], tuple[float, float]]
 def settle(sample: Sample, size: Size, report: LossReport) -> None:
     """Compare the size that a file tells with the image's own, and move annotations to where they are in the image.
 
-    They are turned where they count stored pixels. Where the sizes differ in another way, shares of the one that the
-    file tells are right in an image of any size: they are scaled, and masks are traced for that.
+    They are turned where they count stored pixels, and stay where they prove that the size is wrong
+    (`synapse_hooks.formats.sizes`). Else shares of the one that the file tells are right in an image of any size: they
+    are scaled, and masks are traced for that.
 
     Args:
         sample: Of the size that the file tells.
@@ -44,7 +45,11 @@ def settle(sample: Sample, size: Size, report: LossReport) -> None:
     orientation = read_header(Path(sample.file)).orientation
     move: Move
     mask: Callable[[Mask], Mask | Polygon]
-    if orientation >= 5 and told == (height, width):
+    on_its_side = orientation >= 5 and told == (height, width)
+    if declared_wrongly(sample, told, size, report, stored=on_its_side):
+        sample.width, sample.height = size
+        return
+    if on_its_side:
         move = partial(turn, size=told, orientation=orientation)
         mask = partial(_turned, size=told, orientation=orientation)
         report.converted('image', 'annotated as it is stored, displayed on its side: turned', sample.id)

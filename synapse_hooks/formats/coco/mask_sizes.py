@@ -1,0 +1,52 @@
+"""Masks say for which size of their image they were made, which may not be the one that the file declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from synapse_hooks.data import LossReport, Sample
+from synapse_hooks.formats.coco.usual import Usual
+from synapse_hooks.formats.sizes import Size
+
+MASKS = 'its masks have the size of the image, and not the one declared for it: the size is corrected'
+
+
+def masks_tell(groups: Iterable[Iterable[Any]], sample: Sample, own: Size, report: LossReport) -> None:
+    """Correct the size of a sample whose masks have the size of the image, and not the one that the file declares.
+
+    Args:
+        groups: The entries about it: usual ones, as text, or opened.
+        sample: Of the size that the file declares.
+        own: The image's size as it is displayed.
+        report: Where the repair is reported.
+    """
+    found = {size for entries in groups for entry in entries if (size := _mask_size(entry)) is not None}
+    if own in found and (sample.width, sample.height) not in found:
+        sample.width, sample.height = own
+        report.repaired('image', MASKS, sample.id)
+
+
+class _Sized(Struct):
+    size: tuple[int, int]
+
+
+class _Masked(Struct):
+    segmentation: _Sized
+
+
+def _mask_size(entry: Any) -> Size | None:
+    """Width and height of an entry's mask, where it is one."""
+    try:
+        if isinstance(entry, Usual):
+            height, width = msgspec.json.decode(entry.segmentation, type=_Sized).size
+        elif isinstance(entry, Raw):
+            height, width = msgspec.json.decode(entry, type=_Masked).segmentation.size
+        else:
+            height, width = msgspec.convert(entry, _Masked).segmentation.size
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return width, height

@@ -1,0 +1,105 @@
+"""Where a file declares another size than its image has: what the annotations prove.
+
+The usual mistakes are width and height that are swapped, and a size that was filled in without a look at the image.
+Then annotations are right as they are. Otherwise they were made on an image of the declared size.
+"""
+
+from __future__ import annotations
+
+from synapse_hooks.data import (
+    AnyAnnotation,
+    Box,
+    Keypoint,
+    Keypoints,
+    LossReport,
+    Mask,
+    Polygon,
+    Polyline,
+    RotatedBox,
+    Sample,
+)
+from synapse_hooks.data.geometry import Bounds, bounds, corners
+from synapse_hooks.data.outline import Outline
+from synapse_hooks.formats.extents import NOISE, Shape, trouble
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+SWAPPED = 'its declared width and height are swapped: the size is corrected, annotations stay where they are'
+WRONG = 'annotations fit the image and not the size declared for it: the size is corrected, they stay where they are'
+_EITHER = 'width and height seem to be swapped, but annotations fit both ways: was the image turned after that?'
+_TURNED = 'annotations fit the declared size and not the image, whose sides are swapped: was it turned after that?'
+
+
+def declared_wrongly(sample: Sample, declared: Size, own: Size, report: LossReport, *, stored: bool = False) -> bool:
+    """Whether a declared size is wrong, so that annotations are in pixels of the image as it is. It is reported.
+
+    Args:
+        sample: Its annotations are as the file has them.
+        declared: What the file says of the image's size.
+        own: The size of the image as it is displayed.
+        report: Where repairs and doubts are reported.
+        stored: Whether the declared size is that of the image as it is stored, and displayed on its side.
+
+    Returns:
+        True where the sizes are equal, where the annotations prove it, and where width and height are swapped for no
+        reason and the annotations do not prove the contrary.
+    """
+    if declared == own:
+        return True
+    in_own, in_declared = _how_many_fit(sample, own, declared)
+    if declared == own[::-1] and not stored:
+        if in_declared > in_own:
+            report.doubtful('image', _TURNED, sample.id)
+            return False
+        report.repaired('image', SWAPPED, sample.id)
+        if in_declared == in_own and sample.annotations:
+            report.doubtful('image', _EITHER, sample.id)
+        return True
+    if in_own > in_declared:
+        report.repaired('image', SWAPPED if stored else WRONG, sample.id)
+        return True
+    return False
+
+
+def _how_many_fit(sample: Sample, own: Size, declared: Size) -> tuple[int, int]:
+    """How many annotations lie in an image of its own size, and of the declared one.
+
+    A mask that counts its pixels by columns, as COCO does, was made for the latter.
+    """
+    in_own = in_declared = 0
+    for annotation in sample.annotations:
+        if isinstance(annotation, Mask):
+            in_declared += annotation.columns
+        elif (extent := _extent(annotation)) is not None:
+            _, _, right, bottom = extent
+            in_own += right <= own[0] + NOISE and bottom <= own[1] + NOISE
+            in_declared += right <= declared[0] + NOISE and bottom <= declared[1] + NOISE
+    return in_own, in_declared
+
+
+def _extent(annotation: AnyAnnotation | Outline) -> Bounds | None:
+    """How far an annotation reaches; None where it has no place, or none that can be computed with."""
+    if isinstance(annotation, Outline):
+        try:
+            annotation = annotation.polygon()
+        except ValueError:
+            # It is reported where it is fitted.
+            return None
+    if not isinstance(annotation, Shape | Polyline | Keypoint) or trouble(annotation):
+        return None
+    match annotation:
+        case Box(x, y, w, h):
+            return bounds([(x, y), (x + w, y + h)])
+        case RotatedBox():
+            return bounds(corners(annotation))
+        case Polygon(rings=rings) if points := [point for ring in rings for point in ring]:
+            return bounds(points)
+        case Polyline(points) if points:
+            return bounds(points)
+        case Keypoint(x, y):
+            return x, y, x, y
+        case Keypoints(points) if seen := [(joint.x, joint.y) for joint in points if joint.visibility]:
+            return bounds(seen)
+        case _:
+            return None
