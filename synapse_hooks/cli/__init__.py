@@ -7,6 +7,7 @@ SIGHUP.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,12 +25,18 @@ COMMANDS: Final = {
     'formats': 'the dataset formats',
     'autologgers': 'the training frameworks that log by themselves',
     'doctor': 'check this installation and project',
+    'completion': 'a script that lets the shell complete commands and names',
 }
 """Every command, in the order of `--help`; each is a module of this package."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if '_ARGCOMPLETE' in os.environ:
+        from synapse_hooks.cli.completing import complete
+
+        complete(os.environ.get('COMP_LINE', ''))
+        return 1
     if argv is None:
         # This process is ours.
         from synapse_hooks.cli.streams import protect

@@ -20,7 +20,7 @@ from synapse_hooks.plugins import Plugins
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The hook's name."""
-    parser.add_argument('name', nargs='?', metavar='NAME', help='one hook')
+    parser.add_argument('name', nargs='?', metavar='HOOK', help='one hook')
 
 
 def run(options: argparse.Namespace) -> Answer:

@@ -1,0 +1,97 @@
+"""What the Tab key offers. A shell that completes a line runs `synapse-hooks` with the line in its environment."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Final
+
+from synapse_hooks.cli import COMMANDS
+from synapse_hooks.cli.common import add_common
+from synapse_hooks.errors import SynapseHooksError
+
+
+def complete(line: str) -> None:
+    """Answer the shell, and end the process; return where argcomplete is not installed.
+
+    Args:
+        line: What was typed, the program's name included.
+    """
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    argcomplete.autocomplete(_parser(line), always_complete_options=False)
+
+
+def _parser(line: str) -> argparse.ArgumentParser:
+    """The parser of the whole command line. Of the commands only the one that was typed is imported."""
+    parser = argparse.ArgumentParser(prog='synapse-hooks')
+    parser.add_argument('--version', action='store_true')
+    commands = parser.add_subparsers(dest='command')
+    typed = [*line.split(), '', ''][1]
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if name == typed:
+            import_module(f'synapse_hooks.cli.{name}').add_arguments(command)
+            add_common(command)
+            _offer_names(command)
+    return parser
+
+
+def _offer_names(parser: argparse.ArgumentParser) -> None:
+    """Say of each argument which names there are, by what the help calls it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for sub_command in action.choices.values():
+                _offer_names(sub_command)
+        elif found := _NAMES.get('PLUGIN' if action.dest in ('block', 'only') else str(action.metavar)):
+            action.completer = found  # type: ignore[attr-defined]
+
+
+def _formats(**_: Any) -> Iterable[str]:
+    return _provided('format')
+
+
+def _plugins(**_: Any) -> Iterable[str]:
+    return [*_provided('format'), *_provided('autologger'), *_provided('plugin')]
+
+
+def _hooks(**_: Any) -> Iterable[str]:
+    from synapse_hooks.hookspecs import hook_names
+
+    return hook_names()
+
+
+def _datasets(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    """Files, and the names of the workspace's datasets."""
+    from argcomplete.completers import FilesCompleter
+
+    from synapse_hooks.backends import Workspace, default_root
+
+    names: list[str] = []
+    with suppress(SynapseHooksError, OSError):
+        records = Workspace(getattr(parsed_args, 'workspace', None) or default_root()).list_datasets()
+        names = [str(record['name']) for record in records]
+    return [*FilesCompleter()(prefix), *names]
+
+
+def _provided(kind: str) -> list[str]:
+    """The names of a kind that are built in or installed; nothing is imported for it."""
+    from synapse_hooks.autologgers import BUILTIN as AUTOLOGGERS
+    from synapse_hooks.formats import BUILTIN as FORMATS
+    from synapse_hooks.plugins.discovery import installed_plugins
+
+    builtin = {'format': FORMATS, 'autologger': AUTOLOGGERS}.get(kind, {})
+    return sorted({*builtin, *(plugin.name for plugin in installed_plugins() if plugin.kind == kind)})
+
+
+_NAMES: Final[dict[str, Callable[..., Iterable[str]]]] = {
+    'FORMAT': _formats,
+    'HOOK': _hooks,
+    'PLUGIN': _plugins,
+    'DATASET': _datasets,
+    'SRC': _datasets,
+}
