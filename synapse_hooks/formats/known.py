@@ -10,9 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-from synapse_hooks.storage import open_regular
-
-_HEAD = 1 << 16
+from synapse_hooks.storage import read_head
 
 
 class Known(NamedTuple):
@@ -87,7 +85,6 @@ def known_format(files: Iterable[str]) -> Known | None:
 
 def _head(file: str) -> bytes:
     try:
-        with open(open_regular(file), 'rb') as opened:
-            return opened.read(_HEAD).removeprefix(b'\xef\xbb\xbf')
+        return read_head(file).removeprefix(b'\xef\xbb\xbf')
     except OSError:
         return b''

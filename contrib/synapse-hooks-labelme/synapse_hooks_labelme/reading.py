@@ -27,6 +27,20 @@ KEYS = frozenset(
 )
 """The keys of a shape that labelme gives or gave a meaning to. It carries others through; here they are attributes."""
 
+POINTS: dict[str, tuple[int, ...]] = {
+    'polygon': (),
+    'quadrilateral': (4,),
+    'rectangle': (2, 4),
+    'oriented_rectangle': (4,),
+    'rotation': (4,),
+    'line': (),
+    'linestrip': (),
+    'point': (1,),
+    'circle': (2,),
+    'mask': (1, 2),
+}
+"""How many points each type of shape has; empty: any number. `rotation` and `quadrilateral` are X-AnyLabeling's."""
+
 _SAGITTA = 0.1
 """By how many pixels a polygon may lie inside its circle."""
 _LARGEST = 1e6
@@ -66,7 +80,7 @@ def read_shapes(
 
 
 def _annotation(shape: dict[str, Any], id: str, sample: Sample, report: LossReport) -> AnyAnnotation | None:
-    kind = shape.get('shape_type') or 'polygon'
+    kind = _text(shape.get('shape_type') or 'polygon').lower()
     points = [(_number(x), _number(y)) for x, y in shape['points']]
     group = shape.get('group_id')
     common: dict[str, Any] = {
@@ -75,24 +89,40 @@ def _annotation(shape: dict[str, Any], id: str, sample: Sample, report: LossRepo
         'group': None if group is None else str(group),
         'attributes': _attributes(shape),
     }
-    if kind == 'polygon':
+    if kind not in POINTS:
+        report.dropped('shape', f'{kind!r} is not a known type of shape', sample.id, id)
+        return None
+    if POINTS[kind] and len(points) not in POINTS[kind]:
+        counts = ' or '.join(map(str, POINTS[kind]))
+        report.dropped('shape', f'a {kind} must have {counts} points, and has {len(points)}', sample.id, id)
+        return None
+    if kind in ('polygon', 'quadrilateral'):
         return Polygon.simple(points[:-1] if len(points) > 3 and points[0] == points[-1] else points, **common)
-    if kind == 'rectangle' and len(points) in (2, 4):
+    if kind == 'rectangle' and (len(points) == 2 or _upright(points)):
         xs, ys = zip(*points, strict=True)
         return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys), **common)
-    if kind == 'oriented_rectangle' and len(points) == 4:
+    if kind in ('rectangle', 'rotation', 'oriented_rectangle'):
+        if kind == 'rectangle':
+            report.repaired('rectangle', 'its corners are those of a turned one: read as such', sample.id, id)
+        # The corners are turned already.
+        common['attributes'].pop('direction', None)
         return _rotated(points, common, sample, report)
     if kind in ('line', 'linestrip'):
         return Polyline(points, **common)
-    if kind == 'point' and len(points) == 1:
+    if kind == 'point':
         return Keypoint(*points[0], **common)
-    if kind == 'circle' and len(points) == 2:
+    if kind == 'circle':
         report.converted('circle', 'a polygon that is at most a tenth of a pixel smaller', sample.id, id)
-        return Polygon.simple(_circle(*points), **common)
-    if kind == 'mask' and points:
-        return Mask(_runs(shape['mask'], points[0], sample), **common)
-    report.dropped('shape', f'{kind!r} is no known type, or has a wrong number of points', sample.id, id)
-    return None
+        return Polygon.simple(_circle(points[0], points[1]), **common)
+    return Mask(_runs(shape['mask'], points[0], sample), **common)
+
+
+def _upright(points: Ring) -> bool:
+    """Whether four points are the corners of an upright rectangle, in their order around it."""
+    xs, ys = zip(*points, strict=True)
+    corners = {(x > (min(xs) + max(xs)) / 2, y > (min(ys) + max(ys)) / 2) for x, y in points}
+    near = all(min(x - min(xs), max(xs) - x) <= _SKEW and min(y - min(ys), max(ys) - y) <= _SKEW for x, y in points)
+    return near and (len(corners) == 4 or min(xs) == max(xs) or min(ys) == max(ys))
 
 
 def _attributes(shape: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,32 @@ def test_every_shape_becomes_its_annotation(tmp_path: Path) -> None:
     assert report.lossless
 
 
+def test_other_tools_write_types_with_capitals(tmp_path: Path) -> None:
+    found, report = read_one(
+        tmp_path,
+        shape('Rectangle', (10, 10), (30, 10), (30, 30), (10, 30)),
+        shape('POLYGON', (1, 1), (9, 1), (9, 9)),
+        shape('Point', (7, 8)),
+    )
+    assert [annotation.kind for annotation in found] == ['box', 'polygon', 'keypoint']
+    assert report.empty
+
+
+def test_a_rectangle_of_four_turned_corners_is_a_rotated_box_and_reported(tmp_path: Path) -> None:
+    turned, report = read_one(tmp_path, shape('rectangle', (20, 10), (30, 20), (20, 30), (10, 20)))
+    (box,) = turned
+    assert (box.kind, box.angle) == ('rotated_box', pytest.approx(math.pi / 4))
+    assert [(loss.fate, loss.kind) for loss in report.losses.values()] == [('repaired', 'rectangle')]
+
+
+def test_a_rotation_of_x_anylabeling_is_a_rotated_box(tmp_path: Path) -> None:
+    drawn = shape('rotation', (20, 10), (30, 20), (20, 30), (10, 20)) | {'direction': math.pi / 4, 'difficult': True}
+    (box,), report = read_one(tmp_path, drawn)
+    assert (box.kind, box.w, box.angle) == ('rotated_box', pytest.approx(200**0.5), pytest.approx(math.pi / 4))
+    assert box.attributes == {'difficult': True}
+    assert report.empty
+
+
 def test_a_circle_is_a_polygon_and_counted(tmp_path: Path) -> None:
     (circle,), report = read_one(tmp_path, shape('circle', (50, 40), (50, 70)))
     (ring,) = circle.rings
@@ -265,8 +291,10 @@ def test_a_mask_lies_at_its_first_point_and_is_cut_at_the_edge(tmp_path: Path) -
     [
         (shape('polygon', (1, 1), (9, 1), (9, 9), label=7), 'no text'),
         (shape('polygon') | {'points': [[1, 'x']]}, 'no number'),
-        (shape('rectangle', (1, 1)), 'wrong number of points'),
-        (shape('blob', (1, 1)), 'no known type'),
+        (shape('rectangle', (1, 1)), 'a rectangle must have 2 or 4 points, and has 1'),
+        (shape('Circle', (1, 1), (9, 1), (9, 9), (1, 9)), 'a circle must have 2 points, and has 4'),
+        (shape('blob', (1, 1)), "'blob' is not a known type of shape"),
+        (shape(7, (1, 1)), '7 is no text'),
         ({'label': 'cat'}, 'malformed'),
         (shape('mask', (1, 1), (2, 2), mask='####'), 'malformed'),
         (shape('mask', (1, 1), (2, 2), mask=None), 'no text'),

@@ -2,7 +2,7 @@
 
 Rules: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", sections "Data" and "Detection Task".
 An item's name says which files are its own, `JPEGImages/NAME.jpg` and `Annotations/NAME.xml`;
-`<filename>` is a remark.
+`<filename>` is a remark. Where else tools put these files: `synapse_hooks_voc.layout`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from synapse_hooks.data import MEASURED, SUFFIXES, DatasetInfo, Sample, image_si
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import Fitter, Format, settle
 from synapse_hooks_voc.documents import KEPT, document, read_document
+from synapse_hooks_voc.layout import ANNOTATIONS, IMAGES, LISTS, MASKS, Folder, beside, names, official
 
 __all__ = ['VocFormat']
 
-IMAGES, ANNOTATIONS, LISTS, MASKS = 'JPEGImages', 'Annotations', 'ImageSets/Main', 'SegmentationObject'
 SPLITS = {'train': 'train', 'valid': 'val', 'test': 'test'}
 
 LARGEST = 4 << 20
@@ -35,47 +35,59 @@ class VocFormat(Format):
     version: ClassVar[str] = '2'
 
     def recognise(self, path: Path) -> bool:
-        """A folder with annotations and images under VOC's names."""
-        return (path / IMAGES).is_dir() and any((path / ANNOTATIONS).rglob('*.xml'))
+        """A folder with annotations and images under VOC's names, or with annotation files beside its images."""
+        folder = official(path)
+        if folder is not None:
+            return any(folder.documents.rglob('*.xml'))
+        return path.is_dir() and bool(beside(path))
 
     def read(self, path: Path) -> Iterator[Sample]:
         """The lists' items split by split, or every annotation file where there are no lists."""
-        if not (path / ANNOTATIONS).is_dir():
+        folder = official(path)
+        folders = [] if folder else beside(path)
+        if not folder and not folders:
             raise DatasetInvalid(
-                f'{path} is no VOC dataset: there is no folder {ANNOTATIONS}/ in it',
+                f'{path} is no VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '
+                'nor an annotation file beside an image',
                 hint=f'a VOC dataset has {ANNOTATIONS}/, {IMAGES}/ and usually {LISTS}/',
                 path=str(path),
             )
-        ids = dict.fromkeys(sorted(_names(path / ANNOTATIONS, '.xml')))
-        lists = {split: self._listed(path / LISTS / f'{name}.txt', ids) for split, name in SPLITS.items()}
-        if lists['test'] and not lists['train'] and not lists['valid']:
-            held_out = set(lists['test'])
-            lists['train'] = [id for id in self._listed(path / LISTS / 'trainval.txt', ids) if id not in held_out]
-        listed = {id for names in lists.values() for id in names}
-        items: list[tuple[str | None, str]] = [(split, id) for split, names in lists.items() for id in names]
-        masks = set(_names(path / MASKS, '.png'))
-        for split, id in items or [(None, id) for id in ids]:
+        items = self._items(path, folder) if folder else [(one, one.split, id) for one in folders for id in one.ids]
+        masks = set(names(path / MASKS, '.png'))
+        for place, split, id in items:
             try:
-                yield self._sample(path, id, split)
+                yield self._sample(path, place, id, split)
             except UnreadableItem as error:
                 self.skip(error)
             if id in masks:
                 self.report.dropped('file', f'the masks in {MASKS} are not read', f'{id}.png')
+        for stray in (name for one in folders for name in one.strays):
+            self.report.dropped('image', 'there is no annotation file for it', stray)
+
+    def _items(self, path: Path, folder: Folder) -> list[tuple[Folder, str | None, str]]:
+        ids = dict.fromkeys(folder.ids)
+        lists = {split: self._listed(path / LISTS / f'{name}.txt', ids) for split, name in SPLITS.items()}
+        if lists['test'] and not lists['train'] and not lists['valid']:
+            held_out = set(lists['test'])
+            lists['train'] = [id for id in self._listed(path / LISTS / 'trainval.txt', ids) if id not in held_out]
+        listed = {id for named in lists.values() for id in named}
         for id in ids if listed else ():
             if id not in listed:
                 self.report.dropped('image', f'it is in no list of {LISTS}', id)
+        found: list[tuple[str | None, str]] = [(split, id) for split, named in lists.items() for id in named]
+        return [(folder, split, id) for split, id in found or [(None, id) for id in ids]]
 
-    def _sample(self, path: Path, id: str, split: str | None) -> Sample:
-        file = path / ANNOTATIONS / f'{id}.xml'
+    def _sample(self, path: Path, folder: Folder, id: str, split: str | None) -> Sample:
+        file = folder.documents / f'{id}.xml'
         try:
             if '..' in file.relative_to(path).parts:
                 raise ValueError('its name leads outside the dataset')
             told, size, boxes = read_document(self.read_file(file, limit=LARGEST), id, self.report)
-            image = _image(path / IMAGES / id, told)
+            image = _image(folder.images / id, told)
         except (LookupError, OSError, ParseError, ValueError) as error:
             raise UnreadableItem(f'{file}: {error}', hint='repair or remove it', path=str(file)) from error
         if image is None:
-            missing = f'{file} has no image: {path / IMAGES / id}.jpg (or another ending) is missing'
+            missing = f'{file} has no image: {folder.images / id}.jpg (or another ending) is missing'
             raise UnreadableItem(missing, hint='restore it', path=str(file))
         sample = Sample(id, image=image, split=split, annotations=[*boxes])
         if all(size) and sample.suffix.lower() in MEASURED:
@@ -120,10 +132,6 @@ class VocFormat(Format):
         (out / LISTS).mkdir(parents=True, exist_ok=True)
         for name, ids in lists.items():
             (out / LISTS / f'{name}.txt').write_text(''.join(f'{id}\n' for id in ids), encoding='utf-8')
-
-
-def _names(folder: Path, suffix: str) -> Iterator[str]:
-    return (file.relative_to(folder).as_posix()[: -len(suffix)] for file in folder.rglob(f'*{suffix}'))
 
 
 def _image(stem: Path, told: str) -> Path | None:

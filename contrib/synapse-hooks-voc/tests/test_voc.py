@@ -293,3 +293,58 @@ def test_a_declared_size_that_the_image_does_not_have(
     assert (box.x, box.y, box.w, box.h) == found
     assert (sample.width, sample.height) in ((0, 0), (100, 80))
     assert [loss.fate for loss in report.losses.values()] == fates
+
+
+# -- as other tools lay it out -------------------------------------------------------------------------------------
+
+
+def put_beside(root: Path, name: str, *, suffix: str = '.jpg') -> None:
+    """As Roboflow writes it: the sides of a box in another order, and a path that says nothing."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / f'{name}{suffix}').write_bytes(png())
+    box = '<xmin>11</xmin><xmax>30</xmax><ymin>11</ymin><ymax>40</ymax>'
+    (root / f'{name}.xml').write_text(
+        f'<annotation><folder></folder><filename>{name}{suffix}</filename><path>C:\\set\\{name}{suffix}</path>'
+        f'<source><database>roboflow.com</database></source><object><name>car</name><bndbox>{box}</bndbox></object>'
+        '</annotation>'
+    )
+
+
+def test_annotation_files_beside_the_images_of_splits_are_read(tmp_path: Path) -> None:
+    for split in ('train', 'valid', 'test'):
+        for name in ('a_jpg.rf.0123', 'b'):
+            put_beside(tmp_path / split, name)
+    (tmp_path / 'README.roboflow.txt').write_text('')
+    assert VocFormat().recognise(tmp_path)
+    samples, report = read(tmp_path)
+    expected = [(split, id) for split in ('train', 'valid', 'test') for id in ('a_jpg.rf.0123', 'b')]
+    assert [(sample.split, sample.id) for sample in samples] == expected
+    assert samples[0].annotations == [Box(10, 10, 20, 30, id='1', label='car')]
+    assert report.empty
+
+
+def test_annotation_files_beside_all_images_are_read_and_images_without_one_counted(tmp_path: Path) -> None:
+    put_beside(tmp_path, 'a', suffix='.JPG')
+    put_beside(tmp_path / 'more', 'b')
+    (tmp_path / 'c.png').write_bytes(png())
+    assert VocFormat().recognise(tmp_path)
+    samples, report = read(tmp_path)
+    assert [(sample.split, sample.id) for sample in samples] == [(None, 'a'), (None, 'more/b')]
+    assert [(loss.kind, loss.examples[0]['file']) for loss in report.losses.values()] == [('image', 'c.png')]
+
+
+def test_folders_of_other_names_are_the_same(tmp_path: Path) -> None:
+    put(tmp_path, 'a', voc_object(1, 1, 2, 2))
+    (tmp_path / 'JPEGImages').rename(tmp_path / 'images')
+    (tmp_path / 'Annotations').rename(tmp_path / 'annotations')
+    assert VocFormat().recognise(tmp_path)
+    assert [sample.id for sample in read(tmp_path)[0]] == ['a']
+
+
+@pytest.mark.parametrize('text', ['<annotations><image id="0"/></annotations>', '<html/>', ''])
+def test_xml_of_others_beside_images_is_not_taken(tmp_path: Path, text: str) -> None:
+    (tmp_path / 'a.png').write_bytes(png())
+    (tmp_path / 'a.xml').write_text(text)
+    assert not VocFormat().recognise(tmp_path)
+    with pytest.raises(DatasetInvalid):
+        read(tmp_path)
