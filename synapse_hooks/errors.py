@@ -14,6 +14,7 @@
     ├── WrongAnswer                   a plugin's answer has not the type that the hook promises
     ├── StepFailed                    a step of the run failed; the cause is its `__cause__`
     ├── CleanupFailed                 the run is over, but cleaning up after it was not complete
+    ├── JournalIncomplete             the run succeeded, but its journal could not be written
     ├── RunError                      a run directory cannot be used (missing, in use, foreign)
     ├── DataError                     the data are not what they should be
     │   ├── UnreadableItem            one file of a dataset cannot be read
@@ -161,6 +162,10 @@ class StepFailed(SynapseHooksError):
 
 class CleanupFailed(SynapseHooksError):
     """Cleaning up after a run was not complete; the `__cause__` is an ExceptionGroup of everything that went wrong."""
+
+
+class JournalIncomplete(SynapseHooksError):
+    """The run succeeded, but its journal could not be written. `lost` counts the events that it lacks."""
 
 
 class RunError(SynapseHooksError):

@@ -39,9 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if argv is None:
         # This process is ours.
+        from synapse_hooks.cli.leaving import exit_guard
         from synapse_hooks.cli.streams import protect
 
         protect()
+        exit_guard.install()
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if not word.startswith('-')), None)
     if command in COMMANDS and words.index(command) == 0:

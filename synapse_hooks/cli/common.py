@@ -14,6 +14,7 @@ from errno import EPIPE
 from types import ModuleType
 from typing import Any, NoReturn, TextIO
 
+from synapse_hooks.cli.leaving import exit_guard
 from synapse_hooks.cli.streams import ProtectedStream, say
 from synapse_hooks.cli.telling import error_data, exit_code, told, without_secrets
 from synapse_hooks.errors import ConfigError, text_of
@@ -58,14 +59,9 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     warnings.showwarning = _show_warning
     as_json = '--json' in words
     with _stdout(as_json) as out, terminate_raises():
-        answer = _answer(module, parser, words)
-        if answer.error is not None:
-            say(without_secrets(told(answer.error)))
-        text = json.dumps(answer.data, ensure_ascii=False, default=text_of) if as_json else answer.text
-        text = text if answer.error is None else without_secrets(text)
-        if text and not _written(text, out) and not answer.stands_alone:
-            return answer.exit_code or 1
-    return answer.exit_code
+        with exit_guard.reporting(lambda error: _print(_failure(error), out, as_json)):
+            answer = _answer(module, parser, words)
+        return exit_guard.ends_with(_print(answer, out, as_json))
 
 
 def add_common(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
@@ -112,13 +108,28 @@ def _answer(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence
     try:
         options = parser.parse_args(words)
     except ConfigError as error:
-        return Answer({'error': error_data(error)}, exit_code=exit_code(error), error=error)
+        return _failure(error)
     try:
         answer: Answer = module.run(options)
         return answer
     except BaseException as error:
         # Not only errors of ours: a stranger's plugin may raise anything, and leave with sys.exit().
-        return Answer({'error': error_data(error)}, exit_code=exit_code(error), error=error)
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> Answer:
+    return Answer({'error': error_data(error)}, exit_code=exit_code(error), error=error)
+
+
+def _print(answer: Answer, out: TextIO, as_json: bool) -> int:
+    """Say what went wrong and print the answer; returns the exit code."""
+    if answer.error is not None:
+        say(without_secrets(told(answer.error)))
+    text = json.dumps(answer.data, ensure_ascii=False, default=text_of) if as_json else answer.text
+    text = text if answer.error is None else without_secrets(text)
+    if text and not _written(text, out) and not answer.stands_alone:
+        return answer.exit_code or 1
+    return answer.exit_code
 
 
 def _written(text: str, out: TextIO) -> bool:

@@ -15,6 +15,7 @@ import itertools
 import os
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +34,10 @@ LONGEST_LINE: Final = 64 * 1024
 ENVELOPE: Final = frozenset(('v', 'type', 'run', 'attempt', 'rank', 'pid', 'seq', 'ts', 'mono'))
 """The keys that every event has; the rest of an event is its payload."""
 _SYNCED: Final = frozenset(('checkpoint', 'run_end'))
+
+
+class JournalWarning(UserWarning):
+    """Events cannot be written; what they are about goes on."""
 
 
 class Journal:
@@ -65,6 +70,10 @@ class Journal:
     """Which process, from 1, drives the run; workers have the number of their driver."""
     path: Path
     """The file of this process."""
+    lost: int
+    """Events of this process that could not be written."""
+    loss: str
+    """Why the last one could not."""
 
     _file: int | None
     _lock: threading.RLock
@@ -111,7 +120,8 @@ class Journal:
         It never raises an Exception and never waits, but for the disk on `checkpoint` and `run_end`. Values that are
         not JSON become the nearest thing that is. A key of the envelope in `payload` gets an underscore at its end.
         A line above 64 KiB has its long strings cut and says so with `truncated`, the bytes there were. What cannot be
-        written, on a full disk, is counted in a `sink_loss` event of the sink `journal` as soon as there is room.
+        written, on a full disk, is a `JournalWarning` the first time, is counted in `lost`, and in a `sink_loss` event
+        of the sink `journal` as soon as there is room.
         """
         with self._lock:
             try:
@@ -147,8 +157,8 @@ class Journal:
         self._pid = os.getpid()
         self._file = None
         self._torn = False
-        self._lost = 0
-        self._loss = ''
+        self.lost, self.loss = 0, ''
+        self._counted = 0
         _JOURNALS.add(self)
 
     def _leave(self) -> None:
@@ -178,15 +188,18 @@ class Journal:
             file = self._open() if self._file is None else self._file
             if self._torn:
                 data = b'\n' + data
-            if self._lost:
-                data += self._line('sink_loss', {'sink': 'journal', 'count': self._lost, 'reason': self._loss})
+            if count := self.lost - self._counted:
+                data += self._line('sink_loss', {'sink': 'journal', 'count': count, 'reason': self.loss})
             while data:
                 data = data[os.write(file, data) :]
-            self._torn, self._lost = False, 0
+            self._torn, self._counted = False, self.lost
         except OSError as error:
-            self._lost += 1
-            self._loss = str(error)
+            self.lost += 1
+            self.loss = error.strerror or str(error)
             self.close()  # opening again finds out how much of the line is there
+            if self.lost == 1:
+                with suppress(JournalWarning):
+                    warnings.warn(f'{self.path} cannot be written: {self.loss}', JournalWarning, stacklevel=3)
 
     def _open(self) -> int:
         self._file = file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)

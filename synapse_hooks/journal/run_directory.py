@@ -18,6 +18,8 @@
     stages          the outcome of each stage, in order
     attempts        how often somebody began or resumed the run
     result, model, error
+    undelivered     {sink: events that it has not got}, where there are any
+    journal         {lost, reason}: events that could not be written, where there are any
 """
 
 from __future__ import annotations

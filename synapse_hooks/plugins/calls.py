@@ -172,7 +172,9 @@ class HookCalls(HookSpecs):
                 raise
             except BaseException as error:
                 called = (
-                    f'called sys.exit({error.code!r})' if isinstance(error, SystemExit) else f'raised {summary(error)}'
+                    f'called sys.exit({error.code!r})'
+                    if isinstance(error, SystemExit) and not isinstance(error.code, str)
+                    else f'raised {summary(error)}'
                 )
                 left = RuntimeError(f'it {called}')
                 left.__cause__ = error

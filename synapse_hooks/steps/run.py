@@ -13,6 +13,7 @@ from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
 from synapse_hooks.errors import (
     CleanupFailed,
+    JournalIncomplete,
     ParamsError,
     StepFailed,
     SynapseHooksError,
@@ -58,6 +59,7 @@ def run_plan(plan: RunPlan) -> Any:
     Raises:
         StepFailed: A step failed; its cause is the `__cause__`.
         CleanupFailed: The run succeeded, but a plugin's `cleanup` failed.
+        JournalIncomplete: The run succeeded, but its journal could not be written.
         KeyboardInterrupt: The run was cancelled.
         ConfigError, SelectionError, NobodyAnswered, RunError: It could not begin.
     """
@@ -138,7 +140,10 @@ class _Run:
             undelivered = pump.close()
             self.journal.close()
             self._report(undelivered)
+            incomplete = self._incomplete()
         if error is not None:
+            if incomplete is not None:
+                add_note(error, incomplete.problem)
             raise error
         if isinstance(cleanup, KeyboardInterrupt):
             raise cleanup
@@ -148,6 +153,8 @@ class _Run:
                 hint=f'its result is in {self.directory.path}',
                 run_dir=str(self.directory.path),
             ) from cleanup
+        if incomplete is not None:
+            raise incomplete
         return context.result
 
     def _begin(self) -> None:
@@ -242,6 +249,20 @@ class _Run:
                 PluginWarning,
                 stacklevel=2,
             )
+
+    def _incomplete(self) -> JournalIncomplete | None:
+        """The error for a journal that lacks events; run.json counts them, those of earlier attempts too."""
+        lost = self.journal.lost
+        if not lost:
+            return None
+        before = self.directory.read().get('journal') or {}
+        self.directory.update(journal={'lost': lost + before.get('lost', 0), 'reason': self.journal.loss})
+        return JournalIncomplete(
+            f'{self.journal.path} lacks {lost} events of this run, which could not be written: {self.journal.loss}',
+            hint='make room, or make that file writable; what the run made is not affected',
+            path=str(self.journal.path),
+            lost=lost,
+        )
 
 
 def _blamed(error: BaseException) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 
 from synapse_hooks.errors import RunError
 from synapse_hooks.journal import Journal, read_events
-from synapse_hooks.journal.journal import ENVELOPE, LONGEST_LINE
+from synapse_hooks.journal.journal import ENVELOPE, LONGEST_LINE, JournalWarning
 
 
 def lines(path):
@@ -210,7 +210,8 @@ def test_a_full_disk_costs_events_but_is_counted(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, 'write', write)
-        journal.record('message', {'text': 'torn'})
+        with pytest.warns(JournalWarning, match='cannot be written: No space left'):
+            journal.record('message', {'text': 'torn'})
         journal.record('message', {'text': 'lost'})
     journal.record('message', {'text': 'after'})
     events = read_events(tmp_path)
@@ -218,6 +219,7 @@ def test_a_full_disk_costs_events_but_is_counted(tmp_path, monkeypatch):
     assert (before['text'], after['text'], events.corrupt) == ('before', 'after', 1)
     assert (loss['type'], loss['sink'], loss['count']) == ('sink_loss', 'journal', 2)
     assert 'No space left' in loss['reason']
+    assert (journal.lost, journal.loss) == (2, 'No space left on device')
 
 
 def test_checkpoints_and_the_end_are_synced(tmp_path, monkeypatch):
