@@ -34,6 +34,8 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX names ON records (kind, name) WHERE name IS NOT NULL;
 CREATE UNIQUE INDEX keys ON records (kind, key) WHERE key IS NOT NULL;
 """
+# Version 1 had it not at first: it is made where it is missing.
+_RESERVED = 'CREATE INDEX IF NOT EXISTS reserved ON records (kind, id) WHERE owner IS NOT NULL;'
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,15 @@ class Database:
     def create(self) -> None:
         """Make the file, unless it is there. It appears whole: with its tables, or not at all."""
         if self.exists():
-            with self.connected():
+            with self.connected() as connection:
+                connection.execute(_RESERVED)
                 return
         with _errors(self.file), scratch(self.file) as folder:
             fresh = folder / 'fresh.sqlite'
             with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
-                connection.executescript(f'{_TABLES}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};')
+                connection.executescript(
+                    f'{_TABLES}{_RESERVED}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};'
+                )
                 connection.execute('PRAGMA journal_mode=WAL')
             try:
                 self.file.hardlink_to(fresh)

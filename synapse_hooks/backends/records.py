@@ -73,13 +73,15 @@ class Records:
                 break
         return _record(number, chosen, now, body)
 
-    def abandoned(self) -> list[tuple[Kind, int]]:
-        """Reservations of processes that are dead."""
+    def abandoned(self, kind: Kind) -> list[int]:
+        """The numbers that processes which are dead have reserved."""
         if not self.database.exists():
             return []
         with self.database.connected() as connection:
-            rows = connection.execute('SELECT kind, id, owner, time FROM records WHERE owner IS NOT NULL').fetchall()
-        return [(kind, number) for kind, number, who, since in rows if is_dead(who, since, patience=_PATIENCE)]
+            # The sign keeps SQLite from going through all records of the kind: reservations have an index, and are few.
+            query = 'SELECT id, owner, time FROM records WHERE owner IS NOT NULL AND +kind=?'
+            rows = connection.execute(query, (kind,)).fetchall()
+        return [number for number, who, since in rows if is_dead(who, since, patience=_PATIENCE)]
 
     def is_reserved(self, kind: Kind, number: int) -> bool:
         """Whether the record is reserved, and not complete."""

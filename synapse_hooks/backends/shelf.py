@@ -7,17 +7,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from synapse_hooks.backends.fields import id_or_name, not_found
 from synapse_hooks.backends.records import Kind, NameTaken, Records
 from synapse_hooks.errors import BackendError, SynapseHooksError
 from synapse_hooks.storage import TreeStamp, publish, sweep, tree_digest, tree_stamp
 
+_UNFINISHED: Final = '.unfinished'
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """All datasets, or all models, of a workspace: `folder/ID/` holds the files of record ID."""
+    """All datasets, or all models, of a workspace: `folder/ID/` holds the files of record ID.
+
+    What is unfinished waits in a folder of its own, so that looking for what dead processes left does not take longer
+    with every dataset and every model.
+    """
 
     kind: Kind
     folder: Path
@@ -84,6 +90,11 @@ class Shelf:
         """Where the files of a record are."""
         return self.folder / str(number)
 
+    @property
+    def unfinished(self) -> Path:
+        """Hand it to `scratch` for a folder whose content is to become a record's."""
+        return self.folder / _UNFINISHED / self.kind
+
     def files(self, record: Mapping[str, Any]) -> Path:
         """The folder of a record's files, which are found to be what was added.
 
@@ -112,10 +123,11 @@ class Shelf:
 
     def sweep(self) -> None:
         """Remove what dead processes left: unfinished folders, and files whose record was never completed."""
-        sweep(self.folder)
-        for kind, number in self.records.abandoned():
-            if kind == self.kind:
-                self._undo(number)
+        unfinished = self.unfinished.parent
+        # Earlier versions had it beside the records' own folders.
+        sweep(unfinished if unfinished.is_dir() else self.folder)
+        for number in self.records.abandoned(self.kind):
+            self._undo(number)
 
     def _undo(self, number: int) -> None:
         # A record that was completed after all stays; files go before the reservation that allows to remove them.

@@ -101,7 +101,7 @@ class Workspace:
         kept = json_fields('dataset', fields)
         layout = Layout.of(folder)
         self.init()
-        with scratch(self._datasets.place(0)) as staged:
+        with scratch(self._datasets.unfinished) as staged:
             layout.put(staged, mode=mode)
             body = {
                 'format': 'dm',
@@ -182,7 +182,7 @@ class Workspace:
         if not path.exists():
             raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))
         self.init()
-        with scratch(self._models.place(0)) as staged:
+        with scratch(self._models.unfinished) as staged:
             # Copied, never linked: a training that goes on writes into its weights.
             if path.is_file():
                 link_or_copy(path, staged / (file_name or _stored_as(path)), mode='copy')

@@ -276,13 +276,27 @@ class TestModels:
             workspace.create_model(weights, name='digits')
         assert caught.value.id == 1
         assert [record['name'] for record in workspace.list_models()] == ['digits']
-        assert [path.name for path in (workspace.root / 'models').iterdir()] == ['1']
+        assert sorted(path.name for path in (workspace.root / 'models').iterdir()) == ['.unfinished', '1']
+        assert not any((workspace.root / 'models' / '.unfinished').iterdir())
 
     def test_trying_again_with_a_key_is_safe(self, workspace: Workspace, weights: Path) -> None:
         first = workspace.create_model(weights, key='run-7:upload', name='digits')
         assert workspace.create_model(weights, key='run-7:upload', name='digits') == first
         weights.write_bytes(b'trained again')
         assert workspace.create_model(weights, key='run-7:upload')['id'] == 2
+
+    def test_many_models_make_it_no_slower(
+        self, workspace: Workspace, weights: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(20):
+            workspace.create_model(weights, name=f'digits {number}')
+        lengths: list[int] = []
+        real = os.listdir
+        monkeypatch.setattr(os, 'listdir', lambda *args: lengths.append(len(real(*args))) or real(*args))
+        workspace.init()
+        workspace.create_model(weights)
+        assert lengths
+        assert max(lengths) < 10
 
     def test_nothing_to_store(self, workspace: Workspace, tmp_path: Path) -> None:
         with pytest.raises(BackendError, match='there is no model at'):

@@ -51,8 +51,10 @@ def assert_whole(workspace: Workspace, *, swept: bool = False) -> None:
         for record in records:
             assert tree_digest(Path(record['path'])) == record['digest']
         if swept and (workspace.root / folder).exists():
-            there = sorted(path.name for path in (workspace.root / folder).iterdir())
+            unfinished = workspace.root / folder / '.unfinished'
+            there = sorted(path.name for path in (workspace.root / folder).iterdir() if path != unfinished)
             assert there == sorted(str(record['id']) for record in records)
+            assert not unfinished.exists() or not any(unfinished.iterdir())
     if swept:
         known = {'workspace.sqlite', 'workspace.sqlite-wal', 'workspace.sqlite-shm', 'datasets', 'models'}
         assert {path.name for path in workspace.root.iterdir()} <= known
@@ -194,7 +196,8 @@ except SynapseHooksError as caught:
     error = [type(caught).__name__, str(caught)]
 ballast.unlink()
 names = [record['name'] for record in workspace.list_models()]
-there = sorted(path.name for path in (root / 'workspace').glob('models/*'))
+folders = (root / 'workspace').glob('models/[!.]*'), (root / 'workspace').glob('models/.unfinished/*')
+there = sorted(path.name for found in folders for path in found)
 print(json.dumps([error, names, there]))
 """
 
