@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
     from synapse_hooks.formats.frame import settle
     from synapse_hooks.formats.guess import guess_format
+    from synapse_hooks.formats.lookup import ImageLookup
     from synapse_hooks.formats.options import Options
     from synapse_hooks.formats.reader import FormatReader
     from synapse_hooks.formats.shapes import Fitter
@@ -27,12 +28,23 @@ _HOMES = {
     'Fitter': 'shapes',
     'Format': 'base',
     'FormatReader': 'reader',
+    'ImageLookup': 'lookup',
     'Options': 'options',
     'declared_wrongly': 'sizes',
     'guess_format': 'guess',
     'settle': 'frame',
 }
 
-__all__ = ['BUILTIN', 'Fitter', 'Format', 'FormatReader', 'Options', 'declared_wrongly', 'guess_format', 'settle']
+__all__ = [
+    'BUILTIN',
+    'Fitter',
+    'Format',
+    'FormatReader',
+    'ImageLookup',
+    'Options',
+    'declared_wrongly',
+    'guess_format',
+    'settle',
+]
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -41,8 +41,8 @@ class Known(NamedTuple):
 
 
 KNOWN: Final = (
-    Known('CVAT for images 1.1', ('.xml',), r'<annotations\b.*<image\s', 'cvat', 'COCO 1.0'),
     Known('CVAT for video 1.1', ('.xml',), r'<annotations\b.*<track\s', instead='CVAT for images 1.1, or COCO 1.0'),
+    Known('CVAT for images 1.1', ('.xml',), r'<annotations\b.*<(image\s|meta>)', 'cvat', 'COCO 1.0'),
     Known('Pascal VOC', ('.xml',), r'<annotation\b.*<(bndbox|filename|size|object)>', 'voc'),
     Known('LabelMe', ('.json',), r'"shapes"\s*:.*"(imagePath|shape_type)"|"imagePath".*"shapes"', 'labelme'),
     Known('Create ML', ('.json',), r'\A\s*\[.*"coordinates"\s*:\s*\{', 'createml'),

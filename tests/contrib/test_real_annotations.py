@@ -64,7 +64,7 @@ def quokka(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """With all contributed formats in it."""
     environments = Environments(tmp_path_factory.mktemp('environments'))
-    names = ('createml', 'labelme', 'voc')
+    names = ('createml', 'cvat', 'labelme', 'voc')
     return environments.fresh(environments.root / 'all', *(CONTRIB / f'synapse-hooks-{name}' for name in names))
 
 
