@@ -73,7 +73,7 @@ def test_what_is_wrong_with_an_annotation_is_counted_and_costs_nothing_else(tmp_
     assert [annotation.id for annotation in sample.annotations] == ['7']
     reasons = {loss['reason']: loss['examples'][0]['id'] for loss in report.to_dict()['dropped']}
     assert sorted(reasons.values()) == ['1', '2', '3', '4', '5', '6']
-    assert reasons['its category is not in the file'] == '1'
+    assert reasons["its category_id 77 is not in the file, which declares 1 ('car'), 2 ('dog')"] == '1'
     assert reasons['its image is not in the file'] == '2'
 
 

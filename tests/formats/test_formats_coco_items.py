@@ -107,7 +107,9 @@ def test_what_concerns_the_whole_file_is_reported_once_when_it_is_opened(tmp_pat
     for _ in range(2):
         opened.format = COCO.bound(report=LossReport())
         assert len(list(opened.read())) == 1
-        assert reasons(opened.format.report) == {'its category is not in the file': '3'}
+        assert reasons(opened.format.report) == {
+            "its category_id 7 is not in the file, which declares 1 ('car'), 2 ('dog')": '3'
+        }
 
 
 def test_ids_may_be_text(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_an_orphan_costs_itself_alone(tmp_path: Path, converter: Converter) -> N
     assert names(yolo(made['path'])) == {'train/a': ['car', 'dog'], 'val/a': ['car', 'dog']}
     assert converter.reasons('dropped') == {
         ('annotation', 'its image is not in the file'): 2,
-        ('annotation', 'its category is not in the file'): 2,
+        ('annotation', "its category_id 77 is not in the file, which declares 1 ('car'), 2 ('dog')"): 2,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from operator import attrgetter
@@ -15,7 +16,8 @@ from synapse_hooks.data.batch import Attributes, Columns, Gathering
 from synapse_hooks.formats.coco.document import Fields
 
 _NOTHING = (b'', b'[]', b'null')
-_OPEN = b'['[0]
+_nested = re.compile(rb'\[\s*\[').match
+"""Whether a text begins like a list of rings."""
 _SHORTEST = len('[[0,0,0,0,0,0]]')
 _ODD = Fields(iscrowd=True)
 """Stands for whatever is not plain."""
@@ -61,7 +63,7 @@ class Plain:
             and not any('iscrowd' in said for said in self._attributes if said)
             and not any(map(any, map(attrgetter('iscrowd', 'keypoints', 'caption', 'segments_info'), fields)))
             and min(map(len, texts), default=0) >= _SHORTEST
-            and {text[0] for text in texts} == {_OPEN}
+            and ({text[:2] for text in texts} == {b'[['} or all(map(_nested, texts)))
         )
 
     def _is_plain(self, row: int, fields: Fields) -> bool:
@@ -70,7 +72,7 @@ class Plain:
             return False
         if any(bytes(more) not in _NOTHING for more in (fields.keypoints, fields.caption, fields.segments_info)):
             return False
-        return text[0] == _OPEN and len(text) >= _SHORTEST if text else self._boxes[row] is not None
+        return bool(_nested(text)) and len(text) >= _SHORTEST if text else self._boxes[row] is not None
 
     def add(self, gathering: Gathering, samples: Sequence[Sample], first: int) -> None:
         """Add images that are plain, with their entries.

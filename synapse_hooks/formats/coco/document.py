@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,7 @@ class Fields(Struct, gc=False, omit_defaults=True):
     category_id: int | str | None = None
     iscrowd: Any = 0
     bbox: Raw = Raw(b'null')
+    area: Any = None
     segmentation: Raw = Raw(b'null')
     attributes: Raw = Raw(b'')
     keypoints: Raw = Raw(b'')
@@ -61,7 +62,8 @@ class Document(NamedTuple):
 
     file: Path
     images: list[Listed]
-    annotations: Sequence[Fields | Raw]
+    annotations: list[Fields | Raw] | None
+    """None where it has none, not even an empty list."""
     categories: dict[Any, Category]
     """By id."""
     digest: bytes
@@ -104,7 +106,7 @@ def open_document(file: Path, *, whole: bool) -> Document:
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair it', path=str(file)) from error
     categories = _by_id(file, lists.categories or [])
-    return Document(file, lists.images, lists.annotations or (), categories, digest.digest())
+    return Document(file, lists.images, lists.annotations, categories, digest.digest())
 
 
 class Openings:
@@ -194,7 +196,8 @@ def _decode_lists(data: bytes, whole: bool) -> _Lists[Any]:
     except (msgspec.ValidationError, UnicodeDecodeError):
         # Perhaps some annotations are strange: then they stay text.
         lists: _Lists[Any] = msgspec.json.decode(data, type=_Lists[Raw])
-        lists.annotations = [_fields_or_text(text) for text in lists.annotations or ()]
+        if lists.annotations is not None:
+            lists.annotations = [_fields_or_text(text) for text in lists.annotations]
         return lists
 
 

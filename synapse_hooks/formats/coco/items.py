@@ -17,11 +17,12 @@ from msgspec import Raw
 from synapse_hooks.data import MEASURED, Sample
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
-from synapse_hooks.formats.coco.document import Openings
+from synapse_hooks.formats.coco.document import Category, Openings
 from synapse_hooks.formats.coco.entries import KNOWN, Entry, read_caption, read_entry, text_of
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
 from synapse_hooks.formats.coco.layout import Source
 from synapse_hooks.formats.coco.mask_sizes import masks_tell
+from synapse_hooks.formats.coco.repairs import CATEGORY_ID, meant, put_right, put_text_right, undeclared
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
 from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
 from synapse_hooks.formats.frame import settle
@@ -35,7 +36,6 @@ BATCH = 512
 """Images that are read together."""
 Said = Usual | Raw | Entry
 """An entry: a usual one, any one as text, or opened."""
-_NO_CATEGORY = 'its category is not in the file'
 
 
 class Found:
@@ -214,10 +214,14 @@ class CocoItems:
             self._drop(f'it is malformed: {str(error).partition(" - at ")[0]}', sample, _id(entry))
 
     def _add_usual(self, entry: Usual, file: File, sample: Sample, taken: set[str]) -> None:
-        label = file.labels.get(entry.category_id)
-        if label is None:
-            self._drop(_NO_CATEGORY, sample, entry.id)
+        category = self._category(entry.category_id, file, sample, entry.id)
+        if category is None:
             return
+        text, wrong = put_text_right(bytes(entry.segmentation))
+        if wrong:
+            entry.segmentation = Raw(text)
+            self._repaired(wrong, sample, entry.id)
+        label = str(category['name'])
         shape: Any = read_usual(entry, label, sample.width, sample.height)
         if not self.format.compact and type(shape) is Outline:
             shape = shape.polygon()
@@ -236,15 +240,33 @@ class CocoItems:
         if 'caption' in entry and 'category_id' not in entry:
             sample.annotations.append(read_caption(entry))
             return
-        category = file.categories.get(entry.get('category_id'))
+        category = self._category(entry.get('category_id'), file, sample, entry.get('id'))
         if category is None:
-            self._drop(_NO_CATEGORY, sample, entry.get('id'))
             return
+        segmentation, wrong = put_right(entry.get('segmentation'))
+        if wrong:
+            entry = {**entry, 'segmentation': segmentation}
+            self._repaired(wrong, sample, entry.get('id'))
         # No other format has a place for them.
         self.format.report.left_out(entry.keys() - KNOWN)
         id = _free(text_of(entry.get('id')) or 'entry', taken)
         sample.annotations += [*read_entry({**entry, 'id': id}, category, sample.width, sample.height)]
         taken.add(id)
+
+    def _category(self, id: Any, file: File, sample: Sample, entry: Any) -> Category | None:
+        """The category that an id stands for; where there is none, the entry is dropped."""
+        category = file.categories.get(id)
+        if category is not None:
+            return category
+        other = meant(id, file.categories)
+        if other is None:
+            self._drop(undeclared(id, file.labels), sample, entry)
+            return None
+        self._repaired(CATEGORY_ID, sample, entry)
+        return file.categories[other]
+
+    def _repaired(self, reason: str, sample: Sample, id: Any) -> None:
+        self.format.report.repaired('annotation', reason, sample.id, text_of(id))
 
     def _drop(self, reason: str, sample: Sample, id: Any) -> None:
         self.format.report.dropped('annotation', reason, sample.id, text_of(id))

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
-from synapse_hooks.data import LossReport
+from synapse_hooks.data import LossReport, image_size
 from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.coco.convention import settle_convention
 from synapse_hooks.formats.coco.document import Category, Document, Fields, Listed, Openings
 from synapse_hooks.formats.coco.entries import text_of
 from synapse_hooks.formats.coco.images import ImageFinder
 from synapse_hooks.formats.coco.layout import Source
+from synapse_hooks.formats.coco.repairs import IMAGE_ID, meant
+
+NO_ANNOTATIONS = 'it has no list `annotations`, so its images have no objects: was it exported without them?'
 
 Skip = Callable[[UnreadableItem], None]
 
@@ -82,9 +88,14 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, 
     images: dict[str, Listed] = {}
     numbers: dict[str, int] = {}
     files = []
+    finder = ImageFinder(source, images)
     for path in source.files:
         document = openings.take(path, whole=whole)
         places, lost = _places(document, images, numbers, report, skip)
+        if document.annotations is None and path in source.naming:
+            report.doubtful('file', NO_ANNOTATIONS, str(path.relative_to(path.parent.parent)))
+        elif document.annotations:
+            settle_convention(document.annotations, _locator(places, images), partial(_size, finder=finder), report)
         entries = _by_place(document, places, lost, report)
         skeletons = any('keypoints' in category for category in document.categories.values())
         labels = {id: str(category['name']) for id, category in document.categories.items()}
@@ -93,7 +104,7 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, 
                 report.converted('category', 'another category has its name: they are one', path.name, name, count - 1)
         files.append(File(document.categories, labels, entries, skeletons, document.digest))
     _share_joints(files)
-    return Sorted(source, ImageFinder(source, images), list(images.values()), files, [])
+    return Sorted(source, finder, list(images.values()), files, [])
 
 
 def _places(
@@ -120,6 +131,23 @@ def _places(
     return places, lost
 
 
+def _locator(places: dict[Any, int], images: dict[str, Listed]) -> Callable[[Any], Listed | None]:
+    listed = list(images.values())
+
+    def image(id: Any) -> Listed | None:
+        place = places.get(id, places.get(meant(id, places)))
+        return None if place is None else listed[place]
+
+    return image
+
+
+def _size(image: Listed, finder: ImageFinder) -> tuple[int, int] | None:
+    try:
+        return image.size or image_size(Path(finder.find(image.file_name)))
+    except (LookupError, UnreadableItem):
+        return None
+
+
 def _ambiguous(document: Document) -> set[Any]:
     """Ids of several images: nobody can say which of them an annotation is about."""
     names: dict[Any, Any] = {}
@@ -134,7 +162,7 @@ def _by_place(
     document: Document, places: dict[Any, int], lost: set[Any], report: LossReport
 ) -> dict[int, list[Fields | Raw]]:
     found: dict[int, list[Fields | Raw]] = defaultdict(list)
-    for entry in document.annotations:
+    for entry in document.annotations or ():
         try:
             image_id = entry.image_id if isinstance(entry, Fields) else _owner(entry).image_id
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -143,6 +171,9 @@ def _by_place(
         place = places.get(image_id)
         if place is not None:
             found[place].append(entry)
+        elif (other := meant(image_id, places)) is not None:
+            found[places[other]].append(entry)
+            report.repaired('annotation', IMAGE_ID, document.file.name, _id(entry))
         elif image_id not in lost:
             report.dropped('annotation', 'its image is not in the file', document.file.name, _id(entry))
     return found
