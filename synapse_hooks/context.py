@@ -264,6 +264,8 @@ class RuntimeContext:
     """Refuse a conversion that loses annotations."""
     resume: bool = False
     """Go on with the run that `run_dir` holds."""
+    from_stage: str | None = None
+    """With `resume`: run this stage and all after it again, whatever became of them."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Values the platform hands to the action."""
 
@@ -306,6 +308,8 @@ class TrainContext(Logging):
     """The trained weights: from the result's `weights_path`, or set by a custom step. `upload` publishes it."""
     model: Model | None = None
     """The uploaded model; when it is set already, nothing is uploaded again."""
+    outlook: tuple[str, ...] = ()
+    """When a run is resumed: a line for each stage, whether it is used again or runs, and why."""
     values: dict[str, Any] = field(default_factory=dict)
     """For custom steps to hand things on. Kept in run.json, so JSON values only."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

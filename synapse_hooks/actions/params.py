@@ -104,10 +104,9 @@ def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False
     if not isinstance(values, Mapping):
         raise ParamsError(f'{model.__name__}: {values!r} is no mapping of names to values', hint=_known(model))
     flat = flatten(values)
-    unknown = [] if model.model_config.get('extra') in ('allow', 'forbid') else _unknown(model, flat)
-    if unknown and strict:
-        raise ParamsError(f'{model.__name__}: {"; ".join(unknown)}', hint=_known(model))
-    for sentence in unknown:
+    if strict:
+        known(model, flat)
+    for sentence in _unknown(model, flat):
         warnings.warn(f'{model.__name__}: {sentence}; it is ignored', stacklevel=3)
     try:
         return model.model_validate(flat)
@@ -151,6 +150,17 @@ def _is_too_large(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_is_too_large, value))
 
 
+def known(model: type[BaseModel], values: Mapping[str, Any]) -> None:
+    """Refuse names that the model does not know.
+
+    Raises:
+        ParamsError: It has a near name, or all that there are.
+    """
+    unknown = _unknown(model, values)
+    if unknown:
+        raise ParamsError(f'{model.__name__}: {"; ".join(unknown)}', hint=_known(model))
+
+
 _MISSING = object()
 
 
@@ -177,10 +187,12 @@ def _known(model: type[BaseModel]) -> str:
 
 
 def _unknown(model: type[BaseModel], values: Mapping[str, Any]) -> list[str]:
-    known = _names(model)
+    if model.model_config.get('extra') in ('allow', 'forbid'):
+        return []
+    names = _names(model)
     sentences = []
     for name in values:
-        if name not in known:
-            near = suggest(name, known)
+        if name not in names:
+            near = suggest(name, names)
             sentences.append(f'there is no parameter {name!r}{f"; {near}" if near else ""}')
     return sentences

@@ -46,6 +46,8 @@ class Display:
     def run_started(self, context: TrainContext) -> None:
         """Say where the run is kept, and start the bar."""
         self.console.print(f'[bold]run[/] {context.run_dir}', soft_wrap=True)
+        for line in context.outlook:
+            self.console.print(Text(f'  {line}', style='dim'), soft_wrap=True)
         if self.console.is_terminal:
             self._progress = Progress(
                 TextColumn('{task.description:12}'),
@@ -108,7 +110,7 @@ class Display:
     @hookimpl
     def log_message(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Print sentences; warnings and errors in colour."""
-        for level, text in sentences(messages):
+        for level, text in sentences([m for m in messages if m.get('code') != 'stage']):
             self.console.print(Text(text, style=_STYLES.get(level, '')), soft_wrap=True)
 
     @hookimpl

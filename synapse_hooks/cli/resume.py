@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.train import add_params
 from synapse_hooks.errors import RunError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The run directory."""
+    """The run directory, and what shall be different."""
     parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
+    parser.add_argument(
+        '--from-stage', metavar='NAME', help='run this stage and all after it again, whatever became of them'
+    )
+    add_params(parser)
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -31,9 +36,10 @@ def run(options: argparse.Namespace) -> Answer:
 
 
 def _run(options: argparse.Namespace) -> Answer:
-    from synapse_hooks.actions.params import validated
+    from synapse_hooks.actions.params import known, validated
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
+    from synapse_hooks.cli.params import read_params
     from synapse_hooks.cli.running import run_action
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
@@ -41,7 +47,9 @@ def _run(options: argparse.Namespace) -> Answer:
 
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()
-    if record['status'] == 'succeeded' and not record.get('undelivered'):
+    changes = read_params(options.file, options.params)
+    goes_on = options.from_stage is not None or bool(changes) or bool(record.get('undelivered'))
+    if record['status'] == 'succeeded' and not goes_on:
         model = record['model'] or {}
         told = 'the run has succeeded already'
         if model:
@@ -56,11 +64,11 @@ def _run(options: argparse.Namespace) -> Answer:
             hint='resume it there: RuntimeContext(run_dir=..., resume=True)',
             path=str(directory.path),
         )
-    hidden = [name for name, value in record['params'].items() if REDACTED in str(value)]
+    hidden = [name for name, value in record['params'].items() if REDACTED in str(value) and name not in changes]
     if hidden:
         raise RunError(
             f'{directory.path} does not hold the parameters {", ".join(hidden)}: they were secret, and left out',
-            hint='resume it in Python with them: RuntimeContext(run_dir=..., resume=True)',
+            hint='give them with `-p NAME=VALUE`',
             path=str(directory.path),
         )
     runtime = record.get('runtime', {})
@@ -81,8 +89,10 @@ def _run(options: argparse.Namespace) -> Answer:
         target=target,
         strict=bool(runtime.get('strict')),
         resume=True,
+        from_stage=options.from_stage,
     )
-    return run_action(kind, validated(kind.params_model, record['params']), ctx)
+    known(kind.params_model, changes)
+    return run_action(kind, validated(kind.params_model, {**record['params'], **changes}), ctx)
 
 
 def _checkpoint(runtime: dict[str, Any]) -> Any:

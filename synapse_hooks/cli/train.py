@@ -14,14 +14,19 @@ from synapse_hooks.cli.common import Answer
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Target, parameters, backend."""
     parser.add_argument('target', metavar='TARGET', help='what to run')
-    parser.add_argument(
-        '-p', metavar='NAME=VALUE', action='append', default=[], dest='params', help='a parameter; read as YAML'
-    )
-    parser.add_argument('--params', metavar='FILE', type=Path, dest='file', help='parameters in a YAML or JSON file')
+    add_params(parser)
     parser.add_argument('--name', help="what to call the run: its folder below the workspace's runs")
     parser.add_argument('--run-dir', metavar='DIR', type=Path, help='where to keep the run')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
     add_backend(parser)
+
+
+def add_params(parser: argparse.ArgumentParser) -> None:
+    """`-p` and `--params`."""
+    parser.add_argument(
+        '-p', metavar='NAME=VALUE', action='append', default=[], dest='params', help='a parameter; read as YAML'
+    )
+    parser.add_argument('--params', metavar='FILE', type=Path, dest='file', help='parameters in a YAML or JSON file')
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,9 @@
     action, target  the action's name; how to import it, for `synapse-hooks resume`
     params          the validated parameters
     plugins         {name: version};  left_out: those that could not take part, each with its reason
+    code            {file: digest} of the project's and the action's own source
     environment     {python, executable, platform};  git: {sha, dirty} or null
-    workspace, dataset, checkpoint
+    workspace, dataset, checkpoint;  checkpoint_of: what went into finding it
     stages          the outcome of each stage, in order
     attempts        how often somebody began or resumed the run
     result, model, error
@@ -47,8 +48,8 @@ _VERSION: Final = 1
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
 _KEYS: Final = (
-    'v run created status action target params plugins left_out environment git workspace dataset checkpoint '
-    'stages attempts result model error'
+    'v run created status action target params plugins left_out code environment git workspace dataset '
+    'checkpoint checkpoint_of stages attempts result model error'
 )
 _FILLED: Final = {'v': _VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}
 _EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(_KEYS.split()), **_FILLED, 'attempts': 0}

@@ -6,7 +6,7 @@ A manager is built for each run and then left alone, so nothing leaks from one r
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -99,12 +99,16 @@ class Plugins:
 
         Roles are `wrapper`, `answer`, and `by name` for plugins that a dispatcher imports when they are asked for.
         """
-        found: list[tuple[Plugin, str]] = []
+        return [(plugin, role) for plugin, role, _ in self.answers(hook)]
+
+    def answers(self, hook: str) -> list[tuple[Plugin, str, Callable[..., Any] | None]]:
+        """The same, each with its function; None for those that are called by name."""
+        found: list[tuple[Plugin, str, Callable[..., Any] | None]] = []
         for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
             if isinstance(impl.plugin, Dispatcher):
-                found += [(plugin, 'by name') for plugin in impl.plugin.plugins(hook)]
+                found += [(plugin, 'by name', None) for plugin in impl.plugin.plugins(hook)]
             else:
-                found.append((impl.plugin.plugin, 'wrapper' if impl.wrapper else 'answer'))
+                found.append((impl.plugin.plugin, 'wrapper' if impl.wrapper else 'answer', impl.function))
         return found
 
     def blame_answerer(self, error: WrongAnswer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 C = TypeVar('C')
 """The kind of context a step works with: `TrainContext`."""
@@ -42,6 +42,10 @@ class BaseStep(ABC, Generic[C]):
         >>> Shout().execute(None).data
         {'said': 'HELLO'}
     """
+
+    hooks: ClassVar[tuple[str, ...]] = ('open_dataset',)
+    """The hooks that the step calls: on resume, a finished step runs again if a plugin that answers one of them
+    changed. The hook that has the step's name, and `run_step`, need not be named."""
 
     @property
     @abstractmethod

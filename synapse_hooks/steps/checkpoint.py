@@ -11,24 +11,41 @@ from synapse_hooks.context import Checkpoint, TrainContext
 from synapse_hooks.errors import StepFailed, WrongAnswer, summary
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
+from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
+from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.state import follow, plain
 from synapse_hooks.storage import publish
 
 
-def resolve_checkpoint(context: TrainContext, plugins: Plugins, directory: RunDirectory) -> None:
+def resolve_checkpoint(
+    context: TrainContext, plugins: Plugins, directory: RunDirectory, inputs: StageInputs, *, keep: bool = False
+) -> None:
     """Ask for the checkpoint, and keep it in the run directory; a resumed run takes the one it has.
+
+    It asks again when the parameters that were used, or those who answer, have changed.
+
+    Args:
+        context: The run.
+        plugins: Who answers.
+        directory: Where it is kept.
+        inputs: What goes into the answer.
+        keep: Take the one that is there in any case, as the training is done.
 
     Raises:
         StepFailed: With `step='checkpoint'`, from what went wrong.
     """
-    kept = directory.read().get('checkpoint')
-    if kept is not None and Path(kept['path']).exists():
+    record = directory.read()
+    kept, of = record.get('checkpoint'), record.get('checkpoint_of') or {}
+    now = inputs.checkpoint(same_use(of.get('params', {}), context.params))
+    if kept is not None and Path(kept['path']).exists() and (keep or digest_of(now) == of.get('digest')):
         context.checkpoint = cast(Checkpoint, {**kept, 'path': Path(kept['path'])})
         return
     staged = directory.staging('checkpoint')
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     context.output_dir = staged
+    given = dict(context.params)
+    params = context.params = Params(given)
     try:
         checkpoint = checked_checkpoint(context.hooks.resolve_checkpoint(context=context))
         if any(staged.iterdir()):
@@ -52,7 +69,10 @@ def resolve_checkpoint(context: TrainContext, plugins: Plugins, directory: RunDi
             run_dir=str(directory.path),
         ) from error
     context.checkpoint = checkpoint
-    directory.update(checkpoint=plain(checkpoint))
+    if inputs.uses_all_for_checkpoint():
+        params.use_all()
+    used = inputs.checkpoint(same_use(dict.fromkeys(sorted(params.used)), given))
+    directory.update(checkpoint=plain(checkpoint), checkpoint_of={**used, 'digest': digest_of(used)})
 
 
 def checked_checkpoint(answer: Any, hook: str = 'resolve_checkpoint') -> Checkpoint | None:

@@ -17,6 +17,8 @@ class ExportDatasetStep(BaseStep[TrainContext]):
     It is skipped when `params.data_path` is given instead.
     """
 
+    hooks = ('export',)
+
     @property
     def name(self) -> str:
         """`export`."""
@@ -44,6 +46,8 @@ class ConvertDatasetStep(BaseStep[TrainContext]):
     Args:
         target_format: The name of the format; None leaves the dataset as it is.
     """
+
+    hooks = ('convert', 'open_dataset')
 
     def __init__(self, target_format: str | None = None) -> None:
         self.target_format = target_format

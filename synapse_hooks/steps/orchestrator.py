@@ -11,16 +11,16 @@ from typing import Any
 
 from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer, add_note, summary
-from synapse_hooks.hookspecs import hook_names
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
+from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
 from synapse_hooks.steps.progress import Progress
+from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.retry import seconds_until_retry
-from synapse_hooks.steps.state import follow, follow_context, plain, restore, snapshot, stage_digest
+from synapse_hooks.steps.reuse import Decision
+from synapse_hooks.steps.state import follow, follow_context, plain, restore, snapshot
 from synapse_hooks.storage import publish, safe_name, tree_stamp
-
-DONE = ('succeeded', 'skipped')
 
 
 class Orchestrator:
@@ -28,8 +28,8 @@ class Orchestrator:
 
     Args:
         context: The run.
-        steps: In order.
         plugins: Who answers.
+        inputs: What goes into the stages; it has the steps.
         directory: Where the state of every stage is kept.
         progress: Told of every step's beginning and end.
         as_result: Makes the action's result out of its JSON values.
@@ -38,83 +38,64 @@ class Orchestrator:
     def __init__(
         self,
         context: TrainContext,
-        steps: Iterable[BaseStep[TrainContext]],
+        inputs: StageInputs,
         plugins: Plugins,
         directory: RunDirectory,
         progress: Progress,
         as_result: Callable[[Any], Any],
     ) -> None:
         self.context = context
-        self.steps = list(steps)
+        self.inputs = inputs
+        self.steps = inputs.steps
         self.plugins = plugins
         self.directory = directory
         self.progress = progress
         self.as_result = as_result
         self.stages: dict[str, dict[str, Any]] = {stage['name']: stage for stage in directory.read()['stages']}
+        self._previous = ''
+        # As they were given: what a plugin changes in the context is its answer to them.
+        self._given = dict(context.params)
         self._executed: list[tuple[BaseStep[TrainContext], StepResult]] = []
 
-    def run(self) -> None:
-        """Run every step that is not done yet.
+    def run(self, decisions: Iterable[Decision]) -> None:
+        """Run every step, but those whose results are used again.
 
         Raises:
             StepFailed: From what went wrong, after the executed steps were rolled back.
         """
-        reuse, digest, settled = True, '', self._settled()
-        for place, step in enumerate(self.steps):
-            if place < settled:
-                # The training is done: whatever led to it is not asked for again.
-                digest = self.stages[step.name].get('digest', '')
-                self._reuse(step)
-                continue
-            digest = stage_digest(digest, step, self.context, self._answerers(step))
-            if reuse and self._is_whole(step, digest):
-                self._reuse(step)
-                continue
-            reuse = False
-            self._execute(step, digest)
-
-    # -- resume ------------------------------------------------------------------------------------------------------
-
-    def _settled(self) -> int:
-        """How many steps need no look: all up to a finished `execute` whose weights are still there."""
-        for place, step in enumerate(self.steps):
-            if step.name == 'execute' and self.stages.get('execute', {}).get('status') == 'succeeded':
-                before = [self.stages.get(step.name, {}) for step in self.steps[:place]]
-                uploaded = any(stage.get('context', {}).get('model') for stage in self.stages.values())
-                if all('context' in stage for stage in before) and (uploaded or _is_there(self.stages['execute'])):
-                    return place + 1
-        return 0
-
-    def _is_whole(self, step: BaseStep[TrainContext], digest: str) -> bool:
-        stage = self.stages.get(step.name)
-        if stage is None or stage['status'] not in DONE or stage.get('digest') != digest or not _is_there(stage):
-            return False
-        published = stage.get('published')
-        if published is None:
-            return True
-        folder = Path(published['path'])
-        return folder.is_dir() and tree_stamp(folder, until_ns=published['at_ns']) == published['stamp']
+        for decision in decisions:
+            if decision.reuse:
+                self._reuse(decision.step)
+            else:
+                self._execute(decision.step)
 
     def _reuse(self, step: BaseStep[TrainContext]) -> None:
         stage = self.stages[step.name]
         restore(self.context, stage['context'], self.as_result)
+        self._previous = stage.get('digest', '')
         self.progress.finish(step.name)
         self.context.recorder.record('step', {'name': step.name, 'status': 'reused'})
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
-    def _execute(self, step: BaseStep[TrainContext], digest: str) -> None:
+    def _execute(self, step: BaseStep[TrainContext]) -> None:
         context, started = self.context, time.monotonic()
-        stage = self._stage(step, digest)
+        stage = self._stage(step)
+        entered = context.dataset
+        params = self._watched()
         self.progress.begin(step.name)
         result: StepResult | None = None
         try:
+            params.forget()
             if step.can_skip(context):
                 result = StepResult(skipped=True)
             else:
                 self._save(stage, status='running')
                 context.recorder.record('step', {'name': step.name, 'status': 'running'})
+                looked_at = set(params.used)
                 context.hooks.step_started(context=context, step=step)
+                # What observers look at has no part in the stage.
+                params.used = looked_at
                 result = self._attempts(step, stage)
                 stage['published'] = self._publish(step, result)
                 self._executed.append((step, result))
@@ -125,6 +106,11 @@ class Orchestrator:
             failed = self._failure(step, stage, error)
             self._roll_back(failed)
             raise failed from error
+        if self.inputs.uses_all(step) or context.params is not params:
+            params.use_all()
+        used = same_use(dict.fromkeys(sorted(params.used)), self._given)
+        stage['inputs'] = self.inputs.of(step, previous=self._previous, dataset=entered, params=used)
+        self._previous = stage['digest'] = digest_of(stage['inputs'])
         self._ended(step, stage, started, result=result)
         self.progress.finish(step.name)
 
@@ -185,8 +171,12 @@ class Orchestrator:
 
     # -- what is written down ----------------------------------------------------------------------------------------
 
-    def _stage(self, step: BaseStep[TrainContext], digest: str) -> dict[str, Any]:
-        stage = {'name': step.name, 'digest': digest, 'attempts': 0, 'started': _now()}
+    def _stage(self, step: BaseStep[TrainContext]) -> dict[str, Any]:
+        stage: dict[str, Any] = {'name': step.name, 'attempts': 0, 'started': _now()}
+        # What came after it belongs to what it made before.
+        names = [other.name for other in self.steps]
+        for name in names[names.index(step.name) :]:
+            self.stages.pop(name, None)
         self.stages[step.name] = stage
         return stage
 
@@ -258,27 +248,17 @@ class Orchestrator:
             failed.facts['rollback_errors'] = ExceptionGroup('rollback failed', errors)
             failed.add_note('rollback failed too: ' + '; '.join(map(summary, errors)))
 
-    def _answerers(self, step: BaseStep[TrainContext]) -> list[str]:
-        if step.name not in hook_names():
-            return []
-        wanted = getattr(step, 'target_format', None)
-        return [
-            plugin.who for plugin, role in self.plugins.order(step.name) if role != 'by name' or plugin.name == wanted
-        ]
+    def _watched(self) -> Params:
+        """The parameters of the context, as they note what is read; somebody may have put others there."""
+        if not isinstance(self.context.params, Params):
+            self.context.params = Params(self.context.params)
+        return self.context.params
 
     @staticmethod
     def _fresh(folder: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
-
-
-def _is_there(stage: dict[str, Any]) -> bool:
-    """Whether the dataset or the weights that a finished stage handed on still exist."""
-    data = stage['data']
-    dataset = data.get('dataset')
-    paths = [data.get('weights_path'), dataset.get('path') if isinstance(dataset, dict) else None]
-    return all(Path(path).exists() for path in paths if isinstance(path, str))
 
 
 def _is_asked_wrongly(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends import connect
@@ -14,7 +13,6 @@ from synapse_hooks.context import Outcome, TrainContext
 from synapse_hooks.errors import (
     CleanupFailed,
     JournalIncomplete,
-    ParamsError,
     StepFailed,
     SynapseHooksError,
     add_note,
@@ -31,20 +29,19 @@ from synapse_hooks.journal import (
     secrets_of,
 )
 from synapse_hooks.plugins import (
-    JobReporter,
     Plugins,
     PluginSink,
     PluginWarning,
-    build,
     culprit,
-    load_settings,
-    no_data,
 )
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
-from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
+from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, open_directory, revision_noted
+from synapse_hooks.steps.preparing import decisions_of, prepared
 from synapse_hooks.steps.progress import Progress
+from synapse_hooks.steps.reads import Params
+from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.signals import terminate_raises
 from synapse_hooks.steps.state import plain, restore
 from synapse_hooks.steps.training import ExecuteStep
@@ -64,52 +61,37 @@ def run_plan(plan: RunPlan) -> Any:
         ConfigError, SelectionError, NobodyAnswered, RunError: It could not begin.
     """
     ctx = plan.ctx
-    plugins = build(
-        load_settings(ctx.project, block=ctx.block, only=ctx.only),
-        action=(plan.action, plan.hooks),
-        extra=ctx.plugins if ctx.job_id is None else (*ctx.plugins, JobReporter()),
-        installed=None if ctx.discover else (),
-    )
-    _check(plan, plugins)
+    plugins = prepared(plan)
     if ctx.client is None:
         ctx.client = connect()
     redact = secrets_of(os.environ)
+    inputs = StageInputs(plan.registry, plugins)
     directory = open_directory(plan, redact)
     with directory.locked():
-        return _Run(plan, plugins, directory, redact).run()
-
-
-def _check(plan: RunPlan, plugins: Plugins) -> None:
-    """Fail now where it is certain that the run would fail later.
-
-    Raises:
-        ParamsError, SelectionError, NobodyAnswered: With what to change.
-    """
-    data_path, dataset = getattr(plan.params, 'data_path', None), getattr(plan.params, 'dataset', None)
-    if data_path is not None and not Path(data_path).exists():
-        raise ParamsError(f'data_path: there is nothing at {data_path}', hint='check the path', field='data_path')
-    plugins.check_pinned()
-    for step in plan.registry:
-        if isinstance(step, ExportDatasetStep) and data_path is None and dataset is None:
-            plugins.check_other('export', no_data())
-        if isinstance(step, ConvertDatasetStep) and step.target_format and data_path is None:
-            plugins.check_format(step.target_format)
-        if isinstance(step, ExecuteStep):
-            plugins.check_hook('execute')
+        decisions = decisions_of(plan, inputs, directory.read())
+        return _Run(plan, plugins, inputs, directory, redact).run(decisions)
 
 
 class _Run:
     """One attempt at a run, in a directory that is ours."""
 
-    def __init__(self, plan: RunPlan, plugins: Plugins, directory: RunDirectory, redact: Sequence[str]) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        plugins: Plugins,
+        inputs: StageInputs,
+        directory: RunDirectory,
+        redact: Sequence[str],
+    ) -> None:
         self.plan = plan
         self.plugins = plugins
+        self.inputs = inputs
         self.directory = directory
-        self._is_done = directory.read()['status'] == 'succeeded'
+        self._is_done = directory.read()['status'] == 'succeeded' and plan.ctx.from_stage is None
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
         self.progress = Progress(self.journal, plan.registry)
         self.context = TrainContext(
-            params=plan.params.model_dump(),
+            params=Params(plan.params.model_dump()),
             runtime_ctx=plan.ctx,
             hooks=plugins.calls,
             recorder=self.progress,
@@ -117,7 +99,7 @@ class _Run:
             settings=plugins.settings.settings,
         )
 
-    def run(self) -> Any:
+    def run(self, decisions: Sequence[Decision]) -> Any:
         context = self.context
         self.plan.attach(context)
         self._begin()
@@ -128,7 +110,7 @@ class _Run:
         try:
             with terminate_raises():
                 try:
-                    self._steps()
+                    self._steps(decisions)
                     outcome = 'succeeded'
                 except BaseException as caught:
                     error = caught
@@ -182,26 +164,32 @@ class _Run:
         for sentence in self.plugins.warnings:
             self.context.log_message(sentence, level='warning', code='plugin-skipped')
 
-    def _steps(self) -> None:
+    def _steps(self, decisions: Sequence[Decision]) -> None:
         context, plan = self.context, self.plan
         if self._is_done:
             # Gone on with for the sake of sinks that could not be reached: nothing is run, and the result is the same.
             for stage in self.directory.read()['stages'][-1:]:
                 restore(context, stage['context'], self._as_result)
             return
-        context.resume_from = last_checkpoint(self.directory.path) if plan.ctx.resume else None
+        trains = next((decision for decision in decisions if decision.step.name == 'execute'), None)
+        # A stage that was asked for again begins from nothing, and so does the training after it.
+        if plan.ctx.resume and not (plan.ctx.from_stage and trains is not None and not trains.reuse):
+            context.resume_from = last_checkpoint(self.directory.path)
         if context.params.get('data_path') is not None and context.params.get('dataset') is not None:
             context.log_message(
                 f'data_path is given, so dataset {context.params["dataset"]} is not exported', code='dataset-unused'
             )
+        if plan.ctx.resume:
+            context.outlook = tuple(map(str, decisions))
         context.hooks.run_started(context=context)
+        for line in context.outlook:
+            context.log_message(line, code='stage')
         # First of all, so that a bad id fails in the first second.
-        resolve_checkpoint(context, self.plugins, self.directory)
-        orchestrator = Orchestrator(
-            context, plan.registry, self.plugins, self.directory, self.progress, self._as_result
-        )
+        is_trained = trains is not None and trains.reuse
+        resolve_checkpoint(context, self.plugins, self.directory, self.inputs, keep=is_trained)
+        orchestrator = Orchestrator(context, self.inputs, self.plugins, self.directory, self.progress, self._as_result)
         with revision_noted(self.directory):
-            orchestrator.run()
+            orchestrator.run(decisions)
 
     def _as_result(self, kept: Any) -> Any:
         """The action's result out of its JSON values."""
@@ -232,6 +220,7 @@ class _Run:
             result=plain(context.result),
             model=plain(context.model),
             error=told,
+            code=self.inputs.code.files(),
             durable=outcome == 'succeeded' and context.model is not None,
         )
         context.hooks.run_finished(context=context, outcome=outcome, error=error)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -15,9 +14,6 @@ from synapse_hooks.journal.values import encode
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-    from synapse_hooks.steps.base import BaseStep
-
 _PLAIN: Final = ('model_path', 'model', 'values')
 _PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path',)}
 
@@ -89,35 +85,3 @@ def follow_context(context: TrainContext, old: Path, new: Path) -> None:
     """Let every path that the context holds move with a folder."""
     for name in (*_PLAIN, *_PATHS_OF, 'data_path', 'result'):
         setattr(context, name, follow(getattr(context, name), old, new))
-
-
-def stage_digest(previous: str, step: BaseStep[Any], context: TrainContext, answerers: Sequence[str]) -> str:
-    """What identifies the inputs of a stage: the one before it, the step, its options, the parameters, the plugins.
-
-    Args:
-        previous: The digest of the stage before.
-        step: The step, with its options as simple attributes.
-        context: For parameters and the dataset that goes in.
-        answerers: Who may answer the step's hook, with versions.
-    """
-    options = {name: value for name, value in vars(step).items() if isinstance(value, str | int | float | bool | None)}
-    dataset = context.dataset.get('digest') if isinstance(context.dataset, Mapping) else None
-    inputs = {
-        'previous': previous,
-        'step': step.name,
-        'class': f'{type(step).__module__}.{type(step).__qualname__}',
-        'options': options,
-        'params': _canonical(plain(context.params)),
-        'dataset': dataset,
-        'plugins': list(answerers),
-    }
-    return hashlib.sha256(msgspec.json.encode(inputs, order='deterministic')).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    """Equal numbers as one: a default of 150 comes back from run.json as 150.0 where the parameter is a float."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
-    return [_canonical(item) for item in value] if isinstance(value, list) else value

@@ -58,6 +58,8 @@ class ExecuteStep(BaseStep[TrainContext]):
         result_model: The pydantic model that a returned dict must fit; None takes what comes.
     """
 
+    hooks = ('execute',)
+
     def __init__(self, result_model: type[BaseModel] | None = None) -> None:
         self.result_model = result_model
 
@@ -111,6 +113,8 @@ class ExecuteStep(BaseStep[TrainContext]):
 
 class UploadStep(BaseStep[TrainContext]):
     """Publishes the trained model, through the hook `upload`, unless `create_model` did so already."""
+
+    hooks = ('upload',)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,198 @@
+"""What goes into a stage, as JSON values in run.json: a stage that has run counts as long as all of it is the same.
+
+`step` (its class), `options`, `params` (those that the stage used), `dataset` (what came in), `plugins` (who may
+answer, by hook, with versions), `code` (of the project and the action: a digest for each file), `previous` (the stage
+before).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import msgspec
+
+from synapse_hooks.hookspecs import hook_names
+from synapse_hooks.plugins import Plugin, Plugins
+from synapse_hooks.plugins.source import Answer, OwnCode, is_own, plain_function, source_file
+from synapse_hooks.steps.base import BaseStep
+from synapse_hooks.steps.state import plain
+
+AROUND: Final = 'run_step'
+"""The hook that has a part in every stage."""
+_SIMPLE: Final = (str, int, float, bool, type(None))
+
+
+class StageInputs:
+    """Tells what goes into the stages of a run.
+
+    Args:
+        steps: All steps of the run.
+        plugins: Who answers.
+    """
+
+    def __init__(self, steps: Iterable[BaseStep[Any]], plugins: Plugins) -> None:
+        self.steps = list(steps)
+        self.plugins = plugins
+        self.code = OwnCode(plugins.settings.root)
+        self._known: dict[str, dict[str, str]] = {}
+
+    def of(
+        self, step: BaseStep[Any], *, previous: str, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The inputs of a stage.
+
+        Args:
+            step: Its step.
+            previous: The digest of the stage before.
+            dataset: What the stage before left in the context.
+            params: The parameters that the stage uses.
+        """
+        wanted = {getattr(step, 'target_format', None), (dataset or {}).get('format')}
+        asked = {hook: [p.who for p, _ in self._answers(hook, wanted)] for hook in self.hooks(step)}
+        options = {name: value for name, value in vars(step).items() if isinstance(value, _SIMPLE)}
+        if step.name not in self._known:
+            self._known[step.name] = self._code(step, wanted)
+        return {
+            'step': f'{type(step).__module__}.{type(step).__qualname__}',
+            'options': options,
+            'params': canonical(params),
+            'dataset': (dataset or {}).get('digest'),
+            'plugins': {hook: who for hook, who in asked.items() if who},
+            'code': self._known[step.name],
+            'previous': previous,
+        }
+
+    def hooks(self, step: BaseStep[Any]) -> list[str]:
+        """The hooks whose answers have a part in a stage."""
+        named = [step.name] if step.name in hook_names() else []
+        return list(dict.fromkeys((*named, *step.hooks, AROUND)))
+
+    def uses_all(self, step: BaseStep[Any]) -> bool:
+        """Whether a stage may use any parameter without asking the context for it.
+
+        The action has them at hand, and so may a step that holds more than simple values.
+        """
+        if any(map(self._asks_action, self.hooks(step))):
+            return True
+        return not _is_ours(type(step)) and not all(isinstance(value, _SIMPLE) for value in vars(step).values())
+
+    def uses_all_for_checkpoint(self) -> bool:
+        """The same for finding the checkpoint."""
+        return self._asks_action('resolve_checkpoint')
+
+    def checkpoint(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What goes into finding the checkpoint to start from."""
+        hook = 'resolve_checkpoint'
+        answers = list(self._answers(hook, set()))
+        code = self.code.digests([a for plugin, f in answers for a in _written(plugin, f)], self._others([hook]))
+        return {'params': canonical(params), 'plugins': [p.who for p, _ in answers], 'code': code}
+
+    def _asks_action(self, hook: str) -> bool:
+        return any(plugin.rank == 'action' for plugin, _ in self._answers(hook, set()))
+
+    def _answers(self, hook: str, wanted: set[Any]) -> Iterator[tuple[Plugin, Any]]:
+        for plugin, role, function in self.plugins.answers(hook):
+            if (role != 'by name' or plugin.name in wanted) and not (hook == AROUND and plugin.rank == 'built-in'):
+                yield plugin, function
+
+    def _code(self, step: BaseStep[Any], wanted: set[Any]) -> dict[str, str]:
+        hooks = self.hooks(step)
+        answers: list[Answer] = [kind for kind in type(step).__mro__ if not _is_ours(kind)]
+        for hook in hooks:
+            for plugin, function in self._answers(hook, wanted):
+                answers += _written(plugin, function)
+        own = set(type(step).__mro__)
+        others = [kind for other in self.steps for kind in type(other).__mro__ if kind not in own]
+        return self.code.digests(answers, [*self._others(hooks), *(kind for kind in others if not _is_ours(kind))])
+
+    def _others(self, hooks: list[str]) -> Iterator[Answer]:
+        """The functions by which the project and the action answer other hooks, and those that they override."""
+        for hook in hook_names():
+            if hook in hooks:
+                continue
+            for plugin, _, function in self.plugins.answers(hook):
+                if function is None or not _may_be_edited(plugin):
+                    continue
+                yield function
+                name = plain_function(function).__name__
+                for kind in type(_owner(function)).__mro__:
+                    overridden = vars(kind).get(name)
+                    if callable(overridden) and not _is_ours(kind):
+                        yield overridden
+                if plugin.rank == 'action':
+                    yield from _siblings(type(_owner(function)))
+
+
+def digest_of(inputs: Mapping[str, Any]) -> str:
+    """What identifies the inputs of a stage."""
+    return hashlib.sha256(msgspec.json.encode(inputs, order='deterministic')).hexdigest()
+
+
+def same_use(used: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `params`, those that `used` has."""
+    return {name: params.get(name) for name in used}
+
+
+def canonical(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON values, in the form in which those that a stage used are kept and compared."""
+    values: dict[str, Any] = _canonical(plain(dict(params)))
+    return values
+
+
+def _may_be_edited(plugin: Plugin) -> bool:
+    if plugin.rank in ('action', 'project'):
+        return True
+    return plugin.rank == 'installed' and plugin.path is not None and is_own(Path(plugin.path))
+
+
+def _written(plugin: Plugin, function: Any) -> list[Answer]:
+    """What of somebody's own source answers: a function, and the classes that it belongs to."""
+    if not _may_be_edited(plugin):
+        return []
+    owner = plugin.loaded if function is None else _owner(function)
+    if owner is None or isinstance(owner, ModuleType):
+        return [] if function is None else [function]
+    kinds = [kind for kind in type(owner).__mro__ if not _is_ours(kind)]
+    return [*kinds, *([] if function is None or _is_ours(plain_function(function)) else [function])]
+
+
+def _owner(function: Any) -> Any:
+    """The object whose method a guarded function is; None for a function of a module."""
+    while function is not None:
+        owner = getattr(function, '__self__', None)
+        if owner is not None:
+            return owner
+        function = getattr(function, '__wrapped__', None)
+    return None
+
+
+def _siblings(action: type) -> Iterator[type]:
+    """Other actions in the files of an action: they have no part in its runs, unless it calls them."""
+    base = next(kind for kind in action.__mro__ if _is_ours(kind))
+    for kind in action.__mro__:
+        if not _is_ours(kind):
+            for other in vars(sys.modules.get(kind.__module__, kind)).values():
+                if isinstance(other, type) and issubclass(other, base) and other not in action.__mro__:
+                    yield other
+
+
+def _is_ours(thing: Any) -> bool:
+    """Whether a class or function belongs to this package, or to Python: its version is known otherwise."""
+    module = str(getattr(thing, '__module__', ''))
+    return module.partition('.')[0] in ('synapse_hooks', 'builtins', 'typing', 'abc') or (
+        source_file(thing) is None and isinstance(thing, type) and module not in ('__main__',)
+    )
+
+
+def _canonical(value: Any) -> Any:
+    """Equal numbers as one: a default of 150 comes back from run.json as 150.0 where the parameter is a float."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    return [_canonical(item) for item in value] if isinstance(value, list) else value

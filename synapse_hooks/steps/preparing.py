@@ -1,0 +1,66 @@
+"""What is known of a run before it begins: who answers, what is certain to fail, and what becomes of each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.errors import ParamsError
+from synapse_hooks.plugins import JobReporter, Plugins, build, load_settings, no_data
+from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
+from synapse_hooks.steps.inputs import StageInputs
+from synapse_hooks.steps.plan import RunPlan
+from synapse_hooks.steps.reuse import Decision, check_params, decide
+from synapse_hooks.steps.training import ExecuteStep
+
+
+def prepared(plan: RunPlan) -> Plugins:
+    """The plugins of a run, which is sure to find what it needs of them.
+
+    Raises:
+        ConfigError, ParamsError, SelectionError, NobodyAnswered: It could not begin.
+    """
+    ctx = plan.ctx
+    plugins = build(
+        load_settings(ctx.project, block=ctx.block, only=ctx.only),
+        action=(plan.action, plan.hooks),
+        extra=ctx.plugins if ctx.job_id is None else (*ctx.plugins, JobReporter()),
+        installed=None if ctx.discover else (),
+    )
+    _check(plan, plugins)
+    return plugins
+
+
+def decisions_of(plan: RunPlan, inputs: StageInputs, record: Mapping[str, Any]) -> list[Decision]:
+    """What becomes of each stage.
+
+    Raises:
+        ConfigError, ParamsError: The run cannot go on in this way; see `decide`.
+    """
+    stages = {stage['name']: stage for stage in record['stages']}
+    params = plan.params.model_dump()
+    if record['status'] == 'succeeded' and plan.ctx.from_stage is None:
+        # Gone on with for the sake of sinks that could not be reached.
+        check_params(stages, inputs.steps, params)
+        return [Decision(step, True, 'the run has succeeded') for step in inputs.steps]
+    return decide(inputs, stages, params, plan.ctx.from_stage)
+
+
+def _check(plan: RunPlan, plugins: Plugins) -> None:
+    """Fail now where it is certain that the run would fail later.
+
+    Raises:
+        ParamsError, SelectionError, NobodyAnswered: With what to change.
+    """
+    data_path, dataset = getattr(plan.params, 'data_path', None), getattr(plan.params, 'dataset', None)
+    if data_path is not None and not Path(data_path).exists():
+        raise ParamsError(f'data_path: there is nothing at {data_path}', hint='check the path', field='data_path')
+    plugins.check_pinned()
+    for step in plan.registry:
+        if isinstance(step, ExportDatasetStep) and data_path is None and dataset is None:
+            plugins.check_other('export', no_data())
+        if isinstance(step, ConvertDatasetStep) and step.target_format and data_path is None:
+            plugins.check_format(step.target_format)
+        if isinstance(step, ExecuteStep):
+            plugins.check_hook('execute')
