@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
-    from synapse_hooks.storage.archive import archive_kind, pack, unpack
+    from synapse_hooks.storage.archive import pack, unpack
     from synapse_hooks.storage.bulk import link_all, write_all
     from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
     from synapse_hooks.storage.disk import disk_errors
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         read_file,
         read_head,
     )
+    from synapse_hooks.storage.kinds import archive_kind
     from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import folded, is_dropping, safe_name
@@ -40,7 +41,7 @@ _HOMES = {
     'TABLE_LIMIT': 'door',
     'TEXT_LIMIT': 'door',
     'TreeStamp': 'digest',
-    'archive_kind': 'archive',
+    'archive_kind': 'kinds',
     'disk_errors': 'disk',
     'file_digest': 'digest',
     'folded': 'names',

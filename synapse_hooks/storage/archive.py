@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Protocol
 
 from synapse_hooks.errors import ArchiveRefused
 from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.kinds import archive_kind
 from synapse_hooks.storage.members import Guard, Limits
 from synapse_hooks.storage.ownership import aside
 from synapse_hooks.storage.publishing import staging
@@ -26,22 +27,6 @@ _CHUNK = 1 << 20
 _HEADER = 8 << 20
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError)
-
-Kind = Literal['zip', 'tar']
-
-
-def archive_kind(path: Path) -> Kind | None:
-    """Whether a file is a zip or a tar (plain or gzip), by what is in it; None for anything else.
-
-    A `.pt` file of PyTorch is a zip too: ask only where an archive is expected.
-    """
-    with Path(path).open('rb') as file:
-        head = file.read(512)
-    if head.startswith((b'PK\x03\x04', b'PK\x05\x06')):
-        return 'zip'
-    if head.startswith(b'\x1f\x8b') or head[257:262] == b'ustar':
-        return 'tar'
-    return None
 
 
 def unpack(archive: Path, out: Path, *, limits: Limits | None = None) -> Path:
