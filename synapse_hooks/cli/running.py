@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from synapse_hooks.actions import BaseTrainAction
@@ -13,7 +12,7 @@ from synapse_hooks.cli.telling import error_data, exit_code
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import text_of
 from synapse_hooks.hookspecs import hookimpl
-from synapse_hooks.journal import RunDirectory, metrics_table, without_secrets
+from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
 from synapse_hooks.plugins.jobs import STATUS
 from synapse_hooks.steps.state import plain
 
@@ -68,7 +67,7 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
         'run_dir': str(run_dir),
         'result': record['result'],
         'model': record['model'],
-        'metrics': _metrics(run_dir),
+        'metrics': last_metrics(run_dir),
         'dataset': plain(record['dataset']),
         'error': None if error is None else error_data(error),
     }
@@ -82,14 +81,6 @@ def not_begun(error: BaseException) -> Answer:
     data = dict.fromkeys(('run_dir', 'result', 'model', 'metrics', 'dataset'))
     outcome = 'cancelled' if isinstance(error, KeyboardInterrupt) else 'failed'
     return Answer({'outcome': outcome, **data, 'error': error_data(error)}, exit_code=exit_code(error), error=error)
-
-
-def _metrics(run_dir: Path) -> dict[str, float]:
-    """The last value of each metric; the evaluation of the finished model goes before that of an epoch."""
-    rank = {'custom': 0, 'train': 1, 'val': 2, 'final': 3}
-    table = metrics_table(run_dir)
-    ordered = sorted(table, key=lambda key: (rank.get(key.phase, 0), -1 if key.step is None else key.step))
-    return {key.name: table[key] for key in ordered}
 
 
 def _summary(data: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
+    from synapse_hooks.journal.closing import last_metrics
     from synapse_hooks.journal.journal import Journal
     from synapse_hooks.journal.reader import (
         Events,
@@ -45,6 +46,7 @@ _HOMES = {
     'journal_files': 'reader',
     'last_attempt': 'reader',
     'last_checkpoint': 'reader',
+    'last_metrics': 'closing',
     'latest': 'reader',
     'metrics_table': 'reader',
     'new_run_name': 'run_directory',
@@ -67,6 +69,7 @@ __all__ = [
     'journal_files',
     'last_attempt',
     'last_checkpoint',
+    'last_metrics',
     'latest',
     'metrics_table',
     'new_run_name',

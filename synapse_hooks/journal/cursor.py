@@ -32,6 +32,7 @@ class Cursor:
         self.run_dir = run_dir
         self.path = run_dir / FOLDER / f'{safe_name(name)}.cursor'
         self.types = types
+        self._marks = [f'"{type}"'.encode() for type in types]
         self._saved = self._load()
         self._here = dict(self._saved)
 
@@ -76,7 +77,8 @@ class Cursor:
                     if not line.endswith(b'\n'):
                         break
                     offset += len(line)
-                    event = parse(line)
+                    # Looking for a few bytes is faster than parsing what nobody wants.
+                    event = parse(line) if any(mark in line for mark in self._marks) else None
                     matters = event is not None and str(event.get('type')) in self.types
                     yield (event if matters else None), path.name, offset
 

@@ -1,0 +1,62 @@
+"""What many metrics cost: the memory of a run that records them, and the time and memory of going on with it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from figures import MEMORY, Figure, finished, main, our_command
+
+FEW, MANY = 1_000, 300_000
+ACTION = """
+import os
+from synapse_hooks import BaseTrainAction, BaseTrainParams
+
+
+class Params(BaseTrainParams):
+    points: int
+
+
+class Train(BaseTrainAction[Params]):
+    def execute(self, data_path, checkpoint):
+        if not (data_path / 'go').exists():
+            for step in range(self.params.points):
+                self.log_metrics({'loss': 1 / (step + 1)}, phase='train', step=step, axis='batch')
+            (data_path / 'go').touch()
+            raise SystemExit(1)
+"""
+
+
+def measure() -> list[Figure]:
+    """A run that fails after its last point, then the same run to its end."""
+    peaks: dict[tuple[str, int], float] = {}
+    times: dict[tuple[str, int], float] = {}
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as root:
+        for points in (FEW, MANY):
+            folder = Path(root) / str(points)
+            (folder / 'data').mkdir(parents=True)
+            (folder / 'train.py').write_text(ACTION, encoding='utf-8')
+            target = ('train', f'{folder}/train.py:Train', '-p', f'data_path={folder / "data"}', '-p')
+            where = ('--run-dir', str(folder / 'run'), '--workspace', str(folder / 'workspace'))
+            for what, words in (
+                ('train', (*target, f'points={points}', *where)),
+                ('resume', ('resume', str(folder / 'run'))),
+            ):
+                command = ['sh', '-c', '"$@" || true', 'sh', *our_command(), *words]
+                times[what, points], peaks[what, points] = finished(command)
+    figures = []
+    for what, aim in (('train', 1.2), ('resume', 1.2)):
+        few, many = peaks[what, FEW], peaks[what, MANY]
+        note = f'{few:.0f} MB and {many:.0f} MB'
+        figures.append(Figure(f'peak memory of {what}, {MANY:,} points / {FEW:,}', many / few, 'x', aim, note))
+    extra = (times['resume', MANY] - times['resume', FEW]) / (MANY - FEW)
+    return [
+        *figures,
+        Figure('resume, for each line of the journal', 1e6 * extra, 'us', 5, f'{times["resume", MANY]:.1f} s in all'),
+        Figure('  train, for each point', 1e6 * (times['train', MANY] - times['train', FEW]) / (MANY - FEW), 'us'),
+    ]
+
+
+if __name__ == '__main__':
+    sys.exit(main(measure, __doc__))
