@@ -11,7 +11,7 @@ from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.coco.document import Openings, open_document
 from synapse_hooks.formats.coco.items import CocoItems
-from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco, need_sources, refuse_several
+from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
 from synapse_hooks.formats.writer import counted
 
@@ -59,8 +59,6 @@ class CocoFormat(Format):
             return True
         for file in filter(must_be_coco, files):
             open_document(file, whole=False)
-        if not files:
-            refuse_several(path)
         return False
 
     def items(self, path: Path) -> CocoItems:

@@ -11,16 +11,14 @@ result.json, train/anything.json                               whatever it is ca
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.storage import is_dropping
+from synapse_hooks.formats.folders import files_in
 from synapse_hooks.storage.door import read_head
 
 CONFIG = 'annotations.json'
@@ -56,6 +54,9 @@ def find_sources(path: Path) -> list[Source]:
 
     Args:
         path: A folder, or an annotation file: then that one alone.
+
+    Raises:
+        DatasetInvalid: There are several files whose names do not say what part of the dataset they are.
     """
     if path.is_file():
         return [Source(None, [path], _around(path), _home(path))] if path.suffix.lower() == '.json' else []
@@ -153,35 +154,37 @@ def _splits(path: Path, files: list[Path], likely: list[Path]) -> list[Source]:
 
 
 def _together(path: Path, files: list[Path]) -> list[Source]:
+    if not files:
+        return []
     roots = dict.fromkeys(root for file in files for root in _images(path, file.stem))
     return [Source(None, files, [*roots], path)]
 
 
 def _of_any_name(path: Path) -> list[Source]:
     """Files beside the folders of images: one of any name, or several with the names of splits or of official files."""
-    files = coco_files(path)
+    files = _coco_files(path)
     sources = _official(path, files) or _splits(path, files, files)
     if sources:
         return _with_rest(sources, files)
-    # Several may be versions of one, and nothing says which.
-    return _together(path, files) if len(files) == 1 else []
+    if len(files) > 1:
+        # They may be versions of one.
+        raise DatasetInvalid(
+            f'{path} has several COCO files: {", ".join(file.name for file in files)}',
+            hint=f'name the file instead of its folder: {files[0]}',
+            path=str(path),
+        )
+    return _together(path, files)
 
 
 def _only_file(folder: Path) -> Path | None:
     """The one COCO file in a folder; None for none or several."""
-    files = coco_files(folder)
+    files = _coco_files(folder)
     return files[0] if len(files) == 1 else None
 
 
-def coco_files(folder: Path) -> list[Path]:
+def _coco_files(folder: Path) -> list[Path]:
     """The files in a folder that are COCO's, whatever they are called; none where each of many is about an image."""
-    try:
-        with os.scandir(folder) as entries:
-            names = [*islice((entry.name for entry in entries if entry.name.lower().endswith('.json')), _MANY + 1)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    names = sorted(name for name in names if not is_dropping(name)) if len(names) <= _MANY else []
-    return [file for name in names if (file := folder / name).is_file() and _has_images(file)]
+    return [file for file in files_in(folder, '.json', most=_MANY) if _has_images(file)]
 
 
 def _has_images(file: Path) -> bool:
@@ -223,25 +226,9 @@ def need_sources(path: Path) -> list[Source]:
     """
     sources = find_sources(path)
     if not sources:
-        refuse_several(path)
         raise DatasetInvalid(
             f'{path} is no COCO dataset: neither {CONFIG} nor train/{CONFIG} nor annotations/*.json is there',
             hint='name the annotation file itself instead of its folder',
             path=str(path),
         )
     return sources
-
-
-def refuse_several(path: Path) -> None:
-    """Refuse a folder with COCO files whose names do not say what part of the dataset they are.
-
-    Raises:
-        DatasetInvalid: There are several.
-    """
-    files = coco_files(path) if path.is_dir() else []
-    if len(files) > 1:
-        raise DatasetInvalid(
-            f'{path} has several COCO files: {", ".join(file.name for file in files)}',
-            hint=f'name the file instead of its folder: {files[0]}',
-            path=str(path),
-        )

@@ -145,13 +145,16 @@ def looks_like_one(root: Path) -> bool:
     files, there are no others beside them, and none is called like a folder of another format, or a split and a year.
     """
     try:
+        folders, files = _entries(root)
+        # Most datasets of other formats are told by names of files, then of folders, before those are listed.
+        if not folders or not all(map(_BESIDE.fullmatch, files)):
+            return False
         places, strays = find_places(root)
         names = {place.name for place in places}
         divided = places[0].split is not None
-        # Most datasets of other formats are told by the names of their folders, before anything in those is listed.
         if any(name.lower() in _OTHERS or (split_of(name.rstrip('0123456789')) and not divided) for name in names):
             return False
-        if strays or not all(map(_BESIDE.fullmatch, _entries(root)[1])):
+        if strays:
             return False
         seen = [list(islice(files_below(place.path), _ENOUGH)) for place in places]
     except DatasetInvalid:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.errors import DatasetInvalid, cannot_read
+from synapse_hooks.formats.folders import files_in
 from synapse_hooks.formats.yolo.exports import Sources, export_file, is_export_file, read_export, tail_of
 from synapse_hooks.formats.yolo.texts import read_yaml
 
@@ -78,7 +79,7 @@ def config_files(path: Path) -> list[Path]:
     for name in (CONFIG, 'data.yaml', 'dataset.yml', 'data.yml'):
         if (path / name).is_file():
             return [path / name]
-    found = sorted(file for file in path.glob('*.y*ml') if file.is_file() and _describes_dataset(file))
+    found = [file for file in files_in(path, '.yaml', '.yml') if _describes_dataset(file)]
     export = None if found else export_file(path)
     return found if export is None else [export]
 
