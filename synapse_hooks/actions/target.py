@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from synapse_hooks.actions.config import CONFIG, EXAMPLE, read_config
 from synapse_hooks.actions.train import BaseTrainAction
 from synapse_hooks.errors import SynapseHooksError, TargetError, described, suggest
 from synapse_hooks.plugins.files import import_file, import_module
 
 FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml'
-CONFIG: Final = 'config.yaml'
 
 
-def load_action(target: str, start: Path | None = None) -> tuple[type[BaseTrainAction[Any]], str]:
+class Target(NamedTuple):
+    """An action that somebody named."""
+
+    kind: type[BaseTrainAction[Any]]
+    target: str
+    """What was typed, in a form that works from any folder, if it is a path."""
+    params: Mapping[str, Any]
+    """The defaults of its config.yaml."""
+
+
+def load_action(target: str, start: Path | None = None) -> Target:
     """Import the action that `target` names.
 
     Args:
         target: `module:Class`, `path/file.py:Class`, or a folder whose config.yaml has a train action.
         start: The folder that relative paths and modules start from; None is the working directory.
-
-    Returns:
-        The class, and the target in a form that works from any folder, if it is a path.
 
     Raises:
         TargetError: It cannot be imported, or is no action; the reason is the `__cause__`.
@@ -33,32 +42,24 @@ def load_action(target: str, start: Path | None = None) -> tuple[type[BaseTrainA
         return _from_folder(target, folder)
     place, colon, name = target.rpartition(':')
     if not colon or not name:
-        raise TargetError(f'{target!r} does not name an action', hint=f'give {FORMS}', target=target)
+        parameter = re.match(r'[A-Za-z_]\w*=', target)
+        hint = f'a parameter is given as `-p {target}`, after TARGET: ' if parameter else 'give '
+        raise TargetError(f'{target!r} does not name an action', hint=f'{hint}{FORMS}', target=target)
     if place.endswith('.py'):
         file = (start / place).resolve()
-        return _class(target, _import_file(target, file), name), f'{file}:{name}'
-    return _class(target, _import_module(target, place, start), name), target
+        return Target(_class(target, _import_file(target, file), name), f'{file}:{name}', {})
+    return Target(_class(target, _import_module(target, place, start), name), target, {})
 
 
-def _from_folder(target: str, folder: Path) -> tuple[type[BaseTrainAction[Any]], str]:
-    import yaml
-
-    config = folder / CONFIG
-    try:
-        document = yaml.safe_load(config.read_text(encoding='utf-8'))
-        entrypoint = document['actions']['train']['entrypoint']
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TargetError(f'{config} cannot be read: {error}', hint=f'give {FORMS}', target=target) from error
-    except (KeyError, TypeError) as error:
-        raise TargetError(
-            f'{config} has no train action',
-            hint='write actions: {train: {entrypoint: "module:Class"}} into it',
-            target=target,
-        ) from error
-    module, _, name = str(entrypoint).replace(':', '.').rpartition('.')
+def _from_folder(target: str, folder: Path) -> Target:
+    config = read_config(folder / CONFIG, target)
+    module, _, name = config.entrypoint.replace(':', '.').rpartition('.')
     if not module:
-        raise TargetError(f'{config}: entrypoint {entrypoint!r} is not module:Class', target=target)
-    return _class(target, _import_module(target, module, folder.resolve()), name), str(folder.resolve())
+        raise TargetError(
+            f'{folder / CONFIG}: entrypoint {config.entrypoint!r} is not module:Class', hint=EXAMPLE, target=target
+        )
+    kind = _class(target, _import_module(target, module, folder.resolve()), name)
+    return Target(kind, str(folder.resolve()), config.params)
 
 
 def _import_module(target: str, name: str, folder: Path) -> ModuleType:

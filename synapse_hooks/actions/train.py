@@ -34,6 +34,7 @@ from synapse_hooks.steps import (
     RunPlan,
     StepRegistry,
     UploadStep,
+    preview,
     publish_model,
     run_plan,
 )
@@ -289,6 +290,14 @@ class BaseTrainAction(Generic[P]):
             return run_plan(self._plan())
         finally:
             self._context, self._is_running = None, False
+
+    def preview(self) -> dict[str, Any]:
+        """What `run()` would do, without doing it: `{run_dir, stages}`; see `synapse_hooks.steps.preview`.
+
+        Raises:
+            ConfigError, ParamsError, SelectionError: The run could not begin.
+        """
+        return preview(self._plan())
 
     def _plan(self) -> RunPlan:
         registry: StepRegistry[TrainContext] = StepRegistry()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -101,6 +102,9 @@ class _Parser(argparse.ArgumentParser):
     """Its errors are told as all others are."""
 
     def error(self, message: str) -> NoReturn:
+        found = re.search(r'unrecognized arguments: .*?\b([A-Za-z_]\w*=\S+)', message)
+        if found and '-p' in self._option_string_actions:
+            raise ConfigError(message, hint=f'a parameter is given as `-p {found[1]}`')
         raise ConfigError(message, hint=' '.join(self.format_usage().split()))
 
 

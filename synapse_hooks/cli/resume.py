@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.train import add_params
+from synapse_hooks.cli.train import add_params, add_plan
 from synapse_hooks.errors import RunError
 
 
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--from-stage', metavar='NAME', help='run this stage and all after it again, whatever became of them'
     )
     add_params(parser)
+    add_plan(parser)
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -40,6 +41,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
+    from synapse_hooks.cli.planning import planned
     from synapse_hooks.cli.running import run_action
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
@@ -48,7 +50,7 @@ def _run(options: argparse.Namespace) -> Answer:
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()
     changes = read_params(options.file, options.params)
-    goes_on = options.from_stage is not None or bool(changes) or bool(record.get('undelivered'))
+    goes_on = options.plan or options.from_stage is not None or bool(changes) or bool(record.get('undelivered'))
     if record['status'] == 'succeeded' and not goes_on:
         model = record['model'] or {}
         told = 'the run has succeeded already'
@@ -76,7 +78,7 @@ def _run(options: argparse.Namespace) -> Answer:
     if start.is_dir() and start != Path.cwd():
         # Relative paths of the run mean what they meant when it began.
         os.chdir(start)
-    kind, target = load_action(record['target'])
+    kind, target, _ = load_action(record['target'])
     workspace = record['workspace']
     ctx = RuntimeContext(
         client=connect(None if workspace is None else Path(workspace)),
@@ -92,7 +94,8 @@ def _run(options: argparse.Namespace) -> Answer:
         from_stage=options.from_stage,
     )
     known(kind.params_model, changes)
-    return run_action(kind, validated(kind.params_model, {**record['params'], **changes}), ctx)
+    params = validated(kind.params_model, {**record['params'], **changes})
+    return planned(kind, params, ctx) if options.plan else run_action(kind, params, ctx)
 
 
 def _checkpoint(runtime: dict[str, Any]) -> Any:

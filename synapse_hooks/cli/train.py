@@ -17,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_params(parser)
     parser.add_argument('--name', help="what to call the run: its folder below the workspace's runs")
     parser.add_argument('--run-dir', metavar='DIR', type=Path, help='where to keep the run')
+    add_plan(parser)
+    parser.add_argument('--params-help', action='store_true', help='show the parameters of TARGET, and run nothing')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
     add_backend(parser)
 
@@ -27,6 +29,13 @@ def add_params(parser: argparse.ArgumentParser) -> None:
         '-p', metavar='NAME=VALUE', action='append', default=[], dest='params', help='a parameter; read as YAML'
     )
     parser.add_argument('--params', metavar='FILE', type=Path, dest='file', help='parameters in a YAML or JSON file')
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """`--plan`."""
+    parser.add_argument(
+        '--plan', action='store_true', help='show what each stage would do and who answers it, and run nothing'
+    )
 
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
@@ -51,12 +60,15 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
+    from synapse_hooks.cli.planning import params_help, planned
     from synapse_hooks.cli.running import run_action
     from synapse_hooks.context import RuntimeContext
 
+    kind, target, defaults = load_action(options.target)
+    if options.params_help:
+        return params_help(kind, defaults)
     values = read_params(options.file, options.params)
-    kind, target = load_action(options.target)
-    params = validated(kind.params_model, values, strict=True)
+    params = validated(kind.params_model, {**defaults, **values}, strict=True)
     ctx = RuntimeContext(
         client=connect(options.workspace, options.host),
         run_dir=options.run_dir,
@@ -66,4 +78,4 @@ def _run(options: argparse.Namespace) -> Answer:
         target=target,
         strict=options.strict,
     )
-    return run_action(kind, params, ctx)
+    return planned(kind, params, ctx) if options.plan else run_action(kind, params, ctx)

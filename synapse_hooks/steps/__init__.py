@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from synapse_hooks.steps.base import BaseStep, StepResult
     from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep, checked_dataset
     from synapse_hooks.steps.plan import RunPlan
+    from synapse_hooks.steps.preview import preview
     from synapse_hooks.steps.registry import StepRegistry
     from synapse_hooks.steps.run import run_plan
     from synapse_hooks.steps.training import ExecuteStep, PreExecuteStep, UploadStep, publish_model
@@ -25,6 +26,7 @@ _HOMES = {
     'StepResult': 'base',
     'UploadStep': 'training',
     'checked_dataset': 'dataset',
+    'preview': 'preview',
     'publish_model': 'training',
     'run_plan': 'run',
 }
@@ -40,6 +42,7 @@ __all__ = [
     'StepResult',
     'UploadStep',
     'checked_dataset',
+    'preview',
     'publish_model',
     'run_plan',
 ]

@@ -28,14 +28,14 @@ def folder(elsewhere: Path) -> Path:
 
 
 def test_a_file_a_module_and_a_folder_name_an_action(folder: Path) -> None:
-    kind, target = load_action('target_of_a_test.py:TrainAction')
+    kind, target, _ = load_action('target_of_a_test.py:TrainAction')
     assert kind.__name__ == 'TrainAction'
     # Absolute, so that it can be found again from anywhere.
     assert target == f'{folder}/target_of_a_test.py:TrainAction'
     assert load_action('target_of_a_test:TrainAction')[0].__name__ == 'TrainAction'
     for entrypoint in ('target_of_a_test:TrainAction', 'target_of_a_test.TrainAction'):
         (folder / 'config.yaml').write_text(f'actions: {{train: {{entrypoint: "{entrypoint}"}}}}\n')
-        kind, target = load_action('.')
+        kind, target, _ = load_action('.')
         assert (kind.__name__, target) == ('TrainAction', str(folder))
 
 
@@ -68,3 +68,41 @@ def test_a_config_without_a_train_action_is_told_what_to_write(folder: Path) -> 
     with pytest.raises(TargetError, match='has no train action') as caught:
         load_action('.')
     assert 'entrypoint' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ('text', 'problem', 'hint'),
+    [
+        ('actoins: {}', 'there is no key actoins', "did you mean 'actions'?"),
+        ('actions: {trian: {}}', 'has no train action', "did you mean 'trian'?"),
+        ('actions: {train: {entry: a.B}}', 'there is no key actions.train.entry', "did you mean 'entrypoint'?"),
+        ('actions: {train: {entrypoint: 3}}', 'actions.train.entrypoint must be text, got 3', 'entrypoint'),
+        ('actions: {train: {entrypoint: nodots}}', "entrypoint 'nodots' is not module:Class", 'entrypoint'),
+        ('actions: [train]', "actions must be a mapping of names, got ['train']", 'entrypoint'),
+        ('actions: {train: {entrypoint: a.B, params: [1]}}', 'actions.train.params must be a mapping', 'entrypoint'),
+        ('- 1', 'the file must be a mapping', 'entrypoint'),
+        ('a: ' + '9' * 5000, 'cannot be read', 'module:Class'),
+    ],
+)
+def test_what_is_wrong_in_a_config_is_named(text: str, problem: str, hint: str, folder: Path) -> None:
+    (folder / 'config.yaml').write_text(text)
+    with pytest.raises(TargetError) as caught:
+        load_action('.')
+    assert problem in caught.value.problem
+    assert str(folder / 'config.yaml') in caught.value.problem
+    assert hint in caught.value.hint
+
+
+def test_what_a_platform_knows_of_a_plugin_may_stand_in_its_config(folder: Path) -> None:
+    (folder / 'config.yaml').write_text(
+        'name: digits\ncode: digits\nversion: 1.0.0\ncategory: neural_net\ndata_type: image\ntasks: [detect]\n'
+        'actions:\n  train: {entrypoint: "target_of_a_test:TrainAction", method: job, params: {dataset: 7}}\n'
+        '  inference: {entrypoint: "other:Other"}\n'
+    )
+    assert load_action('.').params == {'dataset': 7}
+
+
+def test_a_parameter_in_place_of_a_target_says_how_to_give_it() -> None:
+    with pytest.raises(TargetError) as caught:
+        load_action('dataset=digits')
+    assert '`-p dataset=digits`' in caught.value.hint

@@ -1,0 +1,56 @@
+"""`--plan` and `--params-help`: what `train` or `resume` would do, and what an action may be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from synapse_hooks.actions import BaseTrainAction
+from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.table import table
+from synapse_hooks.context import RuntimeContext
+from synapse_hooks.hookspecs import hook_names
+
+
+def planned(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> Answer:
+    """The answer of `--plan`: `{target, run_dir, stages}`. Nothing is run and nothing is written."""
+    told = kind(params, ctx).preview()
+    rows = []
+    for stage in told['stages']:
+        everybody = ' and ' if stage['stage'] == 'pre_execute' else ', else '
+        step = None if stage['stage'] in hook_names() else stage['step']
+        given = {**stage['options'], **stage['params'], **stage['settings']}
+        rows.append(
+            [
+                stage['stage'],
+                stage['does'],
+                everybody.join(stage['answered_by']) or step,
+                ', '.join(stage['wrapped_by']) or None,
+                ' '.join(f'{name}={value}' for name, value in given.items()) or None,
+                stage['why'],
+            ]
+        )
+    text = table(['stage', 'does', 'answered by', 'wrapped by', 'with', 'because'], rows)
+    run = f'the run {told["run_dir"]}, if it is resumed' if told['run_dir'] else 'a new run'
+    return Answer({'target': ctx.target, **told}, f'{text}\n\nThis is {run}. Nothing was run.')
+
+
+def params_help(kind: type[BaseTrainAction[Any]], defaults: Mapping[str, Any]) -> Answer:
+    """The answer of `--params-help`: `{params}`, with the defaults that a config.yaml gives."""
+    from synapse_hooks.actions.describe import described_params
+
+    told = described_params(kind.params_model)
+    for param in told:
+        if param['name'] in defaults:
+            param.update(default=defaults[param['name']], required=False)
+    rows = [
+        [
+            param['name'],
+            param['type'],
+            'required' if param['required'] else param['default'],
+            '; '.join([param['description'] or '', *param['constraints']]).strip('; ') or None,
+        ]
+        for param in told
+    ]
+    text = table(['parameter', 'type', 'default', 'meaning'], rows)
+    return Answer({'params': told}, f'{text}\n\nGive them with `-p NAME=VALUE` or `--params FILE`.')

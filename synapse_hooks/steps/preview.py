@@ -1,0 +1,110 @@
+"""What a run would do, without doing it: who would answer each stage, with what, and what would be used again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from synapse_hooks.backends import runs_folder
+from synapse_hooks.context import TrainContext
+from synapse_hooks.hookspecs import hook_names
+from synapse_hooks.journal import RunDirectory, without_secrets
+from synapse_hooks.journal.run_directory import RECORD
+from synapse_hooks.plugins import Plugins
+from synapse_hooks.steps.base import BaseStep
+from synapse_hooks.steps.inputs import StageInputs
+from synapse_hooks.steps.plan import RunPlan
+from synapse_hooks.steps.preparing import decisions_of, prepared
+from synapse_hooks.steps.reuse import Decision
+from synapse_hooks.steps.state import follow, plain
+
+_USES: Final = {
+    'export': ('dataset', 'splits'),
+    'convert': ('target_task', 'unreadable', 'splits'),
+    'pre_execute': (),
+    'upload': (),
+}
+"""The parameters that concern a stage, where it is not known yet which it reads; `execute` is for all others."""
+
+
+def preview(plan: RunPlan) -> dict[str, Any]:
+    """What the run would do.
+
+    Nothing is made, written, exported or asked for, but plugins are imported.
+
+    Returns:
+        `{run_dir, stages}`, as JSON values. `run_dir` is the existing run that would be gone on with, or None. A stage
+        is `{stage, step, does, why, answered_by, wrapped_by, params, options, settings}`, where `does` is `run`,
+        `reuse` or `skip`.
+
+    Raises:
+        ConfigError, ParamsError, SelectionError, NobodyAnswered, RunError: It could not begin.
+    """
+    plugins = prepared(plan)
+    inputs = StageInputs(plan.registry, plugins)
+    record = _record(plan)
+    decisions = decisions_of(plan, inputs, record or {'status': 'created', 'stages': []})
+    stages = {stage['name']: stage for stage in (record or {}).get('stages', ())}
+    told = [_stage(plan, plugins, decision, stages.get(decision.step.name, {})) for decision in decisions]
+    run_dir = None if record is None else str(plan.ctx.run_dir or record['run_dir'])
+    answer: dict[str, Any] = without_secrets({'run_dir': run_dir, 'stages': told}, os.environ)
+    return answer
+
+
+def _record(plan: RunPlan) -> dict[str, Any] | None:
+    """What run.json of an existing run says, as if it were where it is now."""
+    ctx = plan.ctx
+    path = ctx.run_dir
+    if path is None and ctx.run_name is not None:
+        path = runs_folder(ctx.client) / ctx.run_name
+    if path is None or not (ctx.resume or (Path(path) / RECORD).exists()):
+        return None
+    directory = RunDirectory.open(path)
+    record = directory.read()
+    moved = record.get('run_dir')
+    moved_along: dict[str, Any] = follow(record, Path(moved), directory.path) if moved else record
+    return moved_along
+
+
+def _stage(plan: RunPlan, plugins: Plugins, decision: Decision, stage: Mapping[str, Any]) -> dict[str, Any]:
+    step = decision.step
+    target = getattr(step, 'target_format', None)
+    asked = [(plugin, role) for plugin, role in _asked(plugins, step) if role != 'by name' or plugin.name == target]
+    skipped = not decision.reuse and _is_skipped(plan, plugins, step)
+    does = 'skip' if skipped else 'reuse' if decision.reuse else 'run'
+    options = {name: value for name, value in vars(step).items() if isinstance(value, str | int | float | bool)}
+    return {
+        'stage': step.name,
+        'step': f'{type(step).__module__}:{type(step).__qualname__}',
+        'does': does,
+        'why': 'there is nothing to do' if skipped else decision.why,
+        'answered_by': [plugin.who for plugin, role in asked if role != 'wrapper'],
+        'wrapped_by': list(dict.fromkeys(plugin.who for plugin, role in asked if role == 'wrapper')),
+        'params': _params(plan, step.name, stage),
+        'options': options,
+        'settings': plain(plugins.settings.settings.get(str(target), {})),
+    }
+
+
+def _asked(plugins: Plugins, step: BaseStep[TrainContext]) -> list[tuple[Any, str]]:
+    around = [(plugin, role) for plugin, role in plugins.order('run_step') if plugin.rank != 'built-in']
+    return [*around, *(plugins.order(step.name) if step.name in hook_names() else ())]
+
+
+def _params(plan: RunPlan, name: str, stage: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a stage: those that it has used, else those that concern it; None says nothing."""
+    values = plain(plan.params)
+    names = (stage.get('inputs') or {}).get('params')
+    if not names:
+        others = {each for uses in _USES.values() for each in uses}
+        names = _USES.get(name) if name != 'execute' else [each for each in values if each not in others]
+    return {each: values[each] for each in names or () if values.get(each) is not None}
+
+
+def _is_skipped(plan: RunPlan, plugins: Plugins, step: BaseStep[TrainContext]) -> bool:
+    # Only of the built-in steps it is certain that they decide by the parameters alone.
+    if not type(step).__module__.startswith('synapse_hooks.') or step.name not in ('export', 'convert'):
+        return False
+    return step.can_skip(TrainContext(plan.params.model_dump(), plan.ctx, plugins.calls))
