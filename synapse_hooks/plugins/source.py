@@ -19,7 +19,7 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +29,8 @@ from typing import Any, Final
 
 Answer = Callable[..., Any] | type
 """A function that answers, or a class all of which answers."""
+Place = tuple[Path, int]
+"""A file, and the line at which a function begins, its decorators included."""
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 _LIBRARIES: Final = tuple({Path(sysconfig.get_path(name)).resolve() for name in ('stdlib', 'purelib', 'platlib')})
@@ -61,12 +63,12 @@ class OwnCode:
         self._root = root
         self._seen: set[Path] = set()
 
-    def digests(self, answers: Iterable[Answer], others: Iterable[Answer] = ()) -> dict[str, str]:
+    def digests(self, answers: Iterable[Answer], others: Iterable[Place] = ()) -> dict[str, str]:
         """For each file that has a part in the answers, a digest of what counts in it.
 
         Args:
             answers: The functions that answer, and classes of steps.
-            others: Functions that do not count, though they are in the same files.
+            others: Where functions begin that do not count, though they are in the same files.
         """
         starts, found = set(), {}
         for answer in answers:
@@ -76,7 +78,7 @@ class OwnCode:
                 found[f'<{getattr(answer, "__qualname__", answer)}>'] = _digest(_compiled(answer))
             else:
                 starts.add(file)
-        for file, text in sorted(_counted(starts, {place for other in others for place in places(other)})):
+        for file, text in sorted(_counted(starts, frozenset(others))):
             self._seen.add(file)
             name = self._name(file)
             found[name] = _digest(found.get(name, '') + text)
@@ -99,13 +101,19 @@ class OwnCode:
 
 def source_file(answer: Answer) -> Path | None:
     """The file in which a function or a class is written; None where there is none."""
-    module = sys.modules.get(answer.__module__) if isinstance(answer, type) else None
+    if isinstance(answer, type):
+        return _source(getattr(sys.modules.get(answer.__module__), '__file__', None))
     code = getattr(plain_function(answer), '__code__', None)
-    name = getattr(module, '__file__', None) if code is None else code.co_filename
+    return None if code is None else _source(code.co_filename)
+
+
+@lru_cache(maxsize=4096)
+def _source(name: str | None) -> Path | None:
     file = None if name is None else Path(name)
     return file.resolve() if file is not None and file.suffix == '.py' and file.is_file() else None
 
 
+@lru_cache(maxsize=4096)
 def is_own(file: Path) -> bool:
     """Whether a file belongs to somebody who edits it: it is neither a library's nor of this package."""
     parts = {'site-packages', 'dist-packages'} & set(file.parts)
@@ -118,47 +126,48 @@ def plain_function(answer: Answer) -> Any:
     return inspect.unwrap(getattr(unwrapped, '__func__', unwrapped))
 
 
-def places(answer: Answer) -> Iterator[tuple[Path, int]]:
+def places(answer: Answer) -> Iterator[Place]:
     """Where a function begins, or each function of a class."""
     functions = vars(answer).values() if isinstance(answer, type) else (answer,)
     for function in functions:
         function = function.fget if isinstance(function, property) else function
         code = getattr(plain_function(function), '__code__', None) if callable(function) else None
-        if code is not None:
-            yield Path(code.co_filename).resolve(), code.co_firstlineno
+        file = None if code is None else _source(code.co_filename)
+        if code is not None and file is not None:
+            yield file, code.co_firstlineno
 
 
-def _counted(starts: set[Path], dropped: set[tuple[Path, int]]) -> list[tuple[Path, str]]:
+def _counted(starts: set[Path], dropped: frozenset[Place]) -> list[tuple[Path, str]]:
     """The files that count, each with the text of what counts in it."""
-    homes = {home for file in starts if (home := _home(file)) is not None}
+    homes = frozenset(home for file in starts if (home := _home(file)) is not None)
     kept: dict[Path, list[_Unit]] = {}
-    waiting: list[tuple[Path, _Unit]] = []
+    waiting: dict[str, list[tuple[Path, _Unit]]] = {}
     names: set[str] = set()
-    new = sorted(starts)
-    while new:
-        file = new.pop()
-        if file in kept:
-            continue
-        kept[file] = []
-        for unit in _units(file):
-            may_go = (file, unit.line) in dropped or (unit.is_plain and not unit.name.startswith('__'))
-            waiting.append((file, unit)) if may_go and unit.name not in names else kept[file].append(unit)
-        while True:
-            names.update(name for units in kept.values() for unit in units for name in unit.names)
-            used = [(where, unit) for where, unit in waiting if unit.name in names]
-            if not used:
-                break
-            waiting = [(where, unit) for where, unit in waiting if unit.name not in names]
-            for where, unit in used:
-                kept[where].append(unit)
-        for where, units in kept.items():
-            for unit in units:
-                for module, level in unit.imports:
-                    new += [found for found in _modules(module, level, where, homes) if found not in kept]
-    return [(file, '\n'.join(unit.text for unit in sorted(units, key=_place))) for file, units in kept.items()]
+    files, new = sorted(starts), list[tuple[Path, _Unit]]()
+    while files or new:
+        while new:
+            file, unit = new.pop()
+            kept[file].append(unit)
+            for module, level in unit.imports:
+                files += [found for found in _modules(module, level, file, homes) if found not in kept]
+            for name in unit.names - names:
+                new += waiting.pop(name, ())
+            names |= unit.names
+        if files:
+            file = files.pop()
+            if file in kept:
+                continue
+            kept[file] = []
+            for unit in _units(file):
+                may_go = (unit.is_plain and not unit.name.startswith('__')) or (file, unit.line) in dropped
+                if may_go and unit.name not in names:
+                    waiting.setdefault(unit.name, []).append((file, unit))
+                else:
+                    new.append((file, unit))
+    return [(file, '\n'.join(unit.text for unit in sorted(units, key=_line))) for file, units in kept.items()]
 
 
-def _place(unit: _Unit) -> int:
+def _line(unit: _Unit) -> int:
     return unit.line
 
 
@@ -217,6 +226,7 @@ def _unit(node: ast.stmt, *, is_top: bool = False) -> _Unit:
     )
 
 
+@lru_cache(maxsize=1024)
 def _home(file: Path) -> Path | None:
     """The folder of the package, or of the loose files, to which a file belongs; None in the midst of libraries."""
     folder = file.parent
@@ -227,46 +237,42 @@ def _home(file: Path) -> Path | None:
     return folder if is_own(file) else None
 
 
-def _modules(module: str, level: int, importer: Path, homes: Iterable[Path]) -> Iterator[Path]:
+def _modules(module: str, level: int, importer: Path, homes: Iterable[Path]) -> list[Path]:
     """The files that an import reads, as far as they are somebody's own."""
+    found = _found(module, level, importer.parent, tuple(sys.path))
+    return [file for file in found if is_own(file) or any(file.is_relative_to(home) for home in homes)]
+
+
+@lru_cache(maxsize=8192)
+def _found(module: str, level: int, folder: Path, path: tuple[str, ...]) -> tuple[Path, ...]:
+    """Every file along a dotted name that is imported by a file in `folder`."""
     parts = tuple(filter(None, module.split('.')))
     if level:
-        folder = importer.parents[min(level, len(importer.parents)) - 1]
-        candidates = _files(folder, parts)
-    elif parts and parts[0] not in sys.stdlib_module_names:
-        beside = list(_files(importer.parent, parts))
-        candidates = iter(beside or _files(*_top(parts)))
-    else:
-        return
-    for file in candidates:
-        if is_own(file) or any(file.is_relative_to(home) for home in homes):
-            yield file
+        return _files((folder, *folder.parents)[min(level, len(folder.parents) + 1) - 1], parts)
+    if not parts or parts[0] in sys.stdlib_module_names:
+        return ()
+    return _files(folder, parts) or _files(_folder_of(parts[0], path), parts)
 
 
-def _files(folder: Path | None, parts: tuple[str, ...]) -> Iterator[Path]:
-    """Every file along a dotted name that starts in `folder`."""
+def _files(folder: Path | None, parts: tuple[str, ...]) -> tuple[Path, ...]:
+    found = []
     for part in parts if folder is not None else ():
         assert folder is not None
         folder = folder / part
-        for file in (folder.with_name(f'{part}.py'), folder / '__init__.py'):
-            if file.is_file():
-                yield file.resolve()
+        found += [file.resolve() for file in (folder.with_name(f'{part}.py'), folder / '__init__.py') if file.is_file()]
+    return tuple(found)
 
 
 @lru_cache(maxsize=1024)
-def _folder_of(name: str, _path: Hashable) -> Path | None:
+def _folder_of(name: str, _path: tuple[str, ...]) -> Path | None:
+    """Where a top-level module is found on the path, without importing it."""
     with suppress(ImportError, ValueError, AttributeError):
         spec = importlib.util.find_spec(name)
         where = None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
-        if spec is not None and where and where not in ('built-in', 'frozen'):
+        if where and where not in ('built-in', 'frozen'):
             place = Path(where)
             return place.parents[1] if place.name == '__init__.py' else place.parent
     return None
-
-
-def _top(parts: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
-    """Where a top-level module is found on the path, without importing it."""
-    return _folder_of(parts[0], tuple(sys.path)), parts
 
 
 def _compiled(answer: Answer) -> str:

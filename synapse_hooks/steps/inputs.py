@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -18,7 +19,7 @@ import msgspec
 
 from synapse_hooks.hookspecs import hook_names
 from synapse_hooks.plugins import Plugin, Plugins
-from synapse_hooks.plugins.source import Answer, OwnCode, is_own, plain_function, source_file
+from synapse_hooks.plugins.source import Answer, OwnCode, Place, is_own, places, plain_function, source_file
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.state import plain
 
@@ -107,25 +108,36 @@ class StageInputs:
             for plugin, function in self._answers(hook, wanted):
                 answers += _written(plugin, function)
         own = set(type(step).__mro__)
-        others = [kind for other in self.steps for kind in type(other).__mro__ if kind not in own]
-        return self.code.digests(answers, [*self._others(hooks), *(kind for kind in others if not _is_ours(kind))])
+        steps = [place for kind, places in self._steps for place in places if kind not in own]
+        return self.code.digests(answers, [*self._others(hooks), *steps])
 
-    def _others(self, hooks: list[str]) -> Iterator[Answer]:
-        """The functions by which the project and the action answer other hooks, and those that they override."""
+    def _others(self, hooks: list[str]) -> list[Place]:
+        """Where the project and the action answer other hooks."""
+        return [place for hook, found in self._functions.items() if hook not in hooks for place in found]
+
+    @cached_property
+    def _steps(self) -> list[tuple[type, list[Place]]]:
+        kinds = {kind: None for step in self.steps for kind in type(step).__mro__ if not _is_ours(kind)}
+        return [(kind, list(places(kind))) for kind in kinds]
+
+    @cached_property
+    def _functions(self) -> dict[str, list[Place]]:
+        """By hook, where the functions begin by which the project and the action answer it, or would without others.
+
+        Other actions in the files of the action have no part in a run, unless the action calls them.
+        """
+        found: dict[str, list[Place]] = {}
         for hook in hook_names():
-            if hook in hooks:
-                continue
             for plugin, _, function in self.plugins.answers(hook):
                 if function is None or not _may_be_edited(plugin):
                     continue
-                yield function
-                name = plain_function(function).__name__
-                for kind in type(_owner(function)).__mro__:
-                    overridden = vars(kind).get(name)
-                    if callable(overridden) and not _is_ours(kind):
-                        yield overridden
-                if plugin.rank == 'action':
-                    yield from _siblings(type(_owner(function)))
+                owner, name = type(_owner(function)), plain_function(function).__name__
+                overridden = [vars(kind)[name] for kind in owner.__mro__ if name in vars(kind) and not _is_ours(kind)]
+                for each in (function, *filter(callable, overridden)):
+                    found.setdefault(hook, []).extend(places(each))
+                if plugin.rank == 'action' and '' not in found:
+                    found[''] = [place for kind in _siblings(owner) for place in places(kind)]
+        return found
 
 
 def digest_of(inputs: Mapping[str, Any]) -> str:
@@ -184,9 +196,9 @@ def _siblings(action: type) -> Iterator[type]:
 def _is_ours(thing: Any) -> bool:
     """Whether a class or function belongs to this package, or to Python: its version is known otherwise."""
     module = str(getattr(thing, '__module__', ''))
-    return module.partition('.')[0] in ('synapse_hooks', 'builtins', 'typing', 'abc') or (
-        source_file(thing) is None and isinstance(thing, type) and module not in ('__main__',)
-    )
+    if module.partition('.')[0] in ('synapse_hooks', 'builtins', 'typing', 'abc'):
+        return True
+    return isinstance(thing, type) and module != '__main__' and source_file(thing) is None
 
 
 def _canonical(value: Any) -> Any:

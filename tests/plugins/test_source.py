@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from synapse_hooks.plugins.source import OwnCode
+from synapse_hooks.plugins.source import OwnCode, places
 
 ACTION = """
 from sub import thing as other_thing
@@ -64,7 +64,7 @@ def module() -> ModuleType:
 
 def convert(folder: Path) -> dict[str, str]:
     action = module().Action
-    return OwnCode(folder).digests([action.convert], [action.execute])
+    return OwnCode(folder).digests([action.convert], places(action.execute))
 
 
 def test_every_own_module_that_is_imported_counts(folder: Path) -> None:
