@@ -42,6 +42,8 @@ class BaseTrainParams(BaseModel):
     """Data that are here already, instead of `dataset`: nothing is exported and nothing converted."""
     target_task: str | None = None
     """What a target format of several tasks shall be written for: `detect`, `segment`, ... for yolo."""
+    crowds: str | None = None
+    """What becomes of crowd regions (COCO's `iscrowd`): `keep`, or `objects` to take them as objects."""
     unreadable: str | float | None = None
     """What to do about items that cannot be read: `skip`, `fail`, or the share that is tolerated (0.01)."""
 

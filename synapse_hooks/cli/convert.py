@@ -54,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--unreadable', metavar='POLICY', help='items that cannot be read: skip, fail, or the tolerated share (0.01)'
     )
+    parser.add_argument(
+        '--crowds', metavar='MODE', help='crowd regions (iscrowd): keep, or objects to take them as objects'
+    )
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations')
 
 
@@ -73,6 +76,7 @@ def run(options: argparse.Namespace) -> Answer:
     params: dict[str, Any] = {
         'splits': _fractions(options.split),
         'target_task': options.task,
+        'crowds': options.crowds,
         'unreadable': number_or_text(options.unreadable),
     }
     settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}

@@ -146,6 +146,10 @@ class Batch:
     others: list[tuple[int, int, AnyAnnotation]]
     """Everything else: the sample's number, its place, the annotation."""
 
+    def labelled_items(self) -> set[int]:
+        """The numbers of the samples with an annotation."""
+        return {*self.boxes.items, *self.polygons.items, *(item for item, _, _ in self.others)}
+
 
 class Gathering:
     """A batch in the making."""

@@ -27,12 +27,22 @@ class Tally:
         """As `kinds`, but a skeleton that was put together counts as what it was made of."""
         self.labels: dict[str, set[str]] = {}
         self.skeletons: dict[str, set[tuple[str, ...]]] = {}
+        self.crowds = 0
+        """How many objects are crowd regions."""
+        self.labelled: set[str | None] = set()
+        """The splits with at least one annotation."""
+
+    @property
+    def objects(self) -> int:
+        """How many annotations are objects."""
+        return sum(self.kinds[kind] for kind in OBJECT_KINDS)
 
     def add(self, sample: Sample) -> None:
         """Count a sample and its annotations."""
         self.add_items([sample])
         for annotation in sample.annotations:
             self.add_annotation(annotation)
+            self.labelled.add(sample.split)
 
     def add_items(self, samples: Sequence[Sample]) -> None:
         """Count samples, but none of their annotations."""
@@ -45,6 +55,7 @@ class Tally:
         self.kinds[kind] += 1
         self.sources.update(made_of(annotation))
         self.labels.setdefault(kind, set()).add(annotation.label)
+        self.crowds += bool(annotation.attributes.get('iscrowd')) and kind in OBJECT_KINDS
         if isinstance(annotation, Keypoints):
             names = annotation.names or map(str, range(len(annotation.points)))
             # Joints that were there one by one were in no order.
@@ -64,6 +75,8 @@ class Tally:
         self.splits.update(other.splits)
         self.kinds.update(other.kinds)
         self.sources.update(other.sources)
+        self.crowds += other.crowds
+        self.labelled |= other.labelled
         for mine, found in ((self.labels, other.labels), (self.skeletons, other.skeletons)):
             for name, values in found.items():
                 mine.setdefault(name, set()).update(values)  # type: ignore[arg-type]

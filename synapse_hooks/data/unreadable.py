@@ -70,9 +70,10 @@ class Unreadable:
         if self.first is None or self.count <= self.share * total:
             return
         more = f'; so are {self.count - 1:,} more of {total:,} items' if self.count > 1 else f', 1 of {total:,} items'
+        wanted = self.first.hint or 'repair or remove it'
         raise UnreadableItem(
             f'{self.first.problem}{more}',
-            hint='repair or remove it, or go on without it: `--unreadable skip` (of a run: `-p unreadable=skip`)',
+            hint=f'{wanted}, or go on without it: `--unreadable skip` (of a run: `-p unreadable=skip`)',
             path=self.first.facts.get('path'),
             count=self.count,
         ) from self.first

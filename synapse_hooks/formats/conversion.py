@@ -9,10 +9,12 @@ from typing import Any
 from synapse_hooks import __version__
 from synapse_hooks.context import Dataset, TrainContext
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
+from synapse_hooks.data.doubts import ALL_CROWDS, doubt
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import one_pass, two_pass
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.division import divided
+from synapse_hooks.formats.extents import FAULTS
 from synapse_hooks.formats.identity import joined
 from synapse_hooks.formats.job import Job
 from synapse_hooks.formats.options import Options
@@ -50,6 +52,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
             tolerance=options.tolerance,
             digest='digest' not in source,
             compact=at_once,
+            crowds_as_objects=options.crowds == 'objects',
         )
 
     out = context.output_dir
@@ -66,11 +69,15 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         ) from error
 
     report, info = made.report, made.info
-    report.settle(made.passed.tally.sources)
+    tally = made.passed.tally
+    report.settle(tally.sources)
+    doubt(
+        report, objects=tally.objects, crowds=tally.crowds, splits=info.splits or tally.splits, labelled=tally.labelled
+    )
     if not report.total('written') + report.total('converted'):
         raise DatasetInvalid(
             f'{source["path"]}: none of its annotations can be expressed in {format.name!r}\n{report.summary()}',
-            hint='choose another target format or task',
+            hint=_way_out(report),
             path=str(source['path']),
         )
     report.merge(made.passed.report)
@@ -79,6 +86,17 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     splits = {name: made.splits[name] for name in names}
     digest = _digest(source.get('digest') or joined(made.passed.blocks), format, options, info)
     return dataset(out, made.format, config_path=made.config_path, info=replace(info, splits=splits), digest=digest)
+
+
+def _way_out(report: LossReport) -> str:
+    """What to do where nothing could be expressed: the most frequent reason decides."""
+    if any(loss.reason == ALL_CROWDS for loss in report.losses.values()):
+        return 'if these regions are objects, take them as such: `--crowds objects` (of a run: `-p crowds=objects`)'
+    dropped = [loss for loss in report.losses.values() if loss.fate == 'dropped']
+    most = max(dropped, key=lambda loss: loss.count, default=None)
+    if most is not None and most.reason.startswith(FAULTS):
+        return 'correct the annotations that are named, or export the dataset again: `synapse-hooks inspect` shows more'
+    return 'choose another target format or task'
 
 
 def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Format) -> None:
@@ -94,5 +112,7 @@ def _digest(content: str, format: Format, options: Options, info: DatasetInfo) -
     """Equal digests mean equal output: it covers the input, what was asked for, and who did it."""
     settings = {name: value for name, value in options.settings.items() if name != 'workers'}
     facts: list[Any] = [content, format.name, format.version, __version__, options.task, list(options.shares.items())]
+    if options.crowds != 'keep':
+        facts.append(options.crowds)
     facts += [list(info.classes or ()), sorted(map(str, settings.items()))]
     return hashlib.sha256(repr(facts).encode(errors='backslashreplace')).hexdigest()

@@ -77,6 +77,8 @@ def _upright(x: float, y: float, w: float, h: float) -> Bounds:
 
 
 NOT_FINITE = 'a coordinate is not finite'
+FAULTS = ('a coordinate', 'it has no', 'it is malformed', 'it lies outside')
+"""How the reasons begin that are a fault of the annotation, and none of the target."""
 
 
 def trouble(shape: Shape | Polyline | Keypoint) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from synapse_hooks.context import TrainContext
 from synapse_hooks.data import DEFAULT_TOLERANCE, Tolerance, fractions
 from synapse_hooks.errors import ParamsError
 from synapse_hooks.storage import LinkMode
+
+Crowds = Literal['keep', 'objects']
 
 _WORTH_IT = 2000
 """Fewer items are done before the processes have begun."""
@@ -35,6 +37,8 @@ class Options:
     """The attribute whose values are not torn apart when a dataset is divided; empty for none."""
     stratify: bool = False
     """Whether every split gets its share of each class when a dataset is divided."""
+    crowds: Crowds = 'keep'
+    """What becomes of crowd regions: `objects` takes them as objects."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole table `[tool.synapse_hooks.settings.FORMAT]`, for what a format defines itself."""
 
@@ -53,6 +57,7 @@ class Options:
         | `target_task` | `task` | what the format offers |
         | `splits` | `splits` | fractions that add up to 1, such as `{'train': 0.8, 'valid': 0.2}` |
         | `unreadable` | `unreadable` | `skip`, `fail`, or the tolerated share (0.01) |
+        | `crowds` | `crowds` | `keep`, or `objects`: crowd regions are taken as objects |
         | | `images` | `hardlink`, `symlink`, `copy` |
         | | `workers` | how many processes may work |
         | | `group_by` | an attribute: items with the same value of it go into one split (`folder:` is their folder) |
@@ -72,6 +77,7 @@ class Options:
             task=None if task is None else str(task),
             shares=fractions(said('splits', 'splits')) or {},
             tolerance=_tolerance(said('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
+            crowds=_crowds(said('crowds', 'crowds', 'keep')),
             # No parameters: actions use these words for other things.
             images=_images(settings.get('images', 'hardlink')),
             workers=_workers(settings.get('workers')),
@@ -90,6 +96,17 @@ def _tolerance(value: Any) -> Tolerance:
         f"unreadable: {value!r} is neither 'skip' nor 'fail' nor a share from 0 to 1",
         hint='leave it out to fail above one item in a hundred',
         field='unreadable',
+    )
+
+
+def _crowds(value: Any) -> Crowds:
+    if value in get_args(Crowds):
+        found: Crowds = value
+        return found
+    raise ParamsError(
+        f'crowds: {value!r} is none of {", ".join(get_args(Crowds))}',
+        hint='`objects` takes crowd regions as objects; leave it out to keep them crowds',
+        field='crowds',
     )
 
 

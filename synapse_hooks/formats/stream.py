@@ -17,6 +17,7 @@ from synapse_hooks.data import AnyAnnotation, Keypoint, LossReport, Sample, Tall
 from synapse_hooks.data.batch import BATCH, Batch, gather
 from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.formats.base import Format, Items
+from synapse_hooks.formats.crowds import take_as_object
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.reader import FormatReader, items_of
 from synapse_hooks.formats.upright import sort_corners, sort_corners_of
@@ -56,6 +57,7 @@ class Stream:
         tolerance: What to do about unreadable items.
         digest: Whether to take note of what is read.
         compact: See `Format.compact`.
+        crowds_as_objects: See `synapse_hooks.formats.crowds`.
     """
 
     def __init__(
@@ -66,10 +68,12 @@ class Stream:
         tolerance: Tolerance,
         digest: bool,
         compact: bool,
+        crowds_as_objects: bool = False,
     ) -> None:
         self.reader = reader
         self.divide = divide
         self.compact = compact
+        self.crowds_as_objects = crowds_as_objects
         self.identity = Identity() if digest else None
         self.passed = Passed()
         self._worker: Format | None = None
@@ -105,8 +109,13 @@ class Stream:
         """The blocks from number `first` to before number `last`, in columns. They are counted as they pass."""
         for batch in self._batches(first, last):
             sort_corners_of(batch, self.passed.report)
+            if self.crowds_as_objects:
+                for item, _, annotation in batch.others:
+                    take_as_object(annotation, batch.samples[item], self.passed.report)
             self._divide(batch.samples)
             tally = self.passed.tally
+            if not tally.labelled.issuperset([sample.split for sample in batch.samples]):
+                tally.labelled.update(batch.samples[item].split for item in batch.labelled_items())
             tally.add_many('box', batch.boxes.labels)
             tally.add_many('polygon', batch.polygons.labels)
             for _, _, annotation in batch.others:
@@ -120,7 +129,11 @@ class Stream:
             self._divide(block)
             for sample in block:
                 sort_corners(sample, self.passed.report)
+                if sample.annotations:
+                    self.passed.tally.labelled.add(sample.split)
                 for annotation in sample.annotations:
+                    if self.crowds_as_objects:
+                        take_as_object(annotation, sample, self.passed.report)
                     self.passed.tally.add_annotation(annotation)
             self._close_block(block)
             yield block

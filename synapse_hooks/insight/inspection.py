@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import LossReport, Sample
+from synapse_hooks.data.doubts import doubt
 from synapse_hooks.data.losses import LOST
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.reader import FormatReader, declared_by
@@ -130,6 +131,16 @@ class _Inspector:
             if statistics.items % _EVERY == 0:
                 progress('reading', statistics.items, self.info.count)
         statistics.boxes.flush()
+        doubts = LossReport()
+        labelled = [split for split, count in statistics.splits.items() if count > statistics.bare[split]]
+        doubt(
+            doubts,
+            objects=statistics.objects,
+            crowds=statistics.crowds,
+            splits={split: count for split, count in statistics.splits.items() if split},
+            labelled=labelled,
+        )
+        self._take_report(doubts)
         self._take_report(getattr(self.reader, 'report', None))
         if not statistics.items:
             first = next((problem.examples[0] for problem in self.made.problems.found), None)

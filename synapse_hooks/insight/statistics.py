@@ -42,6 +42,9 @@ class Statistics:
         self.items = 0
         self.images = 0
         self.annotations = 0
+        self.objects = 0
+        self.crowds = 0
+        """How many objects are crowd regions."""
         self.boxes = Boxes()
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.per_item: Counter[int] = Counter()
@@ -67,6 +70,9 @@ class Statistics:
             return
         for annotation in annotations:
             self._labels[annotation.kind, annotation.label, split] += 1
+            if annotation.kind in OBJECT_KINDS:
+                self.objects += 1
+                self.crowds += bool(annotation.attributes.get('iscrowd'))
         self._holding.update({annotation.label for annotation in annotations})
 
     def add_box(self, annotation: AnyAnnotation, around: Bounds, sample: Sample) -> None:

@@ -11,6 +11,7 @@ from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Polygon, Ri
 from synapse_hooks.data.geometry import corners
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.yolo.config import Config
+from synapse_hooks.formats.yolo.pixels import HINT, IN_PIXELS, RowInPixels, counts_pixels
 from synapse_hooks.storage.door import read_file
 
 _UNIT = 1e6
@@ -44,6 +45,9 @@ class LabelReader:
         self.step = config.joints[1] if config.joints else 0
         self.pose = 4 + config.joints[0] * config.joints[1] if config.joints else None
         self.turned = turned
+        self.joints = config.joints
+        self.pixels = False
+        """Whether rows count pixels: see `synapse_hooks.formats.yolo.pixels`."""
         self.note: Callable[[bytes], None] | None = None
         """Told of what is in each file that is read."""
 
@@ -58,6 +62,25 @@ class LabelReader:
         Raises:
             UnreadableItem: A row is malformed, or names a class that there is not; file and line are named.
         """
+        found = []
+        if self.pixels:
+            width = height = 1
+        for number, row in enumerate(self.rows(file), 1):
+            if row:
+                try:
+                    annotation = self._annotation(row, width, height)
+                except (ValueError, OverflowError) as error:
+                    raise _bad_line(file, number, error) from error
+                annotation.id = str(number)
+                found.append(annotation)
+        return found
+
+    def rows(self, file: str) -> list[list[float]]:
+        """The numbers in each line of a label file; none in an empty one, no lines where there is no such file.
+
+        Raises:
+            UnreadableItem: The file cannot be read, or something in it is not a number.
+        """
         try:
             data = self.open(file)
             text = data.decode()
@@ -69,25 +92,19 @@ class LabelReader:
             raise UnreadableItem(f'{file} cannot be read: {error}', hint='repair the file', path=file) from error
         if self.note is not None:
             self.note(data)
-        found = []
-        for number, row in enumerate(_rows(text.removeprefix('\ufeff'), file), 1):
-            if row:
-                try:
-                    annotation = self._annotation(row, width, height)
-                except (ValueError, OverflowError) as error:
-                    raise _bad_line(file, number, error) from error
-                annotation.id = str(number)
-                found.append(annotation)
-        return found
+        return _rows(text.removeprefix('\ufeff'), file)
 
     def _annotation(self, row: list[float], width: int, height: int) -> AnyAnnotation:
         place, *numbers = row
         label = self.classes.get(place)
         if label is None:
             raise ValueError(f'there is no class {place:g}, only 0 to {len(self.classes) - 1}')
-        if not math.isfinite(sum(numbers)):
+        total, length = sum(numbers), len(numbers)
+        if not math.isfinite(total):
             raise ValueError('a coordinate is not finite')
-        length = len(numbers)
+        # Of shares, the mean is seldom above 1.
+        if total > length and not self.pixels and self._in_pixels(numbers, width, height):
+            raise RowInPixels(IN_PIXELS)
         if length == self.pose:
             return self._skeleton(numbers, label, width, height)
         if length == 4:
@@ -103,6 +120,11 @@ class LabelReader:
                 box.label = label
                 return box
         return Polygon([[_points(numbers, width, height)]], label=label)
+
+    def _in_pixels(self, numbers: list[float], width: int, height: int) -> bool:
+        length = len(numbers)
+        known = length in (4, 5, self.pose) or (length >= 6 and not length % 2)
+        return known and counts_pixels(numbers, width, height, self.joints)
 
     def _skeleton(self, numbers: list[float], label: str, width: int, height: int) -> Keypoints:
         step = self.step
@@ -139,12 +161,34 @@ def _rows(text: str, file: str) -> list[list[float]]:
         try:
             rows.append(list(map(float, line)))
         except ValueError as error:
-            raise _bad_line(file, number, error) from error
+            raise _bad_line(file, number, _not_a_number(line[0]) or error) from error
     return rows
 
 
+class ClassByName(ValueError):
+    """A row begins with the name of its class."""
+
+
+def _not_a_number(word: str) -> ClassByName | None:
+    try:
+        float(word)
+    except ValueError:
+        if ',' in word:
+            return None
+        return ClassByName(f'a row must begin with the number of its class, not with {word[:_SHOWN]!r}')
+    return None
+
+
+_SHOWN = 40
+
+
 def _bad_line(file: str, number: int, error: Exception) -> UnreadableItem:
-    return UnreadableItem(f'{file}, line {number}: {error}', hint='correct the line', path=file, line=number)
+    hint = 'correct the line'
+    if isinstance(error, RowInPixels):
+        hint = HINT
+    elif isinstance(error, ClassByName):
+        hint = 'write the place of the class in `names`, counted from 0'
+    return UnreadableItem(f'{file}, line {number}: {error}', hint=hint, path=file, line=number)
 
 
 def _points(numbers: list[float], width: int, height: int) -> Ring:

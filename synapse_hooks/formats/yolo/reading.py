@@ -14,6 +14,7 @@ import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from synapse_hooks.formats.reader import unique_ids
 from synapse_hooks.formats.yolo.config import named_elsewhere, read_config
 from synapse_hooks.formats.yolo.labels import LabelReader
 from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of
+from synapse_hooks.formats.yolo.pixels import READ_IN_PIXELS, may_count_pixels, proves_pixels
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
@@ -60,6 +62,9 @@ class YoloItems:
         self._ends = list(accumulate(len(folder.names) for folder in self.folders))
         self._ids = self._unique()
         self._labels = LabelReader(config, turned=True, open=format.files.read)
+        self.in_pixels = Counter[str]()
+        """How many rows of each image count pixels, where that is proven for the whole dataset."""
+        self._labels.pixels = self._all_in_pixels()
         self._labels.turned = self._turned()
 
     def _unique(self) -> dict[int, dict[int, str]]:
@@ -87,6 +92,31 @@ class YoloItems:
                 found = found or bool(sample.annotations)
         return found
 
+    def _all_in_pixels(self) -> bool:
+        """Whether the rows of every label file count pixels; of most datasets, the first one says that they do not."""
+        with self.format.aside():
+            for _, file in self._places(0, _LOOKED_AT):
+                with suppress(UnreadableItem):
+                    said = may_count_pixels(self._labels.rows(file), self.config.joints)
+                    if said is not None:
+                        break
+            else:
+                return False
+            return said and self._prove_pixels()
+
+    def _prove_pixels(self) -> bool:
+        found = Counter[str]()
+        for sample, file in self._places(0, len(self)):
+            with suppress(UnreadableItem):
+                rows = [row[1:] for row in self._labels.rows(file) if row]
+                if not rows or not self.format.measure(sample):
+                    continue
+                if not all(proves_pixels(row, sample.width, sample.height, self.config.joints) for row in rows):
+                    return False
+                found[sample.id] = len(rows)
+        self.in_pixels = found
+        return bool(found)
+
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
@@ -97,13 +127,25 @@ class YoloItems:
             start: The place of the first one.
             stop: The place after the last one.
         """
-        stop = min(stop, len(self))
         identity = self.format.identity
         self._labels.note = None if identity is None else identity.note_text
         if identity is not None:
             # How rows are understood. Every block says it: whoever reads the first one is not always the same.
             said = self.config.task, self.config.joints, sorted(self.config.skeletons.items())
             identity.note_text(repr(said).encode(errors='backslashreplace'))
+        for sample, file in self._places(start, stop):
+            if not self.format.measure(sample):
+                continue
+            try:
+                sample.annotations = self._labels.read(file, sample.width, sample.height)
+            except UnreadableItem as error:
+                self.format.skip(error)
+            else:
+                yield sample
+
+    def _places(self, start: int, stop: int) -> Iterator[tuple[Sample, str]]:
+        """Images, without a look at them, and where their labels are."""
+        stop = min(stop, len(self))
         first = bisect_right(self._ends, start)
         for number, (folder, end) in enumerate(zip(self.folders[first:], self._ends[first:], strict=True), first):
             begin = end - len(folder.names)
@@ -115,15 +157,7 @@ class YoloItems:
                 name = folder.names[at]
                 stem = stem_of(name)
                 sample = Sample(ids.get(at) or folder.id + stem, os.path.join(folder.path, name), split=folder.split)
-                if not self.format.measure(sample):
-                    continue
-                file = f'{labels}{os.sep}{stem}.txt'
-                try:
-                    sample.annotations = self._labels.read(file, sample.width, sample.height)
-                except UnreadableItem as error:
-                    self.format.skip(error)
-                else:
-                    yield sample
+                yield sample, f'{labels}{os.sep}{stem}.txt'
 
     def _flip_by_names(self) -> tuple[int, ...]:
         count = self.config.joints[0] if self.config.joints else 0
@@ -145,6 +179,8 @@ class YoloItems:
             for reason, lines in folder.repairs.items():
                 for line in lines:
                     report.repaired('image', reason, line)
+        for id, count in self.in_pixels.items():
+            report.repaired('annotation', READ_IN_PIXELS, id, '1', count)
         for entry in self.config.missing:
             report.dropped('file', 'the images of `test` are not there', entry)
         lists = {os.path.realpath(source) for sources in self.config.sources.values() for source in sources}

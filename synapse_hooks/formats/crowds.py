@@ -1,0 +1,22 @@
+"""Crowd regions that are objects: what the option `crowds` makes of them."""
+
+from __future__ import annotations
+
+from synapse_hooks.data import AnyAnnotation, LossReport, Sample
+
+AS_OBJECT = 'it is a crowd region (iscrowd), and taken as an object as `crowds` asks for'
+
+
+def take_as_object(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> None:
+    """Make an annotation an object if it is a crowd region, and report it.
+
+    Example:
+        >>> from synapse_hooks.data import Box
+        >>> box = Box(1, 2, 3, 4, attributes={'iscrowd': True})
+        >>> take_as_object(box, Sample('a'), LossReport())
+        >>> box.attributes
+        {}
+    """
+    if annotation.attributes.get('iscrowd'):
+        annotation.attributes = {name: value for name, value in annotation.attributes.items() if name != 'iscrowd'}
+        report.repaired(annotation.kind, AS_OBJECT, sample.id, annotation.id)
