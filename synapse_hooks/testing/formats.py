@@ -24,7 +24,7 @@ import msgspec
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import Annotation, AnyAnnotation, Keypoints, Mask, Polygon, Sample
-from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.errors import SynapseHooksError, summary
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.testing.converting import Converted, convert_dataset, open_dataset
 from synapse_hooks.testing.plugins import check_plugin, reads, writes
@@ -219,7 +219,7 @@ class FormatConformance:
                 continue
             except Exception as error:
                 raise AssertionError(
-                    f'reading a folder that is no dataset raised {type(error).__name__}: {error}; '
+                    f'reading a folder that is no dataset raised {summary(error)}; '
                     'raise synapse_hooks.errors.DatasetInvalid, which says what is missing'
                 ) from error
             assert not found, f'{found} was found in a folder that is no dataset'
