@@ -158,7 +158,8 @@ def _parts(plain: str) -> tuple[str, ...]:
 
 def _reason(path: str, *, cut: bool) -> str:
     if not cut and not _URL.match(path):
-        return 'its path is written for another computer: the image that it means is used'
+        what = 'percent-encoded' if '%' in path else 'written for another computer'
+        return f'its path is {what}: the image that it means is used'
     what = 'a link' if _URL.match(path) else 'not in the dataset'
     return f'its path is {what}: the only image of that name is used'
 
