@@ -50,7 +50,7 @@ class VocFormat(Format):
             folders = [Folder(None, path, path)]
         if not folder and not folders:
             raise DatasetInvalid(
-                f'{path} is no VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '
+                f'{path} is not a VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '
                 'nor an annotation file beside an image',
                 hint=f'a VOC dataset has {ANNOTATIONS}/, {IMAGES}/ and usually {LISTS}/',
                 path=str(path),
