@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -16,9 +15,10 @@ from types import ModuleType
 from typing import Any, NoReturn, TextIO
 
 from synapse_hooks.cli.leaving import exit_guard
+from synapse_hooks.cli.outgoing import outgoing, outgoing_json
 from synapse_hooks.cli.streams import ProtectedStream, say
-from synapse_hooks.cli.telling import error_data, exit_code, told, without_secrets
-from synapse_hooks.errors import ConfigError, text_of
+from synapse_hooks.cli.telling import error_data, exit_code, told
+from synapse_hooks.errors import ConfigError
 from synapse_hooks.steps.signals import terminate_raises
 
 
@@ -128,9 +128,8 @@ def _failure(error: BaseException) -> Answer:
 def _print(answer: Answer, out: TextIO, as_json: bool) -> int:
     """Say what went wrong and print the answer; returns the exit code."""
     if answer.error is not None:
-        say(without_secrets(told(answer.error)))
-    text = json.dumps(answer.data, ensure_ascii=False, default=text_of) if as_json else answer.text
-    text = text if answer.error is None else without_secrets(text)
+        say(told(answer.error))
+    text = outgoing_json(answer.data) if as_json else outgoing(answer.text)
     if text and not _written(text, out) and not answer.stands_alone:
         return answer.exit_code or 1
     return answer.exit_code

@@ -28,15 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     """Data in, model out."""
-    from rich.console import Console
-
     from synapse_hooks.autologgers.offline import go_offline
     from synapse_hooks.backends import Workspace, default_root
+    from synapse_hooks.cli.console import on_stderr
     from synapse_hooks.demo.scenes import require_extra
 
     require_extra('ultralytics', 'sklearn', 'PIL')
     started = time.monotonic()
-    say = Console(stderr=True, highlight=False).print
+    say = on_stderr().print
     workspace = Workspace(options.workspace or default_root())
     go_offline(workspace.init() / 'ultralytics')
     # The display shows what matters; ultralytics' own log would go between its lines.

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from synapse_hooks.cli.console import on_stderr
 from synapse_hooks.cli.voice import sentences
 from synapse_hooks.hookspecs import hookimpl
 
@@ -34,7 +35,7 @@ class Display:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or on_stderr()
         self._started: dict[str, float] = {}
         self._progress: Progress | None = None
         self._task: Any = None
@@ -45,12 +46,12 @@ class Display:
     @hookimpl
     def run_started(self, context: TrainContext) -> None:
         """Say where the run is kept, and start the bar."""
-        self.console.print(f'[bold]run[/] {context.run_dir}', soft_wrap=True)
+        self.console.print('[bold]run[/]', Text(str(context.run_dir)), soft_wrap=True)
         for line in context.outlook:
             self.console.print(Text(f'  {line}', style='dim'), soft_wrap=True)
         if self.console.is_terminal:
             self._progress = Progress(
-                TextColumn('{task.description:12}'),
+                TextColumn('{task.description:12}', markup=False),
                 BarColumn(bar_width=32),
                 TextColumn('{task.percentage:>3.0f}%'),
                 TimeElapsedColumn(),
@@ -76,7 +77,8 @@ class Display:
         if result is not None and result.skipped:
             mark = '[dim]·[/]'
         detail = _detail(step.name, context, result) if error is None else f'{type(error).__name__}'
-        self.console.print(f'{mark} {step.name:12} {seconds:6.1f} s  ', Text(detail, style='dim'), soft_wrap=True)
+        told = Text(f'{step.name:12} {seconds:6.1f} s  ')
+        self.console.print(mark, told, Text(detail, style='dim'), soft_wrap=True)
 
     @hookimpl
     def progress_changed(self, progress: Mapping[str, Any]) -> None:

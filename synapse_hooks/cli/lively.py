@@ -17,7 +17,7 @@ def lively() -> Iterator[Lively]:
     """The voice; when the block ends, its bar is gone."""
     display = Display()
     columns = (
-        TextColumn('{task.description:18}'),
+        TextColumn('{task.description:18}', markup=False),
         BarColumn(bar_width=32),
         TextColumn('{task.fields[count]}'),
         TimeElapsedColumn(),

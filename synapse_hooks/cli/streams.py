@@ -14,6 +14,8 @@ from contextlib import suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Final, TextIO
 
+from synapse_hooks.cli.outgoing import outgoing
+
 # After these there may be room again; any other failure is for good.
 _FULL: Final = (ENOSPC, EDQUOT, EFBIG)
 
@@ -36,10 +38,10 @@ def protect() -> None:
 
 
 def say(text: str) -> None:
-    """Write one message and the end of its line to stderr. It never raises."""
+    """Write one message and the end of its line to stderr, as `outgoing` lets it. It never raises."""
     # Without `protect`, or after somebody replaced the stream.
     with suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
+        print(outgoing(text), file=sys.stderr, flush=True)
 
 
 class ProtectedStream(io.TextIOWrapper):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import traceback
 from typing import Any, Final
 
@@ -55,19 +53,6 @@ def told(error: BaseException) -> str:
         lines += [sentence]
         lines += [f'  {note}' for note in (*notes_of(error), *notes_of(error.__cause__))]
     return '\n'.join(lines)
-
-
-def without_secrets(text: str) -> str:
-    """`text`, people's or JSON, without the values of the environment that are secret.
-
-    A stranger's error may quote a parameter, and a parameter may be a token.
-    """
-    from synapse_hooks.journal.values import REDACTED, secrets_of
-
-    for secret in secrets_of(os.environ):
-        for form in (secret, json.dumps(secret, ensure_ascii=False)[1:-1]):
-            text = text.replace(form, REDACTED)
-    return text
 
 
 def _frames(error: BaseException) -> str:

@@ -7,6 +7,8 @@ import shutil
 import unicodedata
 from typing import Final
 
+from synapse_hooks.cli.outgoing import outgoing
+
 LONGEST: Final = 2000
 """Characters that a cell or a paragraph may have. What people write is shorter; a hostile file may hold megabytes."""
 _BREAKS: Final = ' ,/-'
@@ -71,6 +73,6 @@ def paragraph(text: str, indent: str) -> str:
         >>> paragraph('street/1.png box-7: too small', '    ')
         '    street/1.png box-7: too small'
     """
-    columns = terminal_columns()
-    lines = [bounded(text)] if columns is None else fold(bounded(text), max(columns - width(indent), 1))
+    columns, text = terminal_columns(), bounded(outgoing(text))
+    lines = [text] if columns is None else fold(text, max(columns - width(indent), 1))
     return '\n'.join(indent + line for line in lines)

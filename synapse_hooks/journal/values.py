@@ -6,9 +6,11 @@ is, and the worst case is a `repr`.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -21,7 +23,9 @@ _MANY: Final = 1000
 _DEEP: Final = 50
 _SHORTEST_SECRET: Final = 6
 _SECRET_NAME: Final = re.compile(
-    r'SYNAPSE_PLUGIN_RUN_TENANT|(.*_)?(TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|CREDENTIALS)', re.IGNORECASE
+    r'SYNAPSE_PLUGIN_RUN_TENANT|'
+    r'(.*_)?(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|(API|ACCESS|SECRET|PRIVATE)_KEY|CREDENTIALS)',
+    re.IGNORECASE,
 )
 
 
@@ -46,8 +50,9 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
     """The values of the environment that no file of a run may hold, for `redact=`.
 
     These are the values of `SYNAPSE_PLUGIN_RUN_TENANT` and of every variable whose name ends in TOKEN, SECRET,
-    PASSWORD, API_KEY, ACCESS_KEY or CREDENTIALS (`SYNAPSE_ACCESS_TOKEN`, `SYNAPSE_PLUGIN_RUN_USER_TOKEN`, ...). Values
-    of less than 6 characters are left out: replacing them would spoil ordinary words.
+    PASSWORD, PASSPHRASE, API_KEY, ACCESS_KEY, SECRET_KEY, PRIVATE_KEY or CREDENTIALS (`SYNAPSE_ACCESS_TOKEN`,
+    `SYNAPSE_PLUGIN_RUN_USER_TOKEN`, ...). Values of less than 6 characters are left out: replacing them would spoil
+    ordinary words.
 
     Example:
         >>> secrets_of({'SYNAPSE_ACCESS_TOKEN': 'canary-1234', 'HOME': '/home/me', 'HF_TOKEN': 'no'})
@@ -55,6 +60,29 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
     """
     values = (value.strip() for name, value in environ.items() if _SECRET_NAME.fullmatch(name))
     return sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=lambda value: (-len(value), value))
+
+
+def forms_of(secret: str) -> tuple[str, ...]:
+    """How a secret may stand in a text: as it is, in a `repr`, in JSON, in an address.
+
+    Example:
+        >>> forms_of('canary'), forms_of('a/b c')
+        (('canary',), ('a/b c', 'a%2Fb%20c'))
+    """
+    if secret.isalnum():
+        return (secret,)
+    from urllib.parse import quote
+
+    in_json = json.dumps(secret, ensure_ascii=False)[1:-1]
+    return tuple(dict.fromkeys((secret, repr(secret)[1:-1], in_json, quote(secret, safe=''))))
+
+
+def _numbers_of(secret: str) -> list[int | float]:
+    found: list[int | float] = []
+    for kind in (int, float):
+        with suppress(ValueError):
+            found.append(kind(secret))
+    return found
 
 
 def without_secrets(value: Any, environ: Mapping[str, str]) -> Any:
@@ -68,7 +96,7 @@ def without_secrets(value: Any, environ: Mapping[str, str]) -> Any:
 
 
 class Redactor:
-    """Replaces secrets in encoded JSON by `<redacted>`, in strings and in keys.
+    """Replaces secrets in encoded JSON by `<redacted>`: in strings, in keys, and where a number is one.
 
     Example:
         >>> Redactor(['canary'])(b'{"text":"the canary sings"}')
@@ -78,25 +106,33 @@ class Redactor:
     def __init__(self, secrets: Sequence[str]) -> None:
         # The longest first, so that a secret which contains another one goes as a whole.
         self.secrets = tuple(sorted({secret for secret in secrets if secret}, key=len, reverse=True))
-        self._needles = tuple(encode(secret)[1:-1] for secret in self.secrets)
+        self._forms = tuple(form for secret in self.secrets for form in forms_of(secret))
+        self._needles = tuple(encode(form)[1:-1] for form in self._forms)
+        self._numbers = frozenset(number for secret in self.secrets for number in _numbers_of(secret))
 
     def __call__(self, line: bytes) -> bytes:
         """`line` without secrets; the same object when it holds none, which costs next to nothing."""
         if not any(needle in line for needle in self._needles):
             return line
-        # A hit may be a number or span an escape, so the bytes only tell where to look; strings are what is changed.
-        return _ENCODER.encode(self._clean(msgspec.json.decode(line)))
+        # A hit may be a part of a number or span an escape, so the bytes only tell where to look.
+        return _ENCODER.encode(self.clean(msgspec.json.decode(line)))
 
-    def _clean(self, value: Any) -> Any:
+    def clean(self, value: Any) -> Any:
+        """JSON values without secrets: in texts, in keys, and a number that is one.
+
+        Example:
+            >>> Redactor(['135792']).clean({'key': 135792, 'count': 1357920, 'of 135792': [135792.0]})
+            {'key': '<redacted>', 'count': 1357920, 'of <redacted>': ['<redacted>']}
+        """
         if isinstance(value, str):
-            for secret in self.secrets:
-                value = value.replace(secret, REDACTED)
+            for form in self._forms:
+                value = value.replace(form, REDACTED)
             return value
         if isinstance(value, list):
-            return [self._clean(item) for item in value]
+            return [self.clean(item) for item in value]
         if isinstance(value, dict):
-            return {self._clean(key): self._clean(item) for key, item in value.items()}
-        return value
+            return {self.clean(key): self.clean(item) for key, item in value.items()}
+        return REDACTED if type(value) in (int, float) and value in self._numbers else value
 
 
 def shortened(line: bytes, size: int) -> bytes:
