@@ -37,21 +37,19 @@ from typing import Any, Final
 
 import msgspec
 
-from synapse_hooks.errors import RunError
 from synapse_hooks.journal.cursor import FOLDER as SINKS
+from synapse_hooks.journal.record import RECORD, VERSION, read_record, unusable
 from synapse_hooks.journal.values import Redactor, encode
 from synapse_hooks.storage import safe_name, sweep, write_atomic
 from synapse_hooks.storage.ownership import is_aside
 
-RECORD: Final = 'run.json'
-_VERSION: Final = 1
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
 _KEYS: Final = (
     'v run created status action target params plugins left_out code environment git workspace dataset '
     'checkpoint checkpoint_of stages attempts result model error'
 )
-_FILLED: Final = {'v': _VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}
+_FILLED: Final = {'v': VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}
 _EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(_KEYS.split()), **_FILLED, 'attempts': 0}
 
 
@@ -97,7 +95,7 @@ class RunDirectory:
                 _refuse_taken(run.path)
                 run.update(created=datetime.now(UTC).isoformat(timespec='seconds'), **fields)
         except OSError as error:
-            raise _unusable(run.path, f'cannot be made: {error}', 'choose another folder') from error
+            raise unusable(run.path, f'cannot be made: {error}', 'choose another folder') from error
         return run
 
     @classmethod
@@ -112,7 +110,7 @@ class RunDirectory:
             except OSError as error:
                 if path.is_dir():
                     continue
-                raise _unusable(path, f'cannot be made: {error}', 'choose another folder') from error
+                raise unusable(path, f'cannot be made: {error}', 'choose another folder') from error
             return cls.create(path, redact=redact, **fields)
 
     @classmethod
@@ -120,23 +118,17 @@ class RunDirectory:
         """An existing run. It is not locked: reading is always possible.
 
         Raises:
-            RunError: There is no run at `path`, its record is damaged, or a newer version wrote it.
+            RunError: There is no run at `path`, its record is damaged, has a field of another type, or a newer version
+                wrote it.
         """
         path = Path(path).absolute()
-        file = path / RECORD
         try:
-            record = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+            record = read_record(path)
         except (FileNotFoundError, NotADirectoryError) as error:
             what = f'there is no {RECORD} in it' if path.is_dir() else 'there is no such folder'
-            raise _unusable(
+            raise unusable(
                 path, f'cannot be opened: {what}', 'name the folder that a run printed as its run directory'
             ) from error
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise _unusable(path, f'has a {RECORD} that cannot be read: {error}', 'start a new run') from error
-        version = record.get('v')
-        if not isinstance(version, int) or version > _VERSION:
-            problem = f'has a {RECORD} of version {version!r}; this synapse-hooks knows {_VERSION}'
-            raise _unusable(path, problem, 'type `pip install --upgrade synapse-hooks`')
         run = cls(path, {**_EMPTY, **record}, redact)
         run._durable = True
         return run
@@ -203,15 +195,15 @@ class RunDirectory:
             pid, host = _holder(holder)
             who = f'process {pid} on {host}' if pid else 'another process'
             hint = f'wait until it is done, or end it: `kill {pid}`' if pid else 'wait until it is done'
-            raise _unusable(self.path, f'is in use by {who}', hint, pid=pid) from error
+            raise unusable(self.path, f'is in use by {who}', hint, pid=pid) from error
         except OSError as error:
-            raise _unusable(self.path, f'cannot be locked: {error}', 'choose another folder') from error
+            raise unusable(self.path, f'cannot be locked: {error}', 'choose another folder') from error
         try:
             with suppress(OSError):
                 holder.write_text(f'{os.getpid()} {os.uname().nodename}\n')
-            with suppress(OSError, msgspec.MsgspecError):
+            with suppress(FileNotFoundError):
                 # Whoever drove the run until a moment ago has written more than was read before.
-                self._record = {**_EMPTY, **msgspec.json.decode((self.path / RECORD).read_bytes())}
+                self._record = {**_EMPTY, **read_record(self.path)}
             sweep(self.path)
             sweep(self.path / SINKS)
             yield
@@ -234,13 +226,9 @@ def new_run_name(now: datetime, action: str) -> str:
 def _refuse_taken(path: Path) -> None:
     taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_aside(name))
     if RECORD in taken:
-        raise _unusable(path, 'is one already', f'type `synapse-hooks resume {path}`, or choose another folder')
+        raise unusable(path, 'is one already', f'type `synapse-hooks resume {path}`, or choose another folder')
     if taken:
-        raise _unusable(path, f'is not empty: it holds {taken[0]!r}', 'choose an empty or a new folder')
-
-
-def _unusable(path: Path, problem: str, hint: str, **facts: Any) -> RunError:
-    return RunError(f'the run directory {path} {problem}', hint=hint, path=str(path), **facts)
+        raise unusable(path, f'is not empty: it holds {taken[0]!r}', 'choose an empty or a new folder')
 
 
 def _holder(file: Path) -> tuple[int | None, str]:

@@ -16,7 +16,7 @@ from synapse_hooks.backends import runs_folder
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import ConfigError, RunError, StorageError
 from synapse_hooks.journal import RunDirectory, environment, git_revision
-from synapse_hooks.journal.run_directory import RECORD
+from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.state import follow, plain

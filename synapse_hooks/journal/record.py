@@ -1,0 +1,138 @@
+"""What `run.json` may hold, by type: it is looked at once, when it is read, so that nobody else has to.
+
+Somebody may have edited it, and half of it may be of another program. Keys that are not here are kept as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from synapse_hooks.errors import RunError
+from synapse_hooks.storage import TABLE_LIMIT, read_file
+
+RECORD: Final = 'run.json'
+VERSION: Final = 1
+_DONE: Final = ('succeeded', 'skipped')
+
+
+class _Dataset(Struct):
+    path: str | None = None
+    config_path: str | None = None
+
+
+class _Checkpoint(Struct):
+    path: str
+
+
+class _Model(Struct):
+    id: int | str
+
+
+class _Stamp(Struct):
+    files: int
+    bytes: int
+    digest: str
+
+
+class _Published(Struct):
+    path: str
+    at_ns: int
+    stamp: _Stamp
+
+
+class _Context(Struct):
+    dataset: _Dataset | None = None
+    checkpoint: _Checkpoint | None = None
+    model: _Model | None = None
+    data_path: str | None = None
+    values: dict[str, Any] | None = None
+
+
+class _Stage(Struct):
+    name: str
+    status: str
+    digest: str = ''
+    attempts: int = 0
+    seconds: float = 0.0
+    published: _Published | None = None
+    data: dict[str, Any] | UnsetType = UNSET
+    context: _Context | UnsetType = UNSET
+
+
+class _Runtime(Struct):
+    block: list[str] = []
+    only: list[str] = []
+    strict: bool = False
+    project: str | None = None
+    cwd: str | None = None
+    job_id: int | str | None = None
+    checkpoint: _Checkpoint | None = None
+
+
+class _Record(Struct):
+    v: int
+    run: str | None = None
+    status: Literal['created', 'running', 'succeeded', 'failed', 'cancelled'] = 'created'
+    action: str | None = None
+    target: str | None = None
+    params: dict[str, Any] = {}
+    plugins: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    runtime: _Runtime = msgspec.field(default_factory=_Runtime)
+    run_dir: str | None = None
+    workspace: str | None = None
+    dataset: _Dataset | None = None
+    checkpoint: _Checkpoint | None = None
+    model: _Model | None = None
+    stages: list[_Stage] = []
+    attempts: int = 0
+    undelivered: dict[str, int] | None = None
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What the `run.json` in a folder says.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: There is none.
+        RunError: It is not one, a newer version wrote it, or a field is not of its type; the field is named.
+    """
+    try:
+        record: dict[str, Any] = msgspec.json.decode(read_file(folder / RECORD, limit=TABLE_LIMIT), type=dict[str, Any])
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise unusable(folder, f'has a {RECORD} that cannot be read: {error}', 'start a new run') from error
+    version = record.get('v')
+    if not isinstance(version, int) or version > VERSION:
+        problem = f'has a {RECORD} of version {version!r:.50}; this synapse-hooks knows {VERSION}'
+        raise unusable(folder, problem, 'type `pip install --upgrade synapse-hooks`')
+    try:
+        known = msgspec.convert(record, _Record)
+        _need_whole_stages(known)
+    except (msgspec.ValidationError, RecursionError) as error:
+        what, _, where = str(error).partition(' - at `$.')
+        field = f' in `{where.rstrip("`")}`' if where else ''
+        raise unusable(
+            folder,
+            f'has a {RECORD} that cannot be used{field}: {what[:1].lower()}{what[1:]}',
+            f'correct {folder / RECORD}, or start a new run',
+        ) from error
+    return record
+
+
+def _need_whole_stages(record: _Record) -> None:
+    """What a finished stage handed on is what the next one begins with."""
+    for place, stage in enumerate(record.stages):
+        last = record.status == 'succeeded' and stage is record.stages[-1]
+        missing = [name for name in ('data', 'context') if getattr(stage, name) is UNSET]
+        if missing and (last or stage.status in _DONE):
+            raise msgspec.ValidationError(f'Object missing required field `{missing[0]}` - at `$.stages[{place}]`')
+
+
+def unusable(path: Path, problem: str, hint: str, **facts: Any) -> RunError:
+    """The error for a run directory that cannot be used."""
+    return RunError(f'the run directory {path} {problem}', hint=hint, path=str(path), **facts)
