@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.data import SPLITS, split_name
-from synapse_hooks.errors import BackendError, DatasetInvalid, suggest
-from synapse_hooks.storage import LinkMode, is_dropping, link_or_copy, link_tree
+from synapse_hooks.data import SPLITS, SUFFIXES, LossReport, split_name
+from synapse_hooks.errors import BackendError, DatasetInvalid, cannot_read, suggest
+from synapse_hooks.formats.own_files import LEADS_OUT, OwnFiles
+from synapse_hooks.storage import FileEntry, LinkMode, is_dropping, link_or_copy, link_tree
+from synapse_hooks.storage.boundary import Boundary
 
 DOCUMENTS = 'json'
 """The folder of the documents; the files they are about are beside it."""
@@ -68,7 +70,14 @@ class Layout:
             raise _invalid(path, 'holds no documents')
         return cls(path, ordered, counts)
 
-    def put(self, out: Path, *, splits: tuple[str, ...] | None = None, mode: LinkMode = 'hardlink') -> None:
+    def put(
+        self,
+        out: Path,
+        *,
+        splits: tuple[str, ...] | None = None,
+        mode: LinkMode = 'hardlink',
+        report: LossReport | None = None,
+    ) -> None:
         """Put the dataset into the existing, empty folder `out` too: files linked, documents copied so that they can
         be edited there.
 
@@ -76,9 +85,16 @@ class Layout:
             out: The folder.
             splits: Only these; all of them when None.
             mode: How the files are put there.
+            report: Told of links that lead out of the dataset and are followed: see `formats.own_files`. None where
+                the dataset is our own.
+
+        Raises:
+            DatasetInvalid: A document or another file that is no image is a link that leads out of the dataset.
         """
+        admit = _admitting(self.path, report) if report is not None else lambda entry: None
         for entry in sorted(self.path.iterdir()):
             if entry.is_file() and not is_dropping(entry.name):
+                admit(FileEntry(entry.name, str(entry), 0, 0))
                 link_or_copy(entry, out / entry.name, mode='copy')
         for name, folder in (self.splits or {'': self.path}).items():
             if splits is not None and name and name not in splits:
@@ -86,7 +102,22 @@ class Layout:
             for part in sorted(entry for entry in folder.iterdir() if entry.is_dir() and not is_dropping(entry.name)):
                 target = out / name / part.name
                 target.mkdir(parents=True)
-                link_tree(part, target, mode=mode, copied=('.json',))
+                link_tree(part, target, mode=mode, copied=('.json',), admit=admit)
+
+
+def _admitting(root: Path, report: LossReport) -> Callable[[FileEntry], None]:
+    own = OwnFiles(report, Boundary(root))
+
+    def admit(entry: FileEntry) -> None:
+        try:
+            if Path(entry.name).suffix.lower() not in SUFFIXES:
+                own.admit(entry.path)
+            elif own.leads_out(entry.path, link=True):
+                report.doubtful('image', LEADS_OUT, entry.name)
+        except OSError as error:
+            raise cannot_read(DatasetInvalid, error, entry.path) from error
+
+    return admit
 
 
 def chosen_splits(record: Mapping[str, Any], splits: Mapping[str, Any] | None) -> tuple[str, ...]:

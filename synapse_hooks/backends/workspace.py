@@ -9,6 +9,7 @@ A record is visible when its files are whole, and not before; several processes 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from synapse_hooks.backends.layout import Layout, chosen_splits
 from synapse_hooks.backends.records import Records
 from synapse_hooks.backends.shelf import Shelf, stamped
 from synapse_hooks.context import Checkpoint, Dataset, Model
+from synapse_hooks.data import LossReport
 from synapse_hooks.errors import BackendError
 from synapse_hooks.storage import (
+    FileEntry,
     LinkMode,
+    absolute,
     archive_kind,
     disk_errors,
     link_or_copy,
@@ -31,6 +35,7 @@ from synapse_hooks.storage import (
     tree_digest,
     unpack,
 )
+from synapse_hooks.storage.boundary import Boundary
 
 _ARCHIVES = ('.zip', '.tar', '.tar.gz', '.tgz')
 _WEIGHTS = ('.pt', '.pth')
@@ -51,7 +56,7 @@ class Workspace:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = Path(root).expanduser().absolute()
+        self.root = absolute(root, '--workspace DIR')
         self._database = Database(self.root / 'workspace.sqlite')
         self._records = Records(self._database)
         self._datasets = Shelf('dataset', self.root / 'datasets', self._records)
@@ -101,8 +106,9 @@ class Workspace:
         kept = json_fields('dataset', fields)
         layout = Layout.of(folder)
         self.init()
+        report = LossReport()
         with scratch(self._datasets.unfinished) as staged:
-            layout.put(staged, mode=mode)
+            layout.put(staged, mode=mode, report=report)
             body = {
                 'format': 'dm',
                 'count': layout.count,
@@ -112,7 +118,10 @@ class Workspace:
                 **kept,
             }
             key = own_key(name, body['digest'], body['classes'])
-            return self._datasets.add(staged, body, name=name, key=key)
+            made = self._datasets.add(staged, body, name=name, key=key)
+        if not report.empty:
+            warnings.warn(f'dataset {name!r}: {report.summary()}', stacklevel=2)
+        return made
 
     def list_datasets(self) -> list[dict[str, Any]]:
         """Every dataset's record, by id."""
@@ -171,7 +180,9 @@ class Workspace:
             **fields: JSON values to keep in the record (metrics, params, dataset, ...); None is left out.
 
         Raises:
-            BackendError: There is nothing at `path`, or the name is taken.
+            BackendError: There is nothing at `path`, or no regular file and no folder, or the name is taken.
+
+        Links are followed; of those that lead out of the folder, a warning tells.
         """
         path = Path(path)
         if name is not None:
@@ -181,16 +192,28 @@ class Workspace:
         kept = json_fields('model', {'category': category, **fields})
         if not path.exists():
             raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))
+        if not path.is_file() and not path.is_dir():
+            what = 'is not a model but a pipe, a socket or a device'
+            raise BackendError(f'{path} {what}', hint='give a file or a folder', path=str(path))
+        boundary, outside = Boundary(path), []
+
+        def admit(entry: FileEntry) -> None:
+            if not boundary.has(entry.path):
+                outside.append(f'{entry.name} -> {boundary.real(entry.path)}')
+
         self.init()
         with scratch(self._models.unfinished) as staged:
             # Copied, never linked: a training that goes on writes into its weights.
             if path.is_file():
                 link_or_copy(path, staged / (file_name or _stored_as(path)), mode='copy')
-            elif not link_tree(path, staged, mode='copy'):
+            elif not link_tree(path, staged, mode='copy', admit=admit):
                 raise BackendError(f'{path} is an empty folder, not a model', path=str(path))
             body = {**stamped(staged), **kept}
             unique = None if key is None else own_key(key, body['digest'])
             record = self._models.add(staged, body, name=name, key=unique, durable=True)
+        if outside:
+            what = f'{len(outside):,} of its files are outside of {path}, where links lead: {", ".join(outside[:3])}'
+            warnings.warn(f'model {record["name"]!r}: {what}', stacklevel=2)
         return {'id': record['id'], 'name': record['name'], 'path': self._models.place(record['id'])}
 
     def list_models(self) -> list[dict[str, Any]]:

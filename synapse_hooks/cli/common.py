@@ -20,6 +20,7 @@ from synapse_hooks.cli.streams import ProtectedStream, say
 from synapse_hooks.cli.telling import error_data, exit_code, told
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.steps.signals import terminate_raises
+from synapse_hooks.storage.places import here
 
 
 @dataclass
@@ -111,6 +112,8 @@ class _Parser(argparse.ArgumentParser):
 def _answer(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence[str]) -> Answer:
     try:
         options = parser.parse_args(words)
+        # Nearly everything looks for a project, and relative paths need it.
+        here()
     except ConfigError as error:
         return _failure(error)
     try:

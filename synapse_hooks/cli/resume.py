@@ -46,6 +46,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.journal.values import REDACTED
+    from synapse_hooks.storage.places import here
 
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()
@@ -75,7 +76,7 @@ def _run(options: argparse.Namespace) -> Answer:
         )
     runtime = record.get('runtime', {})
     start = Path(runtime.get('cwd') or '.')
-    if start.is_dir() and start != Path.cwd():
+    if start.is_dir() and start != here():
         # Relative paths of the run mean what they meant when it began.
         os.chdir(start)
     kind, target, _ = load_action(record['target'])

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
+from synapse_hooks.storage.places import here
 
 _KEYS: Final = ('plugins', 'block', 'only', 'pin', 'settings', 'allow_broken', 'max_attempts')
 MAX_ATTEMPTS: Final = 10
@@ -132,7 +133,7 @@ def load_settings(
     broken = _split(env.get('SYNAPSE_HOOKS_ALLOW_BROKEN', ''))
     attempts = env.get('SYNAPSE_HOOKS_MAX_ATTEMPTS')
     most = None if attempts is None else _attempts(attempts, 'SYNAPSE_HOOKS_MAX_ATTEMPTS')
-    file = _nearest_pyproject((start or Path.cwd()).resolve())
+    file = _nearest_pyproject((start or here()).resolve())
     if file is None:
         return Settings(levels=(flags, variables), allow_broken=broken, max_attempts=most or MAX_ATTEMPTS)
     table = _read_table(file)

@@ -20,6 +20,7 @@ from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.state import follow, plain
+from synapse_hooks.storage.places import here
 
 _NAME: Final = re.compile(r'[^\W_][\w.-]{0,99}')
 
@@ -55,7 +56,7 @@ def open_directory(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
 @contextmanager
 def revision_noted(directory: RunDirectory) -> Iterator[None]:
     """Ask git beside the steps; asking takes as long as an empty run."""
-    folder, answers = Path.cwd(), []
+    folder, answers = here(), []
     asking = threading.Thread(target=lambda: answers.append(git_revision(folder)), name='git', daemon=True)
     asking.start()
     try:
@@ -82,7 +83,7 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
             'project': None if ctx.project is None else str(ctx.project),
             'checkpoint': plain(ctx.checkpoint),
             'job_id': ctx.job_id,
-            'cwd': str(Path.cwd()),
+            'cwd': str(here()),
         },
     }
     if ctx.run_name is not None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import folded, is_dropping, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
+    from synapse_hooks.storage.places import absolute, here
     from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
     from synapse_hooks.storage.spool import Spool
     from synapse_hooks.storage.tree import FileEntry, walk_files
@@ -41,10 +42,12 @@ _HOMES = {
     'TABLE_LIMIT': 'door',
     'TEXT_LIMIT': 'door',
     'TreeStamp': 'digest',
+    'absolute': 'places',
     'archive_kind': 'kinds',
     'disk_errors': 'disk',
     'file_digest': 'digest',
     'folded': 'names',
+    'here': 'places',
     'is_dead': 'ownership',
     'is_dropping': 'names',
     'is_inside': 'door',
@@ -78,10 +81,12 @@ __all__ = [
     'Refused',
     'Spool',
     'TreeStamp',
+    'absolute',
     'archive_kind',
     'disk_errors',
     'file_digest',
     'folded',
+    'here',
     'is_dead',
     'is_dropping',
     'is_inside',

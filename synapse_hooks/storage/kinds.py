@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from synapse_hooks.storage.door import read_head
+
 Kind = Literal['zip', 'tar']
 
 
@@ -13,8 +15,7 @@ def archive_kind(path: Path) -> Kind | None:
 
     A `.pt` file of PyTorch is a zip too: ask only where an archive is expected.
     """
-    with Path(path).open('rb') as file:
-        head = file.read(512)
+    head = read_head(path, 512)
     if head.startswith((b'PK\x03\x04', b'PK\x05\x06')):
         return 'zip'
     if head.startswith(b'\x1f\x8b') or head[257:262] == b'ustar':

@@ -9,12 +9,14 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from synapse_hooks.errors import StorageError
 from synapse_hooks.storage.disk import disk_errors
-from synapse_hooks.storage.tree import walk_files
+from synapse_hooks.storage.door import open_regular
+from synapse_hooks.storage.tree import FileEntry, walk_files
 
 LinkMode = Literal['hardlink', 'symlink', 'copy']
 """How a file is put in a second place. Only `copy` may be edited there without changing the first place too."""
@@ -65,7 +67,14 @@ def link_or_copy(
         return _copy(source, target, found)
 
 
-def link_tree(source: Path, target: Path, *, mode: LinkMode = 'hardlink', copied: tuple[str, ...] = ()) -> int:
+def link_tree(
+    source: Path,
+    target: Path,
+    *,
+    mode: LinkMode = 'hardlink',
+    copied: tuple[str, ...] = (),
+    admit: Callable[[FileEntry], None] = lambda entry: None,
+) -> int:
     """Put every file below `source` below the existing folder `target` too, under the same relative name.
 
     Args:
@@ -73,6 +82,7 @@ def link_tree(source: Path, target: Path, *, mode: LinkMode = 'hardlink', copied
         target: A folder; what is made in it must not exist.
         mode: As in `link_or_copy`.
         copied: Endings, such as `'.json'`, of files that are copied all the same, so that they can be edited.
+        admit: Told of each file before it is put there; it may raise.
 
     Returns:
         How many files there were.
@@ -80,6 +90,7 @@ def link_tree(source: Path, target: Path, *, mode: LinkMode = 'hardlink', copied
     base = os.fspath(target)
     made, count = {''}, 0
     for entry in walk_files(source):
+        admit(entry)
         folder = entry.name.rpartition('/')[0]
         if folder not in made:
             with disk_errors(target):
@@ -92,7 +103,7 @@ def link_tree(source: Path, target: Path, *, mode: LinkMode = 'hardlink', copied
 
 
 def _copy(source: str | os.PathLike[str], target: str | os.PathLike[str], found: os.stat_result) -> Linked:
-    with open(source, 'rb') as reader, open(target, 'xb') as writer:
+    with open(open_regular(source), 'rb') as reader, open(target, 'xb') as writer:
         try:
             shared = _reflink(reader.fileno(), writer.fileno())
             if not shared:

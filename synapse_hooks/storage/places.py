@@ -1,0 +1,50 @@
+"""Folders that a process takes for granted, and may not have: its working directory, a home."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from synapse_hooks.errors import ConfigError
+
+
+def here() -> Path:
+    """The working directory.
+
+    Raises:
+        ConfigError: It does not exist any more.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigError(
+            f'the working directory cannot be used: {(error.strerror or str(error)).lower()}',
+            hint='`cd` to a folder that exists',
+        ) from error
+
+
+def absolute(path: str | os.PathLike[str], setting: str) -> Path:
+    """A path that somebody gave, with `~` expanded, as an absolute one.
+
+    Args:
+        path: As it was given.
+        setting: What to change where it cannot be had, for messages.
+
+    Raises:
+        ConfigError: There is no such home, or no working directory.
+
+    Example:
+        >>> absolute('~no-such-user/data', '--workspace')
+        Traceback (most recent call last):
+            ...
+        synapse_hooks.errors.ConfigError: ~no-such-user/data begins with a home directory that cannot be determined
+          → give an absolute path: --workspace
+    """
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f'{os.fspath(path)} begins with a home directory that cannot be determined',
+            hint=f'give an absolute path: {setting}',
+        ) from error
+    return expanded if expanded.is_absolute() else here() / expanded
