@@ -101,4 +101,6 @@ def _run(options: argparse.Namespace) -> Answer:
 
 def _checkpoint(runtime: dict[str, Any]) -> Any:
     given = runtime.get('checkpoint')
-    return None if given is None else {**given, 'path': Path(given['path'])}
+    if isinstance(given, dict) and isinstance(given.get('path'), str):
+        return {**given, 'path': Path(given['path'])}
+    return given

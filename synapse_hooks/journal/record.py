@@ -70,7 +70,8 @@ class _Runtime(Struct):
     project: str | None = None
     cwd: str | None = None
     job_id: int | str | None = None
-    checkpoint: _Checkpoint | None = None
+    checkpoint: Any = None
+    """As somebody gave it; it is looked at when it is used."""
 
 
 class _Record(Struct):

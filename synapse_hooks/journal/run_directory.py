@@ -37,6 +37,7 @@ from typing import Any, Final
 
 import msgspec
 
+from synapse_hooks.errors import RunError
 from synapse_hooks.journal.cursor import FOLDER as SINKS
 from synapse_hooks.journal.record import RECORD, VERSION, read_record, unusable
 from synapse_hooks.journal.values import Redactor, encode
@@ -201,7 +202,7 @@ class RunDirectory:
         try:
             with suppress(OSError):
                 holder.write_text(f'{os.getpid()} {os.uname().nodename}\n')
-            with suppress(FileNotFoundError):
+            with suppress(OSError, RunError):
                 # Whoever drove the run until a moment ago has written more than was read before.
                 self._record = {**_EMPTY, **read_record(self.path)}
             sweep(self.path)
