@@ -22,6 +22,8 @@ _DONE: Final = ('succeeded', 'skipped')
 class _Dataset(Struct):
     path: str | None = None
     config_path: str | None = None
+    format: str | None = None
+    digest: str | None = None
 
 
 class _Checkpoint(Struct):
@@ -52,6 +54,27 @@ class _Context(Struct):
     values: dict[str, Any] | None = None
 
 
+class _Inputs(Struct):
+    step: str
+    options: dict[str, Any]
+    params: dict[str, Any]
+    dataset: str | None
+    plugins: dict[str, list[str]]
+    code: dict[str, str]
+    previous: str
+
+
+class _Found(Struct):
+    """What went into finding the checkpoint."""
+
+    params: dict[str, Any] = {}
+    digest: str | None = None
+
+
+class _Journal(Struct):
+    lost: int = 0
+
+
 class _Stage(Struct):
     name: str
     status: str
@@ -59,6 +82,7 @@ class _Stage(Struct):
     attempts: int = 0
     seconds: float = 0.0
     published: _Published | None = None
+    inputs: _Inputs | None = None
     data: dict[str, Any] | UnsetType = UNSET
     context: _Context | UnsetType = UNSET
 
@@ -88,10 +112,12 @@ class _Record(Struct):
     workspace: str | None = None
     dataset: _Dataset | None = None
     checkpoint: _Checkpoint | None = None
+    checkpoint_of: _Found | None = None
     model: _Model | None = None
     stages: list[_Stage] = []
     attempts: int = 0
     undelivered: dict[str, int] | None = None
+    journal: _Journal | None = None
 
 
 def read_record(folder: Path) -> dict[str, Any]:
