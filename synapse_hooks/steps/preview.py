@@ -11,7 +11,7 @@ from synapse_hooks.backends import runs_folder
 from synapse_hooks.context import TrainContext
 from synapse_hooks.hookspecs import hook_names
 from synapse_hooks.journal import RunDirectory, without_secrets
-from synapse_hooks.journal.run_directory import RECORD
+from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.inputs import StageInputs
