@@ -22,7 +22,7 @@ from synapse_hooks.steps.state import follow, plain
 
 _USES: Final = {
     'export': ('dataset', 'splits'),
-    'convert': ('target_task', 'unreadable', 'splits'),
+    'convert': ('target_task', 'crowds', 'unreadable', 'splits'),
     'pre_execute': (),
     'upload': (),
 }

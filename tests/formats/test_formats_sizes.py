@@ -170,3 +170,21 @@ def test_every_kind_of_annotation_proves_it(shape: Any) -> None:
 def test_what_cannot_be_computed_with_proves_nothing() -> None:
     sample = Sample('a', annotations=[Box(0.5, 0, 10**400, 4), Box(float('nan'), 0, 1, 1), Outline(b'[[1]]')])
     assert not declared_wrongly(sample, (64, 64), (100, 80), LossReport())
+
+
+@pytest.mark.parametrize('declared', [(80, 100), (64, 64)])
+def test_several_processes_say_the_same(tmp_path: Path, converter: Converter, declared: tuple[int, int]) -> None:
+    said = content([entry(n, image=n, bbox=RIGHT) for n in range(1, 301)], [f'{n}.png' for n in range(1, 301)])
+    root = tmp_path / 'in'
+    root.mkdir()
+    for listed in said['images']:
+        listed.update(width=declared[0], height=declared[1])
+        (root / listed['file_name']).write_bytes(png(100, 80))
+    (root / 'annotations.json').write_text(json.dumps(said))
+    told = []
+    for workers in (1, 2):
+        converter(root, 'coco', 'dm')
+        converter(root, 'coco', 'yolo', settings={'yolo': {'workers': workers}}, splits={'train': 0.5, 'valid': 0.5})
+        told.append(converter.losses)
+    assert told[0] == told[1]
+    assert told[0]['repaired'][0]['count'] == 300
