@@ -128,7 +128,8 @@ def probe_many(files: Iterable[str], *, links: bool = False) -> Iterator[Probed 
                 state = os.fstat(handle)
             finally:
                 os.close(handle)
-        except OSError:
+        except (OSError, ValueError):
+            # What has NUL in it cannot be the name of a file.
             yield None
             continue
         if head[:2] == b'\xff\xd8':

@@ -282,6 +282,11 @@ class Format:
                 self.skip(cannot_read(UnreadableItem, error, sample.file))
                 yield False
                 continue
+            except ValueError as error:
+                problem = f'{sample.file!r} cannot be the name of a file: {error}'
+                self.skip(UnreadableItem(problem, hint='correct it in the annotations', path=sample.file))
+                yield False
+                continue
             if out:
                 own.report.doubtful('image', LEADS_OUT, sample.id)
             if not (sample.width and sample.height):

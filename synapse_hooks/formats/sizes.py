@@ -73,8 +73,9 @@ def _how_many_fit(sample: Sample, own: Size, declared: Size) -> tuple[int, int]:
             in_declared += annotation.columns
         elif (extent := _extent(annotation)) is not None:
             _, _, right, bottom = extent
-            in_own += right <= own[0] + NOISE and bottom <= own[1] + NOISE
-            in_declared += right <= declared[0] + NOISE and bottom <= declared[1] + NOISE
+            # Sizes may be larger than a float: they are compared as they are.
+            in_own += right - NOISE <= own[0] and bottom - NOISE <= own[1]
+            in_declared += right - NOISE <= declared[0] and bottom - NOISE <= declared[1]
     return in_own, in_declared
 
 

@@ -58,6 +58,8 @@ def open_regular(file: StrPath, *, inside: StrPath | None = None, links: bool = 
         if error.errno == errno.ENXIO:
             raise Refused(errno.EINVAL, 'it is a pipe or a socket, not a regular file', os.fspath(file)) from error
         raise
+    except ValueError as error:
+        raise Refused(errno.EINVAL, f'it cannot be the name of a file: {error}', os.fspath(file)) from error
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)
@@ -81,7 +83,10 @@ def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None 
     handle = open_regular(file, inside=inside, links=links)
     try:
         # One more than it has: then one call reads it all, and tells that this is all.
-        wanted = min(os.fstat(handle).st_size, limit) + 1
+        wanted = os.fstat(handle).st_size + 1
+        if wanted > limit + 1:
+            # Memory for it is not asked for.
+            raise _too_large(file, limit)
         data = os.read(handle, wanted)
         if len(data) == wanted <= limit or len(data) < wanted - 1:
             # It grows, or lies in /proc and has no size, or it was more than one call reads.
@@ -89,8 +94,12 @@ def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None 
     finally:
         os.close(handle)
     if len(data) > limit:
-        raise Refused(errno.EFBIG, f'it has more than {limit:,} bytes', os.fspath(file))
+        raise _too_large(file, limit)
     return data
+
+
+def _too_large(file: StrPath, limit: int) -> Refused:
+    return Refused(errno.EFBIG, f'it has more than {limit:,} bytes', os.fspath(file))
 
 
 def _rest(handle: int, limit: int) -> bytes:
@@ -102,7 +111,7 @@ def _rest(handle: int, limit: int) -> bytes:
 
 
 def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
-    """The first bytes of a file, to tell what it is; none where it is no regular file.
+    """The first bytes of a file, to tell what it is; none where it is no regular file, or a link that leads nowhere.
 
     Args:
         file: Which.
@@ -113,8 +122,12 @@ def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
     """
     try:
         handle = open_regular(file)
-    except Refused:
+    except (Refused, FileNotFoundError):
         return b''
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return b''
+        raise
     try:
         return os.read(handle, size)
     finally:
@@ -129,7 +142,11 @@ def is_inside(file: StrPath, folder: StrPath) -> bool:
         (False, True)
     """
     root = os.path.join(os.path.realpath(folder), '')
-    return os.path.realpath(file).startswith(root)
+    try:
+        return os.path.realpath(file).startswith(root)
+    except ValueError:
+        # What has NUL in it cannot be the name of a file.
+        return False
 
 
 def _kind(mode: int) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from synapse_hooks.context import Dataset, DatasetReader, RuntimeContext, TrainContext
 from synapse_hooks.data import DatasetInfo, Sample, dataset
-from synapse_hooks.formats import Format
+from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.plugins import HookCalls, Settings, build
 from synapse_hooks.steps import checked_dataset
 from synapse_hooks.steps.state import follow
@@ -52,6 +53,7 @@ def convert_dataset(
     classes: Sequence[str] | None = CLASSES,
     strict: bool = False,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    calls: HookCalls | None = None,
     **params: Any,
 ) -> Converted:
     """Convert as the step `convert` does: written aside, published by one rename.
@@ -64,6 +66,7 @@ def convert_dataset(
         classes: What samples declare as their classes; None declares nothing.
         strict: Refuse to lose annotations.
         settings: `[tool.synapse_hooks.settings]`: a table for each plugin.
+        calls: The hooks, where they are at hand already: `plugins` take no part then.
         **params: Parameters of the run: `splits`, `target_task`, ...
 
     Raises:
@@ -87,7 +90,7 @@ def convert_dataset(
         context = TrainContext(
             params=params,
             runtime_ctx=RuntimeContext(strict=strict),
-            hooks=hook_calls(*taking_part, settings=settings),
+            hooks=calls or hook_calls(*taking_part, settings=settings),
             recorder=recording,
             output_dir=staged,
             settings=settings or {},
@@ -120,6 +123,13 @@ def open_dataset(source: Dataset, *plugins: object) -> DatasetReader:
 def hook_calls(*plugins: object, settings: Mapping[str, Mapping[str, Any]] | None = None) -> HookCalls:
     """The hooks, answered by `plugins` and the built-in ones: nothing is discovered."""
     return build(Settings(settings=settings or {}), extra=plugins, installed=()).calls
+
+
+def builtin_format(name: str) -> Format:
+    """A built-in format by its name."""
+    module, _, attribute = BUILTIN[name].partition(':')
+    made: Format = getattr(import_module(module), attribute)()
+    return made
 
 
 class _Samples(Format):

@@ -12,6 +12,7 @@ from synapse_hooks.data import Box, LossReport, Mask, Polygon
 from synapse_hooks.data.masks import by_rows, to_counts, to_indices
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import FormatReader
+from synapse_hooks.testing.sandbox import Sandbox
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, reasons
 from tests.formats.format_kit import Converter, png
 
@@ -366,3 +367,27 @@ def test_annotations_are_where_the_object_is_displayed(tmp_path: Path, orientati
     white = [place for place, value in enumerate(displayed.tobytes()) if value]
     assert to_indices(by_rows(mask, *displayed.size)) == white
     assert report.lossless == (size == displayed.size)
+
+
+@pytest.mark.parametrize('said', [1e15, 'head', {'0': 'head'}, True])
+def test_joints_of_a_category_that_are_no_list_are_named(said: Any, tmp_path: Path) -> None:
+    put(tmp_path / 'annotations.json', content([entry(1)], categories=[{'id': 1, 'name': 'car', 'keypoints': said}]))
+    reader = FormatReader(COCO, {'path': tmp_path, 'format': 'coco'})
+    with pytest.raises(DatasetInvalid, match=r'keypoints of categories\[0\] must be a list'):
+        _ = reader.declared
+
+
+def test_a_size_of_more_digits_than_a_float_has_is_one_that_does_not_fit(tmp_path: Path) -> None:
+    said = content([entry(1)])
+    said['images'][0]['width'] = 10**400
+    put(tmp_path / 'annotations.json', said)
+    (sample,), report = read(tmp_path)
+    assert (sample.width, sample.height, len(sample.annotations)) == (100, 80, 1)
+    assert [(loss.fate, loss.count) for loss in report.losses.values()] == [('converted', 1)]
+
+
+def test_a_long_text_beside_numbers_that_are_none_takes_no_memory(tmp_path: Path) -> None:
+    said = content([entry(1), entry(2, area=float('nan'))], info={'description': 'x\\' * 4_000_000})
+    put(tmp_path / 'annotations.json', said)
+    with Sandbox(lambda: len(read(tmp_path)[0]), tmp_path, memory=150 << 20) as sandbox:
+        assert sandbox() == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 
 from synapse_hooks.data import LossReport, Sample, Tolerance
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats import FormatReader
+from synapse_hooks.formats import Format, FormatReader
+from synapse_hooks.testing import open_dataset, small_dataset
 from tests.formats.format_kit import add_item, box, builtin, png
 
 
@@ -224,3 +226,25 @@ def test_what_a_yaml_names_elsewhere_is_its_own(tmp_path: Path) -> None:
     samples, report = read(tmp_path / 'set', 'yolo')
     assert len(samples) == 4
     assert report.empty
+
+
+def test_a_link_to_a_folder_that_holds_it_costs_one_item(tmp_path: Path) -> None:
+    root = small_dataset(tmp_path / 'data')['path']
+    (root / 'train/json/circle').symlink_to(root, target_is_directory=True)
+    (root / 'train/json/itself.json').symlink_to('itself.json')
+    reader = open_dataset({'path': root, 'format': 'dm'})
+    assert isinstance(reader, FormatReader)
+    reader.tolerance = 'skip'
+    assert len(list(reader)) == 8
+    assert all('it' in item['file'] or 'circle' in item['file'] for item in reader.report.unreadable_items)
+
+
+def test_an_image_with_nul_in_its_name_is_an_item_that_cannot_be_read(tmp_path: Path) -> None:
+    class Nul(Format):
+        name = 'nul'
+
+        def read(self, path: Path) -> Iterator[Sample]:
+            yield Sample('a', image=f'{path}/a\0b.png')
+
+    with pytest.raises(UnreadableItem, match='cannot be the name of a file'):
+        list(open_dataset({'path': tmp_path, 'format': 'nul'}, Nul()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from synapse_hooks.storage import Refused, is_inside, open_regular, read_file
+from synapse_hooks.storage import Refused, is_inside, open_regular, read_file, read_head
 
 
 def test_a_regular_file_is_read(tmp_path: Path) -> None:
@@ -50,3 +50,24 @@ def test_a_link_that_leads_out_is_refused_and_one_within_is_followed(tmp_path: P
 def test_what_is_missing_is_said_by_the_operating_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_file(tmp_path / 'gone')
+
+
+def test_memory_is_not_asked_for_what_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / 'a.json').touch()
+    os.truncate(tmp_path / 'a.json', 1 << 40)
+    with pytest.raises(Refused, match='more than 4,294,967,296 bytes'):
+        read_file(tmp_path / 'a.json', limit=4 << 30)
+
+
+@pytest.mark.parametrize('name', ['a\0b', 'a\ud800b'])
+def test_what_cannot_be_a_name_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match='cannot be the name of a file'):
+        read_file(f'{tmp_path}/{name}')
+    with pytest.raises(Refused):
+        read_file(f'{tmp_path}/{name}', inside=tmp_path)
+
+
+def test_links_in_a_circle_and_to_nowhere_have_no_first_bytes(tmp_path: Path) -> None:
+    (tmp_path / 'circle').symlink_to('circle')
+    (tmp_path / 'nowhere').symlink_to('missing')
+    assert [read_head(tmp_path / name) for name in ('circle', 'nowhere', 'missing')] == [b'', b'', b'']

@@ -7,17 +7,37 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import SkipTest
 
+import msgspec
 import pytest
 
 from synapse_hooks.data import Box, DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import Format
+from synapse_hooks.storage import read_file
 from synapse_hooks.testing import FormatConformance
 
 PROMISES = sorted(name for name in vars(FormatConformance) if name.startswith('test_'))
+
+
+class AcmeBox(msgspec.Struct):
+    at: tuple[float, float, float, float]
+    label: str
+    attributes: dict[str, Any]
+
+
+class AcmeItem(msgspec.Struct):
+    id: str
+    image: str
+    split: Literal['train', 'valid', 'test'] | None
+    boxes: list[AcmeBox]
+
+
+class AcmeDocument(msgspec.Struct):
+    classes: list[str]
+    items: list[AcmeItem]
 
 
 class Good(Format):
@@ -26,20 +46,21 @@ class Good(Format):
     name = 'acme'
 
     def declare(self, path: Path) -> DatasetInfo:
-        return DatasetInfo(classes=tuple(self.load(path)['classes']))
+        return DatasetInfo(classes=tuple(self.load(path).classes))
 
     def recognise(self, path: Path) -> bool:
         return (path / 'acme.json').is_file()
 
-    def load(self, path: Path) -> Any:
-        if not (path / 'acme.json').is_file():
-            raise DatasetInvalid(f'{path} has no acme.json')
-        return json.loads((path / 'acme.json').read_text())
+    def load(self, path: Path) -> AcmeDocument:
+        try:
+            return msgspec.json.decode(read_file(path / 'acme.json'), type=AcmeDocument)
+        except (OSError, ValueError, RecursionError) as error:
+            raise DatasetInvalid(f'{path} has no acme.json that can be read: {error}') from error
 
     def read(self, path: Path) -> Iterator[Sample]:
-        for item in self.load(path)['items']:
-            boxes = [Box(*box['at'], label=box['label'], attributes=box['attributes']) for box in item['boxes']]
-            yield Sample(item['id'], image=path / item['image'], split=item['split'], annotations=[*boxes])
+        for item in self.load(path).items:
+            boxes = [Box(*box.at, label=box.label, attributes=box.attributes) for box in item.boxes]
+            yield Sample(item.id, image=path / item.image, split=item.split, annotations=[*boxes])
 
     def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
         items = [self.item(sample, out) for sample in samples if sample.image is not None or self.drop(sample)]
@@ -166,8 +187,8 @@ class Greedy(Good):
 
 
 class Crashes(Good):
-    def load(self, path: Path) -> Any:
-        return json.loads((path / 'acme.json').read_text())
+    def load(self, path: Path) -> AcmeDocument:
+        return msgspec.json.decode((path / 'acme.json').read_bytes(), type=AcmeDocument)
 
 
 class Shuffles(Good):
@@ -205,6 +226,7 @@ class FailsOnOdd(Good):
         (Crashes, 'what_is_no_dataset_is_refused'),
         (Shuffles, 'reading_twice_gives_the_same'),
         (FailsOnOdd, 'odd_annotations_are_counted_too'),
+        (Crashes, 'a_wrong_dataset_ends_in_a_sentence'),
     ],
 )
 def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path) -> None:

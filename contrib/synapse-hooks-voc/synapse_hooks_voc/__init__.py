@@ -45,12 +45,9 @@ class VocFormat(Format):
         """The lists' items split by split, or every annotation file where there are no lists."""
         folder = official(path)
         folders = [] if folder else beside(path)
-        if not folder and not folders and any(path.rglob('*.xml')):
-            # Whoever says that it is VOC may have all of it in folders.
-            folders = [Folder(None, path, path)]
         if not folder and not folders:
             raise DatasetInvalid(
-                f'{path} is not a VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '
+                f'{path} is no VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '
                 'nor an annotation file beside an image',
                 hint=f'a VOC dataset has {ANNOTATIONS}/, {IMAGES}/ and usually {LISTS}/',
                 path=str(path),

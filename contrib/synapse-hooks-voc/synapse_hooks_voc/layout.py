@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,8 +64,7 @@ def names(folder: Path, suffix: str) -> Iterator[str]:
 
 
 def _has_documents(folder: Path) -> bool:
-    # Not below it: there may be a million files in a thousand folders.
-    return any(map(_is_document, islice(folder.glob('*.xml'), _FIRST)))
+    return any(map(_is_document, islice(chain(folder.glob('*.xml'), folder.glob('*/*.xml')), _FIRST)))
 
 
 def _is_document(file: Path) -> bool:

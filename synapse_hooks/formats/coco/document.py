@@ -159,6 +159,13 @@ def _by_id(file: Path, categories: list[Category]) -> dict[Any, Category]:
             raise DatasetInvalid(
                 f'{file}: categories[{place}] has no id or no name: {category!r}', hint='complete it', path=str(file)
             )
+        for key in ('keypoints', 'skeleton'):
+            if not isinstance(category.get(key) or [], list):
+                raise DatasetInvalid(
+                    f'{file}: {key} of categories[{place}] must be a list, not {category[key]!r:.40}',
+                    hint='repair or remove it',
+                    path=str(file),
+                )
         if id in found and found[id]['name'] != name:
             raise DatasetInvalid(
                 f'{file}: the category id {id} means {found[id]["name"]!r} and {name!r}',
@@ -211,7 +218,8 @@ def _fields_or_text(text: Raw) -> Fields | Raw:
 _fields = msgspec.json.Decoder(Fields).decode
 
 # JSON knows no such numbers, but Python's `json` writes them. As texts they cost their annotation, not the whole file.
-_NO_NUMBERS = re.compile(rb'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
+# Possessive: what may be given back takes memory for every letter of a text.
+_NO_NUMBERS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?Infinity|NaN', re.DOTALL)
 
 
 def _quoted(match: re.Match[bytes]) -> bytes:

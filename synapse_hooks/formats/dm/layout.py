@@ -199,7 +199,10 @@ class Folder:
 
 
 def _names_below(folder: str) -> list[str]:
-    """Relative posix names of all files, sorted; what operating systems leave is nobody's data."""
+    """Relative posix names of all files, sorted; what operating systems leave is nobody's data.
+
+    A link to a folder is followed, unless that holds the link: there would be no end.
+    """
     names: list[str] = []
     folders = ['']
     while folders:
@@ -214,12 +217,24 @@ def _names_below(folder: str) -> list[str]:
                 if is_dropping(name):
                     continue
                 # A folder may be called like a file: `1.json`.
-                if entry.is_dir():
+                if _is_folder(entry, folder + prefix):
                     folders.append(f'{prefix}{name}/')
                 else:
                     names.append(prefix + name)
     names.sort()
     return names
+
+
+def _is_folder(entry: os.DirEntry[str], parent: str) -> bool:
+    """Whether to look into it. What leads in a circle is a file, which cannot be read."""
+    try:
+        found = entry.is_dir()
+    except OSError:
+        return False
+    if not (found and entry.is_symlink()):
+        return found
+    target = os.path.realpath(entry.path)
+    return os.path.commonpath((target, os.path.realpath(parent))) != target
 
 
 def _nfc(text: str) -> str:

@@ -1,0 +1,102 @@
+"""Valid small datasets to begin with: every layout of every format that the core and `contrib/` read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from synapse_hooks.data import Sample
+from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.testing import convert_dataset, odd_samples, small_dataset, small_samples
+from synapse_hooks.testing.converting import builtin_format
+
+ROOT = Path(__file__).parents[2]
+STRANGERS = {
+    file.parent.name.removeprefix('synapse_hooks_'): file.parent
+    for file in sorted(ROOT.glob('contrib/*/synapse_hooks_*/__init__.py'))
+}
+"""The packages of `contrib/`, by the names of their formats."""
+
+
+def format_of(name: str) -> Format:
+    """A format, built in or of `contrib/`, installed or not."""
+    if name in BUILTIN:
+        return builtin_format(name)
+    folder = STRANGERS[name]
+    if str(folder.parent) not in sys.path:
+        sys.path.append(str(folder.parent))
+    module = import_module(folder.name)
+    made: Format = next(
+        found()
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, Format) and found.name == name
+    )
+    return made
+
+
+class Seed(NamedTuple):
+    """A dataset to begin with."""
+
+    format: str
+    make: Callable[[Path], None]
+    """Makes it: its argument is a folder that is not there yet."""
+
+
+def _written(format: str, samples: Callable[[Path], list[Sample]], **params: Any) -> Seed:
+    def make(folder: Path) -> None:
+        images = folder.with_name(f'{folder.name}-images')
+        convert_dataset(samples(images), format, folder, format_of(format), **params)
+        shutil.rmtree(images)
+
+    return Seed(format, make)
+
+
+def _few(folder: Path) -> list[Sample]:
+    """Some of the small samples, of every split: a dataset is copied for every change."""
+    return _some(small_samples(folder))
+
+
+def _some(samples: list[Sample]) -> list[Sample]:
+    return [samples[place] for place in (2, 3, 5, 7)]
+
+
+def _dm1(folder: Path) -> None:
+    small_dataset(folder)
+    for file in folder.rglob('*.json'):
+        document = json.loads(file.read_text())
+        (entry,) = document['images']
+        halves: dict[str, list[dict[str, Any]]] = {'annotations': [], 'annotationsData': []}
+        for tool, rows in entry.items():
+            if not isinstance(rows, list):
+                continue
+            for row in rows:
+                label = {'class': row['classification']}
+                halves['annotations'].append({'id': row['id'], 'tool': tool, 'classification': label})
+                data = row['data']
+                if tool == 'bounding_box':
+                    data = dict(zip(('x', 'y', 'width', 'height'), data, strict=True))
+                else:
+                    data = [{'x': x, 'y': y} for x, y in data]
+                halves['annotationsData'].append({'id': row['id'], 'coordinate': data})
+        file.write_text(json.dumps({half: {'image_1': rows} for half, rows in halves.items()}))
+
+
+SEEDS: dict[str, Seed] = {
+    'dm': Seed('dm', lambda folder: (small_dataset(folder), None)[1]),
+    'dm-odd': _written('dm', lambda folder: [*odd_samples(folder), *_few(folder)]),
+    'dm1': Seed('dm', _dm1),
+    'coco': _written('coco', _few),
+    'coco-odd': _written('coco', lambda folder: [*odd_samples(folder), *_few(folder)]),
+    'coco-keypoints': _written('coco', lambda folder: _some(small_samples(folder, 'keypoints'))),
+    'yolo-detect': _written('yolo', _few, target_task='detect'),
+    'yolo-segment': _written('yolo', _few, target_task='segment'),
+    'yolo-pose': _written('yolo', lambda folder: _some(small_samples(folder, 'keypoints')), target_task='pose'),
+    'yolo-obb': _written('yolo', lambda folder: _some(small_samples(folder, 'rotated_box')), target_task='obb'),
+    'imagefolder': _written('imagefolder', lambda folder: _some(small_samples(folder, 'classification'))),
+    **{name: _written(name, lambda folder: [*odd_samples(folder), *_few(folder)]) for name in STRANGERS},
+}
