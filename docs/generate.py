@@ -1,4 +1,4 @@
-"""Writes what the documentation takes from the code: hooks.md as a whole, and the tables of errors.md.
+"""Writes what the documentation takes from the code: hooks.md and api.md as a whole, and the tables of errors.md.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit with 1 where they are not current
@@ -6,13 +6,13 @@ python docs/generate.py --check    exit with 1 where they are not current
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
+
+from api import api_page
+from docstrings import fields, in_cell, items, one_line, sections
 
 from synapse_hooks import context, errors
 from synapse_hooks.hookspecs import HookSpecs, describe, hook_names, semantics
@@ -41,7 +41,11 @@ from synapse_hooks import hookimpl
 def pages() -> dict[Path, str]:
     """Each page that is generated, whole or in part, with what it should say."""
     errors_page = HERE / 'errors.md'
-    return {HERE / 'hooks.md': hooks_page(), errors_page: with_parts(errors_page.read_text(encoding='utf-8'))}
+    return {
+        HERE / 'hooks.md': hooks_page(),
+        HERE / 'api.md': api_page(),
+        errors_page: with_parts(errors_page.read_text(encoding='utf-8')),
+    }
 
 
 def hooks_page() -> str:
@@ -64,26 +68,13 @@ def hooks_page() -> str:
 
 def _hook(hook: str) -> str:
     function = getattr(HookSpecs, hook)
-    sections = dict(_sections(inspect.getdoc(function) or ''))
+    parts = dict(sections(inspect.getdoc(function) or ''))
     signature = str(inspect.signature(function)).replace('self, ', '').replace("'", '')
-    body = [f'## {hook}\n', f'```text\n{hook}{signature}\n```\n', f'*{semantics(hook)}.* {sections.pop("")}\n']
-    example = sections.pop('Example')
-    for name, text in sections.items():
-        body.append(_arguments(text) if name == 'Args' else f'**{name}** {text}\n')
+    body = [f'## {hook}\n', f'```text\n{hook}{signature}\n```\n', f'*{semantics(hook)}.* {parts.pop("")}\n']
+    example = parts.pop('Example')
+    for name, text in parts.items():
+        body.append('\n'.join(items(text)) + '\n' if name == 'Args' else f'**{name}** {text}\n')
     return '\n'.join([*body, f'```python\n{_without_prompts(example)}\n```\n'])
-
-
-def _sections(doc: str) -> Iterator[tuple[str, str]]:
-    """The sections of a docstring by heading; what stands before the first has none."""
-    found = re.split(r'^(Args|Returns|Raises|Example):\n', doc, flags=re.MULTILINE)
-    yield '', found[0].strip()
-    for name, text in zip(found[1::2], found[2::2], strict=True):
-        yield name, textwrap.dedent(text).strip()
-
-
-def _arguments(text: str) -> str:
-    items = re.sub(r'\n +', ' ', text).splitlines()
-    return '\n'.join(re.sub(r'^(\w+): ', r'- `\1`: ', item) for item in items) + '\n'
 
 
 def _without_prompts(example: str) -> str:
@@ -97,19 +88,12 @@ def _answer_of(hook: str) -> str:
 
 def _dictionary(kind: type) -> str:
     """A TypedDict as a table; what its keys mean stands in strings below them."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    assert isinstance(tree, ast.ClassDef)
     rows = []
-    for place, node in enumerate(tree.body):
-        if not isinstance(node, ast.AnnAssign):
-            continue
-        below = tree.body[place + 1] if place + 1 < len(tree.body) else None
-        said = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else ''
-        name, type = ast.unparse(node.target), ast.unparse(node.annotation)
-        optional = re.fullmatch(r'NotRequired\[(.*)\]', type)
-        key = f'*{name}*' if optional else name
-        shown = (optional[1] if optional else type).replace('|', r'\|')
-        rows.append(f'| {key} | `{shown}` | {_one_line(str(said))} |')
+    for field in fields(kind):
+        optional = re.fullmatch(r'NotRequired\[(.*)\]', field.type)
+        key = f'*{field.name}*' if optional else field.name
+        shown = in_cell(optional[1] if optional else field.type)
+        rows.append(f'| {key} | `{shown}` | {in_cell(field.meaning)} |')
     title = f'### {kind.__name__}\n\n{inspect.getdoc(kind)}\n'
     return '\n'.join([title, '| key | type | meaning |', '| --- | --- | --- |', *rows, ''])
 
@@ -134,7 +118,7 @@ def _facts() -> str:
     """What errors carry: their docstrings without the first sentence, which the tree has."""
     rows = []
     for kind in public_errors():
-        _, _, more = _one_line(inspect.getdoc(kind) or '').partition('. ')
+        _, _, more = in_cell(one_line(inspect.getdoc(kind) or '')).partition('. ')
         if '`' in more:
             rows.append(f'| `{kind.__name__}` | {more} |')
     return '\n' + '\n'.join(['| error | carries |', '| --- | --- |', *rows]) + '\n\n'
@@ -147,11 +131,6 @@ def public_errors() -> list[type[BaseException]]:
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, BaseException) and value.__module__ == errors.__name__
     ]
-
-
-def _one_line(doc: str) -> str:
-    """A docstring as one line, without sections."""
-    return ' '.join(re.split(r'\n\n(?:Args|Example):', doc)[0].split()).replace('|', r'\|')
 
 
 def main() -> int:

@@ -176,10 +176,13 @@ class AutologSession(Logging):
     """
 
     framework: str
+    """The name that was asked for."""
     recorder: Recorder
+    """Where it is written; the methods below use it."""
     run_dir: Path
     """The run directory: send the training's output below it."""
     resume_from: Path | None = None
+    """The last checkpoint of the training that was interrupted, or None."""
     _failed: set[str] = field(default_factory=set, repr=False)
 
     def log_checkpoint(
@@ -286,9 +289,11 @@ class TrainContext(Logging):
     params: dict[str, Any]
     """The validated parameters."""
     runtime_ctx: RuntimeContext
+    """What the platform gave to the action."""
     hooks: HookSpecs
     """Call a hook: `context.hooks.convert(context=..., dataset=..., target_format=...)`."""
     recorder: Recorder = field(default_factory=NullRecorder)
+    """The journal; `log_metrics` and the others write into it."""
     run_dir: Path = field(default_factory=Path)
     """The run directory. Long-lived output (a training's folder) goes below it."""
     output_dir: Path = field(default_factory=Path)

@@ -119,6 +119,7 @@ class DatasetInfo:
     skeletons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The joints of skeletons in their order, by the label of the object."""
     name: str = ''
+    """What the dataset calls itself, where it does."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What else a format declares for a whole dataset, under the format's name (licences, skeletons, ...)."""
 
@@ -145,6 +146,10 @@ class DatasetInfo:
 def survey(declared: DatasetInfo, samples: Iterable[Sample]) -> DatasetInfo:
     """Find out, in one pass, what a dataset does not declare.
 
+    Args:
+        declared: What is known already.
+        samples: All samples of the dataset.
+
     Example:
         >>> from synapse_hooks.data.sample import Box
         >>> info = survey(DatasetInfo(), [Sample('a', annotations=[Box(0, 0, 1, 1, label='car')])])
@@ -161,6 +166,13 @@ def dataset(
     path: Path, format: str, *, config_path: Path | None = None, info: DatasetInfo | None = None, digest: str = ''
 ) -> Dataset:
     """The dict by which hooks exchange a dataset; what is not known is left out.
+
+    Args:
+        path: The dataset's folder.
+        format: The name of its format.
+        config_path: The file that a trainer wants, if there is one.
+        info: What is known of it: classes and splits are taken from there.
+        digest: What identifies its content; empty where that is not known.
 
     Example:
         >>> dataset(Path('out'), 'dm')['format']

@@ -26,18 +26,23 @@ USUAL = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': 
 
 
 class ImageHeader(NamedTuple):
-    """What a header says. `width` and `height` are displayed pixels."""
+    """What the header of an image file says."""
 
     kind: str
     """`jpeg`, `png`, `gif`, `bmp`, `webp` or `tiff`, whatever the file is called."""
     width: int
+    """In pixels, as it is displayed (EXIF orientation applied)."""
     height: int
+    """In pixels, as it is displayed."""
     orientation: int = 1
     """EXIF's: from 5 to 8 the stored pixels lie on their side."""
 
 
 def read_header(path: Path) -> ImageHeader:
     """Kind and displayed size of an image file.
+
+    Args:
+        path: The file. Only its header is read.
 
     Raises:
         UnreadableItem: It is missing, empty, damaged, or no image of a known kind.
@@ -84,6 +89,9 @@ _BEGINNINGS = (
 def image_size(path: Path) -> tuple[int, int]:
     """Displayed width and height of an image file, in pixels.
 
+    Args:
+        path: The file. Only its header is read.
+
     Raises:
         UnreadableItem: As in `read_header`.
     """
@@ -97,6 +105,12 @@ Probed = tuple[int, int, int, int]
 
 def probe(file: str) -> Probed:
     """Size and state of an image file.
+
+    Args:
+        file: Its path.
+
+    Returns:
+        Displayed width and height in pixels, bytes, and the time of its last change in nanoseconds.
 
     Raises:
         UnreadableItem: As in `read_header`.

@@ -27,10 +27,15 @@ class Loss:
     """How often one kind of annotation met one fate for one reason, and where first."""
 
     fate: Fate
+    """`converted`, `dropped`, `repaired` or `doubtful`."""
     kind: str
+    """The annotations' kind, or `image` or `file`."""
     reason: str
+    """A part of a sentence."""
     count: int = 0
+    """How many annotations it met."""
     examples: list[dict[str, str]] = field(default_factory=list)
+    """The first few: `{'file': sample's id, 'id': annotation's id}`."""
 
 
 class LossReport:

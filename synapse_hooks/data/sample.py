@@ -21,11 +21,19 @@ Part = list[Ring]
 
 
 class Joint(NamedTuple):
-    """A point of a skeleton. `visibility` is 0 missing, 1 occluded, 2 visible."""
+    """A point of a skeleton.
+
+    Example:
+        >>> Joint(12.5, 30)
+        Joint(x=12.5, y=30, visibility=2)
+    """
 
     x: float
+    """Pixels from the left edge of the image."""
     y: float
+    """Pixels from its top edge."""
     visibility: int = 2
+    """0 missing (x and y mean nothing), 1 occluded, 2 visible."""
 
 
 class Annotation(Struct, kw_only=True, tag_field='kind', tag='annotation'):
@@ -51,25 +59,42 @@ class Annotation(Struct, kw_only=True, tag_field='kind', tag='annotation'):
 
 
 class Box(Annotation, tag='box'):
-    """An upright rectangle: its top-left corner, width and height."""
+    """An upright rectangle: its top-left corner, width and height, in pixels.
 
-    x: float
-    y: float
-    w: float
-    h: float
-
-
-class RotatedBox(Annotation, tag='rotated_box'):
-    """A rectangle `x, y, w, h` as in `Box`, then turned clockwise (y points down) around its centre.
-
-    `angle` is in radians.
+    Example:
+        >>> Box(10, 20, 80, 40, label='car').kind
+        'box'
     """
 
     x: float
+    """Its left edge: pixels from the left edge of the image."""
     y: float
+    """Its top edge: pixels from the top edge of the image."""
     w: float
+    """Its width; the right edge is at `x + w`."""
     h: float
+    """Its height; the bottom edge is at `y + h`."""
+
+
+class RotatedBox(Annotation, tag='rotated_box'):
+    """A rectangle `x, y, w, h` as in `Box`, which is then turned around its centre.
+
+    Example:
+        >>> from math import pi
+        >>> RotatedBox(0, 0, 40, 20, pi / 2).kind  # covers x from 10 to 30 and y from -10 to 30
+        'rotated_box'
+    """
+
+    x: float
+    """Left edge before it is turned, in pixels."""
+    y: float
+    """Top edge before it is turned, in pixels."""
+    w: float
+    """Width before it is turned, in pixels."""
+    h: float
+    """Height before it is turned, in pixels."""
     angle: float
+    """In radians, clockwise as one sees it (y points down)."""
 
 
 class Polygon(Annotation, tag='polygon'):
@@ -81,12 +106,18 @@ class Polygon(Annotation, tag='polygon'):
     """
 
     parts: list[Part]
+    """Connected areas: `[[outer, hole, ...], ...]`, each ring a list of `(x, y)` in pixels."""
     box: tuple[float, float, float, float] | None = None
     """`(x, y, w, h)`: the box that the source gives for it, where it gives one."""
 
     @classmethod
     def simple(cls, ring: Ring, **fields: Any) -> Polygon:
-        """A polygon of one ring, as most are."""
+        """A polygon of one ring, as most are.
+
+        Args:
+            ring: `[(x, y), ...]` in pixels, three points or more, the first not repeated at the end.
+            **fields: Those of `Annotation`, and `box`.
+        """
         return cls([[ring]], **fields)
 
     @property
@@ -99,36 +130,44 @@ class Polyline(Annotation, tag='polyline'):
     """An open line."""
 
     points: Ring
+    """`[(x, y), ...]` in pixels, from one end to the other."""
 
 
 class Keypoint(Annotation, tag='keypoint'):
     """One joint by itself; `label` names the joint, `group` says which object it belongs to."""
 
     x: float
+    """Pixels from the left edge of the image."""
     y: float
+    """Pixels from its top edge."""
     visibility: int = 2
+    """0 missing, 1 occluded, 2 visible."""
 
 
 class Keypoints(Annotation, tag='keypoints'):
-    """A whole skeleton of one object; `label` is the object's class.
-
-    `names` gives the joints' names where the source knows them, `box` is the object's `(x, y, w, h)`.
-    """
+    """A whole skeleton of one object; `label` is the object's class."""
 
     points: list[Joint]
+    """The joints, in the order of the skeleton, missing ones included."""
     names: list[str] = []
+    """The joints' names in the same order, where the source knows them; else empty."""
     box: tuple[float, float, float, float] | None = None
+    """The object's box `(x, y, w, h)` in pixels, where the source gives one."""
 
 
 class Mask(Annotation, tag='mask'):
-    """An area of whole pixels, as runs `(start, length)`.
+    """An area of whole pixels, as runs.
 
-    A run counts pixels row by row (`start = y * width + x`), or column by column where `columns` is true
-    (`start = x * height + y`), as COCO does.
+    Example:
+        >>> # The pixels (3, 2), (4, 2) and (5, 2) of an image that is 100 wide:
+        >>> Mask([(203, 3)], label='scratch').kind
+        'mask'
     """
 
     runs: list[tuple[int, int]]
+    """`(start, length)` in pixels, ascending: `start` is `y * width + x`, counted row by row."""
     columns: bool = False
+    """Whether runs are counted column by column, as COCO does: `start` is `x * height + y`."""
     box: tuple[float, float, float, float] | None = None
     """`(x, y, w, h)`: the box that the source gives for it, where it gives one."""
 
@@ -138,16 +177,19 @@ class Classification(Annotation, tag='classification'):
 
 
 class Relation(Annotation, tag='relation'):
-    """Says that `source` (an annotation's id) relates to `target` in the way that `label` names."""
+    """Says that one annotation relates to another in the way that `label` names."""
 
     source: str
+    """The id of an annotation of the same sample."""
     target: str
+    """The id of the other one."""
 
 
 class Group(Annotation, tag='group'):
-    """Says that the annotations with the ids `members` belong together."""
+    """Says that annotations of the sample belong together."""
 
     members: list[str]
+    """Their ids."""
 
 
 class Other(Annotation, tag='other'):

@@ -18,6 +18,9 @@ _ALIASES = {'val': 'valid', 'validation': 'valid', 'training': 'train', 'testing
 def split_name(text: str) -> str:
     """Our name for a split: `val`, `validation` and `valid` are one thing.
 
+    Args:
+        text: What others call it. A name that is not known comes back as it is.
+
     Example:
         >>> split_name('val')
         'valid'

@@ -23,6 +23,9 @@ Unit = tuple[int, str, int]
 def labels_of(sample: Sample) -> frozenset[str]:
     """The classes that are in an image, of its objects and of the whole.
 
+    Args:
+        sample: The image with its annotations.
+
     Example:
         >>> from synapse_hooks.data.sample import Box, Keypoint
         >>> sorted(labels_of(Sample('a', annotations=[Box(0, 0, 1, 1, label='car'), Keypoint(1, 1, label='nose')])))

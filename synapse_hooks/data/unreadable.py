@@ -11,6 +11,7 @@ Tolerance = float | Literal['skip', 'fail']
 """`fail` at the first unreadable item, `skip` them all, or the share from 0 to 1 above which it is a failure."""
 
 DEFAULT_TOLERANCE: Tolerance = 0.01
+"""What holds where nothing else is said: one unreadable item in a hundred."""
 
 
 class Unreadable:

@@ -83,7 +83,12 @@ class Fitter:
         self.whole = whole
 
     def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
-        """An annotation that can be fitted: its numbers are read, and it has a class. None when it was dropped."""
+        """An annotation that can be fitted: its numbers are read, and it has a class. None when it was dropped.
+
+        Args:
+            annotation: One of the sample's.
+            sample: Named in the report.
+        """
         if isinstance(annotation, Outline):
             try:
                 annotation = annotation.polygon()
@@ -96,34 +101,61 @@ class Fitter:
         return annotation
 
     def box(self, annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
-        """The annotation as an upright rectangle inside the image, or None when it was dropped."""
+        """The annotation as an upright rectangle inside the image.
+
+        Args:
+            annotation: One of the sample's, of any kind.
+            sample: With its width and height.
+
+        Returns:
+            `(left, top, right, bottom)` in pixels; None when the annotation was dropped, which is reported.
+        """
         return self._reported(self._box, annotation, sample)
 
     def rings(self, annotation: AnyAnnotation, sample: Sample) -> list[Ring] | None:
-        """The annotation as polygons inside the image, one ring each, or None when it was dropped.
+        """The annotation as polygons inside the image. A mask is traced along the edges of its pixels.
 
-        A mask is traced along the edges of its pixels.
+        Args:
+            annotation: One of the sample's, of any kind.
+            sample: With its width and height.
+
+        Returns:
+            One ring `[(x, y), ...]` in pixels for each polygon; None when it was dropped, which is reported.
         """
         return self._reported(self._rings, annotation, sample)
 
     def pixels(self, mask: Mask, sample: Sample) -> Runs | None:
-        """The pixels of a mask that the image has, tidy, or None when it was dropped.
+        """The pixels of a mask that the image has.
 
-        They are counted as the mask counts them. Unlike a coordinate, a pixel is in the image or it is not: whatever is
-        cut is told.
+        Unlike a coordinate, a pixel is in the image or it is not: whatever is cut is reported.
+
+        Args:
+            mask: One of the sample's.
+            sample: With its width and height.
+
+        Returns:
+            Runs `(start, length)`, ascending and without overlaps, counted as the mask counts them; None when it was
+            dropped, which is reported.
         """
         return self._reported(self._pixels, mask, sample)
 
     def rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Ring | None:
-        """The annotation as the four corners of a rectangle, turned as it is, or None when it was dropped.
+        """The annotation as a rectangle that is turned as it is.
 
         A polygon or mask becomes the smallest rectangle around it, and corners may lie outside of the image:
         `synapse_hooks.formats.rectangles` says how far.
+
+        Args:
+            annotation: One of the sample's, of any kind.
+            sample: With its width and height.
+
+        Returns:
+            Four corners `(x, y)` in pixels, in order; None when the annotation was dropped, which is reported.
         """
         return self._reported(self._rectangle, annotation, sample)
 
     def skeleton(self, annotation: AnyAnnotation, sample: Sample) -> Keypoints | None:
-        """The annotation as a skeleton with its box, both inside the image, or None where there is nothing to write.
+        """The annotation as a skeleton with its box, both inside the image.
 
         Its box is its own, else that of its object's shapes, else drawn around its visible joints. A joint outside of
         the image is missing. The shape of an object that has a skeleton is not written either, but is not lost: the
@@ -132,6 +164,9 @@ class Fitter:
         Args:
             annotation: One of the sample's.
             sample: With its single joints assembled (`synapse_hooks.data.skeletons`).
+
+        Returns:
+            The skeleton, in pixels; None where there is nothing to write.
         """
         return self._reported(self._skeleton, annotation, sample)
 

@@ -82,6 +82,10 @@ class ConvertDatasetStep(BaseStep[TrainContext]):
 def checked_dataset(answer: Any, hook: str) -> Dataset:
     """A plugin's answer as a `Dataset` whose paths are `Path`s and exist.
 
+    Args:
+        answer: What the plugin returned.
+        hook: What it was asked: `export` or `convert`.
+
     Raises:
         WrongAnswer: It is something else; the message says what was expected.
     """

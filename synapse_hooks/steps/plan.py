@@ -30,14 +30,19 @@ class RunPlan:
     """What an action wants to have run."""
 
     action_name: str
+    """Names the action in run directories and jobs."""
     action: str
     """What names the action for blame: `module:Class`."""
     params: BaseModel
+    """The validated parameters."""
     ctx: RuntimeContext
+    """What the platform gave to the action."""
     registry: StepRegistry[TrainContext]
+    """The steps, in order."""
     hooks: Sequence[HookFunction] = ()
     """The hooks that the action answers itself."""
     result_model: type[BaseModel] | None = None
+    """The pydantic model that the result of `execute` must fit; None takes any."""
     attach: Callable[[TrainContext], None] = field(default=lambda context: None)
     """Told of the run's context before anything else happens."""
     detach: Callable[[], None] = field(default=lambda: None)

@@ -34,6 +34,9 @@ def preview(plan: RunPlan) -> dict[str, Any]:
 
     Nothing is made, written, exported or asked for, but plugins are imported.
 
+    Args:
+        plan: The run, as for `run_plan`.
+
     Returns:
         `{run_dir, stages}`, as JSON values. `run_dir` is the existing run that would be gone on with, or None. A stage
         is `{stage, step, does, why, answered_by, wrapped_by, params, options, settings}`, where `does` is `run`,

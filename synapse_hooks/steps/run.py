@@ -50,6 +50,9 @@ from synapse_hooks.steps.training import ExecuteStep
 def run_plan(plan: RunPlan) -> Any:
     """Run a plan in this process.
 
+    Args:
+        plan: Steps, parameters and context, as `BaseTrainAction.run` makes it.
+
     Returns:
         What `execute` returned.
 

@@ -146,6 +146,10 @@ class UploadStep(BaseStep[TrainContext]):
 def publish_model(context: TrainContext, model: Any) -> None:
     """Take an uploaded model over into the run, and tell everybody.
 
+    Args:
+        context: The run's.
+        model: What the upload returned: a mapping with an `id`.
+
     Raises:
         WrongAnswer: It has no id.
     """

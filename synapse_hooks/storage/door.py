@@ -137,6 +137,10 @@ def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
 def is_inside(file: StrPath, folder: StrPath) -> bool:
     """Whether a file is really below a folder, with every link resolved. Nothing needs to be there.
 
+    Args:
+        file: The file; relative paths are those of the working directory.
+        folder: The folder.
+
     Example:
         >>> is_inside('/tmp/set/../etc', '/tmp/set'), is_inside('/tmp/set/a.jpg', '/tmp/set')
         (False, True)

@@ -24,6 +24,7 @@ class Converted:
     """What a conversion made."""
 
     dataset: Dataset
+    """The dataset that was written."""
     losses: dict[str, Any]
     """The loss report: `written`, `converted`, `dropped`, `repaired`, `doubtful`, `attributes`, `unreadable`. See
     `LossReport.to_dict`."""

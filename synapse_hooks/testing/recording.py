@@ -26,6 +26,7 @@ class Recording:
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
+    """Each with its `type`, in the order in which they came."""
     fail_on: frozenset[str] = frozenset()
     """Types of events that cannot be recorded: recording one raises OSError."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -23,6 +23,7 @@ class FinishedRun:
     folder: Path
     """Holds the workspace and the run directory."""
     workspace: Workspace
+    """The workspace that was made for it."""
     result: Any = None
     """What `execute` returned."""
     error: BaseException | None = None

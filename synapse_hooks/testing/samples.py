@@ -43,6 +43,12 @@ Rectangle = tuple[int, int, int, int, Colour]
 def png(width: int, height: int, rectangles: Iterable[Rectangle] = (), colour: Colour = (230, 230, 230)) -> bytes:
     """A whole PNG image (RGB, 8 bits): filled rectangles on a ground of one colour.
 
+    Args:
+        width: In pixels.
+        height: In pixels.
+        rectangles: `(x, y, width, height, colour)` each, in pixels.
+        colour: Of the ground: red, green and blue from 0 to 255.
+
     Example:
         >>> from synapse_hooks.data import image_size
         >>> file = getfixture('tmp_path') / 'a.png'
@@ -60,7 +66,14 @@ def png(width: int, height: int, rectangles: Iterable[Rectangle] = (), colour: C
 
 
 def bmp(width: int, height: int, rectangles: Iterable[Rectangle] = (), colour: Colour = (230, 230, 230)) -> bytes:
-    """A whole BMP image (24 bits). Arguments are those of `png`."""
+    """A whole BMP image (24 bits).
+
+    Args:
+        width: In pixels.
+        height: In pixels.
+        rectangles: As in `png`.
+        colour: As in `png`.
+    """
     padding = bytes(-width * 3 % 4)
     rows = [bytes(row) for row in _rows(width, height, rectangles, colour)]
     # From the lowest row up; blue, green, red.

@@ -97,6 +97,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 def test_no_sentence_is_there_twice() -> None:
     seen: dict[str, str] = {}
     for path, text in TEXTS.items():
+        if path.name == 'api.md':
+            # Made of docstrings, in which like things are said alike.
+            continue
         prose = re.sub(r'^(?:```.*?^```|\|.*?)$|<!--.*?-->', '', text, flags=re.DOTALL | re.MULTILINE)
         for sentence in re.split(r'(?<=[.:])\s+|\n\n', prose):
             words = ' '.join(sentence.split())
