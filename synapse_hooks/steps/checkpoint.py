@@ -36,8 +36,8 @@ def resolve_checkpoint(
     """
     record = directory.read()
     kept, of = record.get('checkpoint'), record.get('checkpoint_of') or {}
-    now = inputs.checkpoint(same_use(of.get('params', {}), context.params))
-    if kept is not None and Path(kept['path']).exists() and (keep or digest_of(now) == of.get('digest')):
+    same = keep or inputs.same_checkpoint(of, context.params)
+    if kept is not None and Path(kept['path']).exists() and same:
         context.checkpoint = cast(Checkpoint, {**kept, 'path': Path(kept['path'])})
         return
     staged = directory.staging('checkpoint')

@@ -93,6 +93,14 @@ class StageInputs:
         code = self.code.digests([a for plugin, f in answers for a in _written(plugin, f)], self._others([hook]))
         return {'params': canonical(params), 'plugins': [p.who for p, _ in answers], 'code': code}
 
+    def same_checkpoint(self, of: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+        """Whether the same goes into finding the checkpoint as what run.json has as `checkpoint_of`."""
+        return digest_of(self.checkpoint(same_use(of.get('params', {}), params))) == of.get('digest')
+
+    def needs_checkpoint(self, step: BaseStep[Any]) -> bool:
+        """Whether the checkpoint may have a part in a stage: of the built-in steps it is certain which need none."""
+        return not (_is_ours(type(step)) and step.name in ('export', 'convert'))
+
     def _asks_action(self, hook: str) -> bool:
         return any(plugin.rank == 'action' for plugin, _ in self._answers(hook, set()))
 

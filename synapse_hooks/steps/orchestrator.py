@@ -70,8 +70,11 @@ class Orchestrator:
                 self._execute(decision.step)
 
     def _reuse(self, step: BaseStep[TrainContext]) -> None:
-        stage = self.stages[step.name]
+        stage, resolved = self.stages[step.name], self.context.checkpoint
         restore(self.context, stage['context'], self.as_result)
+        if not self.inputs.needs_checkpoint(step):
+            # It may be another one than when the stage ran.
+            self.context.checkpoint = resolved
         self._previous = stage.get('digest', '')
         self.progress.finish(step.name)
         self.context.recorder.record('step', {'name': step.name, 'status': 'reused'})

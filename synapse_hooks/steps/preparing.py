@@ -44,7 +44,8 @@ def decisions_of(plan: RunPlan, inputs: StageInputs, record: Mapping[str, Any]) 
         # Gone on with for the sake of sinks that could not be reached.
         check_params(stages, inputs.steps, params)
         return [Decision(step, True, 'the run has succeeded') for step in inputs.steps]
-    return decide(inputs, stages, params, plan.ctx.from_stage)
+    same = not record.get('checkpoint_of') or inputs.same_checkpoint(record['checkpoint_of'], params)
+    return decide(inputs, stages, params, plan.ctx.from_stage, same_checkpoint=same)
 
 
 def _check(plan: RunPlan, plugins: Plugins) -> None:

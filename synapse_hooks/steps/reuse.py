@@ -39,7 +39,12 @@ class Decision:
 
 
 def decide(
-    inputs: StageInputs, stages: Mapping[str, Mapping[str, Any]], params: Mapping[str, Any], from_stage: str | None
+    inputs: StageInputs,
+    stages: Mapping[str, Mapping[str, Any]],
+    params: Mapping[str, Any],
+    from_stage: str | None,
+    *,
+    same_checkpoint: bool = True,
 ) -> list[Decision]:
     """Decide for every stage, in order.
 
@@ -48,6 +53,7 @@ def decide(
         stages: The stages that run.json has, by name.
         params: The parameters of the run as it would be now.
         from_stage: Run this stage and all after it, whatever became of them.
+        same_checkpoint: Whether the training would start from the same model.
 
     Raises:
         ConfigError: There is no stage `from_stage`.
@@ -74,6 +80,8 @@ def decide(
             why = _unfinished(stage) or cause
         else:
             why = _fault(inputs, step, stage, previous, dataset, params)
+            if not why and not same_checkpoint and inputs.needs_checkpoint(step):
+                why = 'the model to start from changed'
         if why or stage is None:
             cause = cause or f'it comes after {step.name}'
             decisions.append(Decision(step, False, why))

@@ -206,6 +206,32 @@ def test_parameters_may_change_that_no_finished_stage_has_used(bare: Environment
     assert json.loads((run / 'run.json').read_text())['params']['epochs'] == 7
 
 
+def test_another_model_to_start_from_is_found_again(
+    bare: Environment, project: Path, dataset: str, tmp_path: Path
+) -> None:
+    for name in ('one', 'two'):
+        (tmp_path / f'{name}.pt').write_text(name)
+        bare.hooks('workspace', 'add-model', tmp_path / f'{name}.pt', '--name', name)
+    edit(project / 'train.py', "print('TRAINING', model(3))", "print('TRAINING FROM', checkpoint['name'])")
+    words = (
+        'train',
+        'train.py:Simple',
+        '-p',
+        f'dataset={dataset}',
+        '-p',
+        'checkpoint=one',
+        '--run-dir',
+        'run',
+        '--json',
+    )
+    assert 'TRAINING FROM one' in bare.hooks(*words, code=1).err
+    (project / 'broken').unlink()
+    ended = bare.hooks('resume', 'run', '-p', 'checkpoint=two', '--json')
+    assert 'TRAINING FROM two' in ended.err
+    assert told(ended)['pre_execute'] == 'run: the model to start from changed'
+    assert ran(ended) == ['pre_execute', 'execute', 'upload']
+
+
 @pytest.mark.parametrize(
     ('action', 'word', 'stage'),
     [
