@@ -116,7 +116,7 @@ def test_a_wrapper_of_the_project_stands_around_every_step(near: Environment, da
     ],
 )
 def test_a_broken_project_plugin_refuses_a_run_and_is_shown_by_every_listing(
-    source: str | None, reason: str, near: Environment, project: Path, dataset: str
+    source: str | None, reason: str, near: Environment, project: Path, dataset: str, data: Path
 ) -> None:
     (project / 'hooks.py').unlink()
     if source is not None:
@@ -128,6 +128,8 @@ def test_a_broken_project_plugin_refuses_a_run_and_is_shown_by_every_listing(
     assert 'allow_broken = ["hooks.py"]' in refused.err
     assert reason in near.hooks('doctor', code=1).out
     assert reason in near.hooks('plugins').out
+    assert reason in near.hooks('convert', data, 'made', '--to', 'coco', code=2).err
+    assert reason in near.hooks('inspect', data, code=2).err
     assert 'company.wrap' in near.hooks('hooks', 'convert').out
     allowed = near.hooks(*words, '--json', SYNAPSE_HOOKS_ALLOW_BROKEN='hooks.py')
     assert allowed.err.count("warning: the project (plugin 'hooks.py') is broken: ") == 1
