@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synapse_hooks.errors import text_of
+
+Hidden = Sequence[tuple[str, str]]
 
 _OBEYED = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]')
 """Control characters but for tab and line feed, and those that change the direction of the text after them."""
@@ -29,11 +31,23 @@ def printable(text: str) -> str:
     return _OBEYED.sub(_escaped, text)
 
 
-def outgoing(text: str) -> str:
-    """`text` as people may see it: printable, and without the secrets of the environment."""
-    for secret in _secrets():
+def outgoing(text: str, hidden: Hidden | None = None) -> str:
+    """`text` as people may see it: printable, and without the secrets of the environment.
+
+    Args:
+        text: What somebody says.
+        hidden: What `hiding` returned, for whoever has many texts.
+    """
+    for secret in hiding() if hidden is None else hidden:
         text = text.replace(*secret)
     return printable(text)
+
+
+def hiding() -> Hidden:
+    """The secrets of the environment as they are now, in every form, each with what is shown instead."""
+    from synapse_hooks.journal.values import REDACTED, forms_of, secrets_of
+
+    return [(form, REDACTED) for secret in secrets_of(os.environ) for form in forms_of(secret)]
 
 
 def one_line(text: str) -> str:
@@ -61,9 +75,3 @@ def outgoing_json(data: Mapping[str, Any]) -> str:
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f'\\x{code:02x}' if code < 0x100 else f'\\u{code:04x}'
-
-
-def _secrets() -> list[tuple[str, str]]:
-    from synapse_hooks.journal.values import REDACTED, forms_of, secrets_of
-
-    return [(form, REDACTED) for secret in secrets_of(os.environ) for form in forms_of(secret)]

@@ -27,7 +27,7 @@ class Noisy(BaseTrainAction[Params]):
     '''Talks all the time, by every means.'''
 
     def execute(self, data_path, checkpoint):
-        for number in range(200):
+        for number in range(50):
             print('training', number, flush=True)
             print('training', number, file=sys.stderr)
         os.write(1, b'below Python') if 'QUIET' not in os.environ else None
