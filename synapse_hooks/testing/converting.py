@@ -45,6 +45,17 @@ class Converted:
         """How many annotations of a kind the report tells of."""
         return int(self.losses['written'].get(kind, 0)) + self.lost(kind)
 
+    def ends(self, kind: str) -> str:
+        """What the report tells of a kind, in words."""
+        told = [f'written {self.losses["written"].get(kind, 0)}']
+        for fate in ('converted', 'dropped'):
+            told += [
+                f'{fate} {entry["count"]}: {entry["reason"]} {entry["examples"]}'
+                for entry in self.losses[fate]
+                if entry['kind'] == kind
+            ]
+        return '; '.join(told)
+
 
 def convert_dataset(
     source: Dataset | Sequence[Sample],

@@ -237,6 +237,36 @@ def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path
         getattr(suite, f'test_{broken}')(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ('kind', 'broken', 'told'),
+    [
+        (
+            MovesBoxes,
+            'every_annotation_arrives_or_is_counted',
+            r"sample 'street/0001', annotation 1 .box '1'.: x 30 came",
+        ),
+        (LosesAttributes, 'every_annotation_arrives_or_is_counted', r"attribute 'occluded' True came back as nothing"),
+        (
+            MixesLabels,
+            'every_annotation_arrives_or_is_counted',
+            r"sample '.*', annotation 1 .*: label '.*' came back as 'ant'",
+        ),
+        (DropsInSilence, 'every_annotation_arrives_or_is_counted', r"annotation 1 .polygon '1'.: it did not come back"),
+        (CountsTwice, 'the_loss_report_adds_up', r"(?s)sample '.*', annotation 1 .polygon '1'.*acme holds boxes"),
+        (DropsInSilence, 'odd_annotations_are_counted_too', r"sample 'kinds': 7 annotations came back as 0"),
+        (MixesSplits, 'splits_are_kept', r"sample 'street/0001': split 'valid' came back as 'train'"),
+        (Shuffles, 'reading_twice_gives_the_same', r"sample '.*' came back as '.*'"),
+    ],
+)
+def test_a_failure_names_sample_and_annotation_before_and_after(
+    kind: type[Good], broken: str, told: str, tmp_path: Path
+) -> None:
+    suite = FormatConformance()
+    suite.format = kind()  # type: ignore[misc]
+    with pytest.raises(AssertionError, match=told):
+        getattr(suite, f'test_{broken}')(tmp_path)
+
+
 def failures(format: Format, tmp_path: Path) -> set[str]:
     found = set()
     for name in PROMISES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,8 @@ class Greedy(Names):
 
 class Dies(Names):
     def names(self, path: Path) -> list[str]:
-        os.abort()
+        os.kill(os.getpid(), signal.SIGKILL)
+        return []
 
 
 class Silent(Names):
