@@ -19,6 +19,7 @@ part. Failures are AssertionErrors whose sentences say what to mend. pytest runs
 from synapse_hooks.testing.autologgers import AutologConformance
 from synapse_hooks.testing.converting import Converted, convert_dataset, open_dataset
 from synapse_hooks.testing.formats import FormatConformance
+from synapse_hooks.testing.fuzzing import Fuzzer, Tried
 from synapse_hooks.testing.plugins import check_distribution, check_plugin
 from synapse_hooks.testing.recording import Recording, recording_session
 from synapse_hooks.testing.running import FinishedRun, run_action
@@ -30,7 +31,9 @@ __all__ = [
     'Converted',
     'FinishedRun',
     'FormatConformance',
+    'Fuzzer',
     'Recording',
+    'Tried',
     'bmp',
     'check_distribution',
     'check_plugin',

@@ -26,6 +26,7 @@ from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.testing.comparing import first_difference, listed, missing, name_of
 from synapse_hooks.testing.converting import Converted, builtin_format, convert_dataset, open_dataset
+from synapse_hooks.testing.fuzzing import Fuzzer
 from synapse_hooks.testing.plugins import check_plugin, reads, writes
 from synapse_hooks.testing.samples import CLASSES, odd_samples, small_samples
 
@@ -232,9 +233,6 @@ class FormatConformance:
         """
         if not reads(self.format):
             raise SkipTest('it is only written')
-        # It inspects too, and so needs numpy.
-        from synapse_hooks.testing.fuzzing import Fuzzer
-
         with Fuzzer(self.format, self.dataset(tmp_path / 'own')['path'], tmp_path / 'wrong') as fuzzer:
             for number in range(self.mutations):
                 tried = fuzzer(Random(f'{self.seed} {number}'))

@@ -23,7 +23,6 @@ from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.formats.guess import locate_dataset
 from synapse_hooks.formats.reader import FormatReader, open_reader, reading
-from synapse_hooks.insight import inspect_dataset, page
 from synapse_hooks.plugins import HookCalls
 from synapse_hooks.testing.converting import Converted, builtin_format, convert_dataset, hook_calls
 from synapse_hooks.testing.mutation.places import OUTSIDE
@@ -60,6 +59,10 @@ class Attempt:
         self.format = format
         self.formats = {known.name: known for known in (*map(builtin_format, BUILTIN), *others, format)}
         self.calls: HookCalls = hook_calls(*others, format)
+        # It needs numpy, which the kit does not. A process aside has it before its memory is limited.
+        from synapse_hooks import insight
+
+        self.insight = insight
 
     def __call__(self, source: Path, target: str, out: Path, *, html: bool = False) -> list[Finding]:
         """Do all of it.
@@ -142,10 +145,10 @@ class Attempt:
 
     def _inspect(self, source: Path, html: bool) -> None:
         reader = self._reader(source)
-        inspection = inspect_dataset(reader, self._dataset(source), shown=8 if html else 0)
+        inspection = self.insight.inspect_dataset(reader, self._dataset(source), shown=8 if html else 0)
         inspection.to_dict()
         if html:
-            page(inspection)
+            self.insight.page(inspection)
 
     def _convert(self, source: Path, target: str, out: Path) -> Any:
         with reading(source):
