@@ -104,6 +104,10 @@ def _lines(source: Path) -> list[str]:
         raise cannot_read(DatasetInvalid, error, source) from error
     except UnicodeDecodeError as error:
         raise DatasetInvalid(f'{source} is no list of images: {error}', hint='repair it', path=str(source)) from error
+    if '\0' in text:
+        raise DatasetInvalid(
+            f'{source} must have the path of an image in each line, and has a NUL', hint='correct it', path=str(source)
+        )
     return [line for line in map(str.strip, text.splitlines()) if line]
 
 
