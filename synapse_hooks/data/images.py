@@ -21,6 +21,8 @@ SUFFIXES = MEASURED | {'.avif', '.heic', '.heif', '.jp2', '.dng'}
 """Extensions, in lower case, that say that a file is an image."""
 
 
+MOST_PIXELS = 1 << 30
+"""Of one image. A header of some bytes can tell any size, and a mask of that size is a few numbers, too."""
 USUAL = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
 """The extension that trainers know, by `ImageHeader.kind`; of GIF there is none."""
 

@@ -112,22 +112,52 @@ def transpose(runs: Runs, across: int, along: int) -> Runs:
     if not runs:
         return []
     lines, starts, ends = in_lines(runs, along)
-    left, top = int(starts.min()), int(lines.min())
-    # One more column than pixels: a run ends in the place behind it.
-    steps = np.zeros((int(lines.max()) - top + 1, int(ends.max()) - left + 1), dtype=np.int8)
-    steps[lines - top, starts - left] += 1
-    steps[lines - top, ends - left] -= 1
-    turned = np.zeros((steps.shape[1] - 1, steps.shape[0] + 2), dtype=np.int8)
-    turned[:, 1:-1] = np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1].T
-    edges = np.diff(turned, axis=1)
-    line, place = np.nonzero(edges == 1)
-    begin = (line + left) * across + place + top
-    line, place = np.nonzero(edges == -1)
-    end = (line + left) * across + place + top
+    if not len(lines):
+        return []
+    top, height = int(lines.min()), int(lines.max() - lines.min()) + 1
+    # Between two places where any run begins or ends, all columns are alike, and one is turned for all of them.
+    places = np.unique(np.concatenate((starts, ends)))
+    first, last = np.searchsorted(places, starts), np.searchsorted(places, ends)
+    band = max(1, _BAND // height)
+    found = [
+        _turned(lines - top, first, last, height, range(at, min(at + band, len(places) - 1)))
+        for at in range(0, len(places) - 1, band)
+    ]
+    stripe, begin, end = (np.concatenate(numbers) for numbers in zip(*found, strict=True))
+    counts = np.bincount(stripe, minlength=len(places) - 1)
+    widths = np.diff(places)
+    column = np.repeat(np.arange(places[0], places[-1]), np.repeat(counts, widths))
+    of_column = np.repeat(counts, widths)
+    offset = np.arange(len(column)) - np.repeat(np.cumsum(of_column) - of_column, of_column)
+    pick = np.repeat(np.repeat(np.cumsum(counts) - counts, widths), of_column) + offset
+    begin, end = column * across + begin[pick] + top, column * across + end[pick] + top
     # A run to the end of a line goes on in the next one.
     apart = begin[1:] != end[:-1]
     begin, end = begin[np.append(True, apart)], end[np.append(apart, True)]
     return list(zip(begin.tolist(), (end - begin).tolist(), strict=True))
+
+
+_BAND = 1 << 24
+"""Pixels that are turned at once: a mask may be as large as its image."""
+
+
+def _turned(
+    lines: NDArray[int64], starts: NDArray[int64], ends: NDArray[int64], height: int, band: range
+) -> tuple[NDArray[int64], NDArray[int64], NDArray[int64]]:
+    """The runs of a band of columns, from top to bottom: the column of each, its first place, the one behind it."""
+    import numpy as np
+
+    here = (starts < band.stop) & (ends > band.start)
+    lines, starts, ends = lines[here], starts[here].clip(band.start), ends[here].clip(max=band.stop)
+    # One more column than pixels: a run ends in the place behind it.
+    steps = np.zeros((height, len(band) + 1), dtype=np.int8)
+    steps[lines, starts - band.start] += 1
+    steps[lines, ends - band.start] -= 1
+    turned = np.zeros((len(band), height + 2), dtype=np.int8)
+    turned[:, 1:-1] = np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1].T
+    edges = np.diff(turned, axis=1)
+    column, begin = np.nonzero(edges == 1)
+    return column + band.start, begin, np.nonzero(edges == -1)[1]
 
 
 def by_rows(mask: Mask, width: int, height: int) -> Runs:

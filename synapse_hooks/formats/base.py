@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
 from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe, probe_many
-from synapse_hooks.data.images import Probed
+from synapse_hooks.data.images import MOST_PIXELS, Probed
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem, cannot_read
 from synapse_hooks.formats.identity import Identity
 from synapse_hooks.formats.options import Options
-from synapse_hooks.formats.own_files import LEADS_OUT, OwnFiles
+from synapse_hooks.formats.own_files import LEADS_OUT, OwnFiles, too_many_pixels
 from synapse_hooks.formats.reader import FormatReader
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.storage import link_or_copy
@@ -268,12 +268,16 @@ class Format:
         files = ['' if sample.width and sample.suffix.lower() not in MEASURED else sample.file for sample in samples]
         own = self.files
         for sample, quick in zip(samples, probe_many(files), strict=True):
-            if not sample.file:
+            if not sample.file and sample.width * sample.height <= MOST_PIXELS:
                 yield True
                 continue
             try:
                 out = own.leads_out(sample.file, link=quick is None)
                 found = quick or self._look_closer(sample)
+                if not (sample.width and sample.height):
+                    sample.width, sample.height = found[:2]
+                if sample.width * sample.height > MOST_PIXELS:
+                    raise too_many_pixels(sample)
             except UnreadableItem as error:
                 self.skip(error)
                 yield False
@@ -289,8 +293,6 @@ class Format:
                 continue
             if out:
                 own.report.doubtful('image', LEADS_OUT, sample.id)
-            if not (sample.width and sample.height):
-                sample.width, sample.height = found[:2]
             if self.identity is not None:
                 self.identity.note_file(*found[2:])
             yield True
@@ -303,6 +305,8 @@ class Format:
             OSError: It cannot be looked at.
         """
         file = sample.file
+        if not file:
+            raise too_many_pixels(sample)
         if not (sample.width and sample.height) or sample.suffix.lower() in MEASURED:
             return next(probe_many([file], links=True)) or probe(file)
         found = os.stat(file)  # noqa: PTH116

@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 
-from synapse_hooks.data import LossReport
-from synapse_hooks.data.images import looks_like_image
+from synapse_hooks.data import LossReport, Sample
+from synapse_hooks.data.images import MOST_PIXELS, looks_like_image
+from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.storage.boundary import Boundary
 from synapse_hooks.storage.door import TEXT_LIMIT, Refused, StrPath, read_file
 
@@ -81,3 +82,12 @@ class OwnFiles:
         if link and not looks_like_image(image):
             raise Refused(errno.EACCES, 'it leads out of the dataset, and is not an image', image)
         return True
+
+
+def too_many_pixels(sample: Sample) -> UnreadableItem:
+    """The error for an image whose header, or dataset, tells a size that nothing is trained on."""
+    return UnreadableItem(
+        f'{sample.file or sample.id} has {sample.width:,} x {sample.height:,} pixels, more than {MOST_PIXELS:,}',
+        hint='correct the size, or cut the image into tiles',
+        path=sample.file or sample.id,
+    )

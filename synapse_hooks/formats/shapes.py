@@ -47,6 +47,8 @@ from synapse_hooks.formats.rectangles import fit_rectangle
 
 __all__ = ['NOISE', 'Fitter', 'enclosing_box']
 
+MOST_RINGS = 2000
+"""Of an annotation whose parts and holes are joined: to join them takes time by the square of their number."""
 SEAMS = '{} holds simple rings: parts and holes are joined by seams'
 """What it costs a polygon of several rings to become one ring of a target."""
 _SEAMS_OF_HOLES = '{} holds simple rings: holes are joined by seams'
@@ -228,6 +230,8 @@ class Fitter:
     def _rings(self, annotation: AnyAnnotation, sample: Sample) -> Fit[list[Ring]]:
         shape = self._drawn(annotation, sample)
         found = inside(parts_of(shape, sample), sample)
+        if sum(map(len, found)) > MOST_RINGS:
+            raise Lost(f'it has more than {MOST_RINGS:,} parts and holes, and {self.target} would join them')
         joined = [join(found)] if self.join == 'all' else [join([part]) for part in found]
         match shape:
             case Box() | RotatedBox():

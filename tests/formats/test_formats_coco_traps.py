@@ -383,7 +383,7 @@ def test_a_size_of_more_digits_than_a_float_has_is_one_that_does_not_fit(tmp_pat
     put(tmp_path / 'annotations.json', said)
     (sample,), report = read(tmp_path)
     assert (sample.width, sample.height, len(sample.annotations)) == (100, 80, 1)
-    assert [(loss.fate, loss.count) for loss in report.losses.values()] == [('converted', 1)]
+    assert [(loss.fate, loss.kind, loss.count) for loss in report.losses.values()] == [('doubtful', 'image', 1)]
 
 
 def test_a_long_text_beside_numbers_that_are_none_takes_no_memory(tmp_path: Path) -> None:

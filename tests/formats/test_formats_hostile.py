@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks.data import LossReport, Sample, Tolerance
+from synapse_hooks.data import LossReport, Mask, Sample, Tolerance
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats import Format, FormatReader
+from synapse_hooks.formats import Fitter, Format, FormatReader
 from synapse_hooks.testing import open_dataset, small_dataset
 from tests.formats.format_kit import add_item, box, builtin, png
 
@@ -248,3 +248,45 @@ def test_an_image_with_nul_in_its_name_is_an_item_that_cannot_be_read(tmp_path: 
 
     with pytest.raises(UnreadableItem, match='cannot be the name of a file'):
         list(open_dataset({'path': tmp_path, 'format': 'nul'}, Nul()))
+
+
+# -- pixels ------------------------------------------------------------------------------------------------------
+
+
+def masks(root: Path, side: int, counts: list[int], told: int | None = None) -> Path:
+    coco(root, 'a.png')
+    (root / 'a.png').write_bytes(png(side, side))
+    said = json.loads((root / 'annotations.json').read_text())
+    said['images'][0] |= {'width': told or side, 'height': told or side}
+    said['annotations'][0] |= {'segmentation': {'size': [told or side, told or side], 'counts': counts}, 'iscrowd': 0}
+    (root / 'annotations.json').write_text(json.dumps(said))
+    return root
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize('side', [100_000, 2**31 - 1])
+def test_an_image_of_more_pixels_than_anybody_trains_on_is_unreadable(tmp_path: Path, side: int) -> None:
+    samples, report = read(masks(tmp_path, side, [0, side * side]), 'coco')
+    assert not samples
+    assert f'a.png has {side:,} x {side:,} pixels' in report.unreadable_items[0]['reason']
+
+
+@pytest.mark.timeout(20)
+def test_a_size_that_only_the_document_tells_is_not_believed(tmp_path: Path) -> None:
+    samples, _ = read(masks(tmp_path, 64, [0, 10**24], told=10**12), 'coco')
+    assert [(sample.width, sample.height) for sample in samples] == [(64, 64)]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize('counts', [[0, 2**30], [1] * 20_000 + [2**30 - 20_000]], ids=['full', 'stripes'])
+def test_a_mask_of_a_large_image_costs_no_more_than_it_says(tmp_path: Path, counts: list[int]) -> None:
+    (sample,), _ = read(masks(tmp_path, 2**15, counts), 'coco')
+    (mask,) = sample.annotations
+    assert isinstance(mask, Mask)
+    report = LossReport()
+    rings = Fitter(report, 'yolo').rings(mask, sample)
+    if len(counts) == 2:
+        assert rings == [[(0, 0), (2**15, 0), (2**15, 2**15), (0, 2**15)]]
+    else:
+        assert rings is None
+        assert 'more than 2,000 parts and holes' in report.to_dict()['dropped'][0]['reason']

@@ -164,3 +164,18 @@ class TestCreateml(FormatConformance):
     """What every format promises."""
 
     format = CreatemlFormat()
+
+
+def test_what_is_made_to_do_harm_costs_its_annotation_or_its_item(tmp_path: Path) -> None:
+    put(tmp_path / FILE, {'image': 'a.png', 'annotations': [box(10**400, 5, 4, 4), box(5, 5, 4, 4)]})
+    entries = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / FILE).write_text(json.dumps([*entries, {'image': 'a' * 300 + '.png', 'annotations': []}]))
+    samples, report = read(tmp_path)
+    assert [len(sample.annotations) for sample in samples] == [1]
+    assert report.unreadable_count == 1
+
+
+def test_nesting_without_end_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('[{"image": "a.png", "annotations": ' + '[' * 100_000)
+    with pytest.raises(DatasetInvalid, match='is no JSON list'):
+        read(tmp_path)

@@ -403,3 +403,32 @@ def test_a_size_that_is_wrong_is_corrected_where_points_prove_it(tmp_path: Path)
     assert not samples
     # What was said of its shapes does not count.
     assert [loss.fate for loss in report.losses.values() if loss.kind == 'circle'] == []
+
+
+@pytest.mark.parametrize('radius', [1e7, 1e12, 1e15, 1e17, 1e300])
+def test_a_circle_larger_than_any_image_is_dropped_alone(tmp_path: Path, radius: float) -> None:
+    found, report = read_one(tmp_path, shape('circle', (0, 0), (radius, 0)), shape('point', (1, 1)))
+    assert len(found) == 1
+    assert 'its radius is' in report.to_dict()['dropped'][0]['reason']
+
+
+def test_numbers_that_are_too_large_to_compute_with_drop_their_shape(tmp_path: Path) -> None:
+    far = 10**400
+    found, report = read_one(tmp_path, shape('oriented_rectangle', (0, 0), (far, 0), (far, far), (0, far)))
+    assert not found
+    assert report.to_dict()['dropped'][0]['count'] == 1
+
+
+def test_a_name_longer_than_a_disk_allows_and_deep_nesting_cost_their_item(tmp_path: Path) -> None:
+    put(tmp_path / 'a.json', shape('point', (1, 1)))
+    put(tmp_path / 'b.json', shape('point', (1, 1)), imagePath='a' * 5000 + '.png', image=None)
+    (tmp_path / 'c.json').write_text('{"imagePath": "c.png", "shapes": [' + '[' * 100_000)
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['a']
+    assert report.unreadable_count == 2
+
+
+def test_classes_that_are_not_utf_8_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / 'labels.txt').write_bytes(b'\xff')
+    with pytest.raises(DatasetInvalid, match=r'labels\.txt must be UTF-8'):
+        LabelmeFormat().declare(tmp_path)

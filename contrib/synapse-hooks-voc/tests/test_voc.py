@@ -348,3 +348,32 @@ def test_xml_of_others_beside_images_is_not_taken(tmp_path: Path, text: str) -> 
     assert not VocFormat().recognise(tmp_path)
     with pytest.raises(DatasetInvalid):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'<?xml version="1.0" encoding="foo-bar"?><annotation/>',
+        b'<?xml version="1.0" encoding="hex"?><annotation/>',
+        b'<annotation>' + b'<a>' * (2 << 20),
+        b'<annotation><filename>a.' + b'a' * 300 + b'</filename></annotation>',
+        b'<annotation>' + b'<object>' * 5000,
+    ],
+    ids=['unknown encoding', 'no text encoding', 'too large', 'a name too long', 'deep'],
+)
+def test_a_document_that_is_made_to_do_harm_costs_its_item(tmp_path: Path, content: bytes) -> None:
+    put(tmp_path, 'a', voc_object(1, 1, 9, 9))
+    put(tmp_path, 'b')
+    (tmp_path / 'Annotations' / 'b.xml').write_bytes(content)
+    (tmp_path / 'JPEGImages' / 'b.png').unlink()
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['a']
+    assert report.unreadable_count == 1
+
+
+def test_a_list_that_is_not_utf_8_is_a_sentence(tmp_path: Path) -> None:
+    put(tmp_path, 'a', voc_object(1, 1, 9, 9))
+    listed(tmp_path, train='a\n')
+    (tmp_path / 'ImageSets' / 'Main' / 'train.txt').write_bytes(b'\xff\xfe\n1\n')
+    with pytest.raises(DatasetInvalid, match=r'train\.txt'):
+        read(tmp_path)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from synapse_hooks.data import MEASURED, Sample
+from synapse_hooks.data.images import MOST_PIXELS
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.coco.document import Category, Openings
@@ -36,6 +37,7 @@ BATCH = 512
 """Images that are read together."""
 Said = Usual | Raw | Entry
 """An entry: a usual one, any one as text, or opened."""
+_TOO_LARGE = 'its file declares more pixels than any image has: those of the image itself count'
 
 
 class Found:
@@ -172,9 +174,11 @@ class CocoItems:
                 self.format.skip(missing[place])
             elif fine:
                 found.append(Found(place, sample))
-                told = part.images[place].size
-                if told is not None:
-                    sample.width, sample.height = told
+                width, height = part.images[place].size or (sample.width, sample.height)
+                if width * height <= MOST_PIXELS:
+                    sample.width, sample.height = width, height
+                else:
+                    self.format.report.doubtful('image', _TOO_LARGE, sample.id)
         return found
 
     def _file(self, part: Sorted, name: str, id: str) -> str:

@@ -14,7 +14,7 @@ from synapse_hooks.data.geometry import join_arrays
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Places, starts_of
 from synapse_hooks.data.skeletons import arrange
-from synapse_hooks.formats.shapes import SEAMS
+from synapse_hooks.formats.shapes import MOST_RINGS, SEAMS
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
 from synapse_hooks.formats.yolo.rows import Rows
 
@@ -59,7 +59,8 @@ class Segment(Rows):
         owners = rings.owners
         areas = rings.areas()
         fine = inside(rings.bounds(), sizes[owners]) & (areas != 0)
-        plain = np.bincount(owners, minlength=len(columns)) > 0
+        rings_of = np.bincount(owners, minlength=len(columns))
+        plain = (rings_of > 0) & (rings_of <= MOST_RINGS)
         plain[owners[~fine]] = False
         points, counts = rings.points, np.diff(rings.starts)
         kept = plain[owners]
