@@ -24,6 +24,8 @@
     │   ├── ArchiveRefused            an archive holds what must not be unpacked
     │   └── DiskFull                  no space left
     └── BackendError                  a dataset, model or job cannot be had
+        ├── AccessDenied              the token is wrong, or does not allow that
+        ├── BackendUnavailable        the backend does not answer; trying again later may help
         └── RecordNotFound            there is no record of that id
     SinkUnavailable                   raised *by a sink*: keep the events and try again later
     Terminated (KeyboardInterrupt)    SIGTERM or SIGHUP arrived
@@ -202,6 +204,14 @@ class DiskFull(StorageError):
 
 class BackendError(SynapseHooksError):
     """A dataset, model or job cannot be had from the backend."""
+
+
+class AccessDenied(BackendError):
+    """The backend answered 401 (wrong token) or 403 (no right to do that). `status` and `url` say which and where."""
+
+
+class BackendUnavailable(BackendError):
+    """The backend could not be reached, or did not answer in time, however often it was tried."""
 
 
 class RecordNotFound(BackendError):

@@ -3,6 +3,7 @@
     ROOT/workspace.sqlite    the records
     ROOT/datasets/ID/        a dataset in DM layout
     ROOT/models/ID/          a model's files
+    ROOT/jobs/ID/log.jsonl   what a job said
 
 A record is visible when its files are whole, and not before; several processes may use a workspace at once.
 """
@@ -11,8 +12,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from synapse_hooks.backends.database import Database
 from synapse_hooks.backends.fields import checked_name, id_or_name, json_fields, not_found, own_key
@@ -263,6 +267,26 @@ class Workspace:
         if record is None:
             raise not_found('job', job, self._records.all('job'), self.root)
         return record
+
+    def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
+        lines = b''.join(msgspec.json.encode(dict(entry), enc_hook=str) + b'\n' for entry in entries)
+        file = self._log(job)
+        with disk_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open('ab') as opened:
+                opened.write(lines)
+
+    def read_logs(self, job: int | str, after: int = 0) -> list[dict[str, Any]]:
+        """The log of a job, without its first `after` entries."""
+        file = self._log(job)
+        if not file.exists():
+            return []
+        with file.open('rb') as opened:
+            return [msgspec.json.decode(line) for line in islice(opened, after, None) if line.endswith(b'\n')]
+
+    def _log(self, job: int | str) -> Path:
+        return self.root / 'jobs' / str(self.get_job(job)['id']) / 'log.jsonl'
 
     def list_jobs(self) -> list[dict[str, Any]]:
         """Every job's record, by id."""

@@ -1,0 +1,122 @@
+"""What was fetched from backends, and is kept: files by content, and which file of which backend each one is.
+
+    ROOT/blobs/        see `synapse_hooks.storage.blobs`
+    ROOT/parts/        files on their way
+    ROOT/index.sqlite  which content a file of a backend has
+
+A file is known by what identifies it at its backend, never by its address, which changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from synapse_hooks.errors import StorageError
+from synapse_hooks.storage import sweep
+from synapse_hooks.storage.blobs import Blob, Blobs
+from synapse_hooks.storage.disk import need_folder
+
+_SCHEMA: Final = """
+    CREATE TABLE IF NOT EXISTS blobs (sha256 TEXT PRIMARY KEY, size INTEGER, changed_ns INTEGER) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS files (key BLOB PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
+"""
+_BUSY: Final = 30.0
+
+
+class Cache:
+    """The files that were fetched. Several processes may use one cache at once; a broken index is made anew.
+
+    Args:
+        root: Its folder; it is made when something is put there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.blobs = Blobs(self.root / 'blobs')
+        self.parts = self.root / 'parts'
+        self._index = self.root / 'index.sqlite'
+
+    def find(self, keys: Iterable[str]) -> dict[str, Blob]:
+        """The files that are here, whole, by their keys."""
+        wanted = {_digest(key): key for key in keys}
+        if not wanted or not self._index.exists():
+            return {}
+        marks = ','.join('?' * len(wanted))
+        query = f'SELECT key, sha256, size, changed_ns FROM files JOIN blobs USING (sha256) WHERE key IN ({marks})'
+        with suppress(sqlite3.DatabaseError), closing(self._open()) as database:
+            rows = database.execute(query, tuple(wanted)).fetchall()
+            found = {wanted[key]: Blob(*blob) for key, *blob in rows}
+            return {key: blob for key, blob in found.items() if self.blobs.is_whole(blob)}
+        return {}
+
+    def keep(self, files: Mapping[str, Blob]) -> None:
+        """Remember which content files have."""
+        if not files:
+            return
+        need_folder(self.root)
+        try:
+            self._write(files)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                # Full, or in use for long: the files are fetched once more, which is all.
+                return
+            self._index.unlink(missing_ok=True)
+            with suppress(sqlite3.DatabaseError):
+                self._write(files)
+
+    def known(self) -> dict[str, Blob]:
+        """What the index says of each content, by its SHA-256."""
+        if not self._index.exists():
+            return {}
+        try:
+            with closing(self._open()) as database:
+                return {row[0]: Blob(*row) for row in database.execute('SELECT sha256, size, changed_ns FROM blobs')}
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f'{self._index} cannot be read: {error}', hint='remove it: it is made anew', path=str(self._index)
+            ) from error
+
+    def forget(self, contents: Iterable[str]) -> None:
+        """Forget contents, by their SHA-256."""
+        if self._index.exists():
+            with closing(self._open()) as database, database:
+                for sha256 in contents:
+                    database.execute('DELETE FROM blobs WHERE sha256 = ?', (sha256,))
+                    database.execute('DELETE FROM files WHERE sha256 = ?', (sha256,))
+
+    def sweep(self) -> None:
+        """Remove what dead processes left unfinished and nobody can go on with."""
+        self.blobs.sweep()
+        sweep(self.root)
+
+    def _write(self, files: Mapping[str, Blob]) -> None:
+        with closing(self._open()) as database, database:
+            database.executemany('INSERT OR REPLACE INTO blobs VALUES (?, ?, ?)', set(files.values()))
+            rows = [(_digest(key), blob.sha256) for key, blob in files.items()]
+            database.executemany('INSERT OR REPLACE INTO files VALUES (?, ?)', rows)
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._index, timeout=_BUSY)
+        # Nothing is lost that cannot be fetched again.
+        database.execute('PRAGMA synchronous = OFF')
+        database.executescript(_SCHEMA)
+        return database
+
+
+def default_cache(env: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the cache: `SYNAPSE_HOOKS_CACHE`, else one in the platform's folder for caches."""
+    if chosen := env.get('SYNAPSE_HOOKS_CACHE'):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path('synapse-hooks', appauthor=False)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode(errors='surrogatepass')).digest()[:16]

@@ -1,0 +1,272 @@
+"""A Synapse backend over HTTP: datasets, models and jobs, as `synapse_hooks.context.BackendClient` has them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from synapse_hooks.backends.synapse.cache import Cache, default_cache
+from synapse_hooks.backends.synapse.connection import Connection
+from synapse_hooks.backends.synapse.events import Listing
+from synapse_hooks.backends.synapse.export import Export, Progress
+from synapse_hooks.backends.synapse.fetching import INSISTENCE, Fetcher, Insistence
+from synapse_hooks.backends.synapse.models import WEIGHTS, Release, publish_model
+from synapse_hooks.backends.synapse.receiving import Wanted
+from synapse_hooks.backends.synapse.transfer import PACE, Network, Pace, Transfer, best_transfer
+from synapse_hooks.backends.synapse.wire import PATIENCE, Patience, Wire
+from synapse_hooks.context import Checkpoint, Dataset, Model
+from synapse_hooks.data import split_name
+from synapse_hooks.errors import BackendError, RecordNotFound
+from synapse_hooks.storage import archive_kind, link_or_copy, safe_name, unpack
+
+_LISTED: Final = 20
+"""Records that an error about an unknown id names, at most."""
+
+
+class SynapseClient:
+    """The backend at the other end of a connection. It implements `synapse_hooks.context.BackendClient`.
+
+    Args:
+        connection: Where, and with which credentials.
+        root: Where runs and the journals of uploads are kept on this machine.
+        cache: Where fetched files are kept; None is the user's cache.
+        job: The job that the platform opened for this run.
+        patience: How long a call of the API is tried again.
+        insistence: How long a file is tried again.
+        pace: When a transfer is too slow.
+        transfer: Makes what moves files; None takes the fastest one.
+
+    Every method raises `AccessDenied`, `RecordNotFound`, `BackendUnavailable` or another `BackendError`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        root: Path,
+        *,
+        cache: Path | None = None,
+        job: int | str | None = None,
+        patience: Patience = PATIENCE,
+        insistence: Insistence = INSISTENCE,
+        pace: Pace = PACE,
+        transfer: Callable[[Pace, Network], Transfer] = best_transfer,
+    ) -> None:
+        self.connection = connection
+        self.root = Path(root)
+        self.cache = Cache(cache or default_cache())
+        self.job = job
+        self.wire = Wire(connection, patience=patience, cancelled=threading.Event())
+        self._insistence = insistence
+        self._pace = pace
+        self._transfer = transfer
+        self._release: Release | None = None
+
+    def __repr__(self) -> str:
+        return f'SynapseClient({self.connection.host!r})'
+
+    # -- datasets ----------------------------------------------------------------------------------------------------
+
+    def get_dataset(self, dataset: int | str) -> dict[str, Any]:
+        """The record of a dataset version, by id."""
+        record = self._record('ground_truth_dataset_versions/', 'dataset', dataset)
+        if record.get('is_archived'):
+            raise BackendError(
+                f'dataset {dataset} is archived', hint='choose another version, or restore it', kind='dataset'
+            )
+        return record
+
+    def export_dataset(
+        self,
+        dataset: int | str,
+        out: Path,
+        *,
+        splits: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> Dataset:
+        """Fetch a dataset version in DM layout into the existing, empty folder `out`.
+
+        Args:
+            dataset: Its id.
+            out: The folder. Files in it are linked to the cache: replace one, do not write into it.
+            splits: None is everything, divided as the items say, and so are fractions (numbers), which a conversion
+                applies. Otherwise only the splits that are named, each with its filters, such as `{'reviewed': True}`.
+            progress: Called with the items that are there, and all of them.
+        """
+        version = self.get_dataset(dataset).get('id', dataset)
+        chosen = {
+            split_name(name): value
+            for name, value in (splits or {}).items()
+            if isinstance(value, bool) or not isinstance(value, int | float)
+        }
+        if chosen:
+            listings = [Listing(self.wire, version, name, _filters(name, value)) for name, value in chosen.items()]
+        else:
+            listings = [Listing(self.wire, version)]
+        self.cache.sweep()
+        with closing(self._new_transfer()) as transfer:
+
+            def fetcher(refresh: Callable[[Wanted], str | None]) -> Fetcher:
+                return Fetcher(self.cache, transfer, refresh, insistence=self._insistence)
+
+            return Export(fetcher, f'{self._scope()}/dataset {version}', Path(out), progress).run(listings)
+
+    # -- models ------------------------------------------------------------------------------------------------------
+
+    def get_model(self, model: int | str) -> dict[str, Any]:
+        """The record of a model, by id."""
+        return self._record('models/', 'model', model)
+
+    def fetch_model(self, model: int | str, out: Path) -> Checkpoint:
+        """Put a model's files into the existing, empty folder `out`; an archive is unpacked.
+
+        Raises:
+            ArchiveRefused: The archive holds what must not be unpacked.
+        """
+        record = self.get_model(model)
+        address = record.get('file')
+        if not isinstance(address, str) or not address:
+            raise BackendError(f'model {model} has no file', hint='upload it again, or choose another model')
+        key = f'{self._scope()}/model {record["id"]} ({urlsplit(address).path})'
+        blob = self._fetch_one(Wanted(key, address), lambda: self.get_model(model).get('file'))
+        file = Path(self.cache.blobs.path(blob))
+        if archive_kind(file) is not None:
+            unpack(file, Path(out))
+        else:
+            name = safe_name(urlsplit(address).path.rpartition('/')[2])
+            link_or_copy(file, Path(out) / ('best.pt' if name.endswith(WEIGHTS) else name), mode='copy')
+        made: Checkpoint = {'path': Path(out), 'id': record['id'], 'name': str(record.get('name'))}
+        if isinstance(record.get('category'), str):
+            made['category'] = record['category']
+        return made
+
+    def create_model(self, path: Path, *, name: str | None = None, key: str | None = None, **fields: Any) -> Model:
+        """Upload a file or folder as a new model.
+
+        Args:
+            path: A folder or a file; it is packed into a zip.
+            name: Unique among the tenant's models. None makes one of `key` and the content.
+            key: What identifies the upload: with the same key and content it is one model, however often it is tried.
+            **fields: `checkpoint` (an id), `params`, `description`, `plugin`, `version`; others are left out.
+        """
+        release = self.release(fields)
+        return publish_model(self.wire, self.root / 'uploads', Path(path), name, key, release, fields)
+
+    def release(self, fields: Mapping[str, Any] = {}) -> Release:
+        """The plugin and version that models are made by: of the job, else what `fields` say.
+
+        Raises:
+            BackendError: There is no job, and `fields` do not say it.
+        """
+        if self._release is None:
+            if fields.get('plugin') and fields.get('version'):
+                return Release(str(fields['plugin']), str(fields['version']))
+            if self.job is None:
+                raise BackendError(
+                    'a model of this backend belongs to the release of a plugin, and there is no job that says which',
+                    hint='run the job: `--job ID`; or run with `--workspace DIR`, which takes any model',
+                )
+            self._release = Release.of_job(self.wire, self.get_job(self.job))
+        return self._release
+
+    # -- jobs --------------------------------------------------------------------------------------------------------
+
+    def create_job(self, **fields: Any) -> dict[str, Any] | None:
+        """None: the jobs of this backend are opened by its platform."""
+        return None
+
+    def get_job(self, job: int | str) -> dict[str, Any]:
+        """The record of a job, by id."""
+        return self._record('jobs/', 'job', job, listed=False)
+
+    def update_job(self, job: int | str, **fields: Any) -> None:
+        """Change a job: any of `status, progress_record, metrics_record, console_logs, result, meta`."""
+        self.wire.call('PATCH', f'jobs/{_id("job", job)}/', body=fields)
+
+    def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
+        if entries:
+            self.wire.call('POST', 'logs/', body=[{**entry, 'job': job} for entry in entries])
+
+    def close(self) -> None:
+        """Close connections."""
+        self.wire.close()
+
+    # -- what they share ---------------------------------------------------------------------------------------------
+
+    def _record(self, path: str, kind: str, id: int | str, *, listed: bool = True) -> dict[str, Any]:
+        number = _id(kind, id)
+        try:
+            record = self.wire.get(f'{path}{number}/')
+        except RecordNotFound as error:
+            known = self._known(path) if listed else []
+            hint = f'there is {", ".join(known)}' if known else error.hint
+            raise RecordNotFound(
+                f'there is no {kind} {id} at {self.connection.origin}', hint=hint, kind=kind, id=id, known=known
+            ) from error
+        if not isinstance(record, dict):
+            raise BackendError(f'the backend answered with no record of {kind} {id}')
+        return {'id': number, **record}
+
+    def _known(self, path: str) -> list[str]:
+        try:
+            said = self.wire.get(path, {'page_size': _LISTED})
+        except BackendError:
+            return []
+        results = said.get('results') if isinstance(said, dict) else None
+        records = [one for one in results or [] if isinstance(one, dict)]
+        return [f'{one.get("id")} ({one["name"]})' if one.get('name') else str(one.get('id')) for one in records]
+
+    def _fetch_one(self, wanted: Wanted, refresh: Callable[[], Any]) -> str:
+        waiting = [wanted]
+
+        def again(_: Wanted) -> str | None:
+            url = refresh()
+            return url if isinstance(url, str) else None
+
+        with closing(self._new_transfer()) as transfer:
+            fetcher = Fetcher(self.cache, transfer, again, insistence=self._insistence)
+            for fetched in fetcher.fetch(lambda: [waiting.pop()] if waiting else None):
+                if fetched is not None:
+                    return fetched.blob.sha256
+        raise AssertionError('a fetch ends with a file or an error')
+
+    def _new_transfer(self) -> Transfer:
+        internal = self.connection.url_host == 'internal'
+        allowed = frozenset(os.environ.get('SYNAPSE_HOOKS_FILE_HOSTS', '').replace(',', ' ').lower().split())
+        network = Network.around(self.connection.origin.host, internal=internal, allowed=allowed)
+        return self._transfer(self._pace, network)
+
+    def _scope(self) -> str:
+        # What is known of one tenant is nothing to another one. Its name is a secret, too.
+        tenant = hashlib.sha256(self.connection.tenant.encode()).hexdigest()[:12] if self.connection.tenant else '-'
+        return f'{self.connection.origin}/tenant {tenant}'
+
+
+def _id(kind: str, id: int | str) -> int | str:
+    text = str(id)
+    if not text or not all(letter.isalnum() or letter in '-_' for letter in text) or not text.isascii():
+        raise RecordNotFound(
+            f'there is no {kind} {id!r}: a {kind} of this backend is named by its id',
+            hint='give the id',
+            kind=kind,
+            id=id,
+        )
+    return int(text) if text.isdecimal() and len(text) < 19 else text
+
+
+def _filters(split: str, value: Any) -> Mapping[str, Any]:
+    if value is None or value is True:
+        return {}
+    if not isinstance(value, Mapping):
+        raise BackendError(
+            f'splits: {split} = {value!r}: expected filters, or None for all of it',
+            hint=f'for example {{{split!r}: {{"reviewed": True}}}}',
+            split=split,
+        )
+    return value

@@ -1,0 +1,190 @@
+"""Files by libcurl: one thread, many connections, which are used again."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pycurl
+
+from synapse_hooks import __version__
+from synapse_hooks.backends.synapse.receiving import Failure, Reception
+from synapse_hooks.backends.synapse.transfer import Network, Next, Pace, host_of
+from synapse_hooks.errors import SynapseHooksError
+
+_AT_ONCE: Final = 64
+_LOOK: Final = 0.1
+_REFUSED_SOCKET: Final = -1
+_TLS: Final = frozenset(
+    (
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_CERTPROBLEM,
+    )
+)
+
+
+class CurlTransfer:
+    """See `synapse_hooks.backends.synapse.transfer.Transfer`."""
+
+    name = f'libcurl {pycurl.version_info()[1]}'
+
+    def __init__(self, pace: Pace, network: Network) -> None:
+        self.pace = pace
+        self.network = network
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, _AT_ONCE)
+        self._idle: list[Any] = []
+        self._busy: dict[Any, _Handler] = {}
+
+    def run(self, following: Next, width: Callable[[], int]) -> Iterator[Reception | None]:
+        """See `Transfer.run`."""
+        while True:
+            while len(self._busy) < min(width(), _AT_ONCE) and (reception := following()) is not None:
+                self._begin(reception)
+            if not self._busy:
+                yield None
+                continue
+            self._multi.perform()
+            ended = False
+            while True:
+                waiting, done, failed = self._multi.info_read()
+                for handle in done:
+                    ended = True
+                    yield self._end(handle, 0, '')
+                for handle, code, text in failed:
+                    ended = True
+                    yield self._end(handle, code, text)
+                if not waiting:
+                    break
+            if not ended:
+                self._multi.select(_LOOK)
+                yield None
+
+    def close(self) -> None:
+        """See `Transfer.close`."""
+        for handle, handler in self._busy.items():
+            self._multi.remove_handle(handle)
+            handler.reception.close(keep=True)
+            handle.close()
+        self._busy.clear()
+        for handle in self._idle:
+            handle.close()
+        self._idle.clear()
+        self._multi.close()
+
+    def _begin(self, reception: Reception) -> None:
+        handle = self._idle.pop() if self._idle else self._handle()
+        handler = self._busy[handle] = _Handler(reception, self.network)
+        handle.setopt(pycurl.URL, reception.wanted.url)
+        handle.setopt(pycurl.HTTPHEADER, [f'{name}: {value}' for name, value in reception.headers().items()])
+        handle.setopt(pycurl.HEADERFUNCTION, handler.header)
+        handle.setopt(pycurl.WRITEFUNCTION, handler.body)
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, handler.open_socket)
+        self._multi.add_handle(handle)
+
+    def _end(self, handle: Any, code: int, text: str) -> Reception:
+        self._multi.remove_handle(handle)
+        handler = self._busy.pop(handle)
+        reception = handler.reception
+        if handler.error is not None:
+            if not isinstance(handler.error, Failure):
+                handle.close()
+                reception.close(keep=True)
+                raise handler.error
+            reception.failure = handler.error
+        elif code:
+            reception.failure = _failure(code, text)
+        elif not handler.begun:
+            reception.failure = Failure('again', 'the file server sent no header')
+        self._idle.append(handle)
+        return reception
+
+    def _handle(self) -> Any:
+        handle = pycurl.Curl()
+        options = {
+            pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+            pycurl.FOLLOWLOCATION: 0,
+            pycurl.NOSIGNAL: 1,
+            pycurl.NETRC: pycurl.NETRC_IGNORED,
+            pycurl.CONNECTTIMEOUT_MS: int(self.pace.connect * 1000),
+            pycurl.LOW_SPEED_LIMIT: self.pace.slow,
+            pycurl.LOW_SPEED_TIME: max(1, int(self.pace.slow_for)),
+            pycurl.BUFFERSIZE: 512 << 10,
+            pycurl.TCP_NODELAY: 1,
+            pycurl.USERAGENT: f'synapse-hooks/{__version__}',
+            pycurl.SSL_VERIFYPEER: 1,
+            pycurl.SSL_VERIFYHOST: 2,
+        }
+        for option, value in options.items():
+            handle.setopt(option, value)
+        handle.setopt(pycurl.CAINFO, os.environ.get('SSL_CERT_FILE') or _authorities())
+        return handle
+
+
+class _Handler:
+    """What libcurl calls for one file. Nothing may be raised there: it is kept, and raised afterwards."""
+
+    __slots__ = ('begun', 'error', 'fields', 'framed', 'network', 'reception', 'status')
+
+    def __init__(self, reception: Reception, network: Network) -> None:
+        self.reception = reception
+        self.network = network
+        self.fields: dict[str, str] = {}
+        self.status = 0
+        self.framed = False
+        self.begun = False
+        self.error: Exception | None = None
+
+    def header(self, line: bytes) -> int | None:
+        text = line.decode('latin-1').strip()
+        if text.startswith('HTTP/') and ':' not in text.partition(' ')[0]:
+            version, _, rest = text.partition(' ')
+            self.status = int(rest[:3]) if rest[:3].isdecimal() else 0
+            self.framed = version not in ('HTTP/1.0', 'HTTP/1.1')
+            self.fields = {}
+        elif text:
+            name, _, value = text.partition(':')
+            self.fields[name.lower()] = value.strip()
+        elif self.status >= 200:
+            try:
+                self.reception.begin(self.status, self.fields, framed=self.framed)
+                self.begun = True
+            except (Failure, OSError, SynapseHooksError) as error:
+                self.error = error
+                return -1
+        return None
+
+    def body(self, data: bytes) -> int | None:
+        try:
+            self.reception.feed(data)
+        except (Failure, OSError, SynapseHooksError) as error:
+            self.error = error
+            return -1
+        return None
+
+    def open_socket(self, purpose: int, address: Any) -> Any:
+        # Over a proxy, it is the proxy's address, which the operator has chosen.
+        host = host_of(self.reception.wanted.url)
+        where = address.addr[0].decode() if isinstance(address.addr[0], bytes) else str(address.addr[0])
+        if refusal := self.network.refusal(host, where):
+            self.error = Failure('refused', refusal)
+            return pycurl.SOCKET_BAD
+        return socket.socket(address.family, address.socktype, address.protocol)
+
+
+def _failure(code: int, text: str) -> Failure:
+    if code in _TLS:
+        return Failure('refused', f'the file server is not trusted: {text}')
+    if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
+        return Failure('refused', 'its address is not one over http or https')
+    return Failure('again', f'the transfer broke off: {text}')
+
+
+def _authorities() -> str:
+    import certifi
+
+    return str(certifi.where())

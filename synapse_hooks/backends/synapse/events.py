@@ -1,0 +1,250 @@
+"""The items of a dataset version, page by page, read ahead of who takes them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from synapse_hooks.backends.synapse.http import shown
+from synapse_hooks.backends.synapse.wire import Wire
+from synapse_hooks.data import split_name
+from synapse_hooks.errors import BackendError
+
+PAGE: Final = 100
+_PATH: Final = 'sdk/ground_truth_events/'
+_CATEGORIES: Final = {'train': 'train', 'valid': 'validation', 'test': 'test'}
+_AHEAD: Final = 4
+_SIGNED: Final = ('x-amz-', 'x-goog-', 'signature', 'expires', 'awsaccesskeyid', 'key-pair-id', 'policy', 'sig', 'se')
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of an item."""
+
+    name: str
+    """What the item calls it: the name of its file specification."""
+    url: str
+    is_primary: bool | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An item of a dataset: its document, and the files that it is about."""
+
+    id: str
+    """The backend's; made of its files' addresses where it has none."""
+    split: str | None
+    data: Any
+    """The document, in DM; None where there is none."""
+    files: tuple[RemoteFile, ...]
+
+
+Source = tuple[str, list[tuple[str, str]] | None, int]
+"""A page: its address, its query, and how many items are before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the items."""
+
+    events: list[Event]
+    total: int
+    """How many items there are in all, as the backend says on this page."""
+    source: Source
+    """What to ask for to get it again."""
+
+
+class Listing:
+    """The items of a version that filters let through, in the backend's order.
+
+    Args:
+        wire: The API.
+        version: The id of the dataset version.
+        split: Only this one; None is all of them.
+        filters: More query parameters, of this split.
+    """
+
+    def __init__(
+        self, wire: Wire, version: int | str, split: str | None = None, filters: Mapping[str, Any] | None = None
+    ) -> None:
+        self.wire = wire
+        self.version = version
+        self.split = split
+        self.filters = dict(filters or {})
+
+    def pages(self) -> Iterator[Page]:
+        """Every page, in order.
+
+        Raises:
+            BackendError: An answer that is no page, pages that go in a circle, or another count than was announced.
+        """
+        first = [
+            *(('fields', name) for name in ('id', 'category', 'files', 'data')),
+            ('expand', 'data'),
+            ('ground_truth_dataset_versions', str(self.version)),
+            ('page_size', str(PAGE)),
+        ]
+        if self.split is not None:
+            first.append(('category', _CATEGORIES.get(self.split, self.split)))
+        first += [(str(name), _plain(value)) for name, value in self.filters.items()]
+        query: list[tuple[str, str]] | None = first
+        target: str | None = _PATH
+        seen: set[str] = set()
+        count = 0
+        total: int | None = None
+        while target is not None:
+            source = (target, query, count)
+            said = self.wire.get(target, query)
+            query = None
+            page = self._page(said, source)
+            total = page.total if total is None else total
+            count += len(page.events)
+            yield page
+            target = said.get('next')
+            if target is not None and (not isinstance(target, str) or target in seen):
+                raise BackendError(
+                    f'dataset {self.version}: the pages of the backend go in a circle'
+                    f' ({shown(str(target))} comes again)',
+                    hint='report it to who runs the backend',
+                )
+            seen.add(str(target))
+            if count > total:
+                break
+        if count != total:
+            raise BackendError(
+                f'dataset {self.version}: the backend announced {total:,} items and sent {count:,}',
+                hint='run it again: items may have been added or removed meanwhile; if it stays, report it',
+                announced=total,
+                sent=count,
+            )
+
+    def ahead(self) -> PagesAhead:
+        """The same, read by a thread ahead of who takes them."""
+        return PagesAhead(self)
+
+    def again(self, page: Page) -> Page:
+        """The same page as it is now: with fresh addresses of files."""
+        return self._page(self.wire.get(*page.source[:2]), page.source)
+
+    def _page(self, said: Any, source: Source) -> Page:
+        if not isinstance(said, dict) or not isinstance(said.get('results'), list):
+            raise self._malformed('expected an object with a list `results`')
+        total = said.get('count')
+        if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+            raise self._malformed('`count` must be a number')
+        before = source[2]
+        events = [self._event(entry, before + place) for place, entry in enumerate(said['results'])]
+        return Page(events, total, source)
+
+    def _event(self, entry: Any, place: int) -> Event:
+        where = f'item {place + 1}'
+        if not isinstance(entry, dict):
+            raise self._malformed(f'{where} must be an object')
+        files = []
+        said = entry.get('files') or {}
+        if not isinstance(said, dict):
+            raise self._malformed(f'{where}: `files` must be an object')
+        for name, file in said.items():
+            facts = {'url': file} if isinstance(file, str) else file
+            if not isinstance(facts, dict) or not isinstance(facts.get('url'), str):
+                raise self._malformed(f'{where}: file {name!r} must have a `url`')
+            meta, primary = facts.get('meta'), facts.get('is_primary')
+            files.append(
+                RemoteFile(
+                    name,
+                    facts['url'],
+                    primary if isinstance(primary, bool) else None,
+                    meta if isinstance(meta, dict) else {},
+                )
+            )
+        id, category = entry.get('id'), entry.get('category')
+        if id is None:
+            id = '|'.join(f'{file.name}={unsigned(file.url)}' for file in files)
+        split = split_name(category) if isinstance(category, str) and category else None
+        return Event(str(id), self.split or split, entry.get('data'), tuple(files))
+
+    def _malformed(self, what: str) -> BackendError:
+        return BackendError(
+            f'dataset {self.version}: the backend sent no page of items: {what}',
+            hint='check the address of the host; if it is right, report it to who runs the backend',
+        )
+
+
+class PagesAhead:
+    """Pages that a thread reads ahead.
+
+    Args:
+        listing: Whose.
+    """
+
+    def __init__(self, listing: Listing) -> None:
+        self._pages: queue.Queue[Page | Exception | None] = queue.Queue(_AHEAD)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._read, args=(listing,), name='pages', daemon=True)
+        self._thread.start()
+        self._ended = False
+
+    def take(self, wait: float = 0.0) -> Page | None:
+        """The next page, if it is there within `wait` seconds. `ended` says whether there may be more."""
+        if self._ended:
+            return None
+        try:
+            page = self._pages.get(wait > 0, wait or None)
+        except queue.Empty:
+            return None
+        if isinstance(page, Exception):
+            self._ended = True
+            raise page
+        self._ended = page is None
+        return page
+
+    @property
+    def ended(self) -> bool:
+        """Whether every page was taken."""
+        return self._ended
+
+    def close(self) -> None:
+        """Read no more."""
+        self._stopping.set()
+        while not self._pages.empty():
+            self._pages.get_nowait()
+
+    def _read(self, listing: Listing) -> None:
+        last: Exception | None = None
+        try:
+            for page in listing.pages():
+                self._put(page)
+                if self._stopping.is_set():
+                    return
+        except Exception as error:  # the thread that takes the pages raises it
+            last = error
+        self._put(last)
+
+    def _put(self, page: Page | Exception | None) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._pages.put(page, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+
+def unsigned(url: str) -> str:
+    """An address without what is signed anew every time, so that it can be compared.
+
+    Example:
+        >>> unsigned('https://a.example.com/f?v=2&X-Amz-Signature=1f&Expires=9')
+        'https://a.example.com/f?v=2'
+    """
+    parts = urlsplit(url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if not name.lower().startswith(_SIGNED)]
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ''))
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,277 @@
+"""A dataset of a backend on this machine, in DM layout: items listed and files fetched at the same time.
+
+    OUT/json/ID.json            documents
+    OUT/original_files/ID.EXT   files, linked to the cache
+    OUT/items.jsonl             what each item is called at the backend, and which content it has
+
+Where splits are asked for, or the items say theirs, the first two are in a folder for each split. No name of a file is
+taken from the backend: it is made of the item's id.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import msgspec
+
+from synapse_hooks.backends.synapse.events import Event, Listing, Page, PagesAhead, RemoteFile, unsigned
+from synapse_hooks.backends.synapse.fetching import Fetched, Fetcher
+from synapse_hooks.backends.synapse.receiving import Wanted
+from synapse_hooks.context import Dataset
+from synapse_hooks.data import SUFFIXES, read_header
+from synapse_hooks.data.images import USUAL
+from synapse_hooks.errors import BackendError, UnreadableItem
+from synapse_hooks.storage import link_or_copy, safe_name
+from synapse_hooks.storage.blobs import Blob
+from synapse_hooks.storage.disk import disk_errors
+
+DOCUMENTS: Final = 'json'
+FILES: Final = 'original_files'
+MANIFEST: Final = 'items.jsonl'
+_DOCUMENT_LIMIT: Final = 256 << 20
+
+Progress = Callable[[int, int], None]
+"""Called with how many items are there, and how many there are in all."""
+
+
+@dataclass
+class _Item:
+    """An item on its way."""
+
+    event: Event
+    page: Page
+    listing: Listing
+    stem: str
+    missing: int = 0
+    document: Blob | None = None
+    files: list[tuple[RemoteFile, Blob]] = field(default_factory=list)
+
+
+class Export:
+    """One export.
+
+    Args:
+        fetcher_of: Makes the fetcher, given what asks for an address anew.
+        scope: What the keys of files begin with: host, tenant, version.
+        out: The existing, empty folder.
+        progress: Told how far it is.
+    """
+
+    def __init__(
+        self,
+        fetcher_of: Callable[[Callable[[Wanted], str | None]], Fetcher],
+        scope: str,
+        out: Path,
+        progress: Progress | None = None,
+    ) -> None:
+        self.fetcher = fetcher_of(self._fresh_address)
+        self.scope = scope
+        self.out = out
+        self.progress = progress or (lambda done, total: None)
+        self.counts: dict[str, int] = {}
+        self._items: dict[str, _Item] = {}
+        self._folders: dict[tuple[str, str], str] = {}
+        self._sum = 0
+        self._done = 0
+        self._total = 0
+        self._reread: tuple[Page, Page] | None = None
+        self._manifest: IO[bytes]
+
+    def run(self, listings: Sequence[Listing]) -> Dataset:
+        """Export everything that the listings have.
+
+        Raises:
+            BackendError: Something cannot be had; it is named.
+            DiskFull: No space.
+        """
+        with ExitStack() as stack:
+            with disk_errors(self.out):
+                self._manifest = stack.enter_context((self.out / MANIFEST).open('wb'))
+            for listing in listings:
+                pages = listing.ahead()
+                stack.callback(pages.close)
+                self._one(listing, pages)
+        return self._dataset()
+
+    def _one(self, listing: Listing, pages: PagesAhead) -> None:
+        announced = False
+
+        def more() -> list[Wanted] | None:
+            nonlocal announced
+            # Where nothing is on its way there is nothing else to do than to wait for a page.
+            page = pages.take(0.0 if self._items else 0.2)
+            if page is None:
+                return None if pages.ended else []
+            if not announced:
+                self._total += page.total
+                announced = True
+            return list(self._begin(listing, page))
+
+        for fetched in self.fetcher.fetch(more):
+            if fetched is not None:
+                self._arrived(fetched)
+
+    # -- items -------------------------------------------------------------------------------------------------------
+
+    def _begin(self, listing: Listing, page: Page) -> Iterator[Wanted]:
+        for event in page.events:
+            item = _Item(event, page, listing, safe_name(event.id))
+            wanted: list[Wanted] = []
+            for file in event.files:
+                key = self._key(event, file)
+                if file.url.startswith('data:'):
+                    self._give(item, file, self.fetcher.cache.blobs.put_bytes(_inline(file, event)))
+                else:
+                    wanted.append(
+                        Wanted(
+                            key,
+                            file.url,
+                            size=_size(file.meta),
+                            sha256=_sha256(file.meta),
+                            image=_suffix(file.url) in SUFFIXES,
+                            place=(item, file),
+                        )
+                    )
+            item.missing = len(wanted)
+            if wanted:
+                self._items[event.id] = item
+                yield from wanted
+            else:
+                self._finish(item)
+
+    def _arrived(self, fetched: Fetched) -> None:
+        item, file = fetched.wanted.place
+        self._give(item, file, fetched.blob)
+        item.missing -= 1
+        if not item.missing:
+            self._items.pop(item.event.id, None)
+            self._finish(item)
+
+    @staticmethod
+    def _give(item: _Item, file: RemoteFile, blob: Blob) -> None:
+        if file.name.startswith('data_meta') and _suffix(file.url) in ('.json', ''):
+            item.document = blob
+        else:
+            item.files.append((file, blob))
+
+    def _finish(self, item: _Item) -> None:
+        """Everything of an item is here: put it into the dataset."""
+        event = item.event
+        split = event.split or ''
+        documents, files = self._folder(split, DOCUMENTS), self._folder(split, FILES)
+        data = self._document(item)
+        digest = hashlib.sha256(repr((split, item.stem)).encode() + data)
+        try:
+            with disk_errors(documents), open(f'{documents}/{item.stem}.json', 'xb') as file:
+                file.write(data)
+        except FileExistsError as error:
+            raise BackendError(f'item {event.id} is there twice', hint='report it to who runs the backend') from error
+        listed = []
+        main = next((one for one in item.files if one[0].is_primary), item.files[0] if item.files else None)
+        for remote, blob in sorted(item.files, key=lambda one: one[0].name):
+            name = item.stem if (remote, blob) == main else f'{item.stem}.{safe_name(remote.name)}'
+            source = self.fetcher.cache.blobs.path(blob.sha256)
+            name += _suffix(remote.url) or _sniffed(source)
+            link_or_copy(source, f'{files}/{name}')
+            digest.update(f'{name}\0{blob.sha256}'.encode())
+            listed.append({'name': name, 'called': remote.name, 'sha256': blob.sha256, 'size': blob.size})
+        row = {'id': event.id, 'split': split or None, 'document': f'{item.stem}.json', 'files': listed}
+        self._manifest.write(msgspec.json.encode(row) + b'\n')
+        # A sum does not depend on the order in which files came.
+        self._sum = (self._sum + int.from_bytes(digest.digest())) % (1 << 256)
+        self.counts[split] = self.counts.get(split, 0) + 1
+        self._done += 1
+        self.progress(self._done, self._total)
+
+    def _document(self, item: _Item) -> bytes:
+        if item.document is None:
+            return msgspec.json.encode(item.event.data if item.event.data is not None else {})
+        if item.document.size > _DOCUMENT_LIMIT:
+            raise BackendError(f'item {item.event.id}: its document has more than {_DOCUMENT_LIMIT:,} bytes')
+        return Path(self.fetcher.cache.blobs.path(item.document.sha256)).read_bytes()
+
+    def _dataset(self) -> Dataset:
+        unsplit = self.counts.get('', 0)
+        if unsplit and len(self.counts) > 1:
+            raise BackendError(
+                f'{unsplit:,} of {self._done:,} items are in no split, while others are',
+                hint="ask for the splits that you want: splits={'train': None, 'valid': None}",
+            )
+        if not self._done:
+            raise BackendError('the dataset has no items', hint='check its id, and the filters in `splits`')
+        return {
+            'path': self.out,
+            'format': 'dm',
+            'config_path': None,
+            'splits': {name: count for name, count in sorted(self.counts.items()) if name},
+            'digest': f'{self._sum:064x}',
+        }
+
+    # -- names -------------------------------------------------------------------------------------------------------
+
+    def _folder(self, split: str, name: str) -> str:
+        known = self._folders.get((split, name))
+        if known is None:
+            folder = self.out / safe_name(split) / name if split else self.out / name
+            with disk_errors(folder):
+                folder.mkdir(parents=True)
+            known = self._folders[split, name] = str(folder)
+        return known
+
+    def _key(self, event: Event, file: RemoteFile) -> str:
+        # The path, too: an item may get another file under the same name.
+        return f'{self.scope}/item {event.id}/{file.name} ({urlsplit(unsigned(file.url)).path})'
+
+    def _fresh_address(self, wanted: Wanted) -> str | None:
+        """Ask for an item's page again: the addresses of all its items have expired together."""
+        item, file = wanted.place
+        if self._reread is None or self._reread[0] is not item.page:
+            self._reread = (item.page, item.listing.again(item.page))
+        for event in self._reread[1].events:
+            if event.id == item.event.id:
+                return next((found.url for found in event.files if found.name == file.name), None)
+        return None
+
+
+def _inline(file: RemoteFile, event: Event) -> bytes:
+    """The content of a `data:` URI (RFC 2397)."""
+    head, _, body = file.url.partition(',')
+    try:
+        content = unquote_to_bytes(body)
+        return base64.b64decode(content, validate=True) if head.endswith(';base64') else content
+    except ValueError as error:
+        raise BackendError(f'item {event.id}: file {file.name!r} is not a data URI: {error}') from error
+
+
+def _suffix(url: str) -> str:
+    """The extension in an address, in lower case, where it is a usual one."""
+    if url.startswith('data:'):
+        kind = url[5:].partition(';')[0].partition(',')[0]
+        return '.json' if kind == 'application/json' else ''
+    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 6 else ''
+
+
+def _sniffed(file: str) -> str:
+    try:
+        return USUAL.get(read_header(Path(file)).kind, '.bin')
+    except UnreadableItem:
+        return '.bin'
+
+
+def _size(meta: Mapping[str, Any]) -> int | None:
+    value = meta.get('size')
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _sha256(meta: Mapping[str, Any]) -> str | None:
+    value = meta.get('sha256') or meta.get('checksum')
+    is_one = isinstance(value, str) and len(value) == 64 and all(letter in '0123456789abcdef' for letter in value)
+    return value if is_one else None

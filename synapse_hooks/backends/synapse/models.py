@@ -1,0 +1,131 @@
+"""Publishing a model: packed, uploaded and created exactly once, whatever is lost on the way.
+
+The name of a model is made of what it holds, and a backend has a name only once: whoever finds it there after a lost
+answer knows that it is this one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from synapse_hooks.backends.synapse.upload import Upload
+from synapse_hooks.backends.synapse.wire import Wire
+from synapse_hooks.context import Model
+from synapse_hooks.errors import BackendError
+from synapse_hooks.storage import file_digest, link_or_copy, pack, safe_name, scratch
+
+WEIGHTS: Final = ('.pt', '.pth')
+"""Extensions of files that are called `best.pt` in a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of a plugin, by which a model is made."""
+
+    plugin: str
+    """Its code."""
+    version: str
+
+    @classmethod
+    def of_job(cls, wire: Wire, job: Mapping[str, Any]) -> Release:
+        """The release that a job runs.
+
+        Raises:
+            BackendError: The job does not say it.
+        """
+        found = job.get('plugin_release')
+        if isinstance(found, int | str) and not isinstance(found, bool):
+            found = wire.get(f'plugin_releases/{found}/', {'expand': 'plugin'})
+        plugin = found.get('plugin') if isinstance(found, Mapping) else None
+        code = plugin.get('code') if isinstance(plugin, Mapping) else None
+        version = found.get('version') if isinstance(found, Mapping) else None
+        if not isinstance(code, str) or not isinstance(version, str):
+            raise BackendError(f'job {job.get("id")} does not say which release of which plugin it runs')
+        return cls(code, version)
+
+
+def publish_model(
+    wire: Wire,
+    uploads: Path,
+    path: Path,
+    name: str | None,
+    key: str | None,
+    release: Release,
+    fields: Mapping[str, Any],
+) -> Model:
+    """Upload what is at `path`, and create its model, unless that was done already.
+
+    Args:
+        wire: The API.
+        uploads: The folder of journals and packed models.
+        path: A file or folder.
+        name: The model's; None makes one of `key` and the content.
+        key: What identifies the upload, beside the content.
+        release: By which it is made.
+        fields: `checkpoint`, `params`, `description`.
+
+    Raises:
+        BackendError: There is nothing at `path`, it changed meanwhile, or another model has the name.
+    """
+    if not path.exists():
+        raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))
+    uploads.mkdir(parents=True, exist_ok=True)
+    archive, digest = _packed(path, uploads)
+    base = (key or 'model').partition(':')[0]
+    called = name or f'{base}-{digest[:12]}'
+    if name is None and (found := _find(wire, called)) is not None:
+        return _model(found, called)
+    upload = Upload(wire, archive, f'{wire.connection.origin}/{key}/{digest}', uploads)
+    number = upload.send()
+    body = {
+        'name': called,
+        'plugin': release.plugin,
+        'version': release.version,
+        'checkpoint': fields.get('checkpoint'),
+        'chunked_upload': number,
+        'configuration': {'hyperparameter': fields['params']} if fields.get('params') else None,
+        'description': fields.get('description'),
+    }
+    try:
+        made = wire.call('POST', 'models/', body={k: v for k, v in body.items() if v is not None}, again=False)
+    except BackendError as error:
+        # It may have been created all the same: the answer was lost, or somebody else was quicker.
+        found = _find(wire, called)
+        if found is None or (name is not None and error.facts.get('status') in (400, 409, 422)):
+            raise
+        made = found
+    if not isinstance(made, Mapping) or made.get('id') is None:
+        raise BackendError(f'the backend created model {called!r} and answered without an id')
+    upload.forget()
+    archive.unlink(missing_ok=True)
+    return _model(made, called)
+
+
+def _packed(path: Path, uploads: Path) -> tuple[Path, str]:
+    """What is uploaded, kept until the model is there, and its digest."""
+    with scratch(uploads / 'pack') as folder:
+        packed, source = folder / 'model.zip', path
+        if path.is_file():
+            source = folder / 'files'
+            source.mkdir()
+            link_or_copy(path, source / ('best.pt' if path.suffix.lower() in WEIGHTS else path.name))
+        pack(source, packed)
+        digest = file_digest(packed)
+        kept = uploads / f'{safe_name(path.name)}-{digest[:16]}.zip'
+        if not kept.exists():
+            shutil.move(packed, kept)
+    return kept, digest
+
+
+def _find(wire: Wire, name: str) -> Mapping[str, Any] | None:
+    said = wire.get('models/', {'name': name, 'page_size': 100})
+    results = said.get('results') if isinstance(said, Mapping) else None
+    return next((one for one in results or () if isinstance(one, Mapping) and one.get('name') == name), None)
+
+
+def _model(record: Mapping[str, Any], name: str) -> Model:
+    return {'id': record['id'], 'name': str(record.get('name') or name), 'path': None}

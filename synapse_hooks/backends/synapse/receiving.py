@@ -1,0 +1,341 @@
+"""One file on its way from a file server to the store: what an answer must look like, and what is kept of a part.
+
+Rules: HTTP semantics, RFC 9110 (ranges 14, conditional requests 13). Whoever moves the bytes calls `begin`, `feed` and
+`finish`; nothing here knows a network. A body counts as whole when its length was announced, or its end was marked, or
+a digest proves it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from synapse_hooks.storage.blobs import Blob, Blobs
+from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.ownership import aside, is_abandoned
+
+Kind = Literal['again', 'restart', 'expired', 'moved', 'refused']
+"""What to do: try `again` from where it is; `restart` from the first byte; ask for a fresh address (`expired`); go to
+the address in `location` (`moved`); give up (`refused`)."""
+
+_SMALL: Final = 1 << 20
+"""Bytes below which a part is not worth keeping: it is collected in memory, and written in one go."""
+_RANGE: Final = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
+_UNSATISFIED: Final = re.compile(r'bytes \*/(\d+)')
+_DIGEST: Final = re.compile(r'sha-256=:([A-Za-z0-9+/=]+):')
+
+
+class Failure(Exception):
+    """Why a file was not received.
+
+    Args:
+        kind: What to do about it.
+        reason: As part of a sentence; it quotes nothing of the server's.
+        wait: Seconds that the server asks to wait.
+        location: Where the file has moved to.
+        busy: Whether the server has too much to do.
+    """
+
+    def __init__(
+        self, kind: Kind, reason: str, *, wait: float | None = None, location: str = '', busy: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+        self.wait = wait
+        self.location = location
+        self.busy = busy
+
+
+@dataclass(slots=True)
+class Wanted:
+    """A file that is wanted."""
+
+    key: str
+    """What identifies it at the backend: the same key is the same file, whatever its address is today."""
+    url: str
+    """Where it is now. It may be as good as a password."""
+    size: int | None = None
+    """Bytes, where the backend says so."""
+    sha256: str | None = None
+    """In hex, where the backend says so."""
+    image: bool = False
+    """Whether it should be an image: a web page in its place is refused."""
+    place: Any = None
+    """For whoever asked."""
+    tries: int = 0
+    refreshed: int = 0
+    """How often its address was asked for anew."""
+    moves: int = 0
+    """How many redirects were followed since."""
+
+
+class _State(msgspec.Struct):
+    """What is kept beside a part."""
+
+    etag: str
+    total: int
+
+
+@dataclass
+class Reception:
+    """One try to receive a file.
+
+    Args:
+        wanted: Which.
+        blobs: Where it is put.
+        parts: The folder of parts.
+    """
+
+    wanted: Wanted
+    blobs: Blobs
+    parts: Path
+    failure: Failure | None = None
+    """Set by whoever moves the bytes."""
+    received: int = 0
+    """Bytes that came over the network in this try."""
+    _content: bytearray = field(default_factory=bytearray)
+    _hash: Any = None
+    _handle: int = -1
+    _part: Path | None = None
+    _offset: int = 0
+    _state: _State | None = None
+    _total: int | None = None
+    _sha256: str | None = None
+    _unsized: bool = False
+    _done: bool = False
+
+    def headers(self) -> dict[str, str]:
+        """What the request says, besides the address."""
+        found = {'Accept-Encoding': 'identity'}
+        self._claim()
+        if self._state is not None:
+            found |= {'Range': f'bytes={self._offset}-', 'If-Range': self._state.etag}
+        return found
+
+    def begin(self, status: int, fields: Mapping[str, str], *, framed: bool = False) -> None:
+        """Look at the status and the header of the answer.
+
+        Args:
+            status: The code.
+            fields: Names in lower case.
+            framed: Whether the protocol marks the end of a body (HTTP/2 and later).
+
+        Raises:
+            Failure: It is not the file.
+        """
+        if status not in (200, 206, 416):
+            raise _refusal(status, fields)
+        if (encoding := fields.get('content-encoding', 'identity').lower()) not in ('', 'identity'):
+            raise Failure('restart', f'it came encoded as {encoding[:40]}, although it was asked for as it is')
+        if self.wanted.image and fields.get('content-type', '').startswith('text/html'):
+            raise Failure('refused', 'a web page came in its place')
+        length = _number(fields.get('content-length'))
+        self._sha256 = self.wanted.sha256 or _sha256_of(fields)
+        if status == 416:
+            self._at_the_end(fields)
+            return
+        if status == 206:
+            self._go_on(fields)
+        else:
+            self._start_over(fields, length)
+        chunked = 'chunked' in fields.get('transfer-encoding', '').lower()
+        self._unsized = length is None and not chunked and not framed
+        if self._unsized and self.wanted.size is None and self._sha256 is None:
+            raise Failure('refused', 'the file server does not say how long it is, so nothing proves that it is whole')
+        if self.wanted.size is not None and self._total is not None and self._total != self.wanted.size:
+            raise Failure('refused', f'expected {self.wanted.size:,} bytes, got an answer of {self._total:,}')
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the body.
+
+        Raises:
+            Failure: More than announced.
+            DiskFull: No space.
+        """
+        self.received += len(data)
+        self._offset += len(data)
+        limit = self._total if self._total is not None else self.wanted.size
+        if limit is not None and self._offset > limit:
+            raise Failure('refused', f'more than the announced {limit:,} bytes came')
+        if self._handle < 0 and len(self._content) + len(data) > _SMALL:
+            self._spill()
+        if self._handle < 0:
+            self._content += data
+            return
+        self._hash.update(data)
+        self._write(data)
+
+    def finish(self) -> Blob:
+        """The body has ended: put the file into the store.
+
+        Raises:
+            Failure: It is not whole, or not what was announced.
+            DiskFull: No space.
+        """
+        for announced in (self._total, self.wanted.size):
+            if announced is not None and self._offset != announced:
+                raise Failure('again', f'expected {announced:,} bytes, got {self._offset:,}')
+        if self._handle < 0:
+            content = bytes(self._content)
+            sha256 = hashlib.sha256(content).hexdigest()
+            self._prove(sha256)
+            return self.blobs.put_bytes(content)
+        sha256 = self._hash.hexdigest()
+        self._prove(sha256)
+        os.close(self._handle)
+        self._handle = -1
+        assert self._part is not None
+        blob = self.blobs.put_file(self._part, sha256)
+        self._side(self._part).unlink(missing_ok=True)
+        self._done = True
+        return blob
+
+    def close(self, *, keep: bool) -> None:
+        """End the try: a part is kept for the next one, where it is worth that, or removed."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+        if self._part is None or self._done:
+            return
+        if not keep or self._state is None:
+            self._forget()
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _base(self) -> Path:
+        return self.parts / hashlib.sha256(self.wanted.key.encode(errors='surrogatepass')).hexdigest()[:32]
+
+    @staticmethod
+    def _side(part: Path) -> Path:
+        return part.with_name(f'{part.name}.state')
+
+    def _claim(self) -> None:
+        """Take over the part that an earlier try, or a process that is dead, has left of this file."""
+        base = self._base()
+        for found in self.parts.glob(f'.{base.name}.staging-*[0-9a-f]') if self.parts.is_dir() else ():
+            if not (is_abandoned(found) or found == self._part):
+                continue
+            mine = aside(base)
+            try:
+                state = msgspec.json.decode(self._side(found).read_bytes(), type=_State)
+                found.rename(mine)
+            except (OSError, msgspec.MsgspecError):
+                continue
+            self._side(found).unlink(missing_ok=True)
+            self._open(mine, state)
+            return
+
+    def _open(self, part: Path, state: _State) -> None:
+        """Go on with a part: what is there is hashed again, for nothing else proves it."""
+        self._part, self._state = part, state
+        self._side(part).write_bytes(msgspec.json.encode(state))
+        self._handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._hash = hashlib.sha256()
+        self._offset = 0
+        while data := os.read(self._handle, 1 << 20):
+            self._hash.update(data)
+            self._offset += len(data)
+
+    def _spill(self) -> None:
+        """It is larger than what is collected in memory: from here on it goes to the disk."""
+        self.parts.mkdir(parents=True, exist_ok=True)
+        part = self._part = aside(self._base())
+        with disk_errors(part):
+            self._handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            if self._state is not None:
+                self._side(part).write_bytes(msgspec.json.encode(self._state))
+        self._hash = hashlib.sha256(self._content)
+        self._write(bytes(self._content))
+        self._content.clear()
+
+    def _write(self, data: bytes) -> None:
+        with disk_errors(self._part or self.parts):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._handle, view) :]
+
+    def _forget(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+            self._side(self._part).unlink(missing_ok=True)
+            self._part = None
+        self._state, self._offset = None, 0
+        self._content.clear()
+
+    # -- what an answer says -----------------------------------------------------------------------------------------
+
+    def _start_over(self, fields: Mapping[str, str], length: int | None) -> None:
+        self._forget()
+        self._total = length
+        etag = fields.get('etag', '')
+        # A weak tag does not say that the bytes are the same.
+        ranged = fields.get('accept-ranges', '').lower() == 'bytes' and etag.startswith('"')
+        self._state = _State(etag, length) if ranged and length is not None and length > _SMALL else None
+
+    def _go_on(self, fields: Mapping[str, str]) -> None:
+        match = _RANGE.fullmatch(fields.get('content-range', ''))
+        state = self._state
+        if state is None or match is None:
+            self._forget()
+            raise Failure('restart', 'a part came that was not asked for')
+        start, end, total = map(int, match.groups())
+        etag = fields.get('etag', state.etag)
+        if start != self._offset or end != total - 1 or total != state.total or etag != state.etag:
+            self._forget()
+            raise Failure('restart', 'the rest that came is not the rest of what is here')
+        self._total = total
+
+    def _at_the_end(self, fields: Mapping[str, str]) -> None:
+        match = _UNSATISFIED.fullmatch(fields.get('content-range', ''))
+        state = self._state
+        if state is None or match is None or int(match[1]) != self._offset or self._offset != state.total:
+            self._forget()
+            raise Failure('restart', 'the file server does not have the rest of what is here')
+        self._total = state.total
+
+    def _prove(self, sha256: str) -> None:
+        if self._sha256 is not None and sha256 != self._sha256:
+            self._forget()
+            raise Failure('restart', f'its SHA-256 is {sha256[:12]}..., and not the announced {self._sha256[:12]}...')
+        if self._unsized and self._sha256 is None and self.wanted.size is None:
+            raise Failure('refused', 'nothing proves that it is whole')
+
+
+def _refusal(status: int, fields: Mapping[str, str]) -> Failure:
+    reason = f'the file server answered {status}'
+    if status in (301, 302, 303, 307, 308) and fields.get('location'):
+        return Failure('moved', reason, location=fields['location'])
+    if status in (400, 401, 403, 404, 410):
+        # Presigned addresses expire with 403, and with 400 or 404 at some servers.
+        return Failure('expired', reason)
+    if status in (408, 425, 429) or status >= 500:
+        return Failure('again', reason, wait=_number(fields.get('retry-after')), busy=status in (429, 503))
+    return Failure('refused', reason)
+
+
+def _sha256_of(fields: Mapping[str, str]) -> str | None:
+    """The digest of the whole file that a header announces: RFC 9530, or that of S3."""
+    said = fields.get('x-amz-checksum-sha256', '')
+    if match := _DIGEST.search(fields.get('repr-digest', '')):
+        said = match[1]
+    try:
+        found = base64.b64decode(said, validate=True).hex()
+    except ValueError:
+        return None
+    return found if len(found) == 64 else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 19 else None

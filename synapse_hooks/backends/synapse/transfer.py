@@ -1,0 +1,145 @@
+"""Moving the bytes of many files at once, without any credential.
+
+libcurl does it where pycurl is installed; httpx, in threads, where it is not. Both look at the address that a name has
+when they connect, so that a file server cannot send us into a network of ours.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from synapse_hooks.backends.synapse.receiving import Reception
+
+Next = Callable[[], Reception | None]
+"""The next file to begin with, or None where there is nothing to do now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a transfer is too slow.
+
+    Args:
+        connect: Seconds to wait for a connection.
+        slow: Bytes a second ...
+        slow_for: ... and for how many seconds a transfer may be slower.
+    """
+
+    connect: float = 10.0
+    slow: int = 1024
+    slow_for: float = 30.0
+
+
+PACE: Final = Pace()
+"""The usual one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Which addresses files may come from.
+
+    Args:
+        private: Whether addresses of this machine and of private networks are among them: where the API is at one.
+        allowed: Names of hosts that may be anywhere.
+    """
+
+    private: bool = False
+    allowed: frozenset[str] = frozenset()
+
+    @classmethod
+    def around(cls, host: str, *, internal: bool = False, allowed: frozenset[str] = frozenset()) -> Network:
+        """What follows from where the API is.
+
+        Args:
+            host: The name or address of the API's host.
+            internal: Whether the platform's own network is meant.
+            allowed: See the class.
+        """
+        return cls(internal or any(_is_private(found) for found in addresses(host)), allowed)
+
+    def refusal(self, host: str, address: str) -> str:
+        """Why an address may not be connected to, as part of a sentence; empty where it may.
+
+        Example:
+            >>> Network().refusal('a.example.com', '93.184.215.14')
+            ''
+            >>> Network(private=True).refusal('a.example.com', '169.254.169.254')
+            'a.example.com is at 169.254.169.254, an address that no file server has'
+        """
+        if host in self.allowed:
+            return ''
+        try:
+            found = ipaddress.ip_address(address.partition('%')[0])
+        except ValueError:
+            return f'{host} is at {address!r}, which is not an IP address'
+        mapped = getattr(found, 'ipv4_mapped', None)
+        found = mapped or found
+        if found.is_link_local or found.is_multicast or found.is_unspecified or found.is_reserved:
+            return f'{host} is at {found}, an address that no file server has'
+        if not self.private and _is_private(found):
+            return f'{host} is at {found}, in a private network, and the backend is not'
+        return ''
+
+
+class Transfer(Protocol):
+    """Moves files, several at once."""
+
+    name: str
+    """What `doctor` calls it."""
+
+    def run(self, following: Next, width: Callable[[], int]) -> Iterator[Reception | None]:
+        """Move files until the caller stops asking.
+
+        Args:
+            following: Asked for the next file while there is room.
+            width: How many may be on their way at once.
+
+        Yields:
+            Each reception when it has ended, with its `failure` set or ready for `finish`; None from time to time.
+        """
+
+    def close(self) -> None:
+        """Close connections, and end what is on its way."""
+
+
+def best_transfer(pace: Pace, network: Network) -> Transfer:
+    """The fastest one that there is."""
+    if has_curl():
+        from synapse_hooks.backends.synapse.curl import CurlTransfer
+
+        return CurlTransfer(pace, network)
+    from synapse_hooks.backends.synapse.threads import ThreadTransfer
+
+    return ThreadTransfer(pace, network)
+
+
+def has_curl() -> bool:
+    """Whether pycurl is installed."""
+    return find_spec('pycurl') is not None
+
+
+def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """The addresses of a host; none where its name is not known."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [ipaddress.ip_address(str(entry[4][0]).partition('%')[0]) for entry in found]
+
+
+def host_of(url: str) -> str:
+    """The host in an address, in lower case; empty where it is none over http or https."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or '').lower() if parts.scheme in ('http', 'https') else ''
+    except ValueError:
+        return ''
+
+
+def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_private or address.is_loopback

@@ -1,0 +1,231 @@
+"""Sending a file to a backend in chunks: from where it broke off, whatever broke, and never two files mixed.
+
+    ROOT/KEY.json    how far an upload is; written before the first byte is sent, and after each chunk
+
+Where the server and the journal differ about what has arrived, the server is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+
+from synapse_hooks.backends.synapse.wire import Wire
+from synapse_hooks.errors import BackendError, RecordNotFound
+from synapse_hooks.storage import write_atomic
+
+CHUNK: Final = 52_428_800
+"""Bytes of one request."""
+_PIECE: Final = 1 << 20
+_PATH: Final = 'chunked_upload/'
+_POLL: Final = 1.0
+_PATIENCE: Final = 600.0
+"""Seconds in which a backend must have put a finished upload together."""
+_UNSAFE: Final = re.compile(r'[^A-Za-z0-9._-]')
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that have arrived, and all of them."""
+
+
+class _State(msgspec.Struct):
+    """What the journal of an upload says."""
+
+    size: int
+    changed_ns: int
+    inode: int
+    id: int | str | None = None
+    url: str | None = None
+    offset: int = 0
+    md5: str | None = None
+    finished: bool = False
+
+
+class Upload:
+    """One file on its way to a backend.
+
+    Args:
+        wire: The API.
+        file: Which; it must not change meanwhile.
+        key: What identifies this upload: with the same key and the same file, it goes on.
+        journals: The folder of the journals.
+        chunk: Bytes of one request.
+        progress: Told how far it is.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        file: Path,
+        key: str,
+        journals: Path,
+        *,
+        chunk: int = CHUNK,
+        progress: Progress | None = None,
+    ) -> None:
+        self.wire = wire
+        self.file = Path(file)
+        self.chunk = chunk
+        self.progress = progress or (lambda done, total: None)
+        self.journal = journals / f'{hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:32]}.json'
+        self._state = self._load()
+
+    def send(self) -> int | str:
+        """Send what has not arrived yet. Returns the id of the finished upload.
+
+        Raises:
+            BackendError: The file changed meanwhile, or the backend has other bytes.
+        """
+        state = self._state
+        if state.finished and state.id is not None:
+            return state.id
+        self._save()
+        with self.file.open('rb') as opened, ThreadPoolExecutor(1, 'md5') as beside:
+            # The protocol wants the digest of the whole file: it is taken beside the sending, not before.
+            digest = beside.submit(self._digest)
+            try:
+                self._send_chunks(opened)
+                state.md5 = digest.result()
+            except BaseException:
+                self._stopping = True
+                raise
+        self._check_unchanged()
+        self._finish()
+        assert state.id is not None
+        return state.id
+
+    def forget(self) -> None:
+        """Remove the journal: what was uploaded is in use now."""
+        self.journal.unlink(missing_ok=True)
+
+    # -- chunks ------------------------------------------------------------------------------------------------------
+
+    _stopping = False
+
+    def _send_chunks(self, opened: IO[bytes]) -> None:
+        state = self._state
+        if state.url is not None:
+            self._ask_offset()
+        self.progress(state.offset, state.size)
+        while state.offset < state.size or state.url is None:
+            self._check_unchanged()
+            start = state.offset
+            stop = min(start + self.chunk, state.size)
+            said = self._put(opened, start, stop)
+            offset = said.get('offset')
+            if not isinstance(offset, int) or not 0 <= offset <= state.size:
+                raise BackendError(f'the backend answered a chunk with the offset {offset!r}')
+            if offset <= start and stop > start:
+                raise BackendError(f'the backend did not take the bytes {start:,} to {stop:,} of {self.file}')
+            state.id, state.url, state.offset = said.get('id'), said.get('url'), offset
+            if not isinstance(state.url, str) or not isinstance(state.id, int | str):
+                raise BackendError('the backend answered a chunk without `id` and `url`')
+            self._save()
+            self.progress(offset, state.size)
+
+    def _put(self, opened: IO[bytes], start: int, stop: int) -> dict[str, Any]:
+        state = self._state
+        boundary = secrets.token_hex(16)
+        name = _UNSAFE.sub('_', self.file.name) or 'file'
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="filename"\r\n\r\n{name}\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            'Content-Type: application/octet-stream\r\n\r\n'
+        ).encode()
+        tail = f'\r\n--{boundary}--\r\n'.encode()
+
+        def body() -> Iterator[bytes]:
+            yield head
+            opened.seek(start)
+            left = stop - start
+            while left:
+                data = opened.read(min(_PIECE, left))
+                if not data:
+                    raise BackendError(f'{self.file} became shorter while it was uploaded', path=str(self.file))
+                left -= len(data)
+                yield data
+            yield tail
+
+        said = self.wire.call(
+            'PUT',
+            state.url or _PATH,
+            content=body,
+            headers={
+                'Content-Type': f'multipart/form-data; boundary={boundary}',
+                'Content-Length': str(len(head) + stop - start + len(tail)),
+                'Content-Range': f'bytes {start}-{max(start, stop - 1)}/{state.size}',
+            },
+            # The first chunk opens an upload: twice is two, of which one is never finished.
+            again=True,
+        )
+        if not isinstance(said, dict):
+            raise BackendError(f'the backend answered a chunk with {said!r}')
+        return said
+
+    def _ask_offset(self) -> None:
+        state = self._state
+        try:
+            said = self.wire.get(f'{_PATH}{state.id}/')
+        except RecordNotFound:
+            # It was removed there: uploads that are not finished are not kept for ever.
+            state.id, state.url, state.offset = None, None, 0
+            return
+        offset = said.get('offset') if isinstance(said, dict) else None
+        state.offset = offset if isinstance(offset, int) and 0 <= offset <= state.size else 0
+        self._save()
+
+    def _finish(self) -> None:
+        state = self._state
+        assert state.url is not None
+        said = self.wire.call('POST', state.url, body={'md5': state.md5})
+        until = time.monotonic() + _PATIENCE
+        while isinstance(said, dict) and 'completed_at' in said and not said['completed_at']:
+            if time.monotonic() > until:
+                raise BackendError(f'the backend has not put upload {state.id} together in {_PATIENCE:,.0f} s')
+            self.wire.cancelled.wait(_POLL)
+            said = self.wire.get(f'{_PATH}{state.id}/')
+        state.finished = True
+        self._save()
+
+    # -- the file ----------------------------------------------------------------------------------------------------
+
+    def _digest(self) -> str:
+        digest = hashlib.md5(usedforsecurity=False)
+        with self.file.open('rb', buffering=0) as opened:
+            while (data := opened.read(4 * _PIECE)) and not self._stopping:
+                digest.update(data)
+        return digest.hexdigest()
+
+    def _check_unchanged(self) -> None:
+        now = self.file.stat()
+        state = self._state
+        if (now.st_size, now.st_mtime_ns, now.st_ino) != (state.size, state.changed_ns, state.inode):
+            self.forget()
+            raise BackendError(
+                f'{self.file} changed while it was uploaded',
+                hint='wait until it is written, then run the same command again',
+                path=str(self.file),
+            )
+
+    # -- the journal -------------------------------------------------------------------------------------------------
+
+    def _load(self) -> _State:
+        now = self.file.stat()
+        fresh = _State(now.st_size, now.st_mtime_ns, now.st_ino)
+        try:
+            known = msgspec.json.decode(self.journal.read_bytes(), type=_State)
+        except (OSError, msgspec.MsgspecError):
+            return fresh
+        # Another file: what arrived of the earlier one is nothing to go on with.
+        same = (known.size, known.changed_ns, known.inode) == (fresh.size, fresh.changed_ns, fresh.inode)
+        return known if same else fresh
+
+    def _save(self) -> None:
+        write_atomic(self.journal, msgspec.json.encode(self._state), durable=True)

@@ -1,0 +1,320 @@
+"""One call to the API of a Synapse backend.
+
+A call is tried again while that can help and cannot hurt. Credentials go to the origin of the API and nowhere else, so
+a redirect or a `next` that leads elsewhere is an error. Errors quote what the server says, bounded, and no token.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urljoin
+
+import msgspec
+
+from synapse_hooks.backends.synapse.connection import Connection, Origin
+from synapse_hooks.backends.synapse.http import httpx, new_client, shown
+from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
+
+QUOTED: Final = 300
+"""Characters of a server's answer that an error quotes, at most."""
+Query = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
+_MOST_BYTES: Final = 256 << 20
+_MOST_REDIRECTS: Final = 3
+_AGAIN: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call is tried again.
+
+    Args:
+        tries: How often, at most.
+        first: Seconds to wait after the first failure; they double from one to the next.
+        longest: Seconds to wait at once, at most. A server that asks for more (`Retry-After`) is not waited for.
+        connect: Seconds to wait for a connection.
+        answer: Seconds to wait for the next byte.
+    """
+
+    tries: int = 6
+    first: float = 0.5
+    longest: float = 60.0
+    connect: float = 10.0
+    answer: float = 60.0
+
+
+PATIENCE: Final = Patience()
+"""The usual one."""
+
+
+class Wire:
+    """Calls of the API. It may be used by several threads, and after a fork.
+
+    Args:
+        connection: Where, and with which credentials.
+        patience: How long a call is tried again.
+        cancelled: Set to end waiting.
+
+    Every method raises `AccessDenied` (401, 403), `RecordNotFound` (404), `BackendUnavailable` (no answer, or none that
+    is one, after all tries) and `BackendError` (the rest).
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        patience: Patience = PATIENCE,
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        self.connection = connection
+        self.patience = patience
+        self.cancelled = cancelled or threading.Event()
+        self._origin = connection.origin
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._pid = 0
+        self.clock_offset: float | None = None
+        """Seconds by which the server's clock is ahead of this machine's, of the last answer that told it."""
+
+    def get(self, path: str, query: Query = None, **options: Any) -> Any:
+        """The decoded body of a GET."""
+        return self.call('GET', path, query=query, **options)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = None,
+        body: Any = None,
+        content: Callable[[], Iterator[bytes]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        again: bool = True,
+    ) -> Any:
+        """Make a call, and try again where that can help.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `PATCH`.
+            path: Below the host, or an absolute URL on its origin.
+            query: Parameters; in a list of pairs, a name may be there several times.
+            body: JSON values to send.
+            content: Makes a body of bytes instead, anew for each try.
+            headers: More headers.
+            again: Whether doing it twice is as good as once. Otherwise only what cannot have arrived is tried again.
+
+        Returns:
+            The decoded JSON body, or None where there is none.
+        """
+        url = self._url(path)
+        failure: BackendError | None = None
+        for attempt in range(self.patience.tries):
+            if attempt:
+                self._wait(self._pause(attempt, failure), failure)
+            try:
+                return self._once(method, url, query, body, content, headers)
+            except _Retry as retry:
+                failure = retry.error
+                if not (again or retry.untouched):
+                    raise failure from retry.__cause__
+                cause = retry.__cause__
+        assert failure is not None
+        failure.add_note(f'tried {self.patience.tries} times')
+        raise failure from cause
+
+    def close(self) -> None:
+        """Close connections."""
+        with self._lock:
+            if self._client is not None and self._pid == os.getpid():
+                self._client.close()
+            self._client = None
+
+    # -- one try -----------------------------------------------------------------------------------------------------
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        query: Query,
+        body: Any,
+        content: Callable[[], Iterator[bytes]] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
+        pairs = query.items() if isinstance(query, Mapping) else query or ()
+        params = [*self.connection.query().items(), *pairs]
+        sent = {**self.connection.headers(), **(headers or {})}
+        data: Any = None
+        if content is not None:
+            data = content()
+        elif body is not None:
+            data = msgspec.json.encode(body)
+            sent['Content-Type'] = 'application/json'
+        for _ in range(_MOST_REDIRECTS + 1):
+            try:
+                with self._session().stream(method, url, params=params or None, content=data, headers=sent) as response:
+                    self._note_clock(response)
+                    if response.is_redirect:
+                        url, params = self._redirected(method, url, response), []
+                        continue
+                    return self._answer(method, url, response)
+            except httpx.HTTPError as error:
+                raise self._no_answer(url, error) from error
+        raise BackendError(f'{shown(url)}: more than {_MOST_REDIRECTS} redirects', url=shown(url))
+
+    def _answer(self, method: str, url: str, response: httpx.Response) -> Any:
+        content = bytearray()
+        for part in response.iter_bytes():
+            content += part
+            if len(content) > _MOST_BYTES:
+                raise BackendError(f'{shown(url)}: the answer has more than {_MOST_BYTES:,} bytes', url=shown(url))
+        if response.is_success:
+            if not content:
+                return None
+            try:
+                return msgspec.json.decode(content)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                kind = response.headers.get('content-type', 'no content type')
+                raise BackendError(
+                    f'{shown(url)}: expected JSON, got {kind}: {_quoted(bytes(content))}',
+                    hint='check the address of the host: a proxy or a login page may answer in its place',
+                    url=shown(url),
+                ) from error
+        raise self._refusal(method, url, response, bytes(content))
+
+    def _refusal(self, method: str, url: str, response: httpx.Response, content: bytes) -> Exception:
+        status, said = response.status_code, _quoted(content)
+        problem = f'{method} {shown(url)}: the backend answered {status}{f": {said}" if said else ""}'
+        facts: dict[str, Any] = {'url': shown(url), 'status': status}
+        if status in (401, 403):
+            hint = (
+                'the token is wrong or has expired: set SYNAPSE_ACCESS_TOKEN anew'
+                if status == 401
+                else 'this token may not do that: ask for the right, or check the tenant (SYNAPSE_PLUGIN_RUN_TENANT)'
+            )
+            return AccessDenied(problem, hint=hint, **facts)
+        if status == 404:
+            return RecordNotFound(problem, hint='check the id, the tenant and the host', **facts)
+        if status in _AGAIN:
+            wait = _retry_after(response)
+            hint = 'try again later' if status == 429 else 'try again; if it stays, report it to who runs the backend'
+            return _Retry(
+                BackendUnavailable(problem, hint=hint, retry_after=wait, **facts), untouched=status in (425, 429)
+            )
+        return BackendError(problem, **facts)
+
+    def _no_answer(self, url: str, error: httpx.HTTPError) -> Exception:
+        origin = self._origin
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ssl.SSLError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            return BackendError(
+                f'{origin}: the connection is not trusted: {cause}',
+                hint='check the address; for a private authority, set SSL_CERT_FILE to its certificates',
+                host=str(origin),
+            )
+        untouched = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        what = 'cannot be reached' if untouched else 'did not answer'
+        text = str(error) or type(error).__name__
+        return _Retry(
+            BackendUnavailable(
+                f'{origin} {what}: {text}', hint='check the network and the address of the host', host=str(origin)
+            ),
+            untouched=untouched,
+        )
+
+    # -- where -------------------------------------------------------------------------------------------------------
+
+    def _url(self, path: str) -> str:
+        url = path if '://' in path else f'{self.connection.host}/{path.lstrip("/")}'
+        self._check_origin(url, 'the backend names an address')
+        return url
+
+    def _redirected(self, method: str, url: str, response: httpx.Response) -> str:
+        target = urljoin(url, str(response.headers.get('location', '')))
+        self._check_origin(target, f'{shown(url)} redirects')
+        if method != 'GET':
+            raise BackendError(f'{method} {shown(url)}: it is redirected to {shown(target)}', url=shown(url))
+        return target
+
+    def _check_origin(self, url: str, what: str) -> None:
+        try:
+            same = Origin.of(url) == self._origin
+        except ValueError:
+            same = False
+        if not same:
+            raise BackendError(
+                f'{what} on another origin than {self._origin}: {shown(url)}; no credential was sent there',
+                hint='report it to who runs the backend',
+                url=shown(url),
+            )
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    def _pause(self, attempt: int, failure: BackendError | None) -> float:
+        asked = None if failure is None else failure.facts.get('retry_after')
+        if asked is not None:
+            if asked > self.patience.longest:
+                assert failure is not None
+                failure.hint = f'it asks to wait {asked:,.0f} s: try again later'
+                raise failure
+            return float(asked)
+        return min(self.patience.longest, self.patience.first * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+
+    def _wait(self, seconds: float, failure: BackendError | None) -> None:
+        if self.cancelled.wait(seconds) and failure is not None:
+            raise failure
+
+    # -- the client --------------------------------------------------------------------------------------------------
+
+    def _session(self) -> httpx.Client:
+        with self._lock:
+            # A connection that two processes use answers one with what the other asked.
+            if self._client is None or self._pid != os.getpid():
+                self._client = new_client(connect=self.patience.connect, answer=self.patience.answer)
+                self._pid = os.getpid()
+            return self._client
+
+    def _note_clock(self, response: httpx.Response) -> None:
+        try:
+            there = parsedate_to_datetime(response.headers['date']).timestamp()
+        except (KeyError, ValueError, TypeError):
+            return
+        self.clock_offset = there - time.time()
+
+
+class _Retry(Exception):
+    """Something that may be different the next time.
+
+    Args:
+        error: What it is if it stays so.
+        untouched: Whether the server certainly did nothing.
+    """
+
+    def __init__(self, error: BackendError, *, untouched: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.untouched = untouched
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    said = response.headers.get('retry-after', '')
+    if said.strip().isdecimal():
+        return float(said)
+    try:
+        # Relative to the server's own clock, which may differ from ours.
+        now = parsedate_to_datetime(response.headers['date']).timestamp()
+        return max(0.0, parsedate_to_datetime(said).timestamp() - now)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _quoted(content: bytes) -> str:
+    text = ' '.join(content[: 4 * QUOTED].decode(errors='replace').split())
+    return text if len(text) <= QUOTED else f'{text[:QUOTED]}...'
