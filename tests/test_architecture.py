@@ -22,6 +22,7 @@ LEVELS = (
     ('steps',),
     ('actions',),
     ('demo', 'insight', 'testing'),
+    ('serve',),
     ('cli',),
 )
 """A room imports rooms of earlier levels, and those of its own level that do not import it."""

@@ -14,6 +14,8 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
@@ -273,8 +275,6 @@ class Server:
 
     def _knows(self, request: Request) -> bool:
         shown = [request.headers.get(name, '') for name in ('synapse-access-token', 'authorization')]
-        # For the page: a browser keeps what was in the address that the terminal printed.
-        shown.append(f'Token {request.cookies.get("token", "")}')
         return any(hmac.compare_digest(value.encode(), f'Token {self.token}'.encode()) for value in shown)
 
     def _signed(self, request: Request, path: str) -> str:
@@ -319,7 +319,9 @@ def application(workspace: Workspace, token: str, *, key: bytes, lifetime: float
                 Route(path, server.guarded(answer, public=True), methods=list(methods))
                 for path, answer, methods in public
             ),
-        ]
+        ],
+        # A page elsewhere could have its name resolved to this machine.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=['127.0.0.1', 'localhost', '[::1]'])],
     )
 
 

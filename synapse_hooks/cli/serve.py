@@ -1,0 +1,68 @@
+"""Serve the workspace over the protocol of a Synapse backend, on this machine only, for developing against it.
+
+The address, a token and a job to run are printed at the start; the page at the address shows datasets, models and jobs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import socket
+from pathlib import Path
+
+from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.streams import say
+from synapse_hooks.errors import ConfigError
+
+_PORT = 8765
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Workspace, port, token."""
+    parser.add_argument('--workspace', metavar='DIR', type=Path, help='the workspace to serve')
+    parser.add_argument('--port', metavar='N', type=int, default=_PORT, help=f'the port ({_PORT}; 0 takes a free one)')
+    parser.add_argument('--token', metavar='TOKEN', help='the token to ask for (a new one at each start)')
+    parser.add_argument(
+        '--url-lifetime', metavar='SECONDS', type=float, default=3600.0, help='how long the address of a file is valid'
+    )
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Serve until Ctrl-C."""
+    try:
+        import uvicorn
+
+        from synapse_hooks.serve import application
+    except ImportError as error:
+        raise ConfigError(f'serve needs more packages: {error}', hint="pip install 'synapse-hooks[serve]'") from error
+    from synapse_hooks.backends import Workspace, default_root
+
+    workspace = Workspace(options.workspace or default_root())
+    workspace.init()
+    token = options.token or secrets.token_hex(16)
+    bound = _bound(options.port)
+    host = f'http://127.0.0.1:{bound.getsockname()[1]}'
+    job = workspace.create_job(action='train')['id']
+    app = application(workspace, token, key=secrets.token_bytes(32), lifetime=options.url_lifetime)
+    say(f'page      {host}/#token={token}')
+    say(f'workspace {workspace.root}')
+    say('to run an action against it:')
+    say(f'  export SYNAPSE_HOST={host} SYNAPSE_ACCESS_TOKEN={token}')
+    say(f'  synapse-hooks train TARGET --job {job} -p dataset=ID')
+    server = uvicorn.Server(uvicorn.Config(app, log_level='warning', lifespan='off', timeout_graceful_shutdown=2))
+    with bound:
+        server.run(sockets=[bound])
+    return Answer({'host': host})
+
+
+def _bound(port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(('127.0.0.1', port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        raise ConfigError(
+            f'port {port} cannot be used: {error}', hint='choose another one: `--port N`, or `--port 0`'
+        ) from error
+    return bound
