@@ -17,14 +17,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from synapse_hooks.errors import StorageError
 from synapse_hooks.storage import sweep
 from synapse_hooks.storage.blobs import Blob, Blobs
 from synapse_hooks.storage.disk import need_folder
 
 _SCHEMA: Final = """
-    CREATE TABLE IF NOT EXISTS blobs (sha256 TEXT PRIMARY KEY, size INTEGER, changed_ns INTEGER) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS files (key BLOB PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS files (key BLOB PRIMARY KEY, sha256 TEXT, size INTEGER) WITHOUT ROWID;
 """
 _BUSY: Final = 30.0
 
@@ -48,7 +46,7 @@ class Cache:
         if not wanted or not self._index.exists():
             return {}
         marks = ','.join('?' * len(wanted))
-        query = f'SELECT key, sha256, size, changed_ns FROM files JOIN blobs USING (sha256) WHERE key IN ({marks})'
+        query = f'SELECT key, sha256, size FROM files WHERE key IN ({marks})'
         with suppress(sqlite3.DatabaseError), closing(self._open()) as database:
             rows = database.execute(query, tuple(wanted)).fetchall()
             found = {wanted[key]: Blob(*blob) for key, *blob in rows}
@@ -70,25 +68,12 @@ class Cache:
             with suppress(sqlite3.DatabaseError):
                 self._write(files)
 
-    def known(self) -> dict[str, Blob]:
-        """What the index says of each content, by its SHA-256."""
-        if not self._index.exists():
-            return {}
-        try:
-            with closing(self._open()) as database:
-                return {row[0]: Blob(*row) for row in database.execute('SELECT sha256, size, changed_ns FROM blobs')}
-        except sqlite3.DatabaseError as error:
-            raise StorageError(
-                f'{self._index} cannot be read: {error}', hint='remove it: it is made anew', path=str(self._index)
-            ) from error
-
     def forget(self, contents: Iterable[str]) -> None:
         """Forget contents, by their SHA-256."""
         if self._index.exists():
             with closing(self._open()) as database, database:
-                for sha256 in contents:
-                    database.execute('DELETE FROM blobs WHERE sha256 = ?', (sha256,))
-                    database.execute('DELETE FROM files WHERE sha256 = ?', (sha256,))
+                rows = [(sha256,) for sha256 in contents]
+                database.executemany('DELETE FROM files WHERE sha256 = ?', rows)
 
     def sweep(self) -> None:
         """Remove what dead processes left unfinished and nobody can go on with."""
@@ -97,9 +82,8 @@ class Cache:
 
     def _write(self, files: Mapping[str, Blob]) -> None:
         with closing(self._open()) as database, database:
-            database.executemany('INSERT OR REPLACE INTO blobs VALUES (?, ?, ?)', set(files.values()))
-            rows = [(_digest(key), blob.sha256) for key, blob in files.items()]
-            database.executemany('INSERT OR REPLACE INTO files VALUES (?, ?)', rows)
+            rows = [(_digest(key), *blob) for key, blob in files.items()]
+            database.executemany('INSERT OR REPLACE INTO files VALUES (?, ?, ?)', rows)
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._index, timeout=_BUSY)

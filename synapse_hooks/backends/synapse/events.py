@@ -6,8 +6,10 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from msgspec import Meta, Raw, Struct
 
 from synapse_hooks.backends.synapse.http import shown
 from synapse_hooks.backends.synapse.wire import Wire
@@ -39,8 +41,8 @@ class Event:
     id: str
     """The backend's; made of its files' addresses where it has none."""
     split: str | None
-    data: Any
-    """The document, in DM; None where there is none."""
+    data: bytes
+    """The document, in DM, as the backend sent it; `null` or nothing where there is none."""
     files: tuple[RemoteFile, ...]
 
 
@@ -57,6 +59,26 @@ class Page:
     """How many items there are in all, as the backend says on this page."""
     source: Source
     """What to ask for to get it again."""
+
+
+class _File(Struct):
+    url: str
+    meta: dict[str, Any] | None = None
+    is_primary: bool | None = None
+
+
+class _Entry(Struct):
+    id: int | str | None = None
+    category: str | None = None
+    files: dict[str, _File | str] | None = None
+    # Pasted into the dataset as it is: numbers keep their digits.
+    data: Raw = Raw(b'')
+
+
+class _Page(Struct):
+    results: list[_Entry]
+    count: Annotated[int, Meta(ge=0)]
+    next: str | None = None
 
 
 class Listing:
@@ -81,7 +103,7 @@ class Listing:
         """Every page, in order.
 
         Raises:
-            BackendError: An answer that is no page, pages that go in a circle, or another count than was announced.
+            BackendError: Pages that go in a circle, or another count than was announced.
         """
         first = [
             *(('fields', name) for name in ('id', 'category', 'files', 'data')),
@@ -99,17 +121,16 @@ class Listing:
         total: int | None = None
         while target is not None:
             source = (target, query, count)
-            said = self.wire.get(target, query)
+            said = self.wire.get(target, query, type=_Page)
             query = None
             page = self._page(said, source)
             total = page.total if total is None else total
             count += len(page.events)
             yield page
-            target = said.get('next')
-            if target is not None and (not isinstance(target, str) or target in seen):
+            target = said.next
+            if target is not None and target in seen:
                 raise BackendError(
-                    f'dataset {self.version}: the pages of the backend go in a circle'
-                    f' ({shown(str(target))} comes again)',
+                    f'dataset {self.version}: the pages of the backend go in a circle ({shown(target)} comes again)',
                     hint='report it to who runs the backend',
                 )
             seen.add(str(target))
@@ -129,50 +150,23 @@ class Listing:
 
     def again(self, page: Page) -> Page:
         """The same page as it is now: with fresh addresses of files."""
-        return self._page(self.wire.get(*page.source[:2]), page.source)
+        return self._page(self.wire.get(*page.source[:2], type=_Page), page.source)
 
-    def _page(self, said: Any, source: Source) -> Page:
-        if not isinstance(said, dict) or not isinstance(said.get('results'), list):
-            raise self._malformed('expected an object with a list `results`')
-        total = said.get('count')
-        if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-            raise self._malformed('`count` must be a number')
-        before = source[2]
-        events = [self._event(entry, before + place) for place, entry in enumerate(said['results'])]
-        return Page(events, total, source)
+    def _page(self, said: _Page, source: Source) -> Page:
+        return Page([self._event(entry) for entry in said.results], said.count, source)
 
-    def _event(self, entry: Any, place: int) -> Event:
-        where = f'item {place + 1}'
-        if not isinstance(entry, dict):
-            raise self._malformed(f'{where} must be an object')
-        files = []
-        said = entry.get('files') or {}
-        if not isinstance(said, dict):
-            raise self._malformed(f'{where}: `files` must be an object')
-        for name, file in said.items():
-            facts = {'url': file} if isinstance(file, str) else file
-            if not isinstance(facts, dict) or not isinstance(facts.get('url'), str):
-                raise self._malformed(f'{where}: file {name!r} must have a `url`')
-            meta, primary = facts.get('meta'), facts.get('is_primary')
-            files.append(
-                RemoteFile(
-                    name,
-                    facts['url'],
-                    primary if isinstance(primary, bool) else None,
-                    meta if isinstance(meta, dict) else {},
-                )
-            )
-        id, category = entry.get('id'), entry.get('category')
+    def _event(self, entry: _Entry) -> Event:
+        files = tuple(
+            RemoteFile(name, file)
+            if isinstance(file, str)
+            else RemoteFile(name, file.url, file.is_primary, file.meta or {})
+            for name, file in (entry.files or {}).items()
+        )
+        id = entry.id
         if id is None:
             id = '|'.join(f'{file.name}={unsigned(file.url)}' for file in files)
-        split = split_name(category) if isinstance(category, str) and category else None
-        return Event(str(id), self.split or split, entry.get('data'), tuple(files))
-
-    def _malformed(self, what: str) -> BackendError:
-        return BackendError(
-            f'dataset {self.version}: the backend sent no page of items: {what}',
-            hint='check the address of the host; if it is right, report it to who runs the backend',
-        )
+        split = split_name(entry.category) if entry.category else None
+        return Event(str(id), self.split or split, entry.data, files)
 
 
 class PagesAhead:

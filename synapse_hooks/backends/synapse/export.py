@@ -192,7 +192,8 @@ class Export:
 
     def _document(self, item: _Item) -> bytes:
         if item.document is None:
-            return msgspec.json.encode(item.event.data if item.event.data is not None else {})
+            data = bytes(item.event.data)
+            return b'{}' if data in (b'', b'null') else data
         if item.document.size > _DOCUMENT_LIMIT:
             raise BackendError(f'item {item.event.id}: its document has more than {_DOCUMENT_LIMIT:,} bytes')
         return Path(self.fetcher.cache.blobs.path(item.document.sha256)).read_bytes()

@@ -97,6 +97,7 @@ class Wire:
         content: Callable[[], Iterator[bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
         again: bool = True,
+        type: Any = Any,
     ) -> Any:
         """Make a call, and try again where that can help.
 
@@ -108,6 +109,7 @@ class Wire:
             content: Makes a body of bytes instead, anew for each try.
             headers: More headers.
             again: Whether doing it twice is as good as once. Otherwise only what cannot have arrived is tried again.
+            type: What the answer must be, as msgspec understands types.
 
         Returns:
             The decoded JSON body, or None where there is none.
@@ -118,7 +120,7 @@ class Wire:
             if attempt:
                 self._wait(self._pause(attempt, failure), failure)
             try:
-                return self._once(method, url, query, body, content, headers)
+                return self._once(method, url, query, body, content, headers, type)
             except _Retry as retry:
                 failure = retry.error
                 if not (again or retry.untouched):
@@ -145,6 +147,7 @@ class Wire:
         body: Any,
         content: Callable[[], Iterator[bytes]] | None,
         headers: Mapping[str, str] | None,
+        type: Any,
     ) -> Any:
         pairs = query.items() if isinstance(query, Mapping) else query or ()
         params = [*self.connection.query().items(), *pairs]
@@ -162,12 +165,12 @@ class Wire:
                     if response.is_redirect:
                         url, params = self._redirected(method, url, response), []
                         continue
-                    return self._answer(method, url, response)
+                    return self._answer(method, url, response, type)
             except httpx.HTTPError as error:
                 raise self._no_answer(url, error) from error
         raise BackendError(f'{shown(url)}: more than {_MOST_REDIRECTS} redirects', url=shown(url))
 
-    def _answer(self, method: str, url: str, response: httpx.Response) -> Any:
+    def _answer(self, method: str, url: str, response: httpx.Response, type: Any) -> Any:
         content = bytearray()
         for part in response.iter_bytes():
             content += part
@@ -177,7 +180,13 @@ class Wire:
             if not content:
                 return None
             try:
-                return msgspec.json.decode(content)
+                return msgspec.json.decode(content, type=type)
+            except msgspec.ValidationError as error:
+                raise BackendError(
+                    f'{shown(url)}: the answer is not as expected: {error}',
+                    hint='check the address of the host; if it is right, report it to who runs the backend',
+                    url=shown(url),
+                ) from error
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 kind = response.headers.get('content-type', 'no content type')
                 raise BackendError(
