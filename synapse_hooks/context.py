@@ -6,7 +6,7 @@ The dictionaries are plain dicts with a documented shape, so that a plugin can b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,11 +75,29 @@ class BackendClient(Protocol):
     A record is a plain dict. Every method raises `RecordNotFound` for an unknown id and `BackendError` for the rest.
     """
 
+    @property
+    def root(self) -> Path:
+        """The folder of this machine where what belongs to the backend is kept; runs are in `runs` below it."""
+
+    @property
+    def address(self) -> dict[str, str]:
+        """What `connect` finds it by again: `{'workspace': FOLDER}` or `{'host': URL}`. It is written into run.json."""
+
     def get_dataset(self, dataset: int | str) -> dict[str, Any]:
         """The record `{id, name, format, digest, count, ...}` of a dataset, by id or name."""
 
-    def export_dataset(self, dataset: int | str, out: Path, *, splits: Mapping[str, Any] | None = None) -> Dataset:
-        """Write a dataset in DM layout into the existing, empty folder `out`; `path` of the answer is `out`."""
+    def export_dataset(
+        self,
+        dataset: int | str,
+        out: Path,
+        *,
+        splits: Mapping[str, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Dataset:
+        """Write a dataset in DM layout into the existing, empty folder `out`; `path` of the answer is `out`.
+
+        `progress` is called with the items that are there, and all of them.
+        """
 
     def get_model(self, model: int | str) -> dict[str, Any]:
         """The record `{id, name, category, ...}` of a model."""
@@ -90,11 +108,14 @@ class BackendClient(Protocol):
     def create_model(self, path: Path, *, name: str | None = None, **fields: Any) -> Model:
         """Store a file or folder as a new model. It is complete when this returns, and absent if this raises."""
 
-    def create_job(self, **fields: Any) -> dict[str, Any]:
-        """Open a job record: a run that somebody can watch."""
+    def create_job(self, **fields: Any) -> dict[str, Any] | None:
+        """Open a job record: a run that somebody can watch. None where only the backend itself opens jobs."""
 
     def update_job(self, job: int | str, **fields: Any) -> None:
         """Change a job: `status, progress_record, metrics_record, result, ...`."""
+
+    def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
 
 
 class Recorder(Protocol):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from synapse_hooks.backends.synapse.connection import resolve
 from synapse_hooks.backends.workspace import Workspace
 from synapse_hooks.context import BackendClient
 from synapse_hooks.errors import ConfigError
@@ -35,43 +36,42 @@ def default_root(env: Mapping[str, str] = os.environ) -> Path:
 
 
 def connect(
-    workspace: Path | None = None, host: str | None = None, env: Mapping[str, str] = os.environ
+    workspace: Path | None = None,
+    host: str | None = None,
+    env: Mapping[str, str] = os.environ,
+    *,
+    job: int | str | None = None,
 ) -> BackendClient:
-    """The backend that is asked for: `host`, then `workspace`, then `SYNAPSE_HOST`, then `default_root`.
+    """The backend that is asked for: `host`, then `workspace`, then what the environment says, then `default_root`.
+
+    Nothing is asked of a backend yet.
 
     Args:
         workspace: What `--workspace` says.
         host: What `--host` says.
         env: The environment. An empty value counts as none.
+        job: The job that is run: it belongs to a backend, unless a workspace is given.
 
     Raises:
-        ConfigError: A host, which this version cannot talk to, or a host and a workspace.
+        ConfigError: A host and a workspace, an unusable address, or no token for it.
     """
     if host and workspace is not None:
         raise ConfigError('both --host and --workspace were given', hint='give one of them')
-    if host:
-        raise _no_host(host, '--host', 'leave --host out, or give --workspace DIR instead')
-    if workspace is None and (host := env.get('SYNAPSE_HOST')):
-        raise _no_host(host, 'SYNAPSE_HOST', 'unset SYNAPSE_HOST, or give --workspace DIR')
-    return Workspace(Path(workspace) if workspace is not None else default_root(env))
+    if workspace is not None:
+        return Workspace(Path(workspace))
+    connection = resolve(host, env, job=job is not None)
+    if connection is None:
+        return Workspace(default_root(env))
+    from synapse_hooks.backends.synapse.client import SynapseClient
+
+    return SynapseClient(connection, default_root(env), job=job)
 
 
 def runs_folder(client: BackendClient | None = None) -> Path:
-    """Where runs keep their directories unless told otherwise: in the workspace, or in the default one of a client
-    that keeps nothing here.
+    """Where runs keep their directories unless told otherwise.
 
     Example:
         >>> runs_folder(Workspace(Path('/data/synapse'))).as_posix()
         '/data/synapse/runs'
     """
-    root = client.root if isinstance(client, Workspace) else default_root()
-    return root / 'runs'
-
-
-def _no_host(host: str, setting: str, hint: str) -> ConfigError:
-    return ConfigError(
-        f'{setting} asks for the backend {host}: this version has the embedded workspace only',
-        hint=hint,
-        setting=setting,
-        host=host,
-    )
+    return Path(getattr(client, 'root', None) or default_root()) / 'runs'

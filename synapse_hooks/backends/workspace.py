@@ -11,7 +11,7 @@ A record is visible when its files are whole, and not before; several processes 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,19 @@ class Workspace:
         """The record of a dataset, by id or name."""
         return self._datasets.shown(self._datasets.get(dataset))
 
-    def export_dataset(self, dataset: int | str, out: Path, *, splits: Mapping[str, Any] | None = None) -> Dataset:
+    @property
+    def address(self) -> dict[str, str]:
+        """What `connect` finds it by again."""
+        return {'workspace': str(self.root)}
+
+    def export_dataset(
+        self,
+        dataset: int | str,
+        out: Path,
+        *,
+        splits: Mapping[str, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Dataset:
         """Put a dataset into the existing, empty folder `out`: documents copied, files hard-linked where possible.
 
         Args:
@@ -143,6 +155,7 @@ class Workspace:
             out: The folder.
             splits: None is everything as it is stored, and so are fractions (numbers), which a conversion applies.
                 Otherwise only the splits that are named, each with None, True or `{}` as its value.
+            progress: Called at the end: linking is quick.
 
         Raises:
             BackendError: A split that is not there, a filter, or files that were changed since they were added.
@@ -158,6 +171,8 @@ class Workspace:
         made: Dataset = {'path': Path(out), 'format': 'dm', 'config_path': None, 'splits': counts, 'digest': digest}
         if record['classes'] is not None:
             made['classes'] = record['classes']
+        if progress is not None:
+            progress(record['count'], record['count'])
         return made
 
     # -- models --------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> Answer:
     kind, target, _ = load_action(record['target'])
     workspace = record['workspace']
     ctx = RuntimeContext(
-        client=connect(None if workspace is None else Path(workspace)),
+        client=connect(None if workspace is None else Path(workspace), record.get('host'), job=runtime.get('job_id')),
         checkpoint=_checkpoint(runtime),
         run_dir=directory.path,
         job_id=runtime.get('job_id'),

@@ -42,7 +42,8 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     keeper = _Keeper()
     job = None
     if ctx.job_id is None and ctx.client is not None:
-        job = ctx.job_id = ctx.client.create_job(action=kind.action_name, target=ctx.target)['id']
+        opened = ctx.client.create_job(action=kind.action_name, target=ctx.target)
+        job = ctx.job_id = None if opened is None else opened['id']
     ctx.plugins = (*ctx.plugins, Display(), keeper)
     error: BaseException | None = None
     try:

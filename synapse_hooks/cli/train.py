@@ -6,6 +6,7 @@ TARGET is module:Class, path/file.py:Class, or a folder with a config.yaml (its 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from synapse_hooks.cli.common import Answer
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_plan(parser)
     parser.add_argument('--params-help', action='store_true', help='show the parameters of TARGET, and run nothing')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
+    parser.add_argument('--job', metavar='ID', help='the job of the backend that is run')
     add_backend(parser)
 
 
@@ -69,8 +71,11 @@ def _run(options: argparse.Namespace) -> Answer:
         return params_help(kind, defaults)
     values = read_params(options.file, options.params)
     params = validated(kind.params_model, {**defaults, **values}, strict=True)
+    # A platform names the job in the environment.
+    job = options.job or os.environ.get('SYNAPSE_JOB_ID') or None
     ctx = RuntimeContext(
-        client=connect(options.workspace, options.host),
+        client=connect(options.workspace, options.host, job=job),
+        job_id=job,
         run_dir=options.run_dir,
         run_name=options.name,
         block=tuple(options.block),

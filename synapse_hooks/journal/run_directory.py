@@ -15,7 +15,7 @@
     plugins         {name: version};  left_out: those that could not take part, each with its reason
     code            {file: digest} of the project's and the action's own source
     environment     {python, executable, platform};  git: {sha, dirty} or null
-    workspace, dataset, checkpoint;  checkpoint_of: what went into finding it
+    workspace, host, dataset, checkpoint;  checkpoint_of: what went into finding it
     stages          the outcome of each stage, in order
     attempts        how often somebody began or resumed the run
     result, model, error
@@ -47,7 +47,7 @@ from synapse_hooks.storage.ownership import is_aside
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
 _KEYS: Final = (
-    'v run created status action target params plugins left_out code environment git workspace dataset '
+    'v run created status action target params plugins left_out code environment git workspace host dataset '
     'checkpoint checkpoint_of stages attempts result model error'
 )
 _FILLED: Final = {'v': VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,9 @@ class Stages:
         dataset = context.params.get('dataset')
         if dataset is None:
             raise no_data()
-        return context.client.export_dataset(dataset, context.output_dir, splits=context.params.get('splits'))
+        return context.client.export_dataset(
+            dataset, context.output_dir, splits=context.params.get('splits'), progress=partial(_tell, context)
+        )
 
     @hookimpl(trylast=True)
     def run_step(self, context: TrainContext, step: Any) -> Any:
@@ -69,6 +72,10 @@ class Stages:
         if context.model_path is None:
             return None
         return context.client.create_model(Path(context.model_path), **upload_fields(context))
+
+
+def _tell(context: TrainContext, done: int, total: int) -> None:
+    context.set_progress(done, total, 'export')
 
 
 def upload_fields(context: TrainContext) -> dict[str, Any]:

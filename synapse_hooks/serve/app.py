@@ -58,7 +58,7 @@ class Server:
     @property
     def uploads(self) -> Uploads:
         """The uploads on their way."""
-        return Uploads(self.workspace.root / 'uploads')
+        return Uploads(self.workspace.root / 'serve' / 'uploads')
 
     # -- datasets ----------------------------------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class Server:
         stored = Path(record['path'])
         if (stored / 'model.zip').is_file():
             return stored / 'model.zip'
-        packed = self.workspace.root / 'packed' / f'{record["id"]}-{record["digest"][:16]}.zip'
+        packed = self.workspace.root / 'serve' / 'packed' / f'{record["id"]}-{record["digest"][:16]}.zip'
         if not packed.exists():
             with scratch(packed) as folder:
                 pack(stored, folder / packed.name).replace(packed)

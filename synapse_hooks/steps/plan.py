@@ -77,7 +77,9 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
         'action': plan.action_name,
         'target': ctx.target,
         'params': plain(plan.params),
-        'workspace': str(getattr(ctx.client, 'root', '')) or None,
+        # Any other client cannot be found again.
+        **dict.fromkeys(('workspace', 'host')),
+        **getattr(ctx.client, 'address', {}),
         'environment': environment(),
         'runtime': {
             'block': list(ctx.block),

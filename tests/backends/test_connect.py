@@ -22,18 +22,32 @@ def test_the_order(tmp_path: Path) -> None:
     assert default.root.parts[-2:] == ('synapse-hooks', 'workspace')
 
 
+TOKEN = {'SYNAPSE_ACCESS_TOKEN': 'canary-123'}
+
+
 @pytest.mark.parametrize(
-    ('host', 'env', 'setting'),
+    ('host', 'env'),
     [
-        (HOST, {}, '--host'),
-        (None, {'SYNAPSE_HOST': HOST}, 'SYNAPSE_HOST'),
-        (None, {'SYNAPSE_HOST': HOST, 'SYNAPSE_WORKSPACE': 'x'}, 'SYNAPSE_HOST'),
+        (HOST, TOKEN),
+        (None, {'SYNAPSE_HOST': HOST, **TOKEN}),
+        (None, {'SYNAPSE_HOST': HOST, 'SYNAPSE_WORKSPACE': 'x', **TOKEN}),
+        (HOST, {'SYNAPSE_HOST': 'https://other.example', **TOKEN}),
     ],
 )
-def test_a_host_cannot_be_had_yet(host: str | None, env: dict[str, str], setting: str) -> None:
-    with pytest.raises(ConfigError, match=f'{setting} asks for .*{HOST}.*embedded workspace only') as caught:
-        connect(host=host, env=env)
-    assert '--workspace' in caught.value.hint
+def test_a_host_goes_before_the_workspace(host: str | None, env: dict[str, str], tmp_path: Path) -> None:
+    client = connect(host=host, env={'HOME': str(tmp_path), **env})
+    assert client.address == {'host': HOST}
+
+
+def test_a_job_belongs_to_a_backend(tmp_path: Path) -> None:
+    assert connect(env={'HOME': str(tmp_path), **TOKEN}, job=7).address == {'host': 'https://api.synapse.sh'}
+    assert connect(tmp_path, env=TOKEN, job=7).address == {'workspace': str(tmp_path)}
+
+
+def test_without_a_token_it_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f'no token for {HOST}') as caught:
+        connect(host=HOST, env={'HOME': str(tmp_path)})
+    assert 'SYNAPSE_ACCESS_TOKEN' in caught.value.hint
     assert caught.value.exit_code == 2
 
 

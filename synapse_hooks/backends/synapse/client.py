@@ -70,6 +70,11 @@ class SynapseClient:
     def __repr__(self) -> str:
         return f'SynapseClient({self.connection.host!r})'
 
+    @property
+    def address(self) -> dict[str, str]:
+        """What `connect` finds it by again."""
+        return {'host': self.connection.host}
+
     # -- datasets ----------------------------------------------------------------------------------------------------
 
     def get_dataset(self, dataset: int | str) -> dict[str, Any]:
