@@ -172,10 +172,14 @@ def test_a_run_directory_is_not_used_twice(bare: Environment, project: Path, dat
     assert (project / 'run' / 'run.json').read_bytes() == before
 
 
-def test_a_host_that_nobody_can_talk_to_yet_is_refused(bare: Environment, data: Path) -> None:
+def test_a_host_without_a_token_says_what_to_set(bare: Environment, data: Path) -> None:
     words = ('train', 'actions:Count', '-p', f'data_path={data}')
-    assert '--host asks for the backend https://x' in bare.hooks(*words, '--host', 'https://x', code=2).err
-    assert 'unset SYNAPSE_HOST' in bare.hooks(*words, code=2, SYNAPSE_HOST='https://x').err
+    for ended in (
+        bare.hooks(*words, '--host', 'https://x', code=2),
+        bare.hooks(*words, code=2, SYNAPSE_HOST='https://x'),
+    ):
+        assert 'there is no token for https://x' in ended.err
+        assert 'SYNAPSE_ACCESS_TOKEN' in ended.err
 
 
 @pytest.mark.skipif(not Path('/proc').is_dir(), reason='nothing here refuses to be written, whoever asks')
