@@ -103,6 +103,21 @@ class Blobs:
         """Remove a file, if it is there; what is linked to it elsewhere stays."""
         _remove(self.path(sha256))
 
+    def links(self, sha256: str) -> int:
+        """In how many places a file is, this one included; 0 where it is not here."""
+        try:
+            return os.stat(self.path(sha256)).st_nlink
+        except OSError:
+            return 0
+
+    def used(self, sha256: str) -> float:
+        """When a file was last linked to or read, in seconds of the epoch, as far as the file system says."""
+        try:
+            found = os.stat(self.path(sha256))
+        except OSError:
+            return 0.0
+        return max(found.st_atime, found.st_ctime)
+
     def all(self) -> Iterator[Blob]:
         """Every file that is kept."""
         for folder in sorted(self.root.glob('[0-9a-f][0-9a-f]')):

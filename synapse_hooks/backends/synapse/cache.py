@@ -75,6 +75,50 @@ class Cache:
                 rows = [(sha256,) for sha256 in contents]
                 database.executemany('DELETE FROM files WHERE sha256 = ?', rows)
 
+    def measure(self) -> tuple[int, int, int]:
+        """How many files there are, their bytes, and the bytes of those that no dataset uses."""
+        count = size = unused = 0
+        for blob in self.blobs.all():
+            count, size = count + 1, size + blob.size
+            unused += blob.size if self.blobs.links(blob.sha256) == 1 else 0
+        return count, size, unused
+
+    def prune(self, to: int = 0) -> tuple[int, int]:
+        """Remove files that no dataset uses, those first that were not used for longest, until `to` bytes are left.
+
+        A file that is linked to elsewhere takes no more space for being here, and stays.
+
+        Returns:
+            How many were removed, and their bytes.
+        """
+        _, size, _ = self.measure()
+        unused = [blob for blob in self.blobs.all() if self.blobs.links(blob.sha256) == 1]
+        removed = []
+        for blob in sorted(unused, key=lambda blob: self.blobs.used(blob.sha256)):
+            if size <= to:
+                break
+            self.blobs.remove(blob.sha256)
+            removed.append(blob)
+            size -= blob.size
+        self.forget(blob.sha256 for blob in removed)
+        return len(removed), sum(blob.size for blob in removed)
+
+    def verify(self, *, deep: bool = False) -> list[str]:
+        """Remove files that were changed since they were put here; returns what they were called.
+
+        Args:
+            deep: Read every byte, instead of going by size and time.
+        """
+        damaged = [
+            blob.sha256
+            for blob in self.blobs.all()
+            if not self.blobs.is_whole(blob) or (deep and not self.blobs.is_genuine(blob))
+        ]
+        for sha256 in damaged:
+            self.blobs.remove(sha256)
+        self.forget(damaged)
+        return damaged
+
     def sweep(self) -> None:
         """Remove what dead processes left unfinished and nobody can go on with."""
         self.blobs.sweep()
