@@ -110,12 +110,12 @@ class Server:
         missing = sorted({'name', 'plugin', 'version', 'chunked_upload'} - set(body))
         if missing:
             raise Refusal(400, f'required: {", ".join(missing)}')
-        state = self.uploads.get(str(body['chunked_upload']))
-        if state.completed_at is None:
-            raise Refusal(400, 'chunked_upload is not finished')
         name = str(body['name'])
         if any(record['name'] == name for record in await run_in_threadpool(self.workspace.list_models)):
             raise Refusal(400, 'name must be unique')
+        state = self.uploads.get(str(body['chunked_upload']))
+        if state.completed_at is None:
+            raise Refusal(400, 'chunked_upload is not finished')
         kept = {key: value for key, value in body.items() if key not in ('name', 'chunked_upload')}
 
         def create() -> dict[str, Any]:

@@ -30,8 +30,14 @@ class DevServer:
 
 
 @contextlib.contextmanager
-def dev_server(workspace: Workspace, *, lifetime: float = 3600.0) -> Iterator[DevServer]:
-    """Serve a workspace while the block runs. Where the extra `serve` is not installed, the test is skipped."""
+def dev_server(workspace: Workspace, *, lifetime: float = 3600.0, alias: str = '') -> Iterator[DevServer]:
+    """Serve a workspace while the block runs. Where the extra `serve` is not installed, the test is skipped.
+
+    Args:
+        workspace: What is served.
+        lifetime: Seconds for which the address of a file is valid.
+        alias: Another id of dataset 1.
+    """
     uvicorn = pytest.importorskip('uvicorn', reason='the extra `serve` is not installed')
     from synapse_hooks.serve import application
 
@@ -41,6 +47,9 @@ def dev_server(workspace: Workspace, *, lifetime: float = 3600.0) -> Iterator[De
     async def noted(scope, receive, send):  # type: ignore[no-untyped-def]
         if scope['type'] == 'http':
             requests.append(f'{scope["method"]} {scope["path"]}')
+            if alias:
+                query = scope['query_string'].replace(b'versions=' + alias.encode(), b'versions=1')
+                scope = {**scope, 'query_string': query}
         await app(scope, receive, send)
 
     with socket.create_server(('127.0.0.1', 0)) as bound:
