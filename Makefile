@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo 'making $(VENV): with torch this takes some minutes and several GB'
 	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable '.[ultralytics,demo,test,check]' opencv-python-headless
+	@$(PIP) --editable '.[ultralytics,demo,serve,test,check]' opencv-python-headless
 	@# ultralytics asks for the OpenCV with windows, which needs a desktop's libraries; both have the same files.
 	@$(RUN)/python -m pip uninstall --quiet --yes opencv-python
 	@$(PIP) --force-reinstall --no-deps opencv-python-headless

@@ -30,7 +30,8 @@ from synapse_hooks.storage import is_inside, pack, scratch
 
 MOST_PER_PAGE: Final = 1000
 _JSON: Final = 'application/json'
-_PLUGIN: Final = {'id': 1, 'code': 'synapse-hooks-dev', 'name': 'Development'}
+_CODE: Final = 'synapse-hooks-dev'
+_PLUGIN: Final = {'id': 1, 'code': _CODE, 'name': 'Development'}
 _RELEASE: Final = {'id': 1, 'version': '0.1.0'}
 _MODEL_KEYS: Final = frozenset(
     ('name', 'plugin', 'version', 'checkpoint', 'chunked_upload', 'configuration', 'description')
