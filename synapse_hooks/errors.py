@@ -10,7 +10,7 @@
     │   ├── PluginBroken              it fails to import, or its hooks are invalid
     │   ├── PluginIncompatible        it was written for another version of synapse_hooks
     │   └── PluginAmbiguous           two distributions provide it
-    ├── NobodyAnswered                every plugin that was asked for a stage declined                exit 2
+    ├── NoAnswer                every plugin that was asked for a stage declined                exit 2
     ├── WrongAnswer                   a plugin's answer has not the type that the hook promises
     ├── StepFailed                    a step of the run failed; the cause is its `__cause__`
     ├── CleanupFailed                 the run is over, but cleaning up after it was not complete
@@ -107,7 +107,7 @@ class ParamsError(SynapseHooksError):
 
 
 class TargetError(SynapseHooksError):
-    """What `train` was asked to run cannot be imported, or is no action."""
+    """What `train` was asked to run cannot be imported, or is not an action."""
 
     exit_code = 2
 
@@ -138,7 +138,7 @@ class PluginAmbiguous(SelectionError):
     """Two distributions provide the same name. `candidates` lists them; the hint holds the line that pins one."""
 
 
-class NobodyAnswered(SynapseHooksError):
+class NoAnswer(SynapseHooksError):
     """Every plugin that was asked for a stage declined. `hook` and `asked` say which stage and who was asked."""
 
     exit_code = 2

@@ -120,13 +120,13 @@ def test_the_version_is_the_distributions() -> None:
 def test_every_error_survives_pickling(kind: type[BaseException]) -> None:
     facts: dict[str, Any] = {'path': '/a/b', 'known': [1, 2], 'hook': 'convert', 'faults': [{'field': 'epochs'}]}
     ours = issubclass(kind, SynapseHooksError)
-    error = kind('it broke', hint='mend it', **facts) if ours else kind('it broke')  # type: ignore[call-arg]
+    error = kind('it broke', hint='fix it', **facts) if ours else kind('it broke')  # type: ignore[call-arg]
     error.add_note("raised by acme 0.4 (plugin 'voc') in hook 'convert'")
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert (str(again), again.args, again.__notes__) == (str(error), error.args, error.__notes__)
     if ours:
-        assert (again.problem, again.hint, again.facts) == ('it broke', 'mend it', facts)
+        assert (again.problem, again.hint, again.facts) == ('it broke', 'fix it', facts)
         assert again.path == '/a/b'
         assert again.exit_code == error.exit_code  # type: ignore[attr-defined]
 

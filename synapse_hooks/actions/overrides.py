@@ -41,7 +41,7 @@ def overridden_hooks(action: object, base: type) -> Sequence[HookFunction]:
     if wrong:
         raise PluginBroken(
             f'the action {type(action).__name__} is broken: {"; ".join(wrong)}',
-            hint=f'mend {inspect.getsourcefile(type(action)) or type(action).__name__}',
+            hint=f'fix {inspect.getsourcefile(type(action)) or type(action).__name__}',
             kind='plugin',
             name=type(action).__name__,
             faults=wrong,
@@ -64,7 +64,7 @@ def _warn_of_near_names(action: object, base: type) -> None:
                 continue
             # A shorter distance than for names that somebody typed: a method may well be called `run_steps`.
             if _distance_of_one(name) and suggest(name, ACTION_HOOKS):
-                warnings.warn(f'{kind.__name__}.{name}() is no hook; {suggest(name, ACTION_HOOKS)}', stacklevel=4)
+                warnings.warn(f'{kind.__name__}.{name}() is not a hook; {suggest(name, ACTION_HOOKS)}', stacklevel=4)
 
 
 def _distance_of_one(name: str) -> bool:

@@ -71,7 +71,7 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     """A backend's parameters with the first of `hyperparameters` lifted to the top level.
 
     Raises:
-        ParamsError: A search (`is_tune`) is asked for, or `hyperparameters` is no list of mappings.
+        ParamsError: A search (`is_tune`) is asked for, or `hyperparameters` is not a list of mappings.
     """
     flat = dict(values)
     if flat.pop('is_tune', False):
@@ -104,7 +104,7 @@ def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False
         ParamsError: Every fault, with field, value and rule.
     """
     if not isinstance(values, Mapping):
-        raise ParamsError(f'{model.__name__}: {values!r} is no mapping of names to values', hint=_known(model))
+        raise ParamsError(f'{model.__name__}: {values!r} is not a mapping of names to values', hint=_known(model))
     flat = flatten(values)
     if strict:
         known(model, flat)

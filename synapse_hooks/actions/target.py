@@ -35,7 +35,7 @@ def load_action(target: str, start: Path | None = None) -> Target:
         start: The folder that relative paths and modules start from; None is the working directory.
 
     Raises:
-        TargetError: It cannot be imported, or is no action; the reason is the `__cause__`.
+        TargetError: It cannot be imported, or is not an action; the reason is the `__cause__`.
     """
     start = (start or here()).resolve()
     folder = start / target
@@ -101,6 +101,6 @@ def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[A
         )
     if not (isinstance(found, type) and issubclass(found, BaseTrainAction)):
         raise TargetError(
-            f'{target!r}: {name} is no train action', hint='it must be a subclass of BaseTrainAction', target=target
+            f'{target!r}: {name} is not a train action', hint='it must be a subclass of BaseTrainAction', target=target
         )
     return found

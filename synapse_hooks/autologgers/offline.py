@@ -60,7 +60,7 @@ def go_offline(folder: str | Path) -> None:
     wanted = offline_environment(folder)
     if 'ultralytics' in sys.modules and any(os.environ.get(name, '') != value for name, value in wanted.items()):
         raise ConfigError(
-            'ultralytics is imported already, so it can no longer be told to stay offline',
+            'ultralytics is imported already, so it can no longer be kept offline',
             hint='call go_offline() before the first `import ultralytics`',
         )
     os.environ.update(wanted)

@@ -60,7 +60,7 @@ def id_or_name(wanted: int | str) -> int | str:
 
 
 def json_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields as JSON keeps them, without those that are None. What is no JSON value is kept as its text.
+    """The fields as JSON keeps them, without those that are None. What is not a JSON value is kept as its text.
 
     Raises:
         BackendError: A record has a field of that name by itself, or a value cannot be kept.

@@ -50,7 +50,7 @@ class Layout:
         """
         path = Path(path)
         if not path.is_dir():
-            raise _invalid(path, 'is no folder' if path.exists() else 'does not exist')
+            raise _invalid(path, 'is not a folder' if path.exists() else 'does not exist')
         below = sorted(
             entry for entry in path.iterdir() if (entry / DOCUMENTS).is_dir() and not is_dropping(entry.name)
         )
@@ -89,7 +89,7 @@ class Layout:
                 the dataset is our own.
 
         Raises:
-            DatasetInvalid: A document or another file that is no image is a link that leads out of the dataset.
+            DatasetInvalid: A document or another file that is not an image is a link that leads out of the dataset.
         """
         admit = _admitting(self.path, report) if report is not None else lambda entry: None
         for entry in sorted(self.path.iterdir()):

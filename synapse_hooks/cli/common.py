@@ -100,7 +100,7 @@ def one_thread_for_numpy() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Its errors are told as all others are."""
+    """Its errors are reported as all others are."""
 
     def error(self, message: str) -> NoReturn:
         found = re.search(r'unrecognized arguments: .*?\b([A-Za-z_]\w*=\S+)', message)

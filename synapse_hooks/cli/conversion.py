@@ -74,7 +74,7 @@ def convert_into(
         strict: Refuse to lose annotations.
 
     Raises:
-        WrongAnswer: The answer is no dataset; its plugin is blamed.
+        WrongAnswer: The answer is not a dataset; its plugin is blamed.
     """
     project = plugins.settings.settings
     own = {name: value for name, value in (settings or {}).items() if value is not None}

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('target', metavar='DST', type=Path, help='the folder to make')
     parser.add_argument('--to', metavar='FORMAT', required=True, help='`synapse-hooks formats` lists them')
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
-    parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is no path')
+    parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is not a path')
     parser.add_argument('--split', metavar='T,V[,E]', help='fractions for train, valid and test: 0.8,0.1,0.1')
     parser.add_argument(
         '--group-by', metavar='ATTR', help='keep items with the same value of an attribute in one split (folder: too)'
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--task',
         metavar='TASK',
-        help='what a format of several tasks shall be for: detect, segment, pose, obb, classify',
+        help='the task, for a format with several: detect, segment, pose, obb, classify',
     )
     parser.add_argument(
         '--images',

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> Answer:
         lines.append(f'{"ok  " if check.ok else "FAIL"}  {check.name}: {check.detail}')
         if not check.ok and check.fix:
             lines.append(f'      → {check.fix}')
-    lines.append('everything is well' if ok else f'{sum(not check.ok for check in checks)} of these need attention')
+    lines.append('no problems found' if ok else f'{sum(not check.ok for check in checks)} of these need attention')
     return Answer({'ok': ok, 'checks': [asdict(check) for check in checks]}, '\n'.join(lines), 0 if ok else 1)
 
 

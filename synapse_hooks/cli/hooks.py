@@ -67,7 +67,7 @@ def _page(hook: dict[str, Any]) -> str:
         ]
         for place, entry in enumerate(hook['order'], 1)
     ]
-    calls = table(['', 'plugin', 'role', 'rank', 'from'], rows) if rows else 'nobody'
+    calls = table(['', 'plugin', 'role', 'rank', 'from'], rows) if rows else 'no plugin'
     return (
         f'{hook["name"]}({", ".join(hook["arguments"])})\n'
         f'{hook["semantics"]}: {hook["meaning"]}\n\n{hook["description"]}\n\nCalled in this order '

@@ -1,6 +1,6 @@
 """Look at a dataset: what it holds, and what is wrong with it.
 
-Whatever is found is no failure: the exit code is 1 when the dataset cannot be read, or for --strict.
+Whatever is found is not a failure: the exit code is 1 when the dataset cannot be read, or for --strict.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='its folder, main file or archive (zip, tar), or its name or id in the workspace',
     )
     parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
-    parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is no path')
+    parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is not a path')
     parser.add_argument('--html', metavar='FILE', type=Path, help='write a page with plots and pictures too')
     parser.add_argument('--strict', action='store_true', help='exit with 1 for errors and warnings; notes do not count')
 
@@ -67,4 +67,4 @@ def _check_free(page: Path) -> None:
         raise ConfigError(f'--html {page} is a folder', hint=f'name a file: {page / "dataset.html"}')
     if page.exists() and not page.is_file():
         # It would be renamed over, a device for everybody.
-        raise ConfigError(f'--html {page} is no regular file', hint='name another file')
+        raise ConfigError(f'--html {page} is not a regular file', hint='name another file')

@@ -27,7 +27,7 @@ def table(
         rows: The cells.
         right: Columns of numbers, which are never folded.
         columns: Fold to this width: the widest cells give way. None is the terminal's width, or no folding where
-            stdout is no terminal.
+            stdout is not a terminal.
 
     Example:
         >>> print(table(['name', 'n'], [['a', 1], ['bcd', None], ['승용차', 12]], right=[1]))

@@ -15,7 +15,7 @@ _BREAKS: Final = ' ,/-'
 
 
 def terminal_columns() -> int | None:
-    """How many columns stdout has, or None where it is no terminal: then nothing is folded."""
+    """How many columns stdout has, or None where it is not a terminal: then nothing is folded."""
     return max(shutil.get_terminal_size().columns, 1) if os.isatty(1) else None
 
 

@@ -62,7 +62,7 @@ def read_header(path: Path) -> ImageHeader:
         ) from error
     if header is None:
         size = path.stat().st_size
-        what = f'{path} is no JPEG, PNG, GIF, BMP, WebP or TIFF image' if size else f'{path} is empty (0 bytes)'
+        what = f'{path} is not a JPEG, PNG, GIF, BMP, WebP or TIFF image' if size else f'{path} is empty (0 bytes)'
         raise UnreadableItem(what, hint='replace the image by a whole one', path=str(path))
     if header.width <= 0 or header.height <= 0:
         raise UnreadableItem(f'{path} is damaged: its size is {header.width} x {header.height}', path=str(path))
@@ -229,7 +229,7 @@ def _turned(kind: str, width: int, height: int, orientation: int) -> ImageHeader
 
 _MOST_PARTS = 10_000
 """Segments or chunks before the size; a file made of millions of empty ones would be read for minutes."""
-_MANY_PARTS = f'its size is not told in its first {_MOST_PARTS:,} parts'
+_MANY_PARTS = f'its size is not in its first {_MOST_PARTS:,} parts'
 
 
 def _jpeg(file: BinaryIO) -> tuple[int, int, int]:
@@ -238,7 +238,7 @@ def _jpeg(file: BinaryIO) -> tuple[int, int, int]:
     for _ in range(_MOST_PARTS):
         byte = file.read(1)
         if not byte:
-            raise ValueError('it ends before its size is told')
+            raise ValueError('it ends before its size')
         if byte != b'\xff':
             raise ValueError('no marker where one must be')
         marker = next((byte[0] for _ in range(_MOST_PARTS) if (byte := file.read(1)) != b'\xff'), 0xFF)
@@ -249,7 +249,7 @@ def _jpeg(file: BinaryIO) -> tuple[int, int, int]:
             _, height, width = struct.unpack('>BHH', file.read(5))
             return width, height, orientation
         if marker in (0xD9, 0xDA) or length < 2:
-            raise ValueError('the picture begins before its size is told')
+            raise ValueError('the picture begins before its size')
         after = file.tell() + length - 2
         if marker == 0xE1 and file.read(6) == b'Exif\0\0':
             orientation = _exif(file)

@@ -85,7 +85,7 @@ class LossReport:
         self._count('doubtful', kind, reason, file, id, count)
 
     def left_out(self, attributes: Iterable[str], count: int = 1) -> None:
-        """An annotation, or so many, arrived without these attributes. It is told, but `strict` does not mind."""
+        """An annotation, or so many, arrived without these attributes. It is reported, but `strict` does not mind."""
         for name in attributes:
             self.attributes[name] += count
 
@@ -104,7 +104,7 @@ class LossReport:
         if len(loss.examples) < EXAMPLES:
             loss.examples.append({'file': file, 'id': id})
 
-    def settle(self, seen: Mapping[str, int]) -> None:
+    def finalize(self, seen: Mapping[str, int]) -> None:
         """Count as written what was `seen`, by kind, and is not accounted for yet."""
         for kind, count in seen.items():
             self.written_kinds[kind] += max(0, count - self.accounted(kind))

@@ -28,7 +28,7 @@ class Outline(Annotation, tag='polygon'):
         """The same with its numbers.
 
         Raises:
-            ValueError: The text is no list of rings; the message says what is wrong.
+            ValueError: The text is not a list of rings; the message says what is wrong.
         """
         try:
             rings = _decode(self.text)

@@ -124,7 +124,7 @@ def append(numbers: array[float], more: Sequence[float], count: int) -> None:
         count: How many there must be.
 
     Raises:
-        TypeError, ValueError: There are more or fewer, or something is no number.
+        TypeError, ValueError: There are more or fewer, or something is not a number.
     """
     if len(more) != count:
         raise ValueError(f'{len(more)} numbers where {count} must be: a point has two, a box four')

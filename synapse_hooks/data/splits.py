@@ -48,14 +48,14 @@ def fractions(splits: Any) -> dict[str, float] | None:
     # Whatever is asked of NaN is false.
     if not (min(shares.values()) >= 0 and abs(sum(shares.values()) - 1) <= 1e-6):
         raise ParamsError(
-            f'splits: {dict(splits)} are no fractions: each at least 0, and together 1',
+            f'splits: {dict(splits)} are not fractions: each at least 0, and together 1',
             hint="for example splits={'train': 0.8, 'valid': 0.1, 'test': 0.1}, or `--split 0.8,0.1,0.1`",
             field='splits',
         )
     for name in shares:
         if name not in SPLITS:
             raise ParamsError(
-                f'splits: {name!r} is no split, and no format could find it again',
+                f'splits: {name!r} is not a split, and no format could find it again',
                 hint=suggest(name, SPLITS) or f'splits are {", ".join(SPLITS)}',
                 field='splits',
             )

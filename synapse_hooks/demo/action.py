@@ -21,7 +21,7 @@ TUNING: Final[dict[str, Any]] = {
     'lr0': 0.004,
     'warmup_epochs': 1,
     'close_mosaic': 4,
-    # A mirrored digit is no digit.
+    # A mirrored digit is not a digit.
     'fliplr': 0.0,
 }
 """What makes a small model learn a small dataset within a minute."""

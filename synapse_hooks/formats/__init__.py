@@ -8,7 +8,7 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
-    from synapse_hooks.formats.frame import settle
+    from synapse_hooks.formats.frame import fit_to_image
     from synapse_hooks.formats.guess import guess_format
     from synapse_hooks.formats.lookup import ImageLookup
     from synapse_hooks.formats.options import Options
@@ -32,7 +32,7 @@ _HOMES = {
     'Options': 'options',
     'declared_wrongly': 'sizes',
     'guess_format': 'guess',
-    'settle': 'frame',
+    'fit_to_image': 'frame',
 }
 
 __all__ = [
@@ -43,8 +43,8 @@ __all__ = [
     'ImageLookup',
     'Options',
     'declared_wrongly',
+    'fit_to_image',
     'guess_format',
-    'settle',
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

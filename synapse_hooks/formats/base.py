@@ -122,7 +122,7 @@ class Format:
         """Whether a folder or file looks like this format: for `synapse-hooks convert` without `--from`. Optional.
 
         Raises:
-            DatasetInvalid: It is of this format, beyond doubt, and broken. That is told if nobody else recognises it.
+            DatasetInvalid: It is of this format, beyond doubt, and broken. Reported if no other format recognises it.
         """
         return False
 
@@ -209,7 +209,7 @@ class Format:
         return self._files
 
     def read_file(self, file: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> bytes:
-        """The content of a file of the dataset that is no image: the only way in which a format should open one.
+        """The content of a file of the dataset that is not an image: the only way in which a format should open one.
 
         A pipe or a device is not waited for, and a link does not show a file from outside of the dataset.
 
@@ -218,7 +218,7 @@ class Format:
             limit: Bytes that it may have; 64 MiB unless told.
 
         Raises:
-            UnreadableItem: It is missing, cannot be read, is no regular file, is too large, or is a link that leads
+            UnreadableItem: It is missing, cannot be read, is not a regular file, is too large, or is a link that leads
                 out of the dataset. Pass it to `skip`, or let it end the conversion.
         """
         try:
@@ -301,7 +301,7 @@ class Format:
         """Size and state of an image that does not tell them in its first bytes, or is a link, which may be followed.
 
         Raises:
-            UnreadableItem: It is no image.
+            UnreadableItem: It is not an image.
             OSError: It cannot be looked at.
         """
         file = sample.file
@@ -311,7 +311,7 @@ class Format:
             return next(probe_many([file], links=True)) or probe(file)
         found = os.stat(file)  # noqa: PTH116
         if not stat.S_ISREG(found.st_mode):
-            raise UnreadableItem(f'{file} is no regular file', hint='put the image there', path=file)
+            raise UnreadableItem(f'{file} is not a regular file', hint='put the image there', path=file)
         return sample.width, sample.height, found.st_size, found.st_mtime_ns
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:

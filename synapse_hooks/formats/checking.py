@@ -1,7 +1,7 @@
 """A look at every sample that somebody else's code reads, before anything is done with it.
 
-A label that is no text or a coordinate that is no number would be met much later, far from whoever made it: as an error
-of the format that writes, or as a dataset that nobody can read again. What the built-in formats read is not looked at.
+A label that is not text or a coordinate that is not a number would be noticed much later, far from its cause: as an
+error of the format that writes, or as a dataset that cannot be read again. What the built-in formats read is trusted.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Contents(NamedTuple):
     text: str
     """A sentence: `it has 12 .xml files beside 12 images in train/`."""
     telling: list[str]
-    """A few files that are no images, those of the folder itself first."""
+    """A few files that are not images, those of the folder itself first."""
 
 
 def contents(path: Path) -> Contents:

@@ -32,7 +32,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         DatasetInvalid: It has no items, no annotations, or none that the target can express.
         UnreadableItem: More items than tolerated cannot be read.
         LossRefused: Something was lost, and the run is strict.
-        NobodyAnswered: No plugin reads the source's format.
+        NoAnswer: No plugin reads the source's format.
     """
     if source['format'] == format.name:
         return source
@@ -63,14 +63,14 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         made = (one_pass if at_once else two_pass).write(job)
     except UnicodeEncodeError as error:
         raise DatasetInvalid(
-            f'{source["path"]}: the name {error.object!r} is no valid UTF-8, so it cannot be written into a text',
+            f'{source["path"]}: the name {error.object!r} is not valid UTF-8, so it cannot be written into a text',
             hint='rename the file or folder',
             path=str(source['path']),
         ) from error
 
     report, info = made.report, made.info
     tally = made.passed.tally
-    report.settle(tally.sources)
+    report.finalize(tally.sources)
     doubt(
         report, objects=tally.objects, crowds=tally.crowds, splits=info.splits or tally.splits, labelled=tally.labelled
     )

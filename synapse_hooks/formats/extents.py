@@ -44,7 +44,7 @@ class Fit(NamedTuple, Generic[T]):
 
     value: T
     cost: str = ''
-    """What that costs; nothing is told where it is empty."""
+    """What that costs; nothing is reported where it is empty."""
     outside: int = 0
     """How many of the source's single joints lie outside the image."""
 

@@ -26,7 +26,7 @@ Move = Callable[[float, float], tuple[float, float]]
 """Where a point of the one size is in the other."""
 
 
-def settle(sample: Sample, size: Size, report: LossReport) -> None:
+def fit_to_image(sample: Sample, size: Size, report: LossReport) -> None:
     """Compare the size that a file tells with the image's own, and move annotations to where they are in the image.
 
     They are turned where they count stored pixels, and stay where they prove that the size is wrong

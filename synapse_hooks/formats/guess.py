@@ -34,8 +34,8 @@ def guess_format(path: Path, formats: Iterable[Format]) -> str:
         formats: Whom to ask: their `recognise`.
 
     Raises:
-        DatasetInvalid: None recognises it, or several do. Where one says that it is its own and broken, that is told.
-            Otherwise it is told what there is, and which format of others it looks like.
+        DatasetInvalid: None recognises it, or several do. Where one says that it is its own and broken, that is
+            reported; otherwise what there is, and which format of others it looks like.
         OSError: None recognises it, and some of it may not be looked at.
     """
     asked = _by_name(path, formats)
@@ -114,7 +114,7 @@ def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path,
         return None
     found = []
     for name in folders:
-        # What is broken in there, or might be two formats, is no candidate.
+        # What is broken in there, or might be two formats, is not a candidate.
         with suppress(DatasetInvalid, OSError):
             found += [(path / name, format) for format in [_recognised(path / name, formats)] if format]
     if len(folders) == 1 and not found and depth < _DEEPEST:

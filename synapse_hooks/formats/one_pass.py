@@ -133,7 +133,7 @@ class _Together:
         written: dict[int, Written] = {}
         failed: dict[int, BaseException] = {}
         while True:
-            # The first failure in the order of the dataset is told, whoever is quicker.
+            # The first failure in the order of the dataset is reported, whoever is quicker.
             last = min(failed, default=len(self.started))
             waiting = [w for n, w in enumerate(self.started[:last]) if n not in written]
             if not waiting:

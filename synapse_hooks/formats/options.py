@@ -114,7 +114,7 @@ def _workers(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     raise ParamsError(
-        f'workers: {value!r} is no number of processes, which is 1 or more',
+        f'workers: {value!r} is not a number of processes, which is 1 or more',
         hint='leave it out to have it decided',
         field='workers',
     )

@@ -33,10 +33,10 @@ class OwnFiles:
         self.boundary = boundary
 
     def read(self, file: StrPath, *, limit: int = TEXT_LIMIT) -> bytes:
-        """The content of a regular file of the dataset, which is no image.
+        """The content of a regular file of the dataset, which is not an image.
 
         Raises:
-            Refused: It is no regular file, has more than `limit` bytes, or is a link that leads out.
+            Refused: It is not a regular file, has more than `limit` bytes, or is a link that leads out.
             OSError: It cannot be read.
         """
         name = os.fspath(file)
@@ -54,7 +54,7 @@ class OwnFiles:
         return data
 
     def admit(self, file: StrPath) -> None:
-        """See that a file, which is no image and somebody else opens, may be read.
+        """See that a file, which is not an image and somebody else opens, may be read.
 
         Raises:
             Refused: It is a link that leads out.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, Unreadable, survey
-from synapse_hooks.errors import DatasetInvalid, NobodyAnswered, cannot_read
+from synapse_hooks.errors import DatasetInvalid, NoAnswer, cannot_read
 from synapse_hooks.formats.checking import CheckedItems, CheckedReader, checked, checked_info
 from synapse_hooks.formats.upright import sort_corners
 from synapse_hooks.storage.door import Refused
@@ -153,11 +153,11 @@ def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
         dataset: What to read.
 
     Raises:
-        NobodyAnswered: No plugin reads the format.
+        NoAnswer: No plugin reads the format.
     """
     reader: DatasetReader | None = hooks.open_dataset(dataset=dataset)
     if reader is None:
-        raise NobodyAnswered(
+        raise NoAnswer(
             f'no plugin reads the format {dataset["format"]!r} of {dataset["path"]}',
             hint='`synapse-hooks formats` lists what there is',
             hook='open_dataset',

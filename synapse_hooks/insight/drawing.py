@@ -112,7 +112,7 @@ class Drawing:
         return area if math.isfinite(area) else 0.0
 
     def _draw(self, annotation: AnyAnnotation) -> list[Html] | None:
-        """The elements of a shape; None for what has no place, or one that is no number."""
+        """The elements of a shape; None for what has no place, or one that is not a number."""
         around = extent(annotation, self.sample)
         if around is not None and not math.isfinite(sum(around)):
             return None

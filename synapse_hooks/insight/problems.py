@@ -36,7 +36,7 @@ KINDS: Final[dict[str, Kind]] = {
     'malformed': Kind(
         'error', 'annotations that are not as their format has them', 'Correct them: no other format can hold them.'
     ),
-    'not-finite': Kind('error', 'coordinates that are no finite numbers', 'Draw these annotations again.'),
+    'not-finite': Kind('error', 'coordinates that are not finite numbers', 'Draw these annotations again.'),
     'empty': Kind('error', 'shapes without an area', 'Most targets cannot hold them, and drop them.'),
     'outside': Kind('error', 'shapes that lie wholly outside of their image', 'Check the size they were drawn on.'),
     'beyond': Kind(

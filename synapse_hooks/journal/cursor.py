@@ -48,7 +48,7 @@ class Cursor:
         return found
 
     def save(self) -> None:
-        """Begin here the next time. A disk that is full is no error: then events come twice, and none is missing."""
+        """Begin here the next time. A full disk is not an error: then events come twice, and none is missing."""
         if self._here == self._saved:
             return
         self._saved = dict(self._here)

@@ -126,7 +126,7 @@ class Journal:
         with self._lock:
             try:
                 data = self._line(type, payload)
-            except Exception as error:  # a payload that is no mapping must not end a training either
+            except Exception as error:  # a payload that is not a mapping must not end a training either
                 data = self._line(
                     'message', {'level': 'warning', 'code': 'bad-event', 'text': f'{text_of(type)}: {summary(error)}'}
                 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.errors import ConfigError, NobodyAnswered, SelectionError, SynapseHooksError, suggest, summary
+from synapse_hooks.errors import ConfigError, NoAnswer, SelectionError, SynapseHooksError, suggest, summary
 from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from synapse_hooks.plugins.blame import Trail
 
 NONE_IS_AN_ANSWER: Final = ('resolve_checkpoint', 'retry_step', 'upload')
-"""Firstresult hooks for which it is no error that nobody has an answer."""
+"""Firstresult hooks for which it is not an error that nobody has an answer."""
 
 
 class PluginWarning(UserWarning):
@@ -120,7 +120,7 @@ class HookCalls(HookSpecs):
         hint = f'{", ".join(asked)} declined' if asked else 'no plugin implements it'
         if hook == 'execute':
             hint = f'write an `execute(self, data_path, checkpoint)` in the action; {hint}'
-        return NobodyAnswered(f'nobody answered the hook {hook!r}', hint=hint, hook=hook, asked=asked)
+        return NoAnswer(f'no plugin answered the hook {hook!r}', hint=hint, hook=hook, asked=asked)
 
     def _merged(self, hook: str, **call: Any) -> dict[str, Any]:
         self._trail.merged.clear()

@@ -66,7 +66,7 @@ def _candidates(path: tuple[str, ...]) -> Iterator[Distribution]:
 
 
 def _has_plugins(folder: str) -> bool:
-    """Whether there may be one at `folder`, an entry of the path. Whatever is no folder, an archive, may hold some."""
+    """Whether there may be one at `folder`, an entry of the path. What is not a folder, an archive, may hold some."""
     try:
         with os.scandir(folder or '.') as entries:
             metadata = [entry.path for entry in entries if entry.name.lower().endswith(('.dist-info', 'egg-info'))]

@@ -20,7 +20,7 @@ def import_file(file: Path) -> ModuleType:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ImportError: It is no Python module, or it imports a neighbour as if it were in a package.
+        ImportError: It is not a Python module, or it imports a neighbour as if it were in a package.
         Exception: Whatever the file itself raises.
     """
     file = file.resolve()

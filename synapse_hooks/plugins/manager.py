@@ -143,7 +143,7 @@ class Plugins:
         """Fail at once where no plugin implements a hook that will be needed.
 
         Raises:
-            NobodyAnswered: There is none.
+            NoAnswer: There is none.
         """
         if not any(role == 'answer' for _, role in self.order(hook)):
             raise self.calls.nobody(hook, {})

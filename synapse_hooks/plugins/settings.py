@@ -180,7 +180,7 @@ def _read_table(file: Path) -> Mapping[str, Any]:
     try:
         document = tomllib.loads(file.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f'{file} cannot be read: {error}', hint='mend the file', path=str(file)) from error
+        raise ConfigError(f'{file} cannot be read: {error}', hint='fix the file', path=str(file)) from error
     tool = document.get('tool', {})
     table = tool.get('synapse_hooks', {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):

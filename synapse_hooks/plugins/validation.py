@@ -76,7 +76,7 @@ def function_faults(answer: HookFunction, kind: Kind = 'plugin') -> list[str]:
     elif wrapper and not inspect.isgeneratorfunction(plain):
         found.append(f'{hook}: a wrapper must yield once: `result = yield`, then `return result`')
     elif not wrapper and inspect.isgeneratorfunction(plain):
-        found.append(f'{hook}: it yields but is no wrapper; mark it @hookimpl(wrapper=True) or return its answer')
+        found.append(f'{hook}: it yields but is not a wrapper; mark it @hookimpl(wrapper=True) or return its answer')
     if wrapper and semantics(hook) not in ('first', 'merged'):
         found.append(f'{hook} takes no wrappers: {describe(hook).split(";")[0]}')
     if wrapper and kind in LAZY_HOOKS:

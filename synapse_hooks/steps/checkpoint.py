@@ -85,7 +85,7 @@ def checked_checkpoint(answer: Any, hook: str = 'resolve_checkpoint') -> Checkpo
         return None
     if not isinstance(answer, Mapping) or 'path' not in answer:
         raise WrongAnswer(
-            f'the answer to {hook!r} is no checkpoint: {answer!r}',
+            f'the answer to {hook!r} is not a checkpoint: {answer!r}',
             hint="return {'path': folder, 'category': ..., 'id': ..., 'name': ...} or None",
             hook=hook,
         )

@@ -91,7 +91,7 @@ def checked_dataset(answer: Any, hook: str) -> Dataset:
     """
     if not isinstance(answer, Mapping) or 'path' not in answer or 'format' not in answer:
         raise WrongAnswer(
-            f'the answer to {hook!r} is no dataset: {answer!r}',
+            f'the answer to {hook!r} is not a dataset: {answer!r}',
             hint="return {'path': folder, 'format': name, 'config_path': file or None}",
             hook=hook,
         )

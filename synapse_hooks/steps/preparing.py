@@ -19,7 +19,7 @@ def prepared(plan: RunPlan) -> Plugins:
     """The plugins of a run, which is sure to find what it needs of them.
 
     Raises:
-        ConfigError, ParamsError, SelectionError, NobodyAnswered: It could not begin.
+        ConfigError, ParamsError, SelectionError, NoAnswer: It could not begin.
     """
     ctx = plan.ctx
     plugins = build(
@@ -52,7 +52,7 @@ def _check(plan: RunPlan, plugins: Plugins) -> None:
     """Fail now where it is certain that the run would fail later.
 
     Raises:
-        ParamsError, SelectionError, NobodyAnswered: With what to change.
+        ParamsError, SelectionError, NoAnswer: With what to change.
     """
     data_path, dataset = getattr(plan.params, 'data_path', None), getattr(plan.params, 'dataset', None)
     if data_path is not None and not Path(data_path).exists():

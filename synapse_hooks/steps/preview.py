@@ -43,7 +43,7 @@ def preview(plan: RunPlan) -> dict[str, Any]:
         `reuse` or `skip`.
 
     Raises:
-        ConfigError, ParamsError, SelectionError, NobodyAnswered, RunError: It could not begin.
+        ConfigError, ParamsError, SelectionError, NoAnswer, RunError: It could not begin.
     """
     plugins = prepared(plan)
     inputs = StageInputs(plan.registry, plugins)

@@ -30,7 +30,7 @@ class StepRegistry(Generic[C]):
         """Add a step at the end.
 
         Raises:
-            ConfigError: It is no step, or its name is taken.
+            ConfigError: It is not a step, or its name is taken.
         """
         self._insert(len(self._steps), step)
 
@@ -93,7 +93,7 @@ class StepRegistry(Generic[C]):
     def _insert(self, place: int, step: Any) -> None:
         if not isinstance(step, BaseStep):
             raise ConfigError(
-                f'{step!r} is no step', hint='register an instance of a subclass of synapse_hooks.steps.BaseStep'
+                f'{step!r} is not a step', hint='register an instance of a subclass of synapse_hooks.steps.BaseStep'
             )
         if step.name in self:
             raise ConfigError(

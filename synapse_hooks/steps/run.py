@@ -61,7 +61,7 @@ def run_plan(plan: RunPlan) -> Any:
         CleanupFailed: The run succeeded, but a plugin's `cleanup` failed.
         JournalIncomplete: The run succeeded, but its journal could not be written.
         KeyboardInterrupt: The run was cancelled.
-        ConfigError, SelectionError, NobodyAnswered, RunError: It could not begin.
+        ConfigError, SelectionError, NoAnswer, RunError: It could not begin.
     """
     ctx = plan.ctx
     plugins = prepared(plan)

@@ -137,8 +137,8 @@ class UploadStep(BaseStep[TrainContext]):
             return StepResult(skipped=True, data={'reason': 'no weights_path'})
         model = context.hooks.upload(context=context, result=context.result)
         if model is None:
-            context.log_message('nothing was uploaded: nobody took the model', level='warning', code='no-upload')
-            return StepResult(skipped=True, data={'reason': 'nobody took the model'})
+            context.log_message('nothing was uploaded: no plugin uploaded the model', level='warning', code='no-upload')
+            return StepResult(skipped=True, data={'reason': 'no plugin uploaded the model'})
         publish_model(context, model)
         return StepResult(data={'model': context.model})
 
@@ -155,7 +155,7 @@ def publish_model(context: TrainContext, model: Any) -> None:
     """
     if not isinstance(model, Mapping) or model.get('id') is None:
         raise WrongAnswer(
-            f"the answer to 'upload' is no model: {model!r}", hint="return {'id': ..., 'name': ...}", hook='upload'
+            f"the answer to 'upload' is not a model: {model!r}", hint="return {'id': ..., 'name': ...}", hook='upload'
         )
     context.model = dict(model)  # type: ignore[assignment]
     context.recorder.record('model', {'id': model['id'], 'name': model.get('name')})
@@ -166,7 +166,7 @@ def weights_of(result: Any) -> Path | None:
     """The `weights_path` of a result, or None where it has none.
 
     Raises:
-        WrongAnswer: It is no path.
+        WrongAnswer: It is not a path.
     """
     value = result.get('weights_path') if isinstance(result, Mapping) else getattr(result, 'weights_path', None)
     if value is None:

@@ -77,7 +77,7 @@ def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None 
         links: As in `open_regular`.
 
     Raises:
-        Refused: It is no regular file, is outside of `inside`, or is larger than `limit`.
+        Refused: It is not a regular file, is outside of `inside`, or is larger than `limit`.
         OSError: It cannot be read.
     """
     handle = open_regular(file, inside=inside, links=links)
@@ -111,7 +111,7 @@ def _rest(handle: int, limit: int) -> bytes:
 
 
 def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
-    """The first bytes of a file, to tell what it is; none where it is no regular file, or a link that leads nowhere.
+    """The first bytes of a file, to tell what it is; none where it is not a regular file, or a link that leads nowhere.
 
     Args:
         file: Which.

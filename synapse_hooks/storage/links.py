@@ -41,7 +41,7 @@ def link_or_copy(
         What was done.
 
     Raises:
-        StorageError: `source` is no regular file, or `target` may not be written.
+        StorageError: `source` is not a regular file, or `target` may not be written.
         DiskFull: No space for the copy.
         FileExistsError, FileNotFoundError: From the operating system.
     """
@@ -51,7 +51,7 @@ def link_or_copy(
         source = os.path.realpath(source)
         found = os.stat(source)
     if not stat.S_ISREG(found.st_mode):
-        raise StorageError(f'{os.fsdecode(source)} is no regular file', hint='remove it', path=os.fsdecode(source))
+        raise StorageError(f'{os.fsdecode(source)} is not a regular file', hint='remove it', path=os.fsdecode(source))
     with disk_errors(target):
         if mode == 'symlink':
             os.symlink(os.path.abspath(source), target)

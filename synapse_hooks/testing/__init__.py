@@ -13,7 +13,7 @@
         format = AcmeFormat()
 
 Nothing here looks at what else is installed, at the project around, or at a backend: only what a test hands over takes
-part. Failures are AssertionErrors whose sentences say what to mend. pytest runs the classes, but is not imported.
+part. Failures are AssertionErrors whose sentences say what to fix. pytest runs the classes, but is not imported.
 """
 
 from synapse_hooks.testing.autologgers import AutologConformance

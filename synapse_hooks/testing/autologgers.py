@@ -80,7 +80,7 @@ class AutologConformance:
         assert not log.warnings, f'it warned: {log.warnings}'
         assert log.metrics, 'a training logged no metrics'
         odd = [name for name, value in log.metrics.items() if not math.isfinite(value)]
-        assert not odd, f'these metrics are no numbers: {odd}'
+        assert not odd, f'these metrics are not numbers: {odd}'
         missing = set(self.metrics).difference(log.metrics)
         assert not missing, f'the metrics {sorted(missing)} are missing; there are {sorted(log.metrics)}'
         assert log.of('progress'), 'a training reported no progress: session.set_progress(epoch, epochs)'
@@ -118,7 +118,7 @@ class AutologConformance:
         self._unchanged(before, 'a training that failed')
 
     def test_a_failure_inside_is_a_warning(self, tmp_path: Path) -> None:
-        """Whatever cannot be logged, the training goes on, and each kind of failure is told once."""
+        """Whatever cannot be logged, the training goes on, and each kind of failure is reported once."""
         types = {event['type'] for event in self._logged(tmp_path).events} - {'message'}
         log = Recording(fail_on=frozenset(types))
         try:
@@ -128,7 +128,7 @@ class AutologConformance:
                 f'a failure to log ended the training ({type(error).__name__}: {error}): '
                 'wrap the body of every callback in `with session.guard(...):`'
             ) from error
-        assert log.warnings, 'nothing could be logged, and nobody was told'
+        assert log.warnings, 'nothing could be logged, and there was no warning'
         repeated = sorted({text for text in log.warnings if log.warnings.count(text) > 1})
         assert not repeated, f'these warnings come more than once: {repeated}'
 

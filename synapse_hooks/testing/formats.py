@@ -92,7 +92,7 @@ class FormatConformance:
         self._adds_up(samples, self.converted(samples, tmp_path / 'out'))
 
     def test_odd_annotations_are_counted_too(self, tmp_path: Path) -> None:
-        """Every kind of annotation, shapes beyond the edge, strange labels, an item that is no image: nothing raises,
+        """Every kind of annotation, shapes beyond the edge, strange labels, an item without image: nothing raises,
         nothing is lost in silence, and what was written can be read.
         """
         samples = [*odd_samples(tmp_path / 'odd'), *self.samples(tmp_path / 'images')]
@@ -219,10 +219,10 @@ class FormatConformance:
                 continue
             except Exception as error:
                 raise AssertionError(
-                    f'reading a folder that is no dataset raised {type(error).__name__}: {error}; '
+                    f'reading a folder that is not a dataset raised {type(error).__name__}: {error}; '
                     'raise synapse_hooks.errors.DatasetInvalid, which says what is missing'
                 ) from error
-            assert not found, f'{found} was found in a folder that is no dataset'
+            assert not found, f'{found} was found in a folder that is not a dataset'
 
     def test_a_wrong_dataset_ends_in_a_sentence(self, tmp_path: Path) -> None:
         """The dataset's structure is changed at random, whatever its files are: JSON, XML, YAML, text, images, bytes,
@@ -263,7 +263,7 @@ class FormatConformance:
         for kind, count in _kinds(samples).items():
             told = made.accounted(kind)
             assert told == count, (
-                f'there are {count} annotations of kind {kind!r}, and the report tells of {told}: each is written, '
+                f'there are {count} annotations of kind {kind!r}, and the report has {told}: each is written, '
                 f'converted or dropped, once{listed(_named(samples, kind))}\nthe report: {made.ends(kind)}'
             )
 

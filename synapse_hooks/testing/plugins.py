@@ -34,7 +34,7 @@ def check_plugin(plugin: object, kind: Kind | None = None) -> tuple[str, ...]:
         >>> check_plugin(Shy())
         Traceback (most recent call last):
             ...
-        AssertionError: Shy is no sound plugin:
+        AssertionError: Shy is not a valid plugin:
           there is no hook 'convret'; did you mean 'convert'?
     """
     if isinstance(plugin, str):
@@ -42,7 +42,7 @@ def check_plugin(plugin: object, kind: Kind | None = None) -> tuple[str, ...]:
     name = getattr(plugin, '__name__', None) or type(plugin).__name__
     loaded = plugin() if inspect.isclass(plugin) else plugin
     found = _faults(loaded, kind)
-    assert not found, _sentence(f'{name} is no sound plugin', found)
+    assert not found, _sentence(f'{name} is not a valid plugin', found)
     return _hooks(loaded)
 
 
@@ -81,12 +81,12 @@ def _checked(plugin: Plugin, kind: Kind | None) -> tuple[str, ...]:
         # Invalid hooks are among the faults below; anything else kept the plugin from being loaded at all.
         if 'faults' not in error.facts:
             raise AssertionError(f'{plugin.target}: {error.problem}') from error
-        raise AssertionError(_sentence(f'{plugin.target} is no sound plugin', error.faults)) from error
+        raise AssertionError(_sentence(f'{plugin.target} is not a valid plugin', error.faults)) from error
     found = _faults(plugin.loaded, kind)
     own = getattr(plugin.loaded, 'name', plugin.name)
     if plugin.kind == 'format' and plugin.rank == 'installed' and own != plugin.name:
         found.append(f'the entry point is called {plugin.name!r} and the format {own!r}: they must be equal')
-    assert not found, _sentence(f'{plugin.target} is no sound plugin', found)
+    assert not found, _sentence(f'{plugin.target} is not a valid plugin', found)
     return _hooks(plugin.loaded)
 
 

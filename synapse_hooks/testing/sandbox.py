@@ -38,7 +38,7 @@ class Sandbox(Generic[P, T]):
         folder: A folder for what the process says when it hangs.
         seconds: How long one call may take.
         memory: By how many bytes the process may grow beyond what it has when it begins.
-        calls: After how many calls a fresh process takes over: memory in pieces is no leak.
+        calls: After how many calls a fresh process takes over: memory in pieces is not a leak.
 
     Example:
         >>> with Sandbox(lambda number: number * 2, getfixture('tmp_path')) as sandbox:

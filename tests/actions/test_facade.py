@@ -75,7 +75,7 @@ def test_every_fault_names_field_value_and_rule() -> None:
 
 
 def test_parameters_that_are_no_mapping_are_refused() -> None:
-    with pytest.raises(ParamsError, match='3 is no mapping'):
+    with pytest.raises(ParamsError, match='3 is not a mapping'):
         Plain(3)  # type: ignore[arg-type]
 
 

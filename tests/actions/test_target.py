@@ -46,7 +46,7 @@ def test_a_file_a_module_and_a_folder_name_an_action(folder: Path) -> None:
         ('no_such_module:X', "cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"),
         ('missing.py:X', 'there is no file'),
         ('target_of_a_test.py:TrainActon', "has no 'TrainActon'"),
-        ('target_of_a_test.py:Other', 'Other is no train action'),
+        ('target_of_a_test.py:Other', 'Other is not a train action'),
         ('broken.py:X', r'cannot be imported: ZeroDivisionError.*broken\.py, line 1\)'),
         ('.', r'config.yaml cannot be read'),
     ],

@@ -135,7 +135,7 @@ def test_names_that_are_too_long_or_lead_nowhere_are_a_sentence(bare: Environmen
     ended = bare.hooks(
         'convert', data / 'train/json/train0.json', 'out', '--to', 'coco', '--from', 'imagefolder', code=1
     )
-    assert 'train0.json is no image folder' in ended.err
+    assert 'train0.json is not an image folder' in ended.err
 
 
 def test_a_broken_dataset_is_told_as_what_it_is(bare: Environment, tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ def test_the_number_of_processes_changes_nothing(flat: Path, bare: Environment, 
 @pytest.mark.parametrize(
     ('words', 'problem'),
     [
-        (['--workers', '0'], 'workers: 0 is no number of processes, which is 1 or more'),
-        (['--workers', '-2'], 'workers: -2 is no number of processes, which is 1 or more'),
+        (['--workers', '0'], 'workers: 0 is not a number of processes, which is 1 or more'),
+        (['--workers', '-2'], 'workers: -2 is not a number of processes, which is 1 or more'),
         (['--workers', 'many'], "argument --workers: invalid int value: 'many'"),
         (['--images', 'teleport'], "images: 'teleport' is none of hardlink, symlink, copy"),
         (['--unreadable', 'maybe'], "unreadable: 'maybe' is neither"),

@@ -65,7 +65,7 @@ def test_a_page_appears_whole(bare: Environment, project: Path, faulty: Path) ->
 def test_a_page_takes_the_place_of_no_device(bare: Environment, project: Path, data: Path) -> None:
     os.mkfifo(project / 'pipe')
     ended = bare.hooks('inspect', data, '--html', 'pipe', code=2)
-    assert 'error: --html pipe is no regular file\n  → name another file' in ended.err
+    assert 'error: --html pipe is not a regular file\n  → name another file' in ended.err
     assert (project / 'pipe').is_fifo()
     assert (
         'file name too long\n  → choose a shorter name' in bare.hooks('inspect', data, '--html', 'x' * 300, code=1).err

@@ -253,7 +253,7 @@ def test_a_stranger_that_answers_nonsense_is_named(good: Environment, data: Path
         train(good, dataset, 'vague', code=1),
         good.hooks('convert', data, 'out', '--to', 'vague', '--json', code=1),
     ):
-        assert "the answer to 'convert' is no dataset: 'somewhere'" in ended.err
+        assert "the answer to 'convert' is not a dataset: 'somewhere'" in ended.err
         assert "→ return {'path': folder" in ended.err
         assert ended.json['error']['notes'] == [note]
 
@@ -281,7 +281,7 @@ def test_the_doctor_names_every_patient_and_the_cure(bad: Environment, project: 
     configure(
         project, 'block = ["acme-broken", "typo", "acme-future", "other-names"]\npin.formats.yolo = "synapse-hooks"'
     )
-    assert 'everything is well' in bad.hooks('doctor').out
+    assert 'no problems found' in bad.hooks('doctor').out
 
 
 def test_a_doctor_with_nothing_to_do_says_so(bare: Environment) -> None:

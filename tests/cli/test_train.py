@@ -102,11 +102,11 @@ def test_parameters_that_do_not_fit_are_named(
         ('nowhere.py:Count', 'there is no file ', 'path/file.py:Class'),
         ('broken:Count', "'broken:Count' cannot be imported: ZeroDivisionError", 'module:Class'),
         ('actions:Cuont', "actions.py has no 'Cuont'", "did you mean 'Count'?"),
-        ('actions:NoAction', 'NoAction is no train action', 'subclass of BaseTrainAction'),
+        ('actions:NoAction', 'NoAction is not a train action', 'subclass of BaseTrainAction'),
         ('Count', "'Count' does not name an action", 'module:Class'),
         ('.', 'config.yaml', 'module:Class'),
         ('folder', 'config.yaml has no train action', 'actions: {train: {entrypoint: "module:Class"}}'),
-        ('actions:Unfinished', "nobody answered the hook 'execute'", 'write an `execute(self, data_path, checkpoint)`'),
+        ('actions:Unfinished', "no plugin answered the hook 'execute'", 'write an `execute(self, data_path, '),
     ],
 )  # fmt: skip
 def test_a_target_that_cannot_be_run_is_named(

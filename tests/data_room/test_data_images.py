@@ -63,7 +63,7 @@ def test_nonsense_in_exif_is_no_reason_to_lose_an_image(tmp_path: Path) -> None:
     ('content', 'said'),
     [
         (b'', 'is empty (0 bytes)'),
-        (b'hello', 'is no JPEG, PNG'),
+        (b'hello', 'is not a JPEG, PNG'),
         (b'\xff\xd8\xff\xe0\0\x10JFIF', 'is damaged'),
         (b'\xff\xd8\xff\xda\0\x10', 'is damaged'),
         (b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR' + bytes(12), 'its size is 0 x 0'),

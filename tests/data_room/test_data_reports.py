@@ -88,7 +88,7 @@ def test_merged_reports_are_as_one() -> None:
 def test_what_was_not_mentioned_was_written() -> None:
     report = LossReport()
     report.dropped('box', 'outside')
-    report.settle({'box': 5, 'polygon': 2})
+    report.finalize({'box': 5, 'polygon': 2})
     assert report.written_kinds == {'box': 4, 'polygon': 2}
 
 
@@ -155,7 +155,7 @@ def test_fractions_must_add_up(splits: dict[str, float]) -> None:
     ('name', 'hint'), [('holdout', 'splits are train, valid, test'), ('tset', "did you mean 'test'?")]
 )
 def test_fractions_are_of_splits_that_can_be_found_again(name: str, hint: str) -> None:
-    with pytest.raises(ParamsError, match=f'splits: {name!r} is no split') as caught:
+    with pytest.raises(ParamsError, match=f'splits: {name!r} is not a split') as caught:
         fractions({'train': 0.5, name: 0.5})
     assert caught.value.hint == hint
 

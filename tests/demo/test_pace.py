@@ -31,7 +31,7 @@ def train(durations: list[float], *, seconds: float, epochs: int) -> tuple[int, 
         trainer.epoch += 1
     trainer.epoch += 1
     callbacks['on_fit_epoch_end'](trainer)
-    assert trainer.epochs == plans[-1], 'the evaluation of the best weights is no epoch'
+    assert trainer.epochs == plans[-1], 'the evaluation of the best weights is not an epoch'
     assert trainer.args.epochs == trainer.epochs
     return len(plans), plans, said
 

@@ -46,7 +46,7 @@ def test_a_list_of_create_ml_is_no_coco(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_named(converter: Converter, tmp_path: Path) -> None:
     odd = os.fsdecode(b'caf\xe9')
     root = image_folder(tmp_path / 'folder', 'tea', odd)
-    with pytest.raises(DatasetInvalid, match=r'caf.*no valid UTF-8'):
+    with pytest.raises(DatasetInvalid, match=r'caf.*not valid UTF-8'):
         converter(root, 'imagefolder', 'coco')
 
 

@@ -94,7 +94,7 @@ def test_captions_alone_are_a_dataset(tmp_path: Path) -> None:
     put(tmp_path / 'annotations/captions_val2017.json', said, tmp_path / 'val2017')
     (sample,), report = read(tmp_path)
     assert [each.kind for each in sample.annotations] == ['images.caption']
-    assert report.to_dict()['dropped'][0]['reason'] == 'it is malformed: None is no caption'
+    assert report.to_dict()['dropped'][0]['reason'] == 'it is malformed: None is not a caption'
 
 
 @pytest.mark.parametrize('names', [('instances_train', 'instances_val'), ('train', 'valid')])
@@ -206,5 +206,5 @@ def test_joints_of_any_number_and_of_several_categories(tmp_path: Path) -> None:
 def test_a_folder_without_annotation_files_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / 'annotations').mkdir()
     assert not COCO.recognise(tmp_path)
-    with pytest.raises(DatasetInvalid, match='is no COCO dataset'):
+    with pytest.raises(DatasetInvalid, match='is not a COCO dataset'):
         read(tmp_path)

@@ -16,7 +16,7 @@ from synapse_hooks.data import Box, DatasetInfo, Polygon, Sample
 from synapse_hooks.errors import (
     DatasetInvalid,
     LossRefused,
-    NobodyAnswered,
+    NoAnswer,
     ParamsError,
     UnreadableItem,
     WrongAnswer,
@@ -236,7 +236,7 @@ def test_a_pipe_in_the_place_of_an_image_is_not_waited_for(tmp_path: Path, conve
     file = put(tmp_path / 'coco' / 'annotations.json', content([entry(1)], ['a.avif', 'b.png']))
     (file.parent / 'a.avif').unlink()
     os.mkfifo(file.parent / 'a.avif')
-    with pytest.raises(UnreadableItem, match=r'a\.avif is no regular file'):
+    with pytest.raises(UnreadableItem, match=r'a\.avif is not a regular file'):
         converter(file.parent, 'coco', 'yolo', unreadable='fail', splits={'train': 0.5, 'valid': 0.5})
 
 
@@ -266,7 +266,7 @@ def test_images_can_be_copied(dm: Path, converter: Converter) -> None:
 
 
 def test_nobody_reads_the_source(dm: Path, converter: Converter) -> None:
-    with pytest.raises(NobodyAnswered, match="no plugin reads the format 'acme'"):
+    with pytest.raises(NoAnswer, match="no plugin reads the format 'acme'"):
         converter(dm, 'acme', 'coco')
 
 

@@ -273,8 +273,8 @@ def test_version_1_tools() -> None:
         (b'{"images": [{"bounding_box": [', 'is not JSON'),
         (b'[1]', 'holds a JSON list, not an object'),
         (b'\xff\xfe', 'is not JSON'),
-        (b'{"images": [5]}', 'images[0] is no object'),
-        (b'{"annotations": [1]}', 'is no DM document'),
+        (b'{"images": [5]}', 'images[0] is not an object'),
+        (b'{"annotations": [1]}', 'is not a DM document'),
     ],
 )
 def test_a_broken_document_is_named(tmp_path: Path, content: bytes, said: str) -> None:
@@ -402,7 +402,7 @@ def test_a_folder_that_is_no_split_is_told(split: str, tmp_path: Path) -> None:
     assert [sample.id for sample in samples] == ['a']
     (loss,) = report.losses.values()
     assert (loss.fate, loss.kind, loss.count) == ('dropped', 'folder', 2)
-    assert loss.reason == 'it is no split (train, valid, test): name it to read it alone'
+    assert loss.reason == 'it is not a split (train, valid, test): name it to read it alone'
     assert [where['file'] for where in loss.examples] == ['Valid', 'foo']
 
 
@@ -423,7 +423,7 @@ def test_what_operating_systems_leave_is_nobodys_data(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_dm_dataset(tmp_path: Path) -> None:
-    with pytest.raises(DatasetInvalid, match='is no DM dataset'):
+    with pytest.raises(DatasetInvalid, match='is not a DM dataset'):
         read(tmp_path)
     assert not DM.recognise(tmp_path)
 

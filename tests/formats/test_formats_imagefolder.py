@@ -101,7 +101,7 @@ def test_what_is_no_image_or_in_no_class_is_counted(tmp_path: Path) -> None:
     opened = reader(root)
     assert [sample.id for sample in opened] == ['cat/1']
     assert dropped(opened.report) == {
-        ('file', 'it is no image'): 2,
+        ('file', 'it is not an image'): 2,
         ('image', 'it is in no folder of a class'): 3,
         ('image', 'it is in no split, while others are'): 1,
     }
@@ -137,7 +137,7 @@ def test_any_stretch_of_the_items_can_be_read_by_itself(tmp_path: Path) -> None:
     once = ImageFolderFormat()
     opened = once.items(root)
     assert [sample for start in (0, 8, 16) for sample in opened.read(start, start + 8)] == every
-    assert dropped(once.report) == {('file', 'it is no image'): 1}
+    assert dropped(once.report) == {('file', 'it is not an image'): 1}
 
 
 @pytest.mark.parametrize('names', [[], ['1.jpg']])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks.context import RuntimeContext, TrainContext
-from synapse_hooks.errors import NobodyAnswered, PluginMissing, WrongAnswer
+from synapse_hooks.errors import NoAnswer, PluginMissing, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.plugins import HookFunction, Plugin, Plugins, Settings, build, culprit
 
@@ -185,7 +185,7 @@ def test_falsy_answers_are_answers() -> None:
 def test_where_nobody_answers_execute_the_error_lists_who_was_asked() -> None:
     calls: list[str] = []
     plugins = build(Settings(), extra=[plugin_of('project', DECLINES, calls, 'execute')], installed=[])
-    with pytest.raises(NobodyAnswered, match="nobody answered the hook 'execute'") as caught:
+    with pytest.raises(NoAnswer, match="no plugin answered the hook 'execute'") as caught:
         plugins.calls.execute(context=context_of(plugins), data_path=None, checkpoint=None)
     assert caught.value.asked == ["the project (plugin 'project')"]
     assert 'write an `execute' in str(caught.value)

@@ -1,4 +1,4 @@
-"""Every fault of a plugin is found at registration, and all are told at once."""
+"""Every fault of a plugin is found at registration, and all are reported at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def star(**kwargs: Any) -> None:
 
 @hookimpl(wrapper=True, specname='convert')
 def no_yield(context: Any) -> None:
-    """A wrapper that is no generator."""
+    """A wrapper that is not a generator."""
 
 
 @hookimpl(specname='convert')
@@ -72,7 +72,7 @@ def run_started(context: Any) -> Any:
         ({'f': keyword_only}, "'dataset' is keyword-only"),
         ({'f': star}, r'\*\*kwargs receives nothing'),
         ({'f': no_yield}, 'a wrapper must yield once'),
-        ({'f': stray_yield}, 'it yields but is no wrapper'),
+        ({'f': stray_yield}, 'it yields but is not a wrapper'),
         ({'f': asynchronous}, 'hooks are not async'),
         ({'f': old_style}, 'the old style'),
         ({'run_started': run_started}, 'run_started takes no wrappers'),

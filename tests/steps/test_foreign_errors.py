@@ -1,4 +1,4 @@
-"""Exceptions of foreign code that are no ordinary ones: bounded, recorded, survived."""
+"""Exceptions of foreign code that are not ordinary ones: bounded, recorded, survived."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Unprintable(Exception):
 
 
 class Untold(Exception):
-    """Its message is no text, and its notes are no list."""
+    """Its message is not text, and its notes are not a list."""
 
     __notes__ = 5
 

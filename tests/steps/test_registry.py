@@ -65,7 +65,7 @@ def test_a_missing_step_is_named_with_a_suggestion() -> None:
 
 @pytest.mark.parametrize('thing', [object(), Named, lambda: None])
 def test_only_instances_of_steps_are_taken(thing: Any) -> None:
-    with pytest.raises(ConfigError, match='is no step'):
+    with pytest.raises(ConfigError, match='is not a step'):
         registry().register(thing)
 
 

@@ -18,7 +18,7 @@ from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import (
     CleanupFailed,
     ConfigError,
-    NobodyAnswered,
+    NoAnswer,
     ParamsError,
     PluginBroken,
     PluginMissing,
@@ -217,7 +217,7 @@ def test_an_action_without_execute_is_told_so(tmp_path: Path) -> None:
     class Empty(BaseTrainAction[Params]):
         pass
 
-    with pytest.raises(NobodyAnswered, match="nobody answered the hook 'execute'") as caught:
+    with pytest.raises(NoAnswer, match="no plugin answered the hook 'execute'") as caught:
         Empty(data(tmp_path), context(tmp_path)).run()
     assert not (tmp_path / 'run').exists()
     assert 'write an `execute(self, data_path, checkpoint)`' in str(caught.value)
@@ -523,7 +523,7 @@ def test_a_misspelt_override_is_warned_of(tmp_path: Path) -> None:
         def pre_exceute(self, context: Any) -> Any:
             return None
 
-    with pytest.warns(UserWarning, match=r"Typo.pre_exceute\(\) is no hook; did you mean 'pre_execute'"):
+    with pytest.warns(UserWarning, match=r"Typo.pre_exceute\(\) is not a hook; did you mean 'pre_execute'"):
         Typo(data(tmp_path), context(tmp_path)).run()
 
 

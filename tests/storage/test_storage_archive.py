@@ -39,7 +39,7 @@ def make_tar(path: Path, *entries: Entry, mode: str = 'w:gz') -> Path:
 
 
 def special(path: Path, **fields: object) -> Path:
-    """A tar with one member that is no file."""
+    """A tar with one member that is not a file."""
     with tarfile.open(path, 'w') as file:
         info = tarfile.TarInfo('member')
         for name, value in fields.items():

@@ -39,7 +39,7 @@ def test_write_atomic_takes_the_place_of_files_only(tmp_path: Path) -> None:
     pipe = tmp_path / 'pipe'
     os.mkfifo(pipe)
     for taken in (pipe, tmp_path):
-        with pytest.raises(StorageError, match='is no regular file'):
+        with pytest.raises(StorageError, match='is not a regular file'):
             write_atomic(taken, 'new')
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert names(tmp_path) == ['pipe']

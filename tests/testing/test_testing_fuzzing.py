@@ -35,7 +35,7 @@ class Names(Format):
         except (OSError, ValueError, RecursionError) as error:
             raise DatasetInvalid(f'{path} has no names.json that can be read') from error
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DatasetInvalid(f'{path}/names.json is no list of names')
+            raise DatasetInvalid(f'{path}/names.json is not a list of names')
         return names
 
     def read(self, path: Path) -> Iterator[Sample]:

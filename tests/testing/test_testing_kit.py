@@ -117,7 +117,7 @@ def test_every_fault_of_a_plugin_is_told_at_once() -> None:
     assert "there is no hook 'convret'" in str(caught.value)
     assert "no argument 'contxt'" in str(caught.value)
     assert 'a wrapper must yield once' in str(caught.value)
-    assert str(caught.value).startswith('Faulty is no sound plugin:')
+    assert str(caught.value).startswith('Faulty is not a valid plugin:')
 
 
 def test_a_plugin_may_be_a_module_a_class_or_the_text_of_an_entry_point(tmp_path: Path) -> None:

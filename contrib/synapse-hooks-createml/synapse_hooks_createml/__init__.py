@@ -46,8 +46,8 @@ class CreatemlFormat(Format):
         sources = _sources(path)
         if not sources:
             raise DatasetInvalid(
-                f'{path} is no Create ML dataset: neither {FILE} nor train/{FILE} (or annotations.json) is there and '
-                'lists images',
+                f'{path} is not a Create ML dataset: neither {FILE} nor train/{FILE} (or annotations.json) is '
+                'there and lists images',
                 hint='name the JSON file itself instead of its folder',
                 path=str(path),
             )
@@ -133,7 +133,7 @@ def _load(file: Path, content: bytes) -> list[msgspec.Raw]:
     try:
         return msgspec.json.decode(content.removeprefix(b'\xef\xbb\xbf'), type=list[msgspec.Raw])
     except (RecursionError, msgspec.DecodeError) as error:
-        raise DatasetInvalid(f'{file} is no JSON list: {error}', hint='repair it', path=str(file)) from error
+        raise DatasetInvalid(f'{file} is not a JSON list: {error}', hint='repair it', path=str(file)) from error
 
 
 def _image(folder: Path, told: str) -> Path:
@@ -151,7 +151,7 @@ def _box(annotation: Any, id: str) -> Box:
     label, at = annotation['label'], annotation['coordinates']
     x, y, w, h = (at[name] for name in ('x', 'y', 'width', 'height'))
     if not isinstance(label, str):
-        raise TypeError(f'its label {label!r} is no text')
+        raise TypeError(f'its label {label!r} is not text')
     if any(type(number) not in (int, float) or not math.isfinite(number) for number in (x, y, w, h)):
         raise TypeError('its coordinates are not all numbers')
     return Box(x - w / 2, y - h / 2, w, h, id=id, label=label)

@@ -177,5 +177,5 @@ def test_what_is_made_to_do_harm_costs_its_annotation_or_its_item(tmp_path: Path
 
 def test_nesting_without_end_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('[{"image": "a.png", "annotations": ' + '[' * 100_000)
-    with pytest.raises(DatasetInvalid, match='is no JSON list'):
+    with pytest.raises(DatasetInvalid, match='is not a JSON list'):
         read(tmp_path)

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from synapse_hooks.data import MEASURED, SPLITS, DatasetInfo, Sample, image_size, split_name
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats import Fitter, Format, ImageLookup, settle
+from synapse_hooks.formats import Fitter, Format, ImageLookup, fit_to_image
 from synapse_hooks.storage import TABLE_LIMIT, read_head
 from synapse_hooks_cvat.documents import Labels, children, quoted_values
 from synapse_hooks_cvat.reading import read_shapes
@@ -93,7 +93,7 @@ class CvatFormat(Format):
         if not (width and height):
             sample.width, sample.height = size
         sample.annotations = read_shapes(element, sample, labels, self.report)
-        settle(sample, size, self.report)
+        fit_to_image(sample, size, self.report)
         return sample
 
     def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> None:

@@ -26,7 +26,7 @@ __all__ = ['LabelmeFormat']
 
 CLASSES = 'labels.txt'
 UNCLASSED = ('__ignore__', '_background_')
-"""Lines of `labels.txt` that are no classes."""
+"""Lines of `labels.txt` that are not classes."""
 _FIRST = 20
 _ENDINGS = tuple(sorted(SUFFIXES))
 
@@ -73,7 +73,7 @@ class LabelmeFormat(Format):
                 name = file.relative_to(root).with_suffix('').as_posix()
                 told = _load(file, self.read_file(file))
                 if told is None:
-                    self.report.dropped('file', 'it is no file of labelme', f'{name}.json')
+                    self.report.dropped('file', 'it is not a file of labelme', f'{name}.json')
                     continue
                 found = True
                 yield _sample(root, name, file, told, self.report)
@@ -82,7 +82,7 @@ class LabelmeFormat(Format):
                 self.skip(error)
         if not found:
             raise DatasetInvalid(
-                f'{path} is no LabelMe dataset: no JSON file in it has `shapes` and `imagePath`',
+                f'{path} is not a LabelMe dataset: no JSON file in it has `shapes` and `imagePath`',
                 hint='a LabelMe dataset has a JSON file for each image',
                 path=str(path),
             )
@@ -100,13 +100,13 @@ class LabelmeFormat(Format):
             file = out / (sample.split or '') / f'{sample.id}.json'
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(msgspec.json.encode(document(sample, image.name, fitter)))
-        # As labelme's own exporters want it: the first line is no class.
+        # As labelme's own exporters want it: the first line is not a class.
         lines = '\n'.join((UNCLASSED[0], *(name for name in info.classes or () if name.splitlines() == [name])))
         (out / CLASSES).write_text(f'{lines}\n', encoding='utf-8')
 
 
 def _load(file: Path, content: bytes) -> LabelFile | None:
-    """What a JSON file says, or None where it is no file of labelme."""
+    """What a JSON file says, or None where it is not a file of labelme."""
     try:
         try:
             return msgspec.json.decode(content, type=LabelFile)

@@ -26,7 +26,7 @@ def decode(text: str) -> tuple[int, int, bytes]:
     """
     file = base64.b64decode(text, validate=True)
     if file[:8] != _SIGNATURE or len(file) < 33:
-        raise ValueError('its mask is no PNG')
+        raise ValueError('its mask is not a PNG')
     width, height, depth, colour, _, _, interlaced = struct.unpack_from('>IIBBBBB', file, 16)
     if colour not in (0, 3) or depth > 8 or interlaced:
         raise ValueError('its mask is a PNG with more than one channel, 16 bits, or interlaced')

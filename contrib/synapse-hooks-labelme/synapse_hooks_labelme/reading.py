@@ -64,7 +64,7 @@ def read_shapes(
         if annotation is None:
             continue
         if annotation.label == IGNORED:
-            report.dropped(annotation.kind, f'{IGNORED}: it marks what shall not be looked at', sample.id, str(number))
+            report.dropped(annotation.kind, f'{IGNORED}: it marks what must be ignored', sample.id, str(number))
         elif isinstance(annotation, Polygon) and annotation.group is not None:
             first = whole.setdefault((annotation.label, annotation.group), annotation)
             if first is annotation:
@@ -128,7 +128,7 @@ def _upright(points: Ring) -> bool:
 def _attributes(shape: dict[str, Any]) -> dict[str, Any]:
     flags = shape.get('flags') or {}
     if not isinstance(flags, dict):
-        raise TypeError('`flags` is no object')
+        raise TypeError('`flags` is not an object')
     said = {**flags, **{key: value for key, value in shape.items() if key not in KEYS}}
     return {**said, 'description': shape['description']} if shape.get('description') else said
 
@@ -175,12 +175,12 @@ _MARKS = bytes([0]) + bytes([1]) * 255
 
 def _number(value: Any) -> float:
     if type(value) not in (int, float):
-        raise TypeError(f'{value!r} is no number')
+        raise TypeError(f'{value!r} is not a number')
     found: float = value
     return found
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f'{value!r} is no text')
+        raise TypeError(f'{value!r} is not text')
     return value

@@ -294,7 +294,7 @@ def test_a_mask_lies_at_its_first_point_and_is_cut_at_the_edge(tmp_path: Path) -
         (shape('rectangle', (1, 1)), 'a rectangle must have 2 or 4 points, and has 1'),
         (shape('Circle', (1, 1), (9, 1), (9, 9), (1, 9)), 'a circle must have 2 points, and has 4'),
         (shape('blob', (1, 1)), "'blob' is not a known type of shape"),
-        (shape(7, (1, 1)), '7 is no text'),
+        (shape(7, (1, 1)), '7 is not text'),
         ({'label': 'cat'}, 'malformed'),
         (shape('mask', (1, 1), (2, 2), mask='####'), 'malformed'),
         (shape('mask', (1, 1), (2, 2), mask=None), 'no text'),

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import ParseError
 
 from synapse_hooks.data import MEASURED, SUFFIXES, DatasetInfo, Sample, image_size
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats import Fitter, Format, settle
+from synapse_hooks.formats import Fitter, Format, fit_to_image
 from synapse_hooks_voc.documents import KEPT, document, read_document
 from synapse_hooks_voc.layout import ANNOTATIONS, IMAGES, LISTS, MASKS, Folder, beside, names, official
 
@@ -47,7 +47,7 @@ class VocFormat(Format):
         folders = [] if folder else beside(path)
         if not folder and not folders:
             raise DatasetInvalid(
-                f'{path} is no VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '
+                f'{path} is not a VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '
                 'nor an annotation file beside an image',
                 hint=f'a VOC dataset has {ANNOTATIONS}/, {IMAGES}/ and usually {LISTS}/',
                 path=str(path),
@@ -92,7 +92,7 @@ class VocFormat(Format):
         sample = Sample(id, image=image, split=split, annotations=[*boxes])
         if all(size) and sample.suffix.lower() in MEASURED:
             sample.width, sample.height = size
-            settle(sample, image_size(image), self.report)
+            fit_to_image(sample, image_size(image), self.report)
         return sample
 
     def _listed(self, file: Path, ids: Collection[str]) -> list[str]:

@@ -29,7 +29,7 @@ def read_document(data: bytes, id: str, report: LossReport) -> tuple[str, tuple[
     """What an annotation file calls its image, the size that it declares (0, 0 for none), its boxes, numbered from 1.
 
     Raises:
-        ValueError, xml.etree.ElementTree.ParseError: It is no annotation file, or a damaged one.
+        ValueError, xml.etree.ElementTree.ParseError: It is not an annotation file, or a damaged one.
     """
     root = ET.fromstring(data, ET.XMLParser(target=_NoDoctype()))
     if root.tag != 'annotation':

@@ -87,7 +87,7 @@ def open_document(file: Path, *, whole: bool) -> Document:
         whole: Annotations are left as text, with every key. Otherwise they are `Fields`, but for strange ones.
 
     Raises:
-        DatasetInvalid: It is no COCO file, or not a whole one.
+        DatasetInvalid: It is not a COCO file, or not a whole one.
     """
     digest = hashlib.sha256()
     try:

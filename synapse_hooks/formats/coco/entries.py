@@ -74,7 +74,7 @@ def read_caption(entry: Entry) -> Other:
     """
     caption, id = entry['caption'], f'caption-{text_of(entry.get("id"))}'
     if not isinstance(caption, str):
-        raise TypeError(f'{caption!r} is no caption')
+        raise TypeError(f'{caption!r} is not a caption')
     return Other(tool=CAPTION, id=id, document={'id': id, 'classification': '', 'attrs': [], 'data': caption})
 
 
@@ -118,5 +118,5 @@ def _numbers(values: Any) -> list[float]:
     if not set(map(type, values)) <= _TYPES:
         wrong = next(value for value in values if type(value) not in _TYPES)
         # Few different texts, as each is a reason of its own in the report.
-        raise TypeError(f'{wrong if wrong in _NO_NUMBERS else type(wrong).__name__} is no number')
+        raise TypeError(f'{wrong if wrong in _NO_NUMBERS else type(wrong).__name__} is not a number')
     return list(values)

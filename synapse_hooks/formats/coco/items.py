@@ -26,7 +26,7 @@ from synapse_hooks.formats.coco.mask_sizes import masks_tell
 from synapse_hooks.formats.coco.repairs import CATEGORY_ID, meant, put_right, put_text_right, undeclared
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
 from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
-from synapse_hooks.formats.frame import settle
+from synapse_hooks.formats.frame import fit_to_image
 from synapse_hooks.formats.reader import unique_ids
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class CocoItems:
         openings: Has the files that were opened already.
 
     Raises:
-        DatasetInvalid: A file is no COCO file.
+        DatasetInvalid: A file is not a COCO file.
     """
 
     measured = True
@@ -199,7 +199,7 @@ class CocoItems:
         for file, entries in zip(part.files, groups, strict=True):
             for entry in entries:
                 self._add(entry, file, sample, taken)
-        settle(sample, found.size, self.format.report)
+        fit_to_image(sample, found.size, self.format.report)
         return sample
 
     def _decoded(self, file: File, places: range) -> Iterator[list[Said]]:

@@ -19,7 +19,7 @@ def told_apart(files: Sequence[File], place: int) -> bool:
 def join_skeletons(files: Sequence[File], place: int) -> list[list[Entry | Raw]]:
     """What each file says about an image, with the joints moved to the first file's entries for the same objects.
 
-    Objects are the same where id, category and box are. The others stay where they are, those that are no text too.
+    Objects are the same where id, category and box are. The others stay where they are, those that are not text too.
     """
     groups = [[_opened(text) for text in file.texts(place)] for file in files]
     objects = {_key(entry): entry for entry in groups[0] if isinstance(entry, dict)}

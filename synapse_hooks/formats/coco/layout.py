@@ -227,7 +227,7 @@ def need_sources(path: Path) -> list[Source]:
     sources = find_sources(path)
     if not sources:
         raise DatasetInvalid(
-            f'{path} is no COCO dataset: neither {CONFIG} nor train/{CONFIG} nor annotations/*.json is there',
+            f'{path} is not a COCO dataset: neither {CONFIG} nor train/{CONFIG} nor annotations/*.json is there',
             hint='name the annotation file itself instead of its folder',
             path=str(path),
         )

@@ -81,7 +81,7 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, 
         whole: See `open_document`.
 
     Raises:
-        DatasetInvalid: A file is no COCO file.
+        DatasetInvalid: A file is not a COCO file.
     """
     for file in source.beside:
         report.dropped('file', 'its name is not known beside the others: name it to read it alone', file.name)

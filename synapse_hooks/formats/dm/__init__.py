@@ -36,7 +36,7 @@ class DmFormat(Format):
         """See `synapse_hooks.formats.dm.layout` for the folders. Images without a document are counted as dropped."""
         splits = split_folders(path)
         for name in stray_folders(path, [root for _, root in splits]):
-            self.report.dropped('folder', f'it is no split ({", ".join(SPLITS)}): name it to read it alone', name)
+            self.report.dropped('folder', f'it is not a split ({", ".join(SPLITS)}): name it to read it alone', name)
         folders = [Folder(split, root) for split, root in splits]
         for name in (name for folder in folders for name in folder.unpaired):
             kind = 'image' if splitext(name)[1].lower() in SUFFIXES else 'file'

@@ -59,7 +59,7 @@ def read_document(document: dict[str, Any], sample: Sample) -> bool:
         Whether it is about an image: a document that only speaks of other media needs none.
 
     Raises:
-        ValueError: It is no DM document; the message says why.
+        ValueError: It is not a DM document; the message says why.
     """
     try:
         if is_v1(document):
@@ -69,7 +69,7 @@ def read_document(document: dict[str, Any], sample: Sample) -> bool:
         else:
             about = _read_v2(document, sample)
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f'is no DM document: {type(error).__name__}: {error}') from error
+        raise ValueError(f'is not a DM document: {type(error).__name__}: {error}') from error
     return 'images' in about or not about
 
 
@@ -86,7 +86,7 @@ def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
         shape[media] = []
         for place, entry in enumerate(entries):
             if not isinstance(entry, dict):
-                raise TypeError(f'{media}[{place}] is no object')
+                raise TypeError(f'{media}[{place}] is not an object')
             shape[media].append({})
             for tool, rows in entry.items():
                 is_rows = isinstance(rows, list)

@@ -101,7 +101,7 @@ class DmItems:
         gathering.add_whole(sample)
 
     def _fill(self, folder: Folder, number: int, sample: Sample) -> bool:
-        """Add everything that a document says to its sample; False where it cannot be read, which is told."""
+        """Add everything that a document says to its sample; False where it cannot be read, which is reported."""
         pair = folder.pair(number)
         size = sample.width, sample.height
         try:

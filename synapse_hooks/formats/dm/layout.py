@@ -39,7 +39,7 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
     """The folders of a dataset that hold documents, with the split that each one is.
 
     Raises:
-        DatasetInvalid: `root` is no DM dataset, or one with splits and without at once.
+        DatasetInvalid: `root` is not a DM dataset, or one with splits and without at once.
     """
     splits: list[tuple[str | None, Path]] = []
     for name in (*SPLITS, 'val', 'validation'):
@@ -61,7 +61,7 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
         )
     if not flat and not splits:
         raise DatasetInvalid(
-            f'{root} is no DM dataset: there is no {DOCUMENTS}/ in it, nor {DOCUMENTS}/ in train/, valid/ or test/',
+            f'{root} is not a DM dataset: there is no {DOCUMENTS}/ in it, nor {DOCUMENTS}/ in train/, valid/ or test/',
             hint=f'a DM dataset is {DOCUMENTS}/<name>.json with {FILES}/<name>.<ext>',
             path=str(root),
         )

@@ -25,7 +25,7 @@ def read_v1(document: dict[str, Any]) -> tuple[list[AnyAnnotation], tuple[int, i
     """All annotations of a v1 document, and the size it tells of its image (0, 0 where it tells none).
 
     Raises:
-        TypeError, AttributeError, KeyError: The document is no DM v1.
+        TypeError, AttributeError, KeyError: The document is not DM v1.
     """
     size = (0, 0)
     found: list[AnyAnnotation] = []

@@ -25,7 +25,7 @@ from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
 from synapse_hooks.formats.reader import safe_id
 from synapse_hooks.storage import is_dropping
 
-_NO_IMAGE = 'it is no image'
+_NO_IMAGE = 'it is not an image'
 _NO_CLASS = 'it is in no folder of a class'
 _NO_SPLIT = 'it is in no split, while others are'
 
@@ -94,7 +94,7 @@ class ImageItems:
 def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
     """The folders of classes in a dataset; and kind, reason and name of files that are in none of them.
 
-    Files in the dataset's own folder that are no images are nobody's data (a readme, a cache).
+    Files in the dataset's own folder that are not images are nobody's data (a readme, a cache).
 
     Raises:
         DatasetInvalid: There are no folders of classes; or two folders mean the same split.
@@ -126,7 +126,7 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
                 strays.append((kind, reason, join(root, splits[split], name)))
     if not places:
         raise DatasetInvalid(
-            f'{root} is no image folder: there is no folder of a class in it',
+            f'{root} is not an image folder: there is no folder of a class in it',
             hint='an image folder is CLASS/<name>.jpg, or train/CLASS/<name>.jpg with val/ and test/ beside it',
             path=str(root),
         )

@@ -78,7 +78,7 @@ def write_names(out: Path, folders: dict[str, str]) -> None:
     """Keep the names of classes whose folders are called otherwise."""
     renamed = {folder: name for name, folder in sorted(folders.items()) if folder != name}
     if renamed:
-        # Escapes in ASCII can hold any text, even one that is no valid Unicode.
+        # Escapes in ASCII can hold any text, even one that is not valid Unicode.
         (out / NAMES).write_text(json.dumps({'folders': renamed}, indent=1) + '\n', encoding='ascii')
 
 
@@ -96,7 +96,7 @@ def read_names(root: Path) -> dict[str, str]:
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, file) from error
     except (ValueError, RecursionError) as error:
-        raise DatasetInvalid(f'{file} is no JSON: {error}', hint='repair or remove it', path=str(file)) from error
+        raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair or remove it', path=str(file)) from error
     if not isinstance(said, dict) or 'folders' not in said:
         return {}
     folders = said['folders']

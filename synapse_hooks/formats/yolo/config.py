@@ -96,7 +96,7 @@ def read_config(path: Path) -> Config:
     """What the dataset.yaml at `path` (or in the folder `path`) says.
 
     Raises:
-        DatasetInvalid: It is no yaml, or says nothing of classes or images, or points at what is not there.
+        DatasetInvalid: It is not yaml, or says nothing of classes or images, or points at what is not there.
     """
     file = find_config(path)
     if is_export_file(file):

@@ -103,7 +103,9 @@ def _lines(source: Path) -> list[str]:
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, source) from error
     except UnicodeDecodeError as error:
-        raise DatasetInvalid(f'{source} is no list of images: {error}', hint='repair it', path=str(source)) from error
+        raise DatasetInvalid(
+            f'{source} is not a list of images: {error}', hint='repair it', path=str(source)
+        ) from error
     if '\0' in text:
         raise DatasetInvalid(
             f'{source} must have the path of an image in each line, and has a NUL', hint='correct it', path=str(source)
@@ -175,7 +177,7 @@ def orphans(folders: list[Folder], known: set[str]) -> Iterator[str]:
 
     Args:
         folders: All images of the dataset: splits may share a folder.
-        known: Real paths of text files that are no label files.
+        known: Real paths of text files that are not label files.
     """
     sharing: dict[str, list[Folder]] = {}
     for folder in folders:

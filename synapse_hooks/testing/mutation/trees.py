@@ -65,7 +65,7 @@ def _changed(document: Any, write: Write, special: tuple[Raw, ...], random: Rand
     root = [document]
     holder, key, path = _place(root, random)
     how = _change(root, holder, key, special, random)
-    # Surrogates that escape in a text are bytes that are no UTF-8.
+    # Surrogates that escape in a text are bytes that are not UTF-8.
     return write(root[0]).encode('utf-8', 'surrogateescape'), f'{path or "all of it"} {how}'
 
 

@@ -1,0 +1,40 @@
+"""Messages are in plain English: see the section on words in CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.examples import ROOT
+
+SOURCES = sorted([*(ROOT / 'synapse_hooks').rglob('*.py'), *(ROOT / 'contrib').glob('*/synapse_hooks_*/*.py')])
+ODD = re.compile(
+    r"""\b(?:mend(?:ed)?|(?<![&*])nobody|aloud|shall|whoever|in\ vain|is\ told|are\ told|was\ told|told\ to)\b
+    | (?<!there\ )\bis\ no\ (?!longer\b|other\b|such\b)\w""",
+    re.VERBOSE,
+)
+
+
+def texts(source: Path) -> Iterator[tuple[int, str]]:
+    """Every text of a module but docstrings, with its line: what people may get to see."""
+    tree = ast.parse(source.read_text(encoding='utf-8'))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize('source', SOURCES, ids=lambda source: source.relative_to(ROOT).as_posix())
+def test_messages_use_plain_words(source: Path) -> None:
+    odd = [f'line {line}: {text!r}' for line, text in texts(source) if ODD.search(text)]
+    assert odd == []
+
+
+def test_an_odd_word_would_be_found() -> None:
+    assert ODD.search('a.txt is no regular file')
+    assert ODD.search('mend hooks.py')
+    assert not ODD.search("there is no format 'yool'; it is no longer there")
