@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from synapse_hooks.backends.bodies import check_body
 from synapse_hooks.backends.database import Database
+from synapse_hooks.errors import BackendError
 from synapse_hooks.storage import is_dead, owner
 
 Kind = Literal['dataset', 'model', 'job']
@@ -114,7 +116,8 @@ class Records:
             row = connection.execute(f'SELECT body FROM records {where}', (kind, number)).fetchone()
             if row is None:
                 return False
-            body = msgspec.json.encode({**msgspec.json.decode(row[0]), **fields})
+            kept = self._decoded(kind, (number, None, 0.0, row[0]))
+            body = msgspec.json.encode({**{name: kept[name] for name in kept.keys() - {'id', 'created'}}, **fields})
             connection.execute(f'UPDATE records SET body=? {where}', (body, kind, number))
         return True
 
@@ -132,7 +135,7 @@ class Records:
             return []
         query = 'SELECT id, name, time, body FROM records WHERE kind=? AND owner IS NULL ORDER BY id'
         with self.database.connected() as connection:
-            return [_decoded(row) for row in connection.execute(query, (kind,))]
+            return [self._decoded(kind, row) for row in connection.execute(query, (kind,))]
 
     def _one(self, kind: Kind, column: str, value: int | str) -> dict[str, Any] | None:
         if not self.database.exists():
@@ -140,7 +143,23 @@ class Records:
         query = f'SELECT id, name, time, body FROM records WHERE kind=? AND {column}=? AND owner IS NULL'
         with self.database.connected() as connection:
             row = connection.execute(query, (kind, value)).fetchone()
-        return None if row is None else _decoded(row)
+        return None if row is None else self._decoded(kind, row)
+
+    def _decoded(self, kind: Kind, row: tuple[int, str | None, float, bytes]) -> dict[str, Any]:
+        number, name, since, body = row
+        try:
+            check_body(kind, body)
+            if not isinstance(name, str | None):
+                raise TypeError(f'its name is a {type(name).__name__}')
+            return _record(number, name, since, msgspec.json.decode(body))
+        except (TypeError, ValueError, OverflowError, OSError, RecursionError) as error:
+            raise BackendError(
+                f'{self.database.file} has a {kind} {number} that cannot be used: {error}',
+                hint='restore the workspace from a copy, or use another one: --workspace DIR',
+                path=str(self.database.file),
+                kind=kind,
+                id=number,
+            ) from error
 
 
 def _next(connection: sqlite3.Connection, kind: Kind) -> int:
@@ -154,11 +173,6 @@ def _own_names(kind: Kind, number: int) -> Iterator[str]:
     while True:
         yield f'{kind}-{number}-{again}'
         again += 1
-
-
-def _decoded(row: tuple[int, str | None, float, bytes]) -> dict[str, Any]:
-    number, name, since, body = row
-    return _record(number, name, since, msgspec.json.decode(body))
 
 
 def _record(number: int, name: str | None, since: float, body: Mapping[str, Any]) -> dict[str, Any]:

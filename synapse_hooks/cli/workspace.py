@@ -109,5 +109,5 @@ def _list(workspace: Any) -> Answer:
 
 def _job(job: dict[str, Any]) -> str:
     """Its status and, where there is something left to do, the run to resume."""
-    run_dir = job.get('meta', {}).get('run_dir')
+    run_dir = (job.get('meta') or {}).get('run_dir')
     return job['status'] if job['status'] == 'SUCCEEDED' or not run_dir else f'{job["status"]} {run_dir}'

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -87,3 +90,59 @@ def test_a_home_that_is_not_there_is_a_sentence(root: str) -> None:
     for make in (lambda: Workspace(Path(root)), lambda: default_root({'SYNAPSE_WORKSPACE': root})):
         with pytest.raises(ConfigError, match='begins with a home directory that cannot be determined'):
             make()
+
+
+def refusal(ask: Callable[[], object]) -> str:
+    """Why a call is refused; empty where it is not."""
+    try:
+        ask()
+    except BackendError as error:
+        return error.problem
+    return ''
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        "body='x'",
+        "body=''",
+        'body=NULL',
+        "body='[]'",
+        'body=5',
+        "body=x'ff'",
+        *(f"body=json_set(body, '$.stamp', {value})" for value in (5, 'null', "'x'")),
+        *(f"body=json_set(body, '$.digest', {value})" for value in (5, 'null')),
+        "body=json_set(body, '$.splits', 5)",
+        "body=json_set(body, '$.count', 'x')",
+        "body=json_set(body, '$.status', 5)",
+        "body=json_set(body, '$.meta', 5)",
+        "time='soon'",
+        'time=1e300',
+        "name=x'00'",
+    ],
+)
+def test_a_record_that_somebody_edited_is_used_or_named(
+    workspace: Workspace, data: Path, tmp_path: Path, change: str
+) -> None:
+    (tmp_path / 'm.pt').write_bytes(b'x')
+    workspace.create_model(tmp_path / 'm.pt', name='m')
+    workspace.add_dataset(data, name='d')
+    workspace.create_job(action='train')
+    with sqlite3.connect(workspace.root / 'workspace.sqlite') as connection:
+        if 'json_set' in change:
+            connection.execute('UPDATE records SET body=CAST(body AS TEXT)')
+        with suppress(sqlite3.IntegrityError):
+            connection.execute(f'UPDATE records SET {change}')
+    connection.close()
+    asked: list[Callable[[], object]] = [
+        workspace.list_models,
+        workspace.list_datasets,
+        workspace.list_jobs,
+        lambda: workspace.get_model(1),
+        lambda: workspace.get_dataset('d'),
+        lambda: workspace.get_job(1),
+        lambda: workspace.update_job(1, status='DONE'),
+        lambda: workspace.fetch_model(1, tmp_path),
+    ]
+    refused = [refusal(ask) for ask in asked]
+    assert any(refused) or 'body=NULL' in change or 'name' in change
