@@ -218,7 +218,8 @@ def build(
         try:
             near.append((plugin, load(plugin, settings.root)))
         except (PluginBroken, PluginIncompatible) as error:
-            if refuse and settings.insists_on(plugin):
+            # A listing shows what the project wants and cannot have; whoever typed a name wants to see it at work.
+            if settings.insists_on(plugin) if refuse else settings.is_typed(plugin):
                 wanted.append(error)
             skipped.append(f'{error.problem}; it is skipped')
     if wanted:

@@ -75,11 +75,14 @@ class Settings:
 
     def insists_on(self, plugin: Plugin) -> bool:
         """Whether a run without the plugin would be a surprise: the project lists or pins it, or `--only` names it."""
-        typed = {normalize(name) for level in self.levels if level.typed for name in level.only}
-        if plugin.named(typed):
+        if self.is_typed(plugin):
             return True
         wanted = plugin.rank == 'project' or self.pins_down(plugin)
         return wanted and not plugin.named({normalize(name) for name in self.allow_broken})
+
+    def is_typed(self, plugin: Plugin) -> bool:
+        """Whether `--only` names the plugin, for this very call."""
+        return plugin.named({normalize(name) for level in self.levels if level.typed for name in level.only})
 
     def pins_down(self, plugin: Plugin) -> bool:
         """Whether the project pins the plugin's name to the plugin's distribution."""
