@@ -48,7 +48,8 @@ class SynapseHooksError(Exception):
     """The root of the tree: `str()` is the problem, and after it on a line of its own what to do.
 
     Args:
-        problem: One sentence that names the culprit and says what was expected.
+        problem: One sentence that names the culprit and says what was expected. Of more than 10,000 characters the
+            middle is left out.
         hint: What the reader should type or change next; empty when there is nothing to say.
         **facts: What the sentence is made of (`path=`, `name=`, `field=`, ...); each becomes an attribute.
 
@@ -65,6 +66,8 @@ class SynapseHooksError(Exception):
     """The exit code of the command line for this error."""
 
     def __init__(self, problem: str, *, hint: str = '', **facts: Any) -> None:
+        # What a dataset says of itself is quoted in it, and may be of any length.
+        problem = text_of(problem, _LONGEST)
         super().__init__(problem)
         self.problem = problem
         self.hint = hint
@@ -325,4 +328,5 @@ def described(error: BaseException) -> str:
 
 
 _MOST_NOTES = 20
+_LONGEST = 10_000
 _IMPORTING = tuple(file.rpartition('/')[0] for file in (__file__, importlib.__file__))

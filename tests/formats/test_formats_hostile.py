@@ -290,3 +290,25 @@ def test_a_mask_of_a_large_image_costs_no_more_than_it_says(tmp_path: Path, coun
     else:
         assert rings is None
         assert 'more than 2,000 parts and holes' in report.to_dict()['dropped'][0]['reason']
+
+
+def test_brackets_in_brackets_are_refused_before_they_take_time(tmp_path: Path) -> None:
+    root = yolo(tmp_path, f'names: [cat]\nnested: {"[" * 3000}{"]" * 3000}\n')
+    with pytest.raises(DatasetInvalid, match='nested too deep'):
+        read(root, 'yolo')
+
+
+def test_a_line_that_is_longer_than_any_path_is_named(tmp_path: Path) -> None:
+    root = yolo(tmp_path)
+    (root / 'list.txt').write_text('./a b.png' * 100_000)
+    (root / 'dataset.yaml').write_text('names: [cat]\ntrain: list.txt\nval: images/val\n')
+    with pytest.raises(DatasetInvalid, match=r'has a line of 900,000 characters'):
+        read(root, 'yolo')
+
+
+def test_a_message_quotes_what_a_dataset_says_in_part(tmp_path: Path) -> None:
+    root = yolo(tmp_path)
+    (root / 'dataset.yaml').write_text(f'names: [cat]\ntrain: {"x" * 100_000}\nval: images/val\n')
+    with pytest.raises(DatasetInvalid, match='characters left out') as caught:
+        read(root, 'yolo')
+    assert len(str(caught.value)) < 12_000

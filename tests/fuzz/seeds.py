@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from synapse_hooks.data import Sample
 from synapse_hooks.formats import BUILTIN, Format
-from synapse_hooks.testing import convert_dataset, odd_samples, small_dataset, small_samples
+from synapse_hooks.testing import CLASSES, convert_dataset, odd_samples, small_dataset, small_samples
 from synapse_hooks.testing.converting import builtin_format
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +86,37 @@ def _dm1(folder: Path) -> None:
         file.write_text(json.dumps({half: {'image_1': rows} for half, rows in halves.items()}))
 
 
+def _yolo_lists(folder: Path) -> None:
+    """A file with the images of each split, in the place of folders."""
+    SEEDS['yolo-detect'].make(folder)
+    config = (folder / 'dataset.yaml').read_text()
+    for split in ('train', 'val', 'test'):
+        files = sorted(file for file in (folder / 'images' / split).rglob('*') if file.is_file())
+        lines = [f'./{file.relative_to(folder).as_posix()}\n' for file in files]
+        (folder / f'{split}.txt').write_text(''.join(lines))
+        config = config.replace(f'images/{split}', f'{split}.txt')
+    (folder / 'dataset.yaml').write_text(config)
+
+
+def _yolo_without_yaml(folder: Path) -> None:
+    SEEDS['yolo-detect'].make(folder)
+    (folder / 'dataset.yaml').unlink()
+    (folder / 'classes.txt').write_text(''.join(f'{name}\n' for name in CLASSES))
+
+
+def _voc_beside(folder: Path) -> None:
+    """Annotation files beside the images, in a folder for each split."""
+    SEEDS['voc'].make(folder)
+    for split in ('train', 'val', 'test'):
+        for id in (folder / f'ImageSets/Main/{split}.txt').read_text().splitlines():
+            for file in [*(folder / 'JPEGImages').rglob('*'), *(folder / 'Annotations').rglob('*')]:
+                if file.with_suffix('').as_posix().endswith(f'/{id}'):
+                    (folder / split).mkdir(exist_ok=True)
+                    file.rename(folder / split / file.name)
+    for name in ('ImageSets', 'JPEGImages', 'Annotations'):
+        shutil.rmtree(folder / name)
+
+
 SEEDS: dict[str, Seed] = {
     'dm': Seed('dm', lambda folder: (small_dataset(folder), None)[1]),
     'dm-odd': _written('dm', lambda folder: [*odd_samples(folder), *_few(folder)]),
@@ -97,6 +128,9 @@ SEEDS: dict[str, Seed] = {
     'yolo-segment': _written('yolo', _few, target_task='segment'),
     'yolo-pose': _written('yolo', lambda folder: _some(small_samples(folder, 'keypoints')), target_task='pose'),
     'yolo-obb': _written('yolo', lambda folder: _some(small_samples(folder, 'rotated_box')), target_task='obb'),
+    'yolo-lists': Seed('yolo', _yolo_lists),
+    'yolo-without-yaml': Seed('yolo', _yolo_without_yaml),
     'imagefolder': _written('imagefolder', lambda folder: _some(small_samples(folder, 'classification'))),
     **{name: _written(name, lambda folder: [*odd_samples(folder), *_few(folder)]) for name in STRANGERS},
+    'voc-beside': Seed('voc', _voc_beside),
 }

@@ -56,7 +56,11 @@ def children(content: bytes) -> Iterator[ET.Element]:
     parser = ET.XMLParser(target=builder)
     view = memoryview(content)
     for start in range(0, len(content), CHUNK):
-        parser.feed(view[start : start + CHUNK])
+        try:
+            parser.feed(view[start : start + CHUNK])
+        except LookupError as error:
+            # Its encoding is none, or none that Python knows.
+            raise ValueError(str(error)) from error
         yield from builder.taken()
     parser.close()
     yield from builder.taken()

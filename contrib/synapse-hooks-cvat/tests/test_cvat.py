@@ -222,6 +222,7 @@ def test_a_mask_far_larger_than_its_image_is_cut_and_counted(tmp_path: Path) -> 
         ('<!DOCTYPE x [<!ENTITY a "b">]><annotations>&a;</annotations>', 'document type'),
         ('<annotation/>', 'it holds <annotation>, not <annotations>'),
         ('', 'no element found'),
+        ('<?xml version="1.0" encoding="x-unknown"?><annotations/>', 'unknown encoding'),
         ('<annotations>' + '<a>' * 50, 'nested deeper than 16'),
         ('<annotations><image id="0" name="a.png">' + '<tag/>' * 200_001, 'has more than 200,000 in it'),
     ],

@@ -24,6 +24,10 @@ _IMAGES, _LABELS = f'{os.sep}images{os.sep}', f'{os.sep}labels{os.sep}'
 _OTHER_TEXTS = ('classes.', 'README.')
 
 
+_LONGEST_PATH = 4096
+"""Characters: no system has longer ones, and to look for one with a million parts takes minutes."""
+
+
 class Folder(NamedTuple):
     """The images of one split in one folder. Names are text: a million of them must fit into memory."""
 
@@ -106,11 +110,15 @@ def _lines(source: Path) -> list[str]:
         raise DatasetInvalid(
             f'{source} is not a list of images: {error}', hint='repair it', path=str(source)
         ) from error
-    if '\0' in text:
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    if '\0' in text or max(map(len, lines), default=0) > _LONGEST_PATH:
         raise DatasetInvalid(
-            f'{source} must have the path of an image in each line, and has a NUL', hint='correct it', path=str(source)
+            f'{source} must have the path of an image in each line, and has '
+            + ('a NUL' if '\0' in text else f'a line of {max(map(len, lines)):,} characters'),
+            hint='correct it',
+            path=str(source),
         )
-    return [line for line in map(str.strip, text.splitlines()) if line]
+    return lines
 
 
 def _listed(source: str, lines: list[str], split: str | None, root: Path, lookup: ImageLookup) -> Iterator[Folder]:
