@@ -17,7 +17,7 @@ _ABANDONED = 7 * 24 * 3600.0
 def owner() -> str:
     """This process, in a form that `is_dead` understands in any other one."""
     pid = os.getpid()
-    return f'{_scope()}-{pid}-{_own_start(pid)}'
+    return f'{scope()}-{pid}-{_own_start(pid)}'
 
 
 def is_dead(owner: str, since: float, *, patience: float = _ABANDONED) -> bool:
@@ -29,8 +29,8 @@ def is_dead(owner: str, since: float, *, patience: float = _ABANDONED) -> bool:
         patience: Seconds after which a process counts as dead that cannot be asked: one of another machine, another
             container, or before the last boot.
     """
-    scope, pid, start = owner.split('-')
-    if scope == _scope():
+    where, pid, start = owner.split('-')
+    if where == scope():
         return not _alive(int(pid), int(start))
     return time.time() - since > patience
 
@@ -61,8 +61,17 @@ def is_abandoned(path: Path) -> bool:
         return False
 
 
+def is_left_here(name: str) -> bool:
+    """Whether `name` is one of unfinished work of a process that died since this machine was started.
+
+    All that such a process wrote is there. What is older than the last boot may have lost its end.
+    """
+    match = _NAME.fullmatch(name)
+    return match is not None and match[1].startswith(f'{scope()}-') and is_dead(match[1], 0.0)
+
+
 @lru_cache(maxsize=1)
-def _scope() -> str:
+def scope() -> str:
     """Within which a process number means something: one boot of one machine, one container."""
     try:
         where = Path('/proc/sys/kernel/random/boot_id').read_text() + str(Path('/proc/self/ns/pid').stat().st_ino)

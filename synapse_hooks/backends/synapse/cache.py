@@ -1,7 +1,7 @@
 """What was fetched from backends, and is kept: files by content, and which file of which backend each one is.
 
     ROOT/blobs/        see `synapse_hooks.storage.blobs`
-    ROOT/parts/        files on their way
+    ROOT/parts/        see `synapse_hooks.backends.synapse.parts`
     ROOT/index.sqlite  which content a file of a backend has
 
 A file is known by what identifies it at its backend, never by its address, which changes.
@@ -17,6 +17,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
+from synapse_hooks.backends.synapse.parts import Parts
 from synapse_hooks.storage import sweep
 from synapse_hooks.storage.blobs import Blob, Blobs
 from synapse_hooks.storage.disk import need_folder
@@ -37,7 +38,7 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
         self.blobs = Blobs(self.root / 'blobs')
-        self.parts = self.root / 'parts'
+        self.parts = Parts(self.root / 'parts')
         self._index = self.root / 'index.sqlite'
 
     def find(self, keys: Iterable[str]) -> dict[str, Blob]:
@@ -70,10 +71,12 @@ class Cache:
 
     def forget(self, contents: Iterable[str]) -> None:
         """Forget contents, by their SHA-256."""
-        if self._index.exists():
-            with closing(self._open()) as database, database:
-                rows = [(sha256,) for sha256 in contents]
-                database.executemany('DELETE FROM files WHERE sha256 = ?', rows)
+        rows = [(sha256,) for sha256 in contents]
+        if not rows or not self._index.exists():
+            return
+        # A content that is not there is not found either: that the index still has it costs nothing but space.
+        with suppress(sqlite3.DatabaseError), closing(self._open()) as database, database:
+            database.executemany('DELETE FROM files WHERE sha256 = ?', rows)
 
     def measure(self) -> tuple[int, int, int]:
         """How many files there are, their bytes, and the bytes of those that no dataset uses."""
@@ -86,11 +89,13 @@ class Cache:
     def prune(self, to: int = 0) -> tuple[int, int]:
         """Remove files that no dataset uses, those first that were not used for longest, until `to` bytes are left.
 
-        A file that is linked to elsewhere takes no more space for being here, and stays.
+        A file that is linked to elsewhere takes no more space for being here, and stays. Parts that nobody works on
+        are removed first where `to` is 0.
 
         Returns:
-            How many were removed, and their bytes.
+            How many files were removed, and the bytes of files and parts.
         """
+        parts = self.parts.sweep(0.0) if to == 0 else 0
         _, size, _ = self.measure()
         unused = [blob for blob in self.blobs.all() if self.blobs.links(blob.sha256) == 1]
         removed = []
@@ -101,7 +106,7 @@ class Cache:
             removed.append(blob)
             size -= blob.size
         self.forget(blob.sha256 for blob in removed)
-        return len(removed), sum(blob.size for blob in removed)
+        return len(removed), parts + sum(blob.size for blob in removed)
 
     def verify(self, *, deep: bool = False) -> list[str]:
         """Remove files that were changed since they were put here; returns what they were called.
@@ -122,6 +127,7 @@ class Cache:
     def sweep(self) -> None:
         """Remove what dead processes left unfinished and nobody can go on with."""
         self.blobs.sweep()
+        self.parts.sweep()
         sweep(self.root)
 
     def _write(self, files: Mapping[str, Blob]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ PAGE: Final = 100
 _PATH: Final = 'sdk/ground_truth_events/'
 _CATEGORIES: Final = {'train': 'train', 'valid': 'validation', 'test': 'test'}
 _AHEAD: Final = 4
-_SIGNED: Final = ('x-amz-', 'x-goog-', 'signature', 'expires', 'awsaccesskeyid', 'key-pair-id', 'policy', 'sig', 'se')
+_SIGNED: Final = re.compile(
+    r'(x-amz-|x-goog-).*|signature|expires|awsaccesskeyid|googleaccessid|key-pair-id|policy|token|sig|s[etpvr]|spr|sk\w+'
+)
+"""Parameters of presigned addresses of S3, Google Cloud Storage, CloudFront and Azure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +240,7 @@ def unsigned(url: str) -> str:
         'https://a.example.com/f?v=2'
     """
     parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query) if not name.lower().startswith(_SIGNED)]
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if not _SIGNED.fullmatch(name.lower())]
     return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ''))
 
 

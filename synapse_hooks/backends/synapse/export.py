@@ -2,7 +2,7 @@
 
     OUT/json/ID.json            documents
     OUT/original_files/ID.EXT   files, linked to the cache
-    OUT/items.jsonl             what each item is called at the backend, and which content it has
+    OUT/items.jsonl             what each item is called at the backend, and which content it has; written last
 
 Where splits are asked for, or the items say theirs, the first two are in a folder for each split. No name of a file is
 taken from the backend: it is made of the item's id.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -31,11 +32,15 @@ from synapse_hooks.errors import BackendError, UnreadableItem
 from synapse_hooks.storage import link_or_copy, safe_name
 from synapse_hooks.storage.blobs import Blob
 from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.ownership import aside
 
 DOCUMENTS: Final = 'json'
 FILES: Final = 'original_files'
 MANIFEST: Final = 'items.jsonl'
 _DOCUMENT_LIMIT: Final = 256 << 20
+_FRESH: Final = 5.0
+"""Seconds for which a page that was asked for again gives the addresses of all that failed together."""
+_LONGEST: Final = 200
 
 Progress = Callable[[int, int], None]
 """Called with how many items are there, and how many there are in all."""
@@ -81,7 +86,7 @@ class Export:
         self._sum = 0
         self._done = 0
         self._total = 0
-        self._reread: tuple[Page, Page] | None = None
+        self._reread: tuple[Page, Page, float] | None = None
         self._manifest: IO[bytes]
 
     def run(self, listings: Sequence[Listing]) -> Dataset:
@@ -91,14 +96,19 @@ class Export:
             BackendError: Something cannot be had; it is named.
             DiskFull: No space.
         """
-        with ExitStack() as stack:
-            with disk_errors(self.out):
-                self._manifest = stack.enter_context((self.out / MANIFEST).open('wb'))
+        unfinished = aside(self.out / MANIFEST)
+        with disk_errors(self.out), ExitStack() as stack:
+            stack.callback(unfinished.unlink, missing_ok=True)
+            self._manifest = stack.enter_context(unfinished.open('xb'))
             for listing in listings:
                 pages = listing.ahead()
                 stack.callback(pages.close)
                 self._one(listing, pages)
-        return self._dataset()
+            made = self._dataset()
+            # It is there when everything is: what it names is what was asked for.
+            self._manifest.close()
+            unfinished.rename(self.out / MANIFEST)
+        return made
 
     def _one(self, listing: Listing, pages: PagesAhead) -> None:
         announced = False
@@ -122,7 +132,7 @@ class Export:
 
     def _begin(self, listing: Listing, page: Page) -> Iterator[Wanted]:
         for event in page.events:
-            item = _Item(event, page, listing, safe_name(event.id))
+            item = _Item(event, page, listing, _stem(event.id))
             wanted: list[Wanted] = []
             for file in event.files:
                 key = self._key(event, file)
@@ -169,20 +179,25 @@ class Export:
         data = self._document(item)
         digest = hashlib.sha256(repr((split, item.stem)).encode() + data)
         try:
-            with disk_errors(documents), open(f'{documents}/{item.stem}.json', 'xb') as file:
+            with open(f'{documents}/{item.stem}.json', 'xb') as file:
                 file.write(data)
         except FileExistsError as error:
             raise BackendError(f'item {event.id} is there twice', hint='report it to who runs the backend') from error
         listed = []
         main = next((one for one in item.files if one[0].is_primary), item.files[0] if item.files else None)
         for remote, blob in sorted(item.files, key=lambda one: one[0].name):
-            name = item.stem if (remote, blob) == main else f'{item.stem}.{safe_name(remote.name)}'
+            name = item.stem if (remote, blob) == main else _beside(item.stem, remote.name)
             source = self.fetcher.cache.blobs.path(blob.sha256)
             name += _suffix(remote.url) or _sniffed(source)
             link_or_copy(source, f'{files}/{name}')
             digest.update(f'{name}\0{blob.sha256}'.encode())
             listed.append({'name': name, 'called': remote.name, 'sha256': blob.sha256, 'size': blob.size})
-        row = {'id': event.id, 'split': split or None, 'document': f'{item.stem}.json', 'files': listed}
+        document = {
+            'name': f'{item.stem}.json',
+            'sha256': hashlib.sha256(data).hexdigest(),
+            'size': len(data),
+        }
+        row = {'id': event.id, 'split': split or None, 'document': document, 'files': listed}
         self._manifest.write(msgspec.json.encode(row) + b'\n')
         # A sum does not depend on the order in which files came.
         self._sum = (self._sum + int.from_bytes(digest.digest())) % (1 << 256)
@@ -221,20 +236,23 @@ class Export:
         known = self._folders.get((split, name))
         if known is None:
             folder = self.out / safe_name(split) / name if split else self.out / name
-            with disk_errors(folder):
-                folder.mkdir(parents=True)
+            folder.mkdir(parents=True)
             known = self._folders[split, name] = str(folder)
         return known
 
     def _key(self, event: Event, file: RemoteFile) -> str:
-        # The path, too: an item may get another file under the same name.
-        return f'{self.scope}/item {event.id}/{file.name} ({urlsplit(unsigned(file.url)).path})'
+        # An item may get another file under the same name. The host, though, may be one of many. A key is shown in
+        # errors, and what is in a query may be secret.
+        parts = urlsplit(unsigned(file.url))
+        query = f' {_mark(parts.query)}' if parts.query else ''
+        return f'{self.scope}/item {event.id}/{file.name} ({parts.path}{query})'
 
     def _fresh_address(self, wanted: Wanted) -> str | None:
-        """Ask for an item's page again: the addresses of all its items have expired together."""
+        """Ask for an item's page again: the addresses of all its items have expired together, and will again."""
         item, file = wanted.place
-        if self._reread is None or self._reread[0] is not item.page:
-            self._reread = (item.page, item.listing.again(item.page))
+        now = time.monotonic()
+        if self._reread is None or self._reread[0] is not item.page or now - self._reread[2] > _FRESH:
+            self._reread = (item.page, item.listing.again(item.page), now)
         for event in self._reread[1].events:
             if event.id == item.event.id:
                 return next((found.url for found in event.files if found.name == file.name), None)
@@ -249,6 +267,22 @@ def _inline(file: RemoteFile, event: Event) -> bytes:
         return base64.b64decode(content, validate=True) if head.endswith(';base64') else content
     except ValueError as error:
         raise BackendError(f'item {event.id}: file {file.name!r} is not a data URI: {error}') from error
+
+
+def _stem(id: str) -> str:
+    """What the files of an item are called: a name without a dot, so that no two items can meet on one."""
+    name = safe_name(id)
+    return name if '.' not in name else f'{name.replace(".", "_")}-{_mark(id)}'
+
+
+def _beside(stem: str, called: str) -> str:
+    """The name of another file of an item than its main one."""
+    name = f'{stem}.{safe_name(called)}'
+    return name if len(name.encode()) <= _LONGEST else f'{stem}.{_mark(called)}'
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:10]
 
 
 def _suffix(url: str) -> str:

@@ -18,8 +18,9 @@ from urllib.parse import urljoin
 from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.receiving import Failure, Reception, Wanted
 from synapse_hooks.backends.synapse.transfer import Transfer
-from synapse_hooks.errors import BackendError
+from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
 from synapse_hooks.storage.blobs import Blob
+from synapse_hooks.storage.disk import disk_errors
 
 MOST_MOVES: Final = 3
 
@@ -131,8 +132,14 @@ class Fetcher:
             Each file when it is here, in no particular order; None from time to time, while nothing is.
 
         Raises:
-            BackendError: A file cannot be had; it is named by its key.
+            BackendError: A file cannot be had; it is named by its key. `AccessDenied`, `RecordNotFound` and
+                `BackendUnavailable` say why.
+            DiskFull: No space.
         """
+        with disk_errors(self.cache.root):
+            yield from self._fetch(more)
+
+    def _fetch(self, more: Callable[[], list[Wanted] | None]) -> Iterator[Fetched | None]:
         exhausted = False
         running = self.transfer.run(self._next, self.width)
         try:
@@ -236,7 +243,10 @@ class Fetcher:
             if job.restarts > insistence.restarts:
                 raise self._error(job, failure.reason, failure)
         # What brought more bytes was no failure of the whole: a large file may break off often.
-        job.stalled = 0 if received and failure.kind == 'again' else job.stalled + 1
+        if received and failure.kind == 'again':
+            job.stalled = wanted.refreshed = 0
+        else:
+            job.stalled += 1
         if job.stalled >= insistence.tries:
             raise self._error(job, f'{failure.reason} ({job.stalled} times)', failure)
         if failure.wait is not None and failure.wait > insistence.longest:
@@ -246,15 +256,16 @@ class Fetcher:
         heapq.heappush(self._later, (when, next(self._order), job))
 
     def _error(self, job: _Job, reason: str, failure: Failure) -> BackendError:
-        error = BackendError(
-            f'{job.wanted.key} cannot be fetched: {reason}',
-            hint='run the same command again: what is here is not fetched again',
-            key=job.wanted.key,
-        )
+        kind = _KINDS.get(failure.status, BackendUnavailable if failure.kind == 'again' else BackendError)
+        hint = 'run the same command again: what is here is not fetched again'
+        if failure.kind == 'expired':
+            hint = 'report it to who runs the backend: its file server does not give out this file'
+        error = kind(f'{job.wanted.key} cannot be fetched: {reason}', hint=hint, key=job.wanted.key)
         error.__cause__ = failure
         return error
 
 
+_KINDS: Final = {401: AccessDenied, 403: AccessDenied, 404: RecordNotFound, 410: RecordNotFound}
 _IDLE: Final = 0.01
 """Seconds between two looks while nothing is on its way."""
 _AT_ONCE: Final = 64

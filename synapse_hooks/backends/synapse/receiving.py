@@ -16,11 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import msgspec
-
+from synapse_hooks.backends.synapse.parts import Parts, State
 from synapse_hooks.storage.blobs import Blob, Blobs
 from synapse_hooks.storage.disk import disk_errors
-from synapse_hooks.storage.ownership import aside, is_abandoned
 
 Kind = Literal['again', 'restart', 'expired', 'moved', 'refused']
 """What to do: try `again` from where it is; `restart` from the first byte; ask for a fresh address (`expired`); go to
@@ -42,10 +40,18 @@ class Failure(Exception):
         wait: Seconds that the server asks to wait.
         location: Where the file has moved to.
         busy: Whether the server has too much to do.
+        status: What it answered; 0 where that is not the reason.
     """
 
     def __init__(
-        self, kind: Kind, reason: str, *, wait: float | None = None, location: str = '', busy: bool = False
+        self,
+        kind: Kind,
+        reason: str,
+        *,
+        wait: float | None = None,
+        location: str = '',
+        busy: bool = False,
+        status: int = 0,
     ) -> None:
         super().__init__(reason)
         self.kind = kind
@@ -53,6 +59,7 @@ class Failure(Exception):
         self.wait = wait
         self.location = location
         self.busy = busy
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -78,13 +85,6 @@ class Wanted:
     """How many redirects were followed since."""
 
 
-class _State(msgspec.Struct):
-    """What is kept beside a part."""
-
-    etag: str
-    total: int
-
-
 @dataclass
 class Reception:
     """One try to receive a file.
@@ -92,12 +92,12 @@ class Reception:
     Args:
         wanted: Which.
         blobs: Where it is put.
-        parts: The folder of parts.
+        parts: What earlier tries have received.
     """
 
     wanted: Wanted
     blobs: Blobs
-    parts: Path
+    parts: Parts
     failure: Failure | None = None
     """Set by whoever moves the bytes."""
     received: int = 0
@@ -107,10 +107,11 @@ class Reception:
     _handle: int = -1
     _part: Path | None = None
     _offset: int = 0
-    _state: _State | None = None
+    _state: State | None = None
     _total: int | None = None
     _sha256: str | None = None
     _unsized: bool = False
+    _rest_is_here: bool = False
     _done: bool = False
 
     def headers(self) -> dict[str, str]:
@@ -161,6 +162,8 @@ class Reception:
             Failure: More than announced.
             DiskFull: No space.
         """
+        if self._rest_is_here:
+            return
         self.received += len(data)
         self._offset += len(data)
         limit = self._total if self._total is not None else self.wanted.size
@@ -195,7 +198,7 @@ class Reception:
         self._handle = -1
         assert self._part is not None
         blob = self.blobs.put_file(self._part, sha256)
-        self._side(self._part).unlink(missing_ok=True)
+        self.parts.remove(self._part)
         self._done = True
         return blob
 
@@ -206,39 +209,21 @@ class Reception:
             self._handle = -1
         if self._part is None or self._done:
             return
-        if not keep or self._state is None:
+        if keep and self._state is not None:
+            self.parts.release(self._part, self.wanted.key, self._state)
+            self._part = None
+        else:
             self._forget()
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _base(self) -> Path:
-        return self.parts / hashlib.sha256(self.wanted.key.encode(errors='surrogatepass')).hexdigest()[:32]
-
-    @staticmethod
-    def _side(part: Path) -> Path:
-        return part.with_name(f'{part.name}.state')
-
     def _claim(self) -> None:
-        """Take over the part that an earlier try, or a process that is dead, has left of this file."""
-        base = self._base()
-        for found in self.parts.glob(f'.{base.name}.staging-*[0-9a-f]') if self.parts.is_dir() else ():
-            if not (is_abandoned(found) or found == self._part):
-                continue
-            mine = aside(base)
-            try:
-                state = msgspec.json.decode(self._side(found).read_bytes(), type=_State)
-                found.rename(mine)
-            except (OSError, msgspec.MsgspecError):
-                continue
-            self._side(found).unlink(missing_ok=True)
-            self._open(mine, state)
+        """Go on with the part that an earlier try has left; it is hashed again, for nothing else proves it."""
+        claimed = self.parts.claim(self.wanted.key)
+        if claimed is None:
             return
-
-    def _open(self, part: Path, state: _State) -> None:
-        """Go on with a part: what is there is hashed again, for nothing else proves it."""
-        self._part, self._state = part, state
-        self._side(part).write_bytes(msgspec.json.encode(state))
-        self._handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._part, self._state = claimed
+        self._handle = os.open(self._part, os.O_RDWR | os.O_CLOEXEC)
         self._hash = hashlib.sha256()
         self._offset = 0
         while data := os.read(self._handle, 1 << 20):
@@ -247,18 +232,15 @@ class Reception:
 
     def _spill(self) -> None:
         """It is larger than what is collected in memory: from here on it goes to the disk."""
-        self.parts.mkdir(parents=True, exist_ok=True)
-        part = self._part = aside(self._base())
+        part = self._part = self.parts.new(self.wanted.key, self._state)
         with disk_errors(part):
             self._handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            if self._state is not None:
-                self._side(part).write_bytes(msgspec.json.encode(self._state))
         self._hash = hashlib.sha256(self._content)
         self._write(bytes(self._content))
         self._content.clear()
 
     def _write(self, data: bytes) -> None:
-        with disk_errors(self._part or self.parts):
+        with disk_errors(self._part or self.parts.folder):
             view = memoryview(data)
             while view:
                 view = view[os.write(self._handle, view) :]
@@ -268,8 +250,7 @@ class Reception:
             os.close(self._handle)
             self._handle = -1
         if self._part is not None:
-            self._part.unlink(missing_ok=True)
-            self._side(self._part).unlink(missing_ok=True)
+            self.parts.remove(self._part)
             self._part = None
         self._state, self._offset = None, 0
         self._content.clear()
@@ -282,7 +263,7 @@ class Reception:
         etag = fields.get('etag', '')
         # A weak tag does not say that the bytes are the same.
         ranged = fields.get('accept-ranges', '').lower() == 'bytes' and etag.startswith('"')
-        self._state = _State(etag, length) if ranged and length is not None and length > _SMALL else None
+        self._state = State(etag, length) if ranged and length is not None and length > _SMALL else None
 
     def _go_on(self, fields: Mapping[str, str]) -> None:
         match = _RANGE.fullmatch(fields.get('content-range', ''))
@@ -304,6 +285,8 @@ class Reception:
             self._forget()
             raise Failure('restart', 'the file server does not have the rest of what is here')
         self._total = state.total
+        # What comes now is a page that says so, and no part of the file.
+        self._rest_is_here = True
 
     def _prove(self, sha256: str) -> None:
         if self._sha256 is not None and sha256 != self._sha256:
@@ -319,10 +302,12 @@ def _refusal(status: int, fields: Mapping[str, str]) -> Failure:
         return Failure('moved', reason, location=fields['location'])
     if status in (400, 401, 403, 404, 410):
         # Presigned addresses expire with 403, and with 400 or 404 at some servers.
-        return Failure('expired', reason)
+        return Failure('expired', reason, status=status)
     if status in (408, 425, 429) or status >= 500:
-        return Failure('again', reason, wait=_number(fields.get('retry-after')), busy=status in (429, 503))
-    return Failure('refused', reason)
+        return Failure(
+            'again', reason, wait=_number(fields.get('retry-after')), busy=status in (429, 503), status=status
+        )
+    return Failure('refused', reason, status=status)
 
 
 def _sha256_of(fields: Mapping[str, str]) -> str | None:

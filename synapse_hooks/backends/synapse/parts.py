@@ -1,0 +1,143 @@
+"""Parts of large files: what an earlier try has received, so that the next one goes on there.
+
+    PARTS/.KEY.staging-OWNER-RANDOM   a part that somebody writes
+    PARTS/KEY.part-SCOPE-RANDOM       one that nobody writes any more
+    PARTS/....state                   beside each: which content of the file server it is a part of
+
+Whoever wants a part renames it to a name of its own, and only one can. A part is gone on with only in the boot of the
+machine in which it was written: after a power failure its end may hold anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from synapse_hooks.storage.disk import disk_errors, need_folder
+from synapse_hooks.storage.ownership import aside, is_abandoned, is_left_here, scope
+
+_STATE: Final = '.state'
+_FREE: Final = re.compile(r'[0-9a-f]{32}\.part-([0-9a-f]{8})-[0-9a-f]{8}')
+_KEPT: Final = 7 * 24 * 3600.0
+
+
+class State(msgspec.Struct):
+    """What is kept beside a part."""
+
+    etag: str
+    total: int
+    """Bytes of the whole file."""
+
+
+class Parts:
+    """The parts below a folder. Several processes and threads may use it at once, without locks.
+
+    Args:
+        folder: It is made when something is put there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def new(self, key: str, state: State | None) -> Path:
+        """The name of a new part of the file `key`.
+
+        Args:
+            key: What identifies the file.
+            state: None for a part that cannot be gone on with.
+        """
+        need_folder(self.folder)
+        part = aside(self.folder / _base(key))
+        if state is not None:
+            self._note(part, state)
+        return part
+
+    def claim(self, key: str) -> tuple[Path, State] | None:
+        """Take over a part that nobody writes any more, if there is one."""
+        base = _base(key)
+        for found in self.folder.glob(f'*{base}*') if self.folder.is_dir() else ():
+            if found.name.endswith(_STATE) or not _is_usable(found):
+                continue
+            mine = aside(self.folder / base)
+            try:
+                state = msgspec.json.decode(_side(found).read_bytes(), type=State)
+                self._note(mine, state)
+                found.rename(mine)
+            except (OSError, msgspec.MsgspecError):
+                _side(mine).unlink(missing_ok=True)
+                continue
+            _side(found).unlink(missing_ok=True)
+            return mine, state
+        return None
+
+    def release(self, part: Path, key: str, state: State) -> None:
+        """Leave a part to whoever wants it next."""
+        free = self.folder / f'{_base(key)}.part-{scope()}-{secrets.token_hex(4)}'
+        try:
+            self._note(free, state)
+            part.rename(free)
+        except OSError:
+            # No space, or the folder was removed: it is received anew.
+            self.remove(part)
+            _side(free).unlink(missing_ok=True)
+            return
+        _side(part).unlink(missing_ok=True)
+
+    def remove(self, part: Path) -> None:
+        """Remove a part, or what is beside one that has become a file."""
+        part.unlink(missing_ok=True)
+        _side(part).unlink(missing_ok=True)
+
+    def sweep(self, kept: float = _KEPT) -> int:
+        """Remove parts that nobody writes and nobody can or will go on with; returns their bytes.
+
+        Args:
+            kept: Seconds for which those are kept that could be gone on with.
+        """
+        freed = 0
+        for path in list(self._unused(kept)):
+            with suppress(OSError):
+                freed += path.stat().st_size
+                path.unlink()
+        return freed
+
+    def _unused(self, kept: float) -> Iterator[Path]:
+        names = {path.name: path for path in self.folder.iterdir()} if self.folder.is_dir() else {}
+        for name, path in names.items():
+            part = path.with_name(name.removesuffix(_STATE))
+            with suppress(OSError):
+                # Who makes or takes a part writes the file beside it first.
+                old = time.time() - path.stat().st_mtime > kept
+                nobodys = _FREE.fullmatch(part.name) is not None or _is_abandoned(part, path)
+                if nobodys and (old or not _is_usable(part) or f'{part.name}{_STATE}' not in names):
+                    yield path
+
+    @staticmethod
+    def _note(part: Path, state: State) -> None:
+        with disk_errors(part):
+            _side(part).write_bytes(msgspec.json.encode(state))
+
+
+def _base(key: str) -> str:
+    return hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]
+
+
+def _side(part: Path) -> Path:
+    return part.with_name(f'{part.name}{_STATE}')
+
+
+def _is_usable(part: Path) -> bool:
+    free = _FREE.fullmatch(part.name)
+    return is_left_here(part.name) if free is None else free[1] == scope()
+
+
+def _is_abandoned(part: Path, path: Path) -> bool:
+    return is_left_here(part.name) or is_abandoned(part if part.exists() else path)
