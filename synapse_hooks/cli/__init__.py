@@ -24,6 +24,7 @@ COMMANDS: Final = {
     'hooks': 'the hooks, and who is called for them, in order',
     'formats': 'the dataset formats',
     'autologgers': 'the training frameworks that log by themselves',
+    'verify': 'check that a dataset or a run still is as it was made',
     'cache': 'what was fetched from backends, and is kept',
     'serve': 'serve the workspace as a Synapse backend, for development',
     'doctor': 'check this installation and project',

@@ -110,6 +110,17 @@ def is_there(stage: Mapping[str, Any]) -> bool:
     return all(Path(path).exists() for path in paths if isinstance(path, str))
 
 
+def what_changed(stage: Mapping[str, Any]) -> str:
+    """What became of that which a finished stage has made, as a phrase; empty where it is as it was."""
+    published = stage.get('published')
+    if not is_there(stage) or (published is not None and not Path(published['path']).is_dir()):
+        return 'is gone'
+    if published is None:
+        return ''
+    same = tree_stamp(Path(published['path']), until_ns=published['at_ns']) == published['stamp']
+    return '' if same else 'was changed'
+
+
 def _place(steps: Sequence[Step], name: str | None) -> int:
     names = [step.name for step in steps]
     if name is None:
@@ -156,11 +167,8 @@ def _fault(
     why = _unfinished(stage)
     if why or stage is None:
         return why
-    published = stage.get('published')
-    if not is_there(stage) or (published is not None and not Path(published['path']).is_dir()):
-        return 'what it made is gone'
-    if published is not None and _stamp(published) != published['stamp']:
-        return 'what it made was changed'
+    if became := what_changed(stage):
+        return f'what it made {became}'
     changed = _differences(inputs, step, stage, previous, dataset)
     if changed:
         return changed
@@ -168,10 +176,6 @@ def _fault(
     used = same_use(stage['inputs']['params'], params)
     now = inputs.of(step, previous=previous, dataset=dataset, params=used)
     return '' if digest_of(now) == stage.get('digest') else 'what goes into it changed'
-
-
-def _stamp(published: Mapping[str, Any]) -> Any:
-    return tree_stamp(Path(published['path']), until_ns=published['at_ns'])
 
 
 def _differences(

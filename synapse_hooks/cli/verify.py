@@ -1,0 +1,89 @@
+"""Check what is on disk: an exported dataset, or what the stages of a run have made.
+
+A dataset is compared with its items.jsonl: every file is there, and has its size; with --deep its SHA-256. A stage of a
+run is compared with what run.json noted when it ended: names, sizes and times of change of its files. The exit code is
+1 when something is not as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.cli.common import Answer
+from synapse_hooks.errors import ConfigError
+
+_SHOWN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to check, and how."""
+    parser.add_argument('path', metavar='DATASET_OR_RUN', type=Path, help='the folder of an exported dataset or a run')
+    parser.add_argument('--deep', action='store_true', help='read every byte of exported datasets')
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Check, tell."""
+    from synapse_hooks.backends.synapse.verifying import is_export
+    from synapse_hooks.journal.record import RECORD
+
+    folder: Path = options.path
+    if (folder / RECORD).is_file():
+        checks = _run_checks(folder, options.deep)
+    elif is_export(folder):
+        checks = [_export_check('dataset', folder, options.deep)]
+    else:
+        raise ConfigError(
+            f'{folder} has neither an items.jsonl nor a run.json: nothing says what it should hold',
+            hint='name the folder of a run, or of a dataset that was exported from a backend',
+            path=str(folder),
+        )
+    damaged = any(check['problems'] for check in checks)
+    text = '\n'.join(line for check in checks for line in _lines(check))
+    data = {'path': str(folder), 'deep': options.deep, 'damaged': damaged, 'checks': checks}
+    return Answer(data, text or 'nothing to check: no stage of the run has ended', 1 if damaged else 0)
+
+
+def _run_checks(folder: Path, deep: bool) -> list[dict[str, Any]]:
+    from synapse_hooks.backends.synapse.verifying import is_export
+    from synapse_hooks.journal import RunDirectory
+    from synapse_hooks.steps.reuse import DONE, what_changed
+    from synapse_hooks.steps.state import follow
+
+    directory = RunDirectory.open(folder)
+    record = directory.read()
+    if record.get('run_dir'):
+        # The folder may have been moved since.
+        record = follow(record, Path(record['run_dir']), directory.path)
+    checks = []
+    for stage in record['stages']:
+        if stage['status'] not in DONE:
+            continue
+        place = Path(stage['published']['path']) if stage.get('published') else None
+        if place is not None and is_export(place):
+            check = _export_check(stage['name'], place, deep)
+        else:
+            check = {'name': stage['name'], 'path': None if place is None else str(place), 'problems': []}
+        if changed := what_changed(stage):
+            check['problems'] = check['problems'] or [{'path': str(place or ''), 'problem': changed}]
+        checks.append(check)
+    return checks
+
+
+def _export_check(name: str, folder: Path, deep: bool) -> dict[str, Any]:
+    from synapse_hooks.backends.synapse.verifying import verify_export
+
+    items, damages = verify_export(folder, deep=deep)
+    problems = [{'path': damage.path, 'problem': damage.problem} for damage in damages]
+    return {'name': name, 'path': str(folder), 'items': items, 'problems': problems}
+
+
+def _lines(check: dict[str, Any]) -> list[str]:
+    problems = check['problems']
+    head = f'{check["name"]:12} {"damaged" if problems else "whole"}'
+    if 'items' in check:
+        head += f', {check["items"]:,} items'
+    shown = [f'  {problem["path"]} {problem["problem"]}' for problem in problems[:_SHOWN]]
+    more = [f'  and {len(problems) - _SHOWN:,} more'] if len(problems) > _SHOWN else []
+    return [head, *shown, *more]
