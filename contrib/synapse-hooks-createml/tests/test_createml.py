@@ -136,7 +136,7 @@ def test_a_file_of_coco_is_not_taken(tmp_path: Path) -> None:
     made = convert_dataset(small_samples(tmp_path / 'images'), 'coco', tmp_path / 'coco')
     assert not CreatemlFormat().recognise(made.path)
     assert not CreatemlFormat().recognise(made.path / 'train' / 'annotations.json')
-    with pytest.raises(DatasetInvalid, match='no Create ML dataset'):
+    with pytest.raises(DatasetInvalid, match='not a Create ML dataset'):
         read(made.path)
 
 
@@ -148,7 +148,7 @@ def test_its_file_is_known_by_what_is_in_it(tmp_path: Path, name: str) -> None:
     assert CreatemlFormat().recognise(file)
     assert [sample.id for sample in read(file)[0]] == ['a']
     file.write_text(file.read_text(encoding='utf-8-sig')[:-2])
-    with pytest.raises(DatasetInvalid, match='no JSON list'):
+    with pytest.raises(DatasetInvalid, match='not a JSON list'):
         read(tmp_path)
 
 

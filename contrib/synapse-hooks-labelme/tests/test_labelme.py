@@ -289,15 +289,15 @@ def test_a_mask_lies_at_its_first_point_and_is_cut_at_the_edge(tmp_path: Path) -
 @pytest.mark.parametrize(
     ('broken', 'reason'),
     [
-        (shape('polygon', (1, 1), (9, 1), (9, 9), label=7), 'no text'),
-        (shape('polygon') | {'points': [[1, 'x']]}, 'no number'),
+        (shape('polygon', (1, 1), (9, 1), (9, 9), label=7), 'not text'),
+        (shape('polygon') | {'points': [[1, 'x']]}, 'not a number'),
         (shape('rectangle', (1, 1)), 'a rectangle must have 2 or 4 points, and has 1'),
         (shape('Circle', (1, 1), (9, 1), (9, 9), (1, 9)), 'a circle must have 2 points, and has 4'),
         (shape('blob', (1, 1)), "'blob' is not a known type of shape"),
         (shape(7, (1, 1)), '7 is not text'),
         ({'label': 'cat'}, 'malformed'),
         (shape('mask', (1, 1), (2, 2), mask='####'), 'malformed'),
-        (shape('mask', (1, 1), (2, 2), mask=None), 'no text'),
+        (shape('mask', (1, 1), (2, 2), mask=None), 'not text'),
         (shape('mask', (1, 1), (2, 2), mask=packed(8, colour=2)), 'more than one channel'),
         (shape('mask', (1, 1), (2, 2), mask=packed(8, b'\0\1')), 'too early'),
         (shape('mask', (1, 1), (2, 2), mask=packed(8, b'\x09\1\1\1\1\1')), 'no filter 9'),
@@ -364,7 +364,7 @@ def test_other_json_is_counted_and_alone_no_dataset(tmp_path: Path) -> None:
     (tmp_path / 'settings.json').write_text('{"colour": "red"}')
     (tmp_path / 'list.json').write_text('[1]')
     assert not LabelmeFormat().recognise(tmp_path)
-    with pytest.raises(DatasetInvalid, match='no LabelMe dataset'):
+    with pytest.raises(DatasetInvalid, match='not a LabelMe dataset'):
         read(tmp_path)
     file = put(tmp_path / 'a.json')
     (tmp_path / 'broken.json').write_text('{"shapes": [')
