@@ -113,6 +113,12 @@ def test_errors_are_caught_by_name() -> None:
     assert not bare
 
 
+def test_texts_of_exceptions_are_bounded() -> None:
+    """An exception may be 10 MB long, or may not be printable at all: `errors.summary` and `text_of` know of both."""
+    written = '__name__}: {error}'
+    assert not [place(file) for file in MODULES if written in file.read_text(encoding='utf-8')]
+
+
 def test_only_the_command_line_prints() -> None:
     printing = [
         f'{place(file)}:{node.lineno}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from synapse_hooks.actions import BaseTrainAction
@@ -10,7 +11,7 @@ from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.telling import error_data, exit_code
 from synapse_hooks.context import RuntimeContext, TrainContext
-from synapse_hooks.errors import text_of
+from synapse_hooks.errors import BackendError, StorageError, text_of
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
 from synapse_hooks.plugins.jobs import STATUS
@@ -52,10 +53,11 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
         error = caught
     if keeper.context is None and error is not None:
         if job is not None and ctx.client is not None:
-            # Nobody else will: what reports on a job begins with the run.
-            ctx.client.update_job(
-                job, status=STATUS['failed'], result=without_secrets({'error': text_of(error)}, os.environ)
-            )
+            # Nobody else will: what reports on a job begins with the run. And why it could not begin matters more.
+            with suppress(BackendError, StorageError):
+                ctx.client.update_job(
+                    job, status=STATUS['failed'], result=without_secrets({'error': text_of(error)}, os.environ)
+                )
         return not_begun(error)
     # A run that had succeeded already only delivers what its sinks have not got: it does not begin.
     run_dir = ctx.run_dir if keeper.context is None else keeper.context.run_dir

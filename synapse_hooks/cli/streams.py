@@ -54,12 +54,16 @@ class ProtectedStream(io.TextIOWrapper):
 
     def __init__(self, descriptor: int, like: TextIO | None = None) -> None:
         self._raw = _Descriptor(descriptor)
+        if like is not None:
+            self._raw.name = like.name
+        unbuffered = getattr(like, 'write_through', False)
         super().__init__(
-            io.BufferedWriter(self._raw),
+            # As `python -u` has it: nothing waits anywhere.
+            self._raw if unbuffered else io.BufferedWriter(self._raw),
             encoding='utf-8' if like is None else like.encoding,
             errors='backslashreplace',
             line_buffering=getattr(like, 'line_buffering', False),
-            write_through=getattr(like, 'write_through', False),
+            write_through=unbuffered,
         )
 
     def failure(self) -> OSError | None:
@@ -85,16 +89,20 @@ class _Descriptor(io.FileIO):
         super().__init__(descriptor, 'w', closefd=False)
 
     def write(self, data: object) -> int:
+        rest = memoryview(data).cast('B')  # type: ignore[arg-type]
+        size = len(rest)
         try:
-            # None: somebody made the pipe non-blocking, and it is full.
-            while (written := super().write(data)) is None:  # type: ignore[arg-type]
-                select.select([], [self], [])
-            return written
+            while rest:
+                written = super().write(rest)
+                if written is None:
+                    # Somebody made the pipe non-blocking, and it is full.
+                    select.select([], [self], [])
+                rest = rest[written or 0 :]
         except OSError as error:
             self.error = error
             if error.errno not in _FULL:
                 self._leave()
-            return len(memoryview(data).cast('B'))  # type: ignore[arg-type]
+        return size
 
     def _leave(self) -> None:
         """Let everybody who writes to the descriptor, in other languages and processes too, write to nowhere."""

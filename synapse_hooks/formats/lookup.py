@@ -62,6 +62,7 @@ class ImageLookup:
     def __init__(self, folder: str | os.PathLike[str], told: Iterable[str] = ()) -> None:
         self.folder = os.fspath(folder)
         self._told = told
+        self._ends: dict[str, dict[tuple[str, ...], list[tuple[str, ...]]]] = {}
         self._sharing: dict[int, Counter[tuple[str, ...]]] = {}
 
     @property
@@ -79,18 +80,33 @@ class ImageLookup:
             LookupError: No image can be meant, or several; the text says which, as part of a sentence.
         """
         parts = self._read(path)
-        places = self._places.get(parts[-1], ()) if parts else ()
-        for length in range(len(parts), 0, -1):
-            tail = parts[-length:]
-            fitting = [place for place in places if tuple(place.split('/'))[-length:] == tail]
-            if len(fitting) > 1:
-                shown = ', '.join(fitting[:_SHOWN]) + (', ...' if len(fitting) > _SHOWN else '')
-                raise LookupError(f'{len(fitting)} images have that name: {shown}')
-            if fitting and self._inside(fitting[0]):
-                if (sharing := self._sharing_tail(tail)) > 1:
-                    raise LookupError(f'{sharing} images of the dataset could be {fitting[0]}')
-                return Found(os.path.join(self.folder, fitting[0]), _reason(path, cut=length < len(parts)))
-        raise LookupError(f'no image below {self.folder} has that name')
+        length, fitting = self._fitting(parts)
+        shown = ['/'.join(place) for place in fitting[:_SHOWN]]
+        if not shown or not self._inside(shown[0]):
+            raise LookupError(f'no image below {self.folder} has that name')
+        if len(fitting) > 1:
+            more = ', ...' if len(fitting) > _SHOWN else ''
+            raise LookupError(f'{len(fitting)} images have that name: {", ".join(shown)}{more}')
+        if (sharing := self._sharing_tail(parts[-length:])) > 1:
+            raise LookupError(f'{sharing} images of the dataset could be {shown[0]}')
+        return Found(f'{self.folder}/{shown[0]}', _reason(path, cut=length < len(parts)))
+
+    def _fitting(self, parts: tuple[str, ...]) -> tuple[int, list[tuple[str, ...]]]:
+        """How many parts at the end of a path there are in the folder, at most, and the images that end so."""
+        if not parts or parts[-1] not in self._places:
+            return 0, []
+        places = self._places[parts[-1]]
+        if len(places) == 1:
+            return _shared_end(parts, places[0]), places
+        if parts[-1] not in self._ends:
+            # Thousands of folders may have an image of the same name each.
+            ends = self._ends[parts[-1]] = {}
+            for place in places:
+                for start in range(len(place)):
+                    ends.setdefault(place[start:], []).append(place)
+        ends = self._ends[parts[-1]]
+        length = next(length for length in range(len(parts), 0, -1) if parts[-length:] in ends)
+        return length, ends[parts[-length:]]
 
     def _inside(self, place: str) -> bool:
         file = os.path.join(self.folder, place)
@@ -108,16 +124,22 @@ class ImageLookup:
         return self._sharing[len(tail)][tail]
 
     @cached_property
-    def _places(self) -> dict[str, list[str]]:
-        """The images below the folder, by their bare names, as relative paths."""
-        found: dict[str, list[str]] = {}
+    def _places(self) -> dict[str, list[tuple[str, ...]]]:
+        """The images below the folder, by their bare names, as the parts of their relative paths."""
+        found: dict[str, list[tuple[str, ...]]] = {}
         for folder, below, files in os.walk(self.folder):
             below[:] = sorted(name for name in below if not is_dropping(name))
-            prefix = os.path.relpath(folder, self.folder).replace(os.sep, '/') + '/'
+            above = _parts(os.path.relpath(folder, self.folder).replace(os.sep, '/'))
             for name in files:
                 if os.path.splitext(name)[1].lower() in SUFFIXES and not is_dropping(name):
-                    found.setdefault(name, []).append((prefix + name).removeprefix('./'))
+                    found.setdefault(name, []).append((*above, name))
         return {name: sorted(places) for name, places in found.items()}
+
+
+def _shared_end(parts: tuple[str, ...], place: tuple[str, ...]) -> int:
+    """How many parts at the end of two paths are the same."""
+    pairs = zip(reversed(parts), reversed(place), strict=False)
+    return next((number for number, (one, other) in enumerate(pairs) if one != other), min(len(parts), len(place)))
 
 
 def plain_parts(path: str) -> tuple[str, ...]:
@@ -158,7 +180,8 @@ def _parts(plain: str) -> tuple[str, ...]:
 
 def _reason(path: str, *, cut: bool) -> str:
     if not cut and not _URL.match(path):
-        return 'its path is written for another computer: the image that it means is used'
+        what = 'percent-encoded' if '%' in path else 'written for another computer'
+        return f'its path is {what}: the image that it means is used'
     what = 'a link' if _URL.match(path) else 'not in the dataset'
     return f'its path is {what}: the only image of that name is used'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from synapse_hooks.backends import runs_folder
 from synapse_hooks.context import RuntimeContext, TrainContext
-from synapse_hooks.errors import ConfigError, RunError
+from synapse_hooks.errors import ConfigError, RunError, StorageError
 from synapse_hooks.journal import RunDirectory, environment, git_revision
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import HookFunction
@@ -68,7 +68,9 @@ def revision_noted(directory: RunDirectory) -> Iterator[None]:
         yield
     finally:
         asking.join()
-        directory.update(git=answers[0] if answers else None)
+        # What the steps raise matters more than where the code came from.
+        with suppress(StorageError):
+            directory.update(git=answers[0] if answers else None)
 
 
 def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:

@@ -6,6 +6,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from synapse_hooks.backends import connect
@@ -14,6 +15,7 @@ from synapse_hooks.errors import (
     CleanupFailed,
     JournalIncomplete,
     StepFailed,
+    StorageError,
     SynapseHooksError,
     add_note,
     notes_of,
@@ -90,6 +92,7 @@ class _Run:
         self.plugins = plugins
         self.inputs = inputs
         self.directory = directory
+        self._unwritten: StorageError | None = None
         self._is_done = directory.read()['status'] == 'succeeded' and plan.ctx.from_stage is None
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
         self.progress = Progress(self.journal, plan.registry)
@@ -127,8 +130,9 @@ class _Run:
             self._report(undelivered)
             incomplete = self._incomplete()
         if error is not None:
-            if incomplete is not None:
-                add_note(error, incomplete.problem)
+            for problem in (incomplete, self._unwritten):
+                if problem is not None:
+                    add_note(error, problem.problem)
             raise error
         if isinstance(cleanup, KeyboardInterrupt):
             raise cleanup
@@ -138,6 +142,8 @@ class _Run:
                 hint=f'its result is in {self.directory.path}',
                 run_dir=str(self.directory.path),
             ) from cleanup
+        if self._unwritten is not None:
+            raise self._unwritten
         if incomplete is not None:
             raise incomplete
         return context.result
@@ -216,7 +222,7 @@ class _Run:
         if error is not None and cleanup is not None:
             add_note(error, f'cleaning up failed too: {_all(cleanup)}')
         told = None if error is None else {'type': type(error).__name__, 'message': text_of(error), **_blamed(error)}
-        self.directory.update(
+        self._update(
             status=outcome,
             dataset=plain(context.dataset),
             checkpoint=plain(context.checkpoint),
@@ -230,17 +236,22 @@ class _Run:
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
         self.journal.record('run_end', {'status': words[outcome], 'error': told})
 
+    def _update(self, **changes: Any) -> None:
+        """Change the record when the steps are over: a full disk must not take the place of what went wrong before."""
+        try:
+            self.directory.update(**changes)
+        except StorageError as error:
+            self._unwritten = self._unwritten or error
+
     def _report(self, undelivered: dict[str, int]) -> None:
         late = {name: count for name, count in undelivered.items() if count}
         if late or self.directory.read().get('undelivered'):
-            self.directory.update(undelivered=late)
+            self._update(undelivered=late)
         for name, count in late.items():
-            warnings.warn(
-                f'the sink {name!r} has not got {count} events; '
-                f'`synapse-hooks resume {self.directory.path}` delivers them',
-                PluginWarning,
-                stacklevel=2,
-            )
+            deliver = f'`synapse-hooks resume {self.directory.path}` delivers them'
+            # Not even where warnings are made errors may a sink fail a run.
+            with suppress(PluginWarning):
+                warnings.warn(f'the sink {name!r} has not got {count} events; {deliver}', PluginWarning, stacklevel=2)
 
     def _incomplete(self) -> JournalIncomplete | None:
         """The error for a journal that lacks events; run.json counts them, those of earlier attempts too."""
@@ -248,7 +259,7 @@ class _Run:
         if not lost:
             return None
         before = self.directory.read().get('journal') or {}
-        self.directory.update(journal={'lost': lost + before.get('lost', 0), 'reason': self.journal.loss})
+        self._update(journal={'lost': lost + before.get('lost', 0), 'reason': self.journal.loss})
         return JournalIncomplete(
             f'{self.journal.path} lacks {lost} events of this run, which could not be written: {self.journal.loss}',
             hint='make room, or make that file writable; what the run made is not affected',

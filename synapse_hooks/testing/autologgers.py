@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from synapse_hooks.context import AutologSession
+from synapse_hooks.errors import summary
 from synapse_hooks.testing.converting import hook_calls
 from synapse_hooks.testing.plugins import check_plugin
 from synapse_hooks.testing.recording import Recording, recording_session
@@ -125,7 +126,7 @@ class AutologConformance:
             self._logged(tmp_path / 'failing', log)
         except Exception as error:
             raise AssertionError(
-                f'a failure to log ended the training ({type(error).__name__}: {error}): '
+                f'a failure to log ended the training ({summary(error)}): '
                 'wrap the body of every callback in `with session.guard(...):`'
             ) from error
         assert log.warnings, 'nothing could be logged, and there was no warning'

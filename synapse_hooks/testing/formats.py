@@ -22,7 +22,7 @@ from unittest import SkipTest
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import Sample
-from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.errors import SynapseHooksError, summary
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.testing.comparing import first_difference, listed, missing, name_of
 from synapse_hooks.testing.converting import Converted, builtin_format, convert_dataset, open_dataset
@@ -219,7 +219,7 @@ class FormatConformance:
                 continue
             except Exception as error:
                 raise AssertionError(
-                    f'reading a folder that is not a dataset raised {type(error).__name__}: {error}; '
+                    f'reading a folder that is not a dataset raised {summary(error)}; '
                     'raise synapse_hooks.errors.DatasetInvalid, which says what is missing'
                 ) from error
             assert not found, f'{found} was found in a folder that is not a dataset'

@@ -159,6 +159,30 @@ def test_a_terminal_that_goes_away(
         assert noisy.hooks('resume', 'run', '--json').json['outcome'] == 'succeeded'
 
 
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+def test_what_is_printed_arrives_in_order_and_when_it_should(unbuffered: str, noisy: Environment) -> None:
+    code = (
+        'import sys; from synapse_hooks.cli.streams import protect; protect()\n'
+        'print("x" * 300_000); sys.stdout.buffer.write(b"bytes\\n"); print(sys.stdout.name, end=" "); '
+        'sys.stderr.write("now"); input(); print("end \\udce9")'
+    )
+    process = subprocess.Popen(
+        [noisy.python, '-c', code],
+        env={**os.environ, 'PYTHONUNBUFFERED': unbuffered, 'PYTHONIOENCODING': 'ascii'},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if unbuffered:
+        expected = b'x' * 300_000 + b'\nbytes\n<stdout> '
+        assert process.stdout.read(len(expected)) == expected
+    rest, said = process.communicate(b'go\n', timeout=60)
+    assert rest.endswith(b'<stdout> end \\udce9\n' if not unbuffered else b'end \\udce9\n')
+    assert said == b'now'
+
+
 def test_a_stream_forgets_a_full_disk_but_not_a_reader_that_went(full: Path, tmp_path: Path) -> None:
     with full.open('wb') as file:
         stream = ProtectedStream(file.fileno())

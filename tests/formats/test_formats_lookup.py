@@ -73,6 +73,15 @@ def test_several_that_fit_are_named_and_none_is_taken(tmp_path: Path) -> None:
     assert '2 images have that name: 1/a.png, 2/a.png' in report.unreadable_items[0]['reason']
 
 
+def test_the_longest_end_of_a_path_that_is_there_decides(tmp_path: Path) -> None:
+    put_images(tmp_path, *(f'{number}/left/rgb.png' for number in range(40)), 'left/rgb.png')
+    told = [f'/mnt/set/{number}/left/rgb.png' for number in range(50)]
+    lookup = ImageLookup(tmp_path, told)
+    assert [lookup.find(path).file for path in told[:40]] == [f'{tmp_path}/{n}/left/rgb.png' for n in range(40)]
+    with pytest.raises(LookupError, match=r'41 images have that name: .*, \.\.\.'):
+        lookup.find(told[40])
+
+
 def test_two_paths_are_never_taken_for_one_image(tmp_path: Path) -> None:
     put_images(tmp_path, 'a.png')
     samples, report = read(put_coco(tmp_path, ['/upload/1/a.png', '/upload/2/a.png']))

@@ -176,3 +176,20 @@ def test_the_text_of_anything_is_short_and_never_raises() -> None:
     assert notes_of(Untold()) == []
     assert len(str(notes_of(long()))) < FEW
     assert len(told(long())) < FEW
+
+
+def test_a_record_that_cannot_be_written_takes_no_cause_away(tmp_path: Path) -> None:
+    class Sealing(Action):
+        def execute(self, data_path: Path, checkpoint: Any) -> Any:
+            raise ValueError('the cause')
+
+        def step_finished(self, context: Any, step: Any, result: Any, error: Any) -> None:
+            if error is not None:
+                (context.run_dir / 'run.json').unlink()
+                (context.run_dir / 'run.json').mkdir()
+
+    run = run_action(Sealing, {'data_path': tmp_path}, folder=tmp_path / 'run', check=False)
+    assert isinstance(run.error, StepFailed)
+    assert isinstance(run.error.__cause__, ValueError)
+    assert any('run.json is not a regular file' in note for note in notes_of(run.error))
+    assert run.of('run_end')[0]['status'] == 'failed'

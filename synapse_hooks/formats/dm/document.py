@@ -24,6 +24,7 @@ from synapse_hooks.data import (
     Sample,
 )
 from synapse_hooks.data.masks import beyond, by_rows
+from synapse_hooks.errors import summary
 from synapse_hooks.formats.dm.ids import valid_ids
 from synapse_hooks.formats.dm.rows import READERS, Row, mask_row, named, read_other, read_row, write_row
 from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
@@ -69,7 +70,7 @@ def read_document(document: dict[str, Any], sample: Sample) -> bool:
         else:
             about = _read_v2(document, sample)
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f'is not a DM document: {type(error).__name__}: {error}') from error
+        raise ValueError(f'is not a DM document: {summary(error)}') from error
     return 'images' in about or not about
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synapse_hooks.errors import summary
 from synapse_hooks.storage import read_file
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def read_yaml(file: Path, texts: Collection[str]) -> Any:
         raise ValueError('it is nested too deep') from error
     except _UNUSABLE as error:
         # PyYAML raises these for a scalar that is not what its tag says: `!!bool x`, `!!int ""`.
-        raise ValueError(f'{type(error).__name__}: {error}') from error
+        raise ValueError(summary(error)) from error
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 
