@@ -81,8 +81,14 @@ SECTIONS: Final = (
     Section(
         'Autologgers',
         'synapse_hooks.context',
-        'AutologSession',
+        'AutologSession Logging TrainingLog',
         'How to write one is on the page [write an autologger](write-an-autologger.md).',
+    ),
+    Section(
+        'The trainings of a run',
+        'synapse_hooks.trainings',
+        'Trainings TrainingState',
+        'What `context.trainings` is; see [several trainings](actions.md#several-trainings).',
     ),
     Section(
         'The test kit',

@@ -7,17 +7,34 @@ The dictionaries are plain dicts with a documented shape, so that a plugin can b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
-from synapse_hooks.errors import summary, text_of
+from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
+from synapse_hooks.trainings import Trainings
 
 if TYPE_CHECKING:
     from synapse_hooks.data.dataset import DatasetInfo
     from synapse_hooks.data.sample import Sample
     from synapse_hooks.hookspecs import HookSpecs
+
+__all__ = [
+    'AutologSession',
+    'BackendClient',
+    'Checkpoint',
+    'Dataset',
+    'DatasetReader',
+    'Logging',
+    'Model',
+    'NullRecorder',
+    'Outcome',
+    'Recorder',
+    'RuntimeContext',
+    'Step',
+    'TrainContext',
+    'TrainingLog',
+]
 
 Outcome = Literal['succeeded', 'failed', 'cancelled']
 """How a run ended."""
@@ -118,139 +135,6 @@ class BackendClient(Protocol):
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
 
 
-class Recorder(Protocol):
-    """Takes what happens, one event at a time, and never blocks on a network. The journal is one."""
-
-    def record(self, type: str, payload: Mapping[str, Any]) -> None:
-        """Append an event; `payload` holds JSON values only."""
-
-
-@dataclass(slots=True)
-class NullRecorder:
-    """Forgets everything: the recorder of a context that belongs to no run."""
-
-    def record(self, type: str, payload: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-
-class Logging:
-    """The methods by which a run says what happens. Each returns at once; sinks get it from the journal."""
-
-    recorder: Recorder
-
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Record parameters of the training. A later value for the same name wins; both stay in the journal."""
-        self.recorder.record('params', {'values': dict(params)})
-
-    def log_metrics(
-        self, values: Mapping[str, float], *, phase: str = 'custom', step: int | None = None, axis: str = 'epoch'
-    ) -> None:
-        """Record numbers.
-
-        Args:
-            values: Name to number. Not-a-number and infinity are kept apart, under `nonfinite`; what is no number at
-                all is left out, with a warning.
-            phase: `train`, `val`, `final` (the evaluation of the finished model) or `custom`.
-            step: Where on the axis: an epoch from 1, a batch from 1, or seconds.
-            axis: `epoch`, `batch` or `time`.
-        """
-        finite, nonfinite = {}, {}
-        for name, value in values.items():
-            try:
-                number = float(value)
-            except Exception:  # whatever a foreign number does: it may be a tensor of many, or an int too large
-                # It may be the last of a hundred epochs.
-                text = f'the metric {name!r} was left out: {text_of(value)} is not a number'
-                self.log_message(text, level='warning')
-                continue
-            if number - number == 0:
-                finite[name] = number
-            else:
-                nonfinite[name] = str(number)
-        payload: dict[str, Any] = {'phase': phase, 'axis': axis, 'step': step, 'values': finite}
-        if nonfinite:
-            payload['nonfinite'] = nonfinite
-        self.recorder.record('metrics', payload)
-
-    def log_message(self, text: str, *, level: str = 'info', code: str | None = None) -> None:
-        """Record a sentence for people. `level` is `debug`, `info`, `warning` or `error`; `code` is for programs."""
-        self.recorder.record(
-            'message', {'level': level, 'code': code, 'text': text if isinstance(text, str) else text_of(text)}
-        )
-
-    def log_artifact(self, path: str | Path, *, kind: str = 'file', role: str | None = None) -> None:
-        """Record a file that the run made: `kind` is `image`, `weights`, `table`, `file`; `role` e.g. `best`."""
-        file = Path(path)
-        size = file.stat().st_size if file.is_file() else None
-        self.recorder.record('artifact', {'kind': kind, 'role': role, 'path': str(file), 'size': size})
-
-    def set_progress(self, current: float, total: float, category: str = 'train') -> None:
-        """Record how far something is: `current` of `total` (0 where nobody knows) in `category`."""
-        self.recorder.record('progress', {'category': category, 'curr': current, 'total': total})
-
-
-@dataclass(eq=False)
-class AutologSession(Logging):
-    """What an autologger gets to work with: where to write, and the logging methods.
-
-    A failure inside an autologger must never end the training: wrap every callback's body in `with session.guard():`.
-    """
-
-    framework: str
-    """The name that was asked for."""
-    recorder: Recorder
-    """Where it is written; the methods below use it."""
-    run_dir: Path
-    """The run directory: send the training's output below it."""
-    resume_from: Path | None = None
-    """The last checkpoint of the training that was interrupted, or None."""
-    _failed: set[str] = field(default_factory=set, repr=False)
-
-    def log_checkpoint(
-        self, path: str | Path, *, epoch: int, fitness: float | None = None, best: bool = False, resumable: bool = True
-    ) -> None:
-        """Record a checkpoint from which an interrupted training can go on. `epoch` counts from 1."""
-        if Path(path).is_relative_to(self.run_dir):
-            # The run directory may be moved before somebody goes on.
-            path = Path(path).relative_to(self.run_dir)
-        self.recorder.record(
-            'checkpoint',
-            {'path': str(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable},
-        )
-
-    def guard(self, what: str = 'callback') -> AbstractContextManager[None]:
-        """A context that turns an exception into one warning for each kind of error, and lets the training go on."""
-        return _Guard(self, what)
-
-
-class _Guard:
-    """A class, not a generator: it stands around every training batch."""
-
-    __slots__ = ('session', 'what')
-
-    def __init__(self, session: AutologSession, what: str) -> None:
-        self.session = session
-        self.what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        if error is None or isinstance(error, KeyboardInterrupt):
-            return False
-        key = f'{self.what}:{kind.__name__}'
-        if key not in self.session._failed:
-            self.session._failed.add(key)
-            # What failed may be the recorder itself.
-            with suppress(Exception):
-                self.session.log_message(
-                    f'autolog {self.session.framework!r}: {self.what} failed: {summary(error)}; training goes on',
-                    level='warning',
-                    code='autolog-failed',
-                )
-        return True
-
-
 @dataclass(eq=False)
 class RuntimeContext:
     """What the platform gives to an action. Everything has a default: on a laptop, `RuntimeContext()` will do.
@@ -328,6 +212,11 @@ class TrainContext(Logging):
     """The checkpoint that was resolved before the first step, or None."""
     resume_from: Path | None = None
     """The last checkpoint of this run's interrupted training, or None. An action that can, goes on from here."""
+    trainings: Trainings = field(default_factory=Trainings)
+    """What earlier attempts of this run left of each of its trainings, by name: a
+    `synapse_hooks.trainings.TrainingState`, which says whether it has finished, and where it can go on."""
+    moved_from: tuple[Path, ...] = ()
+    """Where the run directory was before it was moved or copied."""
     result: Any = None
     """What `execute` returned."""
     model_path: str | None = None

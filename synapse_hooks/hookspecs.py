@@ -273,6 +273,9 @@ class HookSpecs:
     def log_params(self, context: TrainContext, params: Sequence[Mapping[str, Any]]) -> None:
         """Deliver parameters: a batch of `params` events of the journal, in order, each with `values`.
 
+        A run may hold several trainings. An event that belongs to one has its name under `training`; one that belongs
+        to none has no such key. That holds for the next four hooks too.
+
         This and the next four hooks are *sinks*. They run on a thread of their own and read the journal, so a slow or
         unreachable one delays nothing and loses nothing: raise `SinkUnavailable` (or ConnectionError, TimeoutError) and
         the batch comes again later. Any other exception skips the batch, with a warning and a count in the journal.
@@ -286,13 +289,13 @@ class HookSpecs:
 
     @hookspec
     def log_metrics(self, context: TrainContext, points: Sequence[Mapping[str, Any]]) -> None:
-        """Deliver metrics: a batch of `metrics` events, each with `phase, axis, step, values`. A sink.
+        """Deliver metrics: a batch of `metrics` events, each with `phase, axis, step, values`, and `training`. A sink.
 
         Example:
             >>> @hookimpl
             ... def log_metrics(context, points):
             ...     for point in points:
-            ...         print(point['phase'], point['step'], point['values'])
+            ...         print(point.get('training'), point['phase'], point['step'], point['values'])
         """
 
     @hookspec
@@ -308,7 +311,7 @@ class HookSpecs:
 
     @hookspec
     def log_artifact(self, context: TrainContext, artifacts: Sequence[Mapping[str, Any]]) -> None:
-        """Deliver files: a batch of `artifact` events, each with `kind, role, path, size`. A sink.
+        """Deliver files: a batch of `artifact` events, each with `kind, role, path, size`; `path` is absolute. A sink.
 
         Example:
             >>> @hookimpl
@@ -319,7 +322,8 @@ class HookSpecs:
 
     @hookspec
     def progress_changed(self, context: TrainContext, progress: Mapping[str, Any]) -> None:
-        """Deliver progress: the latest `progress` event (`category, curr, total, overall`); older ones are left out.
+        """Deliver progress: a `progress` event (`category, curr, total, step, overall`), the latest of its step,
+        category and training; older ones are left out. The last one of every step always comes.
 
         Example:
             >>> @hookimpl

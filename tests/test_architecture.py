@@ -14,7 +14,9 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('errors', 'lazy', 'context', 'hookspecs'),
+    ('errors', 'lazy', 'trainings'),
+    ('events',),
+    ('context', 'hookspecs'),
     ('storage',),
     ('data', 'journal'),
     ('formats', 'backends', 'autologgers'),

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from synapse_hooks.actions.overrides import overridden_hooks
 from synapse_hooks.actions.params import BaseTrainParams, validated
-from synapse_hooks.context import AutologSession, Checkpoint, Model, RuntimeContext, TrainContext
+from synapse_hooks.context import AutologSession, Checkpoint, Model, RuntimeContext, TrainContext, TrainingLog
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import HookCalls, bind
@@ -219,7 +219,14 @@ class BaseTrainAction(Generic[P]):
             SelectionError: There is no such autologger, or it cannot be used.
         """
         context = self.context
-        session = AutologSession(framework, context.recorder, context.run_dir, context.resume_from)
+        session = AutologSession(
+            framework,
+            context.recorder,
+            context.run_dir,
+            context.resume_from,
+            trainings=context.trainings,
+            moved_from=context.moved_from,
+        )
         manager = context.hooks.autolog(framework=framework, session=session)
         ending = ExitStack()
         ending.enter_context(manager)
@@ -249,6 +256,10 @@ class BaseTrainAction(Generic[P]):
     def set_progress(self, current: float, total: float, category: str = 'train') -> None:
         """Report that `current` of `total` is done in `category`."""
         self.context.set_progress(current, total, category)
+
+    def start_training(self, name: str = 'train') -> TrainingLog:
+        """Begin one of several trainings of the run, where no autologger does. See `TrainContext.start_training`."""
+        return self.context.start_training(name)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters. See `TrainContext.log_params`."""

@@ -68,8 +68,8 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.voice import voice
     from synapse_hooks.formats.reader import reading
     from synapse_hooks.plugins import build, load_settings
-    from synapse_hooks.steps.state import follow, plain
-    from synapse_hooks.storage import staging, sweep
+    from synapse_hooks.steps.state import plain
+    from synapse_hooks.storage import follow, staging, sweep
 
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)

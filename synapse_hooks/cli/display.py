@@ -42,6 +42,7 @@ class Display:
         self._held: dict[tuple[str, ...], Mapping[str, Any]] = {}
         self._due: dict[tuple[str, ...], float] = {}
         self._seconds = _SECONDS
+        self._trainings: set[str] = set()
 
     @hookimpl
     def run_started(self, context: TrainContext) -> None:
@@ -84,17 +85,19 @@ class Display:
     def progress_changed(self, progress: Mapping[str, Any]) -> None:
         """Move the bar."""
         if self._progress is not None:
-            self._progress.update(self._task, completed=progress.get('overall', 0.0))
+            detail = str(progress.get('training') or '')
+            self._progress.update(self._task, completed=progress.get('overall', 0.0), detail=detail)
 
     @hookimpl
     def log_metrics(self, points: Sequence[Mapping[str, Any]]) -> None:
         """One line for what an epoch measured, as it comes; for what batches measured, the latest every few seconds."""
+        self._trainings.update(str(point['training']) for point in points if point.get('training'))
         for point in points:
             if point.get('axis') == 'epoch':
                 self._print_held(at_once=True)
                 self._print_point(point)
             else:
-                self._held[str(point['phase']), str(point.get('axis'))] = point
+                self._held[str(point.get('training')), str(point['phase']), str(point.get('axis'))] = point
         self._print_held()
 
     def _print_held(self, *, at_once: bool = False) -> None:
@@ -106,7 +109,8 @@ class Display:
     def _print_point(self, point: Mapping[str, Any]) -> None:
         shown = _numbers({**point['values'], **point.get('nonfinite', {})})
         if shown:
-            words = f'{_place(point)} {point["phase"]}'.strip()
+            training = point.get('training') if len(self._trainings) > 1 else None
+            words = ' '.join(str(word) for word in (training, _place(point), point['phase']) if word)
             self.console.print(Text(f'  {words:14} {shown}'), soft_wrap=True)
 
     @hookimpl

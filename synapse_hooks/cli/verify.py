@@ -49,7 +49,7 @@ def _run_checks(folder: Path, deep: bool) -> list[dict[str, Any]]:
     from synapse_hooks.backends.synapse.verifying import is_export
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.steps.reuse import DONE, what_changed
-    from synapse_hooks.steps.state import follow
+    from synapse_hooks.storage import follow
 
     directory = RunDirectory.open(folder)
     record = directory.read()

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         MetricKey,
         journal_files,
         last_attempt,
-        last_checkpoint,
         latest,
         metrics_table,
         read_events,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
     from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
     from synapse_hooks.journal.surroundings import environment, git_revision
+    from synapse_hooks.journal.trainings import last_checkpoint, read_trainings
     from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
 
 _HOMES = {
@@ -45,12 +45,13 @@ _HOMES = {
     'git_revision': 'surroundings',
     'journal_files': 'reader',
     'last_attempt': 'reader',
-    'last_checkpoint': 'reader',
+    'last_checkpoint': 'trainings',
     'last_metrics': 'closing',
     'latest': 'reader',
     'metrics_table': 'reader',
     'new_run_name': 'run_directory',
     'read_events': 'reader',
+    'read_trainings': 'trainings',
     'secrets_of': 'values',
     'without_secrets': 'values',
 }
@@ -74,6 +75,7 @@ __all__ = [
     'metrics_table',
     'new_run_name',
     'read_events',
+    'read_trainings',
     'secrets_of',
     'without_secrets',
 ]

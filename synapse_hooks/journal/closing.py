@@ -20,6 +20,7 @@ def last_metrics(run_dir: Path) -> dict[str, float]:
 
     The evaluation of the finished model (`final`) goes before validation, that before training, and within a phase the
     highest step is the last. A step that was trained again after an interruption counts as the later attempt has it.
+    Where the run holds several trainings, a metric is called `TRAINING/NAME`.
 
     Raises:
         RunError: There is no such folder.
@@ -34,14 +35,16 @@ def last_metrics(run_dir: Path) -> dict[str, float]:
     """
     if not Path(run_dir).is_dir():
         raise RunError(f'there is no run directory {str(run_dir)!r}', hint='check the path', path=str(run_dir))
-    last: dict[str, tuple[tuple[float, ...], float]] = {}
+    last: dict[tuple[str | None, str], tuple[tuple[float, ...], float]] = {}
     for event in _metrics(Path(run_dir)):
         step = event.step if isinstance(event.step, int | float) else -1
         place = _RANK.get(event.phase, 0), step, event.attempt
         for name, value in (*event.values.items(), *event.nonfinite.items()):
-            if value is not None and (name not in last or place >= last[name][0]):
-                last[name] = place, float(value)
-    return {name: value for name, (_, value) in last.items()}
+            key = event.training, name
+            if value is not None and (key not in last or place >= last[key][0]):
+                last[key] = place, float(value)
+    several = len({training for training, _ in last if training}) > 1
+    return {f'{of}/{name}' if several and of else name: value for (of, name), (_, value) in last.items()}
 
 
 class _Metrics(msgspec.Struct):
@@ -49,6 +52,7 @@ class _Metrics(msgspec.Struct):
     phase: str = 'custom'
     step: int | float | str | None = None
     attempt: int = 0
+    training: str | None = None
     values: dict[str, float | None] = msgspec.field(default_factory=dict)
     nonfinite: dict[str, Literal['nan', 'inf', '-inf']] = msgspec.field(default_factory=dict)
 

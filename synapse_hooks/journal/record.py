@@ -83,6 +83,7 @@ class _Stage(Struct):
     seconds: float = 0.0
     published: _Published | None = None
     inputs: _Inputs | None = None
+    trainings: list[str] = []
     data: dict[str, Any] | UnsetType = UNSET
     context: _Context | UnsetType = UNSET
 
@@ -109,6 +110,7 @@ class _Record(Struct):
     environment: dict[str, Any] = {}
     runtime: _Runtime = msgspec.field(default_factory=_Runtime)
     run_dir: str | None = None
+    moved_from: list[str] = []
     workspace: str | None = None
     dataset: _Dataset | None = None
     checkpoint: _Checkpoint | None = None

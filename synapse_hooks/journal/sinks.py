@@ -40,7 +40,7 @@ class Sink(Protocol):
 
         Args:
             hook: `log_params`, `log_metrics`, `log_message`, `log_artifact` or `progress_changed`.
-            payload: A list of events in order; for `progress_changed` the latest event alone.
+            payload: A list of events in order; for `progress_changed` one event, the latest of a step and category.
 
         Raises:
             SinkUnavailable: Not now; the same events come again later. So do ConnectionError and TimeoutError. Any
@@ -166,7 +166,7 @@ class _Lane:
 
     def undelivered(self) -> int:
         counts = self._cursor.remaining()
-        # Only the latest progress is ever delivered.
+        # Of progress, only the latest is ever delivered.
         return sum(min(count, 1) if type == 'progress' else count for type, count in counts.items())
 
     def _run(self) -> None:
@@ -199,7 +199,11 @@ class _Lane:
         while self._pending:
             hook, events = self._pending[0]
             try:
-                self.sink.deliver(hook, events[-1] if hook == 'progress_changed' else events)
+                if hook == 'progress_changed':
+                    for event in _latest(events):
+                        self.sink.deliver(hook, event)
+                else:
+                    self.sink.deliver(hook, events)
             except _UNAVAILABLE:
                 raise
             except BaseException as error:  # a sink is foreign code, and signals arrive in the main thread
@@ -217,6 +221,16 @@ class _Lane:
             self._warned.add(kind)
             text = f'sink {self.sink.name!r} failed in {reason}; it missed {count} events, which the journal has'
             self._journal.record('message', {'level': 'warning', 'code': 'sink-failed', 'text': text})
+
+
+def _latest(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last progress of every step and whatever has a progress in it: the end of a step is not lost in the next."""
+    last: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for event in events:
+        key = event.get('step'), event.get('category'), event.get('training')
+        last.pop(key, None)
+        last[key] = event
+    return list(last.values())
 
 
 def _by_hook(events: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -27,7 +27,7 @@ class JobReporter:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._steps: dict[str, dict[str, Any]] = {}
-        self._metrics: dict[str, dict[str, float]] = {}
+        self._metrics: dict[tuple[str | None, str], dict[str, float]] = {}
 
     @hookimpl
     def run_started(self, context: TrainContext) -> None:
@@ -56,10 +56,14 @@ class JobReporter:
 
     @hookimpl
     def log_metrics(self, context: TrainContext, points: Sequence[Mapping[str, Any]]) -> None:
-        """The latest value of each metric, by phase."""
+        """The latest value of each metric, by phase; where a run holds several trainings, by `TRAINING/PHASE`."""
         for point in points:
-            self._metrics.setdefault(str(point['phase']), {}).update(point['values'])
-        _update(context, metrics_record={'record': {'steps': self._metrics}})
+            self._metrics.setdefault((point.get('training'), str(point['phase'])), {}).update(point['values'])
+        several = len({training for training, _ in self._metrics if training}) > 1
+        steps: dict[str, dict[str, float]] = {}
+        for (training, phase), values in self._metrics.items():
+            steps.setdefault(f'{training}/{phase}' if several and training else phase, {}).update(values)
+        _update(context, metrics_record={'record': {'steps': steps}})
 
     @hookimpl
     def run_finished(self, context: TrainContext, outcome: Outcome, error: BaseException | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from synapse_hooks.context import TrainContext
@@ -26,6 +27,9 @@ class PluginSink:
 
     def deliver(self, hook: str, payload: Any) -> None:
         """Hand a batch to the plugin."""
+        if hook == 'log_artifact':
+            # The journal has paths relative to the run directory, which may be moved; a plugin wants to open the file.
+            payload = [{**event, 'path': str(Path(self._context.run_dir, event['path']))} for event in payload]
         function = self._adapter.function(hook)
         assert function is not None, f'{hook} is none of {self.hooks}'
         call = {'context': self._context, arguments(hook)[1]: payload}

@@ -13,8 +13,8 @@ from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
 from synapse_hooks.steps.reads import Params
-from synapse_hooks.steps.state import follow, plain
-from synapse_hooks.storage import publish
+from synapse_hooks.steps.state import plain
+from synapse_hooks.storage import follow, publish
 
 
 def resolve_checkpoint(

@@ -19,8 +19,8 @@ from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.retry import seconds_until_retry
 from synapse_hooks.steps.reuse import Decision
-from synapse_hooks.steps.state import follow, follow_context, plain, restore, snapshot
-from synapse_hooks.storage import publish, safe_name, tree_stamp
+from synapse_hooks.steps.state import follow_context, plain, restore, snapshot
+from synapse_hooks.storage import follow, publish, safe_name, tree_stamp
 
 
 class Orchestrator:
@@ -76,6 +76,8 @@ class Orchestrator:
             # It may be another one than when the stage ran.
             self.context.checkpoint = resolved
         self._previous = stage.get('digest', '')
+        # The next training is not called like one of these.
+        self.context.trainings.begun += stage.get('trainings', ())
         self.progress.finish(step.name)
         self.context.recorder.record('step', {'name': step.name, 'status': 'reused'})
 
@@ -118,13 +120,18 @@ class Orchestrator:
         self.progress.finish(step.name)
 
     def _attempts(self, step: BaseStep[TrainContext], stage: dict[str, Any]) -> StepResult:
-        model = self.context.model
+        context, model, begun = self.context, self.context.model, len(self.context.trainings.begun)
         while True:
             stage['attempts'] += 1
-            # A model of an attempt that failed is not the model of this one.
-            self.context.model = model
+            # Neither model nor trainings of an attempt that failed are those of this one.
+            context.model = model
+            del context.trainings.begun[begun:]
+            if context.trainings.is_spent(context.resume_from):
+                context.resume_from = None
             try:
-                return self._attempt(step)
+                result = self._attempt(step)
+                stage['trainings'] = context.trainings.begun[begun:]
+                return result
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # sys.exit() and asyncio.CancelledError too are failures

@@ -19,7 +19,8 @@ from synapse_hooks.journal import RunDirectory, environment, git_revision
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
-from synapse_hooks.steps.state import follow, plain
+from synapse_hooks.steps.state import plain
+from synapse_hooks.storage import follow
 from synapse_hooks.storage.places import here
 
 _NAME: Final = re.compile(r'[^\W_][\w.-]{0,99}')
@@ -132,5 +133,12 @@ def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
     moved = record.get('run_dir')
     if moved and Path(moved) != directory.path:
         # The folder was moved or copied: what it says about itself moves along.
-        directory.update(**follow(record, Path(moved), directory.path))
+        places = {*map(str, earlier_places(directory)), moved, str(Path(moved).resolve())}
+        directory.update(**{**follow(record, Path(moved), directory.path), 'moved_from': sorted(places)})
     return directory
+
+
+def earlier_places(directory: RunDirectory) -> tuple[Path, ...]:
+    """Where the run directory was before it was moved or copied; what a framework wrote there may name these places."""
+    places = map(Path, directory.read().get('moved_from', ()))
+    return tuple(place for place in places if place != directory.path)

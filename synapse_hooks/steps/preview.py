@@ -18,7 +18,8 @@ from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.plan import RunPlan
 from synapse_hooks.steps.preparing import decisions_of, prepared
 from synapse_hooks.steps.reuse import Decision
-from synapse_hooks.steps.state import follow, plain
+from synapse_hooks.steps.state import plain
+from synapse_hooks.storage import follow
 
 _USES: Final = {
     'export': ('dataset', 'splits'),

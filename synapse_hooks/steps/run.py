@@ -7,7 +7,7 @@ import shutil
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
@@ -27,7 +27,7 @@ from synapse_hooks.journal import (
     RunDirectory,
     SinkPump,
     environment,
-    last_checkpoint,
+    read_trainings,
     secrets_of,
 )
 from synapse_hooks.plugins import (
@@ -39,7 +39,7 @@ from synapse_hooks.plugins import (
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.orchestrator import Orchestrator
-from synapse_hooks.steps.plan import RunPlan, open_directory, revision_noted
+from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
 from synapse_hooks.steps.preparing import decisions_of, prepared
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reads import Params
@@ -47,6 +47,9 @@ from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.signals import terminate_raises
 from synapse_hooks.steps.state import plain, restore
 from synapse_hooks.steps.training import ExecuteStep
+
+_SECONDS: Final = 10.0
+"""How long the end of a run waits for its sinks before it is announced."""
 
 
 def run_plan(plan: RunPlan) -> Any:
@@ -102,6 +105,7 @@ class _Run:
             hooks=plugins.calls,
             recorder=self.progress,
             run_dir=directory.path,
+            moved_from=earlier_places(directory),
             settings=plugins.settings.settings,
         )
 
@@ -123,7 +127,7 @@ class _Run:
                     if isinstance(caught, KeyboardInterrupt):
                         outcome = 'cancelled'
                 cleanup = self._clean_up(outcome)
-            self._end(outcome, error, cleanup)
+            self._end(outcome, error, cleanup, pump)
         finally:
             undelivered = pump.close()
             self.journal.close()
@@ -183,7 +187,8 @@ class _Run:
         trains = next((decision for decision in decisions if decision.step.name == 'execute'), None)
         # A stage that was asked for again begins from nothing, and so does the training after it.
         if plan.ctx.resume and not (plan.ctx.from_stage and trains is not None and not trains.reuse):
-            context.resume_from = last_checkpoint(self.directory.path)
+            context.trainings = read_trainings(self.directory.path)
+            context.resume_from = context.trainings.resume_from
         if context.params.get('data_path') is not None and context.params.get('dataset') is not None:
             context.log_message(
                 f'data_path is given, so dataset {context.params["dataset"]} is not exported', code='dataset-unused'
@@ -217,7 +222,9 @@ class _Run:
             shutil.rmtree(self.directory.path / '.staging', ignore_errors=True)
         return None
 
-    def _end(self, outcome: Outcome, error: BaseException | None, cleanup: BaseException | None) -> None:
+    def _end(
+        self, outcome: Outcome, error: BaseException | None, cleanup: BaseException | None, pump: SinkPump
+    ) -> None:
         context = self.context
         if error is not None and cleanup is not None:
             add_note(error, f'cleaning up failed too: {_all(cleanup)}')
@@ -232,6 +239,8 @@ class _Run:
             code=self.inputs.code.files(),
             durable=outcome == 'succeeded' and context.model is not None,
         )
+        # Who is told of the end has been told of everything before it: a job does not succeed at 92 %.
+        pump.close(_SECONDS)
         context.hooks.run_finished(context=context, outcome=outcome, error=error)
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
         self.journal.record('run_end', {'status': words[outcome], 'error': told})

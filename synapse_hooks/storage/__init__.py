@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         read_file,
         read_head,
     )
+    from synapse_hooks.storage.following import follow
     from synapse_hooks.storage.kinds import archive_kind
     from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
@@ -47,6 +48,7 @@ _HOMES = {
     'disk_errors': 'disk',
     'file_digest': 'digest',
     'folded': 'names',
+    'follow': 'following',
     'here': 'places',
     'is_dead': 'ownership',
     'is_dropping': 'names',
@@ -86,6 +88,7 @@ __all__ = [
     'disk_errors',
     'file_digest',
     'folded',
+    'follow',
     'here',
     'is_dead',
     'is_dropping',

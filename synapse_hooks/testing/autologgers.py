@@ -86,6 +86,19 @@ class AutologConformance:
         assert not missing, f'the metrics {sorted(missing)} are missing; there are {sorted(log.metrics)}'
         assert log.of('progress'), 'a training reported no progress: session.set_progress(epoch, epochs)'
 
+    def test_each_training_has_a_name(self, tmp_path: Path) -> None:
+        """Two trainings of one session do not overwrite each other, and both come to their end."""
+        session, log = recording_session(self.framework, tmp_path / 'run')
+        with self._attach(session):
+            for number in range(2):
+                self.train(tmp_path / f'training{number}')
+        names = list(dict.fromkeys(event.get('training') for event in log.of('metrics')))
+        told = f'two trainings logged their metrics under {names}: log each through `session.start_training()`'
+        assert len(names) == 2, told
+        assert None not in names, told
+        ended = [event['training'] for event in log.of('training', status='finished')]
+        assert ended == names, f'of the trainings {names}, these were finished: {ended}; call `finish()` at the end'
+
     def test_nothing_happens_before_it_is_entered(self, tmp_path: Path) -> None:
         """Asking for an autologger attaches nothing; entering does."""
         self.train(tmp_path / 'before')

@@ -13,8 +13,7 @@ from synapse_hooks.data import DatasetInfo, Sample, dataset
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.plugins import HookCalls, Settings, build
 from synapse_hooks.steps import checked_dataset
-from synapse_hooks.steps.state import follow
-from synapse_hooks.storage import staging
+from synapse_hooks.storage import follow, staging
 from synapse_hooks.testing.recording import Recording
 from synapse_hooks.testing.samples import CLASSES
 

@@ -78,7 +78,7 @@ def attach(recorder: Listing, run_dir: Path, resume_from: Path | None = None) ->
     return UltralyticsAutologger().autolog('ultralytics', session)
 
 
-def check_run(log: Listing, save_dir: Path, epochs: int, first: int = 1) -> None:
+def check_run(log: Listing, run_dir: Path, save_dir: Path, epochs: int, first: int = 1) -> None:
     """What was recorded is what results.csv holds, and the final evaluation stands apart."""
     with (save_dir / 'results.csv').open(newline='') as file:
         rows = [{k.strip(): v.strip() for k, v in row.items()} for row in csv.DictReader(file)]
@@ -102,7 +102,7 @@ def check_run(log: Listing, save_dir: Path, epochs: int, first: int = 1) -> None
     assert progress[-1] == (epochs, epochs), progress
     roles = {event['role'] for event in log.of('artifact')}
     assert roles >= {'results', 'args', 'best', 'last', 'labels', 'confusion_matrix', 'train_batch0'}, roles
-    assert all(Path(event['path']).is_file() and event['size'] for event in log.of('artifact'))
+    assert all((run_dir / event['path']).is_file() and event['size'] for event in log.of('artifact'))
     assert not log.of('message'), log.of('message')
 
 
@@ -140,7 +140,7 @@ def check_version(model: str, folder: Path) -> dict[str, Any]:
         results = earlier.train(data=str(data), **QUICK)
     save_dir = Path(results.save_dir)
     assert save_dir == (run_dir / 'ultralytics' / 'train').resolve(), save_dir
-    check_run(log, save_dir, 2)
+    check_run(log, run_dir, save_dir, 2)
     (final,) = log.of('metrics', phase='final')
     losses = [name for name in log.of('metrics', phase='train')[0]['values'] if name.startswith('train/')]
 
@@ -178,8 +178,8 @@ def check_resume(YOLO: Any, model: str, data: Path, folder: Path) -> None:
             pass
         else:
             raise AssertionError('the interruption did not come through')
-    last = run_dir / 'checkpoints' / 'last.pt'
-    assert [e['epoch'] for e in log.of('checkpoint', path='checkpoints/last.pt')] == [1, 2], log.of('checkpoint')
+    last = run_dir / 'checkpoints' / 'train' / 'last.pt'
+    assert [e['epoch'] for e in log.of('checkpoint', path='checkpoints/train/last.pt')] == [1, 2], log.of('checkpoint')
     assert resumable(last)
 
     again = Listing()
@@ -187,7 +187,7 @@ def check_resume(YOLO: Any, model: str, data: Path, folder: Path) -> None:
         results = YOLO(last).train(data=str(data), resume=True)
     save_dir = Path(results.save_dir)
     assert save_dir == (run_dir / 'ultralytics' / 'train').resolve(), save_dir
-    check_run(again, save_dir, 4, first=3)
+    check_run(again, run_dir, save_dir, 4, first=3)
     assert not resumable(save_dir / 'weights' / 'last.pt')
 
 

@@ -79,7 +79,7 @@ def test_output_goes_into_the_run_directory(ultralytics, attach, tmp_path):
     ('args', 'folder'),
     [
         ({'project': 'mine'}, 'runs/detect/mine/train'),
-        ({'name': 'mine'}, 'runs/detect/mine'),
+        ({'name': 'mine'}, 'run/ultralytics/mine'),
         ({'project': 'mine', 'name': 'this'}, 'runs/detect/mine/this'),
     ],
 )

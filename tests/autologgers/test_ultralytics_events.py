@@ -108,15 +108,17 @@ def test_the_checkpoint_is_a_whole_copy_from_which_an_epoch_follows(ultralytics,
     with attach():
         model = ultralytics.YOLO()
         model.callbacks['on_train_epoch_start'].append(
-            lambda trainer: seen.append((tmp_path / 'run/checkpoints/last.pt').read_text() if trainer.epoch else None)
+            lambda trainer: seen.append(
+                (tmp_path / 'run/checkpoints/train/last.pt').read_text() if trainer.epoch else None
+            )
         )
         model.train(epochs=3)
     assert seen == [None, 'epoch 0', 'epoch 1']
-    path = tmp_path / 'run/checkpoints/last.pt'
+    path = tmp_path / 'run/checkpoints/train/last.pt'
     assert path.read_text() == 'epoch 1'
     assert [(e['path'], e['epoch'], e['best'], e['fitness']) for e in log.of('checkpoint', resumable=True)] == [
-        ('checkpoints/last.pt', 1, True, 0.5),
-        ('checkpoints/last.pt', 2, True, 0.9),
+        ('checkpoints/train/last.pt', 1, True, 0.5),
+        ('checkpoints/train/last.pt', 2, True, 0.9),
     ]
     assert [file.name for file in path.parent.iterdir()] == ['last.pt']
 
@@ -132,7 +134,7 @@ def test_a_copy_that_fails_leaves_the_previous_one(ultralytics, attach, log, tmp
             lambda trainer: monkeypatch.setattr('synapse_hooks.autologgers.ultralytics.files.shutil.copyfile', torn)
         )
         model.train(epochs=5)
-    assert (tmp_path / 'run/checkpoints/last.pt').read_text() == 'epoch 0'
+    assert (tmp_path / 'run/checkpoints/train/last.pt').read_text() == 'epoch 0'
     assert [event['epoch'] for event in log.of('checkpoint')] == [1]
     (warning,) = log.of('message')
     assert 'keeping a checkpoint failed: OSError: [Errno 28] No space left' in warning['text']
@@ -141,12 +143,12 @@ def test_a_copy_that_fails_leaves_the_previous_one(ultralytics, attach, log, tmp
 
 def test_files_are_recorded_once(ultralytics, attach, log):
     with attach():
-        save_dir = ultralytics.YOLO().train(epochs=1).save_dir
+        ultralytics.YOLO().train(epochs=1)
     assert [(e['kind'], e['role'], e['path']) for e in log.of('artifact')] == [
-        ('image', 'results', str(save_dir / 'results.png')),
-        ('image', 'train_batch0', str(save_dir / 'train_batch0.jpg')),
-        ('table', 'results', str(save_dir / 'results.csv')),
-        ('file', 'args', str(save_dir / 'args.yaml')),
-        ('weights', 'best', str(save_dir / 'weights/best.pt')),
-        ('weights', 'last', str(save_dir / 'weights/last.pt')),
+        ('image', 'results', 'ultralytics/train/results.png'),
+        ('image', 'train_batch0', 'ultralytics/train/train_batch0.jpg'),
+        ('table', 'results', 'ultralytics/train/results.csv'),
+        ('file', 'args', 'ultralytics/train/args.yaml'),
+        ('weights', 'best', 'ultralytics/train/weights/best.pt'),
+        ('weights', 'last', 'ultralytics/train/weights/last.pt'),
     ]

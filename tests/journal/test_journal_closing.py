@@ -40,6 +40,15 @@ def test_a_step_that_was_trained_again_counts_as_the_later_attempt_has_it(tmp_pa
     assert last_metrics(tmp_path) == {'map': 0.2}
 
 
+def test_of_several_trainings_each_has_its_own(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.record('metrics', {'phase': 'final', 'step': 9, 'values': {'map': 0.9}, 'training': 'train'})
+    assert last_metrics(tmp_path) == {'map': 0.9}
+    journal.record('metrics', {'phase': 'val', 'step': 1, 'values': {'map': 0.1}, 'training': 'train2'})
+    journal.record('metrics', {'phase': 'custom', 'values': {'size': 3.0}})
+    assert last_metrics(tmp_path) == {'train/map': 0.9, 'train2/map': 0.1, 'size': 3.0}
+
+
 def test_what_is_torn_or_foreign_is_passed_over(tmp_path: Path) -> None:
     Journal(tmp_path).record('metrics', {'phase': 'val', 'step': 1, 'values': {'map': 0.1}})
     with (tmp_path / 'events.jsonl').open('a') as file:

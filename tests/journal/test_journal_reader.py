@@ -6,7 +6,16 @@ import json
 import pytest
 
 from synapse_hooks.errors import RunError
-from synapse_hooks.journal import Journal, MetricKey, last_attempt, last_checkpoint, latest, metrics_table, read_events
+from synapse_hooks.journal import (
+    Journal,
+    MetricKey,
+    last_attempt,
+    last_checkpoint,
+    latest,
+    metrics_table,
+    read_events,
+    read_trainings,
+)
 
 
 def write(path, *events):
@@ -91,6 +100,51 @@ def test_only_resumable_checkpoints_count_and_relative_paths_are_below_the_run(t
     checkpoints.record('checkpoint', {'path': str(tmp_path / 'one.pt'), 'resumable': False})
     checkpoints.record('checkpoint', {'resumable': 'of what?', 'path': 'nowhere'})
     assert last_checkpoint(tmp_path) == tmp_path / 'deep' / 'last.pt'
+
+
+def test_a_training_that_has_finished_is_not_gone_on_with(tmp_path, checkpoints):
+    def record(type, training, **payload):
+        checkpoints.record(type, {'training': training, **payload})
+
+    for name in ('first', 'second'):
+        (tmp_path / f'{name}.pt').write_text(name)
+    record('training', 'first', status='started')
+    record('checkpoint', 'first', path='first.pt', resumable=True)
+    assert last_checkpoint(tmp_path) == tmp_path / 'first.pt'
+    record('training', 'first', status='finished')
+    assert last_checkpoint(tmp_path) is None
+    record('training', 'second', status='started', folder='second')
+    record('artifact', 'val', path='second.pt', kind='weights', role='best')
+    assert last_checkpoint(tmp_path) is None
+    record('checkpoint', 'second', path='second.pt', resumable=True)
+    trainings = read_trainings(tmp_path)
+    assert [(state.name, state.finished, state.resume_from, state.folder) for state in trainings.values()] == [
+        ('first', True, None, None),
+        ('second', False, tmp_path / 'second.pt', tmp_path / 'second'),
+    ]
+    # It is trained once more, from its beginning.
+    record('training', 'first', status='started')
+    assert list(read_trainings(tmp_path)) == ['second', 'first']
+    assert last_checkpoint(tmp_path) == tmp_path / 'first.pt'
+
+
+def test_events_may_be_asked_for_by_type(tmp_path):
+    journal = Journal(tmp_path)
+    journal.record('message', {'text': '"metrics"'})
+    journal.record('metrics', {'values': {}})
+    assert [event['type'] for event in read_events(tmp_path, types=('metrics', 'losses'))] == ['metrics']
+
+
+def test_a_metric_of_each_training_has_a_place_of_its_own(tmp_path):
+    journal = Journal(tmp_path)
+    for training, loss in (('train', 0.5), ('train2', 0.25)):
+        journal.record(
+            'metrics', {'phase': 'val', 'axis': 'epoch', 'step': 1, 'values': {'loss': loss}, 'training': training}
+        )
+    assert metrics_table(tmp_path) == {
+        MetricKey('val', 'epoch', 1, 'loss', 'train'): 0.5,
+        MetricKey('val', 'epoch', 1, 'loss', 'train2'): 0.25,
+    }
 
 
 def metrics(attempt, seq, step, **values):

@@ -56,10 +56,17 @@ class Good:
 
     @contextmanager
     def attached(self, session: AutologSession) -> Iterator[None]:
+        log: Any = None
+
         def callback(epoch: int, epochs: int, loss: float) -> None:
+            nonlocal log
             with session.guard('logging an epoch'):
-                session.log_metrics({'loss': loss}, phase='train', step=epoch)
-                session.set_progress(epoch, epochs)
+                if epoch == 1:
+                    log = session.start_training()
+                log.log_metrics({'loss': loss}, phase='train', step=epoch)
+                log.set_progress(epoch, epochs)
+                if epoch == epochs:
+                    log.finish()
 
         callbacks = sys.modules['acme'].callbacks
         callbacks.append(callback)

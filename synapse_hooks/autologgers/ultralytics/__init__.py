@@ -12,11 +12,16 @@ What is recorded, under the names of ultralytics' own results.csv:
 | metrics, phase `train` | each epoch | mean losses (`train/box_loss`, ...; the names vary by model) and `lr/pg0`, ... |
 | metrics, phase `val` | each validated epoch | `metrics/mAP50(B)`, `val/box_loss`, ... |
 | metrics, phase `final` | once, at the end | the evaluation of the best weights; `step` is their epoch, if known |
+| metrics, phase `val` | each `model.val()` on its own | the same without a step, under the name `val`, `val2`, ... |
 | progress | at most twice a second | epochs done, with the fraction of the one at hand |
-| checkpoint | each epoch but the last | an atomic copy of last.pt, `<run_dir>/checkpoints/last.pt` |
+| checkpoint | each epoch but the last | an atomic copy of last.pt, `<run_dir>/checkpoints/TRAINING/last.pt` |
 | artifact | at the end, also after a failure | plots, results.csv, args.yaml, best.pt and last.pt |
 
-Output that was given no `project`, `name` or `save_dir` goes to `<run_dir>/ultralytics/train` (then `train-2`; `val`,
+Every event has the name of its training: the `name` that the user gives, else `train`, then `train2`. A training that
+is resumed from its checkpoint keeps its name, and where the run directory was moved or copied, the paths in the
+checkpoint move along.
+
+Output that was given no `project` or `save_dir` goes to `<run_dir>/ultralytics/train` (then `train-2`; `val`,
 `predict`, ...). The user's ultralytics settings are neither changed nor written.
 
 A model made before `autolog` is logged too; a bare *trainer* made before is not. Trainings that ultralytics starts in

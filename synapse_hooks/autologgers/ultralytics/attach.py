@@ -16,10 +16,12 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay_results, stamp
+from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay_results, resumable, stamp
+from synapse_hooks.autologgers.ultralytics.moved import bring_along, rewrite_weights, stay_inside
 from synapse_hooks.autologgers.ultralytics.training import Training
+from synapse_hooks.autologgers.ultralytics.validation import watch_validation
 from synapse_hooks.errors import ConfigError, summary
 
 if TYPE_CHECKING:
@@ -28,6 +30,18 @@ if TYPE_CHECKING:
 PLACERS: Final = tuple(f'ultralytics.engine.{name}' for name in ('trainer', 'validator', 'predictor', 'model'))
 """The modules that hold `get_save_dir`, each under a name of its own."""
 INTEGRATIONS: Final = 'ultralytics.utils.callbacks'
+
+
+class Placed(NamedTuple):
+    """A training that asked where to write."""
+
+    name: str
+    """What the user calls it, else `train`."""
+    checkpoint: str | None
+    """What it resumes from, or None."""
+    table: Stamp
+    """What its results.csv was like then."""
+
 
 _lock = threading.Lock()
 _attached: list[Attachment] = []
@@ -43,7 +57,7 @@ class Attachment:
         self.session = session
         self.thread = 0
         self.trainings: list[tuple[Training, weakref.ref[Any]]] = []
-        self.placed: dict[Path, Stamp] = {}
+        self.placed: dict[Path, Placed] = {}
 
     def __enter__(self) -> Attachment:
         modules = {name: _import(name) for name in ('ultralytics', *PLACERS, INTEGRATIONS)}
@@ -63,6 +77,8 @@ class Attachment:
                 level='warning',
                 code='autolog-unsupported',
             )
+        with self.session.guard('rewriting the paths in weights'):
+            rewrite_weights(self.session)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,18 +89,23 @@ class Attachment:
         for training, reference in self.trainings:
             with self.session.guard('detaching'):
                 training.detach(reference())
-        for save_dir, before in self.placed.items():
+        for save_dir, placed in self.placed.items():
             with self.session.guard('reading results.csv'):
                 table = save_dir / 'results.csv'
-                if stamp(table) not in (None, before):
-                    replay_results(self.session, table)
-                    log_files(self.session, save_dir)
+                if stamp(table) not in (None, placed.table):
+                    log = self.session.start_training(placed.name, checkpoint=placed.checkpoint, folder=save_dir)
+                    replay_results(log, table)
+                    log_files(log, save_dir)
+                    last = save_dir / 'weights' / 'last.pt'
+                    if last.is_file() and not resumable(last):
+                        log.finish()
 
     def place(self, args: Any) -> Any:
         """The arguments by which ultralytics finds the folder to write to: below the run directory, unless the user
-        chose. The arguments themselves stay as they are, since integrations read `project` as a name of theirs.
+        chose another place. The arguments themselves stay as they are, since integrations read `project` as a name of
+        theirs.
         """
-        if any(getattr(args, name, None) for name in ('project', 'name', 'save_dir')):
+        if any(getattr(args, name, None) for name in ('project', 'save_dir')):
             return args
         return SimpleNamespace(
             **{'name': None, **vars(args), 'project': str(self.session.run_dir.resolve() / 'ultralytics')}
@@ -95,10 +116,16 @@ class Attachment:
         # Twice asked, when somebody's function around ours outlived an earlier session.
         if any(reference() is trainer for _, reference in self.trainings):
             return
-        training = Training(self.session)
+        placed = self.placed.pop(Path(trainer.save_dir), Placed('train', None, None))
+        log = self.session.start_training(placed.name, checkpoint=placed.checkpoint, folder=trainer.save_dir)
+        training = Training(self.session, log)
         training.attach(trainer)
         self.trainings.append((training, weakref.ref(trainer)))
-        self.placed.pop(Path(trainer.save_dir), None)
+
+    def is_ours(self, validator: Any) -> bool:
+        """Whether a validator is that of a training, which reports what it finds."""
+        trainers = (reference() for _, reference in self.trainings)
+        return any(trainer is not None and getattr(trainer, 'validator', None) is validator for trainer in trainers)
 
 
 def _current() -> Attachment | None:
@@ -113,11 +140,17 @@ def _placing(original: Callable[..., Any], module: str) -> Callable[..., Any]:
         attachment = _current()
         if attachment is None:
             return original(args, *rest, **named)
-        with attachment.session.guard('choosing the output folder'):
+        trains, session = module == PLACERS[0], attachment.session
+        resumed = str(args.resume) if trains and getattr(args, 'resume', None) else None
+        name = str(getattr(args, 'name', None) or 'train')
+        with session.guard('choosing the output folder'):
+            bring_along(args, session)
+            if resumed is not None:
+                stay_inside(args, session)
             args = attachment.place(args)
         save_dir = original(args, *rest, **named)
-        if module == PLACERS[0]:
-            attachment.placed[Path(save_dir)] = stamp(Path(save_dir) / 'results.csv')
+        if trains:
+            attachment.placed[Path(save_dir)] = Placed(name, resumed, stamp(Path(save_dir) / 'results.csv'))
         return save_dir
 
     return get_save_dir
@@ -128,10 +161,14 @@ def _integrating(original: Callable[..., Any], module: str) -> Callable[..., Any
     def add_integration_callbacks(instance: Any, *rest: Any, **named: Any) -> Any:
         result = original(instance, *rest, **named)
         attachment = _current()
-        # Validators, predictors, exporters and tuners pass here too: ultralytics itself tells them by this name.
-        if attachment is not None and 'Trainer' in type(instance).__name__:
+        # Predictors, exporters and tuners pass here too: ultralytics itself tells them apart by this name.
+        kind = type(instance).__name__
+        if attachment is not None:
             with attachment.session.guard('attaching'):
-                attachment.watch(instance)
+                if 'Trainer' in kind:
+                    attachment.watch(instance)
+                elif 'Validator' in kind and not attachment.is_ours(instance):
+                    watch_validation(instance, attachment.session)
         return result
 
     return add_integration_callbacks

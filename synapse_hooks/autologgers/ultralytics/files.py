@@ -9,8 +9,10 @@ from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from synapse_hooks.storage import safe_name
+
 if TYPE_CHECKING:
-    from synapse_hooks.context import AutologSession
+    from synapse_hooks.context import TrainingLog
 
 Stamp = tuple[int, int] | None
 """Nanoseconds since 1970, and bytes."""
@@ -22,11 +24,11 @@ _NAMED: Final = (
 )
 
 
-def log_files(session: AutologSession, save_dir: Path, logged: Set[str] = frozenset()) -> set[str]:
+def log_files(log: TrainingLog, save_dir: Path, logged: Set[str] = frozenset()) -> set[str]:
     """Record the files of a training folder as artifacts: every plot by its name, results, arguments, weights.
 
     Args:
-        session: Where to record them.
+        log: Where to record them.
         save_dir: The training's folder; an absent one holds nothing.
         logged: Paths to leave out.
 
@@ -37,17 +39,18 @@ def log_files(session: AutologSession, save_dir: Path, logged: Set[str] = frozen
     files += [(save_dir / name, kind, role) for name, kind, role in _NAMED]
     fresh = [(path, kind, role) for path, kind, role in files if str(path) not in logged and path.is_file()]
     for path, kind, role in fresh:
-        session.log_artifact(path, kind=kind, role=role)
+        log.log_artifact(path, kind=kind, role=role)
     return {str(path) for path, _, _ in fresh}
 
 
-def publish_checkpoint(last: Path, run_dir: Path) -> Path:
-    """Copy `last.pt`, which ultralytics rewrites in place, to `<run_dir>/checkpoints/last.pt`, whole at every instant.
+def publish_checkpoint(last: Path, log: TrainingLog) -> Path:
+    """Copy `last.pt`, which ultralytics rewrites in place, to `<run_dir>/checkpoints/TRAINING/last.pt`, whole at every
+    instant.
 
     Raises:
         OSError: It cannot be copied; the previous copy stays.
     """
-    copy = run_dir / 'checkpoints' / 'last.pt'
+    copy = log.run_dir / 'checkpoints' / safe_name(log.name) / 'last.pt'
     copy.parent.mkdir(parents=True, exist_ok=True)
     # Always the same name, so that what a killed process left is written over by the next.
     unfinished = copy.with_name('.last.pt.unfinished')
@@ -65,7 +68,7 @@ def stamp(path: Path) -> Stamp:
     return found.st_mtime_ns, found.st_size
 
 
-def replay_results(session: AutologSession, table: Path) -> None:
+def replay_results(log: TrainingLog, table: Path) -> None:
     """Record the metrics of a training that ran in other processes, from its results.csv: `epoch` (from 1), `time`,
     and one column for each metric.
 
@@ -78,8 +81,8 @@ def replay_results(session: AutologSession, table: Path) -> None:
             epoch = int(row.pop('epoch'))
             row.pop('time', None)
             train = {name: value for name, value in row.items() if name.startswith(('train/', 'lr/'))}
-            session.log_metrics(train, phase='train', step=epoch)
-            session.log_metrics({k: v for k, v in row.items() if k not in train}, phase='val', step=epoch)
+            log.log_metrics(train, phase='train', step=epoch)
+            log.log_metrics({k: v for k, v in row.items() if k not in train}, phase='val', step=epoch)
 
 
 def resumable(path: str | Path) -> bool:

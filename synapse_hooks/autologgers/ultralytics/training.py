@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from synapse_hooks.autologgers.ultralytics.files import log_files, publish_checkpoint
 
 if TYPE_CHECKING:
-    from synapse_hooks.context import AutologSession
+    from synapse_hooks.context import AutologSession, TrainingLog
 
 PROGRESS_SECONDS: Final = 0.5
 """The least time between two progress events within an epoch."""
@@ -36,8 +36,9 @@ class Training:
     `save_dir`, `train_loader`, `args`, `label_loss_items`.
     """
 
-    def __init__(self, session: AutologSession) -> None:
+    def __init__(self, session: AutologSession, log: TrainingLog) -> None:
         self.session = session
+        self.log = log
         self.save_dir: Path | None = None
         self.logged: set[str] = set()
         self.in_epoch = False
@@ -67,8 +68,8 @@ class Training:
         with self.session.guard('logging parameters'):
             # These metrics are placeholders (zeros): with `val=False` they stay until the last epoch.
             self.seen_metrics = trainer.metrics
-            self.session.log_params({name: _plain(value) for name, value in vars(trainer.args).items()})
-            self.session.set_progress(trainer.start_epoch, trainer.epochs)
+            self.log.log_params({name: _plain(value) for name, value in vars(trainer.args).items()})
+            self.log.set_progress(trainer.start_epoch, trainer.epochs)
 
     def on_train_epoch_start(self, trainer: Any) -> None:
         """An epoch begins, or begins again (out of memory, not-a-number losses)."""
@@ -86,26 +87,26 @@ class Training:
         self.due = now + PROGRESS_SECONDS
         with self.session.guard('reporting progress'):
             done = trainer.epoch + min(self.batch / self.batches, 1)
-            self.session.set_progress(round(done, 3), trainer.epochs)
+            self.log.set_progress(round(done, 3), trainer.epochs)
 
     def on_train_epoch_end(self, trainer: Any) -> None:
         """The losses are means over the epoch now, and `lr` is the epoch's; `metrics` are still the previous one's."""
         values: dict[str, float] = {}
         with self.session.guard('reading losses'):
-            values |= _numbers(trainer.label_loss_items(trainer.tloss, prefix='train').items())
+            values |= numbers(trainer.label_loss_items(trainer.tloss, prefix='train').items())
         with self.session.guard('reading learning rates'):
-            values |= _numbers(trainer.lr.items())
+            values |= numbers(trainer.lr.items())
         with self.session.guard('logging losses'):
-            self.session.log_metrics(values, phase='train', step=trainer.epoch + 1)
+            self.log.log_metrics(values, phase='train', step=trainer.epoch + 1)
 
     def on_model_save(self, trainer: Any) -> None:
         """last.pt was written. Only one that another epoch follows can be resumed from: ultralytics refuses others."""
         with self.session.guard('keeping a checkpoint'):
             if trainer.stop or trainer.epoch + 1 >= trainer.epochs:
                 return
-            copy = publish_checkpoint(Path(trainer.last), self.session.run_dir)
+            copy = publish_checkpoint(Path(trainer.last), self.log)
             fitness = None if trainer.fitness is None else float(trainer.fitness)
-            self.session.log_checkpoint(copy, epoch=trainer.epoch + 1, fitness=fitness, best=_is_best(trainer))
+            self.log.log_checkpoint(copy, epoch=trainer.epoch + 1, fitness=fitness, best=_is_best(trainer))
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         """An epoch was validated; or, when none began since the last call, the best weights were."""
@@ -116,41 +117,43 @@ class Training:
             # Each validation makes a new dictionary; the one of before means that none took place.
             if trainer.metrics is not None and trainer.metrics is not self.seen_metrics:
                 self.seen_metrics = trainer.metrics
-                self.session.log_metrics(
-                    _numbers(trainer.metrics.items()),
+                self.log.log_metrics(
+                    numbers(trainer.metrics.items()),
                     phase='final' if final else 'val',
                     step=self.best_epoch if final else trainer.epoch + 1,
                 )
         if not final:
             with self.session.guard('reporting progress'):
-                self.session.set_progress(trainer.epoch + 1, trainer.epochs)
+                self.log.set_progress(trainer.epoch + 1, trainer.epochs)
 
     def on_train_end(self, trainer: Any) -> None:
         """The best weights were evaluated, and the plots are drawn."""
         with self.session.guard('reporting progress'):
             # A training that stopped early is complete.
-            self.session.set_progress(trainer.epochs, trainer.epochs)
+            self.log.set_progress(trainer.epochs, trainer.epochs)
         with self.session.guard('logging files'):
             self._log_files()
+        with self.session.guard('ending'):
+            self.log.finish()
 
     def _log_files(self) -> None:
         if self.save_dir is not None:
-            self.logged |= log_files(self.session, self.save_dir, self.logged)
+            self.logged |= log_files(self.log, self.save_dir, self.logged)
 
 
 def _is_best(trainer: Any) -> bool:
     return trainer.fitness is not None and bool(trainer.fitness == trainer.best_fitness)
 
 
-def _numbers(values: Iterable[tuple[str, Any]]) -> dict[str, float]:
+def numbers(values: Iterable[tuple[str, Any]]) -> dict[str, float]:
     """What is a number, as a float; anything else (a curve, None) is left out."""
-    numbers = {}
+    found = {}
     for name, value in values:
         try:
-            numbers[str(name)] = float(value)
+            found[str(name)] = float(value)
         except (TypeError, ValueError):
             continue
-    return numbers
+    return found
 
 
 def _plain(value: Any) -> Any:
