@@ -41,9 +41,15 @@ def reading(path: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, FileNotFoundError) or not isinstance(error.filename, str | bytes):
             raise
-        named, root = Path(os.path.realpath(os.fsdecode(error.filename))), Path(os.path.realpath(path))
+        root = Path(os.path.realpath(path))
         around = root if os.path.isdir(root) else root.parent  # noqa: PTH112 (it raises nothing)
-        if not (named.is_relative_to(around) or around.is_relative_to(named)):
+        name = os.fsdecode(error.filename)
+        # A link in the dataset may lead out of it, and is its own all the same.
+        folder, last = os.path.split(name.rstrip(os.sep))
+        for named in (Path(os.path.realpath(name)), Path(os.path.realpath(folder), last)):
+            if named.is_relative_to(around) or around.is_relative_to(named):
+                break
+        else:
             raise
         raise cannot_read(DatasetInvalid, error) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -312,3 +313,12 @@ def test_a_message_quotes_what_a_dataset_says_in_part(tmp_path: Path) -> None:
     with pytest.raises(DatasetInvalid, match='characters left out') as caught:
         read(root, 'yolo')
     assert len(str(caught.value)) < 12_000
+
+
+def test_a_folder_that_is_a_link_to_a_file_elsewhere_is_named(tmp_path: Path) -> None:
+    root = dm(tmp_path / 'data')
+    (tmp_path / 'elsewhere.txt').touch()
+    shutil.rmtree(root / 'original_files')
+    (root / 'original_files').symlink_to(tmp_path / 'elsewhere.txt')
+    with pytest.raises(DatasetInvalid, match='original_files/ cannot be read: not a directory'):
+        read(root, 'dm')
