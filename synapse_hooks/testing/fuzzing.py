@@ -52,7 +52,7 @@ class Fuzzer:
         dataset: The valid dataset: small, since it is copied each time.
         folder: A folder to work in.
         others: Formats that take part besides it and the built-in ones.
-        seconds: How long one dataset may take: more than it should, since machines are busy.
+        seconds: How much of a processor's time one dataset may take; six times as much by the clock.
         memory: How many bytes one dataset may take.
 
     Example:
@@ -72,7 +72,7 @@ class Fuzzer:
         folder: Path,
         *,
         others: Sequence[Format] = (),
-        seconds: float = 20.0,
+        seconds: float = 5.0,
         memory: int = 300 << 20,
     ) -> None:
         self.dataset = dataset

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +16,8 @@ from typing import Generic, ParamSpec, Self, TypeVar
 
 from synapse_hooks.errors import DataError
 from synapse_hooks.formats.forked import Worker, send, workers
+
+_BY_THE_CLOCK = 6
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -36,7 +39,8 @@ class Sandbox(Generic[P, T]):
     Args:
         work: The function.
         folder: A folder for what the process says when it hangs.
-        seconds: How long one call may take.
+        seconds: How much of a processor's time one call may take, and a sixth of what it may take by the clock: a
+            machine may do much else.
         memory: By how many bytes the process may grow beyond what it has when it begins.
         calls: After how many calls a fresh process takes over: memory in pieces is not a leak.
 
@@ -87,7 +91,7 @@ class Sandbox(Generic[P, T]):
         worker = self._worker
         worker.send((args, kwargs))
         # Its own watchdog writes first where it hangs.
-        if not worker.connection.poll(self.seconds * 1.5 + 1):
+        if not worker.connection.poll(self.seconds * _BY_THE_CLOCK * 1.5 + 1):
             self.end()
             raise Died('hang', f'it takes more than {self.seconds:g} s\n{self._where()}')
         try:
@@ -124,11 +128,16 @@ class Sandbox(Generic[P, T]):
             sys.stdout = sys.stderr = silence
             os.dup2(silence.fileno(), 1)
             os.dup2(silence.fileno(), 2)
+            # It says where it is, and dies of the signal.
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            faulthandler.register(signal.SIGPROF, stacks, chain=True)
             while True:
                 args, kwargs = connection.recv()
-                faulthandler.dump_traceback_later(self.seconds, file=stacks, exit=True)
+                signal.setitimer(signal.ITIMER_PROF, self.seconds)
+                faulthandler.dump_traceback_later(self.seconds * _BY_THE_CLOCK, file=stacks, exit=True)
                 result = self.work(*args, **kwargs)
                 faulthandler.cancel_dump_traceback_later()
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 send(connection, result)
 
 

@@ -63,7 +63,7 @@ def main() -> int:
         fuzzers = {}
         for name in names:
             SEEDS[name].make(work / name / name)
-            fuzzer = Fuzzer(format_of(SEEDS[name].format), work / name / name, work / name, others=others, seconds=5)
+            fuzzer = Fuzzer(format_of(SEEDS[name].format), work / name / name, work / name, others=others)
             fuzzers[name] = opened.enter_context(fuzzer)
         while time.monotonic() - begun < options.minutes * 60 and min(counts[name] for name in names) < options.most:
             for name in names:

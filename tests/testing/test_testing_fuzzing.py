@@ -172,6 +172,16 @@ def test_the_original_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / 'original.json').read_text() == '[1, 2, 3]'
 
 
+def test_a_sandbox_ends_what_computes_for_too_long(tmp_path: Path) -> None:
+    def work() -> None:
+        while True:
+            pass
+
+    with Sandbox(work, tmp_path, seconds=0.2) as sandbox, pytest.raises(Died, match='in work') as caught:
+        sandbox()
+    assert caught.value.how == 'hang'
+
+
 def test_a_sandbox_goes_on_after_what_dies_in_it(tmp_path: Path) -> None:
     def work(what: str) -> str:
         if what == 'die':
