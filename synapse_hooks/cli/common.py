@@ -171,14 +171,16 @@ def _stdout(as_json: bool) -> Iterator[TextIO]:
     if not as_json:
         yield sys.stdout
         return
-    sys.stdout.flush()
+    stdout = sys.stdout
+    stdout.flush()
     own = os.dup(1)
     os.dup2(2, 1)
     try:
         yield ProtectedStream(own)
     finally:
-        # Somebody else's code may have put another stream in its place, and closed it.
-        with suppress(ValueError, OSError):
-            sys.stdout.flush()
+        # Somebody else's code may have put any object in its place, None too.
+        for stream in (stdout, sys.stdout):
+            with suppress(Exception):
+                stream.flush()
         os.dup2(own, 1)
         os.close(own)

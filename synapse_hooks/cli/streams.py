@@ -6,6 +6,7 @@ training, the interpreter when it ends) goes on, and what it prints is lost.
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import select
@@ -24,7 +25,8 @@ def protect() -> None:
     """Let `sys.stdout` and `sys.stderr` never raise again, for the rest of the process.
 
     Descriptors 0 to 2 that were closed when the process started become the null device: otherwise the next file that
-    is opened would be standard output. A stream that somebody else put in place, such as a test, stays.
+    is opened would be standard output. A stream that somebody else put in place, such as a test, stays. When the
+    interpreter ends, whatever has taken the place of the streams since is gone: the exit code is that of the command.
     """
     null = os.open(os.devnull, os.O_RDWR)
     while null < 3:
@@ -35,12 +37,13 @@ def protect() -> None:
         stream = _protected(getattr(sys, name), descriptor)
         for place in (name, f'__{name}__'):
             setattr(sys, place, stream)
+        atexit.register(setattr, sys, name, stream)
 
 
 def say(text: str) -> None:
     """Write one message and the end of its line to stderr, as `outgoing` lets it. It never raises."""
-    # Without `protect`, or after somebody replaced the stream.
-    with suppress(OSError, ValueError):
+    # Somebody else's code may have put any object in place of the stream.
+    with suppress(Exception):
         print(outgoing(text), file=sys.stderr, flush=True)
 
 

@@ -21,6 +21,19 @@ from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
 
 class Params(BaseTrainParams):
     broken: bool = False
+    replaced: str = ''
+
+
+class Write:
+    def write(self, text):
+        pass
+
+
+class Fail:
+    def write(self, text):
+        raise RuntimeError('no more')
+
+    flush = write
 
 
 class Noisy(BaseTrainAction[Params]):
@@ -41,6 +54,8 @@ class Noisy(BaseTrainAction[Params]):
             worker.join()
             assert getattr(worker, 'exitcode', 0) == 0
         sys.stdout.write('not flushed')
+        if self.params.replaced:
+            sys.stdout = sys.stderr = {'None': None, 'Write': Write(), 'Fail': Fail()}[self.params.replaced]
         if self.params.broken:
             raise ValueError('broken')
         (self.context.output_dir / 'best.pt').write_text('x')
@@ -93,6 +108,16 @@ def test_a_training_ends_as_it_would_with_somebody_watching(
         assert ended == code, said
         assert json.loads((run / 'run.json').read_text())['status'] == status
         assert 'Exception ignored' not in said
+
+
+@pytest.mark.parametrize('replaced', ['None', 'Write', 'Fail'])
+def test_a_training_may_leave_anything_in_place_of_the_streams(
+    replaced: str, noisy: Environment, project: Path, data: Path
+) -> None:
+    for broken, code, outcome in (('false', 0, 'succeeded'), ('true', 1, 'failed')):
+        words = ('-p', f'data_path={data}', '-p', f'broken={broken}', '-p', f'replaced={replaced!r}', '--run-dir')
+        ended = noisy.hooks('train', 'noisy.py:Noisy', *words, project / f'run-{broken}', '--json', code=code)
+        assert ended.json['outcome'] == outcome
 
 
 @pytest.mark.parametrize('ending', ['both pipes closed', 'both on a full disk', 'all closed'])
