@@ -15,6 +15,7 @@ from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
 from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
+from synapse_hooks.steps.processes import parent_only
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.retry import seconds_until_retry
@@ -149,7 +150,8 @@ class Orchestrator:
     def _attempt(self, step: BaseStep[TrainContext]) -> StepResult:
         self.context.output_dir = self._fresh(self.directory.staging(safe_name(step.name)))
         try:
-            result: Any = self.context.hooks.run_step(context=self.context, step=step)
+            with parent_only():
+                result: Any = self.context.hooks.run_step(context=self.context, step=step)
             if not isinstance(result, StepResult):
                 raise WrongAnswer(
                     f'step {step.name!r} returned {type(result).__name__} {result!r}',

@@ -41,6 +41,13 @@ class Leaver(BaseTrainAction[Params]):
             forked.join()
             atexit.register(os._exit, 0)
             return {'child': forked.exitcode}
+        if self.params.how.startswith('forked'):
+            if (child_pid := os.fork()) == 0:
+                print('printed by the child')
+                if self.params.how == 'forked, and returns':
+                    return {}
+                raise SystemExit('bye')
+            return {'child': os.waitstatus_to_exitcode(os.waitpid(child_pid, 0)[1])}
 
     def cleanup(self, context, outcome):
         (context.run_dir / 'cleaned').write_text(outcome)
@@ -69,6 +76,21 @@ def test_an_action_that_leaves_early_has_failed(how: str, leaver: Environment, p
 def test_a_child_process_may_leave_as_it_likes(leaver: Environment, project: Path, data: Path) -> None:
     words = ('train', 'leaver.py:Leaver', '-p', f'data_path={data}', '-p', 'how=child')
     assert leaver.hooks(*words, '--json', code=0).json['result'] == {'child': 7}
+
+
+@pytest.mark.parametrize(('how', 'status'), [('returns', 0), ('exits', 1)])
+def test_a_forked_child_that_comes_back_has_no_part_in_the_run(
+    how: str, status: int, leaver: Environment, project: Path, data: Path
+) -> None:
+    words = ('train', 'leaver.py:Leaver', '-p', f'data_path={data}', '-p', f'how=forked, and {how}')
+    ended = leaver.hooks(*words, '--run-dir', project / 'run', '--json', code=0)
+    assert ended.json['result'] == {'child': status}
+    assert ended.out.count('"outcome"') == 1
+    assert 'printed by the child' in ended.err
+    assert ('bye' in ended.err) == (how == 'exits')
+    events = [json.loads(line) for line in (project / 'run' / 'events.jsonl').read_text().splitlines()]
+    assert [event['status'] for event in events if event['type'] == 'run_end'] == ['finished']
+    assert (project / 'run' / 'cleaned').read_text() == 'succeeded'
 
 
 @pytest.mark.parametrize('where', ['import', 'convert'])
