@@ -30,6 +30,9 @@ WRONG = 'annotations fit the image and not the size declared for it: the size is
 _EITHER = 'width and height seem to be swapped, but annotations fit both ways: was the image turned after that?'
 _TURNED = 'annotations fit the declared size and not the image, whose sides are swapped: was it turned after that?'
 
+_OVERHANG = 0.1
+"""The share of a side by which annotations reach out of their image in practice."""
+
 
 def declared_wrongly(sample: Sample, declared: Size, own: Size, report: LossReport, *, stored: bool = False) -> bool:
     """Whether a declared size is wrong, so that annotations are in pixels of the image as it is. It is reported.
@@ -65,18 +68,29 @@ def declared_wrongly(sample: Sample, declared: Size, own: Size, report: LossRepo
 def _how_many_fit(sample: Sample, own: Size, declared: Size) -> tuple[int, int]:
     """How many annotations lie in an image of its own size, and of the declared one.
 
-    A mask that counts its pixels by columns, as COCO does, was made for the latter.
+    People draw boxes that reach a little out of their image. That proves nothing where the image is a smaller or larger
+    copy, or one on its side, of what was annotated; where the proportions differ, every pixel counts. A mask that counts its pixels by columns, as COCO does, was made for the latter.
     """
     in_own = in_declared = 0
+    slack = _OVERHANG if _is_copy(own, declared) or _is_copy(own[::-1], declared) else 0.0
     for annotation in sample.annotations:
         if isinstance(annotation, Mask):
             in_declared += annotation.columns
         elif (extent := _extent(annotation)) is not None:
             _, _, right, bottom = extent
             # Sizes may be larger than a float: they are compared as they are.
-            in_own += right - NOISE <= own[0] and bottom - NOISE <= own[1]
-            in_declared += right - NOISE <= declared[0] and bottom - NOISE <= declared[1]
+            in_own += _fits(right, bottom, own, slack)
+            in_declared += _fits(right, bottom, declared, slack)
     return in_own, in_declared
+
+
+def _is_copy(size: Size, other: Size) -> bool:
+    """Whether both have the same proportions, to a pixel."""
+    return abs(size[0] * other[1] - size[1] * other[0]) <= max(*size, *other)
+
+
+def _fits(right: float, bottom: float, size: Size, slack: float) -> bool:
+    return right - NOISE <= size[0] + size[0] * slack and bottom - NOISE <= size[1] + size[1] * slack
 
 
 def _extent(annotation: AnyAnnotation | Outline) -> Bounds | None:

@@ -242,6 +242,14 @@ def test_files_as_they_should_be_are_left_alone(tmp_path: Path, more: dict[str, 
     assert not [key for key in told if key[0] != 'converted']
 
 
+def test_areas_of_masks_that_were_left_out_prove_nothing(tmp_path: Path) -> None:
+    # By chance, the first is the area between the corners (10, 10) and (40, 40).
+    found = [entry(1, bbox=[10, 10, 40, 40], area=900), entry(2, bbox=[5, 5, 40, 40], area=800)]
+    samples, told = read(write(tmp_path, found))
+    assert boxes(samples) == [row['bbox'] for row in found]
+    assert not told
+
+
 def test_one_wrong_area_among_many_proves_nothing(tmp_path: Path) -> None:
     found = [entry(n, bbox=[10, 10, 20, 20], area=400) for n in range(20)]
     found.append(entry(99, bbox=[10, 10, 20, 20], area=100))

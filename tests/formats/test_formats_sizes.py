@@ -71,6 +71,27 @@ def test_a_wrong_size_is_corrected_where_annotations_prove_it(tmp_path: Path) ->
     assert [box.x, box.y, box.w, box.h] == RIGHT
 
 
+@pytest.mark.parametrize(
+    ('own', 'declared', 'stored'),
+    [((200, 160), (100, 80), False), ((80, 100), (100, 80), True)],
+    ids=['a larger copy', 'stored on its side'],
+)
+def test_a_box_that_reaches_out_a_little_proves_no_other_size(own: Any, declared: Any, stored: bool) -> None:
+    report = LossReport()
+    for box in (Box(75, 10, 32, 20), Box(20, 70, 10, 17)):
+        sample = Sample('a', annotations=[box], width=100, height=80)
+        assert not declared_wrongly(sample, declared, own, report, stored=stored)
+    assert not report.losses
+
+
+def test_swapped_sizes_are_corrected_where_a_box_reaches_out_a_little(tmp_path: Path) -> None:
+    sample, told = read(coco(tmp_path / 'in', (80, 100), [10, 60, 20, 24]))
+    box = sample.annotations[0]
+    assert isinstance(box, Box)
+    assert [box.x, box.y, box.w, box.h] == [10, 60, 20, 24]
+    assert sorted(fate for fate, _ in told) == ['doubtful', 'repaired']
+
+
 def test_an_image_that_was_made_smaller_is_scaled(tmp_path: Path) -> None:
     sample, told = read(coco(tmp_path / 'in', (200, 160), [140, 20, 50, 40]))
     assert [fate for fate, _ in told] == ['converted']

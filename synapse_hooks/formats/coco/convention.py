@@ -61,6 +61,8 @@ class _Votes:
     """Prove that they are corners."""
     sizes: int = 0
     """Prove that they are not."""
+    neither: int = 0
+    """Have an area or outline that is that of neither: of a mask that was left out, or filled in without a look."""
     leaving: int = 0
     """Leave their image, read by the rules."""
     impossible: int = 0
@@ -97,9 +99,9 @@ def settle_convention(annotations: list[Fields | Raw], locate: Locate, measure: 
             _tell(report.doubtful, MAYBE_SHARES, annotations, locate)
         else:
             _rewrite(annotations, locate, report, SHARES, lambda fields, image: _in_pixels(fields, measure(image)))
-    elif votes.corners and not votes.sizes and not votes.impossible:
+    elif votes.corners > votes.neither * _MANY and not votes.sizes and not votes.impossible:
         _rewrite(annotations, locate, report, CORNERS, lambda fields, image: _as_sizes(fields))
-    elif votes.corners:
+    elif votes.corners and votes.sizes + votes.impossible:
         _tell(report.doubtful, MIXED, annotations, locate, lambda ballot: bool(ballot.corners))
     elif votes.leaving * _MANY >= votes.boxes > 0 and not votes.sizes and not votes.impossible:
         _tell(report.doubtful, MAYBE_CORNERS, annotations, locate, lambda ballot: bool(ballot.leaving))
@@ -138,6 +140,7 @@ def _vote(entry: Fields | Raw, locate: Locate, votes: _Votes) -> None:
     else:
         return
     votes.corners += as_corners and not as_sizes
+    votes.neither += not as_corners and not as_sizes
     votes.sizes += as_sizes and not as_corners
 
 
