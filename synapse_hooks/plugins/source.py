@@ -49,7 +49,7 @@ class _Unit:
     text: str
     names: frozenset[str]
     imports: tuple[tuple[str, int], ...]
-    """Module and level (dots before it) of each import, also of those inside functions."""
+    """Module and level (dots before it) of each import, also of those inside functions and by `import_module`."""
 
 
 class OwnCode:
@@ -206,6 +206,8 @@ def _unit(node: ast.stmt, *, is_top: bool = False) -> _Unit:
             names.add(part.attr)
         elif isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value.isidentifier():
             names.add(part.value)
+        elif isinstance(part, ast.Call):
+            imports += _imported_by_name(part)
         elif isinstance(part, ast.Import):
             imports += [(alias.name, 0) for alias in part.names]
         elif isinstance(part, ast.ImportFrom):
@@ -224,6 +226,16 @@ def _unit(node: ast.stmt, *, is_top: bool = False) -> _Unit:
         frozenset(names),
         tuple(imports),
     )
+
+
+def _imported_by_name(call: ast.Call) -> Iterator[tuple[str, int]]:
+    """`importlib.import_module('name')`, where the name is written down."""
+    named = getattr(call.func, 'attr', getattr(call.func, 'id', ''))
+    if named in ('import_module', '__import__') and call.args:
+        module = getattr(call.args[0], 'value', None)
+        if isinstance(module, str):
+            name = module.lstrip('.')
+            yield name, len(module) - len(name)
 
 
 @lru_cache(maxsize=1024)

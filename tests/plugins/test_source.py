@@ -98,6 +98,23 @@ def test_an_edit_counts_where_it_may_have_a_part(file: str, old: str, new: str, 
     assert [name for name in before if before[name] != after.get(name)] == ([file] if changed else [])
 
 
+@pytest.mark.parametrize(
+    ('line', 'counts'),
+    [
+        ("importlib.import_module('named')", True),
+        ("import_module('named.deep')", True),
+        ("__import__('named')", True),
+        ("import_module('.named', __package__)", True),
+        ("print('named')", False),
+        ('import_module(name)', False),
+    ],
+)
+def test_a_module_that_is_imported_by_its_name_counts(line: str, counts: bool, folder: Path) -> None:
+    (folder / 'named.py').write_text('C = 1\n')
+    (folder / 'late.py').write_text(f'def load(name):\n    return {line}\nload(1)\n')
+    assert ('named.py' in convert(folder)) == counts
+
+
 def test_a_method_that_the_counted_one_calls_counts_too(folder: Path) -> None:
     text = (folder / 'action_of_a_test.py').read_text()
     (folder / 'action_of_a_test.py').write_text(text.replace('import late', 'self.execute()'))
