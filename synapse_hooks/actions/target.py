@@ -59,7 +59,12 @@ def _from_folder(target: str, folder: Path) -> Target:
         raise TargetError(
             f'{folder / CONFIG}: entrypoint {config.entrypoint!r} is not module:Class', hint=EXAMPLE, target=target
         )
-    kind = _class(target, _import_module(target, module, folder.resolve()), name)
+    try:
+        found = import_module(module, folder.resolve())
+    except (Exception, SystemExit) as error:
+        what = f'{folder / CONFIG}: entrypoint {config.entrypoint!r}'
+        raise _not_importable(target, error, what, f'or {EXAMPLE}') from error
+    kind = _class(target, found, name)
     return Target(kind, str(folder.resolve()), config.params)
 
 
@@ -79,9 +84,11 @@ def _import_file(target: str, file: Path) -> ModuleType:
         raise _not_importable(target, error) from error
 
 
-def _not_importable(target: str, error: BaseException) -> TargetError:
+def _not_importable(
+    target: str, error: BaseException, what: str | None = None, others: str = f'or give {FORMS}'
+) -> TargetError:
     problem = error.problem if isinstance(error, SynapseHooksError) else described(error)
-    return TargetError(f'{target!r} cannot be imported: {problem}', hint=f'fix it, or give {FORMS}', target=target)
+    return TargetError(f'{what or repr(target)} cannot be imported: {problem}', hint=f'fix it, {others}', target=target)
 
 
 def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[Any]]:

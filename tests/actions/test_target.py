@@ -78,6 +78,11 @@ def test_a_config_without_a_train_action_is_told_what_to_write(folder: Path) -> 
         ('actions: {train: {entry: a.B}}', 'there is no key actions.train.entry', "did you mean 'entrypoint'?"),
         ('actions: {train: {entrypoint: 3}}', 'actions.train.entrypoint must be text, got 3', 'entrypoint'),
         ('actions: {train: {entrypoint: nodots}}', "entrypoint 'nodots' is not module:Class", 'entrypoint'),
+        (
+            'actions: {train: {entrypoint: "act.py:A"}}',
+            "config.yaml: entrypoint 'act.py:A' cannot be imported: ModuleNotFoundError",
+            'entrypoint: "module:Class"',
+        ),
         ('actions: [train]', "actions must be a mapping of names, got ['train']", 'entrypoint'),
         ('actions: {train: {entrypoint: a.B, params: [1]}}', 'actions.train.params must be a mapping', 'entrypoint'),
         ('- 1', 'the file must be a mapping', 'entrypoint'),
