@@ -69,7 +69,8 @@ def _how_many_fit(sample: Sample, own: Size, declared: Size) -> tuple[int, int]:
     """How many annotations lie in an image of its own size, and of the declared one.
 
     People draw boxes that reach a little out of their image. That proves nothing where the image is a smaller or larger
-    copy, or one on its side, of what was annotated; where the proportions differ, every pixel counts. A mask that counts its pixels by columns, as COCO does, was made for the latter.
+    copy, or one on its side, of what was annotated; where the proportions differ, every pixel counts. A mask that
+    counts its pixels by columns, as COCO does, was made for the declared size.
     """
     in_own = in_declared = 0
     slack = _OVERHANG if _is_copy(own, declared) or _is_copy(own[::-1], declared) else 0.0
