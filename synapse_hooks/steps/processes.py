@@ -38,7 +38,7 @@ def _told(error: BaseException) -> int:
         if isinstance(error.code, int | None):
             return (error.code or 0) & 0xFF
         with suppress(Exception):
-            print(error.code, file=sys.stderr)
+            sys.stderr.write(f'{error.code}\n')
         return 1
     with suppress(Exception):
         traceback.print_exception(error)
