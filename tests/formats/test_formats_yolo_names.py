@@ -13,6 +13,7 @@ from synapse_hooks.formats.yolo.config import read_config
 from tests.formats.format_kit import Converter, png
 
 NOT_TEXT_TO_YAML = [
+    '<<',
     'no',
     'on',
     'off',

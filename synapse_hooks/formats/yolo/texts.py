@@ -113,15 +113,16 @@ def _take_as_text(node: Node, seen: set[int]) -> None:
         return
     seen.add(id(node))
     if isinstance(node, yaml.ScalarNode):
-        if node.tag != _MERGE:
-            node.tag = _TEXT
+        node.tag = _TEXT
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _take_as_text(item, seen)
     elif isinstance(node, yaml.MappingNode):
         keys = set()
         for key, value in node.value:
-            _take_as_text(key, seen)
+            # `<<: *other` is a mapping that is taken over; anywhere else it is a text.
+            if key.tag != _MERGE:
+                _take_as_text(key, seen)
             _take_as_text(value, seen)
             if isinstance(key, yaml.ScalarNode) and key.value in keys:
                 raise ValueError(f'line {key.start_mark.line + 1}: the key {key.value!r} is there twice')
