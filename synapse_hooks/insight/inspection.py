@@ -13,7 +13,7 @@ from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.data.doubts import doubt
 from synapse_hooks.data.losses import LOST
-from synapse_hooks.errors import DatasetInvalid
+from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats.reader import FormatReader, declared_by
 from synapse_hooks.insight.checks import Twins, check
 from synapse_hooks.insight.contents import Contents
@@ -147,9 +147,19 @@ class _Inspector:
             raise DatasetInvalid(
                 f'{self.made.path} has no items that can be read (read as {self.made.format!r})'
                 + (f': {first.file} {first.detail}' if first is not None else ''),
-                hint='check the path and the format: `--from FORMAT`',
+                hint=self._hint() or 'check the path and the format: `--from FORMAT`',
                 path=self.made.path,
             )
+
+    def _hint(self) -> str:
+        """What to do about the first item that cannot be read; nothing where there are no items at all."""
+        if isinstance(self.reader, FormatReader):
+            self.reader.tolerance = 'fail'
+            try:
+                next(iter(self.reader), None)
+            except UnreadableItem as error:
+                return error.hint or 'repair or remove it'
+        return ''
 
     def _look_at(self, sample: Sample) -> None:
         statistics, split = self.made.statistics, sample.split or ''

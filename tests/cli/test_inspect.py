@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.format_kit import add_item, box
+from tests.formats.format_kit import add_item, box, png
 from tests.support.environments import Environment
 
 
@@ -97,6 +97,19 @@ def test_a_dataset_of_which_nothing_can_be_read_says_why(bare: Environment, tmp_
     ended = bare.hooks('inspect', tmp_path / 'torn', code=1)
     assert 'has no items that can be read' in ended.err
     assert 'a.json' in ended.err
+    assert '--from FORMAT' not in ended.err
+
+
+def test_the_hint_is_about_the_cause(bare: Environment, tmp_path: Path) -> None:
+    root = tmp_path / 'mixed'
+    for folder in ('images', 'labels'):
+        (root / folder).mkdir(parents=True)
+    (root / 'images' / 'a.png').write_bytes(png(100, 80))
+    (root / 'labels' / 'a.txt').write_text('0 .5 .5 .2 .2\n0 50 40 20 20\n')
+    (root / 'data.yaml').write_text('train: images\nval: images\nnames: [car]\n')
+    ended = bare.hooks('inspect', root, code=1)
+    assert 'the numbers are pixels' in ended.err
+    assert "divide x and width by the image's width" in ended.err
 
 
 def test_a_name_or_id_is_looked_for_in_the_workspace(bare: Environment, project: Path, data: Path) -> None:
