@@ -322,3 +322,12 @@ def test_a_folder_that_is_a_link_to_a_file_elsewhere_is_named(tmp_path: Path) ->
     (root / 'original_files').symlink_to(tmp_path / 'elsewhere.txt')
     with pytest.raises(DatasetInvalid, match='original_files/ cannot be read: not a directory'):
         read(root, 'dm')
+
+
+def test_numbers_for_each_joint_may_be_written_with_a_fraction(tmp_path: Path) -> None:
+    root = yolo(tmp_path, 'names: [cat]\nkpt_shape: [1, 3.0]\n')
+    for file in root.rglob('labels/*/*.txt'):
+        file.write_text('0 .5 .5 .2 .2 .5 .5 2\n')
+    samples, report = read(root, 'yolo')
+    assert [annotation.kind for sample in samples for annotation in sample.annotations] == ['keypoints'] * 4
+    assert report.lossless

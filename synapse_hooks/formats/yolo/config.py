@@ -225,7 +225,7 @@ def _joints(said: dict[str, Any], file: Path) -> tuple[int, int] | None:
         case None | [0, _]:
             return None
         case [int(count), 2 | 3 as numbers] if 0 < count <= _MOST_JOINTS:
-            return count, numbers
+            return int(count), int(numbers)
         case shape:
             raise DatasetInvalid(
                 f'{file}: `kpt_shape` must be [joints, 2 or 3]; it is {shape!r:.200}',
