@@ -248,6 +248,9 @@ def test_areas_of_masks_that_were_left_out_prove_nothing(tmp_path: Path) -> None
     samples, told = read(write(tmp_path, found))
     assert boxes(samples) == [row['bbox'] for row in found]
     assert not told
+    samples, told = read(write(tmp_path / 'one', found[:1]))
+    assert boxes(samples) == [found[0]['bbox']]
+    assert not told
 
 
 def test_one_wrong_area_among_many_proves_nothing(tmp_path: Path) -> None:

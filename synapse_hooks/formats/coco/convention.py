@@ -59,6 +59,8 @@ class _Votes:
     boxes: int = 0
     corners: int = 0
     """Prove that they are corners."""
+    outlined: int = 0
+    """Of these, those whose outline does; one area may be right by chance."""
     sizes: int = 0
     """Prove that they are not."""
     neither: int = 0
@@ -80,6 +82,12 @@ class _Votes:
         odd = max(self.corners, self.leaving if not self.sizes else 0)
         return bool(self.boxes) and (odd * _MANY >= self.boxes or self.shares == self.boxes)
 
+    @property
+    def are_corners(self) -> bool:
+        """Whether the boxes of a file are corners beyond doubt."""
+        proven = self.outlined or self.corners > 1
+        return bool(proven) and self.corners > self.neither * _MANY and not self.sizes and not self.impossible
+
 
 def settle_convention(annotations: list[Fields | Raw], locate: Locate, measure: Measure, report: LossReport) -> None:
     """Rewrite the entries of a file whose boxes are not what the rules say, where that is proven; and report it.
@@ -99,9 +107,9 @@ def settle_convention(annotations: list[Fields | Raw], locate: Locate, measure: 
             _tell(report.doubtful, MAYBE_SHARES, annotations, locate)
         else:
             _rewrite(annotations, locate, report, SHARES, lambda fields, image: _in_pixels(fields, measure(image)))
-    elif votes.corners > votes.neither * _MANY and not votes.sizes and not votes.impossible:
+    elif votes.are_corners:
         _rewrite(annotations, locate, report, CORNERS, lambda fields, image: _as_sizes(fields))
-    elif votes.corners and votes.sizes + votes.impossible:
+    elif votes.corners > votes.neither and votes.sizes + votes.impossible:
         _tell(report.doubtful, MIXED, annotations, locate, lambda ballot: bool(ballot.corners))
     elif votes.leaving * _MANY >= votes.boxes > 0 and not votes.sizes and not votes.impossible:
         _tell(report.doubtful, MAYBE_CORNERS, annotations, locate, lambda ballot: bool(ballot.leaving))
@@ -140,6 +148,7 @@ def _vote(entry: Fields | Raw, locate: Locate, votes: _Votes) -> None:
     else:
         return
     votes.corners += as_corners and not as_sizes
+    votes.outlined += around is not None and as_corners and not as_sizes
     votes.neither += not as_corners and not as_sizes
     votes.sizes += as_sizes and not as_corners
 
