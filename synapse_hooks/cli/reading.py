@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError
+from synapse_hooks.errors import (
+    BackendError,
+    DatasetInvalid,
+    RecordNotFound,
+    SelectionError,
+    SynapseHooksError,
+    add_note,
+)
 from synapse_hooks.formats import Format
 from synapse_hooks.formats.reader import reading
 from synapse_hooks.plugins import Plugins
@@ -78,19 +85,34 @@ def open_source(plugins: Plugins, path: Path, format: str | None, room: Path | N
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     formats = _formats(plugins, format)
     if not path.is_file() or not _is_archive(path, formats):
-        yield Source({'path': path, 'format': format}) if format else _guessed(path, formats, str(path))
+        with _broken_named(plugins):
+            source = Source({'path': path, 'format': format}) if format else _guessed(path, formats, str(path))
+        yield source
         return
     from synapse_hooks.storage import scratch, unpack
 
     with scratch(room or Path(tempfile.gettempdir(), 'synapse-hooks')) as folder:
         unpacked = unpack(path, folder / path.name.partition('.')[0])
         try:
-            source = _guessed(unpacked, formats, str(path))
+            with _broken_named(plugins):
+                source = _guessed(unpacked, formats, str(path))
         except DatasetInvalid:
             if format is None:
                 raise
             source = Source({'path': unpacked, 'format': format})
         yield source._replace(unpacked=True) if format is None else Source(source.dataset, unpacked=True)
+
+
+@contextmanager
+def _broken_named(plugins: Plugins) -> Iterator[None]:
+    """An error of the block names the formats that are installed and broken: one of them may be the one to ask."""
+    try:
+        yield
+    except DatasetInvalid as error:
+        for plugin in plugins.catalogues['format'].plugins:
+            if isinstance(plugin.error, SynapseHooksError):
+                add_note(error, f'not asked: {plugin.error.problem}')
+        raise
 
 
 def _guessed(path: Path, formats: list[Format], name: str) -> Source:

@@ -122,6 +122,13 @@ def test_what_is_broken_is_named_and_stops_nobody_else(bad: Environment, dataset
     assert ended.json['run_dir'] is None, 'it is known before anything begins'
 
 
+def test_a_broken_format_is_named_where_no_other_recognises_a_dataset(bad: Environment, tmp_path: Path) -> None:
+    (tmp_path / 'unknown').mkdir()
+    (tmp_path / 'unknown' / 'a.shard').write_text('x')
+    said = bad.hooks('inspect', tmp_path / 'unknown', code=1).err
+    assert "not asked: acme-broken 1.3 (plugin 'shards') is broken: ModuleNotFoundError" in said
+
+
 def test_a_plugin_that_somebody_insists_on_must_not_be_broken(bad: Environment) -> None:
     assert "(plugin 'shards-watch') is broken" in bad.hooks('hooks', '--only', 'shards-watch', code=2).err
     bad.hooks('hooks', '--only', 'boxes-csv')
