@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 from xml.etree.ElementTree import Element, ParseError
@@ -183,8 +184,8 @@ def _documents(path: Path) -> list[Path]:
         return [path] if path.suffix.lower() == '.xml' and _looks_like_cvat(path) else []
     if (path / DOCUMENT).is_file():
         return [path / DOCUMENT] if _looks_like_cvat(path / DOCUMENT) else []
-    files = sorted(path.glob('*.xml'))
-    return [file for file in files if _looks_like_cvat(file)] if len(files) <= _MANY else []
+    files = [*islice(path.glob('*.xml'), _MANY + 1)]
+    return sorted(filter(_looks_like_cvat, files)) if len(files) <= _MANY else []
 
 
 def _document(path: Path) -> Path:

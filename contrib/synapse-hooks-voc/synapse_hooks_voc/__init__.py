@@ -45,6 +45,9 @@ class VocFormat(Format):
         """The lists' items split by split, or every annotation file where there are no lists."""
         folder = official(path)
         folders = [] if folder else beside(path)
+        if not folder and not folders and any(path.rglob('*.xml')):
+            # It was named as VOC: all of it may be in folders.
+            folders = [Folder(None, path, path)]
         if not folder and not folders:
             raise DatasetInvalid(
                 f'{path} is not a VOC dataset: there is neither a folder {ANNOTATIONS}/ beside {IMAGES}/, '

@@ -346,8 +346,15 @@ def test_xml_of_others_beside_images_is_not_taken(tmp_path: Path, text: str) -> 
     (tmp_path / 'a.png').write_bytes(png())
     (tmp_path / 'a.xml').write_text(text)
     assert not VocFormat().recognise(tmp_path)
-    with pytest.raises(DatasetInvalid):
-        read(tmp_path)
+    samples, report = read(tmp_path)
+    assert not samples
+    assert report.unreadable_count == 1
+
+
+def test_a_dataset_all_in_folders_is_read_where_it_is_named(tmp_path: Path) -> None:
+    put_beside(tmp_path / 'cam1', 'a')
+    put_beside(tmp_path / 'cam2', 'a')
+    assert [sample.id for sample in read(tmp_path)[0]] == ['cam1/a', 'cam2/a']
 
 
 @pytest.mark.parametrize(
