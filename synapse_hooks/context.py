@@ -64,6 +64,8 @@ class Checkpoint(TypedDict):
     category: NotRequired[str]
     id: NotRequired[int | str | None]
     name: NotRequired[str]
+    weights: NotRequired[Path | None]
+    """Filled in by the run: the file to load, safetensors before a pickle; None where there are none, or several."""
 
 
 class Model(TypedDict):
@@ -170,6 +172,8 @@ class RuntimeContext:
     """What names the action, so that `synapse-hooks resume` can find it: `module:Class` or `file.py:Class`."""
     strict: bool = False
     """Refuse a conversion that loses annotations."""
+    allow_pickle: tuple[str, ...] = ()
+    """What a checkpoint may import besides what is known to be harmless: dotted names, or `all`. `--allow-pickle`."""
     resume: bool = False
     """Go on with the run that `run_dir` holds."""
     from_stage: str | None = None

@@ -22,6 +22,7 @@
     │   └── LossRefused               a conversion would lose annotations, and strict was asked for
     ├── StorageError                  bytes on disk
     │   ├── ArchiveRefused            an archive holds what must not be unpacked
+    │   ├── PickleRefused             a checkpoint would run code when it is loaded
     │   └── DiskFull                  no space left
     └── BackendError                  a dataset, model or job cannot be had
         ├── AccessDenied              the token is wrong, or does not allow that
@@ -199,6 +200,10 @@ class StorageError(SynapseHooksError):
 
 class ArchiveRefused(StorageError):
     """An archive holds a member that must not be unpacked. `path` and `member` name it."""
+
+
+class PickleRefused(StorageError):
+    """A checkpoint is a pickle that would run code when it is loaded. `path` names it, `names` what it imports."""
 
 
 class DiskFull(StorageError):

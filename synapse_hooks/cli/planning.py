@@ -13,7 +13,7 @@ from synapse_hooks.hookspecs import hook_names
 
 
 def planned(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> Answer:
-    """The answer of `--plan`: `{target, run_dir, stages}`. Nothing is run and nothing is written."""
+    """The answer of `--plan`: `{target, run_dir, stages, allow_pickle}`. Nothing is run and nothing is written."""
     told = kind(params, ctx).preview()
     rows = []
     for stage in told['stages']:
@@ -32,7 +32,8 @@ def planned(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) 
         )
     text = table(['stage', 'does', 'answered by', 'wrapped by', 'with', 'because'], rows)
     run = f'the run {told["run_dir"]}, if it is resumed' if told['run_dir'] else 'a new run'
-    return Answer({'target': ctx.target, **told}, f'{text}\n\nThis is {run}. Nothing was run.')
+    pickles = f'\nA checkpoint may import {", ".join(told["allow_pickle"])}.' if told['allow_pickle'] else ''
+    return Answer({'target': ctx.target, **told}, f'{text}\n{pickles}\nThis is {run}. Nothing was run.')
 
 
 def params_help(kind: type[BaseTrainAction[Any]], defaults: Mapping[str, Any]) -> Answer:

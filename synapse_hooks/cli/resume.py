@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.train import add_params, add_plan
+from synapse_hooks.cli.train import add_params, add_pickles, add_plan
 from synapse_hooks.errors import RunError
 
 
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_params(parser)
     add_plan(parser)
+    add_pickles(parser)
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -91,6 +92,7 @@ def _run(options: argparse.Namespace) -> Answer:
         project=Path(runtime['project']) if runtime.get('project') else None,
         target=target,
         strict=bool(runtime.get('strict')),
+        allow_pickle=tuple(options.allow_pickle or runtime.get('allow_pickle', ())),
         resume=True,
         from_stage=options.from_stage,
     )

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_plan(parser)
     parser.add_argument('--params-help', action='store_true', help='show the parameters of TARGET, and run nothing')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
+    add_pickles(parser)
     parser.add_argument('--job', metavar='ID', help='the job of the backend that is run')
     add_backend(parser)
 
@@ -37,6 +38,17 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     """`--plan`."""
     parser.add_argument(
         '--plan', action='store_true', help='show what each stage would do and who answers it, and run nothing'
+    )
+
+
+def add_pickles(parser: argparse.ArgumentParser) -> None:
+    """`--allow-pickle`."""
+    parser.add_argument(
+        '--allow-pickle',
+        metavar='NAME',
+        action='append',
+        default=[],
+        help='let a checkpoint import this (module.name), or `all`; only for one whose maker you trust',
     )
 
 
@@ -82,5 +94,6 @@ def _run(options: argparse.Namespace) -> Answer:
         only=tuple(options.only),
         target=target,
         strict=options.strict,
+        allow_pickle=tuple(options.allow_pickle),
     )
     return planned(kind, params, ctx) if options.plan else run_action(kind, params, ctx)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,8 @@ from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
 from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.state import plain
-from synapse_hooks.storage import follow, publish
+from synapse_hooks.storage import check_pickles, follow, publish
+from synapse_hooks.storage.pickles import SUFFIXES
 
 
 def resolve_checkpoint(
@@ -22,7 +24,9 @@ def resolve_checkpoint(
 ) -> None:
     """Ask for the checkpoint, and keep it in the run directory; a resumed run takes the one it has.
 
-    It asks again when the parameters that were used, or those who answer, have changed.
+    It asks again when the parameters that were used, or those who answer, have changed. Pickles in it are looked into
+    before anything may load them. Those from which this run's own training goes on are not: they lie beside run.json,
+    which names the code of the action, so that whoever writes there needs no pickle to have code run.
 
     Args:
         context: The run.
@@ -38,7 +42,11 @@ def resolve_checkpoint(
     kept, of = record.get('checkpoint'), record.get('checkpoint_of') or {}
     same = keep or inputs.same_checkpoint(of, context.params)
     if kept is not None and Path(kept['path']).exists() and same:
-        context.checkpoint = cast(Checkpoint, {**kept, 'path': Path(kept['path'])})
+        context.checkpoint = _with_paths(kept)
+        if not keep:
+            with _as_failure(plugins, directory):
+                # It may lie outside of the run directory, and have been changed since.
+                check_pickles(context.checkpoint['path'], context.runtime_ctx.allow_pickle)
         return
     staged = directory.staging('checkpoint')
     shutil.rmtree(staged, ignore_errors=True)
@@ -46,13 +54,26 @@ def resolve_checkpoint(
     context.output_dir = staged
     given = dict(context.params)
     params = context.params = Params(given)
-    try:
-        checkpoint = checked_checkpoint(context.hooks.resolve_checkpoint(context=context))
+    with _as_failure(plugins, directory):
+        checkpoint = checked_checkpoint(
+            context.hooks.resolve_checkpoint(context=context), context.runtime_ctx.allow_pickle
+        )
         if any(staged.iterdir()):
             final = directory.path / 'stages' / 'checkpoint'
             final.parent.mkdir(exist_ok=True)
             publish(staged, final, replace=True)
             checkpoint = cast('Checkpoint | None', follow(checkpoint, staged, final))
+    context.checkpoint = checkpoint
+    if inputs.uses_all_for_checkpoint():
+        params.use_all()
+    used = inputs.checkpoint(same_use(dict.fromkeys(sorted(params.used)), given))
+    directory.update(checkpoint=plain(checkpoint), checkpoint_of={**used, 'digest': digest_of(used)})
+
+
+@contextmanager
+def _as_failure(plugins: Plugins, directory: RunDirectory) -> Iterator[None]:
+    try:
+        yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, asyncio.CancelledError for one
@@ -68,18 +89,16 @@ def resolve_checkpoint(
             distribution=plugin.distribution if plugin else None,
             run_dir=str(directory.path),
         ) from error
-    context.checkpoint = checkpoint
-    if inputs.uses_all_for_checkpoint():
-        params.use_all()
-    used = inputs.checkpoint(same_use(dict.fromkeys(sorted(params.used)), given))
-    directory.update(checkpoint=plain(checkpoint), checkpoint_of={**used, 'digest': digest_of(used)})
 
 
-def checked_checkpoint(answer: Any, hook: str = 'resolve_checkpoint') -> Checkpoint | None:
+def checked_checkpoint(
+    answer: Any, allow_pickle: Collection[str], hook: str = 'resolve_checkpoint'
+) -> Checkpoint | None:
     """A plugin's answer as a `Checkpoint` with all of its keys; None stays None.
 
     Raises:
         WrongAnswer: It is something else, or nothing is at its path.
+        PickleRefused: It would run code when it is loaded.
     """
     if answer is None:
         return None
@@ -92,5 +111,37 @@ def checked_checkpoint(answer: Any, hook: str = 'resolve_checkpoint') -> Checkpo
     path = Path(answer['path'])
     if not path.exists():
         raise WrongAnswer(f'there is no checkpoint at {path}', hook=hook, path=str(path))
-    # All four keys are always there, so that an action may rely on them.
-    return cast(Checkpoint, {'category': None, 'id': None, 'name': path.name, **answer, 'path': path})
+    check_pickles(path, allow_pickle)
+    # All keys are always there, so that an action may rely on them.
+    return _with_paths({'category': None, 'id': None, 'name': path.name, **answer, 'path': path})
+
+
+def _with_paths(answer: Mapping[str, Any]) -> Checkpoint:
+    path = Path(answer['path'])
+    return cast(Checkpoint, {**answer, 'path': path, 'weights': preferred_weights(path)})
+
+
+def preferred_weights(place: Path) -> Path | None:
+    """The file of a model that is best loaded: safetensors before pickles, as loading them runs nothing.
+
+    Of several of a kind it is the one called `best`, else none can be told from the others.
+
+    Args:
+        place: A folder, or a file, which is the answer itself.
+
+    Example:
+        >>> folder = getfixture('tmp_path')
+        >>> for name in ('best.pt', 'model.safetensors', 'labels.txt'):
+        ...     _ = (folder / name).write_bytes(b'')
+        >>> preferred_weights(folder).name
+        'model.safetensors'
+    """
+    if not place.is_dir():
+        return place
+    files = sorted(file for file in place.iterdir() if file.is_file())
+    for suffixes in (frozenset(('.safetensors',)), SUFFIXES):
+        found = [file for file in files if file.suffix.lower() in suffixes]
+        best = [file for file in found if file.stem == 'best'] or found
+        if found:
+            return best[0] if len(best) == 1 else None
+    return None

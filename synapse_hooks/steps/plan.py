@@ -88,6 +88,7 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
             'block': list(ctx.block),
             'only': list(ctx.only),
             'strict': ctx.strict,
+            'allow_pickle': list(ctx.allow_pickle),
             'project': None if ctx.project is None else str(ctx.project),
             'checkpoint': plain(ctx.checkpoint),
             'job_id': ctx.job_id,

@@ -39,9 +39,9 @@ def preview(plan: RunPlan) -> dict[str, Any]:
         plan: The run, as for `run_plan`.
 
     Returns:
-        `{run_dir, stages}`, as JSON values. `run_dir` is the existing run that would be gone on with, or None. A stage
-        is `{stage, step, does, why, answered_by, wrapped_by, params, options, settings}`, where `does` is `run`,
-        `reuse` or `skip`.
+        `{run_dir, stages, allow_pickle}`, as JSON values. `run_dir` is the existing run that would be gone on with, or
+        None. A stage is `{stage, step, does, why, answered_by, wrapped_by, params, options, settings}`, where `does` is
+        `run`, `reuse` or `skip`.
 
     Raises:
         ConfigError, ParamsError, SelectionError, NoAnswer, RunError: It could not begin.
@@ -53,7 +53,8 @@ def preview(plan: RunPlan) -> dict[str, Any]:
     stages = {stage['name']: stage for stage in (record or {}).get('stages', ())}
     told = [_stage(plan, plugins, decision, stages.get(decision.step.name, {})) for decision in decisions]
     run_dir = None if record is None else str(plan.ctx.run_dir or record['run_dir'])
-    answer: dict[str, Any] = without_secrets({'run_dir': run_dir, 'stages': told}, os.environ)
+    said = {'run_dir': run_dir, 'stages': told, 'allow_pickle': list(plan.ctx.allow_pickle)}
+    answer: dict[str, Any] = without_secrets(said, os.environ)
     return answer
 
 

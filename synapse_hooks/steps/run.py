@@ -159,6 +159,7 @@ class _Run:
             attempts=record['attempts'] + 1,
             # They may have been changed to go on with.
             params=plain(self.plan.params),
+            runtime={**record.get('runtime', {}), 'allow_pickle': list(self.plan.ctx.allow_pickle)},
             plugins=self.plugins.versions(),
             left_out=self.plugins.left_out(),
             run_dir=str(self.directory.path),

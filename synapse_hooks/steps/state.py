@@ -13,7 +13,7 @@ from synapse_hooks.journal.values import encode
 from synapse_hooks.storage import follow
 
 _PLAIN: Final = ('model_path', 'model', 'values')
-_PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path',)}
+_PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path', 'weights')}
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from synapse_hooks.autologgers.restricted import restricted_loading
 from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.steps.base import BaseStep, StepResult
@@ -43,7 +44,7 @@ class PreExecuteStep(BaseStep[TrainContext]):
                         path=str(value),
                     )
             elif key == 'checkpoint':
-                context.checkpoint = None if value is None else checked_checkpoint(value, 'pre_execute')
+                context.checkpoint = checked_checkpoint(value, context.runtime_ctx.allow_pickle, 'pre_execute')
             else:
                 raise WrongAnswer(
                     f'pre_execute may return data_path and checkpoint, not {key!r}', hook='pre_execute', field=key
@@ -77,7 +78,10 @@ class ExecuteStep(BaseStep[TrainContext]):
         """Ask for the training, and check what it returned."""
         if context.data_path is None:
             context.data_path = data_path_of(context)
-        result = context.hooks.execute(context=context, data_path=context.data_path, checkpoint=context.checkpoint)
+        # What a run allows besides, ultralytics would not know.
+        is_foreign = context.checkpoint is not None and not context.runtime_ctx.allow_pickle
+        with restricted_loading(is_foreign):
+            result = context.hooks.execute(context=context, data_path=context.data_path, checkpoint=context.checkpoint)
         context.result = self.validated(result)
         weights = weights_of(context.result)
         if weights is not None:

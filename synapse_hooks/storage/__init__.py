@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import folded, is_dropping, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
+    from synapse_hooks.storage.pickles import check_pickles
     from synapse_hooks.storage.places import absolute, here
     from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
     from synapse_hooks.storage.spool import Spool
@@ -45,6 +46,7 @@ _HOMES = {
     'TreeStamp': 'digest',
     'absolute': 'places',
     'archive_kind': 'kinds',
+    'check_pickles': 'pickles',
     'disk_errors': 'disk',
     'file_digest': 'digest',
     'folded': 'names',
@@ -85,6 +87,7 @@ __all__ = [
     'TreeStamp',
     'absolute',
     'archive_kind',
+    'check_pickles',
     'disk_errors',
     'file_digest',
     'folded',

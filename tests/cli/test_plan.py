@@ -100,6 +100,14 @@ def test_a_plan_says_who_would_answer_with_what_and_changes_nothing(
     assert 'Nothing was run.' in text
 
 
+def test_a_plan_shows_what_a_checkpoint_may_import(planning: Environment, project: Path, dataset: str) -> None:
+    words = ('train', 'train.py:Train', '-p', f'dataset={dataset}', '-p', 'name=x', '--plan')
+    allowed = ('--allow-pickle', 'acme.Block', '--allow-pickle', 'acme.Neck')
+    assert planning.hooks(*words, *allowed, '--json').json['allow_pickle'] == ['acme.Block', 'acme.Neck']
+    assert 'A checkpoint may import acme.Block, acme.Neck.' in planning.hooks(*words, *allowed).out
+    assert 'may import' not in planning.hooks(*words).out
+
+
 def test_a_plan_of_a_run_that_is_there_says_what_would_be_used_again(
     planning: Environment, project: Path, dataset: str
 ) -> None:

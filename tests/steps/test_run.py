@@ -143,6 +143,7 @@ def test_the_checkpoint_is_a_dict_with_all_keys(tmp_path: Path) -> None:
         'category': 'base', 'id': model['id'], 'name': 'base',
     }  # fmt: skip
     assert (checkpoint['path'] / 'best.pt').read_bytes() == b'base'
+    assert checkpoint['weights'] == checkpoint['path'] / 'best.pt'
 
 
 def test_ctx_checkpoint_goes_before_the_parameter(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_ctx_checkpoint_goes_before_the_parameter(tmp_path: Path) -> None:
         {**data(tmp_path), 'checkpoint': 99}, context(tmp_path, checkpoint={'path': folder, 'category': 'own'})
     )
     action.run()
-    assert action.got[1] == {'path': folder, 'category': 'own', 'id': None, 'name': 'mine'}
+    assert action.got[1] == {'path': folder, 'category': 'own', 'id': None, 'name': 'mine', 'weights': None}
 
 
 def test_weights_that_do_not_exist_are_a_failure(tmp_path: Path) -> None:

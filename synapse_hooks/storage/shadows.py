@@ -1,0 +1,240 @@
+"""What a pickle would import and call, found without running it.
+
+A pickle is a program for a small stack machine. This one runs the program on shadows: it follows the stack and the
+memo, and keeps of each value only what decides about safety: names, short texts and short tuples.
+"""
+
+from __future__ import annotations
+
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Mapping
+from typing import IO, Any, Final
+
+from synapse_hooks.storage.pickled_names import CHECKED, use_of
+
+MOST_STEPS: Final = 10_000_000
+"""Operations that a file may take; a large model takes some hundred thousand."""
+TEXT: Final = 200
+"""Characters of a text that are kept; a longer one is no name."""
+_LINE: Final = 1 << 16
+_SKIP: Final = 1 << 20
+
+_UP_TO_NEWLINE: Final = -1
+_COUNTED: Final[Mapping[int, tuple[int, bool]]] = {-2: (1, False), -3: (4, True), -4: (4, False), -5: (8, False)}
+
+
+class Unsafe(Exception):
+    """A pickle that cannot be followed, and must not be loaded. Its text says why."""
+
+
+class Over(Exception):
+    """The real machine stops here with an error."""
+
+
+class Shadow:
+    """A value of which nothing else is known."""
+
+
+class Global(str):
+    """What was imported, by its dotted name."""
+
+    __slots__ = ()
+
+
+VALUE: Final = Shadow()
+"""Anything."""
+FIXED: Final = Shadow()
+"""An attribute of a class: it may be kept, and neither called nor changed."""
+MARK: Final = Shadow()
+"""What stands in the stack between the operands of operations."""
+_COMPUTED: Final = Global('(a computed value)')
+
+
+class Machine:
+    """Reads pickles that follow each other in a stream.
+
+    Args:
+        stream: Its `read` gives the bytes; it is not sought in.
+        allowed: Globals that may be used in any way, by their dotted names.
+    """
+
+    def __init__(self, stream: IO[bytes], allowed: frozenset[str] = frozenset()) -> None:
+        self._stream = stream
+        self._allowed = allowed
+        self._steps = 0
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+        self._filled = bytearray()
+        self._count = 0
+        self.refused: dict[str, str] = {}
+        """What stands against the pickles so far: each unlisted global, and why."""
+
+    def begin(self) -> None:
+        """Forget the pickle before."""
+        self._stack, self._memo, self._filled, self._count = [], {}, bytearray(), 0
+
+    def step(self) -> bytes:
+        """The next operation; empty at the end of the stream."""
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise Unsafe(f'it takes more than {MOST_STEPS:,} operations')
+        return self._stream.read(1)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def argument(self, size: int) -> bytes:
+        """What follows an operation: `size` bytes, or what a negative number of pickletools means."""
+        if size > 0:
+            return self._exactly(size)
+        if size == _UP_TO_NEWLINE:
+            return self.line()
+        width, signed = _COUNTED[size]
+        count = int.from_bytes(self._exactly(width), 'little', signed=signed)
+        if count < 0:
+            raise Unsafe('it has a length below zero')
+        if count <= TEXT * 4:
+            return self._exactly(count)
+        while count:
+            piece = self._stream.read(min(count, _SKIP))
+            if not piece:
+                raise Unsafe('it is cut off')
+            count -= len(piece)
+        # Longer than any name.
+        return bytes(TEXT * 4)
+
+    def _exactly(self, count: int) -> bytes:
+        data = self._stream.read(count)
+        while len(data) < count:
+            more = self._stream.read(count - len(data))
+            if not more:
+                raise Unsafe('it is cut off')
+            data += more
+        return data
+
+    def line(self) -> bytes:
+        """What comes before the next end of a line."""
+        data = self._stream.readline(_LINE)
+        if not data.endswith(b'\n'):
+            raise Unsafe('it is cut off, or has a line without an end')
+        return data[:-1]
+
+    # -- stack and memo ------------------------------------------------------------------------------------------
+
+    def push(self, value: Any) -> None:
+        """Put a value on the stack."""
+        self._stack.append(value)
+
+    def pop(self) -> Any:
+        """The uppermost value, for whatever may have it."""
+        value = self.take()
+        self._stays(value)
+        return value
+
+    def drop(self) -> None:
+        """Take away the uppermost value or mark."""
+        if not self._stack:
+            raise Over
+        self._stack.pop()
+
+    def take(self) -> Any:
+        """The uppermost value, which is going to be called."""
+        if not self._stack or self._stack[-1] is MARK:
+            raise Over
+        return self._stack.pop()
+
+    def peek(self) -> Any:
+        """The uppermost value, which stays."""
+        if not self._stack or self._stack[-1] is MARK:
+            raise Over
+        return self._stack[-1]
+
+    def since_mark(self) -> list[Any]:
+        """All values down to the last mark, which goes too."""
+        stack = self._stack
+        at = len(stack) - 1
+        while at >= 0 and stack[at] is not MARK:
+            at -= 1
+        if at < 0:
+            raise Over
+        values = stack[at + 1 :]
+        del stack[at:]
+        for value in values:
+            self._stays(value)
+        return values
+
+    def put(self, index: int) -> None:
+        """Remember the uppermost value under a number."""
+        if not 0 <= index <= MOST_STEPS:
+            raise Unsafe('its memo is numbered absurdly')
+        value = self.peek()
+        if index >= len(self._filled):
+            self._filled.extend(bytes(index + 1 - len(self._filled)))
+        self._count += not self._filled[index]
+        self._filled[index] = 1
+        if value is VALUE:
+            self._memo.pop(index, None)
+        else:
+            self._memo[index] = value
+
+    def memoize(self) -> None:
+        """Remember the uppermost value under the next number."""
+        self.put(self._count)
+
+    def get(self, index: int) -> None:
+        """Push what is remembered."""
+        if not 0 <= index < len(self._filled) or not self._filled[index]:
+            raise Over
+        self.push(self._memo.get(index, VALUE))
+
+    # -- what matters --------------------------------------------------------------------------------------------
+
+    def imported(self, module: Any, name: Any) -> None:
+        """Push a global."""
+        if type(module) is not str or type(name) is not str:
+            raise Unsafe('it imports something whose name cannot be known beforehand')
+        # The names of Python 2, which the real machine translates.
+        if (module, name) in NAME_MAPPING:
+            module, name = NAME_MAPPING[module, name]
+        else:
+            module = IMPORT_MAPPING.get(module, module)
+        found = Global(f'{module}.{name}')
+        # A dotted name would reach through a module that another one has imported.
+        if '.' in name or use_of(found) is None:
+            self._refuse(found, 'is not among what a checkpoint may import')
+        self.push(found)
+
+    def called(self, function: Any, arguments: Any) -> None:
+        """Push what a call makes."""
+        if not isinstance(function, Global):
+            self._refuse(_COMPUTED, 'is called')
+        elif function in CHECKED:
+            if not (isinstance(arguments, tuple) and CHECKED[function](arguments)):
+                self._refuse(function, 'is called with other arguments than a checkpoint has')
+        elif use_of(function) != 'call':
+            self._refuse(function, 'is called, which runs more than restoring it does')
+        self.push(FIXED if function == 'builtins.getattr' else VALUE)
+
+    def made(self, kind: Any, arguments: Any) -> None:
+        """Push an object that is made without being initialised."""
+        if not isinstance(kind, Global):
+            self._refuse(_COMPUTED, 'is called')
+        elif arguments != () and use_of(kind) != 'call':
+            self._refuse(kind, 'is made with arguments')
+        self.push(VALUE)
+
+    def changes(self) -> None:
+        """Check the uppermost value, which is going to be changed."""
+        target = self.peek()
+        if isinstance(target, Global):
+            self._refuse(target, 'is changed for the whole process')
+        elif target is FIXED:
+            self._refuse(Global('builtins.getattr'), 'gives something that is changed')
+
+    def _stays(self, value: Any) -> None:
+        """Check a value that is kept somewhere: not there belongs what may only be called."""
+        if isinstance(value, Global) and value in CHECKED:
+            self._refuse(value, 'is used other than by a call that can be checked')
+
+    def _refuse(self, name: Global, why: str) -> None:
+        if name not in self._allowed:
+            self.refused.setdefault(str(name), why)
