@@ -93,7 +93,7 @@ def _plugins(options: argparse.Namespace) -> Iterator[Check]:
         if (plugin.rank == 'built-in' and plugin.state == 'active') or (plugin.kind, plugin.name) in ambiguous:
             continue
         bad = plugin.state in ('broken', 'incompatible')
-        detail = f'{plugin.who}: {plugin.state}' + (f': {plugin.reason}' if plugin.reason else '')
+        detail = f'{plugin.who}: {plugin.state}' + ''.join(f': {text}' for text in (plugin.reason, plugin.fix) if text)
         fix = getattr(plugin.error, 'hint', '') or way_out(plugin)
         yield Check(f'{plugin.kind} {plugin.name}', not bad, detail, fix if bad else '')
     for (kind, name), shared in ambiguous.items():

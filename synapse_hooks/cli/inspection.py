@@ -94,5 +94,8 @@ def origin(entry: dict[str, Any]) -> str:
 
 def reasons(data: list[dict[str, Any]]) -> str:
     """A paragraph with each reason once."""
-    lines = dict.fromkeys(f'{e["name"]} is {e["state"]}: {e["reason"]}' for e in data if e['reason'])
+    told = (e for e in data if e['reason'])
+    lines = dict.fromkeys(
+        f'{e["name"]} is {e["state"]}: {e["reason"]}' + (f'; {e["fix"]}' if e['fix'] else '') for e in told
+    )
     return '\n\n' + '\n'.join(lines) if lines else ''

@@ -48,7 +48,7 @@ def add_pickles(parser: argparse.ArgumentParser) -> None:
         metavar='NAME',
         action='append',
         default=[],
-        help='let a checkpoint import this (module.name), or `all`; only for one whose maker you trust',
+        help='let a checkpoint import this (module.name), or `all`; only if you trust its author',
     )
 
 

@@ -137,7 +137,7 @@ class Catalogue:
             by_only = plugin.reason.startswith(('--only', 'SYNAPSE_HOOKS_ONLY', '`only`'))
             raise PluginBlocked(
                 f'the {NOUNS[self.kind]} {plugin.name!r} of {plugin.who} is blocked by {plugin.reason}',
-                hint=f'add it to {plugin.reason}' if by_only else f'take it out of {plugin.reason}',
+                hint=plugin.fix or (f'add it to {plugin.reason}' if by_only else f'take it out of {plugin.reason}'),
                 kind=self.kind,
                 name=plugin.name,
                 setting=plugin.reason,

@@ -14,7 +14,14 @@ import pluggy
 
 from synapse_hooks import __version__
 from synapse_hooks.autologgers import BUILTIN as BUILTIN_AUTOLOGGERS
-from synapse_hooks.errors import ConfigError, PluginBroken, PluginIncompatible, SelectionError, WrongAnswer
+from synapse_hooks.errors import (
+    ConfigError,
+    PluginBlocked,
+    PluginBroken,
+    PluginIncompatible,
+    SelectionError,
+    WrongAnswer,
+)
 from synapse_hooks.formats import BUILTIN as BUILTIN_FORMATS
 from synapse_hooks.hookspecs import PROJECT, SINK_HOOKS, HookSpecs
 from synapse_hooks.plugins.adapter import HookAdapter
@@ -177,6 +184,7 @@ def build(
     Raises:
         ConfigError: A flag names a plugin that does not exist.
         PluginBroken, PluginIncompatible: A plugin that the project lists or `--only` names cannot be used.
+        PluginBlocked: `--only` names a plugin that the project does not list, where it must.
 
     Warns:
         PluginWarning: A plugin was skipped.
@@ -191,6 +199,8 @@ def build(
     for plugin in records:
         _block(plugin, settings)
     settings.check_names(records)
+    if refuse:
+        _check_typed(found, settings)
     lazy: tuple[Kind, ...] = ('format', 'autologger')
     catalogues = {
         kind: Catalogue(kind, [p for p in records if p.kind == kind], settings.pins.get(kind, {}), trail)
@@ -260,6 +270,21 @@ def _block(plugin: Plugin, settings: Settings) -> None:
     if plugin.rank == 'built-in' and plugin.kind == 'plugin':
         raise ConfigError(f'{reason}: the built-in stages cannot be kept out', hint='override a hook instead')
     plugin.state, plugin.reason = 'blocked', reason
+    if reason == settings.unlisted:
+        plugin.fix = settings.way_in(plugin)
+
+
+def _check_typed(plugins: Iterable[Plugin], settings: Settings) -> None:
+    """Refuse `--only` of what the project does not list: it would be left out in silence."""
+    for plugin in plugins:
+        if plugin.fix and settings.is_typed(plugin):
+            raise PluginBlocked(
+                f'{plugin.who} is blocked by {plugin.reason}: the project does not list its distribution',
+                hint=plugin.fix,
+                kind=plugin.kind,
+                name=plugin.name,
+                setting=plugin.reason,
+            )
 
 
 def _unusable(errors: Sequence[SelectionError]) -> SelectionError:

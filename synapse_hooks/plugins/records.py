@@ -40,6 +40,8 @@ class Plugin:
     state: State = 'available'
     reason: str = ''
     """Why it does not take part: one or more sentences."""
+    fix: str = ''
+    """What to write to have it take part, for what is kept out because the project does not list it."""
     requires: str = ''
     """Which synapse-hooks its distribution asks for, where that is not this one: `>=2`."""
     hooks: tuple[str, ...] = ()
@@ -78,6 +80,7 @@ class Plugin:
             'rank': self.rank,
             'state': self.state,
             'reason': self.reason or None,
+            'fix': self.fix or None,
             'distribution': self.distribution,
             'version': self.version,
             'hooks': list(self.hooks),

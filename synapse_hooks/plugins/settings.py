@@ -7,6 +7,7 @@ decides; within a level, `block` is stronger than `only`.
     plugins = ["hooks.py", "package.module"]       # the project's own, nearest first
     block = ["acme-voc"]                           # plugins or distributions
     only = []
+    trust = "listed"                               # no installed plugin whose distribution is not in `only` or `pin`
     pin.formats.yolo = "acme-yolo"                 # of two distributions that provide a name, this one
     settings.acme = { registry = "https://..." }   # what plugins read from context.settings
     allow_broken = ["hooks.py"]                    # go on without these of `plugins` when they are broken
@@ -15,7 +16,9 @@ decides; within a level, `block` is stronger than `only`.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +28,12 @@ from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 from synapse_hooks.storage.places import here
 
-_KEYS: Final = ('plugins', 'block', 'only', 'pin', 'settings', 'allow_broken', 'max_attempts')
+_KEYS: Final = ('plugins', 'block', 'only', 'trust', 'pin', 'settings', 'allow_broken', 'max_attempts')
 MAX_ATTEMPTS: Final = 10
 """How often a step may be tried, unless a setting says otherwise."""
+_TRUST: Final = 'SYNAPSE_HOOKS_TRUST'
 _PIN_TABLES: Final[dict[str, Kind]] = {'formats': 'format', 'autologgers': 'autologger'}
+_PIN_KEYS: Final[dict[Kind, str]] = {kind: table for table, kind in _PIN_TABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,35 @@ class Settings:
     """Plugins or distributions that the project wants, and without which a run may go on when they are broken."""
     max_attempts: int = MAX_ATTEMPTS
     """How often a step may be tried, the first attempt included."""
+    unlisted: str = ''
+    """The setting that keeps out every installed plugin whose distribution the project does not name; else empty."""
+    listed: tuple[str, ...] = ()
+    """What the project's `only` names."""
 
     def blocked_by(self, plugin: Plugin) -> str | None:
         """The setting that keeps `plugin` out, as a phrase; None when it may take part."""
+        if reason := self._kept_out_by(plugin):
+            return reason
+        # No flag widens it: whoever types a command need not know what else is installed.
+        return self.unlisted if self.unlisted and plugin.rank == 'installed' and not self._lists(plugin) else None
+
+    def way_in(self, plugin: Plugin) -> str:
+        """What to write into pyproject.toml to have a plugin of `unlisted` take part."""
+        if plugin.kind in _PIN_KEYS:
+            name = plugin.name if re.fullmatch(r'[A-Za-z0-9_-]+', plugin.name) else json.dumps(plugin.name)
+            line = f'pin.{_PIN_KEYS[plugin.kind]}.{name} = {json.dumps(plugin.distribution)}'
+        else:
+            # `only` keeps out the project's own as well.
+            names = dict.fromkeys((*(self.listed or self.plugins), str(plugin.distribution)))
+            line = f'only = {json.dumps(list(names))}'
+        return f'if you trust it, write into pyproject.toml: [tool.synapse_hooks] {line}'
+
+    def _lists(self, plugin: Plugin) -> bool:
+        # By the distribution: any other one could bring a plugin of the same name.
+        own = normalize(plugin.distribution or '')
+        return own in {normalize(name) for name in self.listed} or self.pins_down(plugin)
+
+    def _kept_out_by(self, plugin: Plugin) -> str | None:
         for level in self.levels:
             if plugin.named({normalize(name) for name in level.block}):
                 return level.block_setting
@@ -121,7 +152,7 @@ def load_settings(
         block: Names from `--block`.
         only: Names from `--only`.
         env: The environment (`SYNAPSE_HOOKS_BLOCK`, `SYNAPSE_HOOKS_ONLY`, `SYNAPSE_HOOKS_ALLOW_BROKEN`: names with
-            commas between them; `SYNAPSE_HOOKS_MAX_ATTEMPTS`: a number).
+            commas between them; `SYNAPSE_HOOKS_MAX_ATTEMPTS`: a number; `SYNAPSE_HOOKS_TRUST`: `listed` or `all`).
 
     Raises:
         ConfigError: pyproject.toml cannot be read, or its table holds what it should not.
@@ -136,13 +167,18 @@ def load_settings(
     broken = _split(env.get('SYNAPSE_HOOKS_ALLOW_BROKEN', ''))
     attempts = env.get('SYNAPSE_HOOKS_MAX_ATTEMPTS')
     most = None if attempts is None else _attempts(attempts, 'SYNAPSE_HOOKS_MAX_ATTEMPTS')
+    trust = env.get(_TRUST)
+    unlisted = _TRUST if trust and _is_listed(trust, _TRUST) else ''
     file = _nearest_pyproject((start or here()).resolve())
     if file is None:
-        return Settings(levels=(flags, variables), allow_broken=broken, max_attempts=most or MAX_ATTEMPTS)
+        return Settings(
+            levels=(flags, variables), allow_broken=broken, max_attempts=most or MAX_ATTEMPTS, unlisted=unlisted
+        )
     table = _read_table(file)
     project = Level(
         f'`block` in {file}', f'`only` in {file}', _names(table, 'block', file), _names(table, 'only', file)
     )
+    by_file = _is_listed(table.get('trust', 'all'), f'{file}: trust')
     return Settings(
         levels=(flags, variables, project),
         root=file.parent,
@@ -151,7 +187,17 @@ def load_settings(
         settings=_tables(table, 'settings', file),
         allow_broken=(*broken, *_names(table, 'allow_broken', file)),
         max_attempts=most or _attempts(table.get('max_attempts', MAX_ATTEMPTS), f'{file}: max_attempts'),
+        unlisted=unlisted if trust else f'`trust` in {file}' if by_file else '',
+        listed=project.only,
     )
+
+
+def _is_listed(value: Any, setting: str) -> bool:
+    if value not in ('all', 'listed'):
+        raise ConfigError(
+            f"{setting} must be 'listed' or 'all', got {value!r}", hint="the default is 'all'", field='trust'
+        )
+    return bool(value == 'listed')
 
 
 def _attempts(value: Any, setting: str) -> int:

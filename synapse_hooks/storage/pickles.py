@@ -169,7 +169,7 @@ def _is_tar(head: bytes) -> bool:
 def _cannot(file: Path, why: str, cause: BaseException) -> PickleRefused:
     return PickleRefused(
         f'{file} cannot be checked before it is loaded: {why}',
-        hint='save it again with torch.save or as safetensors; or, if you trust whoever made it, allow everything: '
+        hint='save it again with torch.save or as safetensors; or, if you trust its author, allow everything: '
         f'`--allow-pickle {ANYTHING}`',
         path=str(file),
         names=[],
@@ -184,7 +184,7 @@ def _unlisted(file: Path, refused: dict[str, str]) -> PickleRefused:
     flags = ' '.join(f'--allow-pickle {name}' for name in (refused if is_plain else [ANYTHING]))
     return PickleRefused(
         f'{file} is a pickle that would run code: {"; ".join(told[:_SHOWN])}{rest}',
-        hint=f'use a checkpoint in safetensors; or, if you trust whoever made this one: `{flags}`',
+        hint=f'use a checkpoint in safetensors; or, if you trust its author: `{flags}`',
         path=str(file),
         names=list(refused),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from synapse_hooks.errors import ConfigError, PluginBroken
+from synapse_hooks.errors import ConfigError, PluginBlocked, PluginBroken
 from synapse_hooks.plugins import Plugin, Settings, build, load_settings
 
 VOC = Plugin('voc', 'format', 'installed', 'acme_voc:Voc', 'acme-voc', '0.4')
@@ -157,3 +158,63 @@ def test_the_limit_of_attempts_of_the_environment_goes_first(tmp_path: Path) -> 
     assert load_settings(tmp_path, env={}).max_attempts == 3
     assert load_settings(tmp_path, env={'SYNAPSE_HOOKS_MAX_ATTEMPTS': '5'}).max_attempts == 5
     assert Settings().max_attempts == 10
+
+
+TIMING = Plugin('timing', 'plugin', 'installed', 'no_such_module:timing', 'acme-timing', '1')
+
+
+def test_where_trust_is_listed_only_named_distributions_are_imported(tmp_path: Path) -> None:
+    settings = load_settings(project(tmp_path, 'trust = "listed"\nplugins = ["hooks.py"]'), env={})
+    reason = f'`trust` in {tmp_path / "pyproject.toml"}'
+    assert settings.blocked_by(VOC) == settings.blocked_by(TIMING) == reason
+    assert settings.blocked_by(YOLO) is None
+    assert settings.blocked_by(Plugin('hooks.py', 'plugin', 'project', 'hooks.py')) is None
+    (tmp_path / 'hooks.py').write_text(
+        'from synapse_hooks import hookimpl\n@hookimpl\ndef cleanup(outcome):\n    pass\n'
+    )
+    built = build(settings, installed=[replace(VOC), replace(TIMING)])
+    assert [plugin.state for plugin in built.records if plugin.rank == 'installed'] == ['blocked', 'blocked']
+    with pytest.raises(PluginBlocked, match='blocked by `trust`') as caught:
+        built.catalogues['format'].select('voc')
+    assert caught.value.hint.endswith('pin.formats.voc = "acme-voc"')
+
+
+@pytest.mark.parametrize('way', ['only = ["acme-voc"]', 'pin.formats.voc = "ACME_VOC"'])
+def test_a_plugin_is_listed_by_only_or_by_a_pin(way: str, tmp_path: Path) -> None:
+    assert load_settings(project(tmp_path, f'trust = "listed"\n{way}'), env={}).blocked_by(VOC) is None
+    other = replace(VOC, distribution='evil-voc')
+    assert load_settings(tmp_path, env={}).blocked_by(other) is not None
+
+
+def test_the_line_that_is_suggested_lets_the_plugin_in_and_nobody_out(tmp_path: Path) -> None:
+    hooks = Plugin('hooks.py', 'plugin', 'project', 'hooks.py')
+    for plugin in (VOC, TIMING, replace(VOC, name='a b')):
+        table = 'trust = "listed"\nplugins = ["hooks.py"]'
+        settings = load_settings(project(tmp_path, table), env={})
+        line = settings.way_in(plugin).partition('[tool.synapse_hooks] ')[2]
+        settings = load_settings(project(tmp_path, f'{table}\n{line}'), env={})
+        assert settings.blocked_by(plugin) is settings.blocked_by(hooks) is None
+
+
+def test_the_name_of_a_plugin_is_not_enough_as_anybody_may_have_it(tmp_path: Path) -> None:
+    settings = load_settings(project(tmp_path, 'trust = "listed"\nonly = ["voc"]'), env={})
+    assert settings.blocked_by(VOC) is not None
+
+
+def test_no_flag_adds_to_the_list_and_naming_another_plugin_is_an_error(tmp_path: Path) -> None:
+    settings = load_settings(project(tmp_path, 'trust = "listed"'), only=['acme-timing'], env={})
+    with pytest.raises(PluginBlocked, match='acme-timing 1') as caught:
+        build(settings, installed=[replace(TIMING)])
+    assert 'only = ["acme-timing"]' in caught.value.hint
+    by_variable = load_settings(tmp_path, env={'SYNAPSE_HOOKS_ONLY': 'acme-timing'})
+    assert by_variable.blocked_by(TIMING) is not None
+
+
+def test_a_variable_replaces_trust(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, env={'SYNAPSE_HOOKS_TRUST': 'listed'}).blocked_by(VOC) == 'SYNAPSE_HOOKS_TRUST'
+    project(tmp_path, 'trust = "listed"')
+    assert load_settings(tmp_path, env={'SYNAPSE_HOOKS_TRUST': 'all'}).blocked_by(VOC) is None
+    with pytest.raises(ConfigError, match="SYNAPSE_HOOKS_TRUST must be 'listed' or 'all', got 'lisetd'"):
+        load_settings(tmp_path, env={'SYNAPSE_HOOKS_TRUST': 'lisetd'})
+    with pytest.raises(ConfigError, match='trust must be'):
+        load_settings(project(tmp_path, 'trust = true'), env={})
