@@ -27,9 +27,12 @@ Size = tuple[int, int]
 
 SWAPPED = 'its declared width and height are swapped: the size is corrected, annotations stay where they are'
 WRONG = 'annotations fit the image and not the size declared for it: the size is corrected, they stay where they are'
+IMPOSSIBLE = 'no image has the size declared for it: the size is corrected, annotations stay where they are'
 _EITHER = 'width and height seem to be swapped, but annotations fit both ways: was the image turned after that?'
 _TURNED = 'annotations fit the declared size and not the image, whose sides are swapped: was it turned after that?'
 
+_LARGEST = 2**31
+"""Pixels: more than a side of any image has. To scale by such a size would make everything a point."""
 _OVERHANG = 0.1
 """The share of a side by which annotations reach out of their image in practice."""
 
@@ -49,6 +52,9 @@ def declared_wrongly(sample: Sample, declared: Size, own: Size, report: LossRepo
         reason and the annotations do not prove the contrary.
     """
     if declared == own:
+        return True
+    if max(declared) > _LARGEST:
+        report.repaired('image', IMPOSSIBLE, sample.id)
         return True
     in_own, in_declared = _how_many_fit(sample, own, declared)
     if declared == own[::-1] and not stored:
@@ -79,7 +85,6 @@ def _how_many_fit(sample: Sample, own: Size, declared: Size) -> tuple[int, int]:
             in_declared += annotation.columns
         elif (extent := _extent(annotation)) is not None:
             _, _, right, bottom = extent
-            # Sizes may be larger than a float: they are compared as they are.
             in_own += _fits(right, bottom, own, slack)
             in_declared += _fits(right, bottom, declared, slack)
     return in_own, in_declared

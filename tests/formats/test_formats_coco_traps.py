@@ -377,7 +377,7 @@ def test_joints_of_a_category_that_are_no_list_are_named(said: Any, tmp_path: Pa
         _ = reader.declared
 
 
-def test_a_size_of_more_digits_than_a_float_has_is_one_that_does_not_fit(tmp_path: Path) -> None:
+def test_a_size_that_no_image_has_is_corrected(tmp_path: Path) -> None:
     said = content([entry(1)])
     said['images'][0]['width'] = 10**400
     put(tmp_path / 'annotations.json', said)
