@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
 
 from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
 from synapse_hooks.trainings import Trainings
@@ -88,6 +88,16 @@ class DatasetReader(Protocol):
         """Every sample once, in a stable order, one at a time."""
 
 
+class Finding(NamedTuple):
+    """Something that was checked, for `synapse-hooks doctor`."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ''
+    """What to do, when it is not ok."""
+
+
 class BackendClient(Protocol):
     """Where datasets, models and jobs live. The embedded workspace and the HTTP client both look like this.
 
@@ -135,6 +145,9 @@ class BackendClient(Protocol):
 
     def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
+
+    def diagnose(self) -> Iterator[Finding]:
+        """Whether the backend can be used, one finding after the other. Nothing is raised."""
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ A record is visible when its files are whole, and not before; several processes 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ import msgspec
 
 from synapse_hooks.backends.database import Database
 from synapse_hooks.backends.fields import checked_name, id_or_name, json_fields, not_found, own_key
+from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.layout import Layout, chosen_splits
 from synapse_hooks.backends.records import Records
 from synapse_hooks.backends.shelf import Shelf, stamped
-from synapse_hooks.context import Checkpoint, Dataset, Model
+from synapse_hooks.context import Checkpoint, Dataset, Finding, Model
 from synapse_hooks.data import LossReport
-from synapse_hooks.errors import BackendError
+from synapse_hooks.errors import BackendError, SynapseHooksError
 from synapse_hooks.storage import (
     FileEntry,
     LinkMode,
@@ -282,6 +283,14 @@ class Workspace:
         if record is None:
             raise not_found('job', job, self._records.all('job'), self.root)
         return record
+
+    def diagnose(self) -> Iterator[Finding]:
+        """Whether its folder can be written, has room, and its records can be read."""
+        yield from folder_findings('workspace', self.root, 'SYNAPSE_WORKSPACE')
+        try:
+            self.list_datasets()
+        except SynapseHooksError as error:
+            yield Finding('workspace: records', False, error.problem, error.hint)
 
     def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""

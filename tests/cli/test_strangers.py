@@ -294,7 +294,9 @@ def test_the_doctor_names_every_patient_and_the_cure(bad: Environment, project: 
 def test_a_doctor_with_nothing_to_do_says_so(bare: Environment) -> None:
     ended = bare.hooks('doctor', '--json')
     assert ended.json['ok'] is True
-    assert {'python', 'synapse-hooks', 'workspace', 'disk space'} <= {check['name'] for check in ended.json['checks']}
+    assert {'python', 'synapse-hooks', 'workspace', 'workspace: disk space'} <= {
+        check['name'] for check in ended.json['checks']
+    }
 
 
 def test_the_doctor_reports_settings_that_cannot_be_used(bare: Environment, project: Path) -> None:

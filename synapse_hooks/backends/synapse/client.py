@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.synapse.cache import Cache, default_cache
 from synapse_hooks.backends.synapse.connection import Connection
 from synapse_hooks.backends.synapse.events import Listing
@@ -18,13 +19,15 @@ from synapse_hooks.backends.synapse.export import Export, Progress
 from synapse_hooks.backends.synapse.fetching import INSISTENCE, Fetcher, Insistence
 from synapse_hooks.backends.synapse.models import WEIGHTS, Release, publish_model
 from synapse_hooks.backends.synapse.receiving import Wanted
-from synapse_hooks.backends.synapse.transfer import PACE, Network, Pace, Transfer, best_transfer
+from synapse_hooks.backends.synapse.transfer import PACE, Network, Pace, Transfer, best_transfer, has_curl
 from synapse_hooks.backends.synapse.wire import PATIENCE, Patience, Wire
-from synapse_hooks.context import Checkpoint, Dataset, Model
+from synapse_hooks.context import Checkpoint, Dataset, Finding, Model
 from synapse_hooks.data import split_name
-from synapse_hooks.errors import BackendError, RecordNotFound
+from synapse_hooks.errors import AccessDenied, BackendError, RecordNotFound
 from synapse_hooks.storage import archive_kind, link_or_copy, safe_name, unpack
 
+_CLOCK: Final = 300.0
+"""Seconds by which the clocks of this machine and of the backend may differ."""
 _LISTED: Final = 20
 """Records that an error about an unknown id names, at most."""
 
@@ -197,6 +200,31 @@ class SynapseClient:
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
         if entries:
             self.wire.call('POST', 'logs/', body=[{**entry, 'job': job} for entry in entries])
+
+    def diagnose(self) -> Iterator[Finding]:
+        """Whether the host answers, takes the credentials, and has the same time, and what is used on this machine."""
+        connection = self.connection
+        # Whoever asks is waiting.
+        wire = Wire(connection, patience=Patience(tries=2, answer=10.0))
+        yield Finding('backend', True, f'{connection.host} (from {connection.sources.get("host", "a program")})')
+        try:
+            wire.get('models/', {'page_size': 1})
+        except AccessDenied as error:
+            yield Finding('backend: credentials', False, error.problem, error.hint)
+        except BackendError as error:
+            yield Finding('backend: answer', False, error.problem, error.hint)
+        else:
+            name = 'user_token' if connection.user_token else 'access_token'
+            yield Finding('backend: credentials', True, f'taken (from {connection.sources.get(name, "a program")})')
+        if (offset := wire.clock_offset) is not None:
+            detail = f'{abs(offset):,.0f} s {"behind" if offset > 0 else "ahead of"} the backend'
+            fix = 'set the clock: addresses of files may seem to have expired'
+            yield Finding('clock', abs(offset) < _CLOCK, detail, fix)
+        faster = '' if has_curl() else ' (pip install pycurl: several times as fast)'
+        with closing(self._new_transfer()) as transfer:
+            yield Finding('transfer of files', True, transfer.name + faster)
+        yield from folder_findings('cache', self.cache.root, 'SYNAPSE_HOOKS_CACHE')
+        yield from folder_findings('runs', self.root, 'SYNAPSE_WORKSPACE')
 
     def close(self) -> None:
         """Close connections."""
