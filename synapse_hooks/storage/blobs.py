@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from synapse_hooks.storage.digest import file_digest
 from synapse_hooks.storage.disk import disk_errors
-from synapse_hooks.storage.ownership import aside
+from synapse_hooks.storage.ownership import aside_many
 from synapse_hooks.storage.publishing import sweep
 
 _NAME = re.compile(r'[0-9a-f]{64}')
@@ -74,13 +74,18 @@ class Blobs:
         sha256 = hashlib.sha256(content).hexdigest()
         final = self._place(sha256)
         with disk_errors(final):
-            unfinished = str(aside(Path(final)))
+            unfinished = aside_many(final[: -len(sha256) - 1], sha256)
             try:
-                with open(unfinished, 'xb', buffering=0) as file:
+                handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+                try:
                     view = memoryview(content)
                     while view:
-                        view = view[file.write(view) :]
-                _publish(unfinished, final, sha256)
+                        view = view[os.write(handle, view) :]
+                    sealed = sealed_ns(sha256)
+                    os.utime(handle, ns=(sealed, sealed))
+                finally:
+                    os.close(handle)
+                os.rename(unfinished, final)
             except BaseException:
                 _remove(unfinished)
                 raise
@@ -95,8 +100,9 @@ class Blobs:
         """
         final = self._place(sha256)
         with disk_errors(final):
-            size = os.stat(file).st_size
-            _publish(file, final, sha256)
+            size, sealed = os.stat(file).st_size, sealed_ns(sha256)
+            os.utime(file, ns=(sealed, sealed))
+            os.rename(file, final)
         return Blob(sha256, size)
 
     def remove(self, sha256: str) -> None:
@@ -152,12 +158,6 @@ def sealed_ns(sha256: str) -> int:
     Even seconds: there are file systems that know no others.
     """
     return (1_000_000_000 + 2 * int(sha256[:7], 16)) * 1_000_000_000
-
-
-def _publish(unfinished: str | Path, final: str, sha256: str) -> None:
-    sealed = sealed_ns(sha256)
-    os.utime(unfinished, ns=(sealed, sealed))
-    os.rename(unfinished, final)
 
 
 def _remove(path: str) -> None:

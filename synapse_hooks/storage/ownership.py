@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import secrets
@@ -12,6 +13,8 @@ from pathlib import Path
 
 _NAME = re.compile(r'\..*\.staging-([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}', re.DOTALL)
 _ABANDONED = 7 * 24 * 3600.0
+# Threads of a process share it; another process has another owner.
+_numbers = itertools.count(secrets.randbits(31))
 
 
 def owner() -> str:
@@ -38,6 +41,11 @@ def is_dead(owner: str, since: float, *, patience: float = _ABANDONED) -> bool:
 def aside(final: Path) -> Path:
     """A fresh name beside `final` that no other process or thread will choose, and that says whose it is."""
     return final.with_name(f'.{final.name[:32]}.staging-{owner()}-{secrets.token_hex(4)}')
+
+
+def aside_many(folder: str, name: str) -> str:
+    """What `aside` makes up for a file in `folder`, for whoever needs thousands of them: a number is not random."""
+    return f'{folder}/.{name[:32]}.staging-{owner()}-{next(_numbers) & 0xFFFFFFFF:08x}'
 
 
 def is_aside(name: str) -> bool:

@@ -22,9 +22,7 @@ from synapse_hooks.storage import sweep
 from synapse_hooks.storage.blobs import Blob, Blobs
 from synapse_hooks.storage.disk import need_folder
 
-_SCHEMA: Final = """
-    CREATE TABLE IF NOT EXISTS files (key BLOB PRIMARY KEY, sha256 TEXT, size INTEGER) WITHOUT ROWID;
-"""
+_SCHEMA: Final = 'CREATE TABLE IF NOT EXISTS files (key BLOB PRIMARY KEY, sha256 TEXT, size INTEGER) WITHOUT ROWID'
 _BUSY: Final = 30.0
 
 
@@ -139,7 +137,7 @@ class Cache:
         database = sqlite3.connect(self._index, timeout=_BUSY)
         # Nothing is lost that cannot be fetched again.
         database.execute('PRAGMA synchronous = OFF')
-        database.executescript(_SCHEMA)
+        database.execute(_SCHEMA)
         return database
 
 

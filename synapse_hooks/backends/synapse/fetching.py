@@ -268,5 +268,5 @@ class Fetcher:
 _KINDS: Final = {401: AccessDenied, 403: AccessDenied, 404: RecordNotFound, 410: RecordNotFound}
 _IDLE: Final = 0.01
 """Seconds between two looks while nothing is on its way."""
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 512
 """Files whose keys are written into the index at once."""
