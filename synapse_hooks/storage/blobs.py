@@ -65,13 +65,18 @@ class Blobs:
             return False
         return found.st_size == blob.size and found.st_mtime_ns == sealed_ns(blob.sha256)
 
-    def put_bytes(self, content: bytes) -> Blob:
+    def put_bytes(self, content: bytes | bytearray, sha256: str | None = None) -> Blob:
         """Keep some bytes.
+
+        Args:
+            content: The bytes.
+            sha256: Their digest, where it is known.
 
         Raises:
             DiskFull: No space; nothing is kept.
         """
-        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 is None:
+            sha256 = hashlib.sha256(content).hexdigest()
         final = self._place(sha256)
         with disk_errors(final):
             unfinished = aside_many(final[: -len(sha256) - 1], sha256)

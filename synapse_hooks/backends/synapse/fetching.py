@@ -1,6 +1,6 @@
 """Fetching many files: what is here is taken from the cache, the rest comes over the network, each until it is whole.
 
-One thread does it all, so that Ctrl-C ends it at once.
+One thread moves the bytes, so that Ctrl-C ends it at once; others hash and write what is large.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urljoin
@@ -121,6 +122,8 @@ class Fetcher:
         self._order = itertools.count()
         self._jobs: dict[str, _Job] = {}
         self._fresh: dict[str, Blob] = {}
+        self._finishing: deque[tuple[Reception, Future[Blob]]] = deque()
+        self._pool: ThreadPoolExecutor
 
     def fetch(self, more: Callable[[], list[Wanted] | None]) -> Iterator[Fetched | None]:
         """Fetch files.
@@ -142,6 +145,7 @@ class Fetcher:
     def _fetch(self, more: Callable[[], list[Wanted] | None]) -> Iterator[Fetched | None]:
         exhausted = False
         running = self.transfer.run(self._next, self.width)
+        self._pool = ThreadPoolExecutor(_THREADS, 'write')
         try:
             while True:
                 while not exhausted and len(self._ready) < 2 * self.width():
@@ -157,12 +161,16 @@ class Fetcher:
                 reception = next(running)
                 if reception is not None:
                     yield self._end(reception)
-                    continue
-                yield None
-                if len(self._jobs) == len(self._later):
-                    # Nothing is on its way, and nothing can begin now.
-                    time.sleep(_IDLE)
+                while self._finishing and (self._finishing[0][1].done() or len(self._finishing) > 2 * _THREADS):
+                    written, future = self._finishing.popleft()
+                    yield self._finished(written, future.result)
+                if reception is None:
+                    yield None
+                    if len(self._jobs) == len(self._later) + len(self._finishing):
+                        # Nothing is on its way, and nothing can begin now.
+                        time.sleep(_IDLE)
         finally:
+            self._pool.shutdown(cancel_futures=True)
             self._flush()
 
     # -- files -------------------------------------------------------------------------------------------------------
@@ -187,24 +195,31 @@ class Fetcher:
         return Reception(self._ready.popleft().wanted, self.cache.blobs, self.cache.parts)
 
     def _end(self, reception: Reception) -> Fetched | None:
-        job = self._jobs[reception.wanted.key]
-        job.got += reception.received
-        failure = reception.failure
-        if failure is None:
-            try:
-                blob = reception.finish()
-            except Failure as caught:
-                failure = caught
-            else:
-                del self._jobs[job.wanted.key]
-                self.width.went_well()
-                self._fresh[job.wanted.key] = blob
-                if len(self._fresh) >= _AT_ONCE:
-                    self._flush()
-                return Fetched(job.wanted, blob, job.got)
+        self._jobs[reception.wanted.key].got += reception.received
+        if reception.failure is not None:
+            self._failed(reception, reception.failure)
+            return None
+        if reception.is_heavy:
+            self._finishing.append((reception, self._pool.submit(reception.finish)))
+            return None
+        return self._finished(reception, reception.finish)
+
+    def _finished(self, reception: Reception, finish: Callable[[], Blob]) -> Fetched | None:
+        try:
+            blob = finish()
+        except Failure as failure:
+            self._failed(reception, failure)
+            return None
+        job = self._jobs.pop(reception.wanted.key)
+        self.width.went_well()
+        self._fresh[job.wanted.key] = blob
+        if len(self._fresh) >= _AT_ONCE:
+            self._flush()
+        return Fetched(job.wanted, blob, job.got)
+
+    def _failed(self, reception: Reception, failure: Failure) -> None:
         reception.close(keep=failure.kind in ('again', 'expired', 'moved'))
-        self._fail(job, failure, reception.received)
-        return None
+        self._fail(self._jobs[reception.wanted.key], failure, reception.received)
 
     def _flush(self) -> None:
         self.cache.keep(self._fresh)
@@ -268,5 +283,6 @@ class Fetcher:
 _KINDS: Final = {401: AccessDenied, 403: AccessDenied, 404: RecordNotFound, 410: RecordNotFound}
 _IDLE: Final = 0.01
 """Seconds between two looks while nothing is on its way."""
+_THREADS: Final = 3
 _AT_ONCE: Final = 512
 """Files whose keys are written into the index at once."""

@@ -26,6 +26,7 @@ the address in `location` (`moved`); give up (`refused`)."""
 
 _SMALL: Final = 1 << 20
 """Bytes below which a part is not worth keeping: it is collected in memory, and written in one go."""
+_HEAVY: Final = 128 << 10
 _RANGE: Final = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
 _UNSATISFIED: Final = re.compile(r'bytes \*/(\d+)')
 _DIGEST: Final = re.compile(r'sha-256=:([A-Za-z0-9+/=]+):')
@@ -188,10 +189,9 @@ class Reception:
             if announced is not None and self._offset != announced:
                 raise Failure('again', f'expected {announced:,} bytes, got {self._offset:,}')
         if self._handle < 0:
-            content = bytes(self._content)
-            sha256 = hashlib.sha256(content).hexdigest()
+            sha256 = hashlib.sha256(self._content).hexdigest()
             self._prove(sha256)
-            return self.blobs.put_bytes(content)
+            return self.blobs.put_bytes(self._content, sha256)
         sha256 = self._hash.hexdigest()
         self._prove(sha256)
         os.close(self._handle)
@@ -201,6 +201,11 @@ class Reception:
         self.parts.remove(self._part)
         self._done = True
         return blob
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether `finish` has so much to do that it is worth a thread."""
+        return self._handle < 0 and len(self._content) > _HEAVY
 
     def close(self, *, keep: bool) -> None:
         """End the try: a part is kept for the next one, where it is worth that, or removed."""

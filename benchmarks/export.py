@@ -1,0 +1,163 @@
+"""What fetching a dataset from a file server costs, beside programs that only fetch.
+
+The files are served by nginx on this machine. Ours arrive hashed, in the store, under their content's name; those of
+aria2c and curl arrive as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from figures import MEMORY, ROOT, Figure, finish, parser
+
+WORKS = {'20,000 x 20 kB': (20_000, 20_000), '2,000 x 1 MB': (2_000, 1_000_000)}
+AIM = 0.5
+"""Times aria2c's time."""
+CURL_AIM = 1.6
+"""Times curl's time, for small files."""
+CONF = """
+worker_processes 1; daemon on; pid {root}/nginx.pid; error_log {root}/error.log;
+events {{ worker_connections 512; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; default_type image/jpeg;
+  client_body_temp_path {root}/b; proxy_temp_path {root}/p; fastcgi_temp_path {root}/f; uwsgi_temp_path {root}/u;
+  scgi_temp_path {root}/s;
+  server {{ listen 127.0.0.1:{port}; root {root}/www; }}
+}}
+"""
+CHILD = """
+import resource, sys
+from pathlib import Path
+from synapse_hooks.backends.synapse.cache import Cache
+from synapse_hooks.backends.synapse.fetching import Fetcher
+from synapse_hooks.backends.synapse.receiving import Wanted
+from synapse_hooks.backends.synapse.transfer import PACE, Network, best_transfer
+
+out, host, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+pages = iter(range(0, count, 100))
+
+def more():
+    start = next(pages, None)
+    if start is None:
+        return None
+    return [Wanted(str(n), f'{host}/{n}.jpg', image=True) for n in range(start, min(count, start + 100))]
+
+transfer = best_transfer(PACE, Network(private=True))
+fetcher = Fetcher(Cache(Path(out)), transfer, lambda wanted: None)
+assert sum(fetched is not None for fetched in fetcher.fetch(more)) == count
+transfer.close()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def measure(rounds: int, share: float = 1.0) -> list[Figure]:
+    """Every work, each program in turn.
+
+    Args:
+        rounds: How often each.
+        share: Of the number of files.
+    """
+    figures = []
+    for work, (count, size) in WORKS.items():
+        count = max(10, int(count * share))
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+            root = Path(folder)
+            # Of root's nginx, the workers are somebody else.
+            root.chmod(0o755)
+            make_files(root / 'www', count, size)
+            with served(root) as host:
+                figures += compared(root, host, work, count, rounds, aims=share == 1.0)
+    return figures
+
+
+def compared(root: Path, host: str, work: str, count: int, rounds: int, *, aims: bool) -> list[Figure]:
+    """The figures of one work."""
+    peak = 0
+
+    def ours(out: Path) -> None:
+        nonlocal peak
+        env = {**os.environ, 'PYTHONPATH': str(ROOT)}
+        words = [sys.executable, '-c', CHILD, str(out), host, str(count)]
+        peak = int(subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout)
+
+    def aria2c(out: Path) -> None:
+        lines = ''.join(f'{host}/{n}.jpg\n out={n}.jpg\n' for n in range(count))
+        (root / 'list').write_text(lines)
+        subprocess.run(['aria2c', '-q', '-j16', '-d', str(out), '-i', str(root / 'list')], check=True)
+
+    def curl(out: Path) -> None:
+        url = f'{host}/[0-{count - 1}].jpg'
+        words = ['curl', '-s', '--no-progress-meter', '--parallel', '--parallel-max', '16', '-o', f'{out}/#1.jpg', url]
+        subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+
+    programs: dict[str, Callable[[Path], None]] = {'ours': ours, 'aria2c': aria2c, 'curl': curl}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    for _ in range(rounds):
+        for name, program in programs.items():
+            times[name].append(timed(program, root / 'out'))
+    wall = {name: statistics.median(one[0] for one in found) for name, found in times.items()}
+    processor = {name: statistics.median(one[1] for one in found) for name, found in times.items()}
+    small = count > 5_000
+    return [
+        Figure(f'export, {work} / aria2c', wall['ours'] / wall['aria2c'], 'x', AIM if aims else None),
+        Figure(f'export, {work} / curl', wall['ours'] / wall['curl'], 'x', CURL_AIM if aims and small else None),
+        *(Figure(f'  {name}', wall[name], 's', note=f'{processor[name]:.2f} s of processor time') for name in programs),
+        Figure(f'  peak memory, {work}', peak, 'MB', 60 if aims else None),
+    ]
+
+
+def timed(program: Callable[[Path], None], out: Path) -> tuple[float, float]:
+    """Seconds of wall and of processor time."""
+    out.mkdir()
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    program(out)
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    shutil.rmtree(out)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def make_files(folder: Path, count: int, size: int) -> None:
+    """Files that differ in their first bytes."""
+    folder.mkdir()
+    rest = os.urandom(size - 4)
+    for number in range(count):
+        (folder / f'{number}.jpg').write_bytes(number.to_bytes(4, 'big') + rest)
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """nginx on the folder `www`, while the block runs; yields the address."""
+    port = 8000 + os.getpid() % 20_000
+    (root / 'nginx.conf').write_text(CONF.format(root=root, port=port))
+    words = ['nginx', '-c', str(root / 'nginx.conf'), '-p', str(root)]
+    subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+    try:
+        yield f'http://127.0.0.1:{port}'
+    finally:
+        subprocess.run([*words, '-s', 'quit'], check=True, stderr=subprocess.DEVNULL)
+
+
+def run() -> int:
+    """As a script: `--rounds N`, `--share X` of the files."""
+    made = parser(__doc__)
+    made.add_argument('--rounds', type=int, default=3)
+    made.add_argument('--share', type=float, default=1.0)
+    options = made.parse_args()
+    if missing := [name for name in ('nginx', 'aria2c', 'curl') if shutil.which(name) is None]:
+        print(f'export: left out, {", ".join(missing)} is not installed', file=sys.stderr)
+        return finish([], as_json=options.json)
+    return finish(measure(options.rounds, options.share), as_json=options.json)
+
+
+if __name__ == '__main__':
+    sys.exit(run())
