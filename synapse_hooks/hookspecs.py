@@ -331,6 +331,20 @@ class HookSpecs:
             ...     print(f'{progress["overall"]:.0%}')
         """
 
+    @hookspec
+    def log_status(self, context: TrainContext, statuses: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver how the run stands: `run_start` events (with `action, target, params`) and `run_end` events (with
+        `status`, which is `finished`, `failed` or `cancelled`, `error`, `model`). A sink: unlike `run_started` and
+        `run_finished`, it is told also when whoever wants to know could not be reached. A `run_end` comes alone, after
+        everything that was recorded before it.
+
+        Example:
+            >>> @hookimpl
+            ... def log_status(context, statuses):
+            ...     for status in statuses:
+            ...         print(status['type'], status.get('status'))
+        """
+
     # -- the run ends --------------------------------------------------------------------------------------------
 
     @hookspec
@@ -354,7 +368,7 @@ class HookSpecs:
         """
 
 
-SINK_HOOKS: Final = ('log_params', 'log_metrics', 'log_message', 'log_artifact', 'progress_changed')
+SINK_HOOKS: Final = ('log_params', 'log_metrics', 'log_message', 'log_artifact', 'progress_changed', 'log_status')
 _ISOLATED: Final = ('run_started', 'step_started', 'step_finished', 'run_finished', 'uploaded')
 _WORDS: Final[dict[Semantics, str]] = {
     'first': 'the nearest plugin that answers wins; None declines',

@@ -11,7 +11,15 @@ from synapse_hooks.errors import PluginBroken, suggest
 from synapse_hooks.hookspecs import PROJECT, hook_names
 from synapse_hooks.plugins import HookFunction, function_faults
 
-HELPERS: Final = ('autolog', 'log_params', 'log_metrics', 'log_message', 'log_artifact', 'progress_changed')
+HELPERS: Final = (
+    'autolog',
+    'log_params',
+    'log_metrics',
+    'log_message',
+    'log_artifact',
+    'log_status',
+    'progress_changed',
+)
 """Hooks that an action does not answer by overriding: their names belong to its helper methods."""
 ACTION_HOOKS: Final = tuple(hook for hook in hook_names() if hook not in HELPERS)
 

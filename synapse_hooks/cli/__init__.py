@@ -17,6 +17,7 @@ COMMANDS: Final = {
     'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
     'train': 'run a train action',
     'resume': 'go on with a run that was interrupted or failed',
+    'sync': 'deliver what the job and the trackers of a run have not got',
     'convert': 'convert a dataset from one format to another',
     'inspect': 'look at a dataset: what it holds, and what is wrong with it',
     'workspace': 'the datasets and models of the embedded workspace',

@@ -10,11 +10,10 @@ from synapse_hooks.actions import BaseTrainAction
 from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.telling import error_data, exit_code
-from synapse_hooks.context import RuntimeContext, TrainContext
+from synapse_hooks.context import BackendClient, RuntimeContext, TrainContext
 from synapse_hooks.errors import BackendError, StorageError, text_of
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
-from synapse_hooks.plugins.jobs import STATUS
 from synapse_hooks.steps.state import plain
 
 
@@ -41,10 +40,9 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
         `{outcome, run_dir, result, model, metrics, dataset, error}`.
     """
     keeper = _Keeper()
-    job = None
     if ctx.job_id is None and ctx.client is not None:
         opened = ctx.client.create_job(action=kind.action_name, target=ctx.target)
-        job = ctx.job_id = None if opened is None else opened['id']
+        ctx.job_id = None if opened is None else opened['id']
     ctx.plugins = (*ctx.plugins, Display(), keeper)
     error: BaseException | None = None
     try:
@@ -52,12 +50,7 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     except BaseException as caught:
         error = caught
     if keeper.context is None and error is not None:
-        if job is not None and ctx.client is not None:
-            # Nobody else will: what reports on a job begins with the run. And why it could not begin matters more.
-            with suppress(BackendError, StorageError):
-                ctx.client.update_job(
-                    job, status=STATUS['failed'], result=without_secrets({'error': text_of(error)}, os.environ)
-                )
+        fail_job(ctx.client, ctx.job_id, error)
         return not_begun(error)
     # A run that had succeeded already only delivers what its sinks have not got: it does not begin.
     run_dir = ctx.run_dir if keeper.context is None else keeper.context.run_dir
@@ -77,6 +70,17 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     if error is not None:
         return Answer(data, exit_code=exit_code(error), error=error)
     return Answer(data, _summary(data), stands_alone=True)
+
+
+def fail_job(client: BackendClient | None, job: int | str | None, error: BaseException) -> None:
+    """Tell a job that its run could not begin: what reports on a job begins with the run.
+
+    Why it could not begin matters more than a backend that cannot be told.
+    """
+    if client is not None and job is not None:
+        status = 'STOPPED' if isinstance(error, KeyboardInterrupt) else 'FAILED'
+        with suppress(BackendError, StorageError):
+            client.update_job(job, status=status, result=without_secrets({'error': text_of(error)}, os.environ))
 
 
 def not_begun(error: BaseException) -> Answer:

@@ -75,18 +75,25 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
     from synapse_hooks.cli.planning import params_help, planned
-    from synapse_hooks.cli.running import run_action
+    from synapse_hooks.cli.running import fail_job, run_action
     from synapse_hooks.context import RuntimeContext
+    from synapse_hooks.errors import SynapseHooksError
 
     kind, target, defaults = load_action(options.target)
     if options.params_help:
         return params_help(kind, defaults)
-    values = read_params(options.file, options.params)
-    params = validated(kind.params_model, {**defaults, **values}, strict=True)
     # A platform names the job in the environment.
     job = options.job or os.environ.get('SYNAPSE_JOB_ID') or None
+    client = connect(options.workspace, options.host, job=job)
+    try:
+        values = read_params(options.file, options.params)
+        params = validated(kind.params_model, {**defaults, **values}, strict=True)
+    except SynapseHooksError as error:
+        if not options.plan:
+            fail_job(client, job, error)
+        raise
     ctx = RuntimeContext(
-        client=connect(options.workspace, options.host, job=job),
+        client=client,
         job_id=job,
         run_dir=options.run_dir,
         run_name=options.name,

@@ -22,6 +22,8 @@ HOOK_OF: Final = {
     'message': 'log_message',
     'artifact': 'log_artifact',
     'progress': 'progress_changed',
+    'run_start': 'log_status',
+    'run_end': 'log_status',
 }
 """The hook that takes each type of event; the other types are for readers of the journal only."""
 _UNAVAILABLE: Final = (SinkUnavailable, ConnectionError, TimeoutError)
@@ -39,7 +41,7 @@ class Sink(Protocol):
         """Take events.
 
         Args:
-            hook: `log_params`, `log_metrics`, `log_message`, `log_artifact` or `progress_changed`.
+            hook: `log_params`, `log_metrics`, `log_message`, `log_artifact`, `log_status` or `progress_changed`.
             payload: A list of events in order; for `progress_changed` one event, the latest of a step and category.
 
         Raises:
@@ -234,7 +236,14 @@ def _latest(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _by_hook(events: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    batches: dict[str, list[dict[str, Any]]] = {}
+    batches: list[tuple[str, list[dict[str, Any]]]] = []
+    open_batches: dict[str, list[dict[str, Any]]] = {}
     for event in events:
-        batches.setdefault(HOOK_OF[event['type']], []).append(event)
-    return list(batches.items())
+        hook = HOOK_OF[event['type']]
+        if event['type'] == 'run_end':
+            # It comes after everything before it, and before everything after it.
+            batches += [*open_batches.items(), (hook, [event])]
+            open_batches = {}
+        else:
+            open_batches.setdefault(hook, []).append(event)
+    return [*batches, *open_batches.items()]

@@ -1,38 +1,55 @@
-"""The job of a run: whoever watches it at the backend sees status, progress and metrics.
+"""The job of a run: whoever watches it at the backend sees status, progress, metrics, messages and pictures.
 
-It is a plugin like any other, registered for runs that belong to a job. The shapes of the records are those of the
-Synapse backend: `progress_record` and `metrics_record`, both with what is known of each step.
+It is a plugin like any other, registered for runs that belong to a job. All it does is done by sinks: off the thread of
+the training, in order, and again later where the backend could not be reached. The shapes are those of the backend:
+`progress_record` and `metrics_record`, both with what is known of each step, and the events of a job's log.
 """
 
 from __future__ import annotations
 
+import base64
+import mimetypes
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.errors import summary
+from synapse_hooks.errors import BackendUnavailable, SinkUnavailable
 from synapse_hooks.hookspecs import hookimpl
-from synapse_hooks.journal import without_secrets
+from synapse_hooks.journal import read_events, without_secrets
 
 if TYPE_CHECKING:
-    from synapse_hooks.context import Outcome, TrainContext
+    from synapse_hooks.context import TrainContext
 
-STATUS: Final[dict[str, str]] = {'succeeded': 'SUCCEEDED', 'failed': 'FAILED', 'cancelled': 'STOPPED'}
+STATUS: Final = {'finished': 'SUCCEEDED', 'failed': 'FAILED', 'cancelled': 'STOPPED'}
+"""The status of a job, by how its run ended."""
+_CATEGORY: Final = {'val': 'validation', 'final': 'test'}
+_LARGEST_PICTURE: Final = 4 << 20
 
 
 class JobReporter:
-    """Keeps the record of `runtime_ctx.job_id` up to date."""
+    """Keeps the record and the log of `runtime_ctx.job_id` up to date."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._steps: dict[str, dict[str, Any]] = {}
         self._metrics: dict[tuple[str | None, str], dict[str, float]] = {}
+        self._pictures = 0
 
     @hookimpl
-    def run_started(self, context: TrainContext) -> None:
-        """RUNNING, and where."""
-        _update(context, status='RUNNING', meta={'run_dir': str(context.run_dir)})
+    def log_status(self, context: TrainContext, statuses: Sequence[Mapping[str, Any]]) -> None:
+        """RUNNING, and where; then SUCCEEDED with the model, FAILED with the error, or STOPPED."""
+        for status in statuses:
+            if status['type'] == 'run_start':
+                self._remember(context, status)
+                _update(context, status='RUNNING', meta={'run_dir': str(context.run_dir)})
+                continue
+            result: dict[str, Any] = {'model': status.get('model'), 'run_dir': str(context.run_dir)}
+            if error := status.get('error'):
+                result['error'] = f'{error["type"]}: {error["message"]}'
+            _update(context, status=STATUS[status['status']], result=result)
 
     @hookimpl
     def progress_changed(self, context: TrainContext, progress: Mapping[str, Any]) -> None:
@@ -56,25 +73,86 @@ class JobReporter:
 
     @hookimpl
     def log_metrics(self, context: TrainContext, points: Sequence[Mapping[str, Any]]) -> None:
-        """The latest value of each metric, by phase; where a run holds several trainings, by `TRAINING/PHASE`."""
+        """The latest value of each metric by phase, and every one in the log.
+
+        Where a run holds several trainings, a phase is called `TRAINING/PHASE`.
+        """
         for point in points:
             self._metrics.setdefault((point.get('training'), str(point['phase'])), {}).update(point['values'])
         several = len({training for training, _ in self._metrics if training}) > 1
         steps: dict[str, dict[str, float]] = {}
         for (training, phase), values in self._metrics.items():
             steps.setdefault(f'{training}/{phase}' if several and training else phase, {}).update(values)
+        _log(context, [_logged('metric', point, **_metric(point)) for point in points if point['values']])
         _update(context, metrics_record={'record': {'steps': steps}})
 
     @hookimpl
-    def run_finished(self, context: TrainContext, outcome: Outcome, error: BaseException | None) -> None:
-        """SUCCEEDED with the model, FAILED with the error, or STOPPED."""
-        result: dict[str, Any] = {'model': context.model, 'run_dir': str(context.run_dir)}
-        if error is not None:
-            result['error'] = summary(error)
-        _update(context, status=STATUS[outcome], result=result)
+    def log_message(self, context: TrainContext, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Every message in the log."""
+        entries = []
+        for message in messages:
+            key = {'key': message['code']} if message.get('code') else {}
+            entry = _logged('message', message, content=message['text'], **key)
+            entries.append({**entry, 'level': message.get('level')})
+        _log(context, entries)
+
+    @hookimpl
+    def log_artifact(self, context: TrainContext, artifacts: Sequence[Mapping[str, Any]]) -> None:
+        """Pictures in the log; other files stay where they are."""
+        for artifact in artifacts:
+            file = Path(artifact['path'])
+            if artifact.get('kind') != 'image' or not file.is_file() or file.stat().st_size > _LARGEST_PICTURE:
+                continue
+            kind = mimetypes.guess_type(file.name)[0] or 'application/octet-stream'
+            group = artifact.get('role') or file.stem
+            entry = _logged('visualization', artifact, category='train', group=group, index=self._pictures)
+            self._pictures += 1
+            data = base64.b64encode(file.read_bytes()).decode()
+            _log(context, [{**entry, 'file': f'data:{kind};base64,{data}'}])
+
+    def _remember(self, context: TrainContext, start: Mapping[str, Any]) -> None:
+        """What earlier attempts have reported: a record is replaced as a whole."""
+        if start.get('attempt', 1) <= 1 or self._metrics:
+            return
+        for event in read_events(context.run_dir, types=('metrics',)):
+            if event.get('attempt', 1) < start['attempt']:
+                place = event.get('training'), str(event.get('phase'))
+                self._metrics.setdefault(place, {}).update(event.get('values') or {})
+
+
+def _metric(point: Mapping[str, Any]) -> dict[str, Any]:
+    phase = str(point['phase'])
+    training = {'training': point['training']} if point.get('training') else {}
+    return {
+        'category': _CATEGORY.get(phase, 'train'),
+        'key': str(point.get('axis') or 'epoch'),
+        'value': point.get('step') if point.get('step') is not None else 0,
+        'metrics': dict(point['values']),
+        **training,
+    }
+
+
+def _logged(event: str, recorded: Mapping[str, Any], **data: Any) -> dict[str, Any]:
+    return {'event': event, 'data': data, 'datetime': recorded.get('ts')}
+
+
+def _log(context: TrainContext, entries: list[dict[str, Any]]) -> None:
+    job = context.runtime_ctx.job_id
+    if job is not None and entries:
+        with _kept_for_later():
+            context.client.add_logs(job, without_secrets(entries, os.environ))
 
 
 def _update(context: TrainContext, **fields: Any) -> None:
     job = context.runtime_ctx.job_id
     if job is not None:
-        context.client.update_job(job, **without_secrets(fields, os.environ))
+        with _kept_for_later():
+            context.client.update_job(job, **without_secrets(fields, os.environ))
+
+
+@contextmanager
+def _kept_for_later() -> Iterator[None]:
+    try:
+        yield
+    except BackendUnavailable as error:
+        raise SinkUnavailable(error.problem) from error

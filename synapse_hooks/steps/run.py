@@ -37,6 +37,7 @@ from synapse_hooks.plugins import (
     culprit,
 )
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
+from synapse_hooks.steps.delivery import end_dead_runs, noted_as_active
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
@@ -75,7 +76,8 @@ def run_plan(plan: RunPlan) -> Any:
     redact = secrets_of(os.environ)
     inputs = StageInputs(plan.registry, plugins)
     directory = open_directory(plan, redact)
-    with directory.locked():
+    end_dead_runs(ctx)
+    with directory.locked(), noted_as_active(ctx, directory):
         decisions = decisions_of(plan, inputs, directory.read())
         return _Run(plan, plugins, inputs, directory, redact).run(decisions)
 
@@ -244,7 +246,7 @@ class _Run:
         pump.close(_SECONDS)
         context.hooks.run_finished(context=context, outcome=outcome, error=error)
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
-        self.journal.record('run_end', {'status': words[outcome], 'error': told})
+        self.journal.record('run_end', {'status': words[outcome], 'error': told, 'model': plain(context.model)})
 
     def _update(self, **changes: Any) -> None:
         """Change the record when the steps are over: a full disk must not take the place of what went wrong before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ class Action(BaseTrainAction[BaseTrainParams]):
 
     def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
         assert self.ctx.client is not None
-        assert self.ctx.client.get_job(self.ctx.job_id)['status'] == 'RUNNING'  # type: ignore[attr-defined]
+        until = time.monotonic() + 20
+        while self.ctx.client.get_job(self.ctx.job_id)['status'] != 'RUNNING':  # type: ignore[attr-defined]
+            assert time.monotonic() < until
+            time.sleep(0.01)
         self.log_metrics({'loss': 0.5}, phase='train', step=1)
         self.set_progress(1, 2)
         if self.fails:

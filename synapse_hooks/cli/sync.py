@@ -1,0 +1,44 @@
+"""Deliver what the job and the trackers of a run have not got yet. Nothing is run.
+
+Whoever could not be reached while a run went on gets the rest from its journal, in order.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.cli.common import Answer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run directory."""
+    parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
+    parser.add_argument('--deadline', metavar='SECONDS', type=float, default=60.0, help='how long to go on trying (60)')
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Deliver."""
+    from synapse_hooks.backends import connect
+    from synapse_hooks.context import RuntimeContext
+    from synapse_hooks.journal import RunDirectory
+    from synapse_hooks.steps.delivery import deliver
+
+    directory = RunDirectory.open(options.run_dir)
+    with directory.locked():
+        record: dict[str, Any] = directory.read()
+        runtime = record.get('runtime') or {}
+        workspace = record['workspace']
+        client = connect(None if workspace is None else Path(workspace), record.get('host'), job=runtime.get('job_id'))
+        ctx = RuntimeContext(
+            client=client,
+            job_id=runtime.get('job_id'),
+            run_dir=directory.path,
+            block=tuple(options.block or runtime.get('block', ())),
+            only=tuple(options.only or runtime.get('only', ())),
+            project=Path(runtime['project']) if runtime.get('project') else None,
+        )
+        late = deliver(ctx, directory, deadline=options.deadline)
+    lines = [f'{name}: {count:,} events are not delivered' for name, count in late.items()] or ['all is delivered']
+    return Answer({'run_dir': str(directory.path), 'undelivered': late}, '\n'.join(lines), 1 if late else 0)

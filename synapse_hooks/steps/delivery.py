@@ -1,0 +1,119 @@
+"""Delivering what a run's sinks have not got, without running anything; and the end of runs that could not tell it.
+
+A process that is killed tells its job nothing. While a run with a job is on its way, a small file below the client's
+folder says so; whoever starts the next run on this machine finds those of dead processes, and ends their jobs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from synapse_hooks.context import RuntimeContext, TrainContext
+from synapse_hooks.errors import RunError, SynapseHooksError
+from synapse_hooks.journal import Journal, RunDirectory, SinkPump, secrets_of
+from synapse_hooks.plugins import JobReporter, PluginSink, build, load_settings
+from synapse_hooks.storage import is_dead, owner, write_atomic
+
+_ACTIVE: Final = 'active'
+_KILLED: Final = {
+    'type': 'Killed',
+    'message': 'the process ended without a word: it was killed (SIGKILL, out of memory), or the machine stopped',
+}
+
+
+def deliver(ctx: RuntimeContext, directory: RunDirectory, *, deadline: float = 30.0) -> dict[str, int]:
+    """Deliver what is left of a run's journal to its job and to the installed and the project's plugins.
+
+    Args:
+        ctx: The client, the job, and what plugins may take part.
+        directory: The run, which nobody else drives.
+        deadline: Seconds to go on trying a sink that cannot be reached.
+
+    Returns:
+        The events that each sink still has not got.
+    """
+    plugins = build(
+        load_settings(ctx.project, block=ctx.block, only=ctx.only),
+        extra=ctx.plugins if ctx.job_id is None else (*ctx.plugins, JobReporter()),
+        installed=None if ctx.discover else (),
+        refuse=False,
+    )
+    redact = secrets_of(os.environ)
+    journal = Journal(directory.path, run=directory.name, redact=redact)
+    context = TrainContext(
+        params=dict(directory.read()['params']),
+        runtime_ctx=ctx,
+        hooks=plugins.calls,
+        recorder=journal,
+        run_dir=directory.path,
+        settings=plugins.settings.settings,
+    )
+    pump = SinkPump(journal, [PluginSink(adapter, context) for adapter in plugins.sink_adapters()])
+    try:
+        undelivered = pump.close(deadline, insist=True)
+    finally:
+        journal.close()
+    late = {name: count for name, count in undelivered.items() if count}
+    directory.update(undelivered=late)
+    return late
+
+
+@contextmanager
+def noted_as_active(ctx: RuntimeContext, directory: RunDirectory) -> Iterator[None]:
+    """While the block runs, a file says that this process drives a run with a job."""
+    root = getattr(ctx.client, 'root', None)
+    if ctx.job_id is None or root is None:
+        yield
+        return
+    marker = Path(root, _ACTIVE, f'{directory.name}-{os.getpid()}.json')
+    note = {'run_dir': str(directory.path), 'job': ctx.job_id, 'owner': owner()}
+    with suppress(OSError, SynapseHooksError):
+        write_atomic(marker, msgspec.json.encode(note), durable=False)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            marker.unlink(missing_ok=True)
+
+
+def end_dead_runs(ctx: RuntimeContext) -> list[Path]:
+    """Record the end of runs whose process is dead, and tell their jobs. Nothing is raised.
+
+    Args:
+        ctx: For its client: only runs with jobs of the same one are looked at.
+
+    Returns:
+        The run directories.
+    """
+    folder = Path(getattr(ctx.client, 'root', None) or os.devnull, _ACTIVE)
+    ended = []
+    for marker in sorted(folder.glob('*.json')) if folder.is_dir() else ():
+        with suppress(OSError, ValueError, msgspec.MsgspecError, SynapseHooksError):
+            note: dict[str, Any] = msgspec.json.decode(marker.read_bytes(), type=dict[str, Any])
+            if is_dead(note['owner'], marker.stat().st_mtime):
+                if _end(ctx, Path(note['run_dir']), note['job']):
+                    ended.append(Path(note['run_dir']))
+                marker.unlink(missing_ok=True)
+    return ended
+
+
+def _end(ctx: RuntimeContext, run_dir: Path, job: int | str) -> bool:
+    try:
+        directory = RunDirectory.open(run_dir)
+    except RunError:
+        return False
+    with directory.locked():
+        if directory.read()['status'] != 'running':
+            return False
+        directory.update(status='failed', error=_KILLED)
+        journal = Journal(directory.path, run=directory.name, redact=secrets_of(os.environ))
+        journal.record('run_end', {'status': 'failed', 'error': _KILLED, 'model': None})
+        journal.close()
+        deliver(RuntimeContext(client=ctx.client, job_id=job, discover=False), directory, deadline=5.0)
+    return True
