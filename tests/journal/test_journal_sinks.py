@@ -66,12 +66,26 @@ def test_each_type_reaches_its_hook(journal):
     journal.record('progress', {'curr': 2})
     journal.record('artifact', {'path': 'x.png'})
     say(journal, 'hello')
+    journal.record('stage', {'name': 'export'})
     assert pump_of(journal, sink).close() == {'sink': 0}
     told = dict(sink.calls)
-    assert list(told) == ['log_params', 'progress_changed', 'log_metrics', 'log_artifact', 'log_message']
+    hooks = ['log_status', 'log_params', 'progress_changed', 'log_metrics', 'log_artifact', 'log_message']
+    assert list(told) == hooks
     assert [event['values']['loss'] for event in told['log_metrics']] == [1.0, 0.5]
     assert told['progress_changed']['curr'] == 2
     assert told['log_message'][0]['seq'] == 8
+
+
+def test_the_end_comes_after_everything_before_it(journal):
+    sink = Sink()
+    for attempt in range(2):
+        journal.record('run_start', {'action': 'train'})
+        say(journal, f'hello {attempt}')
+        journal.record('metrics', {'values': {'loss': 1.0}})
+        journal.record('run_end', {'status': 'failed'})
+    assert pump_of(journal, sink).close() == {'sink': 0}
+    assert [hook for hook, _ in sink.calls] == ['log_status', 'log_message', 'log_metrics', 'log_status'] * 2
+    assert sink.calls[3][1][0]['type'] == 'run_end'
 
 
 def test_events_arrive_while_the_run_goes_on(journal):
