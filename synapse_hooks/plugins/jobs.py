@@ -7,8 +7,6 @@ the training, in order, and again later where the backend could not be reached. 
 
 from __future__ import annotations
 
-import base64
-import mimetypes
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.errors import BackendUnavailable, SinkUnavailable
 from synapse_hooks.hookspecs import hookimpl
-from synapse_hooks.journal import read_events, without_secrets
+from synapse_hooks.journal import without_secrets
 
 if TYPE_CHECKING:
     from synapse_hooks.context import TrainContext
@@ -99,6 +97,9 @@ class JobReporter:
     @hookimpl
     def log_artifact(self, context: TrainContext, artifacts: Sequence[Mapping[str, Any]]) -> None:
         """Pictures in the log; other files stay where they are."""
+        import base64
+        import mimetypes
+
         for artifact in artifacts:
             file = Path(artifact['path'])
             if artifact.get('kind') != 'image' or not file.is_file() or file.stat().st_size > _LARGEST_PICTURE:
@@ -114,6 +115,9 @@ class JobReporter:
         """What earlier attempts have reported: a record is replaced as a whole."""
         if start.get('attempt', 1) <= 1 or self._metrics:
             return
+        # A conversion has no job, and is not to import what reads journals.
+        from synapse_hooks.journal import read_events
+
         for event in read_events(context.run_dir, types=('metrics',)):
             if event.get('attempt', 1) < start['attempt']:
                 place = event.get('training'), str(event.get('phase'))
