@@ -8,6 +8,7 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
+    from synapse_hooks.formats.folders import files_below
     from synapse_hooks.formats.frame import fit_to_image
     from synapse_hooks.formats.guess import guess_format
     from synapse_hooks.formats.lookup import ImageLookup
@@ -31,6 +32,7 @@ _HOMES = {
     'ImageLookup': 'lookup',
     'Options': 'options',
     'declared_wrongly': 'sizes',
+    'files_below': 'folders',
     'guess_format': 'guess',
     'fit_to_image': 'frame',
 }
@@ -43,6 +45,7 @@ __all__ = [
     'ImageLookup',
     'Options',
     'declared_wrongly',
+    'files_below',
     'fit_to_image',
     'guess_format',
 ]

@@ -164,3 +164,9 @@ def test_two_splits_are_never_taken_for_one_folder(tmp_path: Path) -> None:
     put_all(tmp_path, {'data.yaml': 'train: /x/train/images\nval: /x/valid/images\nnames: [car]\n'})
     with pytest.raises(DatasetInvalid, match='`val: /x/valid/images` is not there'):
         YOLO.declare(tmp_path)
+
+
+def test_files_that_macos_leaves_beside_others_are_not_read(tmp_path: Path) -> None:
+    put_item(tmp_path, 'a.png', 'a.txt')
+    put_all(tmp_path, {'classes.txt': 'car\n', '._a.txt': b'\0\5\x16\7', '._a.png': b'\0\5\x16\7'})
+    assert told(tmp_path) == [(None, 'a', ['car'])]

@@ -184,7 +184,7 @@ def _documents(path: Path) -> list[Path]:
         return [path] if path.suffix.lower() == '.xml' and _looks_like_cvat(path) else []
     if (path / DOCUMENT).is_file():
         return [path / DOCUMENT] if _looks_like_cvat(path / DOCUMENT) else []
-    files = [*islice(path.glob('*.xml'), _MANY + 1)]
+    files = [*islice(path.glob('[!.]*.xml'), _MANY + 1)]
     return sorted(filter(_looks_like_cvat, files)) if len(files) <= _MANY else []
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from synapse_hooks.data import MEASURED, SPLITS, SUFFIXES, DatasetInfo, LossReport, Sample, image_size, split_name
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats import Fitter, Format, declared_wrongly
+from synapse_hooks.formats import Fitter, Format, declared_wrongly, files_below
 from synapse_hooks.storage import read_head
 from synapse_hooks_labelme.reading import read_shapes
 from synapse_hooks_labelme.writing import document
@@ -61,13 +61,17 @@ class LabelmeFormat(Format):
 
     def recognise(self, path: Path) -> bool:
         """A folder with such files in it or one folder below, or one such file."""
-        files = [path] if path.is_file() else islice(chain(path.glob('*.json'), path.glob('*/*.json')), _FIRST)
-        return any(_looks_like_labelme(file) for file in files)
+        if path.is_file():
+            # An archive that is not compressed has the text of such files in it.
+            return path.suffix.lower() == '.json' and _looks_like_labelme(path)
+        found = chain(path.glob('[!.]*.json'), path.glob('[!.]*/[!.]*.json'))
+        return any(map(_looks_like_labelme, islice(found, _FIRST)))
 
     def read(self, path: Path) -> Iterator[Sample]:
         """In the order of the JSON files' paths. JSON files of another kind are counted as dropped."""
         root = path.parent if path.is_file() else path
-        files, found = [path] if path.is_file() else sorted(path.rglob('*.json')), False
+        files = [path] if path.is_file() else sorted(path / name for name in files_below(path, '.json'))
+        found = False
         for file in files:
             try:
                 name = file.relative_to(root).with_suffix('').as_posix()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import shutil
 import struct
 import zlib
 from importlib.metadata import entry_points
@@ -432,3 +433,21 @@ def test_classes_that_are_not_utf_8_are_a_sentence(tmp_path: Path) -> None:
     (tmp_path / 'labels.txt').write_bytes(b'\xff')
     with pytest.raises(DatasetInvalid, match=r'labels\.txt must be UTF-8'):
         LabelmeFormat().declare(tmp_path)
+
+
+def test_files_that_macos_leaves_beside_others_are_not_read(tmp_path: Path) -> None:
+    put(tmp_path / 'a.json', shape('rectangle', (1, 1), (9, 9)))
+    for name in ('._a.json', '._a.png', '__MACOSX/a.json'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b'\0\5\x16\7')
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['a']
+    assert report.total('dropped') == 0
+
+
+def test_an_archive_with_such_files_in_it_is_not_taken_for_one(tmp_path: Path) -> None:
+    put(tmp_path / 'in/a.json', shape('rectangle', (1, 1), (9, 9)))
+    archive = Path(shutil.make_archive(str(tmp_path / 'export'), 'tar', tmp_path / 'in'))
+    assert LabelmeFormat().recognise(tmp_path / 'in')
+    assert LabelmeFormat().recognise(tmp_path / 'in/a.json')
+    assert not LabelmeFormat().recognise(archive)

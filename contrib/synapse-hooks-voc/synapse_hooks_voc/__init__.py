@@ -38,7 +38,7 @@ class VocFormat(Format):
         """A folder with annotations and images under VOC's names, or with annotation files beside its images."""
         folder = official(path)
         if folder is not None:
-            return any(folder.documents.rglob('*.xml'))
+            return any(names(folder.documents, '.xml'))
         return path.is_dir() and bool(beside(path))
 
     def read(self, path: Path) -> Iterator[Sample]:

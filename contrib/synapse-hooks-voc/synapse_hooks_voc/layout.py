@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.data import SPLITS, SUFFIXES, split_name
+from synapse_hooks.formats import files_below
 from synapse_hooks.storage import read_head
 
 IMAGES, ANNOTATIONS, LISTS, MASKS = 'JPEGImages', 'Annotations', 'ImageSets/Main', 'SegmentationObject'
@@ -40,9 +41,8 @@ class Folder(NamedTuple):
         """The names of images that no annotation file is about, where these are beside them."""
         if self.images == self.documents:
             known = {*self.ids}
-            files = sorted(file for file in self.images.rglob('*') if file.suffix.lower() in SUFFIXES)
-            found = (file.relative_to(self.images) for file in files)
-            yield from (file.as_posix() for file in found if file.with_suffix('').as_posix() not in known)
+            found = sorted(files_below(self.images, *SUFFIXES))
+            yield from (name for name in found if name.rpartition('.')[0] not in known)
 
 
 def official(path: Path) -> Folder | None:
@@ -60,12 +60,12 @@ def beside(path: Path) -> list[Folder]:
 
 def names(folder: Path, suffix: str) -> Iterator[str]:
     """The names of the files with a suffix below a folder, without it."""
-    return (file.relative_to(folder).as_posix()[: -len(suffix)] for file in folder.rglob(f'*{suffix}'))
+    return (name.removesuffix(suffix) for name in files_below(folder, suffix) if name.endswith(suffix))
 
 
 def _has_documents(folder: Path) -> bool:
     # Not below it: there may be a million files in a thousand folders.
-    return any(map(_is_document, islice(folder.glob('*.xml'), _FIRST)))
+    return any(map(_is_document, islice(folder.glob('[!.]*.xml'), _FIRST)))
 
 
 def _is_document(file: Path) -> bool:

@@ -384,3 +384,19 @@ def test_a_list_that_is_not_utf_8_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / 'ImageSets' / 'Main' / 'train.txt').write_bytes(b'\xff\xfe\n1\n')
     with pytest.raises(DatasetInvalid, match=r'train\.txt'):
         read(tmp_path)
+
+
+@pytest.mark.parametrize('beside', [False, True])
+def test_files_that_macos_leaves_beside_others_are_not_read(tmp_path: Path, beside: bool) -> None:
+    put(tmp_path, 'a', voc_object(11, 11, 30, 30))
+    images, documents = (tmp_path, tmp_path) if beside else (tmp_path / 'JPEGImages', tmp_path / 'Annotations')
+    for file in [*tmp_path.glob('*/*')] if beside else ():
+        file.rename(tmp_path / file.name)
+        file.parent.rmdir()
+    for file in (documents / '._a.xml', images / '._a.png', documents / '__MACOSX/a.xml'):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b'\0\5\x16\7')
+    samples, report = read(tmp_path)
+    assert [sample.id for sample in samples] == ['a']
+    assert report.total('dropped') == report.total('doubtful') == 0
+    assert VocFormat().recognise(tmp_path)

@@ -20,6 +20,7 @@ from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.folders import files_in
 from synapse_hooks.storage.door import read_head
+from synapse_hooks.storage.names import is_dropping
 
 CONFIG = 'annotations.json'
 _ROBOFLOW = '_annotations.coco.json'
@@ -119,7 +120,8 @@ def _split(name: str) -> str | None:
 def _below_annotations(path: Path) -> list[Source]:
     folder = path / 'annotations'
     # Unlike `glob`, `iterdir` does not take a closed folder for an empty one.
-    files = sorted(file for file in folder.iterdir() if file.suffix == '.json') if folder.is_dir() else []
+    found = sorted(file for file in folder.iterdir() if file.suffix == '.json') if folder.is_dir() else []
+    files = [file for file in found if not is_dropping(file.name)]
     # Whatever is in a file with such a name: a broken one is refused when it is opened, not passed over.
     sources = _official(path, files)
     likely = [file for file in files if looks_like_coco(file)]

@@ -205,7 +205,7 @@ def orphans(folders: list[Folder], known: set[str]) -> Iterator[str]:
 def _text_files(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries if entry.name.endswith('.txt'))
+            yield from (entry.name for entry in entries if entry.name.endswith('.txt') and entry.name[0] != '.')
     except FileNotFoundError:
         return
     except OSError as error:
