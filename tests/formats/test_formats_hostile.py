@@ -331,3 +331,12 @@ def test_numbers_for_each_joint_may_be_written_with_a_fraction(tmp_path: Path) -
     samples, report = read(root, 'yolo')
     assert [annotation.kind for sample in samples for annotation in sample.annotations] == ['keypoints'] * 4
     assert report.lossless
+
+
+def test_a_link_in_a_circle_costs_none_of_its_neighbours(tmp_path: Path) -> None:
+    root = coco(tmp_path, 'a.png', 'b.png')
+    (root / 'b.png').write_bytes(png(64, 48))
+    (root / 'a.png').symlink_to('a.png')
+    samples, report = read(root, 'coco')
+    assert [sample.id for sample in samples] == ['b']
+    assert report.total('repaired') == 0

@@ -104,10 +104,15 @@ class ImageFinder:
         if folder not in self._listed:
             try:
                 with os.scandir(folder) as entries:
-                    self._listed[folder] = {entry.name for entry in entries if not entry.is_dir()}
+                    self._listed[folder] = {entry.name for entry in entries if not _is_folder(entry)}
             except PermissionError:
                 # It is not as good as empty.
                 raise
             except OSError:
                 self._listed[folder] = set()
         return self._listed[folder]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # A link in a circle makes `entry.is_dir` raise, which must not cost its neighbours.
+    return os.path.isdir(entry) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112
