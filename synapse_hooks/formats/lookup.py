@@ -4,6 +4,7 @@
     /media/me/DISK/set/a.png     a path of another computer
     https://host/x/a.png?t=1     a link
     my%20photo.png               percent-encoded
+    IMG_1.JPG                    of img_1.jpg: Windows and macOS take one for the other
     /data/local-files/?d=x/a.png a file that Label Studio serves
 
 An author of a format asks here when the path that a dataset names is not there, and reports the answer with
@@ -17,19 +18,23 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from synapse_hooks.data import SUFFIXES
-from synapse_hooks.storage import is_dropping, is_inside
+from synapse_hooks.storage import folded, is_dropping, is_inside
 
 _URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
 _DRIVE = re.compile(r'[A-Za-z]:(?=/|$)')
 _LONGEST = 4096
 _DEEPEST = 32
 _SHOWN = 3
+
+
+Parts = tuple[str, ...]
+Key = Callable[[Parts], Parts]
 
 
 class Found(NamedTuple):
@@ -62,8 +67,7 @@ class ImageLookup:
     def __init__(self, folder: str | os.PathLike[str], told: Iterable[str] = ()) -> None:
         self.folder = os.fspath(folder)
         self._told = told
-        self._ends: dict[str, dict[tuple[str, ...], list[tuple[str, ...]]]] = {}
-        self._sharing: dict[int, Counter[tuple[str, ...]]] = {}
+        self._sharing: dict[tuple[int, Key], Counter[Parts]] = {}
 
     @property
     def empty(self) -> bool:
@@ -80,33 +84,20 @@ class ImageLookup:
             LookupError: No image can be meant, or several; the text says which, as part of a sentence.
         """
         parts = self._read(path)
-        length, fitting = self._fitting(parts)
+        key = _as_written
+        length, fitting = self._exact.fitting(parts)
+        if not fitting:
+            key = _folded
+            length, fitting = self._case_blind.fitting(parts)
         shown = ['/'.join(place) for place in fitting[:_SHOWN]]
         if not shown or not self._inside(shown[0]):
             raise LookupError(f'no image below {self.folder} has that name')
         if len(fitting) > 1:
             more = ', ...' if len(fitting) > _SHOWN else ''
             raise LookupError(f'{len(fitting)} images have that name: {", ".join(shown)}{more}')
-        if (sharing := self._sharing_tail(parts[-length:])) > 1:
+        if (sharing := self._sharing_tail(parts[-length:], key)) > 1:
             raise LookupError(f'{sharing} images of the dataset could be {shown[0]}')
-        return Found(f'{self.folder}/{shown[0]}', _reason(path, cut=length < len(parts)))
-
-    def _fitting(self, parts: tuple[str, ...]) -> tuple[int, list[tuple[str, ...]]]:
-        """How many parts at the end of a path there are in the folder, at most, and the images that end so."""
-        if not parts or parts[-1] not in self._places:
-            return 0, []
-        places = self._places[parts[-1]]
-        if len(places) == 1:
-            return _shared_end(parts, places[0]), places
-        if parts[-1] not in self._ends:
-            # Thousands of folders may have an image of the same name each.
-            ends = self._ends[parts[-1]] = {}
-            for place in places:
-                for start in range(len(place)):
-                    ends.setdefault(place[start:], []).append(place)
-        ends = self._ends[parts[-1]]
-        length = next(length for length in range(len(parts), 0, -1) if parts[-length:] in ends)
-        return length, ends[parts[-length:]]
+        return Found(f'{self.folder}/{shown[0]}', _reason(path, cut=length < len(parts), is_folded=key is _folded))
 
     def _inside(self, place: str) -> bool:
         file = os.path.join(self.folder, place)
@@ -117,11 +108,20 @@ class ImageLookup:
         literal = _parts(_DRIVE.sub('', path[:_LONGEST].replace('\\', '/')))
         return literal if literal and literal[-1] in self._places else plain_parts(path)
 
-    def _sharing_tail(self, tail: tuple[str, ...]) -> int:
+    def _sharing_tail(self, tail: Parts, key: Key) -> int:
         """How many of the paths that the dataset names end like this."""
-        if len(tail) not in self._sharing:
-            self._sharing[len(tail)] = Counter(self._read(path)[-len(tail) :] for path in {*self._told})
-        return self._sharing[len(tail)][tail]
+        which = len(tail), key
+        if which not in self._sharing:
+            self._sharing[which] = Counter(key(self._read(path)[-len(tail) :]) for path in {*self._told})
+        return self._sharing[which][key(tail)]
+
+    @cached_property
+    def _exact(self) -> _Index:
+        return _Index(self._places.values(), _as_written)
+
+    @cached_property
+    def _case_blind(self) -> _Index:
+        return _Index(self._places.values(), _folded)
 
     @cached_property
     def _places(self) -> dict[str, list[tuple[str, ...]]]:
@@ -140,6 +140,40 @@ def _shared_end(parts: tuple[str, ...], place: tuple[str, ...]) -> int:
     """How many parts at the end of two paths are the same."""
     pairs = zip(reversed(parts), reversed(place), strict=False)
     return next((number for number, (one, other) in enumerate(pairs) if one != other), min(len(parts), len(place)))
+
+
+class _Index:
+    """Images by the ends of their paths.
+
+    Args:
+        places: The parts of their relative paths.
+        key: What of a path is compared.
+    """
+
+    def __init__(self, places: Iterable[list[Parts]], key: Key) -> None:
+        self._key = key
+        self._named: dict[str, list[Parts]] = {}
+        self._ends: dict[str, dict[Parts, list[Parts]]] = {}
+        for group in places:
+            self._named.setdefault(key(group[0][-1:])[0], []).extend(group)
+
+    def fitting(self, parts: Parts) -> tuple[int, list[Parts]]:
+        """How many parts at the end of a path there are in the folder, at most, and the images that end so."""
+        wanted = self._key(parts)
+        if not wanted or wanted[-1] not in self._named:
+            return 0, []
+        places = self._named[wanted[-1]]
+        if len(places) == 1:
+            return _shared_end(wanted, self._key(places[0])), places
+        if wanted[-1] not in self._ends:
+            # Thousands of folders may have an image of the same name each.
+            ends = self._ends[wanted[-1]] = {}
+            for place in places:
+                for start in range(len(place)):
+                    ends.setdefault(self._key(place[start:]), []).append(place)
+        ends = self._ends[wanted[-1]]
+        length = next(length for length in range(len(wanted), 0, -1) if wanted[-length:] in ends)
+        return length, ends[wanted[-length:]]
 
 
 def plain_parts(path: str) -> tuple[str, ...]:
@@ -178,7 +212,17 @@ def _parts(plain: str) -> tuple[str, ...]:
     return () if '\0' in plain else tuple(parts[-_DEEPEST:])
 
 
-def _reason(path: str, *, cut: bool) -> str:
+def _as_written(parts: Parts) -> Parts:
+    return parts
+
+
+def _folded(parts: Parts) -> Parts:
+    return tuple(map(folded, parts))
+
+
+def _reason(path: str, *, cut: bool, is_folded: bool) -> str:
+    if is_folded:
+        return 'its path differs from its file in small and capital letters: the only image of that name is used'
     if not cut and not _URL.match(path):
         what = 'percent-encoded' if '%' in path else 'written for another computer'
         return f'its path is {what}: the image that it means is used'

@@ -82,6 +82,18 @@ def test_the_longest_end_of_a_path_that_is_there_decides(tmp_path: Path) -> None
         lookup.find(told[40])
 
 
+def test_letters_of_another_case_find_the_only_image_that_a_disk_without_case_would(tmp_path: Path) -> None:
+    put_images(tmp_path, 'Images/IMG_1.JPG', 'x/b.png', 'y/B.PNG', 'z/B.png', 'z/c.png')
+    put_coco(tmp_path, ['images/img_1.jpg', 'X/b.PNG', 'w/b.PNG', 'C.png', 'z/c.png'])
+    samples, report = read(tmp_path)
+    assert [sample.file for sample in samples] == [
+        str(tmp_path / name) for name in ('Images/IMG_1.JPG', 'x/b.png', 'z/c.png')
+    ]
+    assert 'small and capital letters' in report.summary()
+    # Several fit `w/b.PNG`, and the image that `C.png` could be has a name of its own.
+    assert report.to_dict()['unreadable']['count'] == 2
+
+
 def test_two_paths_are_never_taken_for_one_image(tmp_path: Path) -> None:
     put_images(tmp_path, 'a.png')
     samples, report = read(put_coco(tmp_path, ['/upload/1/a.png', '/upload/2/a.png']))
