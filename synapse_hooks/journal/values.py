@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, Final
@@ -22,6 +23,7 @@ REDACTED: Final = '<redacted>'
 _MANY: Final = 1000
 _DEEP: Final = 50
 _SHORTEST_SECRET: Final = 6
+_URL_SAFE: Final = str.maketrans('+/', '-_')
 _SECRET_NAME: Final = re.compile(
     r'SYNAPSE_PLUGIN_RUN_TENANT|'
     r'(.*_)?(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|(API|ACCESS|SECRET|PRIVATE)_KEY|CREDENTIALS)',
@@ -63,18 +65,34 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
 
 
 def forms_of(secret: str) -> tuple[str, ...]:
-    """How a secret may stand in a text: as it is, in a `repr`, in JSON, in an address.
+    """How a secret may stand in a text: as it is, in a `repr`, in JSON, in an address, in Base64 as HTTP sends it.
 
     Example:
-        >>> forms_of('canary'), forms_of('a/b c')
-        (('canary',), ('a/b c', 'a%2Fb%20c'))
+        >>> forms_of('canary')
+        ('canary', 'Y2FuYXJ5', 'NhbmFye', 'jYW5hcn')
+        >>> forms_of('a/b c')[:2]
+        ('a/b c', 'a%2Fb%20c')
     """
+    encoded = _in_base64(secret)
     if secret.isalnum():
-        return (secret,)
+        return (secret, *encoded)
     from urllib.parse import quote
 
     in_json = json.dumps(secret, ensure_ascii=False)[1:-1]
-    return tuple(dict.fromkeys((secret, repr(secret)[1:-1], in_json, quote(secret, safe=''))))
+    return tuple(
+        dict.fromkeys((secret, repr(secret)[1:-1], in_json, quote(secret, safe='', errors='surrogateescape'), *encoded))
+    )
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """The letters that it alone decides, wherever it begins in what is encoded: `Basic` sends `user:secret`."""
+    data = secret.encode(errors='surrogateescape')
+    for before in range(3):
+        letters = b64encode(bytes(before) + data).decode()
+        sure = letters[-(-8 * before // 6) : 8 * (before + len(data)) // 6]
+        yield sure
+        if '+' in sure or '/' in sure:
+            yield sure.translate(_URL_SAFE)
 
 
 def _numbers_of(secret: str) -> list[int | float]:
@@ -112,10 +130,12 @@ class Redactor:
 
     def __call__(self, line: bytes) -> bytes:
         """`line` without secrets; the same object when it holds none, which costs next to nothing."""
-        if not any(needle in line for needle in self._needles):
-            return line
-        # A hit may be a part of a number or span an escape, so the bytes only tell where to look.
-        return _ENCODER.encode(self.clean(msgspec.json.decode(line)))
+        # A loop takes half the time of `any`, and this is for every line of a journal.
+        for needle in self._needles:
+            if needle in line:
+                # A hit may be a part of a number or span an escape, so the bytes only tell where to look.
+                return _ENCODER.encode(self.clean(msgspec.json.decode(line)))
+        return line
 
     def clean(self, value: Any) -> Any:
         """JSON values without secrets: in texts, in keys, and a number that is one.

@@ -1,5 +1,6 @@
 """Whatever is logged becomes JSON, and nothing that is logged raises."""
 
+import base64
 import enum
 import json
 from collections import OrderedDict, deque
@@ -132,3 +133,11 @@ def test_secrets_of_the_environment():
         'HOME': '/home/somebody',
     }
     assert sorted(secrets_of(environ)) == ['access-1234', 'aws-secret-1', 'tenant-1', 'user-token-1']
+
+
+@pytest.mark.parametrize('secret', ['canary-7f3e9b/+=x&y', '135792468013', 'n\udcff-not-utf-8??>>'])
+@pytest.mark.parametrize('before', ['', 'u:', 'user:', 'me:'])
+def test_secrets_in_base64_are_redacted_wherever_they_begin(secret: str, before: str) -> None:
+    for encoded in (base64.b64encode, base64.urlsafe_b64encode):
+        sent = encoded(f'{before}{secret}!'.encode(errors='surrogateescape')).decode()
+        assert sent not in Redactor([secret])(encode({'text': f'Basic {sent}'})).decode()
