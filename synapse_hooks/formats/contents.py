@@ -24,6 +24,8 @@ _FILES = 24
 _KEYS = 8
 _LONGEST = 40
 _SMALL = 4 << 20
+_BARE = '?'
+"""What stands for the suffix of a file that has none."""
 
 
 class Contents(NamedTuple):
@@ -51,23 +53,29 @@ def contents(path: Path) -> Contents:
         parts[_FOLDERS:] = [f'more in {len(parts) - _FOLDERS} folders']
     documents = [Path(file) for (folder, kind), file in telling.items() if kind == '.json' and not folder]
     said = ''.join(f'; {_shown(file.name)}{_keys(file)}' for file in documents)
-    empty = 'no file' if path.is_dir() else 'neither a file nor a folder'
-    return Contents(f'it has {", ".join(parts) or empty}{said}', [*telling.values()][:_FILES])
+    if not path.is_dir():
+        return Contents('it is neither a file nor a folder', [])
+    return Contents(f'it has {", ".join(parts) or "no file"}{said}', [*telling.values()][:_FILES])
 
 
 def _kind(name: str) -> str:
     """The suffix of a file; empty for an image."""
     suffix = os.path.splitext(name)[1].lower()
-    return '' if suffix in SUFFIXES else suffix or 'no suffix'
+    return '' if suffix in SUFFIXES else suffix or _BARE
 
 
 def _counted(found: Counter[str]) -> str:
     others = [(kind, count) for kind, count in found.most_common() if kind]
-    words = [f'{count:,} {_shown(kind)} file{"s" * (count > 1)}' for kind, count in others[:_SUFFIXES]]
+    words = [_files_of(kind, count) for kind, count in others[:_SUFFIXES]]
     if len(others) > _SUFFIXES:
         words.append(f'{sum(count for _, count in others[_SUFFIXES:]):,} other files')
     images = f'{found[""]:,} image{"s" * (found[""] > 1)}' if found[''] else ''
     return ' beside '.join(filter(None, (' and '.join(words), images)))
+
+
+def _files_of(kind: str, count: int) -> str:
+    files = f'file{"s" * (count > 1)}'
+    return f'{count:,} {files} without a suffix' if kind == _BARE else f'{count:,} {_shown(kind)} {files}'
 
 
 def _keys(file: Path) -> str:

@@ -24,6 +24,7 @@ _PARTS = frozenset(('annotations', 'images', 'img', 'imagesets', 'jpegimages', '
 """Folders that are parts of a dataset and none of their own."""
 _ENOUGH = 50
 _DEEPEST = 3
+_SHOWN = 3
 
 
 def guess_format(path: Path, formats: Iterable[Format]) -> str:
@@ -119,7 +120,12 @@ def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path,
             found += [(path / name, format) for format in [_recognised(path / name, formats)] if format]
     if len(folders) == 1 and not found and depth < _DEEPEST:
         return _below(path / folders[0], formats, depth + 1)
-    return found[0] if len(found) == 1 else None
+    if len(found) > 1:
+        shown = ', '.join(f'`{one.name}/` ({format})' for one, format in found[:_SHOWN])
+        more = f' and {len(found) - _SHOWN} more' if len(found) > _SHOWN else ''
+        problem, hint = f'{path} has several datasets in it: {shown}{more}', f'name one of them: {found[0][0]}'
+        raise DatasetInvalid(problem, hint=hint, path=str(path), found=[format for _, format in found])
+    return found[0] if found else None
 
 
 def _unknown(path: Path, formats: Sequence[Format]) -> DatasetInvalid:
@@ -130,11 +136,14 @@ def _unknown(path: Path, formats: Sequence[Format]) -> DatasetInvalid:
     there = contents(path)
     known = known_format(there.telling)
     problem = f'{path} is in no format that is known here ({", ".join(names)}): {there.text}'
-    hint = known.hint(names) if known else _near(path)
+    hint = known.hint(names) if known else _near(path, there.telling)
     return DatasetInvalid(problem, hint=hint, path=str(path), found=[])
 
 
-def _near(path: Path) -> str:
+def _near(path: Path, telling: Iterable[str]) -> str:
+    inner = next((file for file in map(Path, telling) if file != path and _unpacking(file)), None)
+    if inner is not None:
+        return f'{inner.name} in it is an archive: unpack that one, and name the folder'
     if (path / 'images').is_dir() and (path / 'labels').is_dir():
         return 'is it yolo? Write classes.txt beside images/ and labels/, with the name of a class in each line'
     return 'name the format with `--from`, or install a plugin that reads it'

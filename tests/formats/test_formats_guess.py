@@ -150,17 +150,34 @@ def test_the_only_dataset_in_a_folder_is_gone_on_with(tmp_path: Path, above: str
     assert locate_dataset(tmp_path / above, BUILT_IN) == (tmp_path / above, 'coco')
 
 
-@pytest.mark.parametrize('case', ['two datasets', 'too deep', 'loose images', 'another format', 'a part of one'])
+@pytest.mark.parametrize('case', ['too deep', 'loose images', 'another format', 'a part of one'])
 def test_there_is_no_going_on_where_it_is_not_clear(tmp_path: Path, case: str) -> None:
     put_set(tmp_path / {'too deep': '1/2/3/4', 'a part of one': 'images'}.get(case, 'one'))
-    if case == 'two datasets':
-        put_set(tmp_path / 'two')
     if case == 'loose images':
         (tmp_path / 'a.png').write_bytes(png(1, 1))
     if case == 'another format':
         (tmp_path / 'annotations.xml').write_text('<annotations><image id="0"/></annotations>')
     with pytest.raises(DatasetInvalid, match='in no format that is known here'):
         locate_dataset(tmp_path, BUILT_IN)
+
+
+def test_several_datasets_in_a_folder_are_to_be_chosen_from(tmp_path: Path) -> None:
+    for name in ('one', 'two'):
+        put_set(tmp_path / name)
+    with pytest.raises(DatasetInvalid, match=r'several datasets in it: `one/` \(coco\), `two/` \(coco\)') as caught:
+        locate_dataset(tmp_path, BUILT_IN)
+    assert caught.value.hint == f'name one of them: {tmp_path / "one"}'
+
+
+def test_an_archive_in_what_was_named_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / 'export.zip', 'w') as file:
+        file.writestr('a', '')
+    assert 'export.zip in it is an archive: unpack that one' in refused(tmp_path).hint
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_said_to_be(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'pipe')
+    assert refused(tmp_path / 'pipe').problem.endswith('it is neither a file nor a folder')
 
 
 def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
