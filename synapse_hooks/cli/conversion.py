@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ class Losses:
 
     Args:
         voice: Tells it.
+        named: How a text names the dataset: see `Source.named`.
     """
 
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, voice: Voice, named: Callable[[str], str] = str) -> None:
         self._voice = voice
+        self._named = named
         self._begun = time.monotonic()
         self._count = 0.0
         self.report: dict[str, Any] | None = None
@@ -40,14 +42,21 @@ class Losses:
     def record(self, type: str, payload: Mapping[str, Any]) -> None:
         """Take an event."""
         if type == 'losses':
-            self.report = dict(payload)
+            self.report = self._plain(dict(payload))
         elif type == 'message':
-            self._voice.say([payload])
+            self._voice.say([self._plain(dict(payload))])
         elif type == 'progress':
             what, done, total = str(payload['category']), float(payload['curr']), float(payload['total'])
             if what == 'convert':
                 self._count = done
             self._voice.progress(what, done, total or None)
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._plain(item) for item in value]
+        return self._named(value) if isinstance(value, str) else value
 
 
 def convert_into(

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> Answer:
             )
         _check_links(source, plugins.settings.settings.get(options.to, {}), options.images)
         with staging(options.target) as staged, reading(path):
-            losses = Losses(said)
+            losses = Losses(said, source.named)
             if source.remark:
                 losses.say(source.remark)
             made = convert_into(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +34,8 @@ class Source(NamedTuple):
     """How it was found, where that needs a word."""
     unpacked: bool = False
     """Whether the dataset is unpacked from an archive, and gone afterwards."""
+    named: Callable[[str], str] = str
+    """A text with the archive in place of the folder that it is unpacked to."""
 
 
 @contextmanager
@@ -93,14 +95,35 @@ def open_source(plugins: Plugins, path: Path, format: str | None, room: Path | N
 
     with scratch(room or Path(tempfile.gettempdir(), 'synapse-hooks')) as folder:
         unpacked = unpack(path, folder / path.name.partition('.')[0])
+        named = _naming(path, unpacked)
         try:
-            with _broken_named(plugins):
-                source = _guessed(unpacked, formats, str(path))
-        except DatasetInvalid:
-            if format is None:
-                raise
-            source = Source({'path': unpacked, 'format': format})
-        yield source._replace(unpacked=True) if format is None else Source(source.dataset, unpacked=True)
+            try:
+                with _broken_named(plugins):
+                    source = _guessed(unpacked, formats, str(path))
+            except DatasetInvalid:
+                if format is None:
+                    raise
+                source = Source({'path': unpacked, 'format': format})
+            source = source._replace(unpacked=True, named=named)
+            yield source if format is None else Source(source.dataset, unpacked=True, named=named)
+        except SynapseHooksError as error:
+            error.problem, error.hint = named(error.problem), named(error.hint)
+            error.args = (error.problem, *error.args[1:])
+            error.facts = {key: named(fact) if isinstance(fact, str) else fact for key, fact in error.facts.items()}
+            if hasattr(error, '__notes__'):
+                error.__notes__ = [named(note) for note in error.__notes__]
+            raise
+
+
+def _naming(archive: Path, unpacked: Path) -> Callable[[str], str]:
+    places = sorted({str(unpacked), str(unpacked.absolute()), str(unpacked.resolve())}, key=len, reverse=True)
+
+    def named(text: str) -> str:
+        for place in places:
+            text = text.replace(place, str(archive))
+        return text
+
+    return named
 
 
 @contextmanager

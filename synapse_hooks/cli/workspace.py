@@ -74,7 +74,7 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
         reading(options.source),
         open_source(plugins, options.source, options.source_format) as source,
     ):
-        losses = Losses(said)
+        losses = Losses(said, source.named)
         if source.remark:
             losses.say(source.remark)
         if source.dataset['format'] == 'dm':

@@ -74,3 +74,14 @@ def test_a_hostile_or_damaged_archive_leaves_nothing(bare: Environment, project:
         assert '→' in ended.err
     assert sorted(project.iterdir()) == before
     assert not (project.parent / 'outside.txt').exists()
+
+
+def test_messages_name_the_archive_and_not_where_it_is_unpacked(bare: Environment, project: Path, yolo: Path) -> None:
+    label = next((yolo / 'labels').rglob('*.txt'))
+    label.write_text('x y z\n')
+    shutil.make_archive(str(project / 'set'), 'zip', yolo)
+    culprit = f'set.zip/{label.relative_to(yolo)}'
+    for flags in ((), ('--unreadable', 'skip', '--json')):
+        ended = bare.hooks('convert', 'set.zip', 'out', '--to', 'coco', *flags, code=None)
+        assert culprit in ended.err
+        assert 'staging' not in ended.err + ended.out
