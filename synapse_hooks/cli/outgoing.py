@@ -50,9 +50,9 @@ def hiding() -> Hidden:
     return [(form, REDACTED) for secret in secrets_of(os.environ) for form in forms_of(secret)]
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, hidden: Hidden | None = None) -> str:
     """`text` as `outgoing` has it, and the ends of lines and tabs as escapes too: for a cell of a table."""
-    text = outgoing(text)
+    text = outgoing(text, hidden)
     return text if text.isprintable() else text.replace('\n', '\\n').replace('\t', '\\t')
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+from collections.abc import ItemsView
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,18 @@ def test_listings_are_folded_on_terminals_alone(words: list[str], bare: Environm
     # Every row of the pipe is one line, with what its folded lines say.
     assert len({line.split()[0] for line in listing}) == len(listing)
     assert not set(piped.split()) - set(' '.join(shown).split()) or max(map(width, listing)) > 40
+
+
+def test_a_long_table_looks_at_the_environment_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    class Environment(dict[str, str]):
+        def items(self) -> ItemsView[str, str]:  # type: ignore[override]
+            looks.append(1)
+            return super().items()
+
+    monkeypatch.setattr('os.environ', Environment(os.environ, MY_API_KEY='canary-1234'))
+    said = table(['name'], [[f'canary-1234 {number}'] for number in range(1000)])
+    assert 'canary' not in said
+    assert said.count('<redacted>') == 1000
+    assert len(looks) == 1
