@@ -59,7 +59,7 @@ KNOWN: Final = (
     Known('Supervisely', ('.json',), r'"classes"\s*:.*"(projectType|tags)"|"objects"\s*:.*"classTitle"'),
     Known('Label Studio (JSON)', ('.json',), r'"(annotations|completions)"\s*:.*"(result|from_name)"|"annotator"',
           instead='COCO or YOLO with images'),
-    Known('Datumaro', ('.json',), r'"dm_format_version"|"infos"\s*:.*"items"'),
+    Known('Datumaro', ('.json',), r'"dm_format_version"|"infos?"\s*:.*"categories"\s*:\s*\{'),
     Known('Labelbox', ('.ndjson', '.json'), r'"data_row"|"Labeled Data"'),
 )  # fmt: skip
 """The most particular first."""

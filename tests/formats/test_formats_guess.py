@@ -194,3 +194,12 @@ def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
         error = refused(tmp_path / name)
         assert error.problem == f'{tmp_path / name} is an archive'
         assert error.hint == f'unpack it: `{command}`'
+
+
+@pytest.mark.parametrize('head', [{'dm_format_version': '1.0', 'infos': {}}, {'info': {}}])
+def test_a_document_of_datumaro_is_not_taken_for_one_of_coco(tmp_path: Path, head: dict[str, object]) -> None:
+    items = [{'id': 'a', 'annotations': [], 'image': {'path': 'a.png'}}]
+    said = {**head, 'categories': {'label': {'labels': [{'name': 'car'}]}}, 'items': items}
+    (tmp_path / 'annotations').mkdir()
+    (tmp_path / 'annotations/default.json').write_text(json.dumps(said))
+    assert 'it looks like Datumaro, which is not read' in refused(tmp_path).hint

@@ -27,6 +27,8 @@ _ROBOFLOW = '_annotations.coco.json'
 _FILES = (CONFIG, _ROBOFLOW, 'instances.json', 'coco.json', 'labels.json')
 _WHAT = ('instances', 'person_keypoints', 'captions', 'panoptic')
 _OFFICIAL = re.compile(rf'(?P<what>{"|".join(_WHAT)})_(?P<name>.+)\.json')
+_OTHERS = re.compile(rb'"annotationsData"|"dm_format_version"|"categories"\s*:\s*\{')
+"""What DM and Datumaro say in documents that speak of the same things."""
 _INNER = ('images', 'data')
 _MANY = 16
 
@@ -204,7 +206,7 @@ def looks_like_coco(file: Path) -> bool:
     head = _head(file)
     # A document of DM has images, too, but no names of files.
     said = any(key in head for key in (b'"file_name"', b'"annotations"', b'"categories"'))
-    return head.startswith(b'{') and said and b'"annotationsData"' not in head
+    return head.startswith(b'{') and said and not _OTHERS.search(head)
 
 
 def must_be_coco(file: Path) -> bool:
