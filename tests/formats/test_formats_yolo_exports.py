@@ -170,3 +170,13 @@ def test_files_that_macos_leaves_beside_others_are_not_read(tmp_path: Path) -> N
     put_item(tmp_path, 'a.png', 'a.txt')
     put_all(tmp_path, {'classes.txt': 'car\n', '._a.txt': b'\0\5\x16\7', '._a.png': b'\0\5\x16\7'})
     assert told(tmp_path) == [(None, 'a', ['car'])]
+
+
+def test_splits_that_number_their_classes_differently_are_refused(tmp_path: Path) -> None:
+    for split, names in (('train', 'car\ndog\n'), ('valid', 'car\n')):
+        put_item(tmp_path, f'{split}/{split}.png', f'{split}/{split}.txt')
+        put_all(tmp_path, {f'{split}/_darknet.labels': names})
+    assert YOLO.declare(tmp_path).classes == ('car', 'dog')
+    put_all(tmp_path, {'valid/_darknet.labels': 'dog\ncar\n'})
+    with pytest.raises(DatasetInvalid, match='number the classes differently'):
+        YOLO.declare(tmp_path)

@@ -60,7 +60,10 @@ def read_export(file: Path) -> tuple[Path, tuple[str, ...], Sources]:
     if file.suffix == '.data':
         return file.parent, *_read_darknet(file, file.parent)
     folder = file.parent.parent if file.parent.name in ('labels', *_FOLDERS) else file.parent
-    return folder, _read_notes(file) if file.suffix == '.json' else read_names(file), _sources(folder)
+    if file.suffix == '.json':
+        return folder, _read_notes(file), _sources(folder)
+    names = _names_of_splits(file, folder) if file.parent.name in _FOLDERS else read_names(file)
+    return folder, names, _sources(folder)
 
 
 def read_names(file: Path) -> tuple[str, ...]:
@@ -76,6 +79,24 @@ def read_names(file: Path) -> tuple[str, ...]:
             f'{file} must have the name of a class in each line{where}', hint='correct it', path=str(file)
         )
     return tuple(lines)
+
+
+def _names_of_splits(file: Path, folder: Path) -> tuple[str, ...]:
+    """The classes where each split has its own list: the longest, which the others begin.
+
+    Raises:
+        DatasetInvalid: They contradict each other, or cannot be read.
+    """
+    lists = {place: read_names(place) for name in _FOLDERS if (place := folder / name / file.name).is_file()}
+    longest = max(lists, key=lambda place: len(lists[place]))
+    for place, names in lists.items():
+        if lists[longest][: len(names)] != names:
+            raise DatasetInvalid(
+                f'{place} and {longest} number the classes differently',
+                hint='convert each split on its own, or export the dataset again',
+                path=str(place),
+            )
+    return lists[longest]
 
 
 def _is_labelled(source: Path) -> bool:
