@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import canary
+
 # Trainings share the cores with the other test processes; more threads than cores only wait for each other.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 if find_spec('ultralytics') is not None:
@@ -23,6 +25,32 @@ if find_spec('ultralytics') is not None:
     _config = tempfile.mkdtemp(prefix='synapse-hooks-tests-')
     atexit.register(shutil.rmtree, _config, ignore_errors=True)
     go_offline(_config)
+
+
+@pytest.fixture(autouse=True)
+def _canary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A secret in the environment, which no run may keep and no server of others may be sent."""
+    monkeypatch.setenv(canary.NAME, canary.SECRET)
+    canary.sent.clear()
+    yield
+    folder = request.node.funcargs.get('tmp_path')
+    found = [] if folder is None else list(canary.leaks(folder))
+    assert not found, f'the canary secret is in {found}'
+    assert not any(canary.SECRET.encode() in data for data in canary.sent), 'the canary secret is in a request'
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Fail a test whose output, log or traceback shows the secret."""
+    report = yield
+    texts = [report.longreprtext, *(text for _, text in report.sections)]
+    if any(canary.SECRET in text for text in texts):
+        report.outcome = 'failed'
+        report.longrepr = (
+            f'{item.nodeid}: the canary secret is in what the test wrote, logged or raised ({report.when})'
+        )
+        report.sections.clear()
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.support import canary
 
 
 @dataclass
@@ -71,14 +74,16 @@ class RawServer:
 
     Args:
         script: Gives the reply to each request.
+        tls: Speak TLS, with this certificate.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self.script = script
+        self._tls = tls
         self.asked: list[Asked] = []
         """Every request so far."""
         self._socket = socket.create_server(('127.0.0.1', 0), backlog=128)
-        self.host = f'http://127.0.0.1:{self._socket.getsockname()[1]}'
+        self.host = f'http{"s" if tls else ""}://127.0.0.1:{self._socket.getsockname()[1]}'
         self._stopping = False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -103,6 +108,12 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                connection.close()
+                return
         with contextlib.suppress(OSError, ValueError), connection, connection.makefile('rb') as stream:
             while line := stream.readline():
                 method, target, _ = line.decode('latin-1').split(' ', 2)
@@ -113,6 +124,7 @@ class RawServer:
                 body = stream.read(int(headers.get('content-length', 0)))
                 asked = Asked(method, target, headers, body)
                 self.asked.append(asked)
+                canary.sent.append(repr(asked).encode())
                 if not self._answer(connection, self.script(asked)):
                     return
 
@@ -153,9 +165,9 @@ def _parts(body: bytes, slow: float) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def raw_server(script: Script) -> Iterator[RawServer]:
+def raw_server(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
     """A running server; it is closed when the block ends."""
-    server = RawServer(script)
+    server = RawServer(script, tls)
     try:
         yield server
     finally:
