@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synapse_hooks.backends.synapse.connection import resolve
 from synapse_hooks.backends.workspace import Workspace
 from synapse_hooks.context import BackendClient
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.storage import absolute
+
+if TYPE_CHECKING:
+    from synapse_hooks.backends.synapse.client import SynapseClient
 
 
 def default_root(env: Mapping[str, str] = os.environ) -> Path:
@@ -41,7 +45,7 @@ def connect(
     env: Mapping[str, str] = os.environ,
     *,
     job: int | str | None = None,
-) -> BackendClient:
+) -> Workspace | SynapseClient:
     """The backend that is asked for: `host`, then `workspace`, then what the environment says, then `default_root`.
 
     Nothing is asked of a backend yet.

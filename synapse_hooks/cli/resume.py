@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.train import add_params, add_pickles, add_plan
+from synapse_hooks.cli.train import add_job, add_params, add_pickles, add_plan
 from synapse_hooks.errors import RunError
 
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_params(parser)
     add_plan(parser)
     add_pickles(parser)
+    add_job(parser)
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -58,6 +59,7 @@ def _run(options: argparse.Namespace) -> Answer:
         told = 'the run has succeeded already'
         if model:
             told += f'; its model is {model["id"]}'
+        told += f'\n  → to train again: `synapse-hooks resume {options.run_dir} --from-stage execute`'
         data = {key: record[key] for key in ('result', 'model', 'dataset', 'error')}
         return Answer(
             {'outcome': 'succeeded', 'run_dir': str(directory.path), 'metrics': {}, **data}, told, stands_alone=True
@@ -82,11 +84,12 @@ def _run(options: argparse.Namespace) -> Answer:
         os.chdir(start)
     kind, target, _ = load_action(record['target'])
     workspace = record['workspace']
+    job = options.job or runtime.get('job_id')
     ctx = RuntimeContext(
-        client=connect(None if workspace is None else Path(workspace), record.get('host'), job=runtime.get('job_id')),
+        client=connect(None if workspace is None else Path(workspace), record.get('host'), job=job),
         checkpoint=_checkpoint(runtime),
         run_dir=directory.path,
-        job_id=runtime.get('job_id'),
+        job_id=job,
         block=tuple(options.block or runtime.get('block', ())),
         only=tuple(options.only or runtime.get('only', ())),
         project=Path(runtime['project']) if runtime.get('project') else None,

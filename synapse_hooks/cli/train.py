@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from synapse_hooks.cli.common import Answer
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--params-help', action='store_true', help='show the parameters of TARGET, and run nothing')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
     add_pickles(parser)
-    parser.add_argument('--job', metavar='ID', help='the job of the backend that is run')
+    add_job(parser)
     add_backend(parser)
 
 
@@ -52,6 +53,11 @@ def add_pickles(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_job(parser: argparse.ArgumentParser) -> None:
+    """`--job`."""
+    parser.add_argument('--job', metavar='ID', help='the job of the backend that is run')
+
+
 def add_backend(parser: argparse.ArgumentParser) -> None:
     """`--workspace` and `--host`."""
     backend = parser.add_mutually_exclusive_group()
@@ -77,7 +83,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.planning import params_help, planned
     from synapse_hooks.cli.running import fail_job, run_action
     from synapse_hooks.context import RuntimeContext
-    from synapse_hooks.errors import SynapseHooksError
+    from synapse_hooks.errors import BackendUnavailable, SynapseHooksError
 
     kind, target, defaults = load_action(options.target)
     if options.params_help:
@@ -92,6 +98,10 @@ def _run(options: argparse.Namespace) -> Answer:
         if not options.plan:
             fail_job(client, job, error)
         raise
+    if job is not None and not options.plan:
+        # Without it a model could not be uploaded, which would be found out after the training.
+        with suppress(BackendUnavailable):
+            client.get_job(job)
     ctx = RuntimeContext(
         client=client,
         job_id=job,

@@ -161,7 +161,11 @@ class _Run:
             attempts=record['attempts'] + 1,
             # They may have been changed to go on with.
             params=plain(self.plan.params),
-            runtime={**record.get('runtime', {}), 'allow_pickle': list(self.plan.ctx.allow_pickle)},
+            runtime={
+                **record.get('runtime', {}),
+                'allow_pickle': list(self.plan.ctx.allow_pickle),
+                'job_id': self.plan.ctx.job_id,
+            },
             plugins=self.plugins.versions(),
             left_out=self.plugins.left_out(),
             run_dir=str(self.directory.path),

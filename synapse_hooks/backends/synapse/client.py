@@ -177,7 +177,7 @@ class SynapseClient:
             if self.job is None:
                 raise BackendError(
                     'a model of this backend belongs to the release of a plugin, and there is no job that says which',
-                    hint='run the job: `--job ID`; or run with `--workspace DIR`, which takes any model',
+                    hint='name the job: `--job ID`, also of `resume`; or use `--workspace DIR`, which takes any model',
                 )
             self._release = Release.of_job(self.wire, self.get_job(self.job))
         return self._release
