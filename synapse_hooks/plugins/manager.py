@@ -220,6 +220,9 @@ def build(
     for thing in extra:
         name = names[id(thing)]
         plugin = Plugin(name, 'plugin', 'project', name)
+        if type(thing).__module__.startswith('synapse_hooks.'):
+            # The display and the like: for whoever reads of a failure, these are not the project's.
+            plugin.distribution, plugin.version = DISTRIBUTION, __version__
         records.append(plugin)
         near.append((plugin, validated(plugin, thing)))
     for plugin in (*project, *(p for p in found if p.kind == 'plugin')):

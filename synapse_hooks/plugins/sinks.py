@@ -20,7 +20,10 @@ class PluginSink:
     """
 
     def __init__(self, adapter: HookAdapter, context: TrainContext) -> None:
-        self.name = f'{adapter.plugin.distribution or adapter.plugin.rank}-{adapter.plugin.name}'
+        plugin = adapter.plugin
+        # What synapse-hooks brings itself stands at the rank of the project, and goes on with the cursors of old runs.
+        origin = plugin.rank if plugin.rank == 'project' else plugin.distribution or plugin.rank
+        self.name = f'{origin}-{plugin.name}'
         self.hooks = adapter.plugin.hooks
         self._adapter = adapter
         self._context = context

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from synapse_hooks import __version__
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import NoAnswer, PluginMissing, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
-from synapse_hooks.plugins import HookFunction, Plugin, Plugins, Settings, build, culprit
+from synapse_hooks.plugins import HookFunction, JobReporter, Plugin, Plugins, Settings, build, culprit
+from synapse_hooks.plugins.sinks import PluginSink
 
 ABSENT = 'absent'
 DECLINES = 'declines'
@@ -332,3 +334,13 @@ def test_the_listing_shows_the_order_of_calls(monkeypatch: pytest.MonkeyPatch) -
         ('far', 'answer'),
         ('stages', 'answer'),
     ]
+
+
+def test_what_synapse_hooks_brings_itself_is_not_named_as_the_project() -> None:
+    plugins = build(Settings(), extra=[JobReporter(), plugin_of('mine', ANSWERS, [])], installed=[])
+    who = {plugin.name: plugin.who for plugin in plugins.records}
+    assert who['JobReporter'] == f"synapse-hooks {__version__} (plugin 'JobReporter')"
+    assert who['mine'] == "the project (plugin 'mine')"
+    # The cursor of a run that began before goes on.
+    context: Any = None
+    assert [PluginSink(adapter, context).name for adapter in plugins.sink_adapters()] == ['project-JobReporter']
