@@ -11,7 +11,7 @@ import inspect
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.inspection import ambiguities, inspect_plugins
+from synapse_hooks.cli.inspection import ambiguities, entries, inspect_plugins, reasons
 from synapse_hooks.cli.table import table
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.hookspecs import HookSpecs, arguments, describe, hook_names, semantics
@@ -32,12 +32,17 @@ def run(options: argparse.Namespace) -> Answer:
             [h['name'], h['semantics'], ', '.join(h['arguments']), ' > '.join(p['name'] for p in h['order'])]
             for h in hooks
         ]
-        return Answer({'hooks': hooks}, table(['hook', 'semantics', 'arguments', 'called in this order'], rows))
+        shown = table(['hook', 'semantics', 'arguments', 'called in this order'], rows)
+        return Answer({'hooks': hooks}, shown + _left_out(plugins))
     if options.name not in hook_names():
         hint = suggest(options.name, hook_names()) or f'the hooks are {", ".join(hook_names())}'
         raise ConfigError(f'there is no hook {options.name!r}', hint=hint, name=options.name)
     hook = _hook(plugins, options.name)
-    return Answer(hook, _page(hook))
+    return Answer(hook, _page(hook) + _left_out(plugins))
+
+
+def _left_out(plugins: Plugins) -> str:
+    return reasons([entry for entry in entries(plugins) if entry['state'] in ('broken', 'incompatible')])
 
 
 def _hook(plugins: Plugins, name: str) -> dict[str, Any]:

@@ -129,6 +129,11 @@ def test_a_broken_format_is_named_where_no_other_recognises_a_dataset(bad: Envir
     assert "not asked: acme-broken 1.3 (plugin 'shards') is broken: ModuleNotFoundError" in said
 
 
+def test_the_order_of_calls_says_who_is_missing(bad: Environment) -> None:
+    for words in (['hooks'], ['hooks', 'convert']):
+        assert 'shards-watch is broken: RuntimeError: the licence' in bad.hooks(*words).out
+
+
 def test_a_plugin_that_somebody_insists_on_must_not_be_broken(bad: Environment) -> None:
     assert "(plugin 'shards-watch') is broken" in bad.hooks('hooks', '--only', 'shards-watch', code=2).err
     bad.hooks('hooks', '--only', 'boxes-csv')
