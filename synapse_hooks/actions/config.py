@@ -49,7 +49,9 @@ def read_config(file: Path, target: str) -> Config:
 
     try:
         document = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise TargetError(f'{file} cannot be read as YAML: {error}', hint='correct the file', target=target) from error
+    except OSError as error:
         raise TargetError(
             f'{file} cannot be read: {error}',
             hint='give module:Class, path/file.py:Class, or a folder with a config.yaml',

@@ -86,7 +86,13 @@ def test_a_config_without_a_train_action_is_told_what_to_write(folder: Path) -> 
         ('actions: [train]', "actions must be a mapping of names, got ['train']", 'entrypoint'),
         ('actions: {train: {entrypoint: a.B, params: [1]}}', 'actions.train.params must be a mapping', 'entrypoint'),
         ('- 1', 'the file must be a mapping', 'entrypoint'),
-        ('a: ' + '9' * 5000, 'cannot be read', 'module:Class'),
+        ('a: ' + '9' * 5000, 'cannot be read as YAML', 'correct the file'),
+        ('a: [1', 'cannot be read as YAML', 'correct the file'),
+        (
+            'actions: {train: {entrypoint: no_such_module.B}}',
+            'cannot be imported',
+            'entrypoint',
+        ),
     ],
 )
 def test_what_is_wrong_in_a_config_is_named(text: str, problem: str, hint: str, folder: Path) -> None:
