@@ -45,7 +45,7 @@ class AutologConformance:
         """Train for an epoch or two, as a user would, who knows nothing of the autologger.
 
         Args:
-            folder: Where the training may write.
+            folder: Where the training may write: a folder that is there, and empty.
         """
         raise NotImplementedError('write a short training in the framework')
 
@@ -91,7 +91,7 @@ class AutologConformance:
         session, log = recording_session(self.framework, tmp_path / 'run')
         with self._attach(session):
             for number in range(2):
-                self.train(tmp_path / f'training{number}')
+                self._train(tmp_path / f'training{number}')
         names = list(dict.fromkeys(event.get('training') for event in log.of('metrics')))
         told = f'two trainings logged their metrics under {names}: log each through `session.start_training()`'
         assert len(names) == 2, told
@@ -101,7 +101,7 @@ class AutologConformance:
 
     def test_nothing_happens_before_it_is_entered(self, tmp_path: Path) -> None:
         """Asking for an autologger attaches nothing; entering does."""
-        self.train(tmp_path / 'before')
+        self._train(tmp_path / 'before')
         before = self.state()
         session, _ = recording_session(self.framework, tmp_path / 'run')
         self._attach(session)
@@ -109,17 +109,17 @@ class AutologConformance:
 
     def test_nothing_stays_behind(self, tmp_path: Path) -> None:
         """Afterwards the framework is as it was, and a training is logged no more."""
-        self.train(tmp_path / 'before')
+        self._train(tmp_path / 'before')
         before = self.state()
         log = self._logged(tmp_path)
         self._unchanged(before, 'a training')
         count = len(log.events)
-        self.train(tmp_path / 'after')
+        self._train(tmp_path / 'after')
         assert len(log.events) == count, f'a training after the end was logged: {log.events[count:][:3]}'
 
     def test_errors_of_the_training_pass_through(self, tmp_path: Path) -> None:
         """The user's error arrives as it is, and nothing stays behind either."""
-        self.train(tmp_path / 'before')
+        self._train(tmp_path / 'before')
         before = self.state()
         session, _ = recording_session(self.framework, tmp_path / 'run')
         error, caught = RuntimeError('the training failed'), None
@@ -163,10 +163,14 @@ class AutologConformance:
     def _attach(self, session: AutologSession) -> AbstractContextManager[Any]:
         return hook_calls(self.autologger).autolog(framework=self.framework, session=session)
 
+    def _train(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.train(folder)
+
     def _logged(self, folder: Path, recorder: Recording | None = None) -> Recording:
         session, log = recording_session(self.framework, folder / 'run', recorder=recorder)
         with self._attach(session):
-            self.train(folder / 'training')
+            self._train(folder / 'training')
         return log
 
     def _unchanged(self, before: Any, what: str) -> None:

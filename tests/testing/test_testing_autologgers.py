@@ -85,6 +85,7 @@ class Acme(AutologConformance):
     metrics = ('loss',)
 
     def train(self, folder: Path) -> Any:
+        assert folder.is_dir()
         sys.modules['acme'].fit(epochs=2)
 
 
