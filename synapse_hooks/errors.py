@@ -10,7 +10,7 @@
     │   ├── PluginBroken              it fails to import, or its hooks are invalid
     │   ├── PluginIncompatible        it was written for another version of synapse_hooks
     │   └── PluginAmbiguous           two distributions provide it
-    ├── NoAnswer                every plugin that was asked for a stage declined                exit 2
+    ├── NoAnswer                      every plugin that was asked for a stage declined                exit 2
     ├── WrongAnswer                   a plugin's answer has not the type that the hook promises
     ├── StepFailed                    a step of the run failed; the cause is its `__cause__`
     ├── CleanupFailed                 the run is over, but cleaning up after it was not complete

@@ -95,7 +95,11 @@ def run(options: argparse.Namespace) -> Answer:
             )
         if source.dataset['format'] == options.to:
             raise ConfigError(
-                f'{options.source} is in the format {options.to!r} already', hint='give another format with --to'
+                f'{options.source} is in the format {options.to!r} already',
+                hint='give another format with --to'
+                if options.to == 'dm'
+                else 'give another format with --to; to divide it, take it into the workspace, and convert that: '
+                f'`synapse-hooks workspace import {options.source} --name NAME`',
             )
         _check_links(source, plugins.settings.settings.get(options.to, {}), options.images)
         with staging(options.target) as staged, reading(path):

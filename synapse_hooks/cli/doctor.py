@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> Answer:
         lines.append(f'{"ok  " if check.ok else "FAIL"}  {check.name}: {check.detail}')
         if not check.ok and check.fix:
             lines.append(f'      → {check.fix}')
-    lines.append('no problems found' if ok else f'{sum(not check.ok for check in checks)} of these need attention')
+    bad = sum(not check.ok for check in checks)
+    lines.append('no problems found' if ok else f'{bad} of these {"needs" if bad == 1 else "need"} attention')
     return Answer({'ok': ok, 'checks': [check._asdict() for check in checks]}, '\n'.join(lines), 0 if ok else 1)
 
 

@@ -227,7 +227,7 @@ def new_run_name(now: datetime, action: str) -> str:
 def _refuse_taken(path: Path) -> None:
     taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_aside(name))
     if RECORD in taken:
-        raise unusable(path, 'is one already', f'type `synapse-hooks resume {path}`, or choose another folder')
+        raise unusable(path, 'holds a run already', f'type `synapse-hooks resume {path}`, or choose another folder')
     if taken:
         raise unusable(path, f'is not empty: it holds {taken[0]!r}', 'choose an empty or a new folder')
 

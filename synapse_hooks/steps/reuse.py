@@ -118,7 +118,7 @@ def what_changed(stage: Mapping[str, Any]) -> str:
     if published is None:
         return ''
     same = tree_stamp(Path(published['path']), until_ns=published['at_ns']) == published['stamp']
-    return '' if same else 'was changed'
+    return '' if same else 'was changed, or copied without the times of its files (`cp -a` keeps them)'
 
 
 def _place(steps: Sequence[Step], name: str | None) -> int:

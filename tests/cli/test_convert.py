@@ -86,6 +86,13 @@ def test_a_conversion_that_cannot_be_is_explained(
     assert not (project / 'out').exists()
 
 
+def test_a_dataset_in_the_wanted_format_can_be_divided_by_way_of_the_workspace(bare: Environment, data: Path) -> None:
+    bare.hooks('convert', data, 'converted', '--to', 'coco')
+    ended = bare.hooks('convert', 'converted', 'out', '--to', 'coco', code=2)
+    assert "is in the format 'coco' already" in ended.err
+    assert '`synapse-hooks workspace import converted --name NAME`' in ended.err
+
+
 def test_data_without_images_labels_or_sense_are_named(bare: Environment, project: Path, tmp_path: Path) -> None:
     add_item(tmp_path / 'unlabelled' / 'train', 'a', {})
     add_item(tmp_path / 'unlabelled' / 'valid', 'b', {})

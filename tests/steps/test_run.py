@@ -506,7 +506,7 @@ def test_pre_execute_may_change_what_execute_gets(tmp_path: Path) -> None:
 
 def test_a_run_directory_is_used_once(tmp_path: Path) -> None:
     Action(data(tmp_path), context(tmp_path)).run()
-    with pytest.raises(RunError, match='is one already'):
+    with pytest.raises(RunError, match='holds a run already'):
         Action(data(tmp_path), context(tmp_path)).run()
 
 

@@ -195,7 +195,7 @@ def _need_splits(written: Mapping[str, int], read: Mapping[str, int], shares: Ma
     if not missing:
         return
     there = ', '.join(f'{name} {count:,}' if read else name for name, count in written.items()) or 'none'
-    hint = "divide the dataset: the parameter splits={'train': 0.8, 'valid': 0.2}, or `--split 0.8,0.2`"
+    hint = "divide the dataset: `-p 'splits={train: 0.8, valid: 0.2}'` for a run, `--split 0.8,0.2` for convert"
     if shares:
         hint = 'no image fell into it: give it a larger share; a dataset that is divided already keeps its splits'
     if dropped := [f'{name} had {read[name]:,}' for name in missing if read.get(name)]:
