@@ -7,13 +7,15 @@ memo, and keeps of each value only what decides about safety: names, short texts
 from __future__ import annotations
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any, Final
 
 from synapse_hooks.storage.pickled_names import CHECKED, use_of
 
 MOST_STEPS: Final = 10_000_000
 """Operations that a file may take; a large model takes some hundred thousand."""
+MOST_VALUES: Final = 1_000_000
+"""Values that may be known at a time."""
 TEXT: Final = 200
 """Characters of a text that are kept; a longer one is no name."""
 _LINE: Final = 1 << 16
@@ -78,6 +80,8 @@ class Machine:
         self._steps += 1
         if self._steps > MOST_STEPS:
             raise Unsafe(f'it takes more than {MOST_STEPS:,} operations')
+        if len(self._stack) > MOST_VALUES or len(self._memo) > MOST_VALUES:
+            raise Unsafe(f'it needs more than {MOST_VALUES:,} values at a time')
         return self._stream.read(1)
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -119,6 +123,10 @@ class Machine:
         return data[:-1]
 
     # -- stack and memo ------------------------------------------------------------------------------------------
+
+    def push_tuple(self, values: Iterable[Any]) -> None:
+        """Put a short tuple on the stack, of which those in it are not known: they could be nested without end."""
+        self._stack.append(tuple(VALUE if isinstance(value, tuple) else value for value in values))
 
     def push(self, value: Any) -> None:
         """Put a value on the stack."""

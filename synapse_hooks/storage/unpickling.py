@@ -60,14 +60,17 @@ def _number(data: bytes) -> int:
 def _tuple(count: int) -> _Act:
     def act(machine: Machine, _: bytes) -> None:
         values = [machine.pop() for _ in range(count)]
-        machine.push(tuple(reversed(values)))
+        machine.push_tuple(reversed(values))
 
     return act
 
 
 def _tuple_since_mark(machine: Machine, _: bytes) -> None:
     values = machine.since_mark()
-    machine.push(tuple(values) if len(values) <= 4 else VALUE)
+    if len(values) <= 4:
+        machine.push_tuple(values)
+    else:
+        machine.push(VALUE)
 
 
 def _of_mark(machine: Machine, _: bytes) -> None:

@@ -287,6 +287,19 @@ def test_a_pickle_of_endless_operations_is_refused(tmp_path: Path, monkeypatch: 
     assert 'more than 1,000 operations' in refused(file_of(tmp_path, b'N0' * 600 + b'N.')).problem
 
 
+def test_tuples_that_are_nested_without_end_do_no_harm(tmp_path: Path) -> None:
+    deep = b')' + b'\x85' * 300_000
+    file = file_of(tmp_path, b'c__builtin__\ngetattr\n(N' + deep + b'tR.')
+    assert refused(file).names == ['builtins.getattr']
+
+
+def test_values_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('synapse_hooks.storage.shadows.MOST_VALUES', 1000)
+    assert 'more than 1,000 values' in refused(file_of(tmp_path, b'(' + b'N' * 2000 + b't.')).problem
+    many = b''.join(b'\x8c\x04%04d\x940' % number for number in range(2000))
+    assert 'more than 1,000 values' in refused(file_of(tmp_path, b'\x80\x04' + many + b'N.')).problem
+
+
 # Without those whose argument is a length or a number of the memo: the real unpickler would ask for gigabytes.
 OPCODES = [bytes([code]) for code in b'(.0123NPQRabcdehiloqstu}]\x80\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94']
 PIECES = [
