@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.journal.reader import read_events
+from synapse_hooks.storage import file_digest
 from synapse_hooks.trainings import Trainings, TrainingState
 
 _TYPES: Final = ('training', 'checkpoint', 'artifact')
@@ -93,5 +93,4 @@ def _is_whole(path: Path, event: dict[str, Any]) -> bool:
         return False
     if not event.get('sha256'):
         return True
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest() == str(event['sha256'])
+    return file_digest(path) == str(event['sha256'])
