@@ -8,10 +8,11 @@ from them validates on the data that they name.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.storage import follow, safe_name
+from synapse_hooks.storage import follow, safe_name, write_atomic
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession
@@ -70,9 +71,9 @@ def _rewrite(file: Path, session: AutologSession) -> None:
             model.args = _led(args, session)
         elif hasattr(args, '__dict__'):
             bring_along(args, session)
-    unfinished = file.with_name(f'.{file.name}.unfinished')
-    torch.save(checkpoint, unfinished)
-    unfinished.replace(file)
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    write_atomic(file, content.getvalue())
 
 
 def _led(value: Any, session: AutologSession) -> Any:
