@@ -5,7 +5,7 @@
     ├── ParamsError                   the parameters of a run do not fit its action                   exit 2
     ├── TargetError                   what `train` was asked to run cannot be imported or used        exit 2
     ├── SelectionError                a plugin that was asked for by name cannot be had               exit 2
-    │   ├── PluginMissing             nobody provides it
+    │   ├── PluginMissing             no plugin provides it
     │   ├── PluginBlocked             a setting keeps it out
     │   ├── PluginBroken              it fails to import, or its hooks are invalid
     │   ├── PluginIncompatible        it was written for another version of synapse_hooks

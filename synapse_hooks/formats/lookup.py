@@ -54,7 +54,7 @@ class ImageLookup:
 
     Args:
         folder: The dataset's folder.
-        told: All paths that the dataset names. Two of them are never taken for one file.
+        paths: All paths that the dataset names. Two of them are never taken for one file.
 
     Example:
         >>> lookup = ImageLookup('/nowhere', ['C:\\\\set\\\\a.png'])
@@ -64,9 +64,9 @@ class ImageLookup:
         LookupError: no image below /nowhere has that name
     """
 
-    def __init__(self, folder: str | os.PathLike[str], told: Iterable[str] = ()) -> None:
+    def __init__(self, folder: str | os.PathLike[str], paths: Iterable[str] = ()) -> None:
         self.folder = os.fspath(folder)
-        self._told = told
+        self._paths = paths
         self._sharing: dict[tuple[int, Key], Counter[Parts]] = {}
 
     @property
@@ -112,7 +112,7 @@ class ImageLookup:
         """How many of the paths that the dataset names end like this."""
         which = len(tail), key
         if which not in self._sharing:
-            self._sharing[which] = Counter(key(self._read(path)[-len(tail) :]) for path in {*self._told})
+            self._sharing[which] = Counter(key(self._read(path)[-len(tail) :]) for path in {*self._paths})
         return self._sharing[which][key(tail)]
 
     @cached_property
