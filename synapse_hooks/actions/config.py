@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.errors import TargetError, suggest
+from synapse_hooks.storage import yaml_errors
 
 CONFIG: Final = 'config.yaml'
 EXAMPLE: Final = 'write actions: {train: {entrypoint: "module:Class"}} into it'
@@ -48,8 +49,9 @@ def read_config(file: Path, target: str) -> Config:
     import yaml
 
     try:
-        document = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        with yaml_errors():
+            document = yaml.safe_load(file.read_text(encoding='utf-8'))
+    except ValueError as error:
         raise TargetError(f'{file} cannot be read as YAML: {error}', hint='correct the file', target=target) from error
     except OSError as error:
         raise TargetError(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from synapse_hooks.actions.params import shortened
 from synapse_hooks.errors import ConfigError, ParamsError
-
-# A date of a month that there is not, a number of ten thousand digits: PyYAML passes Python's own errors on.
-_UNREADABLE: Final = (yaml.YAMLError, ValueError, OverflowError, RecursionError)
+from synapse_hooks.storage import yaml_errors
 
 
 def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
@@ -23,13 +21,12 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if file is not None:
         try:
-            loaded = yaml.safe_load(file.read_text(encoding='utf-8'))
+            with yaml_errors():
+                loaded = yaml.safe_load(file.read_text(encoding='utf-8'))
         except OSError as error:
             raise ConfigError(f'--params {file}: {error.strerror}', hint='check the path', path=str(file)) from error
-        except _UNREADABLE as error:
-            raise ParamsError(
-                f'--params {file} is not YAML: {_where(error)}', hint='fix that line', path=str(file)
-            ) from error
+        except ValueError as error:
+            raise ParamsError(f'--params {file} is not YAML: {error}', hint='fix that line', path=str(file)) from error
         if loaded is not None and not isinstance(loaded, dict):
             raise ParamsError(
                 f'--params {file} holds a {type(loaded).__name__}, not names with values',
@@ -42,21 +39,14 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise ParamsError(f'-p {word!r} is not NAME=VALUE', hint='for instance `-p epochs=10`', field=name)
         try:
-            values[name] = yaml.safe_load(text)
+            with yaml_errors():
+                values[name] = yaml.safe_load(text)
             if isinstance(values[name], dict) and any(':' in str(key) for key in values[name]):
                 raise ParamsError(
                     f'-p {name}: {text!r} has no space after a colon', hint='write {a: 1, b: 2}', field=name
                 )
-        except _UNREADABLE as error:
+        except ValueError as error:
             raise ParamsError(
-                f'-p {name}: {shortened(text)} is not YAML: {_where(error)}', hint='put it into quotes', field=name
+                f'-p {name}: {shortened(text)} is not YAML: {error}', hint='put it into quotes', field=name
             ) from error
     return values
-
-
-def _where(error: Exception) -> str:
-    """What YAML has to say, in one line."""
-    mark = getattr(error, 'problem_mark', None)
-    if mark is None:
-        return ' '.join(str(error).split())
-    return f'line {mark.line + 1}, column {mark.column + 1}: {getattr(error, "problem", error)}'

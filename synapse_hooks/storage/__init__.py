@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
     from synapse_hooks.storage.spool import Spool
     from synapse_hooks.storage.tree import FileEntry, walk_files
+    from synapse_hooks.storage.yaml_errors import yaml_errors
 
 _HOMES = {
     'FileEntry': 'tree',
@@ -74,6 +75,7 @@ _HOMES = {
     'walk_files': 'tree',
     'write_all': 'bulk',
     'write_atomic': 'publishing',
+    'yaml_errors': 'yaml_errors',
 }
 
 __all__ = [
@@ -115,6 +117,7 @@ __all__ = [
     'walk_files',
     'write_all',
     'write_atomic',
+    'yaml_errors',
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

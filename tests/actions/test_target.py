@@ -49,10 +49,13 @@ def test_a_file_a_module_and_a_folder_name_an_action(folder: Path) -> None:
         ('target_of_a_test.py:Other', 'Other is not a train action'),
         ('broken.py:X', r'cannot be imported: ZeroDivisionError.*broken\.py, line 1\)'),
         ('.', r'config.yaml cannot be read'),
+        ('odd', r'config.yaml cannot be read'),
     ],
 )
 def test_each_miss_is_a_sentence(target: str, message: str, folder: Path) -> None:
     (folder / 'broken.py').write_text('1 / 0\n')
+    (folder / 'odd').mkdir()
+    (folder / 'odd' / 'config.yaml').write_text('name: !!bool x\n')
     with pytest.raises(TargetError, match=message) as caught:
         load_action(target)
     assert caught.value.exit_code == 2

@@ -79,6 +79,8 @@ BROKEN_YAML = 'epochs: 1\nsplits: {train: 0.8\n'
         (['-p', f'splits={{train: {10**20}}}'], 'splits: a whole number must be between', '-p NAME=VALUE'),
         (['-p', 'dataset=' + '9' * 5000], "-p dataset: '9999", 'put it into quotes'),
         (['-p', 'dataset=2021-13-45'], "-p dataset: '2021-13-45' is not YAML: month must be", 'put it into quotes'),
+        (['-p', 'dataset=!!bool x'], "-p dataset: '!!bool x' is not YAML", 'put it into quotes'),
+        (['-p', 'dataset=!!int ""'], '-p dataset: \'!!int ""\' is not YAML', 'put it into quotes'),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(

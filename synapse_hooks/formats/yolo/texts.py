@@ -11,8 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.errors import summary
-from synapse_hooks.storage import read_file
+from synapse_hooks.storage import read_file, yaml_errors
 
 if TYPE_CHECKING:
     from yaml import Node
@@ -23,7 +22,6 @@ _MOST = 250_000
 _DIGITS = 100
 _DEEPEST = 100
 _BRACKETS = re.compile(r'[\[\]{}]')
-_UNUSABLE = (AttributeError, IndexError, KeyError, TypeError, OverflowError)
 _INT = 'tag:yaml.org,2002:int'
 _TEXT, _NULL, _MERGE = 'tag:yaml.org,2002:str', 'tag:yaml.org,2002:null', 'tag:yaml.org,2002:merge'
 
@@ -43,9 +41,9 @@ def read_yaml(file: Path, texts: Collection[str]) -> Any:
     # Every format is asked whether it recognises a folder, and most folders have no YAML.
     import yaml
 
-    try:
-        text = read_file(file, limit=_LARGEST).decode()
-        _bound_brackets(text)
+    text = read_file(file, limit=_LARGEST).decode()
+    _bound_brackets(text)
+    with yaml_errors():
         loader = yaml.SafeLoader(text)
         try:
             root = loader.get_single_node()
@@ -58,13 +56,6 @@ def read_yaml(file: Path, texts: Collection[str]) -> Any:
             return None if root is None else loader.construct_document(root)
         finally:
             loader.dispose()
-    except RecursionError as error:
-        raise ValueError('it is nested too deep') from error
-    except _UNUSABLE as error:
-        # PyYAML raises these for a scalar that is not what its tag says: `!!bool x`, `!!int ""`.
-        raise ValueError(summary(error)) from error
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
 
 
 def _bound_brackets(text: str) -> None:
