@@ -12,7 +12,7 @@ from synapse_hooks.actions.config import CONFIG, EXAMPLE, read_config
 from synapse_hooks.actions.train import BaseTrainAction
 from synapse_hooks.errors import SynapseHooksError, TargetError, described, suggest
 from synapse_hooks.plugins.files import import_file, import_module
-from synapse_hooks.storage.places import here
+from synapse_hooks.storage.places import working_directory
 
 FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml'
 
@@ -37,7 +37,7 @@ def load_action(target: str, start: Path | None = None) -> Target:
     Raises:
         TargetError: It cannot be imported, or is not an action; the reason is the `__cause__`.
     """
-    start = (start or here()).resolve()
+    start = (start or working_directory()).resolve()
     folder = start / target
     if ':' not in target and folder.is_dir():
         return _from_folder(target, folder)

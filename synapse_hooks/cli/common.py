@@ -20,7 +20,7 @@ from synapse_hooks.cli.streams import ProtectedStream, say
 from synapse_hooks.cli.telling import error_data, exit_code, told
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.steps.signals import terminate_raises
-from synapse_hooks.storage.places import here
+from synapse_hooks.storage.places import working_directory
 
 
 @dataclass
@@ -113,7 +113,7 @@ def _answer(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence
     try:
         options = parser.parse_args(words)
         # Nearly everything looks for a project, and relative paths need it.
-        here()
+        working_directory()
     except ConfigError as error:
         return _failure(error)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
-from synapse_hooks.cli.outgoing import hiding, outgoing
+from synapse_hooks.cli.outgoing import hidden_texts, outgoing
 
 
 class OutgoingConsole(Console):
@@ -16,11 +16,11 @@ class OutgoingConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._hidden = hiding()
+        self._hidden = hidden_texts()
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, as a refreshed bar does too. Looking through the environment for every piece would take longer."""
-        self._hidden = hiding()
+        self._hidden = hidden_texts()
         super().print(*objects, **options)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:

@@ -36,14 +36,14 @@ def outgoing(text: str, hidden: Hidden | None = None) -> str:
 
     Args:
         text: What somebody says.
-        hidden: What `hiding` returned, for whoever has many texts.
+        hidden: What `hidden_texts` returned, for whoever has many texts.
     """
-    for secret in hiding() if hidden is None else hidden:
+    for secret in hidden_texts() if hidden is None else hidden:
         text = text.replace(*secret)
     return printable(text)
 
 
-def hiding() -> Hidden:
+def hidden_texts() -> Hidden:
     """The secrets of the environment as they are now, in every form, each with what is shown instead."""
     from synapse_hooks.journal.values import REDACTED, forms_of, secrets_of
 

@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.journal.values import REDACTED
-    from synapse_hooks.storage.places import here
+    from synapse_hooks.storage.places import working_directory
 
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()
@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> Answer:
         )
     runtime = record.get('runtime', {})
     start = Path(runtime.get('cwd') or '.')
-    if start.is_dir() and start != here():
+    if start.is_dir() and start != working_directory():
         # Relative paths of the run mean what they meant when it began.
         os.chdir(start)
     kind, target, _ = load_action(record['target'])

@@ -15,7 +15,7 @@ from synapse_hooks.errors import PluginBroken, PluginIncompatible, described
 from synapse_hooks.plugins.files import import_file, import_module
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import HookFunction, faults, hook_functions
-from synapse_hooks.storage.places import here
+from synapse_hooks.storage.places import working_directory
 
 
 def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
@@ -101,7 +101,7 @@ def _broken(plugin: Plugin, reason: str, **facts: Any) -> PluginBroken:
 
 def _import(plugin: Plugin, root: Path | None) -> Any:
     if plugin.target.endswith('.py'):
-        return import_file((root or here()) / plugin.target)
+        return import_file((root or working_directory()) / plugin.target)
     name, _, attribute = plugin.target.partition(':')
     name = name.strip()
     # A project need not be installed for its own modules to be found.

@@ -98,7 +98,7 @@ class Plugins:
         """
         for catalogue in self.catalogues.values():
             for plugin in catalogue.plugins:
-                if plugin.state != 'blocked' and self.settings.pins_down(plugin) and self.settings.insists_on(plugin):
+                if plugin.state != 'blocked' and self.settings.is_pinned(plugin) and self.settings.insists_on(plugin):
                     catalogue.adapter(plugin)
 
     def order(self, hook: str) -> list[tuple[Plugin, str]]:
@@ -200,7 +200,7 @@ def build(
         _block(plugin, settings)
     settings.check_names(records)
     if refuse:
-        _check_typed(found, settings)
+        _check_command_line(found, settings)
     lazy: tuple[Kind, ...] = ('format', 'autologger')
     catalogues = {
         kind: Catalogue(kind, [p for p in records if p.kind == kind], settings.pins.get(kind, {}), trail)
@@ -232,7 +232,7 @@ def build(
             near.append((plugin, load(plugin, settings.root)))
         except (PluginBroken, PluginIncompatible) as error:
             # A listing shows what the project wants and cannot have; whoever typed a name wants to see it at work.
-            if settings.insists_on(plugin) if refuse else settings.is_typed(plugin):
+            if settings.insists_on(plugin) if refuse else settings.is_on_command_line(plugin):
                 wanted.append(error)
             skipped.append(f'{error.problem}; it is skipped')
     if wanted:
@@ -274,13 +274,13 @@ def _block(plugin: Plugin, settings: Settings) -> None:
         raise ConfigError(f'{reason}: the built-in stages cannot be kept out', hint='override a hook instead')
     plugin.state, plugin.reason = 'blocked', reason
     if reason == settings.unlisted:
-        plugin.fix = settings.way_in(plugin)
+        plugin.fix = settings.how_to_allow(plugin)
 
 
-def _check_typed(plugins: Iterable[Plugin], settings: Settings) -> None:
+def _check_command_line(plugins: Iterable[Plugin], settings: Settings) -> None:
     """Refuse `--only` of what the project does not list: it would be left out in silence."""
     for plugin in plugins:
-        if plugin.fix and settings.is_typed(plugin):
+        if plugin.fix and settings.is_on_command_line(plugin):
             raise PluginBlocked(
                 f'{plugin.who} is blocked by {plugin.reason}: the project does not list its distribution',
                 hint=plugin.fix,

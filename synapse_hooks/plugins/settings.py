@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
-from synapse_hooks.storage.places import here
+from synapse_hooks.storage.places import working_directory
 
 _KEYS: Final = ('plugins', 'block', 'only', 'trust', 'pin', 'settings', 'allow_broken', 'max_attempts')
 MAX_ATTEMPTS: Final = 10
@@ -77,7 +77,7 @@ class Settings:
         # No flag widens it: whoever types a command need not know what else is installed.
         return self.unlisted if self.unlisted and plugin.rank == 'installed' and not self._lists(plugin) else None
 
-    def way_in(self, plugin: Plugin) -> str:
+    def how_to_allow(self, plugin: Plugin) -> str:
         """What to write into pyproject.toml to have a plugin of `unlisted` take part."""
         if plugin.kind in _PIN_KEYS:
             name = plugin.name if re.fullmatch(r'[A-Za-z0-9_-]+', plugin.name) else json.dumps(plugin.name)
@@ -91,7 +91,7 @@ class Settings:
     def _lists(self, plugin: Plugin) -> bool:
         # By the distribution: any other one could bring a plugin of the same name.
         own = normalize(plugin.distribution or '')
-        return own in {normalize(name) for name in self.listed} or self.pins_down(plugin)
+        return own in {normalize(name) for name in self.listed} or self.is_pinned(plugin)
 
     def _kept_out_by(self, plugin: Plugin) -> str | None:
         for level in self.levels:
@@ -106,16 +106,16 @@ class Settings:
 
     def insists_on(self, plugin: Plugin) -> bool:
         """Whether a run without the plugin would be a surprise: the project lists or pins it, or `--only` names it."""
-        if self.is_typed(plugin):
+        if self.is_on_command_line(plugin):
             return True
-        wanted = plugin.rank == 'project' or self.pins_down(plugin)
+        wanted = plugin.rank == 'project' or self.is_pinned(plugin)
         return wanted and not plugin.named({normalize(name) for name in self.allow_broken})
 
-    def is_typed(self, plugin: Plugin) -> bool:
+    def is_on_command_line(self, plugin: Plugin) -> bool:
         """Whether `--only` names the plugin, for this very call."""
         return plugin.named({normalize(name) for level in self.levels if level.typed for name in level.only})
 
-    def pins_down(self, plugin: Plugin) -> bool:
+    def is_pinned(self, plugin: Plugin) -> bool:
         """Whether the project pins the plugin's name to the plugin's distribution."""
         pins = {normalize(name): pin for name, pin in self.pins.get(plugin.kind, {}).items()}
         pin = pins.get(normalize(plugin.name))
@@ -169,7 +169,7 @@ def load_settings(
     most = None if attempts is None else _attempts(attempts, 'SYNAPSE_HOOKS_MAX_ATTEMPTS')
     trust = env.get(_TRUST)
     unlisted = _TRUST if trust and _is_listed(trust, _TRUST) else ''
-    file = _nearest_pyproject((start or here()).resolve())
+    file = _nearest_pyproject((start or working_directory()).resolve())
     if file is None:
         return Settings(
             levels=(flags, variables), allow_broken=broken, max_attempts=most or MAX_ATTEMPTS, unlisted=unlisted

@@ -21,7 +21,7 @@ from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.state import plain
 from synapse_hooks.storage import follow
-from synapse_hooks.storage.places import here
+from synapse_hooks.storage.places import working_directory
 
 _NAME: Final = re.compile(r'[^\W_][\w.-]{0,99}')
 
@@ -62,7 +62,7 @@ def open_directory(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
 @contextmanager
 def revision_noted(directory: RunDirectory) -> Iterator[None]:
     """Ask git beside the steps; asking takes as long as an empty run."""
-    folder, answers = here(), []
+    folder, answers = working_directory(), []
     asking = threading.Thread(target=lambda: answers.append(git_revision(folder)), name='git', daemon=True)
     asking.start()
     try:
@@ -92,7 +92,7 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
             'project': None if ctx.project is None else str(ctx.project),
             'checkpoint': plain(ctx.checkpoint),
             'job_id': ctx.job_id,
-            'cwd': str(here()),
+            'cwd': str(working_directory()),
         },
     }
     if ctx.run_name is not None:

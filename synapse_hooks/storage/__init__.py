@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.names import folded, is_dropping, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
     from synapse_hooks.storage.pickles import check_pickles
-    from synapse_hooks.storage.places import absolute, here
+    from synapse_hooks.storage.places import absolute, working_directory
     from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
     from synapse_hooks.storage.spool import Spool
     from synapse_hooks.storage.tree import FileEntry, walk_files
@@ -52,7 +52,6 @@ _HOMES = {
     'file_digest': 'digest',
     'folded': 'names',
     'follow': 'following',
-    'here': 'places',
     'is_dead': 'ownership',
     'is_dropping': 'names',
     'is_inside': 'door',
@@ -74,6 +73,7 @@ _HOMES = {
     'unpack': 'archive',
     'walk_files': 'tree',
     'write_all': 'bulk',
+    'working_directory': 'places',
     'write_atomic': 'publishing',
     'yaml_errors': 'yaml_errors',
 }
@@ -94,7 +94,6 @@ __all__ = [
     'file_digest',
     'folded',
     'follow',
-    'here',
     'is_dead',
     'is_dropping',
     'is_inside',
@@ -115,6 +114,7 @@ __all__ = [
     'tree_stamp',
     'unpack',
     'walk_files',
+    'working_directory',
     'write_all',
     'write_atomic',
     'yaml_errors',

@@ -8,7 +8,7 @@ from pathlib import Path
 from synapse_hooks.errors import ConfigError
 
 
-def here() -> Path:
+def working_directory() -> Path:
     """The working directory.
 
     Raises:
@@ -47,4 +47,4 @@ def absolute(path: str | os.PathLike[str], setting: str) -> Path:
             f'{os.fspath(path)} begins with a home directory that cannot be determined',
             hint=f'give an absolute path: {setting}',
         ) from error
-    return expanded if expanded.is_absolute() else here() / expanded
+    return expanded if expanded.is_absolute() else working_directory() / expanded

@@ -86,7 +86,7 @@ def test_counts_as_the_text_of_bytes(tmp_path: Path, counts: str, more: dict[str
 
 
 def test_a_backslash_in_such_counts_was_escaped() -> None:
-    assert repairs.put_right({'counts': str(b'\\1o')})[0] == {'counts': '\\1o'}
+    assert repairs.repair_segmentation({'counts': str(b'\\1o')})[0] == {'counts': '\\1o'}
 
 
 # -- ids ---------------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_ids_that_are_there_in_both_ways_are_two(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('id', ['01', '1.0', ' 1', 'x', '9' * 5000, 1.5, float('inf'), True, None])
 def test_other_ids_are_not_guessed(id: Any) -> None:
-    assert repairs.meant(id, {2: 'a', '3': 'b', 'True': 'c'}) is None
+    assert repairs.matching_id(id, {2: 'a', '3': 'b', 'True': 'c'}) is None
 
 
 def test_an_undeclared_category_says_what_is_declared(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_the_line_that_is_suggested_lets_the_plugin_in_and_nobody_out(tmp_path: 
     for plugin in (VOC, TIMING, replace(VOC, name='a b')):
         table = 'trust = "listed"\nplugins = ["hooks.py"]'
         settings = load_settings(project(tmp_path, table), env={})
-        line = settings.way_in(plugin).partition('[tool.synapse_hooks] ')[2]
+        line = settings.how_to_allow(plugin).partition('[tool.synapse_hooks] ')[2]
         settings = load_settings(project(tmp_path, f'{table}\n{line}'), env={})
         assert settings.blocked_by(plugin) is settings.blocked_by(hooks) is None
 

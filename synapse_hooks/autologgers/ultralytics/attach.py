@@ -19,7 +19,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay_results, resumable, stamp
-from synapse_hooks.autologgers.ultralytics.moved import bring_along, rewrite_weights, stay_inside
+from synapse_hooks.autologgers.ultralytics.moved import keep_in_run, relocate_args, rewrite_weights
 from synapse_hooks.autologgers.ultralytics.training import Training
 from synapse_hooks.autologgers.ultralytics.validation import watch_validation
 from synapse_hooks.errors import ConfigError, summary
@@ -144,9 +144,9 @@ def _placing(original: Callable[..., Any], module: str) -> Callable[..., Any]:
         resumed = str(args.resume) if trains and getattr(args, 'resume', None) else None
         name = str(getattr(args, 'name', None) or 'train')
         with session.guard('choosing the output folder'):
-            bring_along(args, session)
+            relocate_args(args, session)
             if resumed is not None:
-                stay_inside(args, session)
+                keep_in_run(args, session)
             args = attachment.place(args)
         save_dir = original(args, *rest, **named)
         if trains:

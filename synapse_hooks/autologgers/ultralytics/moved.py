@@ -2,8 +2,8 @@
 
 A checkpoint has the arguments of its training: `data`, `save_dir`, `project` and others. Taken as they are, a copy of a
 run would train into the original, and a moved run would find neither its data nor its folder. So the arguments of a
-training that is resumed are led to where the run directory is; and weights are rewritten, since a model that is loaded
-from them validates on the data that they name.
+training that is resumed are changed to where the run directory is; and weights are rewritten, since a model that is
+loaded from them validates on the data that they name.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession
 
 
-def bring_along(args: Any, session: AutologSession) -> None:
+def relocate_args(args: Any, session: AutologSession) -> None:
     """Let arguments that lead to where the run directory was lead to where it is. Others stay: the user's own, and data
     that never were in the run directory.
     """
     for name, value in vars(args).items():
-        setattr(args, name, _led(value, session))
+        setattr(args, name, _relocated(value, session))
 
 
-def stay_inside(args: Any, session: AutologSession) -> None:
+def keep_in_run(args: Any, session: AutologSession) -> None:
     """Let a copy of a run, whose training had its folder elsewhere, go on in a folder of its own: the other one is the
     original's. A run that was moved, and has no original any more, goes on where it was.
     """
@@ -64,19 +64,19 @@ def _rewrite(file: Path, session: AutologSession) -> None:
     from ultralytics.utils.patches import torch_load
 
     checkpoint = torch_load(file, map_location='cpu')
-    checkpoint['train_args'] = _led(checkpoint.get('train_args', {}), session)
+    checkpoint['train_args'] = _relocated(checkpoint.get('train_args', {}), session)
     for model in (checkpoint.get('model'), checkpoint.get('ema')):
         args = getattr(model, 'args', None)
         if isinstance(args, dict):
-            model.args = _led(args, session)
+            model.args = _relocated(args, session)
         elif hasattr(args, '__dict__'):
-            bring_along(args, session)
+            relocate_args(args, session)
     content = io.BytesIO()
     torch.save(checkpoint, content)
     write_atomic(file, content.getvalue())
 
 
-def _led(value: Any, session: AutologSession) -> Any:
+def _relocated(value: Any, session: AutologSession) -> Any:
     """`value` with every path that leads to where the run directory was."""
     here = session.run_dir.absolute()
     for place in session.moved_from:

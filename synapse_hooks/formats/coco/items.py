@@ -22,8 +22,14 @@ from synapse_hooks.formats.coco.document import Category, Openings
 from synapse_hooks.formats.coco.entries import KNOWN, Entry, read_caption, read_entry, text_of
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
 from synapse_hooks.formats.coco.layout import Source
-from synapse_hooks.formats.coco.mask_sizes import masks_tell
-from synapse_hooks.formats.coco.repairs import CATEGORY_ID, meant, put_right, put_text_right, undeclared
+from synapse_hooks.formats.coco.mask_sizes import correct_size_by_masks
+from synapse_hooks.formats.coco.repairs import (
+    CATEGORY_ID,
+    matching_id,
+    repair_segmentation,
+    repair_segmentation_text,
+    undeclared,
+)
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
 from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
 from synapse_hooks.formats.frame import fit_to_image
@@ -194,7 +200,7 @@ class CocoItems:
         if told_apart(part.files, place):
             groups = join_skeletons(part.files, place)
         if not found.fits:
-            masks_tell(groups, sample, found.size, self.format.report)
+            correct_size_by_masks(groups, sample, found.size, self.format.report)
         taken: set[str] = set()
         for file, entries in zip(part.files, groups, strict=True):
             for entry in entries:
@@ -221,7 +227,7 @@ class CocoItems:
         category = self._category(entry.category_id, file, sample, entry.id)
         if category is None:
             return
-        text, wrong = put_text_right(bytes(entry.segmentation))
+        text, wrong = repair_segmentation_text(bytes(entry.segmentation))
         if wrong:
             entry.segmentation = Raw(text)
             self._repaired(wrong, sample, entry.id)
@@ -247,7 +253,7 @@ class CocoItems:
         category = self._category(entry.get('category_id'), file, sample, entry.get('id'))
         if category is None:
             return
-        segmentation, wrong = put_right(entry.get('segmentation'))
+        segmentation, wrong = repair_segmentation(entry.get('segmentation'))
         if wrong:
             entry = {**entry, 'segmentation': segmentation}
             self._repaired(wrong, sample, entry.get('id'))
@@ -262,7 +268,7 @@ class CocoItems:
         category = file.categories.get(id)
         if category is not None:
             return category
-        other = meant(id, file.categories)
+        other = matching_id(id, file.categories)
         if other is None:
             self._drop(undeclared(id, file.labels), sample, entry)
             return None

@@ -15,7 +15,7 @@ from synapse_hooks.formats.sizes import Size
 MASKS = 'its masks have the size of the image, and not the one declared for it: the size is corrected'
 
 
-def masks_tell(groups: Iterable[Iterable[Any]], sample: Sample, own: Size, report: LossReport) -> None:
+def correct_size_by_masks(groups: Iterable[Iterable[Any]], sample: Sample, own: Size, report: LossReport) -> None:
     """Correct the size of a sample whose masks have the size of the image, and not the one that the file declares.
 
     Args:

@@ -18,13 +18,13 @@ _BYTES = re.compile(rb'"counts"\s*:\s*"b(\'|\\")')
 _QUOTED = re.compile(r"b(?P<quote>['\"])(?P<text>.*)(?P=quote)", re.DOTALL)
 
 
-def put_right(segmentation: Any) -> tuple[Any, str]:
+def repair_segmentation(segmentation: Any) -> tuple[Any, str]:
     """A segmentation as the rules have it, and what was wrong with it; empty where nothing was.
 
     Example:
-        >>> put_right([1, 1, 9, 1, 9, 9])[0]
+        >>> repair_segmentation([1, 1, 9, 1, 9, 9])[0]
         [[1, 1, 9, 1, 9, 9]]
-        >>> put_right({'size': [80, 100], 'counts': "b'Zi0d0'"})[0]['counts']
+        >>> repair_segmentation({'size': [80, 100], 'counts': "b'Zi0d0'"})[0]['counts']
         'Zi0d0'
     """
     if isinstance(segmentation, list) and segmentation and all(type(value) in (int, float) for value in segmentation):
@@ -36,19 +36,19 @@ def put_right(segmentation: Any) -> tuple[Any, str]:
     return segmentation, ''
 
 
-def put_text_right(segmentation: bytes) -> tuple[bytes, str]:
+def repair_segmentation_text(segmentation: bytes) -> tuple[bytes, str]:
     """The same of a segmentation that is still text."""
     if not (_FLAT.match(segmentation) or _BYTES.search(segmentation)):
         return segmentation, ''
-    found, wrong = put_right(msgspec.json.decode(segmentation))
+    found, wrong = repair_segmentation(msgspec.json.decode(segmentation))
     return (msgspec.json.encode(found), wrong) if wrong else (segmentation, '')
 
 
-def meant(id: Any, known: Container[Any]) -> Any:
+def matching_id(id: Any, known: Container[Any]) -> Any:
     """The id that is meant where text stands for a number, or the reverse; None where there is no such id.
 
     Example:
-        >>> meant('7', {7: 'car'}), meant(7, {'7': 'car'}), meant('07', {7: 'car'})
+        >>> matching_id('7', {7: 'car'}), matching_id(7, {'7': 'car'}), matching_id('07', {7: 'car'})
         (7, '7', None)
     """
     other: Any = None

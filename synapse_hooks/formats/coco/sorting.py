@@ -22,7 +22,7 @@ from synapse_hooks.formats.coco.document import Category, Document, Fields, List
 from synapse_hooks.formats.coco.entries import text_of
 from synapse_hooks.formats.coco.images import ImageFinder
 from synapse_hooks.formats.coco.layout import Source
-from synapse_hooks.formats.coco.repairs import IMAGE_ID, meant
+from synapse_hooks.formats.coco.repairs import IMAGE_ID, matching_id
 
 NO_ANNOTATIONS = 'it has no list `annotations`, so its images have no objects: was it exported without them?'
 
@@ -135,7 +135,7 @@ def _locator(places: dict[Any, int], images: dict[str, Listed]) -> Callable[[Any
     listed = list(images.values())
 
     def image(id: Any) -> Listed | None:
-        place = places.get(id, places.get(meant(id, places)))
+        place = places.get(id, places.get(matching_id(id, places)))
         return None if place is None else listed[place]
 
     return image
@@ -171,7 +171,7 @@ def _by_place(
         place = places.get(image_id)
         if place is not None:
             found[place].append(entry)
-        elif (other := meant(image_id, places)) is not None:
+        elif (other := matching_id(image_id, places)) is not None:
             found[places[other]].append(entry)
             report.repaired('annotation', IMAGE_ID, document.file.name, _id(entry))
         elif image_id not in lost:
