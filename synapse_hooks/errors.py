@@ -293,6 +293,24 @@ def text_of(value: object, longest: int = 4000) -> str:
     return f'{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}'
 
 
+def repr_of(value: object, longest: int = 80) -> str:
+    """`repr(value)` as it is quoted in a sentence: at most `longest` characters. It never raises.
+
+    Example:
+        >>> repr_of('x' * 1000, longest=10), repr_of(10**10_000)
+        ("'xxxxxx...", 'a number of more digits than Python writes')
+    """
+    try:
+        text = repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if isinstance(value, int):
+            return 'a number of more digits than Python writes'
+        return f'<{type(value).__name__} whose __repr__ raised {type(error).__name__}>'
+    return text if len(text) <= longest else f'{text[: longest - 3]}...'
+
+
 def summary(error: BaseException) -> str:
     """An exception in one line: type and message. It never raises and is never long; see `text_of`.
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
-from synapse_hooks.errors import ParamsError, suggest
+from synapse_hooks.errors import ParamsError, repr_of, suggest
 
 P = TypeVar('P', bound='BaseTrainParams')
 LARGEST: Final = (1 << 63) - 1
@@ -123,7 +123,7 @@ def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False
         ]
         lines = [
             f'{fault["field"]}: {fault["rule"]}'
-            + ('' if fault['value'] is _MISSING else f', and it is {shortened(fault["value"])}')
+            + ('' if fault['value'] is _MISSING else f', and it is {repr_of(fault["value"])}')
             for fault in faults
         ]
         for fault in faults:
@@ -168,15 +168,6 @@ _MISSING = object()
 
 def _value(fault: Any) -> Any:
     return _MISSING if fault['type'] == 'missing' else fault.get('input')
-
-
-def shortened(value: Any) -> str:
-    """`value` as it is shown in a sentence: at most 80 characters."""
-    try:
-        text = repr(value)
-    except ValueError:
-        return 'a number of more digits than Python writes'
-    return text if len(text) <= 80 else f'{text[:77]}...'
 
 
 def _names(model: type[BaseModel]) -> list[str]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from synapse_hooks.actions.params import shortened
-from synapse_hooks.errors import ConfigError, ParamsError
+from synapse_hooks.errors import ConfigError, ParamsError, repr_of
 from synapse_hooks.storage import yaml_errors
 
 
@@ -47,6 +46,6 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
                 )
         except ValueError as error:
             raise ParamsError(
-                f'-p {name}: {shortened(text)} is not YAML: {error}', hint='put it into quotes', field=name
+                f'-p {name}: {repr_of(text)} is not YAML: {error}', hint='put it into quotes', field=name
             ) from error
     return values

@@ -12,7 +12,7 @@ from typing import Any
 
 from synapse_hooks.context import DatasetReader
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
-from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.errors import WrongAnswer, repr_of
 from synapse_hooks.formats.well_formed import SAMPLES, Wrong, check_info, check_sample
 
 
@@ -110,12 +110,10 @@ def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:
 
 
 def _error(where: str, wrong: Wrong, format: str) -> WrongAnswer:
-    said = repr(wrong.value)
-    shown = said if len(said) <= _LONGEST else f'{said[:_LONGEST]}...'
     kind = '' if wrong.value is None else f' ({type(wrong.value).__name__})'
     what = f'{where}: {wrong.field}' if wrong.field else where
     return WrongAnswer(
-        f'format {format!r}: {what} is {shown}{kind}, not {wrong.expected.what}',
+        f'format {format!r}: {what} is {repr_of(wrong.value, _LONGEST)}{kind}, not {wrong.expected.what}',
         hint=wrong.expected.hint,
         hook='open_dataset',
         format=format,
@@ -123,7 +121,7 @@ def _error(where: str, wrong: Wrong, format: str) -> WrongAnswer:
     )
 
 
-_LONGEST = 60
+_LONGEST = 63
 
 
 def _place(number: int, sample: Any, place: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from synapse_hooks.data import Annotation, AnyAnnotation, Keypoints, Mask, Polygon, Sample
+from synapse_hooks.errors import repr_of
 
 SHOWN = 5
 """How many differences a failure tells."""
@@ -50,8 +51,8 @@ def differences(
         found.append(_told('label', before.label, after.label))
     for name, said in before.attributes.items():
         if name not in left_out and (name not in after.attributes or after.attributes[name] != said):
-            back = _short(after.attributes[name]) if name in after.attributes else 'nothing'
-            found.append(f'attribute {name!r} {_short(said)} came back as {back}')
+            back = repr_of(after.attributes[name]) if name in after.attributes else 'nothing'
+            found.append(f'attribute {name!r} {repr_of(said)} came back as {back}')
     if before.kind != after.kind:
         return found
     for name in type(before).__struct_fields__:
@@ -127,12 +128,7 @@ def listed(sentences: Sequence[str]) -> str:
 
 
 def _told(name: str, before: Any, after: Any) -> str:
-    return f'{name} {_short(before)} came back as {_short(after)}'
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f'{text[:77]}...'
+    return f'{name} {repr_of(before)} came back as {repr_of(after)}'
 
 
 def _alike(one: Any, other: Any, reach: float) -> bool:
