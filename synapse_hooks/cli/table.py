@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from synapse_hooks.cli.outgoing import hiding, one_line
+from synapse_hooks.cli.outgoing import hidden_texts, one_line
 from synapse_hooks.cli.widths import bounded, fold, terminal_columns, width
 
 _GAP: Final = '  '
@@ -41,7 +41,7 @@ def table(
               open_dataset
     """
     # A table may have a hundred thousand cells, and a look at the environment takes a while.
-    hidden = hiding()
+    hidden = hidden_texts()
     cells = [['-' if cell in (None, '') else one_line(bounded(str(cell)), hidden) for cell in row] for row in rows]
     if columns is None:
         columns = terminal_columns()
