@@ -78,8 +78,8 @@ class Display:
         if result is not None and result.skipped:
             mark = '[dim]·[/]'
         detail = _detail(step.name, context, result) if error is None else f'{type(error).__name__}'
-        told = Text(f'{step.name:12} {seconds:6.1f} s  ')
-        self.console.print(mark, told, Text(detail, style='dim'), soft_wrap=True)
+        told = [Text(f'{step.name:12} {seconds:6.1f} s'), *([Text(f' {detail}', style='dim')] if detail else [])]
+        self.console.print(mark, *told, soft_wrap=True)
 
     @hookimpl
     def progress_changed(self, progress: Mapping[str, Any]) -> None:

@@ -49,7 +49,8 @@ def _card(shown: Shown, colours: dict[str, str], with_pictures: bool) -> Html:
     picture = data_uri(sample.image) if with_pictures and sample.image is not None else None
     drawing = Drawing(sample, colours)
     svg = drawing.svg(picture, _alt(shown))
-    facts = [f'{sample.width} × {sample.height}', f'{len(sample.annotations):,} annotations']
+    count = len(sample.annotations)
+    facts = [f'{sample.width} × {sample.height}', f'{count:,} annotation{"s" if count != 1 else ""}']
     if drawing.skipped:
         facts.append(f'{drawing.skipped:,} of them too many to draw')
     others = Counter(kind for kind in drawing.not_drawn if kind != 'classification')

@@ -26,7 +26,7 @@ from synapse_hooks.backends.synapse.events import Event, Listing, Page, PagesAhe
 from synapse_hooks.backends.synapse.fetching import Fetched, Fetcher
 from synapse_hooks.backends.synapse.receiving import Wanted
 from synapse_hooks.context import Dataset
-from synapse_hooks.data import SUFFIXES, read_header
+from synapse_hooks.data import SPLITS, SUFFIXES, read_header
 from synapse_hooks.data.images import USUAL
 from synapse_hooks.errors import BackendError, UnreadableItem
 from synapse_hooks.storage import link_or_copy, safe_name
@@ -226,7 +226,11 @@ class Export:
             'path': self.out,
             'format': 'dm',
             'config_path': None,
-            'splits': {name: count for name, count in sorted(self.counts.items()) if name},
+            'splits': {
+                name: self.counts[name]
+                for name in dict.fromkeys((*SPLITS, *sorted(self.counts)))
+                if name in self.counts and name
+            },
             'digest': f'{self._sum:064x}',
         }
 
