@@ -76,7 +76,7 @@ SECTIONS: Final = (
         'Opening files of a dataset',
         'synapse_hooks.storage',
         'read_file open_regular is_inside Refused',
-        "What a dataset names is somebody else's text: these open regular files only, and stay inside of a folder.",
+        'What a dataset names is untrusted text: these open regular files only, and stay inside of a folder.',
     ),
     Section(
         'Autologgers',

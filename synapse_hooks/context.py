@@ -138,7 +138,7 @@ class BackendClient(Protocol):
         """Store a file or folder as a new model. It is complete when this returns, and absent if this raises."""
 
     def create_job(self, **fields: Any) -> dict[str, Any] | None:
-        """Open a job record: a run that somebody can watch. None where only the backend itself opens jobs."""
+        """Open a job record: a run that can be watched. None where only the backend itself opens jobs."""
 
     def update_job(self, job: int | str, **fields: Any) -> None:
         """Change a job: `status, progress_record, metrics_record, result, ...`."""

@@ -123,7 +123,7 @@ class SelectionError(SynapseHooksError):
 
 
 class PluginMissing(SelectionError):
-    """Nobody provides what was asked for. `available` lists what there is."""
+    """No plugin provides what was asked for. `available` lists what there is."""
 
 
 class PluginBlocked(SelectionError):

@@ -51,7 +51,7 @@ class Logging:
         """Record numbers.
 
         Args:
-            values: Name to number. Not-a-number and infinity are kept apart, under `nonfinite`; what is no number at
+            values: Name to number. Not-a-number and infinity are kept apart, under `nonfinite`; what is not a number at
                 all is left out, with a warning.
             phase: `train`, `val`, `final` (the evaluation of the finished model) or `custom`.
             step: Where on the axis: an epoch from 1, a batch from 1, or seconds.
@@ -97,7 +97,7 @@ class Logging:
         )
 
     def set_progress(self, current: float, total: float, category: str = 'train') -> None:
-        """Record how far something is: `current` of `total` (0 where nobody knows) in `category`."""
+        """Record how far something is: `current` of `total` (0 where unknown) in `category`."""
         self.recorder.record('progress', {'category': category, 'curr': current, 'total': total})
 
     def start_training(
@@ -127,7 +127,7 @@ class Logging:
         return log
 
     def log_for(self, name: str, *, checkpoint: str | Path | None = None) -> TrainingLog:
-        """A log under a name of its own, for what is no training (a validation on its own): it cannot be resumed."""
+        """A log under a name of its own, for what is not a training (a validation on its own): it cannot be resumed."""
         taken = self.trainings.begin(name, checkpoint=checkpoint)
         earlier = self.trainings.get(taken)
         resume_from = None if earlier is None else earlier.resume_from

@@ -1,7 +1,7 @@
 """Every hook of the train pipeline: what a plugin author reads.
 
 A plugin is a module, an object or a class with functions marked by `@hookimpl`. A function takes any subset of its
-hook's arguments, by name. Whoever is nearest is asked first: action, project, installed plugins, what is built in.
+hook's arguments, by name. The nearest plugin is asked first: action, project, installed plugins, what is built in.
 
     from synapse_hooks import hookimpl
 
@@ -66,14 +66,14 @@ class HookSpecs:
         Example:
             >>> @hookimpl
             ... def run_started(context):
-            ...     context.log_message('the coffee machine was told')
+            ...     context.log_message('the coffee machine was started')
         """
 
     @hookspec(firstresult=True)
     def resolve_checkpoint(self, context: TrainContext) -> Checkpoint | None:
         """Find the model to start from, before anything is exported.
 
-        Built in: `ctx.checkpoint`, then `params.checkpoint` through the context's client. None from everybody means
+        Built in: `ctx.checkpoint`, then `params.checkpoint` through the context's client. None from all plugins means
         that the training starts without one.
 
         Returns:
@@ -182,10 +182,10 @@ class HookSpecs:
 
     @hookspec
     def pre_execute(self, context: TrainContext) -> Mapping[str, Any] | None:
-        """Check, seed, make last edits. Everybody is asked, and the answers are merged.
+        """Check, seed, make last edits. All plugins are asked, and the answers are merged.
 
         Returns:
-            None, or a dict with `data_path` and/or `checkpoint`: the values that `execute` shall get instead. The same
+            None, or a dict with `data_path` and/or `checkpoint`: the values that `execute` gets instead. The same
             key from two plugins is an error that names both.
 
         Example:
@@ -247,7 +247,7 @@ class HookSpecs:
 
     @hookspec
     def uploaded(self, context: TrainContext, model: Model) -> None:
-        """A model was uploaded: mirror it, tell somebody. A failure here is a warning.
+        """A model was uploaded: mirror it, send a message. A failure here is a warning.
 
         Example:
             >>> @hookimpl
@@ -335,7 +335,7 @@ class HookSpecs:
     def log_status(self, context: TrainContext, statuses: Sequence[Mapping[str, Any]]) -> None:
         """Deliver how the run stands: `run_start` events (with `action, target, params`) and `run_end` events (with
         `status`, which is `finished`, `failed` or `cancelled`, `error`, `model`). A sink: unlike `run_started` and
-        `run_finished`, it is told also when whoever wants to know could not be reached. A `run_end` comes alone, after
+        `run_finished`, it arrives also when the receiver could not be reached at once. A `run_end` comes alone, after
         everything that was recorded before it.
 
         Example:
@@ -349,7 +349,7 @@ class HookSpecs:
 
     @hookspec
     def cleanup(self, context: TrainContext, outcome: Outcome) -> None:
-        """The run is over, however it ended: free what you took. Everybody is called; errors are grouped afterwards.
+        """The run is over, however it ended: free what you took. All plugins are called; errors are grouped afterwards.
 
         Example:
             >>> @hookimpl
@@ -372,10 +372,10 @@ SINK_HOOKS: Final = ('log_params', 'log_metrics', 'log_message', 'log_artifact',
 _ISOLATED: Final = ('run_started', 'step_started', 'step_finished', 'run_finished', 'uploaded')
 _WORDS: Final[dict[Semantics, str]] = {
     'first': 'the nearest plugin that answers wins; None declines',
-    'merged': 'everybody is asked; the answers are merged, and the same key twice is an error',
-    'isolated': 'everybody is called; a failure is a warning; no wrappers',
-    'sink': 'everybody is called, off the training thread; nothing is lost; no wrappers',
-    'always': 'everybody is called, always; errors are grouped after all ran; no wrappers',
+    'merged': 'all plugins are asked; the answers are merged, and the same key twice is an error',
+    'isolated': 'all plugins are called; a failure is a warning; no wrappers',
+    'sink': 'all plugins are called, off the training thread; nothing is lost; no wrappers',
+    'always': 'all plugins are called, always; errors are grouped after all ran; no wrappers',
 }
 
 

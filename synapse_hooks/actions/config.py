@@ -41,7 +41,7 @@ def read_config(file: Path, target: str) -> Config:
 
     Args:
         file: The file.
-        target: What somebody typed, for errors.
+        target: What was typed, for errors.
 
     Raises:
         TargetError: It cannot be read, holds a key that there is not, or names no train action.

@@ -41,7 +41,7 @@ class BaseTrainParams(BaseModel):
     data_path: Path | None = None
     """Data that are here already, instead of `dataset`: nothing is exported and nothing converted."""
     target_task: str | None = None
-    """What a target format of several tasks shall be written for: `detect`, `segment`, ... for yolo."""
+    """What a target format of several tasks is written for: `detect`, `segment`, ... for yolo."""
     crowds: str | None = None
     """What becomes of crowd regions (COCO's `iscrowd`): `keep`, or `objects` to take them as objects."""
     unreadable: str | float | None = None

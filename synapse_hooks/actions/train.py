@@ -243,7 +243,7 @@ class BaseTrainAction(Generic[P]):
 
         Args:
             path: A file or folder.
-            **kwargs: `name`, and whatever else the backend shall keep with it.
+            **kwargs: `name`, and whatever else the backend must keep with it.
 
         Returns:
             The model, with its `id`.

@@ -85,7 +85,7 @@ class Layout:
             out: The folder.
             splits: Only these; all of them when None.
             mode: How the files are put there.
-            report: Told of links that lead out of the dataset and are followed: see `formats.own_files`. None where
+            report: Records links that lead out of the dataset and are followed: see `formats.own_files`. None where
                 the dataset is our own.
 
         Raises:

@@ -37,7 +37,7 @@ def inspect_plugins(options: argparse.Namespace, *, load_all: bool = False) -> P
 
 
 def ambiguities(plugins: Plugins) -> dict[tuple[Kind, str], PluginAmbiguous]:
-    """The error for every name of a kind that two distributions provide and nobody pinned."""
+    """The error for every name of a kind that two distributions provide and that is not pinned."""
     found: dict[tuple[Kind, str], PluginAmbiguous] = {}
     for kind, catalogue in plugins.catalogues.items():
         for name in dict.fromkeys(plugin.name for plugin in catalogue.plugins):

@@ -35,8 +35,8 @@ def outgoing(text: str, hidden: Hidden | None = None) -> str:
     """`text` as people may see it: printable, and without the secrets of the environment.
 
     Args:
-        text: What somebody says.
-        hidden: What `hidden_texts` returned, for whoever has many texts.
+        text: What is printed.
+        hidden: What `hidden_texts` returned, where there are many texts.
     """
     for secret in hidden_texts() if hidden is None else hidden:
         text = text.replace(*secret)
@@ -57,7 +57,7 @@ def one_line(text: str, hidden: Hidden | None = None) -> str:
 
 
 def outgoing_json(data: Mapping[str, Any]) -> str:
-    """`data` as one line of JSON, in which no character is obeyed and no secret is told.
+    """`data` as one line of JSON, in which no character is obeyed and no secret is shown.
 
     Example:
         >>> outgoing_json({'name': '\\x9b2J'})

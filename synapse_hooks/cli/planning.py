@@ -1,4 +1,4 @@
-"""`--plan` and `--params-help`: what `train` or `resume` would do, and what an action may be told."""
+"""`--plan` and `--params-help`: what `train` or `resume` would do, and which parameters an action takes."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def open_source(plugins: Plugins, path: Path, format: str | None, room: Path | N
         DatasetInvalid: There is nothing, or no format recognises it, or several do.
         ArchiveRefused: The archive is damaged, or has in it what no dataset has.
         SelectionError: There is no format of that name, or it cannot be had, or not be read.
-        OSError: The dataset may not be looked at: see `synapse_hooks.formats.reader.reading`.
+        OSError: The dataset may not be read: see `synapse_hooks.formats.reader.reading`.
     """
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))

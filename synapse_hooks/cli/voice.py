@@ -25,7 +25,7 @@ class Voice(Protocol):
         """Say sentences, as the hook `log_message` gets them."""
 
     def progress(self, what: str, done: float, total: float | None) -> None:
-        """Say that `done` images of `total` are through `what`; None where nobody knows how many there are."""
+        """Say that `done` images of `total` are through `what`; None where the total is unknown."""
 
 
 class Plain:
@@ -53,7 +53,7 @@ def voice() -> Iterator[Voice]:
 
 
 def sentences(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Level and text of each message that people shall see.
+    """Level and text of each message that people must see.
 
     Example:
         >>> list(sentences([{'level': 'warning', 'text': 'hot'}, {'level': 'debug', 'text': '37'}]))

@@ -127,7 +127,7 @@ def probe_many(files: Iterable[str], *, links: bool = False) -> Iterator[Probed 
 
     Args:
         files: Their paths.
-        links: Whether a file that is a link is followed. Whoever does must know where it leads.
+        links: Whether a file that is a link is followed. The caller must then know where it leads.
 
     Yields:
         For each file, when it is asked for, what `probe` returns; None where that must look closer, and may find no

@@ -220,7 +220,7 @@ class Sample:
     Args:
         id: Its identity: a relative posix path without extension, stable, unique within its split.
         image: The image file, or None for an item that has none (DM documents about other media).
-        width: In displayed pixels; 0 while unknown. Whoever consumes samples gets it from the image's header.
+        width: In displayed pixels; 0 while unknown. Consumers of samples get it from the image's header.
         height: The same.
         split: `train`, `valid` or `test`; None in a dataset without splits.
         annotations: What was said about it.

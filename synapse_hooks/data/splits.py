@@ -66,7 +66,7 @@ def assign(identity: str, shares: Mapping[str, float]) -> str:
     """The split of an item, from a hash of its identity: adding items to a dataset moves none.
 
     Args:
-        identity: `Sample.id`; or what several items have in common that shall stay together, see `group_key`.
+        identity: `Sample.id`; or what several items have in common that must stay together, see `group_key`.
         shares: Fractions that add up to 1, as `fractions` returns them.
 
     Example:

@@ -55,7 +55,7 @@ def stratify(samples: Iterable[Sample], shares: Mapping[str, float], *, group_by
     """Divide a dataset by class, in one pass over it; and by groups, if asked.
 
     Args:
-        samples: The items; images are not looked at.
+        samples: The items; images are not read.
         shares: Fractions that add up to 1, as `fractions` returns them.
         group_by: As for `group_key`; empty for no groups.
 

@@ -57,7 +57,7 @@ class Unreadable:
         self.first = None
 
     def merge(self, other: Unreadable) -> None:
-        """Add what was met elsewhere, after what was met here; its report is merged by whoever owns it."""
+        """Add what was met elsewhere, after what was met here; its report is merged by its owner."""
         self.count += other.count
         self.first = self.first or other.first
 

@@ -78,9 +78,9 @@ class Format:
     """The kinds of annotation whose labels are the classes of what is written."""
 
     surveys: ClassVar[bool] = True
-    """Whether `write` needs `info`. Without, the dataset need not be looked at beforehand."""
+    """Whether `write` needs `info`. Without, the dataset need not be read beforehand."""
     trusted: ClassVar[bool] = False
-    """Whether what its `items` read is taken as it is. The built-in formats are; what others read is looked at."""
+    """Whether what its `items` read is taken as it is. The built-in formats are; what others read is checked."""
 
     # -- what a format author writes -----------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class Format:
         raise DatasetInvalid(f'format {self.name!r} can be read, not written', hint='choose another target')
 
     def declare(self, path: Path) -> DatasetInfo:
-        """What the dataset says of itself without a look at every item: above all its classes, in its own order.
+        """What the dataset says of itself without reading every item: above all its classes, in its own order.
 
         Optional. What is left out is found by one pass over `read`.
         """
@@ -188,11 +188,11 @@ class Format:
     _made: set[str] | None = None
     _files: OwnFiles | None = None
     identity: Identity | None = None
-    """Takes note of what is read, for the digest; None where nobody asks for one."""
+    """Takes note of what is read, for the digest; None where none is asked for."""
     compact: bool = False
     """Whether the samples are for a writer of ours, which needs no `extra` and understands an `Outline`."""
     options: Options = Options()
-    """How the conversion at hand shall be done."""
+    """How the conversion at hand is done."""
 
     @property
     def report(self) -> LossReport:
@@ -215,7 +215,7 @@ class Format:
 
         Args:
             file: Which.
-            limit: Bytes that it may have; 64 MiB unless told.
+            limit: Bytes that it may have; 64 MiB by default.
 
         Raises:
             UnreadableItem: It is missing, cannot be read, is not a regular file, is too large, or is a link that leads
@@ -263,7 +263,7 @@ class Format:
     def measure_all(self, samples: Sequence[Sample]) -> Iterator[bool]:
         """What `measure` answers for each of them, in less time; each is measured when its answer is asked for.
 
-        Whoever overrides one of the two overrides both.
+        A class that overrides one of the two overrides both.
         """
         files = ['' if sample.width and sample.suffix.lower() not in MEASURED else sample.file for sample in samples]
         own = self.files
@@ -302,7 +302,7 @@ class Format:
 
         Raises:
             UnreadableItem: It is not an image.
-            OSError: It cannot be looked at.
+            OSError: It cannot be read.
         """
         file = sample.file
         if not file:

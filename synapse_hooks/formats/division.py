@@ -36,7 +36,7 @@ def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, cont
         reader: The dataset. It is read beforehand only where that is needed.
         declared: What it says of itself.
         options: What was asked for.
-        context: Told of what is not done.
+        context: Logs what is not done.
 
     Raises:
         ParamsError: There are no groups of that name.

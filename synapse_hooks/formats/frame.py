@@ -36,7 +36,7 @@ def fit_to_image(sample: Sample, size: Size, report: LossReport) -> None:
     Args:
         sample: Of the size that the file tells.
         size: Width and height of the image as it is displayed.
-        report: Told where the sizes differ.
+        report: Records where the sizes differ.
     """
     width, height = size
     if (sample.width, sample.height) == size:

@@ -37,7 +37,7 @@ def guess_format(path: Path, formats: Iterable[Format]) -> str:
     Raises:
         DatasetInvalid: None recognises it, or several do. Where one says that it is its own and broken, that is
             reported; otherwise what there is, and which format of others it looks like.
-        OSError: None recognises it, and some of it may not be looked at.
+        OSError: None recognises it, and some of it may not be read.
     """
     asked = _by_name(path, formats)
     name = _recognised(path, asked)

@@ -21,7 +21,7 @@ _MOST = 8
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a conversion shall be done. The defaults are what most want."""
+    """How a conversion is done. The defaults are what most want."""
 
     task: str | None = None
     """What the target is for (`detect`, `segment`, ...), for a format that can do several; None lets it decide."""
@@ -43,7 +43,7 @@ class Options:
     """The whole table `[tool.synapse_hooks.settings.FORMAT]`, for what a format defines itself."""
 
     def processes(self, count: int) -> int:
-        """How many processes shall work on so many items."""
+        """How many processes work on so many items."""
         if self.workers is not None:
             return self.workers
         return 1 if count < _WORTH_IT else min(len(os.sched_getaffinity(0)), _MOST)

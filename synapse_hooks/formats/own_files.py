@@ -24,7 +24,7 @@ class OwnFiles:
     """Opens what a dataset names.
 
     Args:
-        report: Told of links that lead out and are followed.
+        report: Records links that lead out and are followed.
         boundary: The dataset's folders; None where they are not known: then links lead nowhere else.
     """
 

@@ -71,12 +71,12 @@ class FormatReader:
         self.report = LossReport()
         """What the last iteration could not read or carry."""
         self.blame: Callable[[BaseException], None] = lambda error: None
-        """Told of an error that `read` raises. It is read while another plugin writes, which is not to blame."""
+        """Called with an error that `read` raises. It is read while another plugin writes, which is not to blame."""
         self._total: int | None = None
 
     @cached_property
     def declared(self) -> DatasetInfo:
-        """What the dataset says of itself, without a look at every item."""
+        """What the dataset says of itself, without reading every item."""
         self.check()
         with self.noted():
             worker = self.format.bound(report=LossReport(), path=self.path)

@@ -12,7 +12,7 @@ from synapse_hooks.formats.stream import Passed, Stream
 from synapse_hooks.formats.writer import Writer
 
 Tell = Callable[[int], None]
-"""Told how many more samples were written."""
+"""Called with how many more samples were written."""
 
 
 @dataclass

@@ -52,7 +52,7 @@ class Contents:
         """Every group of two or more files with the same content, in the order in which they came.
 
         Args:
-            progress: Told how many files have been read, and of how many.
+            progress: Called with how many files have been read, and of how many.
         """
         numbers = self._candidates()
         if not len(numbers):

@@ -25,7 +25,7 @@ from synapse_hooks.insight.statistics import Label, Statistics
 _EVERY: Final = 64
 
 Progress = Callable[[str, int, int | None], None]
-"""Told what is being done, how far it got, and how far it has to go, where that is known."""
+"""Called with what is being done, how far it got, and how far it has to go, where that is known."""
 
 
 @dataclass
@@ -101,7 +101,7 @@ def inspect_dataset(
         reader: The dataset, opened. Items that cannot be read are counted, however many there are.
         source: Which one it is.
         shown: How many samples to keep for showing.
-        progress: Told how far it got.
+        progress: Called with how far it got.
 
     Raises:
         DatasetInvalid: There is nothing in it that can be read.

@@ -1,4 +1,4 @@
-"""What `run.json` may hold, by type: it is looked at once, when it is read, so that nobody else has to.
+"""What `run.json` may hold, by type: it is checked once, when it is read.
 
 Somebody may have edited it, and half of it may be of another program. Keys that are not here are kept as they are.
 """

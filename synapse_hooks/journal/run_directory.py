@@ -17,7 +17,7 @@
     environment     {python, executable, platform};  git: {sha, dirty} or null
     workspace, host, dataset, checkpoint;  checkpoint_of: what went into finding it
     stages          the outcome of each stage, in order
-    attempts        how often somebody began or resumed the run
+    attempts        how often the run was begun or resumed
     result, model, error
     undelivered     {sink: events that it has not got}, where there are any
     journal         {lost, reason}: events that could not be written, where there are any
@@ -183,7 +183,7 @@ class RunDirectory:
         What a process that died left unfinished in the folder is removed.
 
         Raises:
-            RunError: Somebody else drives the run; `pid` is the process, None where it is not known.
+            RunError: Another process drives the run; `pid` is the process, None where it is not known.
         """
         # Importing filelock takes as long as an empty run.
         from filelock import FileLock, Timeout

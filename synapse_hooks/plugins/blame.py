@@ -36,7 +36,7 @@ class Trail:
 
 
 def blame(error: BaseException, plugin: Plugin, hook: str) -> None:
-    """Note on `error` that `plugin` raised it, unless somebody nearer to the cause was noted before."""
+    """Note on `error` that `plugin` raised it, unless a plugin nearer to the cause was noted before."""
     # The built-in run_step only calls the step: what a custom step raises is the step's own.
     if culprit(error) is not None or (hook == 'run_step' and plugin.rank == 'built-in'):
         return

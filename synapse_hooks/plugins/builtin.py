@@ -1,4 +1,4 @@
-"""The built-in answers to the stage hooks: the farthest plugin, asked after everybody else."""
+"""The built-in answers to the stage hooks: the farthest plugin, asked after all others."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from synapse_hooks.plugins.blame import Trail
 
 NONE_IS_AN_ANSWER: Final = ('resolve_checkpoint', 'retry_step', 'upload')
-"""Firstresult hooks for which it is not an error that nobody has an answer."""
+"""Firstresult hooks for which it is not an error that no plugin has an answer."""
 
 
 class PluginWarning(UserWarning):
@@ -35,7 +35,7 @@ class HookCalls(HookSpecs):
         manager: pluggy's manager, complete: nothing is registered after this.
         action: The adapter of the action's own methods, or None.
         trail: Where the run notes who answered.
-        explain: Builds the error for a name that nobody answered for: `(kind, name, hook) -> error`.
+        explain: Builds the error for a name that no plugin answered for: `(kind, name, hook) -> error`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class HookCalls(HookSpecs):
     def next(self, hook: str, call: Mapping[str, Any]) -> Any:
         """What the action's `super()` reaches: the next plain answer, without the action and without wrappers.
 
-        Hooks that ask everybody ask the others anyway, so for them this does nothing.
+        Hooks that ask all plugins ask the others anyway, so for them this does nothing.
         """
         if semantics(hook) != 'first':
             return None
@@ -105,11 +105,11 @@ class HookCalls(HookSpecs):
     def _answer(self, hook: str, caller: Callable[..., Any], call: Mapping[str, Any]) -> Any:
         answer = caller(**call)
         if answer is None and hook not in NONE_IS_AN_ANSWER:
-            raise self.nobody(hook, call)
+            raise self.no_answer(hook, call)
         return answer
 
-    def nobody(self, hook: str, call: Mapping[str, Any]) -> SynapseHooksError:
-        """The error for a call that nobody answered: it lists who was asked, or what names there are."""
+    def no_answer(self, hook: str, call: Mapping[str, Any]) -> SynapseHooksError:
+        """The error for a call that no plugin answered: it lists who was asked, or what names there are."""
         if hook == 'convert':
             return self._explain('format', call['target_format'], hook)
         if hook == 'open_dataset':

@@ -45,7 +45,7 @@ class Catalogue:
         self._adapters: dict[int, HookAdapter] = {}
 
     def select(self, name: str) -> Plugin | None:
-        """The one plugin for `name`; None where nobody here has the name.
+        """The one plugin for `name`; None where no plugin here has the name.
 
         Raises:
             PluginBlocked, PluginIncompatible, PluginAmbiguous: There are some, but none may be used.
@@ -103,7 +103,7 @@ class Catalogue:
             )
 
     def unanswered(self, name: str, hook: str) -> SelectionError:
-        """The error for a name that nobody answered `hook` for."""
+        """The error for a name that no plugin answered `hook` for."""
         plugin = self.select(name)
         if plugin is None:
             return self.missing(name)
@@ -120,7 +120,7 @@ class Catalogue:
         )
 
     def missing(self, name: str) -> SelectionError:
-        """The error for a name that nobody has."""
+        """The error for a name that no plugin has."""
         available = sorted({plugin.name for plugin in self.plugins if plugin.state in ('available', 'active')})
         near = suggest(name, available)
         return PluginMissing(

@@ -126,12 +126,12 @@ class Plugins:
             blame(error, answerer, hook)
 
     def check_format(self, name: str) -> None:
-        """Fail at once where it is certain that nobody can convert to the format `name`.
+        """Fail at once where it is certain that no plugin can convert to the format `name`.
 
         Nothing is certain while some plugin other than a format answers `convert`: it may know the name.
 
         Raises:
-            SelectionError: Nobody has it, or it cannot be used.
+            SelectionError: No plugin has it, or it cannot be used.
         """
         if any(role == 'answer' for _, role in self.order('convert')):
             return
@@ -153,7 +153,7 @@ class Plugins:
             NoAnswer: There is none.
         """
         if not any(role == 'answer' for _, role in self.order(hook)):
-            raise self.calls.nobody(hook, {})
+            raise self.calls.no_answer(hook, {})
 
     def sink_adapters(self) -> list[HookAdapter]:
         """The adapters of plugins that take logs."""

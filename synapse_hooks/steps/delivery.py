@@ -32,7 +32,7 @@ def deliver(ctx: RuntimeContext, directory: RunDirectory, *, deadline: float = 3
 
     Args:
         ctx: The client, the job, and what plugins may take part.
-        directory: The run, which nobody else drives.
+        directory: The run, which no other process drives.
         deadline: Seconds to go on trying a sink that cannot be reached.
 
     Returns:
@@ -86,7 +86,7 @@ def end_dead_runs(ctx: RuntimeContext) -> list[Path]:
     """Record the end of runs whose process is dead, and tell their jobs. Nothing is raised.
 
     Args:
-        ctx: For its client: only runs with jobs of the same one are looked at.
+        ctx: For its client: only runs with jobs of the same one are read.
 
     Returns:
         The run directories.

@@ -32,7 +32,7 @@ class Orchestrator:
         plugins: Who answers.
         inputs: What goes into the stages; it has the steps.
         directory: Where the state of every stage is kept.
-        progress: Told of every step's beginning and end.
+        progress: Called at every step's beginning and end.
         as_result: Makes the action's result out of its JSON values.
     """
 

@@ -45,7 +45,7 @@ class RunPlan:
     result_model: type[BaseModel] | None = None
     """The pydantic model that the result of `execute` must fit; None takes any."""
     attach: Callable[[TrainContext], None] = field(default=lambda context: None)
-    """Told of the run's context before anything else happens."""
+    """Called with the run's context before anything else happens."""
     detach: Callable[[], None] = field(default=lambda: None)
     """Called when the steps are over, before the clean-up."""
 

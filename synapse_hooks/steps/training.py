@@ -31,7 +31,7 @@ class PreExecuteStep(BaseStep[TrainContext]):
         return 0.01
 
     def execute(self, context: TrainContext) -> StepResult:
-        """Ask everybody, and take over what they changed."""
+        """Ask all plugins, and take over what they changed."""
         context.data_path = data_path_of(context)
         changes: Mapping[str, Any] = context.hooks.pre_execute(context=context) or {}
         for key, value in changes.items():
@@ -131,7 +131,7 @@ class UploadStep(BaseStep[TrainContext]):
         return 0.04
 
     def execute(self, context: TrainContext) -> StepResult:
-        """Ask for the upload, and tell everybody of the model."""
+        """Ask for the upload, and report the model to all plugins."""
         if context.model is not None:
             return StepResult(skipped=True, data={'reason': f'model {context.model["id"]} was uploaded already'})
         if context.model_path is None:
@@ -148,7 +148,7 @@ class UploadStep(BaseStep[TrainContext]):
 
 
 def publish_model(context: TrainContext, model: Any) -> None:
-    """Take an uploaded model over into the run, and tell everybody.
+    """Take an uploaded model over into the run, and report it to all plugins.
 
     Args:
         context: The run's.

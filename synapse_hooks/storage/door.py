@@ -1,6 +1,6 @@
 """The one door for opening what a dataset names: regular files only, of bounded size, inside of the dataset.
 
-What stands in a dataset is somebody else's: a pipe in place of an image would be waited for, a device would be read for
+What stands in a dataset is untrusted: a pipe in place of an image would be waited for, a device would be read for
 ever, and a link could show a file of the reader's own.
 """
 
@@ -20,7 +20,7 @@ TABLE_LIMIT = 4 << 30
 """Bytes that a document about a whole dataset may have."""
 
 OPENING = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0) | getattr(os, 'O_CLOEXEC', 0)
-"""Flags of `os.open` that open anything without waiting; what was opened is to be looked at."""
+"""Flags of `os.open` that open anything without waiting; what was opened must be checked."""
 NO_LINK = getattr(os, 'O_NOFOLLOW', 0)
 """The flag besides, with which a link is not followed: `ELOOP`."""
 _CHUNK = 1 << 20

@@ -63,12 +63,12 @@ def staging(final: Path, *, replace: bool = False, durable: bool = False) -> Ite
     """A fresh, empty folder beside `final`, which becomes `final` when the block ends well and is removed when not.
 
     Args:
-        final: Where the folder shall appear: absent, or an empty folder. Missing folders above it are made.
+        final: Where the folder appears: absent, or an empty folder. Missing folders above it are made.
         replace: Take the place of a folder with something in it, which is removed.
         durable: Write everything to the disk before publishing. For what cannot be made again.
 
     Raises:
-        StorageError: `final` is taken (before the block, or because somebody else published it meanwhile).
+        StorageError: `final` is taken (before the block, or because another process published it meanwhile).
         DiskFull: No space, here or in the block.
     """
     with disk_errors(final):

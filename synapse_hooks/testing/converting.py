@@ -120,7 +120,7 @@ def open_dataset(source: Dataset, *plugins: object) -> DatasetReader:
         plugins: The formats that take part, besides the built-in ones.
 
     Raises:
-        SynapseHooksError: Nobody reads the format.
+        SynapseHooksError: No plugin reads the format.
 
     Example:
         >>> from synapse_hooks.testing import small_dataset

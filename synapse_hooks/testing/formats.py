@@ -177,7 +177,7 @@ class FormatConformance:
         assert not (tmp_path / 'out').exists(), 'an interrupted write was published'
 
     def test_the_source_is_left_alone(self, tmp_path: Path) -> None:
-        """Images may be hard links to the source: whoever changes one changes the user's."""
+        """Images may be hard links to the source: a change of one changes the user's."""
         self._need_writing()
         samples = self.samples(tmp_path / 'images')
         before = tree(tmp_path / 'images')

@@ -169,7 +169,7 @@ def small_dataset(folder: Path) -> Dataset:
 
 def odd_samples(folder: Path) -> list[Sample]:
     """What comes up in real datasets and fits few formats: every kind of annotation, shapes beyond the image's edge or
-    without area, labels nobody expects, and an item that is not an image.
+    without area, unexpected labels, and an item that is not an image.
 
     Args:
         folder: Where the images go; it is made.

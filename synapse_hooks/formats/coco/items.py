@@ -68,9 +68,9 @@ class CocoItems:
     """All images of a dataset, split after split.
 
     Args:
-        format: Told of annotations that cannot be read: those without an image now, others when their image is read;
-            and of images that cannot be read. Where it is `compact`, an `Outline` takes the place of a `Polygon` whose
-            entry is a usual one, and keys that say nothing of shapes are left out.
+        format: Gets a report of annotations that cannot be read (those without an image now, others when their image is
+            read) and of images that cannot be read. Where it is `compact`, an `Outline` takes the place of a `Polygon`
+            whose entry is a usual one, and keys that say nothing of shapes are left out.
         sources: Where they are, as `find_sources` tells.
         openings: Has the files that were opened already.
 

@@ -34,7 +34,7 @@ class Schemas:
     Args:
         joints: Their names in order, by class.
         info: Of the dataset, which may declare how joints are connected.
-        report: Told of joints that a class does not have.
+        report: Records joints that a class does not have.
     """
 
     def __init__(self, joints: Mapping[str, Sequence[str]], info: DatasetInfo, report: LossReport) -> None:

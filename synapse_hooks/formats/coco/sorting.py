@@ -76,8 +76,8 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, 
     Args:
         source: The split.
         openings: Has the files that were opened already.
-        report: Told of annotations without an image.
-        skip: Told of images that cannot be used.
+        report: Records annotations without an image.
+        skip: Called with images that cannot be used.
         whole: See `open_document`.
 
     Raises:

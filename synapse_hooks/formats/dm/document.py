@@ -103,7 +103,7 @@ def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
 
 
 def _read_part(name: str, part: Any, entry: int = 0) -> Other:
-    """Something else in place of a list: nobody knows of how many annotations. The document's shape has it, too."""
+    """Something else in place of a list: of unknown length. The document's shape has it, too."""
     return Other(name, document=part, entry=entry, fault=f'it is {named(part)} instead of a list', extra={'dm': _PART})
 
 

@@ -29,7 +29,7 @@ class DmItems:
     """The documents of all splits, in a stable order.
 
     Args:
-        format: Whom unreadable items are told.
+        format: Gets a report of unreadable items.
         folders: The splits.
     """
 

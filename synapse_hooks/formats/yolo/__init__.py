@@ -188,7 +188,7 @@ def _need_splits(written: Mapping[str, int], read: Mapping[str, int], shares: Ma
 
     Args:
         written: The images of each split.
-        read: How many were there before those that cannot be written were dropped; empty while nobody knows.
+        read: How many were there before those that cannot be written were dropped; empty while unknown.
         shares: The fractions that were asked for.
     """
     missing = [name for name in ('train', 'valid') if not written.get(name)]

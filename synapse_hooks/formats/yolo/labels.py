@@ -49,7 +49,7 @@ class LabelReader:
         self.pixels = False
         """Whether rows count pixels: see `synapse_hooks.formats.yolo.pixels`."""
         self.note: Callable[[bytes], None] | None = None
-        """Told of what is in each file that is read."""
+        """Called with what is in each file that is read."""
 
     def read(self, file: str, width: int, height: int) -> list[AnyAnnotation]:
         """The annotations in a label file; none where there is no such file. Their ids are the numbers of the lines.

@@ -165,7 +165,7 @@ class YoloItems:
         return tuple(flip_index(names) if len(names) == count else range(count))
 
     def note_losses(self, report: LossReport) -> None:
-        """Count what belongs to no item: label files without an image, what dataset.yaml says and nobody carries."""
+        """Count what belongs to no item: label files without an image, what dataset.yaml says and nothing uses."""
         file = self.config.file.name
         for name, count in Counter(self.config.names).items():
             if count > 1:
