@@ -1,4 +1,4 @@
-"""Writes what the documentation takes from the code: hooks.md and api.md as a whole, and the tables of errors.md.
+"""Writes what the documentation takes from the code: hooks.md, api.md, and tables of errors.md and reliability.md.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit with 1 where they are not current
@@ -40,11 +40,11 @@ from synapse_hooks import hookimpl
 
 def pages() -> dict[Path, str]:
     """Each page that is generated, whole or in part, with what it should say."""
-    errors_page = HERE / 'errors.md'
+    in_part = [HERE / name for name in ('errors.md', 'reliability.md')]
     return {
         HERE / 'hooks.md': hooks_page(),
         HERE / 'api.md': api_page(),
-        errors_page: with_parts(errors_page.read_text(encoding='utf-8')),
+        **{page: with_parts(page.read_text(encoding='utf-8')) for page in in_part},
     }
 
 
@@ -100,7 +100,7 @@ def _dictionary(kind: type) -> str:
 
 def with_parts(page: str) -> str:
     """The page with its generated parts renewed: what stands between `<!-- begin NAME -->` and `<!-- end -->`."""
-    parts = {'tree': _tree, 'facts': _facts}
+    parts = {'tree': _tree, 'facts': _facts, 'cells': _cells}
     return re.sub(
         r'(?<=<!-- begin )(\w+)( -->\n).*?(?=<!-- end -->)',
         lambda found: f'{found[1]}{found[2]}{parts[found[1]]()}',
@@ -112,6 +112,14 @@ def with_parts(page: str) -> str:
 def _tree() -> str:
     drawn = re.findall(r'^    (\S.*|[├└│ ]+.*)$', errors.__doc__ or '', flags=re.MULTILINE)
     return '\n```text\n' + '\n'.join(line.rstrip() for line in drawn) + '\n```\n\n'
+
+
+def _cells() -> str:
+    """The fault matrix, with the tests that hold it."""
+    sys.path.insert(0, str(HERE.parent))
+    from tests.faults.matrix import table
+
+    return f'\n{table()}\n\n'
 
 
 def _facts() -> str:

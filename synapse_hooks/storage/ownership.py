@@ -60,13 +60,18 @@ def is_aside(name: str) -> bool:
 
 def is_abandoned(path: Path) -> bool:
     """Whether `path` is unfinished work of a process that is dead; see `is_dead` for one that cannot be asked."""
-    match = _NAME.fullmatch(path.name)
-    if match is None:
+    if not is_aside(path.name):
         return False
     try:
-        return is_dead(match[1], path.stat().st_mtime)
+        return is_dead_work(path.name, time.time() - path.stat().st_mtime)
     except OSError:
         return False
+
+
+def is_dead_work(name: str, age: float) -> bool:
+    """Whether `name` is one of unfinished work of a process that is dead; `age` is how many seconds ago it changed."""
+    match = _NAME.fullmatch(name)
+    return match is not None and is_dead(match[1], time.time() - age)
 
 
 def is_left_here(name: str) -> bool:

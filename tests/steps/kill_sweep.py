@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import warnings
 from pathlib import Path
@@ -21,8 +20,7 @@ from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext
 from synapse_hooks.backends import Workspace
 from synapse_hooks.storage import tree_digest
 from tests.formats.format_kit import add_item, box
-
-WRITES = ('os.mkdir', 'os.rename', 'os.link', 'os.remove', 'os.rmdir', 'os.symlink', 'os.truncate')
+from tests.support.killing import Killer
 
 
 class Params(BaseTrainParams):
@@ -63,24 +61,13 @@ def attempt(folder: Path, *, resume: bool, kill_at: int | None) -> int:
         return os.waitpid(child, 0)[1]
     try:
         warnings.simplefilter('ignore')
-        count = 0
-
-        def watch(event: str, args: tuple[Any, ...]) -> None:
-            nonlocal count
-            written = event == 'open' and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-            if event in WRITES or written or event == 'sqlite3.connect':
-                count += 1
-                if count == kill_at:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
         ctx = RuntimeContext(
             client=Workspace(folder / 'workspace'), run_dir=folder / 'run', resume=resume, project=folder
         )
         action = Action({'dataset': 'small', 'checkpoint': 'base', 'trace': folder / 'trace'}, ctx)
-        if kill_at is not None:
-            sys.addaudithook(watch)
+        killer = Killer(kill_at)
         action.run()
-        (folder / 'events').write_text(str(count))
+        (folder / 'events').write_text(str(killer.count))
         os._exit(0)
     except BaseException as error:  # a forked child must never return into its parent's code
         print(f'{type(error).__name__}: {error}', file=sys.stderr)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tests.support import canary
 
@@ -30,6 +31,11 @@ class Asked:
         """Without the query."""
         return self.target.partition('?')[0]
 
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters; of several of one name the last."""
+        return dict(parse_qsl(self.target.partition('?')[2]))
+
 
 @dataclass
 class Reply:
@@ -43,6 +49,8 @@ class Reply:
         reset: End it by RST, not by FIN.
         silent: Seconds of silence before the first byte.
         slow: Bytes a second of the body.
+        fast: Bytes of the body that come at once, before it gets slow.
+        sliced: Send the body in pieces of so many bytes.
         chunked: Send the body in chunks; one that is cut has no last chunk.
         sized: Say how long the body is.
     """
@@ -54,6 +62,8 @@ class Reply:
     reset: bool = False
     silent: float = 0.0
     slow: float = 0.0
+    fast: int = 0
+    sliced: int = 0
     chunked: bool = False
     sized: bool = True
 
@@ -143,25 +153,29 @@ class RawServer:
             lines = [f'HTTP/1.1 {reply.status} X', *(f'{name}: {value}' for name, value in headers.items() if value)]
             connection.sendall('\r\n'.join([*lines, '', '']).encode('latin-1'))
             body = reply.body if reply.cut is None else reply.body[: reply.cut]
-            for part in _parts(body, reply.slow):
+            for part in _parts(body, reply):
                 connection.sendall(b'%x\r\n%b\r\n' % (len(part), part) if reply.chunked else part)
             if reply.chunked and reply.cut is None:
                 connection.sendall(b'0\r\n\r\n')
         ends = not reply.status or reply.cut is not None or (not reply.sized and not reply.chunked)
         if reply.reset:
+            # The other side loses what it has not read by then.
+            time.sleep(0.2 if reply.status else 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
             connection.close()
         return not (ends or reply.reset)
 
 
-def _parts(body: bytes, slow: float) -> Iterator[bytes]:
-    if not slow:
-        if body:
-            yield body
-        return
-    for start in range(0, len(body), max(1, int(slow / 10))):
-        yield body[start : start + max(1, int(slow / 10))]
-        time.sleep(0.1)
+def _parts(body: bytes, reply: Reply) -> Iterator[bytes]:
+    fast = reply.fast if reply.slow else len(body)
+    size = reply.sliced or fast or 1
+    for start in range(0, fast, size):
+        yield body[start : min(start + size, fast)]
+    # A byte at a time, or ten times a second, whichever is slower.
+    step = max(1, int(reply.slow / 10))
+    for start in range(fast, len(body), step):
+        yield body[start : start + step]
+        time.sleep(step / reply.slow)
 
 
 @contextlib.contextmanager

@@ -140,6 +140,7 @@ class SynapseClient:
         address = record.get('file')
         if not isinstance(address, str) or not address:
             raise BackendError(f'model {model} has no file', hint='upload it again, or choose another model')
+        self.cache.sweep()
         key = f'{self._scope()}/model {record["id"]} ({urlsplit(address).path})'
         blob = self._fetch_one(Wanted(key, address), lambda: self.get_model(model).get('file'))
         file = Path(self.cache.blobs.path(blob))

@@ -38,8 +38,6 @@ DOCUMENTS: Final = 'json'
 FILES: Final = 'original_files'
 MANIFEST: Final = 'items.jsonl'
 _DOCUMENT_LIMIT: Final = 256 << 20
-_FRESH: Final = 5.0
-"""Seconds for which a page that was asked for again gives the addresses of all that failed together."""
 _LONGEST: Final = 200
 
 Progress = Callable[[int, int], None]
@@ -255,7 +253,11 @@ class Export:
         """Ask for an item's page again: the addresses of all its items have expired together, and will again."""
         item, file = wanted.place
         now = time.monotonic()
-        if self._reread is None or self._reread[0] is not item.page or now - self._reread[2] > _FRESH:
+        if (
+            self._reread is None
+            or self._reread[0] is not item.page
+            or now - self._reread[2] > self.fetcher.insistence.fresh / 4
+        ):
             self._reread = (item.page, item.listing.again(item.page), now)
         for event in self._reread[1].events:
             if event.id == item.event.id:

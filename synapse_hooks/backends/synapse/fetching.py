@@ -31,11 +31,12 @@ class Insistence:
     """How long a file is tried again.
 
     Args:
-        tries: How often, at most, without a byte more than before.
+        tries: How often, at most, without getting further than ever before.
         restarts: How often from the first byte.
         first: Seconds to wait after the first failure; they double.
         longest: Seconds to wait at once, at most; a server that asks for more is not waited for.
         deadline: Seconds for one file in all.
+        fresh: Seconds for which a new address must work; a file server that refuses it is not asked again.
     """
 
     tries: int = 6
@@ -43,6 +44,7 @@ class Insistence:
     first: float = 0.5
     longest: float = 60.0
     deadline: float = 3600.0
+    fresh: float = 30.0
 
 
 INSISTENCE: Final = Insistence()
@@ -89,6 +91,7 @@ class _Job:
     stalled: int = 0
     restarts: int = 0
     got: int = 0
+    reached: int = 0
     failures: list[str] = field(default_factory=list)
 
 
@@ -124,6 +127,7 @@ class Fetcher:
         self._fresh: dict[str, Blob] = {}
         self._finishing: deque[tuple[Reception, Future[Blob]]] = deque()
         self._pool: ThreadPoolExecutor
+        self._flushed = time.monotonic()
 
     def fetch(self, more: Callable[[], list[Wanted] | None]) -> Iterator[Fetched | None]:
         """Fetch files.
@@ -213,21 +217,23 @@ class Fetcher:
         job = self._jobs.pop(reception.wanted.key)
         self.width.went_well()
         self._fresh[job.wanted.key] = blob
-        if len(self._fresh) >= _AT_ONCE:
+        if len(self._fresh) >= _AT_ONCE or time.monotonic() > self._flushed + _OFTEN:
             self._flush()
         return Fetched(job.wanted, blob, job.got)
 
     def _failed(self, reception: Reception, failure: Failure) -> None:
+        reached = reception.reached
         reception.close(keep=failure.kind in ('again', 'expired', 'moved'))
-        self._fail(self._jobs[reception.wanted.key], failure, reception.received)
+        self._fail(self._jobs[reception.wanted.key], failure, reached)
 
     def _flush(self) -> None:
         self.cache.keep(self._fresh)
         self._fresh = {}
+        self._flushed = time.monotonic()
 
     # -- failures ----------------------------------------------------------------------------------------------------
 
-    def _fail(self, job: _Job, failure: Failure, received: int) -> None:
+    def _fail(self, job: _Job, failure: Failure, reached: int) -> None:
         insistence, wanted = self.insistence, job.wanted
         job.failures.append(failure.reason)
         if failure.busy:
@@ -244,9 +250,10 @@ class Fetcher:
             self._ready.append(job)
             return
         if failure.kind == 'expired':
-            if wanted.refreshed:
+            now = time.monotonic()
+            if wanted.fresh_since is not None and now - wanted.fresh_since < insistence.fresh:
                 raise self._error(job, f'{failure.reason}, also at a fresh address', failure)
-            wanted.refreshed += 1
+            wanted.fresh_since = now
             url = self.refresh(wanted)
             if url is None:
                 raise self._error(job, failure.reason, failure)
@@ -257,11 +264,9 @@ class Fetcher:
             job.restarts += 1
             if job.restarts > insistence.restarts:
                 raise self._error(job, failure.reason, failure)
-        # What brought more bytes was no failure of the whole: a large file may break off often.
-        if received and failure.kind == 'again':
-            job.stalled = wanted.refreshed = 0
-        else:
-            job.stalled += 1
+        # What brought it further was no failure of the whole: a large file may break off often.
+        job.stalled = 0 if reached > job.reached else job.stalled + 1
+        job.reached = max(job.reached, reached)
         if job.stalled >= insistence.tries:
             raise self._error(job, f'{failure.reason} ({job.stalled} times)', failure)
         if failure.wait is not None and failure.wait > insistence.longest:
@@ -285,4 +290,6 @@ _IDLE: Final = 0.01
 """Seconds between two looks while nothing is on its way."""
 _THREADS: Final = 3
 _AT_ONCE: Final = 512
-"""Files whose keys are written into the index at once."""
+"""Files whose keys are written into the index at once ..."""
+_OFTEN: Final = 1.0
+"""... or after so many seconds: what is not in the index is fetched again after a SIGKILL."""

@@ -15,17 +15,19 @@ from synapse_hooks import __version__
 __all__ = ['httpx', 'new_client', 'shown']
 
 
-def new_client(*, connect: float, answer: float) -> httpx.Client:
+def new_client(*, connect: float, answer: float, reuse: bool = True) -> httpx.Client:
     """A client that holds no credentials and follows no redirect. Certificates are always verified.
 
     Args:
         connect: Seconds to wait for a connection.
         answer: Seconds to wait for the next byte.
+        reuse: Use a connection for several requests.
     """
     return httpx.Client(
         timeout=httpx.Timeout(answer, connect=connect),
         headers={'User-Agent': f'synapse-hooks/{__version__}'},
         follow_redirects=False,
+        limits=httpx.Limits(max_keepalive_connections=None if reuse else 0),
     )
 
 

@@ -16,7 +16,8 @@ from synapse_hooks.backends.synapse.upload import Upload
 from synapse_hooks.backends.synapse.wire import Wire
 from synapse_hooks.context import Model
 from synapse_hooks.errors import BackendError
-from synapse_hooks.storage import file_digest, link_or_copy, pack, safe_name, scratch
+from synapse_hooks.storage import file_digest, link_or_copy, pack, safe_name, scratch, sweep
+from synapse_hooks.storage.disk import need_folder
 
 WEIGHTS: Final = ('.pt', '.pth')
 """Extensions of files that are called `best.pt` in a model."""
@@ -73,13 +74,24 @@ def publish_model(
     """
     if not path.exists():
         raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))
-    uploads.mkdir(parents=True, exist_ok=True)
+    need_folder(uploads)
+    sweep(uploads)
     archive, digest = _packed(path, uploads)
     base = (key or 'model').partition(':')[0]
     called = name or f'{base}-{digest[:12]}'
-    if name is None and (found := _find(wire, called)) is not None:
-        return _model(found, called)
     upload = Upload(wire, archive, f'{wire.connection.origin}/{key}/{digest}', uploads)
+    found = _find(wire, called) if name is None else None
+    if found is None:
+        found = _create(wire, upload, called, name is None, release, fields)
+    upload.forget()
+    archive.unlink(missing_ok=True)
+    return _model(found, called)
+
+
+def _create(
+    wire: Wire, upload: Upload, called: str, is_ours: bool, release: Release, fields: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Upload, and create the model; `is_ours` says that nobody else would call one so."""
     number = upload.send()
     body = {
         'name': called,
@@ -95,14 +107,12 @@ def publish_model(
     except BackendError as error:
         # It may have been created all the same: the answer was lost, or somebody else was quicker.
         found = _find(wire, called)
-        if found is None or (name is not None and error.facts.get('status') in (400, 409, 422)):
+        if found is None or (not is_ours and error.facts.get('status') in (400, 409, 422)):
             raise
         made = found
     if not isinstance(made, Mapping) or made.get('id') is None:
         raise BackendError(f'the backend created model {called!r} and answered without an id')
-    upload.forget()
-    archive.unlink(missing_ok=True)
-    return _model(made, called)
+    return made
 
 
 def _packed(path: Path, uploads: Path) -> tuple[Path, str]:

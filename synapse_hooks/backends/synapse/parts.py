@@ -11,18 +11,17 @@ machine in which it was written: after a power failure its end may hold anything
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from synapse_hooks.storage.disk import disk_errors, need_folder
-from synapse_hooks.storage.ownership import aside, is_abandoned, is_left_here, scope
+from synapse_hooks.storage.ownership import aside, is_dead_work, is_left_here, scope
 
 _STATE: Final = '.state'
 _FREE: Final = re.compile(r'[0-9a-f]{32}\.part-([0-9a-f]{8})-[0-9a-f]{8}')
@@ -103,22 +102,15 @@ class Parts:
             kept: Seconds for which those are kept that could be gone on with.
         """
         freed = 0
-        for path in list(self._unused(kept)):
-            with suppress(OSError):
-                freed += path.stat().st_size
-                path.unlink()
+        names = {path.name.removesuffix(_STATE) for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        for part in (self.folder / name for name in names):
+            found = [stated for file in (part, _side(part)) if (stated := _stat(file)) is not None]
+            # A part that was about to become a file has that file's time of change.
+            age = time.time() - max((stated.st_mtime for stated in found), default=0.0)
+            if _is_nobodys(part, age) and (age > kept or len(found) < 2 or not _is_usable(part)):
+                freed += sum(stated.st_size for stated in found)
+                self.remove(part)
         return freed
-
-    def _unused(self, kept: float) -> Iterator[Path]:
-        names = {path.name: path for path in self.folder.iterdir()} if self.folder.is_dir() else {}
-        for name, path in names.items():
-            part = path.with_name(name.removesuffix(_STATE))
-            with suppress(OSError):
-                # Who makes or takes a part writes the file beside it first.
-                old = time.time() - path.stat().st_mtime > kept
-                nobodys = _FREE.fullmatch(part.name) is not None or _is_abandoned(part, path)
-                if nobodys and (old or not _is_usable(part) or f'{part.name}{_STATE}' not in names):
-                    yield path
 
     @staticmethod
     def _note(part: Path, state: State) -> None:
@@ -139,5 +131,12 @@ def _is_usable(part: Path) -> bool:
     return is_left_here(part.name) if free is None else free[1] == scope()
 
 
-def _is_abandoned(part: Path, path: Path) -> bool:
-    return is_left_here(part.name) or is_abandoned(part if part.exists() else path)
+def _is_nobodys(part: Path, age: float) -> bool:
+    return _FREE.fullmatch(part.name) is not None or is_dead_work(part.name, age)
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None

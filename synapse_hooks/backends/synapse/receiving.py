@@ -79,9 +79,8 @@ class Wanted:
     """Whether it should be an image: a web page in its place is refused."""
     place: Any = None
     """For whoever asked."""
-    tries: int = 0
-    refreshed: int = 0
-    """How often its address was asked for anew."""
+    fresh_since: float | None = None
+    """When its address was asked for anew, on the monotonic clock."""
     moves: int = 0
     """How many redirects were followed since."""
 
@@ -115,6 +114,11 @@ class Reception:
     _rest_is_here: bool = False
     _done: bool = False
 
+    @property
+    def reached(self) -> int:
+        """Bytes of the file that are here, with those of earlier tries."""
+        return self._offset
+
     def headers(self) -> dict[str, str]:
         """What the request says, besides the address."""
         found = {'Accept-Encoding': 'identity'}
@@ -136,15 +140,15 @@ class Reception:
         """
         if status not in (200, 206, 416):
             raise _refusal(status, fields)
+        if status == 416:
+            self._at_the_end(fields)
+            return
         if (encoding := fields.get('content-encoding', 'identity').lower()) not in ('', 'identity'):
             raise Failure('restart', f'it came encoded as {encoding[:40]}, although it was asked for as it is')
         if self.wanted.image and fields.get('content-type', '').startswith('text/html'):
             raise Failure('refused', 'a web page came in its place')
         length = _number(fields.get('content-length'))
         self._sha256 = self.wanted.sha256 or _sha256_of(fields)
-        if status == 416:
-            self._at_the_end(fields)
-            return
         if status == 206:
             self._go_on(fields)
         else:
@@ -289,7 +293,7 @@ class Reception:
         if state is None or match is None or int(match[1]) != self._offset or self._offset != state.total:
             self._forget()
             raise Failure('restart', 'the file server does not have the rest of what is here')
-        self._total = state.total
+        self._total, self._sha256 = state.total, self.wanted.sha256
         # What comes now is a page that says so, and no part of the file.
         self._rest_is_here = True
 

@@ -27,7 +27,8 @@ class ThreadTransfer:
     def __init__(self, pace: Pace, network: Network) -> None:
         self.pace = pace
         self.network = network
-        self._client = new_client(connect=pace.connect, answer=pace.slow_for)
+        # h11 takes bytes that come after a body for the next answer, of another file. libcurl does not.
+        self._client = new_client(connect=pace.connect, answer=pace.slow_for, reuse=False)
         self._waiting: queue.SimpleQueue[Reception | None] = queue.SimpleQueue()
         self._ended: queue.SimpleQueue[tuple[Reception, Exception | None]] = queue.SimpleQueue()
         self._stopping = threading.Event()

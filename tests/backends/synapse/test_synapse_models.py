@@ -13,6 +13,7 @@ from synapse_hooks.backends.synapse.upload import Upload
 from synapse_hooks.errors import BackendError, BackendUnavailable
 from tests.backends.synapse.conftest import Clients
 from tests.support.dev_server import DevServer
+from tests.support.model_backend import ModelBackend
 from tests.support.raw_server import DROP, Asked, Reply, raw_server
 
 
@@ -74,57 +75,8 @@ def test_without_a_job_it_says_what_is_missing(server: DevServer, client_of: Cli
 # -- a backend that misbehaves ---------------------------------------------------------------------------------------
 
 
-class Backend:
-    """Takes uploads and models; `spoil` may answer in its place."""
-
-    def __init__(self) -> None:
-        self.content = b''
-        self.uploads = 0
-        self.models: list[dict[str, Any]] = []
-        self.finished = False
-
-    def spoil(self, asked: Asked) -> Reply | None:
-        """Nothing."""
-        return None
-
-    def serve(self, asked: Asked) -> Reply:
-        """What a backend does, before its answer is lost."""
-        if asked.path.startswith('/chunked_upload/'):
-            return self.upload(asked)
-        if asked.path == '/models/' and asked.method == 'POST':
-            import json
-
-            body = json.loads(asked.body)
-            if any(model['name'] == body['name'] for model in self.models):
-                return Reply.json({'name': ['must be unique']}, 400)
-            self.models.append({'id': len(self.models) + 1, **body})
-            return Reply.json(self.models[-1], 201)
-        if asked.path == '/models/':
-            return Reply.json({'count': len(self.models), 'next': None, 'results': self.models})
-        return Reply.json({'id': 1, 'plugin_release': {'version': '1.0', 'plugin': {'code': 'p'}}})
-
-    def upload(self, asked: Asked) -> Reply:
-        """Chunks."""
-        if asked.method == 'PUT':
-            start, _, total = map(int, re.findall(r'\d+', asked.headers['content-range']))
-            if asked.path == '/chunked_upload/':
-                self.content, self.uploads = b'', self.uploads + 1
-            assert start <= len(self.content)
-            part = asked.body.split(b'\r\n\r\n', 2)[2].rpartition(b'\r\n--')[0]
-            self.content = self.content[:start] + part
-            self.total = total
-        if asked.method == 'POST':
-            self.finished = True
-        url = f'http://{asked.headers["host"]}/chunked_upload/5/'
-        return Reply.json({'id': 5, 'url': url, 'offset': len(self.content)})
-
-    def __call__(self, asked: Asked) -> Reply:
-        reply = self.serve(asked)
-        return self.spoil(asked) or reply
-
-
 def test_a_lost_answer_to_the_creation_makes_no_second_model(client_of: Clients, weights: Path) -> None:
-    backend = Backend()
+    backend = ModelBackend()
 
     def spoil(asked: Asked) -> Reply | None:
         return DROP if asked.path == '/models/' and asked.method == 'POST' else None
@@ -138,7 +90,7 @@ def test_a_lost_answer_to_the_creation_makes_no_second_model(client_of: Clients,
 
 @pytest.mark.parametrize('reply', [DROP, Reply(504), Reply(503)])
 def test_a_lost_answer_to_a_chunk_or_the_end_is_asked_again(client_of: Clients, weights: Path, reply: Reply) -> None:
-    backend, lost = Backend(), []
+    backend, lost = ModelBackend(), []
 
     def spoil(asked: Asked) -> Reply | None:
         key = (asked.method, asked.path)
@@ -160,7 +112,7 @@ def upload_of(client: Any, file: Path, tmp_path: Path) -> Upload:
 
 
 def test_an_upload_that_broke_off_goes_on_where_it_was(client_of: Clients, tmp_path: Path) -> None:
-    file, backend = tmp_path / 'a.zip', Backend()
+    file, backend = tmp_path / 'a.zip', ModelBackend()
     file.write_bytes(bytes(range(256)) * 1024)
 
     def spoil(asked: Asked) -> Reply | None:
@@ -183,7 +135,7 @@ def test_an_upload_that_broke_off_goes_on_where_it_was(client_of: Clients, tmp_p
 
 
 def test_where_server_and_journal_differ_the_server_is_right(client_of: Clients, tmp_path: Path) -> None:
-    file, backend = tmp_path / 'a.zip', Backend()
+    file, backend = tmp_path / 'a.zip', ModelBackend()
     file.write_bytes(bytes(range(256)) * 1024)
     with raw_server(backend) as server:
         client = client_of(server.host)
@@ -198,7 +150,7 @@ def test_where_server_and_journal_differ_the_server_is_right(client_of: Clients,
 
 
 def test_a_file_that_changes_half_way_is_refused(client_of: Clients, tmp_path: Path) -> None:
-    file, backend = tmp_path / 'a.zip', Backend()
+    file, backend = tmp_path / 'a.zip', ModelBackend()
     file.write_bytes(bytes(262144))
 
     def spoil(asked: Asked) -> Reply | None:
