@@ -41,7 +41,8 @@ from pathlib import Path
 from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.fetching import Fetcher
 from synapse_hooks.backends.synapse.receiving import Wanted
-from synapse_hooks.backends.synapse.transfer import PACE, Network, best_transfer
+from synapse_hooks.backends.synapse.fastest import best_transfer
+from synapse_hooks.backends.synapse.transfer import PACE, Network
 
 out, host, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pages = iter(range(0, count, 100))

@@ -16,10 +16,11 @@ from synapse_hooks.backends.synapse.cache import Cache, default_cache
 from synapse_hooks.backends.synapse.connection import Connection
 from synapse_hooks.backends.synapse.events import Listing
 from synapse_hooks.backends.synapse.export import Export, Progress
+from synapse_hooks.backends.synapse.fastest import best_transfer, has_curl
 from synapse_hooks.backends.synapse.fetching import INSISTENCE, Fetcher, Insistence
 from synapse_hooks.backends.synapse.models import WEIGHTS, Release, publish_model
 from synapse_hooks.backends.synapse.receiving import Wanted
-from synapse_hooks.backends.synapse.transfer import PACE, Network, Pace, Transfer, best_transfer, has_curl
+from synapse_hooks.backends.synapse.transfer import PACE, Network, Pace, Transfer
 from synapse_hooks.backends.synapse.wire import PATIENCE, Patience, Wire
 from synapse_hooks.context import Checkpoint, Dataset, Finding, Model
 from synapse_hooks.data import split_name

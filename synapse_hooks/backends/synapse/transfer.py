@@ -10,7 +10,6 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -105,22 +104,6 @@ class Transfer(Protocol):
 
     def close(self) -> None:
         """Close connections, and end what is on its way."""
-
-
-def best_transfer(pace: Pace, network: Network) -> Transfer:
-    """The fastest one that there is."""
-    if has_curl():
-        from synapse_hooks.backends.synapse.curl import CurlTransfer
-
-        return CurlTransfer(pace, network)
-    from synapse_hooks.backends.synapse.threads import ThreadTransfer
-
-    return ThreadTransfer(pace, network)
-
-
-def has_curl() -> bool:
-    """Whether pycurl is installed."""
-    return find_spec('pycurl') is not None
 
 
 def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
