@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from synapse_hooks.formats import Format
-from synapse_hooks.testing.hostile import Attempt, Finding
+from synapse_hooks.testing.hostile import Attempt, Violation
 from synapse_hooks.testing.mutation import OUTSIDE, mutate
 from synapse_hooks.testing.sandbox import Died, Sandbox
 
@@ -29,7 +29,7 @@ class Tried:
     """What was changed in it."""
     target: str
     """What it was converted into."""
-    findings: list[Finding]
+    findings: list[Violation]
     """The promises that were broken."""
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class Fuzzer:
             findings = self._sandbox(source, target, self.folder / 'made' / 'out', html=html)
         except Died as died:
             findings = [
-                Finding('hang' if died.how == 'hang' else 'crash', f'reading, or converting to {target}', str(died))
+                Violation('hang' if died.how == 'hang' else 'crash', f'reading, or converting to {target}', str(died))
             ]
         if findings:
             # What it holds of a failure would be held against the next one.

@@ -31,7 +31,7 @@ _LONGEST = 20_000
 """Characters that a message may have: a dataset's own text is quoted in part."""
 
 
-class Finding(NamedTuple):
+class Violation(NamedTuple):
     """A promise that was broken."""
 
     promise: str
@@ -64,7 +64,7 @@ class Attempt:
 
         self.insight = insight
 
-    def __call__(self, source: Path, target: str, out: Path, *, html: bool = False) -> list[Finding]:
+    def __call__(self, source: Path, target: str, out: Path, *, html: bool = False) -> list[Violation]:
         """Do all of it.
 
         Args:
@@ -76,7 +76,7 @@ class Attempt:
         Returns:
             The promises that were broken; empty where all hold.
         """
-        found: list[Finding] = []
+        found: list[Violation] = []
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.parent / 'temporary'
         temporary.mkdir()
@@ -94,28 +94,30 @@ class Attempt:
         left = sorted(set(os.listdir(out.parent)) - {'temporary', *([] if made is None else [out.name])})
         left += sorted(os.listdir(temporary))
         if left:
-            found.append(Finding('half-written', where, f'it left {left[:5]}'))
+            found.append(Violation('half-written', where, f'it left {left[:5]}'))
         if _state(source) != before:
-            found.append(Finding('half-written', where, 'it changed its source'))
+            found.append(Violation('half-written', where, 'it changed its source'))
         return found
 
-    def _guarded(self, found: list[Finding], where: str, do: Callable[[], Any]) -> Any:
+    def _guarded(self, found: list[Violation], where: str, do: Callable[[], Any]) -> Any:
         """What `do` returns; None where it ends in an error, which should be one of ours."""
         try:
             return do()
         except MemoryError:
-            found.append(Finding('memory', where, 'it takes more memory than it may', traceback.format_exc(limit=-12)))
+            found.append(
+                Violation('memory', where, 'it takes more memory than it may', traceback.format_exc(limit=-12))
+            )
         except SynapseHooksError as error:
             text = str(error)
             if not error.problem.strip():
                 found.append(
-                    Finding('traceback', where, f'a {type(error).__name__} says nothing', traceback.format_exc())
+                    Violation('traceback', where, f'a {type(error).__name__} says nothing', traceback.format_exc())
                 )
             if len(text) > _LONGEST:
-                found.append(Finding('traceback', where, f'a message of {len(text):,} characters: {text[:300]}'))
+                found.append(Violation('traceback', where, f'a message of {len(text):,} characters: {text[:300]}'))
         except BaseException as error:
             what = f'{type(error).__name__}: {str(error)[:300]}'
-            found.append(Finding('traceback', where, what, traceback.format_exc(limit=-12)))
+            found.append(Violation('traceback', where, what, traceback.format_exc(limit=-12)))
         return None
 
     def _recognise(self, source: Path) -> None:
@@ -131,7 +133,7 @@ class Attempt:
     def _dataset(self, source: Path) -> Dataset:
         return {'path': source, 'format': self.format.name}
 
-    def _read(self, source: Path, found: list[Finding]) -> LossReport:
+    def _read(self, source: Path, found: list[Violation]) -> LossReport:
         """What there is, as written, and what the reader could not carry."""
         reader = self._reader(source)
         samples = list(reader)
@@ -140,7 +142,7 @@ class Attempt:
         report.written_kinds.update(annotation.kind for sample in samples for annotation in sample.annotations)
         # As text: a number that is none equals nothing.
         if list(map(repr, samples)) != list(map(repr, reader)):
-            found.append(Finding('lost', 'read', 'reading it twice gives different samples'))
+            found.append(Violation('lost', 'read', 'reading it twice gives different samples'))
         return report
 
     def _inspect(self, source: Path, html: bool) -> None:
@@ -154,7 +156,7 @@ class Attempt:
         with reading(source):
             return convert_dataset(self._dataset(source), target, out, calls=self.calls, unreadable='skip')
 
-    def _completeness(self, made: Converted, seen: LossReport, where: str) -> list[Finding]:
+    def _completeness(self, made: Converted, seen: LossReport, where: str) -> list[Violation]:
         """What was written can be read, and adds up with what was `seen`."""
         reader = open_reader(self.calls, made.dataset)
         assert isinstance(reader, FormatReader)
@@ -163,25 +165,25 @@ class Attempt:
             total = sum(len(sample.annotations) for sample in reader)
         except Exception as error:
             what = f'what it wrote cannot be read: {error}'
-            return [Finding('half-written', where, what, traceback.format_exc(limit=-12))]
+            return [Violation('half-written', where, what, traceback.format_exc(limit=-12))]
         found = []
         if unread := reader.report.unreadable_items:
-            found.append(Finding('half-written', where, f'it cannot read what it wrote: {unread}'))
+            found.append(Violation('half-written', where, f'it cannot read what it wrote: {unread}'))
         # Joints become skeletons: then another kind is counted, and fewer of it.
         joined = {'keypoint', 'keypoints'}.intersection(seen.written_kinds)
         # A conversion may not look at what made a document unreadable.
         alike = seen.unreadable_count == made.losses['unreadable']['count'] and not joined
         before, after = _accounted(seen.to_dict()), _accounted(made.losses)
         if alike and before != after:
-            found.append(Finding('lost', where, f'{before} annotations were read, and {after} are accounted for'))
+            found.append(Violation('lost', where, f'{before} annotations were read, and {after} are accounted for'))
         dropped = _dropped(made.losses, seen) - _dropped(seen.to_dict(), seen)
         written = seen.written_kinds.total() - dropped
         if alike and total < written:
-            found.append(Finding('lost', where, f'{written} annotations should be there, and there are {total}'))
+            found.append(Violation('lost', where, f'{written} annotations should be there, and there are {total}'))
         outside = made.path.parent.parent / OUTSIDE
         for file in made.path.rglob('*') if outside.exists() else ():
             if file.exists() and file.samefile(outside):
-                found.append(Finding('half-written', where, f'{file.name} is a file from outside of the dataset'))
+                found.append(Violation('half-written', where, f'{file.name} is a file from outside of the dataset'))
         return found
 
 
