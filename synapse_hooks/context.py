@@ -163,7 +163,7 @@ class RuntimeContext:
     client: BackendClient | None = None
     """Where datasets and models live; None means the embedded workspace."""
     checkpoint: Checkpoint | None = None
-    """A model to start from that is already here; it goes before `params.checkpoint`."""
+    """A model to start from that is already here; it takes precedence over `params.checkpoint`."""
     run_dir: Path | None = None
     """Where the run keeps its directory; None makes one below the workspace."""
     run_name: str | None = None

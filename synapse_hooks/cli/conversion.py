@@ -79,7 +79,7 @@ def convert_into(
         plugins: Who answers.
         losses: Where the loss report and messages go.
         params: What a run would have as parameters; None values are left out.
-        settings: What goes before the project's settings for the format; None values are left out.
+        settings: What takes precedence over the project's settings for the format; None values are left out.
         strict: Refuse to lose annotations.
 
     Raises:

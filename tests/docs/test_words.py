@@ -1,4 +1,4 @@
-"""Messages are in plain English: see the section on words in CONTRIBUTING.md."""
+"""Messages and pages are in plain English: see the section on words in CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ ODD = re.compile(
 )
 
 
+PAGES = sorted(
+    [ROOT / 'README.md', ROOT / 'CHANGELOG.md', *(ROOT / 'docs').glob('*.md'), *ROOT.glob('contrib/*/README.md')]
+)
+ODD_IN_PAGES = re.compile(r'\b(?:mend(?:ed)?|nobody|whoever|everybody|somebody|aloud|shall|in vain)\b', re.IGNORECASE)
+
+
 def texts(source: Path) -> Iterator[tuple[int, str]]:
     """Every text of a module but docstrings, with its line: what people may get to see."""
     tree = ast.parse(source.read_text(encoding='utf-8'))
@@ -34,7 +40,15 @@ def test_messages_use_plain_words(source: Path) -> None:
     assert odd == []
 
 
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pages_use_plain_words(page: Path) -> None:
+    lines = page.read_text(encoding='utf-8').splitlines()
+    odd = [f'line {number}: {line}' for number, line in enumerate(lines, 1) if ODD_IN_PAGES.search(line)]
+    assert odd == []
+
+
 def test_an_odd_word_would_be_found() -> None:
     assert ODD.search('a.txt is no regular file')
     assert ODD.search('mend hooks.py')
+    assert ODD_IN_PAGES.search('Whoever trains with it has it.')
     assert not ODD.search("there is no format 'yool'; it is no longer there")
