@@ -334,7 +334,7 @@ def add_note(error: BaseException, note: str) -> None:
 
 
 def described(error: BaseException) -> str:
-    """An exception of somebody's code in one line: type, message, and the file and line it came from.
+    """An exception of foreign code in one line: type, message, and the file and line it came from.
 
     Example:
         >>> try:

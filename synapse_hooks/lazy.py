@@ -1,4 +1,4 @@
-"""Names of a package that are imported on first use (PEP 562), so that nobody pays for what they do not use."""
+"""Names of a package that are imported on first use (PEP 562), so that what is not used costs nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what somebody types to an action: `module:Class`, `path/file.py:Class`, or a folder with a config.yaml."""
+"""From what was typed to an action: `module:Class`, `path/file.py:Class`, or a folder with a config.yaml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml
 
 
 class Target(NamedTuple):
-    """An action that somebody named."""
+    """An action that was named."""
 
     kind: type[BaseTrainAction[Any]]
     target: str

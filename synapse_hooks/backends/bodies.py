@@ -1,4 +1,4 @@
-"""What the records of a workspace hold, by type: each is looked at when it is read, as somebody may have edited it."""
+"""What the records of a workspace hold, by type. They may have been edited by hand, so each is checked when read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dataset that somebody typed: a path, an archive, or a name in the workspace; and in which format is it?"""
+"""The dataset that was typed: a path, an archive, or a name in the workspace; and in which format is it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A look at every sample that somebody else's code reads, before anything is done with it.
+"""A check of every sample that a format which is not built in reads, before anything is done with it.
 
 A label that is not text or a coordinate that is not a number would be noticed much later, far from its cause: as an
 error of the format that writes, or as a dataset that cannot be read again. What the built-in formats read is trusted.
@@ -17,7 +17,7 @@ from synapse_hooks.formats.well_formed import SAMPLES, Wrong, check_info, check_
 
 
 class CheckedItems:
-    """The items of somebody else's format.
+    """The items of a format that is not trusted.
 
     Args:
         items: What its `items` answered.
@@ -67,10 +67,10 @@ class CheckedReader:
 
 
 def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
-    """The samples, each looked at when its turn comes. The name of its split is spelled as we do.
+    """The samples, each checked when its turn comes. The name of its split is spelled as we do.
 
     Args:
-        samples: What somebody's `read` returned.
+        samples: What the `read` of a format returned.
         format: The name of the format, for the message.
 
     Raises:
@@ -97,7 +97,7 @@ def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
 
 
 def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:
-    """What somebody declares of a dataset, looked at. Splits are spelled as we do.
+    """What a format declares of a dataset, checked. Splits are spelled as we do.
 
     Raises:
         WrongAnswer: It is not as it should be.

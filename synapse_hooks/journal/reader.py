@@ -1,4 +1,4 @@
-"""Reading what happened: the events of a run, and the questions that everybody asks of them.
+"""Reading what happened: the events of a run, and the questions that are asked most.
 
 A run that was killed leaves a torn last line, and a disk that was full a torn line in the middle. Neither keeps the
 other lines from being read.

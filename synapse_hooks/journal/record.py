@@ -1,6 +1,6 @@
 """What `run.json` may hold, by type: it is checked once, when it is read.
 
-Somebody may have edited it, and half of it may be of another program. Keys that are not here are kept as they are.
+It may have been edited by hand, and half of it may be of another program. Keys that are not here are kept as they are.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class _Runtime(Struct):
     cwd: str | None = None
     job_id: int | str | None = None
     checkpoint: Any = None
-    """As somebody gave it; it is looked at when it is used."""
+    """As it was given; it is checked when it is used."""
 
 
 class _Record(Struct):

@@ -36,7 +36,7 @@ def read_trainings(run_dir: Path) -> Trainings:
         name = event.get('training')
         name = name if isinstance(name, str) else ''
         if event['type'] == 'training' or (event['type'] == 'checkpoint' and not name):
-            # What began last stands last. Of checkpoints without a training nobody knows when it began.
+            # What began last stands last. Of checkpoints without a training it is not known when it began.
             found[name] = found.pop(name, _Events())
         found.setdefault(name, _Events()).add(event)
     return Trainings(events.state(name, Path(run_dir)) for name, events in found.items() if events.counts)

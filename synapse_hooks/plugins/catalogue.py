@@ -1,7 +1,7 @@
 """Formats and autologgers by name: one of them is chosen, or it is said why none can be.
 
-Five failures stay apart: nobody has the name, a setting blocks it, it is broken, it was written for another version, or
-two distributions have it.
+Five failures stay apart: no plugin has the name, a setting blocks it, it is broken, it was written for another version,
+or two distributions have it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _COMMANDS: Final[dict[Kind, str]] = {'format': 'formats', 'autologger': 'autolog
 
 
 class Catalogue:
-    """The plugins of one kind that are imported only when somebody asks for their name.
+    """The plugins of one kind that are imported only when their name is asked for.
 
     Args:
         kind: `format` or `autologger`.

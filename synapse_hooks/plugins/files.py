@@ -62,7 +62,9 @@ def import_module(name: str, folder: Path) -> ModuleType:
 
 
 def go_first(folder: Path) -> None:
-    """Let modules be imported from `folder`, before those of the same name elsewhere."""
+    """Let modules be imported from `folder`: before those of the same name elsewhere, unless it is on `sys.path`, where
+    it keeps its place.
+    """
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -1,4 +1,4 @@
-"""The job of a run: whoever watches it at the backend sees status, progress, metrics, messages and pictures.
+"""The job of a run: its watchers at the backend see status, progress, metrics, messages and pictures.
 
 It is a plugin like any other, registered for runs that belong to a job. All it does is done by sinks: off the thread of
 the training, in order, and again later where the backend could not be reached. The shapes are those of the backend:

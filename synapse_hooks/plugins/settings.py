@@ -46,7 +46,7 @@ class Level:
     block: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     typed: bool = False
-    """Whether somebody typed it for this very call, so that a name nobody has is a mistake."""
+    """Whether it was typed for this very call, so that a name that no plugin has is a mistake."""
 
 
 @dataclass(frozen=True)

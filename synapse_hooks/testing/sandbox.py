@@ -1,4 +1,4 @@
-"""A process aside, in which something may hang, take all memory or die, and which is told what to do many times."""
+"""A process aside, in which something may hang, take all memory or die, and which is given work many times."""
 
 from __future__ import annotations
 

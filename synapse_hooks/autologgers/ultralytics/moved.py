@@ -45,7 +45,7 @@ def rewrite_weights(session: AutologSession) -> None:
     """Rewrite the paths in the weights of earlier trainings, where they are in a run directory that was moved.
 
     Raises:
-        OSError: A file cannot be written; it is as it was.
+        StorageError: A file cannot be written; it is as it was.
     """
     if not session.moved_from:
         return
