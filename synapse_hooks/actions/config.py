@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.errors import TargetError, suggest
+from synapse_hooks.errors import TargetError, repr_of, suggest
 from synapse_hooks.storage import yaml_errors
 
 CONFIG: Final = 'config.yaml'
@@ -70,14 +70,16 @@ def read_config(file: Path, target: str) -> Config:
     entrypoint = train.get('entrypoint')
     if not isinstance(entrypoint, str):
         raise TargetError(
-            f'{file}: actions.train.entrypoint must be text, got {entrypoint!r}', hint=EXAMPLE, target=target
+            f'{file}: actions.train.entrypoint must be text, got {repr_of(entrypoint)}', hint=EXAMPLE, target=target
         )
     return Config(entrypoint, _mapping(train.get('params') or {}, file, 'actions.train.params', target))
 
 
 def _mapping(value: Any, file: Path, what: str, target: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise TargetError(f'{file}: {what} must be a mapping of names, got {value!r}', hint=EXAMPLE, target=target)
+        raise TargetError(
+            f'{file}: {what} must be a mapping of names, got {repr_of(value)}', hint=EXAMPLE, target=target
+        )
     return value
 
 

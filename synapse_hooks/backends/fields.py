@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from synapse_hooks.errors import BackendError, RecordNotFound, suggest
+from synapse_hooks.errors import BackendError, RecordNotFound, repr_of, suggest
 
 OWN_FIELDS = frozenset(
     {'id', 'name', 'created', 'path', 'format', 'digest', 'count', 'splits', 'classes', 'files', 'bytes', 'stamp'}
@@ -94,8 +94,7 @@ def not_found(kind: str, wanted: object, records: Iterable[Mapping[str, Any]], w
     shown = ', '.join(f'{number} ({name})' if name else str(number) for number, name in list(known.items())[:_SHOWN])
     more = f' and {len(known) - _SHOWN} more' if len(known) > _SHOWN else ''
     there = f'it has {shown}{more}' if known else f'it has no {kind}s at all'
-    shown_id = repr(wanted) if not isinstance(wanted, int) or abs(wanted) <= _LARGEST else 'of so large an id'
-    shown_id = shown_id if len(shown_id) <= 80 else f'{shown_id[:77]}...'
+    shown_id = repr_of(wanted) if not isinstance(wanted, int) or abs(wanted) <= _LARGEST else 'of so large an id'
     near = suggest(shown_id.strip("'"), [name for name in known.values() if name])
     return RecordNotFound(
         f'there is no {kind} {shown_id} in the workspace {where}: {there}',
