@@ -49,8 +49,8 @@ def run(code: str, words: list[str], folder: Path, **env: str) -> subprocess.Com
 
 
 def commands() -> list[list[str]]:
-    # The demo trains.
-    return [[name, *WORDS.get(name, [])] for name in COMMANDS if name != 'demo']
+    # The demo trains, and a server serves until it is ended.
+    return [[name, *WORDS.get(name, [])] for name in COMMANDS if name not in ('demo', 'serve')]
 
 
 @pytest.mark.parametrize('words', commands(), ids=lambda words: str(words[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,9 @@ def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
+    # Python takes compiled code of the same second and length for current.
+    now = file.stat().st_mtime + 2
+    os.utime(file, (now, now))
 
 
 def fails(bare: Environment, project: Path, dataset: str, action: str = 'Train') -> Path:

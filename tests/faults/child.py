@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends.synapse import Connection, SynapseClient
+from synapse_hooks.backends.synapse.fastest import best_transfer
 from synapse_hooks.backends.synapse.fetching import Insistence
-from synapse_hooks.backends.synapse.transfer import Pace, best_transfer
+from synapse_hooks.backends.synapse.transfer import Pace
 from synapse_hooks.backends.synapse.upload import Upload
 from synapse_hooks.backends.synapse.wire import Patience
 from synapse_hooks.cli.conversion import convert_into
