@@ -45,7 +45,8 @@ def deliver(ctx: RuntimeContext, directory: RunDirectory, *, deadline: float = 3
         refuse=False,
     )
     redact = secrets_of(os.environ)
-    journal = Journal(directory.path, run=directory.name, redact=redact)
+    # Nothing is run: this is not another attempt.
+    journal = Journal.join(directory.path, run=directory.name, redact=redact)
     context = TrainContext(
         params=dict(directory.read()['params']),
         runtime_ctx=ctx,
@@ -96,6 +97,9 @@ def end_dead_runs(ctx: RuntimeContext) -> list[Path]:
     for marker in sorted(folder.glob('*.json')) if folder.is_dir() else ():
         with suppress(OSError, ValueError, msgspec.MsgspecError, SynapseHooksError):
             note: dict[str, Any] = msgspec.json.decode(marker.read_bytes(), type=dict[str, Any])
+            if ctx.resume and Path(note['run_dir']) == ctx.run_dir:
+                # It goes on: this is not its end.
+                continue
             if is_dead(note['owner'], marker.stat().st_mtime):
                 if _end(ctx, Path(note['run_dir']), note['job']):
                     ended.append(Path(note['run_dir']))
@@ -112,7 +116,7 @@ def _end(ctx: RuntimeContext, run_dir: Path, job: int | str) -> bool:
         if directory.read()['status'] != 'running':
             return False
         directory.update(status='failed', error=_KILLED)
-        journal = Journal(directory.path, run=directory.name, redact=secrets_of(os.environ))
+        journal = Journal.join(directory.path, run=directory.name, redact=secrets_of(os.environ))
         journal.record('run_end', {'status': 'failed', 'error': _KILLED, 'model': None})
         journal.close()
         deliver(RuntimeContext(client=ctx.client, job_id=job, discover=False), directory, deadline=5.0)
