@@ -1,7 +1,7 @@
 """Putting a file in a second place without writing its bytes again, where the disk allows it."""
 
 # A Path for each of a million files costs more than the link itself.
-# ruff: noqa: PTH100, PTH103, PTH108, PTH116, PTH118, PTH211
+# ruff: noqa: PTH100, PTH103, PTH108, PTH112, PTH116, PTH118, PTH120, PTH211
 from __future__ import annotations
 
 import errno
@@ -24,6 +24,7 @@ Linked = Literal['hardlink', 'symlink', 'reflink', 'copy']
 """How it was done: a hard link across disks becomes a reflink (bytes shared until one is changed) or a copy."""
 
 _FICLONE = 0x40049409
+_TRIES = 10
 _NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -58,7 +59,7 @@ def link_or_copy(
             return 'symlink'
         if mode == 'hardlink':
             try:
-                os.link(source, target)
+                _link(source, target)
             except OSError as error:
                 if error.errno not in _NO_HARD_LINK:
                     raise
@@ -100,6 +101,19 @@ def link_tree(
         link_or_copy(entry.path, os.path.join(base, entry.name), mode='copy' if own else mode)
         count += 1
     return count
+
+
+def _link(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    for _ in range(_TRIES):
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            # Between finding the source and linking it, another file may have taken its place by a rename.
+            if not (os.path.lexists(source) and os.path.isdir(os.path.dirname(target) or '.')):
+                raise
+        else:
+            return
+    os.link(source, target)
 
 
 def _copy(source: str | os.PathLike[str], target: str | os.PathLike[str], found: os.stat_result) -> Linked:

@@ -1,6 +1,7 @@
 """Links, trees and digests."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,30 @@ def test_a_stamp_ignores_what_came_later_and_misses_what_was_there(tmp_path):
     assert tree_stamp(tmp_path, until_ns=2000) == stamp
     (tmp_path / 'a').write_text('b')
     assert tree_stamp(tmp_path, until_ns=2000) != stamp
+
+
+def test_a_source_that_is_replaced_meanwhile_is_linked_all_the_same(tmp_path: Path) -> None:
+    source, stop = tmp_path / 'source', threading.Event()
+    source.write_bytes(b'x')
+
+    def replace() -> None:
+        while not stop.is_set():
+            (tmp_path / 'fresh').write_bytes(b'x')
+            (tmp_path / 'fresh').rename(source)
+
+    replacing = threading.Thread(target=replace)
+    replacing.start()
+    try:
+        for number in range(2000):
+            assert link_or_copy(source, tmp_path / f'{number}') == 'hardlink'
+    finally:
+        stop.set()
+        replacing.join()
+
+
+def test_a_missing_source_or_folder_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / 'source').touch()
+    with pytest.raises(FileNotFoundError):
+        link_or_copy(tmp_path / 'none', tmp_path / 'a')
+    with pytest.raises(FileNotFoundError):
+        link_or_copy(tmp_path / 'source', tmp_path / 'none' / 'a')
