@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from synapse_hooks.testing import (
     run_action,
     small_dataset,
 )
+from synapse_hooks.testing.mutation.trees import change_yaml
 
 
 class Params(BaseTrainParams):
@@ -203,3 +206,11 @@ def test_the_kit_needs_no_pytest_and_no_imaging_library() -> None:
     code = 'import sys, synapse_hooks.testing; print({"pytest", "PIL", "numpy", "rich", "torch"} & set(sys.modules))'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == 'set()'
+
+
+def test_aliases_that_stand_for_too_much_are_not_written_out() -> None:
+    lines = ['a: &a [l, l, l, l, l, l, l, l, l, l]']
+    lines += [f'{name}: &{name} [{", ".join(f"*{of}" for _ in range(10))}]' for of, name in pairwise('abcdefghi')]
+    for text in ('\n'.join(lines), 'a: &a [*a]'):
+        with pytest.raises(ValueError, match='stand for too much'):
+            change_yaml(text.encode(), Random(1))

@@ -44,6 +44,9 @@ YAML_ONLY: Final = (
 )  # fmt: skip
 
 
+_MOST_VALUES = 100_000
+
+
 def change_json(content: bytes, random: Random) -> tuple[bytes, str]:
     """A change of a JSON document."""
     return _changed(json.loads(content), _json, JSON_ONLY, random)
@@ -57,7 +60,22 @@ def change_yaml(content: bytes, random: Random) -> tuple[bytes, str]:
         document = yaml.safe_load(content)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError('it is not YAML') from error
+    if _is_too_large(document):
+        raise ValueError('its aliases stand for too much to write it out')
     return _changed(document, _yaml, YAML_ONLY, random)
+
+
+def _is_too_large(document: Any) -> bool:
+    """Whether a document has more values than are worth writing, each alias counted as what it stands for."""
+    waiting, count = [document], 0
+    while waiting and count <= _MOST_VALUES:
+        value = waiting.pop()
+        count += 1
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple | set):
+            waiting += value
+    return count > _MOST_VALUES
 
 
 def _changed(document: Any, write: Write, special: tuple[Raw, ...], random: Random) -> tuple[bytes, str]:
