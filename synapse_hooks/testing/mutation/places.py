@@ -69,6 +69,8 @@ def change_folder(root: Path, folder: Path, random: Random) -> str:
         case 2 if folder != root:
             return f'{name}/: {_moved(folder, folder.with_name(random.choice(_NAMES)))}'
         case 3:
+            # It may have been put there by another change of the same dataset.
+            folder.joinpath('loop').unlink(missing_ok=True)
             folder.joinpath('loop').symlink_to(folder, target_is_directory=True)
             return f'{name}/: has a link to itself'
         case 4:
