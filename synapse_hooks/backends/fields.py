@@ -15,6 +15,19 @@ OWN_FIELDS = frozenset(
 )
 """Fields that a record has by itself."""
 _SHOWN = 10
+_WEIGHTS = ('.pt', '.pth')
+
+
+def stored_name(name: str) -> str:
+    """What a model's only file is stored as: weights are `best.pt`, whatever they were called.
+
+    Example:
+        >>> stored_name('epoch9.PT'), stored_name('model.onnx')
+        ('best.pt', 'model.onnx')
+    """
+    return 'best.pt' if name.lower().endswith(_WEIGHTS) else name
+
+
 _LARGEST = (1 << 63) - 1
 _DIGITS = 19
 NO_ID = 0

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from synapse_hooks.backends.database import Database
-from synapse_hooks.backends.fields import checked_name, id_or_name, json_fields, not_found, own_key
+from synapse_hooks.backends.fields import checked_name, id_or_name, json_fields, not_found, own_key, stored_name
 from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.layout import Layout, chosen_splits
 from synapse_hooks.backends.records import Records
@@ -43,7 +43,6 @@ from synapse_hooks.storage import (
 from synapse_hooks.storage.boundary import Boundary
 
 _ARCHIVES = ('.zip', '.tar', '.tar.gz', '.tgz')
-_WEIGHTS = ('.pt', '.pth')
 
 
 class Workspace:
@@ -225,7 +224,7 @@ class Workspace:
         with scratch(self._models.unfinished) as staged:
             # Copied, never linked: a training that goes on writes into its weights.
             if path.is_file():
-                link_or_copy(path, staged / (file_name or _stored_as(path)), mode='copy')
+                link_or_copy(path, staged / (file_name or stored_name(path.name)), mode='copy')
             elif not link_tree(path, staged, mode='copy', admit=admit):
                 raise BackendError(f'{path} is an empty folder, not a model', path=str(path))
             body = {**stamped(staged), **kept}
@@ -315,7 +314,3 @@ class Workspace:
     def list_jobs(self) -> list[dict[str, Any]]:
         """Every job's record, by id."""
         return self._records.all('job')
-
-
-def _stored_as(path: Path) -> str:
-    return 'best.pt' if path.suffix.lower() in _WEIGHTS else path.name

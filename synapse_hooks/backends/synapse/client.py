@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from synapse_hooks.backends.fields import stored_name
 from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.synapse.cache import Cache, default_cache
 from synapse_hooks.backends.synapse.connection import Connection
@@ -18,7 +19,7 @@ from synapse_hooks.backends.synapse.events import Listing
 from synapse_hooks.backends.synapse.export import Export, Progress
 from synapse_hooks.backends.synapse.fastest import best_transfer, has_curl
 from synapse_hooks.backends.synapse.fetching import INSISTENCE, Fetcher, Insistence
-from synapse_hooks.backends.synapse.models import WEIGHTS, Release, publish_model
+from synapse_hooks.backends.synapse.models import Release, publish_model
 from synapse_hooks.backends.synapse.receiving import Wanted
 from synapse_hooks.backends.synapse.transfer import PACE, Network, Pace, Transfer
 from synapse_hooks.backends.synapse.wire import PATIENCE, Patience, Wire
@@ -149,7 +150,7 @@ class SynapseClient:
             unpack(file, Path(out))
         else:
             name = safe_name(urlsplit(address).path.rpartition('/')[2])
-            link_or_copy(file, Path(out) / ('best.pt' if name.endswith(WEIGHTS) else name), mode='copy')
+            link_or_copy(file, Path(out) / stored_name(name), mode='copy')
         made: Checkpoint = {'path': Path(out), 'id': record['id'], 'name': str(record.get('name'))}
         if isinstance(record.get('category'), str):
             made['category'] = record['category']

@@ -10,17 +10,15 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from synapse_hooks.backends.fields import stored_name
 from synapse_hooks.backends.synapse.upload import Upload
 from synapse_hooks.backends.synapse.wire import Wire
 from synapse_hooks.context import Model
 from synapse_hooks.errors import BackendError
 from synapse_hooks.storage import file_digest, link_or_copy, pack, safe_name, scratch, sweep
 from synapse_hooks.storage.disk import need_folder
-
-WEIGHTS: Final = ('.pt', '.pth')
-"""Extensions of files that are called `best.pt` in a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def _packed(path: Path, uploads: Path) -> tuple[Path, str]:
         if path.is_file():
             source = folder / 'files'
             source.mkdir()
-            link_or_copy(path, source / ('best.pt' if path.suffix.lower() in WEIGHTS else path.name))
+            link_or_copy(path, source / stored_name(path.name))
         pack(source, packed)
         digest = file_digest(packed)
         kept = uploads / f'{safe_name(path.name)}-{digest[:16]}.zip'
