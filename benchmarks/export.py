@@ -40,9 +40,10 @@ import resource, sys
 from pathlib import Path
 from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.fetching import Fetcher
-from synapse_hooks.backends.synapse.receiving import Wanted
+from synapse_hooks.backends.synapse.download import FileRequest
 from synapse_hooks.backends.synapse.fastest import best_transfer
-from synapse_hooks.backends.synapse.transfer import PACE, Network
+from synapse_hooks.backends.synapse.retry import TIMEOUTS
+from synapse_hooks.backends.synapse.transfer import AddressPolicy
 
 out, host, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pages = iter(range(0, count, 100))
@@ -51,10 +52,10 @@ def more():
     start = next(pages, None)
     if start is None:
         return None
-    return [Wanted(str(n), f'{host}/{n}.jpg', image=True) for n in range(start, min(count, start + 100))]
+    return [FileRequest(str(n), f'{host}/{n}.jpg', image=True) for n in range(start, min(count, start + 100))]
 
-transfer = best_transfer(PACE, Network(private=True))
-fetcher = Fetcher(Cache(Path(out)), transfer, lambda wanted: None)
+transfer = best_transfer(TIMEOUTS, AddressPolicy(private=True))
+fetcher = Fetcher(Cache(Path(out)), transfer, lambda request: None)
 assert sum(fetched is not None for fetched in fetcher.fetch(more)) == count
 transfer.close()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

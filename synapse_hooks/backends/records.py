@@ -25,7 +25,7 @@ Kind = Literal['dataset', 'model', 'job']
 """What a record is about."""
 
 # The files of a reservation are there within milliseconds; an hour covers a machine that went to sleep.
-_PATIENCE = 3600.0
+_ABANDONED_AFTER = 3600.0
 
 
 class NameTaken(Exception):
@@ -83,7 +83,7 @@ class Records:
             # The sign keeps SQLite from going through all records of the kind: reservations have an index, and are few.
             query = 'SELECT id, owner, time FROM records WHERE owner IS NOT NULL AND +kind=?'
             rows = connection.execute(query, (kind,)).fetchall()
-        return [number for number, who, since in rows if is_dead(who, since, patience=_PATIENCE)]
+        return [number for number, who, since in rows if is_dead(who, since, abandoned_after=_ABANDONED_AFTER)]
 
     def is_reserved(self, kind: Kind, number: int) -> bool:
         """Whether the record is reserved, and not complete."""

@@ -33,7 +33,7 @@ class Blob(NamedTuple):
     """Bytes."""
 
 
-class Blobs:
+class BlobStore:
     """The files below a folder, by content. Several processes and threads may use it at once, without locks.
 
     Args:
@@ -42,9 +42,9 @@ class Blobs:
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     blobs = Blobs(Path(folder))
+        ...     blobs = BlobStore(Path(folder))
         ...     blob = blobs.put_bytes(b'content')
-        ...     blobs.is_whole(blob), Path(blobs.path(blob.sha256)).read_bytes()
+        ...     blobs.is_intact(blob), Path(blobs.path(blob.sha256)).read_bytes()
         (True, b'content')
     """
 
@@ -57,13 +57,13 @@ class Blobs:
         """Where the file with that content is, or would be."""
         return f'{self._prefix}{sha256[:2]}/{sha256}'
 
-    def is_whole(self, blob: Blob) -> bool:
+    def is_intact(self, blob: Blob) -> bool:
         """Whether a file is there as it was put there, by size and time of change."""
         try:
             found = os.stat(self.path(blob.sha256))
         except OSError:
             return False
-        return found.st_size == blob.size and found.st_mtime_ns == sealed_ns(blob.sha256)
+        return found.st_size == blob.size and found.st_mtime_ns == content_mtime_ns(blob.sha256)
 
     def put_bytes(self, content: bytes | bytearray, sha256: str | None = None) -> Blob:
         """Keep some bytes.
@@ -86,8 +86,8 @@ class Blobs:
                     view = memoryview(content)
                     while view:
                         view = view[os.write(handle, view) :]
-                    sealed = sealed_ns(sha256)
-                    os.utime(handle, ns=(sealed, sealed))
+                    mtime = content_mtime_ns(sha256)
+                    os.utime(handle, ns=(mtime, mtime))
                 finally:
                     os.close(handle)
                 os.rename(unfinished, final)
@@ -105,8 +105,8 @@ class Blobs:
         """
         final = self._place(sha256)
         with disk_errors(final):
-            size, sealed = os.stat(file).st_size, sealed_ns(sha256)
-            os.utime(file, ns=(sealed, sealed))
+            size, mtime = os.stat(file).st_size, content_mtime_ns(sha256)
+            os.utime(file, ns=(mtime, mtime))
             os.rename(file, final)
         return Blob(sha256, size)
 
@@ -114,14 +114,14 @@ class Blobs:
         """Remove a file, if it is there; what is linked to it elsewhere stays."""
         _remove(self.path(sha256))
 
-    def links(self, sha256: str) -> int:
+    def link_count(self, sha256: str) -> int:
         """In how many places a file is, this one included; 0 where it is not here."""
         try:
             return os.stat(self.path(sha256)).st_nlink
         except OSError:
             return 0
 
-    def used(self, sha256: str) -> float:
+    def last_used(self, sha256: str) -> float:
         """When a file was last linked to or read, in seconds of the epoch, as far as the file system says."""
         try:
             found = os.stat(self.path(sha256))
@@ -136,7 +136,7 @@ class Blobs:
                 if _NAME.fullmatch(entry.name):
                     yield Blob(entry.name, entry.stat().st_size)
 
-    def is_genuine(self, blob: Blob) -> bool:
+    def matches_digest(self, blob: Blob) -> bool:
         """Whether a file's content is still what its name says: every byte is read."""
         try:
             return file_digest(Path(self.path(blob.sha256))) == blob.sha256
@@ -157,7 +157,7 @@ class Blobs:
         return f'{folder}/{sha256}'
 
 
-def sealed_ns(sha256: str) -> int:
+def content_mtime_ns(sha256: str) -> int:
     """The time of change of a file with that content, in nanoseconds of the epoch: between 2001 and 2018.
 
     Even seconds: there are file systems that know no others.

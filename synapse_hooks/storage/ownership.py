@@ -23,19 +23,19 @@ def owner() -> str:
     return f'{scope()}-{pid}-{_own_start(pid)}'
 
 
-def is_dead(owner: str, since: float, *, patience: float = _ABANDONED) -> bool:
+def is_dead(owner: str, since: float, *, abandoned_after: float = _ABANDONED) -> bool:
     """Whether the process that called itself `owner` has ended.
 
     Args:
         owner: What its `owner()` returned.
         since: When it last gave a sign of life, in seconds of the epoch.
-        patience: Seconds after which a process counts as dead that cannot be asked: one of another machine, another
-            container, or before the last boot.
+        abandoned_after: Seconds after which a process counts as dead that cannot be checked: one of another machine,
+            another container, or before the last boot.
     """
     where, pid, start = owner.split('-')
     if where == scope():
         return not _alive(int(pid), int(start))
-    return time.time() - since > patience
+    return time.time() - since > abandoned_after
 
 
 def aside(final: Path) -> Path:

@@ -21,10 +21,8 @@ from typing import Any
 
 from synapse_hooks.backends.synapse import Connection, SynapseClient
 from synapse_hooks.backends.synapse.fastest import best_transfer
-from synapse_hooks.backends.synapse.fetching import Insistence
-from synapse_hooks.backends.synapse.transfer import Pace
+from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
 from synapse_hooks.backends.synapse.upload import Upload
-from synapse_hooks.backends.synapse.wire import Patience
 from synapse_hooks.cli.conversion import convert_into
 from synapse_hooks.cli.telling import exit_code
 from synapse_hooks.plugins import build, load_settings
@@ -34,15 +32,14 @@ from tests.support.killing import Killer
 
 
 def client(host: str, folder: str, job: int | None = None) -> SynapseClient:
-    """A client that loses patience quickly."""
+    """A client that gives up quickly."""
     return SynapseClient(
         Connection(host, access_token=CANARY),
         Path(folder, 'here'),
         cache=Path(folder, 'cache'),
         job=job,
-        patience=Patience(tries=3, first=0.01, answer=5.0),
-        insistence=Insistence(tries=3, first=0.01),
-        pace=Pace(connect=2.0, slow_for=5.0),
+        retry=RetryPolicy(attempts=3, first_delay=0.01),
+        timeouts=Timeouts(connect=2.0, answer=5.0, min_rate_for=5.0),
     )
 
 
@@ -75,7 +72,7 @@ def publish(host: str, folder: str, path: str) -> Any:
 
 def upload(host: str, folder: str, path: str, chunk: int) -> Any:
     """Upload a file in small chunks."""
-    return Upload(client(host, folder).wire, Path(path), 'key', Path(folder, 'journals'), chunk=chunk).send()
+    return Upload(client(host, folder).api, Path(path), 'key', Path(folder, 'journals'), chunk=chunk).send()
 
 
 def converted(source: str, out: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks.backends.synapse.fetching import Insistence, Width
+from synapse_hooks.backends.synapse.fetching import ConcurrencyLimit, DownloadLimits
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable
 from tests.faults.backend import EVENTS, Announcing, Backend, ranged
 from tests.faults.conftest import Worlds
@@ -260,7 +260,7 @@ def test_addresses_that_expire_on_the_way(worlds: Worlds, transfer: Any) -> None
     # One listing serves all that failed. Those that were on their way when it happened are asked for twice, and those
     # that were queued with their old addresses.
     assert world.api.count(EVENTS) == 2
-    assert len(whole) <= 100 + Width().most + 50
+    assert len(whole) <= 100 + ConcurrencyLimit().most + 50
     assert all(world.api.count(f'/f/{n}.png') <= 2 for n in range(100))
     assert all(world.api.count(f'/f/{n}.png') == 1 for n in range(10))
     world.settles(budget=280)
@@ -269,7 +269,7 @@ def test_addresses_that_expire_on_the_way(worlds: Worlds, transfer: Any) -> None
 @cell(19)
 def test_addresses_that_expire_again_and_again(worlds: Worlds, transfer: Any) -> None:
     world = worlds(Backend(2, large=LARGE), transfer)
-    world.options['insistence'] = Insistence(tries=3, first=0.01, fresh=0.2)
+    world.options['limits'] = DownloadLimits(fresh_for=0.2)
 
     def expire(asked: Asked, count: int) -> Reply | None:
         if count > 3:

@@ -80,7 +80,7 @@ def test_a_server_that_has_less_than_was_sent(worlds: Worlds, tmp_path: Path, lo
     backend.spoil = spoil  # type: ignore[method-assign]
     with raw_server(backend) as server:
         world.api = server
-        Upload(world.client().wire, file, 'key', tmp_path / 'journals', chunk=CHUNK).send()
+        Upload(world.client().api, file, 'key', tmp_path / 'journals', chunk=CHUNK).send()
         starts = [a.headers['content-range'].split('-')[0] for a in server.asked if a.method == 'PUT']
     assert f'bytes {2 * CHUNK - lost}' in starts
     assert backend.content == file.read_bytes()
@@ -96,9 +96,9 @@ def test_a_file_that_changed_between_two_attempts_starts_over(worlds: Worlds, tm
     with raw_server(backend) as server:
         world.api = server
         with world.fails(BackendError, '400'):
-            Upload(world.client().wire, file, 'key', tmp_path / 'journals', chunk=CHUNK).send()
+            Upload(world.client().api, file, 'key', tmp_path / 'journals', chunk=CHUNK).send()
         broken.clear()
         file.write_bytes(b'1' * (4 * CHUNK))
-        Upload(world.client().wire, file, 'key', tmp_path / 'journals', chunk=CHUNK).send()
+        Upload(world.client().api, file, 'key', tmp_path / 'journals', chunk=CHUNK).send()
     assert backend.content == b'1' * (4 * CHUNK)
     assert backend.uploads == 2

@@ -21,10 +21,8 @@ from typing import Any
 import pytest
 
 from synapse_hooks.backends.synapse import Connection, SynapseClient
-from synapse_hooks.backends.synapse.fetching import Insistence
-from synapse_hooks.backends.synapse.transfer import Pace
+from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
 from synapse_hooks.backends.synapse.verifying import verify_export
-from synapse_hooks.backends.synapse.wire import Patience
 from synapse_hooks.cli.telling import exit_code
 from synapse_hooks.context import Dataset
 from synapse_hooks.errors import SynapseHooksError
@@ -61,12 +59,11 @@ class World:
         self._clean = ''
 
     def client(self, cache: str = 'cache', **options: Any) -> SynapseClient:
-        """A client that loses patience quickly."""
+        """A client that gives up quickly."""
         settings = {
             'cache': self.folder / cache,
-            'patience': Patience(tries=3, first=0.01, answer=2.0),
-            'insistence': Insistence(tries=3, first=0.01),
-            'pace': Pace(connect=2.0, slow=100, slow_for=1.0),
+            'retry': RetryPolicy(attempts=3, first_delay=0.01),
+            'timeouts': Timeouts(connect=2.0, answer=2.0, min_rate=100, min_rate_for=1.0),
             **self.options,
         }
         connection = Connection(self.api.host, access_token=CANARY)

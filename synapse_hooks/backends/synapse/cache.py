@@ -19,7 +19,7 @@ from typing import Final
 
 from synapse_hooks.backends.synapse.parts import Parts
 from synapse_hooks.storage import sweep
-from synapse_hooks.storage.blobs import Blob, Blobs
+from synapse_hooks.storage.blobs import Blob, BlobStore
 from synapse_hooks.storage.disk import need_folder
 
 _SCHEMA: Final = 'CREATE TABLE IF NOT EXISTS files (key BLOB PRIMARY KEY, sha256 TEXT, size INTEGER) WITHOUT ROWID'
@@ -35,7 +35,7 @@ class Cache:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
-        self.blobs = Blobs(self.root / 'blobs')
+        self.blobs = BlobStore(self.root / 'blobs')
         self.parts = Parts(self.root / 'parts')
         self._index = self.root / 'index.sqlite'
 
@@ -49,7 +49,7 @@ class Cache:
         with suppress(sqlite3.DatabaseError), closing(self._open()) as database:
             rows = database.execute(query, tuple(wanted)).fetchall()
             found = {wanted[key]: Blob(*blob) for key, *blob in rows}
-            return {key: blob for key, blob in found.items() if self.blobs.is_whole(blob)}
+            return {key: blob for key, blob in found.items() if self.blobs.is_intact(blob)}
         return {}
 
     def keep(self, files: Mapping[str, Blob]) -> None:
@@ -81,7 +81,7 @@ class Cache:
         count = size = unused = 0
         for blob in self.blobs.all():
             count, size = count + 1, size + blob.size
-            unused += blob.size if self.blobs.links(blob.sha256) == 1 else 0
+            unused += blob.size if self.blobs.link_count(blob.sha256) == 1 else 0
         return count, size, unused
 
     def prune(self, to: int = 0) -> tuple[int, int]:
@@ -95,9 +95,9 @@ class Cache:
         """
         parts = self.parts.sweep(0.0) if to == 0 else 0
         _, size, _ = self.measure()
-        unused = [blob for blob in self.blobs.all() if self.blobs.links(blob.sha256) == 1]
+        unused = [blob for blob in self.blobs.all() if self.blobs.link_count(blob.sha256) == 1]
         removed = []
-        for blob in sorted(unused, key=lambda blob: self.blobs.used(blob.sha256)):
+        for blob in sorted(unused, key=lambda blob: self.blobs.last_used(blob.sha256)):
             if size <= to:
                 break
             self.blobs.remove(blob.sha256)
@@ -115,7 +115,7 @@ class Cache:
         damaged = [
             blob.sha256
             for blob in self.blobs.all()
-            if not self.blobs.is_whole(blob) or (deep and not self.blobs.is_genuine(blob))
+            if not self.blobs.is_intact(blob) or (deep and not self.blobs.matches_digest(blob))
         ]
         for sha256 in damaged:
             self.blobs.remove(sha256)

@@ -13,16 +13,17 @@ from urllib.parse import urlsplit
 
 from synapse_hooks.backends.fields import stored_name
 from synapse_hooks.backends.health import folder_findings
+from synapse_hooks.backends.synapse.api import ApiClient
 from synapse_hooks.backends.synapse.cache import Cache, default_cache
 from synapse_hooks.backends.synapse.connection import Connection
+from synapse_hooks.backends.synapse.download import FileRequest
 from synapse_hooks.backends.synapse.events import Listing
 from synapse_hooks.backends.synapse.export import Export, Progress
 from synapse_hooks.backends.synapse.fastest import best_transfer, has_curl
-from synapse_hooks.backends.synapse.fetching import INSISTENCE, Fetcher, Insistence
+from synapse_hooks.backends.synapse.fetching import LIMITS, DownloadLimits, Fetcher
 from synapse_hooks.backends.synapse.models import Release, publish_model
-from synapse_hooks.backends.synapse.receiving import Wanted
-from synapse_hooks.backends.synapse.transfer import PACE, Network, Pace, Transfer
-from synapse_hooks.backends.synapse.wire import PATIENCE, Patience, Wire
+from synapse_hooks.backends.synapse.retry import RETRY, TIMEOUTS, RetryPolicy, Timeouts
+from synapse_hooks.backends.synapse.transfer import AddressPolicy, Transfer
 from synapse_hooks.context import Checkpoint, Dataset, Finding, Model
 from synapse_hooks.data import split_name
 from synapse_hooks.errors import AccessDenied, BackendError, RecordNotFound
@@ -42,9 +43,9 @@ class SynapseClient:
         root: Where runs and the journals of uploads are kept on this machine.
         cache: Where fetched files are kept; None is the user's cache.
         job: The job that the platform opened for this run.
-        patience: How long a call of the API is tried again.
-        insistence: How long a file is tried again.
-        pace: When a transfer is too slow.
+        retry: How often a call of the API or a file is tried again.
+        timeouts: When a connection counts as broken.
+        limits: What one file may take besides.
         transfer: Makes what moves files; None takes the fastest one.
 
     Every method raises `AccessDenied`, `RecordNotFound`, `BackendUnavailable` or another `BackendError`.
@@ -57,18 +58,19 @@ class SynapseClient:
         *,
         cache: Path | None = None,
         job: int | str | None = None,
-        patience: Patience = PATIENCE,
-        insistence: Insistence = INSISTENCE,
-        pace: Pace = PACE,
-        transfer: Callable[[Pace, Network], Transfer] = best_transfer,
+        retry: RetryPolicy = RETRY,
+        timeouts: Timeouts = TIMEOUTS,
+        limits: DownloadLimits = LIMITS,
+        transfer: Callable[[Timeouts, AddressPolicy], Transfer] = best_transfer,
     ) -> None:
         self.connection = connection
         self.root = Path(root)
         self.cache = Cache(cache or default_cache())
         self.job = job
-        self.wire = Wire(connection, patience=patience, cancelled=threading.Event())
-        self._insistence = insistence
-        self._pace = pace
+        self.api = ApiClient(connection, retry=retry, timeouts=timeouts, cancelled=threading.Event())
+        self._retry = retry
+        self._limits = limits
+        self._timeouts = timeouts
         self._transfer = transfer
         self._release: Release | None = None
 
@@ -115,14 +117,14 @@ class SynapseClient:
             if isinstance(value, bool) or not isinstance(value, int | float)
         }
         if chosen:
-            listings = [Listing(self.wire, version, name, _filters(name, value)) for name, value in chosen.items()]
+            listings = [Listing(self.api, version, name, _filters(name, value)) for name, value in chosen.items()]
         else:
-            listings = [Listing(self.wire, version)]
+            listings = [Listing(self.api, version)]
         self.cache.sweep()
         with closing(self._new_transfer()) as transfer:
 
-            def fetcher(refresh: Callable[[Wanted], str | None]) -> Fetcher:
-                return Fetcher(self.cache, transfer, refresh, insistence=self._insistence)
+            def fetcher(refresh: Callable[[FileRequest], str | None]) -> Fetcher:
+                return Fetcher(self.cache, transfer, refresh, retry=self._retry, limits=self._limits)
 
             return Export(fetcher, f'{self._scope()}/dataset {version}', Path(out), progress).run(listings)
 
@@ -144,7 +146,7 @@ class SynapseClient:
             raise BackendError(f'model {model} has no file', hint='upload it again, or choose another model')
         self.cache.sweep()
         key = f'{self._scope()}/model {record["id"]} ({urlsplit(address).path})'
-        blob = self._fetch_one(Wanted(key, address), lambda: self.get_model(model).get('file'))
+        blob = self._fetch_one(FileRequest(key, address), lambda: self.get_model(model).get('file'))
         file = Path(self.cache.blobs.path(blob))
         if archive_kind(file) is not None:
             unpack(file, Path(out))
@@ -166,7 +168,7 @@ class SynapseClient:
             **fields: `checkpoint` (an id), `params`, `description`, `plugin`, `version`; others are left out.
         """
         release = self.release(fields)
-        return publish_model(self.wire, self.root / 'uploads', Path(path), name, key, release, fields)
+        return publish_model(self.api, self.root / 'uploads', Path(path), name, key, release, fields)
 
     def release(self, fields: Mapping[str, Any] = {}) -> Release:
         """The plugin and version that models are made by: of the job, else what `fields` say.
@@ -182,7 +184,7 @@ class SynapseClient:
                     'a model of this backend belongs to the release of a plugin, and there is no job that says which',
                     hint='name the job: `--job ID`, also of `resume`; or use `--workspace DIR`, which takes any model',
                 )
-            self._release = Release.of_job(self.wire, self.get_job(self.job))
+            self._release = Release.of_job(self.api, self.get_job(self.job))
         return self._release
 
     # -- jobs --------------------------------------------------------------------------------------------------------
@@ -197,21 +199,21 @@ class SynapseClient:
 
     def update_job(self, job: int | str, **fields: Any) -> None:
         """Change a job: any of `status, progress_record, metrics_record, console_logs, result, meta`."""
-        self.wire.call('PATCH', f'jobs/{_id("job", job)}/', body=fields)
+        self.api.call('PATCH', f'jobs/{_id("job", job)}/', body=fields)
 
     def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
         if entries:
-            self.wire.call('POST', 'logs/', body=[{**entry, 'job': job} for entry in entries])
+            self.api.call('POST', 'logs/', body=[{**entry, 'job': job} for entry in entries])
 
     def diagnose(self) -> Iterator[Finding]:
         """Whether the host answers, takes the credentials, and has the same time, and what is used on this machine."""
         connection = self.connection
         # Whoever asks is waiting.
-        wire = Wire(connection, patience=Patience(tries=2, answer=10.0))
+        api = ApiClient(connection, retry=RetryPolicy(attempts=2), timeouts=Timeouts(answer=10.0))
         yield Finding('backend', True, f'{connection.host} (from {connection.sources.get("host", "a program")})')
         try:
-            wire.get('models/', {'page_size': 1})
+            api.get('models/', {'page_size': 1})
         except AccessDenied as error:
             yield Finding('backend: credentials', False, error.problem, error.hint)
         except BackendError as error:
@@ -219,7 +221,7 @@ class SynapseClient:
         else:
             name = 'user_token' if connection.user_token else 'access_token'
             yield Finding('backend: credentials', True, f'taken (from {connection.sources.get(name, "a program")})')
-        if (offset := wire.clock_offset) is not None:
+        if (offset := api.clock_offset) is not None:
             detail = f'{abs(offset):,.0f} s {"behind" if offset > 0 else "ahead of"} the backend'
             fix = 'set the clock: addresses of files may seem to have expired'
             yield Finding('clock', abs(offset) < _CLOCK, detail, fix)
@@ -231,14 +233,14 @@ class SynapseClient:
 
     def close(self) -> None:
         """Close connections."""
-        self.wire.close()
+        self.api.close()
 
     # -- what they share ---------------------------------------------------------------------------------------------
 
     def _record(self, path: str, kind: str, id: int | str, *, listed: bool = True) -> dict[str, Any]:
         number = _id(kind, id)
         try:
-            record = self.wire.get(f'{path}{number}/')
+            record = self.api.get(f'{path}{number}/')
         except RecordNotFound as error:
             known = self._known(path) if listed else []
             hint = f'there is {", ".join(known)}' if known else error.hint
@@ -251,22 +253,22 @@ class SynapseClient:
 
     def _known(self, path: str) -> list[str]:
         try:
-            said = self.wire.get(path, {'page_size': _LISTED})
+            said = self.api.get(path, {'page_size': _LISTED})
         except BackendError:
             return []
         results = said.get('results') if isinstance(said, dict) else None
         records = [one for one in results or [] if isinstance(one, dict)]
         return [f'{one.get("id")} ({one["name"]})' if one.get('name') else str(one.get('id')) for one in records]
 
-    def _fetch_one(self, wanted: Wanted, refresh: Callable[[], Any]) -> str:
-        waiting = [wanted]
+    def _fetch_one(self, request: FileRequest, refresh: Callable[[], Any]) -> str:
+        waiting = [request]
 
-        def again(_: Wanted) -> str | None:
+        def again(_: FileRequest) -> str | None:
             url = refresh()
             return url if isinstance(url, str) else None
 
         with closing(self._new_transfer()) as transfer:
-            fetcher = Fetcher(self.cache, transfer, again, insistence=self._insistence)
+            fetcher = Fetcher(self.cache, transfer, again, retry=self._retry, limits=self._limits)
             for fetched in fetcher.fetch(lambda: [waiting.pop()] if waiting else None):
                 if fetched is not None:
                     return fetched.blob.sha256
@@ -275,8 +277,8 @@ class SynapseClient:
     def _new_transfer(self) -> Transfer:
         internal = self.connection.url_host == 'internal'
         allowed = frozenset(os.environ.get('SYNAPSE_HOOKS_FILE_HOSTS', '').replace(',', ' ').lower().split())
-        network = Network.around(self.connection.origin.host, internal=internal, allowed=allowed)
-        return self._transfer(self._pace, network)
+        policy = AddressPolicy.for_api(self.connection.origin.host, internal=internal, allowed=allowed)
+        return self._transfer(self._timeouts, policy)
 
     def _scope(self) -> str:
         # What is known of one tenant is nothing to another one. Its name is a secret, too.

@@ -10,8 +10,9 @@ from typing import Any, Final
 import pycurl
 
 from synapse_hooks import __version__
-from synapse_hooks.backends.synapse.receiving import Failure, Reception
-from synapse_hooks.backends.synapse.transfer import Network, Next, Pace, host_of
+from synapse_hooks.backends.synapse.download import Download, Failure
+from synapse_hooks.backends.synapse.retry import Timeouts
+from synapse_hooks.backends.synapse.transfer import AddressPolicy, NextDownload, host_of
 from synapse_hooks.errors import SynapseHooksError
 
 _AT_ONCE: Final = 64
@@ -32,19 +33,19 @@ class CurlTransfer:
 
     name = f'libcurl {pycurl.version_info()[1]}'
 
-    def __init__(self, pace: Pace, network: Network) -> None:
-        self.pace = pace
-        self.network = network
+    def __init__(self, timeouts: Timeouts, policy: AddressPolicy) -> None:
+        self.timeouts = timeouts
+        self.policy = policy
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, _AT_ONCE)
         self._idle: list[Any] = []
         self._busy: dict[Any, _Handler] = {}
 
-    def run(self, following: Next, width: Callable[[], int]) -> Iterator[Reception | None]:
+    def run(self, next_download: NextDownload, concurrency: Callable[[], int]) -> Iterator[Download | None]:
         """See `Transfer.run`."""
         while True:
-            while len(self._busy) < min(width(), _AT_ONCE) and (reception := following()) is not None:
-                self._begin(reception)
+            while len(self._busy) < min(concurrency(), _AT_ONCE) and (download := next_download()) is not None:
+                self._begin(download)
             if not self._busy:
                 yield None
                 continue
@@ -68,7 +69,7 @@ class CurlTransfer:
         """See `Transfer.close`."""
         for handle, handler in self._busy.items():
             self._multi.remove_handle(handle)
-            handler.reception.close(keep=True)
+            handler.download.close(keep=True)
             handle.close()
         self._busy.clear()
         for handle in self._idle:
@@ -76,32 +77,32 @@ class CurlTransfer:
         self._idle.clear()
         self._multi.close()
 
-    def _begin(self, reception: Reception) -> None:
+    def _begin(self, download: Download) -> None:
         handle = self._idle.pop() if self._idle else self._handle()
-        handler = self._busy[handle] = _Handler(reception, self.network)
-        handle.setopt(pycurl.URL, reception.wanted.url)
-        handle.setopt(pycurl.HTTPHEADER, [f'{name}: {value}' for name, value in reception.headers().items()])
+        handler = self._busy[handle] = _Handler(download, self.policy)
+        handle.setopt(pycurl.URL, download.request.url)
+        handle.setopt(pycurl.HTTPHEADER, [f'{name}: {value}' for name, value in download.headers().items()])
         handle.setopt(pycurl.HEADERFUNCTION, handler.header)
         handle.setopt(pycurl.WRITEFUNCTION, handler.body)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, handler.open_socket)
         self._multi.add_handle(handle)
 
-    def _end(self, handle: Any, code: int, text: str) -> Reception:
+    def _end(self, handle: Any, code: int, text: str) -> Download:
         self._multi.remove_handle(handle)
         handler = self._busy.pop(handle)
-        reception = handler.reception
+        download = handler.download
         if handler.error is not None:
             if not isinstance(handler.error, Failure):
                 handle.close()
-                reception.close(keep=True)
+                download.close(keep=True)
                 raise handler.error
-            reception.failure = handler.error
+            download.failure = handler.error
         elif code:
-            reception.failure = _failure(code, text)
+            download.failure = _failure(code, text)
         elif not handler.begun:
-            reception.failure = Failure('again', 'the file server sent no header')
+            download.failure = Failure('retry', 'the file server sent no header')
         self._idle.append(handle)
-        return reception
+        return download
 
     def _handle(self) -> Any:
         handle = pycurl.Curl()
@@ -110,9 +111,9 @@ class CurlTransfer:
             pycurl.FOLLOWLOCATION: 0,
             pycurl.NOSIGNAL: 1,
             pycurl.NETRC: pycurl.NETRC_IGNORED,
-            pycurl.CONNECTTIMEOUT_MS: int(self.pace.connect * 1000),
-            pycurl.LOW_SPEED_LIMIT: self.pace.slow,
-            pycurl.LOW_SPEED_TIME: max(1, int(self.pace.slow_for)),
+            pycurl.CONNECTTIMEOUT_MS: int(self.timeouts.connect * 1000),
+            pycurl.LOW_SPEED_LIMIT: self.timeouts.min_rate,
+            pycurl.LOW_SPEED_TIME: max(1, int(self.timeouts.min_rate_for)),
             pycurl.BUFFERSIZE: 512 << 10,
             pycurl.TCP_NODELAY: 1,
             pycurl.USERAGENT: f'synapse-hooks/{__version__}',
@@ -128,11 +129,11 @@ class CurlTransfer:
 class _Handler:
     """What libcurl calls for one file. Nothing may be raised there: it is kept, and raised afterwards."""
 
-    __slots__ = ('begun', 'error', 'fields', 'framed', 'network', 'reception', 'status')
+    __slots__ = ('begun', 'download', 'error', 'fields', 'framed', 'policy', 'status')
 
-    def __init__(self, reception: Reception, network: Network) -> None:
-        self.reception = reception
-        self.network = network
+    def __init__(self, download: Download, policy: AddressPolicy) -> None:
+        self.download = download
+        self.policy = policy
         self.fields: dict[str, str] = {}
         self.status = 0
         self.framed = False
@@ -151,7 +152,7 @@ class _Handler:
             self.fields[name.lower()] = value.strip()
         elif self.status >= 200:
             try:
-                self.reception.begin(self.status, self.fields, framed=self.framed)
+                self.download.begin(self.status, self.fields, framed=self.framed)
                 self.begun = True
             except (Failure, OSError, SynapseHooksError) as error:
                 self.error = error
@@ -160,7 +161,7 @@ class _Handler:
 
     def body(self, data: bytes) -> int | None:
         try:
-            self.reception.feed(data)
+            self.download.feed(data)
         except (Failure, OSError, SynapseHooksError) as error:
             self.error = error
             return -1
@@ -168,9 +169,9 @@ class _Handler:
 
     def open_socket(self, purpose: int, address: Any) -> Any:
         # Over a proxy, it is the proxy's address, which the operator has chosen.
-        host = host_of(self.reception.wanted.url)
+        host = host_of(self.download.request.url)
         where = address.addr[0].decode() if isinstance(address.addr[0], bytes) else str(address.addr[0])
-        if refusal := self.network.refusal(host, where):
+        if refusal := self.policy.refusal(host, where):
             self.error = Failure('refused', refusal)
             return pycurl.SOCKET_BAD
         return socket.socket(address.family, address.socktype, address.protocol)
@@ -181,7 +182,7 @@ def _failure(code: int, text: str) -> Failure:
         return Failure('refused', f'the file server is not trusted: {text}')
     if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
         return Failure('refused', 'its address is not one over http or https')
-    return Failure('again', f'the transfer broke off: {text}')
+    return Failure('retry', f'the transfer broke off: {text}')
 
 
 def _authorities() -> str:

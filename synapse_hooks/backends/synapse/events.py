@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from msgspec import Meta, Raw, Struct
 
+from synapse_hooks.backends.synapse.api import ApiClient
 from synapse_hooks.backends.synapse.http import shown
-from synapse_hooks.backends.synapse.wire import Wire
 from synapse_hooks.data import split_name
 from synapse_hooks.errors import BackendError
 
@@ -89,16 +89,16 @@ class Listing:
     """The items of a version that filters let through, in the backend's order.
 
     Args:
-        wire: The API.
+        api: The API.
         version: The id of the dataset version.
         split: Only this one; None is all of them.
         filters: More query parameters, of this split.
     """
 
     def __init__(
-        self, wire: Wire, version: int | str, split: str | None = None, filters: Mapping[str, Any] | None = None
+        self, api: ApiClient, version: int | str, split: str | None = None, filters: Mapping[str, Any] | None = None
     ) -> None:
-        self.wire = wire
+        self.api = api
         self.version = version
         self.split = split
         self.filters = dict(filters or {})
@@ -125,7 +125,7 @@ class Listing:
         total: int | None = None
         while target is not None:
             source = (target, query, count)
-            said = self.wire.get(target, query, type=_Page)
+            said = self.api.get(target, query, type=_Page)
             query = None
             page = self._page(said, source)
             total = page.total if total is None else total
@@ -148,13 +148,13 @@ class Listing:
                 sent=count,
             )
 
-    def ahead(self) -> PagesAhead:
+    def prefetch(self) -> PagePrefetcher:
         """The same, read by a thread ahead of who takes them."""
-        return PagesAhead(self)
+        return PagePrefetcher(self)
 
-    def again(self, page: Page) -> Page:
+    def reload(self, page: Page) -> Page:
         """The same page as it is now: with fresh addresses of files."""
-        return self._page(self.wire.get(*page.source[:2], type=_Page), page.source)
+        return self._page(self.api.get(*page.source[:2], type=_Page), page.source)
 
     def _page(self, said: _Page, source: Source) -> Page:
         return Page([self._event(entry) for entry in said.results], said.count, source)
@@ -173,7 +173,7 @@ class Listing:
         return Event(str(id), self.split or split, entry.data, files)
 
 
-class PagesAhead:
+class PagePrefetcher:
     """Pages that a thread reads ahead.
 
     Args:

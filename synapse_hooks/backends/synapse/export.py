@@ -22,9 +22,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
 
-from synapse_hooks.backends.synapse.events import Event, Listing, Page, PagesAhead, RemoteFile, unsigned
+from synapse_hooks.backends.synapse.download import FileRequest
+from synapse_hooks.backends.synapse.events import Event, Listing, Page, PagePrefetcher, RemoteFile, unsigned
 from synapse_hooks.backends.synapse.fetching import Fetched, Fetcher
-from synapse_hooks.backends.synapse.receiving import Wanted
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import SPLITS, SUFFIXES, read_header
 from synapse_hooks.data.images import USUAL
@@ -69,7 +69,7 @@ class Export:
 
     def __init__(
         self,
-        fetcher_of: Callable[[Callable[[Wanted], str | None]], Fetcher],
+        fetcher_of: Callable[[Callable[[FileRequest], str | None]], Fetcher],
         scope: str,
         out: Path,
         progress: Progress | None = None,
@@ -99,7 +99,7 @@ class Export:
             stack.callback(unfinished.unlink, missing_ok=True)
             self._manifest = stack.enter_context(unfinished.open('xb'))
             for listing in listings:
-                pages = listing.ahead()
+                pages = listing.prefetch()
                 stack.callback(pages.close)
                 self._one(listing, pages)
             made = self._dataset()
@@ -108,10 +108,10 @@ class Export:
             unfinished.rename(self.out / MANIFEST)
         return made
 
-    def _one(self, listing: Listing, pages: PagesAhead) -> None:
+    def _one(self, listing: Listing, pages: PagePrefetcher) -> None:
         announced = False
 
-        def more() -> list[Wanted] | None:
+        def more() -> list[FileRequest] | None:
             nonlocal announced
             # Where nothing is on its way there is nothing else to do than to wait for a page.
             page = pages.take(0.0 if self._items else 0.2)
@@ -128,34 +128,34 @@ class Export:
 
     # -- items -------------------------------------------------------------------------------------------------------
 
-    def _begin(self, listing: Listing, page: Page) -> Iterator[Wanted]:
+    def _begin(self, listing: Listing, page: Page) -> Iterator[FileRequest]:
         for event in page.events:
             item = _Item(event, page, listing, _stem(event.id))
-            wanted: list[Wanted] = []
+            requests: list[FileRequest] = []
             for file in event.files:
                 key = self._key(event, file)
                 if file.url.startswith('data:'):
                     self._give(item, file, self.fetcher.cache.blobs.put_bytes(_inline(file, event)))
                 else:
-                    wanted.append(
-                        Wanted(
+                    requests.append(
+                        FileRequest(
                             key,
                             file.url,
                             size=_size(file.meta),
                             sha256=_sha256(file.meta),
                             image=_suffix(file.url) in SUFFIXES,
-                            place=(item, file),
+                            tag=(item, file),
                         )
                     )
-            item.missing = len(wanted)
-            if wanted:
+            item.missing = len(requests)
+            if requests:
                 self._items[event.id] = item
-                yield from wanted
+                yield from requests
             else:
                 self._finish(item)
 
     def _arrived(self, fetched: Fetched) -> None:
-        item, file = fetched.wanted.place
+        item, file = fetched.request.tag
         self._give(item, file, fetched.blob)
         item.missing -= 1
         if not item.missing:
@@ -249,16 +249,16 @@ class Export:
         query = f' {_mark(parts.query)}' if parts.query else ''
         return f'{self.scope}/item {event.id}/{file.name} ({parts.path}{query})'
 
-    def _fresh_address(self, wanted: Wanted) -> str | None:
+    def _fresh_address(self, request: FileRequest) -> str | None:
         """Ask for an item's page again: the addresses of all its items have expired together, and will again."""
-        item, file = wanted.place
+        item, file = request.tag
         now = time.monotonic()
         if (
             self._reread is None
             or self._reread[0] is not item.page
-            or now - self._reread[2] > self.fetcher.insistence.fresh / 4
+            or now - self._reread[2] > self.fetcher.limits.fresh_for / 4
         ):
-            self._reread = (item.page, item.listing.again(item.page), now)
+            self._reread = (item.page, item.listing.reload(item.page), now)
         for event in self._reread[1].events:
             if event.id == item.event.id:
                 return next((found.url for found in event.files if found.name == file.name), None)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from synapse_hooks.backends.synapse.transfer import Network, Pace, Transfer
+from synapse_hooks.backends.synapse.retry import Timeouts
+from synapse_hooks.backends.synapse.transfer import AddressPolicy, Transfer
 
 
-def best_transfer(pace: Pace, network: Network) -> Transfer:
+def best_transfer(timeouts: Timeouts, policy: AddressPolicy) -> Transfer:
     """The fastest one that there is."""
     if has_curl():
         from synapse_hooks.backends.synapse.curl import CurlTransfer
 
-        return CurlTransfer(pace, network)
+        return CurlTransfer(timeouts, policy)
     from synapse_hooks.backends.synapse.threads import ThreadTransfer
 
-    return ThreadTransfer(pace, network)
+    return ThreadTransfer(timeouts, policy)
 
 
 def has_curl() -> bool:

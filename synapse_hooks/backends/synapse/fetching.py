@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,41 +16,36 @@ from typing import Final
 from urllib.parse import urljoin
 
 from synapse_hooks.backends.synapse.cache import Cache
-from synapse_hooks.backends.synapse.receiving import Failure, Reception, Wanted
+from synapse_hooks.backends.synapse.download import Download, Failure, FileRequest
+from synapse_hooks.backends.synapse.retry import RETRY, RetryPolicy
 from synapse_hooks.backends.synapse.transfer import Transfer
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
 from synapse_hooks.storage.blobs import Blob
 from synapse_hooks.storage.disk import disk_errors
 
-MOST_MOVES: Final = 3
+MAX_REDIRECTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Insistence:
-    """How long a file is tried again.
+class DownloadLimits:
+    """What a file may take, besides what the `RetryPolicy` says.
 
     Args:
-        tries: How often, at most, without getting further than ever before.
-        restarts: How often from the first byte.
-        first: Seconds to wait after the first failure; they double.
-        longest: Seconds to wait at once, at most; a server that asks for more is not waited for.
+        restarts: How often it is begun anew from the first byte.
         deadline: Seconds for one file in all.
-        fresh: Seconds for which a new address must work; a file server that refuses it is not asked again.
+        fresh_for: Seconds for which a new address must work; a file server that refuses it is not asked again.
     """
 
-    tries: int = 6
     restarts: int = 2
-    first: float = 0.5
-    longest: float = 60.0
     deadline: float = 3600.0
-    fresh: float = 30.0
+    fresh_for: float = 30.0
 
 
-INSISTENCE: Final = Insistence()
-"""The usual one."""
+LIMITS: Final = DownloadLimits()
+"""The usual ones."""
 
 
-class Width:
+class ConcurrencyLimit:
     """How many files may be on their way at once: more while all is well, half when the server is busy.
 
     Args:
@@ -65,11 +59,11 @@ class Width:
     def __call__(self) -> int:
         return max(1, int(self._now))
 
-    def went_well(self) -> None:
+    def increase(self) -> None:
         """A file came."""
         self._now = min(float(self.most), self._now + 1 / self._now)
 
-    def is_busy(self) -> None:
+    def decrease(self) -> None:
         """The server has too much to do."""
         self._now = max(1.0, self._now / 2)
 
@@ -78,7 +72,7 @@ class Width:
 class Fetched:
     """A file that is here."""
 
-    wanted: Wanted
+    request: FileRequest
     blob: Blob
     received: int
     """Bytes that came over the network for it; 0 where it was here."""
@@ -86,7 +80,7 @@ class Fetched:
 
 @dataclass
 class _Job:
-    wanted: Wanted
+    request: FileRequest
     until: float
     stalled: int = 0
     restarts: int = 0
@@ -102,34 +96,37 @@ class Fetcher:
         cache: Where they are kept.
         transfer: Moves the bytes.
         refresh: Asks the backend for a file's address anew; None where there is none.
-        insistence: How long a file is tried again.
-        width: How many may be on their way at once.
+        retry: How often a file is tried again.
+        limits: What a file may take besides.
+        concurrency: How many may be on their way at once.
     """
 
     def __init__(
         self,
         cache: Cache,
         transfer: Transfer,
-        refresh: Callable[[Wanted], str | None],
+        refresh: Callable[[FileRequest], str | None],
         *,
-        insistence: Insistence = INSISTENCE,
-        width: Width | None = None,
+        retry: RetryPolicy = RETRY,
+        limits: DownloadLimits = LIMITS,
+        concurrency: ConcurrencyLimit | None = None,
     ) -> None:
         self.cache = cache
         self.transfer = transfer
         self.refresh = refresh
-        self.insistence = insistence
-        self.width = width or Width()
+        self.retry = retry
+        self.limits = limits
+        self.concurrency = concurrency or ConcurrencyLimit()
         self._ready: deque[_Job] = deque()
         self._later: list[tuple[float, int, _Job]] = []
         self._order = itertools.count()
         self._jobs: dict[str, _Job] = {}
         self._fresh: dict[str, Blob] = {}
-        self._finishing: deque[tuple[Reception, Future[Blob]]] = deque()
+        self._finishing: deque[tuple[Download, Future[Blob]]] = deque()
         self._pool: ThreadPoolExecutor
         self._flushed = time.monotonic()
 
-    def fetch(self, more: Callable[[], list[Wanted] | None]) -> Iterator[Fetched | None]:
+    def fetch(self, more: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
         """Fetch files.
 
         Args:
@@ -146,13 +143,13 @@ class Fetcher:
         with disk_errors(self.cache.root):
             yield from self._fetch(more)
 
-    def _fetch(self, more: Callable[[], list[Wanted] | None]) -> Iterator[Fetched | None]:
+    def _fetch(self, more: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
         exhausted = False
-        running = self.transfer.run(self._next, self.width)
+        running = self.transfer.run(self._next, self.concurrency)
         self._pool = ThreadPoolExecutor(_THREADS, 'write')
         try:
             while True:
-                while not exhausted and len(self._ready) < 2 * self.width():
+                while not exhausted and len(self._ready) < 2 * self.concurrency():
                     files = more()
                     if files is None:
                         exhausted = True
@@ -162,13 +159,13 @@ class Fetcher:
                         break
                 if exhausted and not self._jobs:
                     return
-                reception = next(running)
-                if reception is not None:
-                    yield self._end(reception)
+                download = next(running)
+                if download is not None:
+                    yield self._end(download)
                 while self._finishing and (self._finishing[0][1].done() or len(self._finishing) > 2 * _THREADS):
                     written, future = self._finishing.popleft()
                     yield self._finished(written, future.result)
-                if reception is None:
+                if download is None:
                     yield None
                     if len(self._jobs) == len(self._later) + len(self._finishing):
                         # Nothing is on its way, and nothing can begin now.
@@ -179,52 +176,52 @@ class Fetcher:
 
     # -- files -------------------------------------------------------------------------------------------------------
 
-    def _take(self, files: list[Wanted]) -> Iterator[Fetched]:
-        here = self.cache.find(wanted.key for wanted in files)
-        for wanted in files:
-            blob = here.get(wanted.key)
-            if blob is not None and wanted.sha256 in (None, blob.sha256) and wanted.size in (None, blob.size):
-                yield Fetched(wanted, blob, 0)
+    def _take(self, files: list[FileRequest]) -> Iterator[Fetched]:
+        here = self.cache.find(request.key for request in files)
+        for request in files:
+            blob = here.get(request.key)
+            if blob is not None and request.sha256 in (None, blob.sha256) and request.size in (None, blob.size):
+                yield Fetched(request, blob, 0)
             else:
-                job = _Job(wanted, time.monotonic() + self.insistence.deadline)
-                self._jobs[wanted.key] = job
+                job = _Job(request, time.monotonic() + self.limits.deadline)
+                self._jobs[request.key] = job
                 self._ready.append(job)
 
-    def _next(self) -> Reception | None:
+    def _next(self) -> Download | None:
         now = time.monotonic()
         while self._later and self._later[0][0] <= now:
             self._ready.append(heapq.heappop(self._later)[2])
         if not self._ready:
             return None
-        return Reception(self._ready.popleft().wanted, self.cache.blobs, self.cache.parts)
+        return Download(self._ready.popleft().request, self.cache.blobs, self.cache.parts)
 
-    def _end(self, reception: Reception) -> Fetched | None:
-        self._jobs[reception.wanted.key].got += reception.received
-        if reception.failure is not None:
-            self._failed(reception, reception.failure)
+    def _end(self, download: Download) -> Fetched | None:
+        self._jobs[download.request.key].got += download.received
+        if download.failure is not None:
+            self._failed(download, download.failure)
             return None
-        if reception.is_heavy:
-            self._finishing.append((reception, self._pool.submit(reception.finish)))
+        if download.is_heavy:
+            self._finishing.append((download, self._pool.submit(download.finish)))
             return None
-        return self._finished(reception, reception.finish)
+        return self._finished(download, download.finish)
 
-    def _finished(self, reception: Reception, finish: Callable[[], Blob]) -> Fetched | None:
+    def _finished(self, download: Download, finish: Callable[[], Blob]) -> Fetched | None:
         try:
             blob = finish()
         except Failure as failure:
-            self._failed(reception, failure)
+            self._failed(download, failure)
             return None
-        job = self._jobs.pop(reception.wanted.key)
-        self.width.went_well()
-        self._fresh[job.wanted.key] = blob
+        job = self._jobs.pop(download.request.key)
+        self.concurrency.increase()
+        self._fresh[job.request.key] = blob
         if len(self._fresh) >= _AT_ONCE or time.monotonic() > self._flushed + _OFTEN:
             self._flush()
-        return Fetched(job.wanted, blob, job.got)
+        return Fetched(job.request, blob, job.got)
 
-    def _failed(self, reception: Reception, failure: Failure) -> None:
-        reached = reception.reached
-        reception.close(keep=failure.kind in ('again', 'expired', 'moved'))
-        self._fail(self._jobs[reception.wanted.key], failure, reached)
+    def _failed(self, download: Download, failure: Failure) -> None:
+        reached = download.reached
+        download.close(keep=failure.kind in ('retry', 'expired', 'redirect'))
+        self._fail(self._jobs[download.request.key], failure, reached)
 
     def _flush(self) -> None:
         self.cache.keep(self._fresh)
@@ -234,53 +231,52 @@ class Fetcher:
     # -- failures ----------------------------------------------------------------------------------------------------
 
     def _fail(self, job: _Job, failure: Failure, reached: int) -> None:
-        insistence, wanted = self.insistence, job.wanted
+        retry, limits, request = self.retry, self.limits, job.request
         job.failures.append(failure.reason)
         if failure.busy:
-            self.width.is_busy()
+            self.concurrency.decrease()
         if time.monotonic() > job.until:
-            raise self._error(job, f'it took longer than {insistence.deadline:,.0f} s', failure)
+            raise self._error(job, f'it took longer than {limits.deadline:,.0f} s', failure)
         if failure.kind == 'refused':
             raise self._error(job, failure.reason, failure)
-        if failure.kind == 'moved':
-            wanted.moves += 1
-            if wanted.moves > MOST_MOVES:
-                raise self._error(job, f'more than {MOST_MOVES} redirects', failure)
-            wanted.url = urljoin(wanted.url, failure.location)
+        if failure.kind == 'redirect':
+            request.redirects += 1
+            if request.redirects > MAX_REDIRECTS:
+                raise self._error(job, f'more than {MAX_REDIRECTS} redirects', failure)
+            request.url = urljoin(request.url, failure.location)
             self._ready.append(job)
             return
         if failure.kind == 'expired':
             now = time.monotonic()
-            if wanted.fresh_since is not None and now - wanted.fresh_since < insistence.fresh:
+            if request.refreshed_at is not None and now - request.refreshed_at < limits.fresh_for:
                 raise self._error(job, f'{failure.reason}, also at a fresh address', failure)
-            wanted.fresh_since = now
-            url = self.refresh(wanted)
+            request.refreshed_at = now
+            url = self.refresh(request)
             if url is None:
                 raise self._error(job, failure.reason, failure)
-            wanted.url, wanted.moves = url, 0
+            request.url, request.redirects = url, 0
             self._ready.append(job)
             return
         if failure.kind == 'restart':
             job.restarts += 1
-            if job.restarts > insistence.restarts:
+            if job.restarts > limits.restarts:
                 raise self._error(job, failure.reason, failure)
         # What brought it further was no failure of the whole: a large file may break off often.
         job.stalled = 0 if reached > job.reached else job.stalled + 1
         job.reached = max(job.reached, reached)
-        if job.stalled >= insistence.tries:
+        if job.stalled >= retry.attempts:
             raise self._error(job, f'{failure.reason} ({job.stalled} times)', failure)
-        if failure.wait is not None and failure.wait > insistence.longest:
+        if failure.wait is not None and failure.wait > retry.max_delay:
             raise self._error(job, f'{failure.reason}, and asks to wait {failure.wait:,.0f} s', failure)
-        pause = min(insistence.longest, insistence.first * 2.0 ** max(0, job.stalled - 1)) * random.uniform(0.5, 1)
-        when = time.monotonic() + (failure.wait if failure.wait is not None else pause)
+        when = time.monotonic() + (failure.wait if failure.wait is not None else retry.delay(job.stalled))
         heapq.heappush(self._later, (when, next(self._order), job))
 
     def _error(self, job: _Job, reason: str, failure: Failure) -> BackendError:
-        kind = _KINDS.get(failure.status, BackendUnavailable if failure.kind == 'again' else BackendError)
+        kind = _KINDS.get(failure.status, BackendUnavailable if failure.kind == 'retry' else BackendError)
         hint = 'run the same command again: what is here is not fetched again'
         if failure.kind == 'expired':
             hint = 'report it to who runs the backend: its file server does not give out this file'
-        error = kind(f'{job.wanted.key} cannot be fetched: {reason}', hint=hint, key=job.wanted.key)
+        error = kind(f'{job.request.key} cannot be fetched: {reason}', hint=hint, key=job.request.key)
         error.__cause__ = failure
         return error
 

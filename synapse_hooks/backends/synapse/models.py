@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends.fields import stored_name
+from synapse_hooks.backends.synapse.api import ApiClient
 from synapse_hooks.backends.synapse.upload import Upload
-from synapse_hooks.backends.synapse.wire import Wire
 from synapse_hooks.context import Model
 from synapse_hooks.errors import BackendError
 from synapse_hooks.storage import file_digest, link_or_copy, pack, safe_name, scratch, sweep
@@ -30,7 +30,7 @@ class Release:
     version: str
 
     @classmethod
-    def of_job(cls, wire: Wire, job: Mapping[str, Any]) -> Release:
+    def of_job(cls, api: ApiClient, job: Mapping[str, Any]) -> Release:
         """The release that a job runs.
 
         Raises:
@@ -38,7 +38,7 @@ class Release:
         """
         found = job.get('plugin_release')
         if isinstance(found, int | str) and not isinstance(found, bool):
-            found = wire.get(f'plugin_releases/{found}/', {'expand': 'plugin'})
+            found = api.get(f'plugin_releases/{found}/', {'expand': 'plugin'})
         plugin = found.get('plugin') if isinstance(found, Mapping) else None
         code = plugin.get('code') if isinstance(plugin, Mapping) else None
         version = found.get('version') if isinstance(found, Mapping) else None
@@ -48,7 +48,7 @@ class Release:
 
 
 def publish_model(
-    wire: Wire,
+    api: ApiClient,
     uploads: Path,
     path: Path,
     name: str | None,
@@ -59,7 +59,7 @@ def publish_model(
     """Upload what is at `path`, and create its model, unless that was done already.
 
     Args:
-        wire: The API.
+        api: The API.
         uploads: The folder of journals and packed models.
         path: A file or folder.
         name: The model's; None makes one of `key` and the content.
@@ -77,17 +77,17 @@ def publish_model(
     archive, digest = _packed(path, uploads)
     base = (key or 'model').partition(':')[0]
     called = name or f'{base}-{digest[:12]}'
-    upload = Upload(wire, archive, f'{wire.connection.origin}/{key}/{digest}', uploads)
-    found = _find(wire, called) if name is None else None
+    upload = Upload(api, archive, f'{api.connection.origin}/{key}/{digest}', uploads)
+    found = _find(api, called) if name is None else None
     if found is None:
-        found = _create(wire, upload, called, name is None, release, fields)
+        found = _create(api, upload, called, name is None, release, fields)
     upload.forget()
     archive.unlink(missing_ok=True)
     return _model(found, called)
 
 
 def _create(
-    wire: Wire, upload: Upload, called: str, is_ours: bool, release: Release, fields: Mapping[str, Any]
+    api: ApiClient, upload: Upload, called: str, is_ours: bool, release: Release, fields: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Upload, and create the model; `is_ours` says that nobody else would call one so."""
     number = upload.send()
@@ -101,10 +101,10 @@ def _create(
         'description': fields.get('description'),
     }
     try:
-        made = wire.call('POST', 'models/', body={k: v for k, v in body.items() if v is not None}, again=False)
+        made = api.call('POST', 'models/', body={k: v for k, v in body.items() if v is not None}, idempotent=False)
     except BackendError as error:
         # It may have been created all the same: the answer was lost, or somebody else was quicker.
-        found = _find(wire, called)
+        found = _find(api, called)
         if found is None or (not is_ours and error.facts.get('status') in (400, 409, 422)):
             raise
         made = found
@@ -129,8 +129,8 @@ def _packed(path: Path, uploads: Path) -> tuple[Path, str]:
     return kept, digest
 
 
-def _find(wire: Wire, name: str) -> Mapping[str, Any] | None:
-    said = wire.get('models/', {'name': name, 'page_size': 100})
+def _find(api: ApiClient, name: str) -> Mapping[str, Any] | None:
+    said = api.get('models/', {'name': name, 'page_size': 100})
     results = said.get('results') if isinstance(said, Mapping) else None
     return next((one for one in results or () if isinstance(one, Mapping) and one.get('name') == name), None)
 

@@ -28,7 +28,7 @@ _FREE: Final = re.compile(r'[0-9a-f]{32}\.part-([0-9a-f]{8})-[0-9a-f]{8}')
 _KEPT: Final = 7 * 24 * 3600.0
 
 
-class State(msgspec.Struct):
+class PartState(msgspec.Struct):
     """What is kept beside a part."""
 
     etag: str
@@ -46,7 +46,7 @@ class Parts:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
-    def new(self, key: str, state: State | None) -> Path:
+    def new(self, key: str, state: PartState | None) -> Path:
         """The name of a new part of the file `key`.
 
         Args:
@@ -59,7 +59,7 @@ class Parts:
             self._note(part, state)
         return part
 
-    def claim(self, key: str) -> tuple[Path, State] | None:
+    def claim(self, key: str) -> tuple[Path, PartState] | None:
         """Take over a part that nobody writes any more, if there is one."""
         base = _base(key)
         for found in self.folder.glob(f'*{base}*') if self.folder.is_dir() else ():
@@ -67,7 +67,7 @@ class Parts:
                 continue
             mine = aside(self.folder / base)
             try:
-                state = msgspec.json.decode(_side(found).read_bytes(), type=State)
+                state = msgspec.json.decode(_side(found).read_bytes(), type=PartState)
                 self._note(mine, state)
                 found.rename(mine)
             except (OSError, msgspec.MsgspecError):
@@ -77,7 +77,7 @@ class Parts:
             return mine, state
         return None
 
-    def release(self, part: Path, key: str, state: State) -> None:
+    def release(self, part: Path, key: str, state: PartState) -> None:
         """Leave a part to whoever wants it next."""
         free = self.folder / f'{_base(key)}.part-{scope()}-{secrets.token_hex(4)}'
         try:
@@ -113,7 +113,7 @@ class Parts:
         return freed
 
     @staticmethod
-    def _note(part: Path, state: State) -> None:
+    def _note(part: Path, state: PartState) -> None:
         with disk_errors(part):
             _side(part).write_bytes(msgspec.json.encode(state))
 

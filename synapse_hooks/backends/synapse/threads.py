@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from synapse_hooks.backends.synapse.download import Download, Failure
 from synapse_hooks.backends.synapse.http import httpx, new_client
-from synapse_hooks.backends.synapse.receiving import Failure, Reception
-from synapse_hooks.backends.synapse.transfer import Network, Next, Pace, addresses, host_of
+from synapse_hooks.backends.synapse.retry import Timeouts
+from synapse_hooks.backends.synapse.transfer import AddressPolicy, NextDownload, addresses, host_of
 
 _AT_ONCE: Final = 8
 _LOOK: Final = 0.1
@@ -24,26 +25,26 @@ class ThreadTransfer:
 
     name = f'httpx {httpx.__version__} in threads'
 
-    def __init__(self, pace: Pace, network: Network) -> None:
-        self.pace = pace
-        self.network = network
+    def __init__(self, timeouts: Timeouts, policy: AddressPolicy) -> None:
+        self.timeouts = timeouts
+        self.policy = policy
         # h11 takes bytes that come after a body for the next answer, of another file. libcurl does not.
-        self._client = new_client(connect=pace.connect, answer=pace.slow_for, reuse=False)
-        self._waiting: queue.SimpleQueue[Reception | None] = queue.SimpleQueue()
-        self._ended: queue.SimpleQueue[tuple[Reception, Exception | None]] = queue.SimpleQueue()
+        self._client = new_client(connect=timeouts.connect, answer=timeouts.min_rate_for, reuse=False)
+        self._waiting: queue.SimpleQueue[Download | None] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[Download, Exception | None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._busy = 0
 
-    def run(self, following: Next, width: Callable[[], int]) -> Iterator[Reception | None]:
+    def run(self, next_download: NextDownload, concurrency: Callable[[], int]) -> Iterator[Download | None]:
         """See `Transfer.run`."""
         while True:
-            while self._busy < min(width(), _AT_ONCE) and (reception := following()) is not None:
+            while self._busy < min(concurrency(), _AT_ONCE) and (download := next_download()) is not None:
                 self._busy += 1
                 if len(self._threads) < self._busy:
                     self._threads.append(threading.Thread(target=self._work, name='download', daemon=True))
                     self._threads[-1].start()
-                self._waiting.put(reception)
+                self._waiting.put(download)
             if not self._busy:
                 yield None
                 continue
@@ -64,45 +65,45 @@ class ThreadTransfer:
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
-            thread.join(self.pace.slow_for)
+            thread.join(self.timeouts.min_rate_for)
         while not self._ended.empty():
             self._ended.get()[0].close(keep=True)
         self._client.close()
 
     def _work(self) -> None:
-        while (reception := self._waiting.get()) is not None:
+        while (download := self._waiting.get()) is not None:
             error: Exception | None = None
             try:
-                self._receive(reception)
+                self._receive(download)
             except Failure as failure:
-                reception.failure = failure
+                download.failure = failure
             except httpx.HTTPError as failure:
-                reception.failure = Failure('again', f'the transfer broke off: {failure or type(failure).__name__}')
+                download.failure = Failure('retry', f'the transfer broke off: {failure or type(failure).__name__}')
             except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-                reception.failure = Failure('refused', 'its address is not one over http or https')
+                download.failure = Failure('refused', 'its address is not one over http or https')
             except Exception as failure:  # the caller's thread raises it
                 error = failure
-            self._ended.put((reception, error))
+            self._ended.put((download, error))
 
-    def _receive(self, reception: Reception) -> None:
-        url = reception.wanted.url
+    def _receive(self, download: Download) -> None:
+        url = download.request.url
         host = host_of(url)
         if not host:
             raise Failure('refused', 'its address is not one over http or https')
         for address in addresses(host):
-            if refusal := self.network.refusal(host, str(address)):
+            if refusal := self.policy.refusal(host, str(address)):
                 raise Failure('refused', refusal)
         since, received = time.monotonic(), 0
-        with self._client.stream('GET', url, headers=reception.headers()) as response:
+        with self._client.stream('GET', url, headers=download.headers()) as response:
             fields = {name.lower(): value for name, value in response.headers.items()}
-            reception.begin(response.status_code, fields, framed=response.http_version == 'HTTP/2')
+            download.begin(response.status_code, fields, framed=response.http_version == 'HTTP/2')
             for data in response.iter_raw():
                 if self._stopping.is_set():
-                    raise Failure('again', 'it was cancelled')
-                reception.feed(data)
+                    raise Failure('retry', 'it was cancelled')
+                download.feed(data)
                 received += len(data)
                 passed = time.monotonic() - since
-                if passed > self.pace.slow_for:
-                    if received < self.pace.slow * passed:
-                        raise Failure('again', f'fewer than {self.pace.slow:,} bytes a second came')
+                if passed > self.timeouts.min_rate_for:
+                    if received < self.timeouts.min_rate * passed:
+                        raise Failure('retry', f'fewer than {self.timeouts.min_rate:,} bytes a second came')
                     since, received = time.monotonic(), 0

@@ -10,36 +10,17 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from synapse_hooks.backends.synapse.receiving import Reception
+from synapse_hooks.backends.synapse.download import Download
 
-Next = Callable[[], Reception | None]
+NextDownload = Callable[[], Download | None]
 """The next file to begin with, or None where there is nothing to do now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """When a transfer is too slow.
-
-    Args:
-        connect: Seconds to wait for a connection.
-        slow: Bytes a second ...
-        slow_for: ... and for how many seconds a transfer may be slower.
-    """
-
-    connect: float = 10.0
-    slow: int = 1024
-    slow_for: float = 30.0
-
-
-PACE: Final = Pace()
-"""The usual one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
+class AddressPolicy:
     """Which addresses files may come from.
 
     Args:
@@ -51,7 +32,7 @@ class Network:
     allowed: frozenset[str] = frozenset()
 
     @classmethod
-    def around(cls, host: str, *, internal: bool = False, allowed: frozenset[str] = frozenset()) -> Network:
+    def for_api(cls, host: str, *, internal: bool = False, allowed: frozenset[str] = frozenset()) -> AddressPolicy:
         """What follows from where the API is.
 
         Args:
@@ -65,9 +46,9 @@ class Network:
         """Why an address may not be connected to, as part of a sentence; empty where it may.
 
         Example:
-            >>> Network().refusal('a.example.com', '93.184.215.14')
+            >>> AddressPolicy().refusal('a.example.com', '93.184.215.14')
             ''
-            >>> Network(private=True).refusal('a.example.com', '169.254.169.254')
+            >>> AddressPolicy(private=True).refusal('a.example.com', '169.254.169.254')
             'a.example.com is at 169.254.169.254, an address that no file server has'
         """
         if host in self.allowed:
@@ -91,15 +72,15 @@ class Transfer(Protocol):
     name: str
     """What `doctor` calls it."""
 
-    def run(self, following: Next, width: Callable[[], int]) -> Iterator[Reception | None]:
+    def run(self, next_download: NextDownload, concurrency: Callable[[], int]) -> Iterator[Download | None]:
         """Move files until the caller stops asking.
 
         Args:
-            following: Asked for the next file while there is room.
-            width: How many may be on their way at once.
+            next_download: Asked for the next file while there is room.
+            concurrency: How many may be on their way at once.
 
         Yields:
-            Each reception when it has ended, with its `failure` set or ready for `finish`; None from time to time.
+            Each download when it has ended, with its `failure` set or ready for `finish`; None from time to time.
         """
 
     def close(self) -> None:

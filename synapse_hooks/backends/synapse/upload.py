@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from synapse_hooks.backends.synapse.wire import Wire
+from synapse_hooks.backends.synapse.api import ApiClient
 from synapse_hooks.errors import BackendError, RecordNotFound
 from synapse_hooks.storage import write_atomic
 
@@ -27,7 +27,7 @@ CHUNK: Final = 52_428_800
 _PIECE: Final = 1 << 20
 _PATH: Final = 'chunked_upload/'
 _POLL: Final = 1.0
-_PATIENCE: Final = 600.0
+_FINISH_TIMEOUT: Final = 600.0
 """Seconds in which a backend must have put a finished upload together."""
 _UNSAFE: Final = re.compile(r'[^A-Za-z0-9._-]')
 
@@ -52,7 +52,7 @@ class Upload:
     """One file on its way to a backend.
 
     Args:
-        wire: The API.
+        api: The API.
         file: Which; it must not change meanwhile.
         key: What identifies this upload: with the same key and the same file, it goes on.
         journals: The folder of the journals.
@@ -62,7 +62,7 @@ class Upload:
 
     def __init__(
         self,
-        wire: Wire,
+        api: ApiClient,
         file: Path,
         key: str,
         journals: Path,
@@ -70,7 +70,7 @@ class Upload:
         chunk: int = CHUNK,
         progress: Progress | None = None,
     ) -> None:
-        self.wire = wire
+        self.api = api
         self.file = Path(file)
         self.chunk = chunk
         self.progress = progress or (lambda done, total: None)
@@ -153,7 +153,7 @@ class Upload:
                 yield data
             yield tail
 
-        said = self.wire.call(
+        said = self.api.call(
             'PUT',
             state.url or _PATH,
             content=body,
@@ -163,7 +163,7 @@ class Upload:
                 'Content-Range': f'bytes {start}-{max(start, stop - 1)}/{state.size}',
             },
             # The first chunk opens an upload: twice is two, of which one is never finished.
-            again=True,
+            idempotent=True,
         )
         if not isinstance(said, dict):
             raise BackendError(f'the backend answered a chunk with {said!r}')
@@ -172,7 +172,7 @@ class Upload:
     def _ask_offset(self) -> None:
         state = self._state
         try:
-            said = self.wire.get(f'{_PATH}{state.id}/')
+            said = self.api.get(f'{_PATH}{state.id}/')
         except RecordNotFound:
             # It was removed there: uploads that are not finished are not kept for ever.
             state.id, state.url, state.offset = None, None, 0
@@ -184,13 +184,13 @@ class Upload:
     def _finish(self) -> None:
         state = self._state
         assert state.url is not None
-        said = self.wire.call('POST', state.url, body={'md5': state.md5})
-        until = time.monotonic() + _PATIENCE
+        said = self.api.call('POST', state.url, body={'md5': state.md5})
+        until = time.monotonic() + _FINISH_TIMEOUT
         while isinstance(said, dict) and 'completed_at' in said and not said['completed_at']:
             if time.monotonic() > until:
-                raise BackendError(f'the backend has not put upload {state.id} together in {_PATIENCE:,.0f} s')
-            self.wire.cancelled.wait(_POLL)
-            said = self.wire.get(f'{_PATH}{state.id}/')
+                raise BackendError(f'the backend has not put upload {state.id} together in {_FINISH_TIMEOUT:,.0f} s')
+            self.api.cancelled.wait(_POLL)
+            said = self.api.get(f'{_PATH}{state.id}/')
         state.finished = True
         self._save()
 

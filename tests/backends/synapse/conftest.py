@@ -12,9 +12,7 @@ from PIL import Image
 
 from synapse_hooks.backends import Workspace
 from synapse_hooks.backends.synapse import Connection, SynapseClient
-from synapse_hooks.backends.synapse.fetching import Insistence
-from synapse_hooks.backends.synapse.transfer import Pace
-from synapse_hooks.backends.synapse.wire import Patience
+from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
 from tests.support.dev_server import TOKEN, DevServer, dev_server
 
 Clients = Callable[..., SynapseClient]
@@ -46,15 +44,14 @@ def server(tmp_path: Path) -> Iterator[DevServer]:
 
 @pytest.fixture
 def client_of(tmp_path: Path) -> Iterator[Clients]:
-    """Makes clients that lose patience quickly, all with one cache."""
+    """Makes clients that give up quickly, all with one cache."""
     made: list[SynapseClient] = []
 
     def make(host: str, **options: Any) -> SynapseClient:
         settings = {
             'cache': tmp_path / 'cache',
-            'patience': Patience(tries=3, first=0.01, answer=2.0),
-            'insistence': Insistence(tries=3, first=0.01),
-            'pace': Pace(slow_for=2.0),
+            'retry': RetryPolicy(attempts=3, first_delay=0.01),
+            'timeouts': Timeouts(answer=2.0, min_rate_for=2.0),
         }
         client = SynapseClient(Connection(host, access_token=TOKEN), tmp_path / 'here', **{**settings, **options})
         made.append(client)

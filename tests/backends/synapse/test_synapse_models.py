@@ -108,7 +108,7 @@ def test_a_lost_answer_to_a_chunk_or_the_end_is_asked_again(client_of: Clients, 
 
 
 def upload_of(client: Any, file: Path, tmp_path: Path) -> Upload:
-    return Upload(client.wire, file, 'key', tmp_path / 'journals', chunk=1 << 16)
+    return Upload(client.api, file, 'key', tmp_path / 'journals', chunk=1 << 16)
 
 
 def test_an_upload_that_broke_off_goes_on_where_it_was(client_of: Clients, tmp_path: Path) -> None:
@@ -173,10 +173,10 @@ def test_memory_is_flat(client_of: Clients, server: DevServer, tmp_path: Path) -
     with file.open('wb') as opened:
         opened.truncate(200 << 20)
     client = client_of(server.host)
-    Upload(client.wire, tmp_path / 'large', 'warm', tmp_path / 'journals')
+    Upload(client.api, tmp_path / 'large', 'warm', tmp_path / 'journals')
     tracemalloc.start()
     # Of this process, which also is the server: it keeps a chunk on disk.
-    Upload(client.wire, file, 'key', tmp_path / 'journals', chunk=50 << 20).send()
+    Upload(client.api, file, 'key', tmp_path / 'journals', chunk=50 << 20).send()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40 << 20

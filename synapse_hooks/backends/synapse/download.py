@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from synapse_hooks.backends.synapse.parts import Parts, State
-from synapse_hooks.storage.blobs import Blob, Blobs
+from synapse_hooks.backends.synapse.parts import Parts, PartState
+from synapse_hooks.storage.blobs import Blob, BlobStore
 from synapse_hooks.storage.disk import disk_errors
 
-Kind = Literal['again', 'restart', 'expired', 'moved', 'refused']
-"""What to do: try `again` from where it is; `restart` from the first byte; ask for a fresh address (`expired`); go to
-the address in `location` (`moved`); give up (`refused`)."""
+Kind = Literal['retry', 'restart', 'expired', 'redirect', 'refused']
+"""What to do: try again from where it is (`retry`), or from the first byte; ask for a fresh address (`expired`); go to
+the address in `location` (`redirect`); give up (`refused`)."""
 
 _SMALL: Final = 1 << 20
 """Bytes below which a part is not worth keeping: it is collected in memory, and written in one go."""
@@ -64,7 +64,7 @@ class Failure(Exception):
 
 
 @dataclass(slots=True)
-class Wanted:
+class FileRequest:
     """A file that is wanted."""
 
     key: str
@@ -77,26 +77,26 @@ class Wanted:
     """In hex, where the backend says so."""
     image: bool = False
     """Whether it should be an image: a web page in its place is refused."""
-    place: Any = None
-    """For whoever asked."""
-    fresh_since: float | None = None
+    tag: Any = None
+    """Anything of the caller's."""
+    refreshed_at: float | None = None
     """When its address was asked for anew, on the monotonic clock."""
-    moves: int = 0
+    redirects: int = 0
     """How many redirects were followed since."""
 
 
 @dataclass
-class Reception:
+class Download:
     """One try to receive a file.
 
     Args:
-        wanted: Which.
+        request: Which.
         blobs: Where it is put.
         parts: What earlier tries have received.
     """
 
-    wanted: Wanted
-    blobs: Blobs
+    request: FileRequest
+    blobs: BlobStore
     parts: Parts
     failure: Failure | None = None
     """Set by whoever moves the bytes."""
@@ -107,7 +107,7 @@ class Reception:
     _handle: int = -1
     _part: Path | None = None
     _offset: int = 0
-    _state: State | None = None
+    _state: PartState | None = None
     _total: int | None = None
     _sha256: str | None = None
     _unsized: bool = False
@@ -145,20 +145,20 @@ class Reception:
             return
         if (encoding := fields.get('content-encoding', 'identity').lower()) not in ('', 'identity'):
             raise Failure('restart', f'it came encoded as {encoding[:40]}, although it was asked for as it is')
-        if self.wanted.image and fields.get('content-type', '').startswith('text/html'):
+        if self.request.image and fields.get('content-type', '').startswith('text/html'):
             raise Failure('refused', 'a web page came in its place')
         length = _number(fields.get('content-length'))
-        self._sha256 = self.wanted.sha256 or _sha256_of(fields)
+        self._sha256 = self.request.sha256 or _sha256_of(fields)
         if status == 206:
             self._go_on(fields)
         else:
             self._start_over(fields, length)
         chunked = 'chunked' in fields.get('transfer-encoding', '').lower()
         self._unsized = length is None and not chunked and not framed
-        if self._unsized and self.wanted.size is None and self._sha256 is None:
+        if self._unsized and self.request.size is None and self._sha256 is None:
             raise Failure('refused', 'the file server does not say how long it is, so nothing proves that it is whole')
-        if self.wanted.size is not None and self._total is not None and self._total != self.wanted.size:
-            raise Failure('refused', f'expected {self.wanted.size:,} bytes, got an answer of {self._total:,}')
+        if self.request.size is not None and self._total is not None and self._total != self.request.size:
+            raise Failure('refused', f'expected {self.request.size:,} bytes, got an answer of {self._total:,}')
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the body.
@@ -171,7 +171,7 @@ class Reception:
             return
         self.received += len(data)
         self._offset += len(data)
-        limit = self._total if self._total is not None else self.wanted.size
+        limit = self._total if self._total is not None else self.request.size
         if limit is not None and self._offset > limit:
             raise Failure('refused', f'more than the announced {limit:,} bytes came')
         if self._handle < 0 and len(self._content) + len(data) > _SMALL:
@@ -189,9 +189,9 @@ class Reception:
             Failure: It is not whole, or not what was announced.
             DiskFull: No space.
         """
-        for announced in (self._total, self.wanted.size):
+        for announced in (self._total, self.request.size):
             if announced is not None and self._offset != announced:
-                raise Failure('again', f'expected {announced:,} bytes, got {self._offset:,}')
+                raise Failure('retry', f'expected {announced:,} bytes, got {self._offset:,}')
         if self._handle < 0:
             sha256 = hashlib.sha256(self._content).hexdigest()
             self._prove(sha256)
@@ -219,7 +219,7 @@ class Reception:
         if self._part is None or self._done:
             return
         if keep and self._state is not None:
-            self.parts.release(self._part, self.wanted.key, self._state)
+            self.parts.release(self._part, self.request.key, self._state)
             self._part = None
         else:
             self._forget()
@@ -228,7 +228,7 @@ class Reception:
 
     def _claim(self) -> None:
         """Go on with the part that an earlier try has left; it is hashed again, for nothing else proves it."""
-        claimed = self.parts.claim(self.wanted.key)
+        claimed = self.parts.claim(self.request.key)
         if claimed is None:
             return
         self._part, self._state = claimed
@@ -241,7 +241,7 @@ class Reception:
 
     def _spill(self) -> None:
         """It is larger than what is collected in memory: from here on it goes to the disk."""
-        part = self._part = self.parts.new(self.wanted.key, self._state)
+        part = self._part = self.parts.new(self.request.key, self._state)
         with disk_errors(part):
             self._handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self._hash = hashlib.sha256(self._content)
@@ -272,7 +272,7 @@ class Reception:
         etag = fields.get('etag', '')
         # A weak tag does not say that the bytes are the same.
         ranged = fields.get('accept-ranges', '').lower() == 'bytes' and etag.startswith('"')
-        self._state = State(etag, length) if ranged and length is not None and length > _SMALL else None
+        self._state = PartState(etag, length) if ranged and length is not None and length > _SMALL else None
 
     def _go_on(self, fields: Mapping[str, str]) -> None:
         match = _RANGE.fullmatch(fields.get('content-range', ''))
@@ -293,7 +293,7 @@ class Reception:
         if state is None or match is None or int(match[1]) != self._offset or self._offset != state.total:
             self._forget()
             raise Failure('restart', 'the file server does not have the rest of what is here')
-        self._total, self._sha256 = state.total, self.wanted.sha256
+        self._total, self._sha256 = state.total, self.request.sha256
         # What comes now is a page that says so, and no part of the file.
         self._rest_is_here = True
 
@@ -301,20 +301,20 @@ class Reception:
         if self._sha256 is not None and sha256 != self._sha256:
             self._forget()
             raise Failure('restart', f'its SHA-256 is {sha256[:12]}..., and not the announced {self._sha256[:12]}...')
-        if self._unsized and self._sha256 is None and self.wanted.size is None:
+        if self._unsized and self._sha256 is None and self.request.size is None:
             raise Failure('refused', 'nothing proves that it is whole')
 
 
 def _refusal(status: int, fields: Mapping[str, str]) -> Failure:
     reason = f'the file server answered {status}'
     if status in (301, 302, 303, 307, 308) and fields.get('location'):
-        return Failure('moved', reason, location=fields['location'])
+        return Failure('redirect', reason, location=fields['location'])
     if status in (400, 401, 403, 404, 410):
         # Presigned addresses expire with 403, and with 400 or 404 at some servers.
         return Failure('expired', reason, status=status)
     if status in (408, 425, 429) or status >= 500:
         return Failure(
-            'again', reason, wait=_number(fields.get('retry-after')), busy=status in (429, 503), status=status
+            'retry', reason, wait=_number(fields.get('retry-after')), busy=status in (429, 503), status=status
         )
     return Failure('refused', reason, status=status)
 

@@ -7,12 +7,10 @@ a redirect or a `next` that leads elsewhere is an error. Errors quote what the s
 from __future__ import annotations
 
 import os
-import random
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -21,45 +19,24 @@ import msgspec
 
 from synapse_hooks.backends.synapse.connection import Connection, Origin
 from synapse_hooks.backends.synapse.http import httpx, new_client, shown
+from synapse_hooks.backends.synapse.retry import RETRY, TIMEOUTS, RetryPolicy, Timeouts
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
 
 QUOTED: Final = 300
 """Characters of a server's answer that an error quotes, at most."""
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
-_MOST_BYTES: Final = 256 << 20
-_MOST_REDIRECTS: Final = 3
-_AGAIN: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
+_MAX_BYTES: Final = 256 << 20
+_MAX_REDIRECTS: Final = 3
+_RETRIED: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a call is tried again.
-
-    Args:
-        tries: How often, at most.
-        first: Seconds to wait after the first failure; they double from one to the next.
-        longest: Seconds to wait at once, at most. A server that asks for more (`Retry-After`) is not waited for.
-        connect: Seconds to wait for a connection.
-        answer: Seconds to wait for the next byte.
-    """
-
-    tries: int = 6
-    first: float = 0.5
-    longest: float = 60.0
-    connect: float = 10.0
-    answer: float = 60.0
-
-
-PATIENCE: Final = Patience()
-"""The usual one."""
-
-
-class Wire:
+class ApiClient:
     """Calls of the API. It may be used by several threads, and after a fork.
 
     Args:
         connection: Where, and with which credentials.
-        patience: How long a call is tried again.
+        retry: How often a call is tried again.
+        timeouts: How long an answer is waited for.
         cancelled: Set to end waiting.
 
     Every method raises `AccessDenied` (401, 403), `RecordNotFound` (404), `BackendUnavailable` (no answer, or none that
@@ -70,18 +47,20 @@ class Wire:
         self,
         connection: Connection,
         *,
-        patience: Patience = PATIENCE,
+        retry: RetryPolicy = RETRY,
+        timeouts: Timeouts = TIMEOUTS,
         cancelled: threading.Event | None = None,
     ) -> None:
         self.connection = connection
-        self.patience = patience
+        self.retry = retry
+        self.timeouts = timeouts
         self.cancelled = cancelled or threading.Event()
         self._origin = connection.origin
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._pid = 0
         self.clock_offset: float | None = None
-        """Seconds by which the server's clock is ahead of this machine's, of the last answer that told it."""
+        """Seconds by which the server's clock is ahead of this machine's, as its last answer with a date had it."""
 
     def get(self, path: str, query: Query = None, **options: Any) -> Any:
         """The decoded body of a GET."""
@@ -96,7 +75,7 @@ class Wire:
         body: Any = None,
         content: Callable[[], Iterator[bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
-        again: bool = True,
+        idempotent: bool = True,
         type: Any = Any,
     ) -> Any:
         """Make a call, and try again where that can help.
@@ -108,7 +87,8 @@ class Wire:
             body: JSON values to send.
             content: Makes a body of bytes instead, anew for each try.
             headers: More headers.
-            again: Whether doing it twice is as good as once. Otherwise only what cannot have arrived is tried again.
+            idempotent: Whether doing it twice is as good as once. Otherwise it is tried again only where the server
+                certainly did nothing.
             type: What the answer must be, as msgspec understands types.
 
         Returns:
@@ -116,18 +96,18 @@ class Wire:
         """
         url = self._url(path)
         failure: BackendError | None = None
-        for attempt in range(self.patience.tries):
+        for attempt in range(self.retry.attempts):
             if attempt:
                 self._wait(self._pause(attempt, failure), failure)
             try:
-                return self._once(method, url, query, body, content, headers, type)
+                return self._attempt(method, url, query, body, content, headers, type)
             except _Retry as retry:
                 failure = retry.error
-                if not (again or retry.untouched):
+                if not (idempotent or retry.unprocessed):
                     raise failure from retry.__cause__
                 cause = retry.__cause__
         assert failure is not None
-        failure.add_note(f'tried {self.patience.tries} times')
+        failure.add_note(f'tried {self.retry.attempts} times')
         raise failure from cause
 
     def close(self) -> None:
@@ -139,7 +119,7 @@ class Wire:
 
     # -- one try -----------------------------------------------------------------------------------------------------
 
-    def _once(
+    def _attempt(
         self,
         method: str,
         url: str,
@@ -158,7 +138,7 @@ class Wire:
         elif body is not None:
             data = msgspec.json.encode(body)
             sent['Content-Type'] = 'application/json'
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             try:
                 with self._session().stream(method, url, params=params or None, content=data, headers=sent) as response:
                     self._note_clock(response)
@@ -168,14 +148,14 @@ class Wire:
                     return self._answer(method, url, response, type)
             except httpx.HTTPError as error:
                 raise self._no_answer(url, error) from error
-        raise BackendError(f'{shown(url)}: more than {_MOST_REDIRECTS} redirects', url=shown(url))
+        raise BackendError(f'{shown(url)}: more than {_MAX_REDIRECTS} redirects', url=shown(url))
 
     def _answer(self, method: str, url: str, response: httpx.Response, type: Any) -> Any:
         content = bytearray()
         for part in response.iter_bytes():
             content += part
-            if len(content) > _MOST_BYTES:
-                raise BackendError(f'{shown(url)}: the answer has more than {_MOST_BYTES:,} bytes', url=shown(url))
+            if len(content) > _MAX_BYTES:
+                raise BackendError(f'{shown(url)}: the answer has more than {_MAX_BYTES:,} bytes', url=shown(url))
         if response.is_success:
             if not content:
                 return None
@@ -209,11 +189,11 @@ class Wire:
             return AccessDenied(problem, hint=hint, **facts)
         if status == 404:
             return RecordNotFound(problem, hint='check the id, the tenant and the host', **facts)
-        if status in _AGAIN:
+        if status in _RETRIED:
             wait = _retry_after(response)
             hint = 'try again later' if status == 429 else 'try again; if it stays, report it to who runs the backend'
             return _Retry(
-                BackendUnavailable(problem, hint=hint, retry_after=wait, **facts), untouched=status in (425, 429)
+                BackendUnavailable(problem, hint=hint, retry_after=wait, **facts), unprocessed=status in (425, 429)
             )
         return BackendError(problem, **facts)
 
@@ -228,14 +208,14 @@ class Wire:
                 hint='check the address; for a private authority, set SSL_CERT_FILE to its certificates',
                 host=str(origin),
             )
-        untouched = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        what = 'cannot be reached' if untouched else 'did not answer'
+        unprocessed = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        what = 'cannot be reached' if unprocessed else 'did not answer'
         text = str(error) or type(error).__name__
         return _Retry(
             BackendUnavailable(
                 f'{origin} {what}: {text}', hint='check the network and the address of the host', host=str(origin)
             ),
-            untouched=untouched,
+            unprocessed=unprocessed,
         )
 
     # -- where -------------------------------------------------------------------------------------------------------
@@ -269,12 +249,12 @@ class Wire:
     def _pause(self, attempt: int, failure: BackendError | None) -> float:
         asked = None if failure is None else failure.facts.get('retry_after')
         if asked is not None:
-            if asked > self.patience.longest:
+            if asked > self.retry.max_delay:
                 assert failure is not None
                 failure.hint = f'it asks to wait {asked:,.0f} s: try again later'
                 raise failure
             return float(asked)
-        return min(self.patience.longest, self.patience.first * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+        return self.retry.delay(attempt)
 
     def _wait(self, seconds: float, failure: BackendError | None) -> None:
         if self.cancelled.wait(seconds) and failure is not None:
@@ -286,7 +266,7 @@ class Wire:
         with self._lock:
             # A connection that two processes use answers one with what the other asked.
             if self._client is None or self._pid != os.getpid():
-                self._client = new_client(connect=self.patience.connect, answer=self.patience.answer)
+                self._client = new_client(connect=self.timeouts.connect, answer=self.timeouts.answer)
                 self._pid = os.getpid()
             return self._client
 
@@ -303,13 +283,13 @@ class _Retry(Exception):
 
     Args:
         error: What it is if it stays so.
-        untouched: Whether the server certainly did nothing.
+        unprocessed: Whether the server certainly did nothing.
     """
 
-    def __init__(self, error: BackendError, *, untouched: bool) -> None:
+    def __init__(self, error: BackendError, *, unprocessed: bool) -> None:
         super().__init__(str(error))
         self.error = error
-        self.untouched = untouched
+        self.unprocessed = unprocessed
 
 
 def _retry_after(response: httpx.Response) -> float | None:
