@@ -164,7 +164,7 @@ class ApiClient:
             except msgspec.ValidationError as error:
                 raise BackendError(
                     f'{shown(url)}: the answer is not as expected: {error}',
-                    hint='check the address of the host; if it is right, report it to who runs the backend',
+                    hint='check the address of the host; if it is right, report it to the operator of the backend',
                     url=shown(url),
                 ) from error
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -191,7 +191,11 @@ class ApiClient:
             return RecordNotFound(problem, hint='check the id, the tenant and the host', **facts)
         if status in _RETRIED:
             wait = _retry_after(response)
-            hint = 'try again later' if status == 429 else 'try again; if it stays, report it to who runs the backend'
+            hint = (
+                'try again later'
+                if status == 429
+                else 'try again; if it stays, report it to the operator of the backend'
+            )
             return _Retry(
                 BackendUnavailable(problem, hint=hint, retry_after=wait, **facts), unprocessed=status in (425, 429)
             )
@@ -240,7 +244,7 @@ class ApiClient:
         if not same:
             raise BackendError(
                 f'{what} on another origin than {self._origin}: {shown(url)}; no credential was sent there',
-                hint='report it to who runs the backend',
+                hint='report it to the operator of the backend',
                 url=shown(url),
             )
 

@@ -87,8 +87,8 @@ class Cache:
     def prune(self, to: int = 0) -> tuple[int, int]:
         """Remove files that no dataset uses, those first that were not used for longest, until `to` bytes are left.
 
-        A file that is linked to elsewhere takes no more space for being here, and stays. Parts that nobody works on
-        are removed first where `to` is 0.
+        A file that is linked to elsewhere takes no more space for being here, and stays. Parts that are not being
+        written are removed first where `to` is 0.
 
         Returns:
             How many files were removed, and the bytes of files and parts.
@@ -123,7 +123,7 @@ class Cache:
         return damaged
 
     def sweep(self) -> None:
-        """Remove what dead processes left unfinished and nobody can go on with."""
+        """Remove what dead processes left unfinished and that cannot be continued."""
         self.blobs.sweep()
         self.parts.sweep()
         sweep(self.root)

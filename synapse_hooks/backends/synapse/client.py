@@ -17,10 +17,10 @@ from synapse_hooks.backends.synapse.api import ApiClient
 from synapse_hooks.backends.synapse.cache import Cache, default_cache
 from synapse_hooks.backends.synapse.connection import Connection
 from synapse_hooks.backends.synapse.download import FileRequest
-from synapse_hooks.backends.synapse.events import Listing
 from synapse_hooks.backends.synapse.export import Export, Progress
 from synapse_hooks.backends.synapse.fastest import best_transfer, has_curl
 from synapse_hooks.backends.synapse.fetching import LIMITS, DownloadLimits, Fetcher
+from synapse_hooks.backends.synapse.listing import Listing
 from synapse_hooks.backends.synapse.models import Release, publish_model
 from synapse_hooks.backends.synapse.retry import RETRY, TIMEOUTS, RetryPolicy, Timeouts
 from synapse_hooks.backends.synapse.transfer import AddressPolicy, Transfer
@@ -209,7 +209,7 @@ class SynapseClient:
     def diagnose(self) -> Iterator[Finding]:
         """Whether the host answers, takes the credentials, and has the same time, and what is used on this machine."""
         connection = self.connection
-        # Whoever asks is waiting.
+        # A person waits for the answer.
         api = ApiClient(connection, retry=RetryPolicy(attempts=2), timeouts=Timeouts(answer=10.0))
         yield Finding('backend', True, f'{connection.host} (from {connection.sources.get("host", "a program")})')
         try:

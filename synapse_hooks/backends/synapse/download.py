@@ -1,7 +1,7 @@
 """One file on its way from a file server to the store: what an answer must look like, and what is kept of a part.
 
-Rules: HTTP semantics, RFC 9110 (ranges 14, conditional requests 13). Whoever moves the bytes calls `begin`, `feed` and
-`finish`; nothing here knows a network. A body counts as whole when its length was announced, or its end was marked, or
+Rules: HTTP semantics, RFC 9110 (ranges 14, conditional requests 13). A transfer calls `begin`, `feed` and
+`finish`; nothing here uses the network. A body counts as whole when its length was announced, or its end was marked, or
 a digest proves it.
 """
 
@@ -26,7 +26,7 @@ the address in `location` (`redirect`); give up (`refused`)."""
 
 _SMALL: Final = 1 << 20
 """Bytes below which a part is not worth keeping: it is collected in memory, and written in one go."""
-_HEAVY: Final = 128 << 10
+_LARGE: Final = 128 << 10
 _RANGE: Final = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
 _UNSATISFIED: Final = re.compile(r'bytes \*/(\d+)')
 _DIGEST: Final = re.compile(r'sha-256=:([A-Za-z0-9+/=]+):')
@@ -99,7 +99,7 @@ class Download:
     blobs: BlobStore
     parts: Parts
     failure: Failure | None = None
-    """Set by whoever moves the bytes."""
+    """Set by the transfer."""
     received: int = 0
     """Bytes that came over the network in this try."""
     _content: bytearray = field(default_factory=bytearray)
@@ -111,7 +111,7 @@ class Download:
     _total: int | None = None
     _sha256: str | None = None
     _unsized: bool = False
-    _rest_is_here: bool = False
+    _complete: bool = False
     _done: bool = False
 
     @property
@@ -139,20 +139,20 @@ class Download:
             Failure: It is not the file.
         """
         if status not in (200, 206, 416):
-            raise _refusal(status, fields)
+            raise _failure(status, fields)
         if status == 416:
-            self._at_the_end(fields)
+            self._already_complete(fields)
             return
         if (encoding := fields.get('content-encoding', 'identity').lower()) not in ('', 'identity'):
             raise Failure('restart', f'it came encoded as {encoding[:40]}, although it was asked for as it is')
         if self.request.image and fields.get('content-type', '').startswith('text/html'):
             raise Failure('refused', 'a web page came in its place')
-        length = _number(fields.get('content-length'))
+        length = _integer(fields.get('content-length'))
         self._sha256 = self.request.sha256 or _sha256_of(fields)
         if status == 206:
-            self._go_on(fields)
+            self._resume(fields)
         else:
-            self._start_over(fields, length)
+            self._restart(fields, length)
         chunked = 'chunked' in fields.get('transfer-encoding', '').lower()
         self._unsized = length is None and not chunked and not framed
         if self._unsized and self.request.size is None and self._sha256 is None:
@@ -167,7 +167,7 @@ class Download:
             Failure: More than announced.
             DiskFull: No space.
         """
-        if self._rest_is_here:
+        if self._complete:
             return
         self.received += len(data)
         self._offset += len(data)
@@ -194,10 +194,10 @@ class Download:
                 raise Failure('retry', f'expected {announced:,} bytes, got {self._offset:,}')
         if self._handle < 0:
             sha256 = hashlib.sha256(self._content).hexdigest()
-            self._prove(sha256)
+            self._check_digest(sha256)
             return self.blobs.put_bytes(self._content, sha256)
         sha256 = self._hash.hexdigest()
-        self._prove(sha256)
+        self._check_digest(sha256)
         os.close(self._handle)
         self._handle = -1
         assert self._part is not None
@@ -207,9 +207,9 @@ class Download:
         return blob
 
     @property
-    def is_heavy(self) -> bool:
+    def is_large(self) -> bool:
         """Whether `finish` has so much to do that it is worth a thread."""
-        return self._handle < 0 and len(self._content) > _HEAVY
+        return self._handle < 0 and len(self._content) > _LARGE
 
     def close(self, *, keep: bool) -> None:
         """End the try: a part is kept for the next one, where it is worth that, or removed."""
@@ -222,7 +222,7 @@ class Download:
             self.parts.release(self._part, self.request.key, self._state)
             self._part = None
         else:
-            self._forget()
+            self._discard()
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ class Download:
             while view:
                 view = view[os.write(self._handle, view) :]
 
-    def _forget(self) -> None:
+    def _discard(self) -> None:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -266,46 +266,46 @@ class Download:
 
     # -- what an answer says -----------------------------------------------------------------------------------------
 
-    def _start_over(self, fields: Mapping[str, str], length: int | None) -> None:
-        self._forget()
+    def _restart(self, fields: Mapping[str, str], length: int | None) -> None:
+        self._discard()
         self._total = length
         etag = fields.get('etag', '')
         # A weak tag does not say that the bytes are the same.
         ranged = fields.get('accept-ranges', '').lower() == 'bytes' and etag.startswith('"')
         self._state = PartState(etag, length) if ranged and length is not None and length > _SMALL else None
 
-    def _go_on(self, fields: Mapping[str, str]) -> None:
+    def _resume(self, fields: Mapping[str, str]) -> None:
         match = _RANGE.fullmatch(fields.get('content-range', ''))
         state = self._state
         if state is None or match is None:
-            self._forget()
+            self._discard()
             raise Failure('restart', 'a part came that was not asked for')
         start, end, total = map(int, match.groups())
         etag = fields.get('etag', state.etag)
         if start != self._offset or end != total - 1 or total != state.total or etag != state.etag:
-            self._forget()
+            self._discard()
             raise Failure('restart', 'the rest that came is not the rest of what is here')
         self._total = total
 
-    def _at_the_end(self, fields: Mapping[str, str]) -> None:
+    def _already_complete(self, fields: Mapping[str, str]) -> None:
         match = _UNSATISFIED.fullmatch(fields.get('content-range', ''))
         state = self._state
         if state is None or match is None or int(match[1]) != self._offset or self._offset != state.total:
-            self._forget()
+            self._discard()
             raise Failure('restart', 'the file server does not have the rest of what is here')
         self._total, self._sha256 = state.total, self.request.sha256
         # What comes now is a page that says so, and no part of the file.
-        self._rest_is_here = True
+        self._complete = True
 
-    def _prove(self, sha256: str) -> None:
+    def _check_digest(self, sha256: str) -> None:
         if self._sha256 is not None and sha256 != self._sha256:
-            self._forget()
+            self._discard()
             raise Failure('restart', f'its SHA-256 is {sha256[:12]}..., and not the announced {self._sha256[:12]}...')
         if self._unsized and self._sha256 is None and self.request.size is None:
             raise Failure('refused', 'nothing proves that it is whole')
 
 
-def _refusal(status: int, fields: Mapping[str, str]) -> Failure:
+def _failure(status: int, fields: Mapping[str, str]) -> Failure:
     reason = f'the file server answered {status}'
     if status in (301, 302, 303, 307, 308) and fields.get('location'):
         return Failure('redirect', reason, location=fields['location'])
@@ -314,7 +314,7 @@ def _refusal(status: int, fields: Mapping[str, str]) -> Failure:
         return Failure('expired', reason, status=status)
     if status in (408, 425, 429) or status >= 500:
         return Failure(
-            'retry', reason, wait=_number(fields.get('retry-after')), busy=status in (429, 503), status=status
+            'retry', reason, wait=_integer(fields.get('retry-after')), busy=status in (429, 503), status=status
         )
     return Failure('refused', reason, status=status)
 
@@ -331,5 +331,5 @@ def _sha256_of(fields: Mapping[str, str]) -> str | None:
     return found if len(found) == 64 else None
 
 
-def _number(text: str | None) -> int | None:
+def _integer(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 19 else None

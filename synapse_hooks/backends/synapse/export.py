@@ -23,8 +23,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import msgspec
 
 from synapse_hooks.backends.synapse.download import FileRequest
-from synapse_hooks.backends.synapse.events import Event, Listing, Page, PagePrefetcher, RemoteFile, unsigned
 from synapse_hooks.backends.synapse.fetching import Fetched, Fetcher
+from synapse_hooks.backends.synapse.listing import Listing, Page, PagePrefetcher, RemoteFile, RemoteItem, unsigned
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import SPLITS, SUFFIXES, read_header
 from synapse_hooks.data.images import USUAL
@@ -38,7 +38,7 @@ DOCUMENTS: Final = 'json'
 FILES: Final = 'original_files'
 MANIFEST: Final = 'items.jsonl'
 _DOCUMENT_LIMIT: Final = 256 << 20
-_LONGEST: Final = 200
+_MAX_NAME: Final = 200
 
 Progress = Callable[[int, int], None]
 """Called with how many items are there, and how many there are in all."""
@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]
 class _Item:
     """An item on its way."""
 
-    event: Event
+    remote: RemoteItem
     page: Page
     listing: Listing
     stem: str
@@ -111,7 +111,7 @@ class Export:
     def _one(self, listing: Listing, pages: PagePrefetcher) -> None:
         announced = False
 
-        def more() -> list[FileRequest] | None:
+        def next_requests() -> list[FileRequest] | None:
             nonlocal announced
             # Where nothing is on its way there is nothing else to do than to wait for a page.
             page = pages.take(0.0 if self._items else 0.2)
@@ -122,20 +122,20 @@ class Export:
                 announced = True
             return list(self._begin(listing, page))
 
-        for fetched in self.fetcher.fetch(more):
+        for fetched in self.fetcher.fetch(next_requests):
             if fetched is not None:
-                self._arrived(fetched)
+                self._add_file(fetched)
 
     # -- items -------------------------------------------------------------------------------------------------------
 
     def _begin(self, listing: Listing, page: Page) -> Iterator[FileRequest]:
-        for event in page.events:
-            item = _Item(event, page, listing, _stem(event.id))
+        for remote in page.items:
+            item = _Item(remote, page, listing, _stem(remote.id))
             requests: list[FileRequest] = []
-            for file in event.files:
-                key = self._key(event, file)
+            for file in remote.files:
+                key = self._key(remote, file)
                 if file.url.startswith('data:'):
-                    self._give(item, file, self.fetcher.cache.blobs.put_bytes(_inline(file, event)))
+                    self._attach(item, file, self.fetcher.cache.blobs.put_bytes(_data_uri_content(file, remote)))
                 else:
                     requests.append(
                         FileRequest(
@@ -149,21 +149,21 @@ class Export:
                     )
             item.missing = len(requests)
             if requests:
-                self._items[event.id] = item
+                self._items[remote.id] = item
                 yield from requests
             else:
                 self._finish(item)
 
-    def _arrived(self, fetched: Fetched) -> None:
+    def _add_file(self, fetched: Fetched) -> None:
         item, file = fetched.request.tag
-        self._give(item, file, fetched.blob)
+        self._attach(item, file, fetched.blob)
         item.missing -= 1
         if not item.missing:
-            self._items.pop(item.event.id, None)
+            self._items.pop(item.remote.id, None)
             self._finish(item)
 
     @staticmethod
-    def _give(item: _Item, file: RemoteFile, blob: Blob) -> None:
+    def _attach(item: _Item, file: RemoteFile, blob: Blob) -> None:
         if file.name.startswith('data_meta') and _suffix(file.url) in ('.json', ''):
             item.document = blob
         else:
@@ -171,8 +171,8 @@ class Export:
 
     def _finish(self, item: _Item) -> None:
         """Everything of an item is here: put it into the dataset."""
-        event = item.event
-        split = event.split or ''
+        remote = item.remote
+        split = remote.split or ''
         documents, files = self._folder(split, DOCUMENTS), self._folder(split, FILES)
         data = self._document(item)
         digest = hashlib.sha256(repr((split, item.stem)).encode() + data)
@@ -180,22 +180,24 @@ class Export:
             with open(f'{documents}/{item.stem}.json', 'xb') as file:
                 file.write(data)
         except FileExistsError as error:
-            raise BackendError(f'item {event.id} is there twice', hint='report it to who runs the backend') from error
+            raise BackendError(
+                f'item {remote.id} is there twice', hint='report it to the operator of the backend'
+            ) from error
         listed = []
         main = next((one for one in item.files if one[0].is_primary), item.files[0] if item.files else None)
-        for remote, blob in sorted(item.files, key=lambda one: one[0].name):
-            name = item.stem if (remote, blob) == main else _beside(item.stem, remote.name)
+        for remote_file, blob in sorted(item.files, key=lambda one: one[0].name):
+            name = item.stem if (remote_file, blob) == main else _secondary_name(item.stem, remote_file.name)
             source = self.fetcher.cache.blobs.path(blob.sha256)
-            name += _suffix(remote.url) or _sniffed(source)
+            name += _suffix(remote_file.url) or _detected_suffix(source)
             link_or_copy(source, f'{files}/{name}')
             digest.update(f'{name}\0{blob.sha256}'.encode())
-            listed.append({'name': name, 'called': remote.name, 'sha256': blob.sha256, 'size': blob.size})
+            listed.append({'name': name, 'called': remote_file.name, 'sha256': blob.sha256, 'size': blob.size})
         document = {
             'name': f'{item.stem}.json',
             'sha256': hashlib.sha256(data).hexdigest(),
             'size': len(data),
         }
-        row = {'id': event.id, 'split': split or None, 'document': document, 'files': listed}
+        row = {'id': remote.id, 'split': split or None, 'document': document, 'files': listed}
         self._manifest.write(msgspec.json.encode(row) + b'\n')
         # A sum does not depend on the order in which files came.
         self._sum = (self._sum + int.from_bytes(digest.digest())) % (1 << 256)
@@ -205,10 +207,10 @@ class Export:
 
     def _document(self, item: _Item) -> bytes:
         if item.document is None:
-            data = bytes(item.event.data)
+            data = bytes(item.remote.data)
             return b'{}' if data in (b'', b'null') else data
         if item.document.size > _DOCUMENT_LIMIT:
-            raise BackendError(f'item {item.event.id}: its document has more than {_DOCUMENT_LIMIT:,} bytes')
+            raise BackendError(f'item {item.remote.id}: its document has more than {_DOCUMENT_LIMIT:,} bytes')
         return Path(self.fetcher.cache.blobs.path(item.document.sha256)).read_bytes()
 
     def _dataset(self) -> Dataset:
@@ -242,12 +244,12 @@ class Export:
             known = self._folders[split, name] = str(folder)
         return known
 
-    def _key(self, event: Event, file: RemoteFile) -> str:
+    def _key(self, remote: RemoteItem, file: RemoteFile) -> str:
         # An item may get another file under the same name. The host, though, may be one of many. A key is shown in
         # errors, and what is in a query may be secret.
         parts = urlsplit(unsigned(file.url))
-        query = f' {_mark(parts.query)}' if parts.query else ''
-        return f'{self.scope}/item {event.id}/{file.name} ({parts.path}{query})'
+        query = f' {_short_hash(parts.query)}' if parts.query else ''
+        return f'{self.scope}/item {remote.id}/{file.name} ({parts.path}{query})'
 
     def _fresh_address(self, request: FileRequest) -> str | None:
         """Ask for an item's page again: the addresses of all its items have expired together, and will again."""
@@ -259,35 +261,35 @@ class Export:
             or now - self._reread[2] > self.fetcher.limits.fresh_for / 4
         ):
             self._reread = (item.page, item.listing.reload(item.page), now)
-        for event in self._reread[1].events:
-            if event.id == item.event.id:
-                return next((found.url for found in event.files if found.name == file.name), None)
+        for remote in self._reread[1].items:
+            if remote.id == item.remote.id:
+                return next((found.url for found in remote.files if found.name == file.name), None)
         return None
 
 
-def _inline(file: RemoteFile, event: Event) -> bytes:
+def _data_uri_content(file: RemoteFile, remote: RemoteItem) -> bytes:
     """The content of a `data:` URI (RFC 2397)."""
     head, _, body = file.url.partition(',')
     try:
         content = unquote_to_bytes(body)
         return base64.b64decode(content, validate=True) if head.endswith(';base64') else content
     except ValueError as error:
-        raise BackendError(f'item {event.id}: file {file.name!r} is not a data URI: {error}') from error
+        raise BackendError(f'item {remote.id}: file {file.name!r} is not a data URI: {error}') from error
 
 
 def _stem(id: str) -> str:
     """What the files of an item are called: a name without a dot, so that no two items can meet on one."""
     name = safe_name(id)
-    return name if '.' not in name else f'{name.replace(".", "_")}-{_mark(id)}'
+    return name if '.' not in name else f'{name.replace(".", "_")}-{_short_hash(id)}'
 
 
-def _beside(stem: str, called: str) -> str:
+def _secondary_name(stem: str, called: str) -> str:
     """The name of another file of an item than its main one."""
     name = f'{stem}.{safe_name(called)}'
-    return name if len(name.encode()) <= _LONGEST else f'{stem}.{_mark(called)}'
+    return name if len(name.encode()) <= _MAX_NAME else f'{stem}.{_short_hash(called)}'
 
 
-def _mark(text: str) -> str:
+def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:10]
 
 
@@ -300,7 +302,7 @@ def _suffix(url: str) -> str:
     return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 6 else ''
 
 
-def _sniffed(file: str) -> str:
+def _detected_suffix(file: str) -> str:
     try:
         return USUAL.get(read_header(Path(file)).kind, '.bin')
     except UnreadableItem:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
@@ -79,14 +79,13 @@ class Fetched:
 
 
 @dataclass
-class _Job:
+class _Task:
     request: FileRequest
-    until: float
+    deadline: float
     stalled: int = 0
     restarts: int = 0
-    got: int = 0
+    received: int = 0
     reached: int = 0
-    failures: list[str] = field(default_factory=list)
 
 
 class Fetcher:
@@ -117,20 +116,20 @@ class Fetcher:
         self.retry = retry
         self.limits = limits
         self.concurrency = concurrency or ConcurrencyLimit()
-        self._ready: deque[_Job] = deque()
-        self._later: list[tuple[float, int, _Job]] = []
+        self._ready: deque[_Task] = deque()
+        self._later: list[tuple[float, int, _Task]] = []
         self._order = itertools.count()
-        self._jobs: dict[str, _Job] = {}
-        self._fresh: dict[str, Blob] = {}
+        self._tasks: dict[str, _Task] = {}
+        self._unsaved: dict[str, Blob] = {}
         self._finishing: deque[tuple[Download, Future[Blob]]] = deque()
         self._pool: ThreadPoolExecutor
         self._flushed = time.monotonic()
 
-    def fetch(self, more: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
+    def fetch(self, next_requests: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
         """Fetch files.
 
         Args:
-            more: Asked for files while there is room: some, none for now, or None when there are no more.
+            next_requests: Asked for files while there is room: some, none for now, or None when there are no more.
 
         Yields:
             Each file when it is here, in no particular order; None from time to time, while nothing is.
@@ -141,23 +140,23 @@ class Fetcher:
             DiskFull: No space.
         """
         with disk_errors(self.cache.root):
-            yield from self._fetch(more)
+            yield from self._fetch(next_requests)
 
-    def _fetch(self, more: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
+    def _fetch(self, next_requests: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
         exhausted = False
         running = self.transfer.run(self._next, self.concurrency)
         self._pool = ThreadPoolExecutor(_THREADS, 'write')
         try:
             while True:
                 while not exhausted and len(self._ready) < 2 * self.concurrency():
-                    files = more()
+                    files = next_requests()
                     if files is None:
                         exhausted = True
                     elif files:
                         yield from self._take(files)
                     else:
                         break
-                if exhausted and not self._jobs:
+                if exhausted and not self._tasks:
                     return
                 download = next(running)
                 if download is not None:
@@ -167,9 +166,9 @@ class Fetcher:
                     yield self._finished(written, future.result)
                 if download is None:
                     yield None
-                    if len(self._jobs) == len(self._later) + len(self._finishing):
+                    if len(self._tasks) == len(self._later) + len(self._finishing):
                         # Nothing is on its way, and nothing can begin now.
-                        time.sleep(_IDLE)
+                        time.sleep(_IDLE_SECONDS)
         finally:
             self._pool.shutdown(cancel_futures=True)
             self._flush()
@@ -183,9 +182,9 @@ class Fetcher:
             if blob is not None and request.sha256 in (None, blob.sha256) and request.size in (None, blob.size):
                 yield Fetched(request, blob, 0)
             else:
-                job = _Job(request, time.monotonic() + self.limits.deadline)
-                self._jobs[request.key] = job
-                self._ready.append(job)
+                task = _Task(request, time.monotonic() + self.limits.deadline)
+                self._tasks[request.key] = task
+                self._ready.append(task)
 
     def _next(self) -> Download | None:
         now = time.monotonic()
@@ -196,11 +195,11 @@ class Fetcher:
         return Download(self._ready.popleft().request, self.cache.blobs, self.cache.parts)
 
     def _end(self, download: Download) -> Fetched | None:
-        self._jobs[download.request.key].got += download.received
+        self._tasks[download.request.key].received += download.received
         if download.failure is not None:
             self._failed(download, download.failure)
             return None
-        if download.is_heavy:
+        if download.is_large:
             self._finishing.append((download, self._pool.submit(download.finish)))
             return None
         return self._finished(download, download.finish)
@@ -211,81 +210,80 @@ class Fetcher:
         except Failure as failure:
             self._failed(download, failure)
             return None
-        job = self._jobs.pop(download.request.key)
+        task = self._tasks.pop(download.request.key)
         self.concurrency.increase()
-        self._fresh[job.request.key] = blob
-        if len(self._fresh) >= _AT_ONCE or time.monotonic() > self._flushed + _OFTEN:
+        self._unsaved[task.request.key] = blob
+        if len(self._unsaved) >= _BATCH or time.monotonic() > self._flushed + _FLUSH_SECONDS:
             self._flush()
-        return Fetched(job.request, blob, job.got)
+        return Fetched(task.request, blob, task.received)
 
     def _failed(self, download: Download, failure: Failure) -> None:
         reached = download.reached
         download.close(keep=failure.kind in ('retry', 'expired', 'redirect'))
-        self._fail(self._jobs[download.request.key], failure, reached)
+        self._fail(self._tasks[download.request.key], failure, reached)
 
     def _flush(self) -> None:
-        self.cache.keep(self._fresh)
-        self._fresh = {}
+        self.cache.keep(self._unsaved)
+        self._unsaved = {}
         self._flushed = time.monotonic()
 
     # -- failures ----------------------------------------------------------------------------------------------------
 
-    def _fail(self, job: _Job, failure: Failure, reached: int) -> None:
-        retry, limits, request = self.retry, self.limits, job.request
-        job.failures.append(failure.reason)
+    def _fail(self, task: _Task, failure: Failure, reached: int) -> None:
+        retry, limits, request = self.retry, self.limits, task.request
         if failure.busy:
             self.concurrency.decrease()
-        if time.monotonic() > job.until:
-            raise self._error(job, f'it took longer than {limits.deadline:,.0f} s', failure)
+        if time.monotonic() > task.deadline:
+            raise self._error(task, f'it took longer than {limits.deadline:,.0f} s', failure)
         if failure.kind == 'refused':
-            raise self._error(job, failure.reason, failure)
+            raise self._error(task, failure.reason, failure)
         if failure.kind == 'redirect':
             request.redirects += 1
             if request.redirects > MAX_REDIRECTS:
-                raise self._error(job, f'more than {MAX_REDIRECTS} redirects', failure)
+                raise self._error(task, f'more than {MAX_REDIRECTS} redirects', failure)
             request.url = urljoin(request.url, failure.location)
-            self._ready.append(job)
+            self._ready.append(task)
             return
         if failure.kind == 'expired':
             now = time.monotonic()
             if request.refreshed_at is not None and now - request.refreshed_at < limits.fresh_for:
-                raise self._error(job, f'{failure.reason}, also at a fresh address', failure)
+                raise self._error(task, f'{failure.reason}, also at a fresh address', failure)
             request.refreshed_at = now
             url = self.refresh(request)
             if url is None:
-                raise self._error(job, failure.reason, failure)
+                raise self._error(task, failure.reason, failure)
             request.url, request.redirects = url, 0
-            self._ready.append(job)
+            self._ready.append(task)
             return
         if failure.kind == 'restart':
-            job.restarts += 1
-            if job.restarts > limits.restarts:
-                raise self._error(job, failure.reason, failure)
+            task.restarts += 1
+            if task.restarts > limits.restarts:
+                raise self._error(task, failure.reason, failure)
         # What brought it further was no failure of the whole: a large file may break off often.
-        job.stalled = 0 if reached > job.reached else job.stalled + 1
-        job.reached = max(job.reached, reached)
-        if job.stalled >= retry.attempts:
-            raise self._error(job, f'{failure.reason} ({job.stalled} times)', failure)
+        task.stalled = 0 if reached > task.reached else task.stalled + 1
+        task.reached = max(task.reached, reached)
+        if task.stalled >= retry.attempts:
+            raise self._error(task, f'{failure.reason} ({task.stalled} times)', failure)
         if failure.wait is not None and failure.wait > retry.max_delay:
-            raise self._error(job, f'{failure.reason}, and asks to wait {failure.wait:,.0f} s', failure)
-        when = time.monotonic() + (failure.wait if failure.wait is not None else retry.delay(job.stalled))
-        heapq.heappush(self._later, (when, next(self._order), job))
+            raise self._error(task, f'{failure.reason}, and asks to wait {failure.wait:,.0f} s', failure)
+        when = time.monotonic() + (failure.wait if failure.wait is not None else retry.delay(task.stalled))
+        heapq.heappush(self._later, (when, next(self._order), task))
 
-    def _error(self, job: _Job, reason: str, failure: Failure) -> BackendError:
+    def _error(self, task: _Task, reason: str, failure: Failure) -> BackendError:
         kind = _KINDS.get(failure.status, BackendUnavailable if failure.kind == 'retry' else BackendError)
         hint = 'run the same command again: what is here is not fetched again'
         if failure.kind == 'expired':
-            hint = 'report it to who runs the backend: its file server does not give out this file'
-        error = kind(f'{job.request.key} cannot be fetched: {reason}', hint=hint, key=job.request.key)
+            hint = 'report it to the operator of the backend: its file server does not give out this file'
+        error = kind(f'{task.request.key} cannot be fetched: {reason}', hint=hint, key=task.request.key)
         error.__cause__ = failure
         return error
 
 
 _KINDS: Final = {401: AccessDenied, 403: AccessDenied, 404: RecordNotFound, 410: RecordNotFound}
-_IDLE: Final = 0.01
+_IDLE_SECONDS: Final = 0.01
 """Seconds between two looks while nothing is on its way."""
 _THREADS: Final = 3
-_AT_ONCE: Final = 512
+_BATCH: Final = 512
 """Files whose keys are written into the index at once ..."""
-_OFTEN: Final = 1.0
+_FLUSH_SECONDS: Final = 1.0
 """... or after so many seconds: what is not in the index is fetched again after a SIGKILL."""

@@ -1,7 +1,7 @@
 """Publishing a model: packed, uploaded and created exactly once, whatever is lost on the way.
 
-The name of a model is made of what it holds, and a backend has a name only once: whoever finds it there after a lost
-answer knows that it is this one.
+The name of a model is made of what it holds, and a backend has a name only once: a model of that name that is
+there after a lost answer is this one.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def publish_model(
 def _create(
     api: ApiClient, upload: Upload, called: str, is_ours: bool, release: Release, fields: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Upload, and create the model; `is_ours` says that nobody else would call one so."""
+    """Upload, and create the model; `is_ours` says that no other model would have that name."""
     number = upload.send()
     body = {
         'name': called,
@@ -103,7 +103,7 @@ def _create(
     try:
         made = api.call('POST', 'models/', body={k: v for k, v in body.items() if v is not None}, idempotent=False)
     except BackendError as error:
-        # It may have been created all the same: the answer was lost, or somebody else was quicker.
+        # It may have been created all the same: the answer was lost, or another process was quicker.
         found = _find(api, called)
         if found is None or (not is_ours and error.facts.get('status') in (400, 409, 422)):
             raise

@@ -1,10 +1,10 @@
-"""Parts of large files: what an earlier try has received, so that the next one goes on there.
+"""Parts of large files: what an earlier try has received, so that the next one continues there.
 
-    PARTS/.KEY.staging-OWNER-RANDOM   a part that somebody writes
-    PARTS/KEY.part-SCOPE-RANDOM       one that nobody writes any more
+    PARTS/.KEY.staging-OWNER-RANDOM   a part that is being written
+    PARTS/KEY.part-SCOPE-RANDOM       a part that may be continued
     PARTS/....state                   beside each: which content of the file server it is a part of
 
-Whoever wants a part renames it to a name of its own, and only one can. A part is gone on with only in the boot of the
+A process that continues a part renames it first, which only one can. A part is continued only in the boot of the
 machine in which it was written: after a power failure its end may hold anything.
 """
 
@@ -24,8 +24,8 @@ from synapse_hooks.storage.disk import disk_errors, need_folder
 from synapse_hooks.storage.ownership import aside, is_dead_work, is_left_here, scope
 
 _STATE: Final = '.state'
-_FREE: Final = re.compile(r'[0-9a-f]{32}\.part-([0-9a-f]{8})-[0-9a-f]{8}')
-_KEPT: Final = 7 * 24 * 3600.0
+_RELEASED: Final = re.compile(r'[0-9a-f]{32}\.part-([0-9a-f]{8})-[0-9a-f]{8}')
+_KEPT_SECONDS: Final = 7 * 24 * 3600.0
 
 
 class PartState(msgspec.Struct):
@@ -51,88 +51,88 @@ class Parts:
 
         Args:
             key: What identifies the file.
-            state: None for a part that cannot be gone on with.
+            state: None for a part that cannot be continued.
         """
         need_folder(self.folder)
-        part = aside(self.folder / _base(key))
+        part = aside(self.folder / _prefix(key))
         if state is not None:
-            self._note(part, state)
+            self._write_state(part, state)
         return part
 
     def claim(self, key: str) -> tuple[Path, PartState] | None:
-        """Take over a part that nobody writes any more, if there is one."""
-        base = _base(key)
+        """Take over a part that no process writes any more, if there is one."""
+        base = _prefix(key)
         for found in self.folder.glob(f'*{base}*') if self.folder.is_dir() else ():
             if found.name.endswith(_STATE) or not _is_usable(found):
                 continue
             mine = aside(self.folder / base)
             try:
-                state = msgspec.json.decode(_side(found).read_bytes(), type=PartState)
-                self._note(mine, state)
+                state = msgspec.json.decode(_state_file(found).read_bytes(), type=PartState)
+                self._write_state(mine, state)
                 found.rename(mine)
             except (OSError, msgspec.MsgspecError):
-                _side(mine).unlink(missing_ok=True)
+                _state_file(mine).unlink(missing_ok=True)
                 continue
-            _side(found).unlink(missing_ok=True)
+            _state_file(found).unlink(missing_ok=True)
             return mine, state
         return None
 
     def release(self, part: Path, key: str, state: PartState) -> None:
-        """Leave a part to whoever wants it next."""
-        free = self.folder / f'{_base(key)}.part-{scope()}-{secrets.token_hex(4)}'
+        """Leave a part to the next try, of any process."""
+        free = self.folder / f'{_prefix(key)}.part-{scope()}-{secrets.token_hex(4)}'
         try:
-            self._note(free, state)
+            self._write_state(free, state)
             part.rename(free)
         except OSError:
             # No space, or the folder was removed: it is received anew.
             self.remove(part)
-            _side(free).unlink(missing_ok=True)
+            _state_file(free).unlink(missing_ok=True)
             return
-        _side(part).unlink(missing_ok=True)
+        _state_file(part).unlink(missing_ok=True)
 
     def remove(self, part: Path) -> None:
         """Remove a part, or what is beside one that has become a file."""
         part.unlink(missing_ok=True)
-        _side(part).unlink(missing_ok=True)
+        _state_file(part).unlink(missing_ok=True)
 
-    def sweep(self, kept: float = _KEPT) -> int:
-        """Remove parts that nobody writes and nobody can or will go on with; returns their bytes.
+    def sweep(self, kept: float = _KEPT_SECONDS) -> int:
+        """Remove parts that are not being written and that cannot or will not be continued; returns their bytes.
 
         Args:
-            kept: Seconds for which those are kept that could be gone on with.
+            kept: Seconds for which those are kept that could be continued.
         """
         freed = 0
         names = {path.name.removesuffix(_STATE) for path in self.folder.iterdir()} if self.folder.is_dir() else set()
         for part in (self.folder / name for name in names):
-            found = [stated for file in (part, _side(part)) if (stated := _stat(file)) is not None]
+            found = [stated for file in (part, _state_file(part)) if (stated := _stat(file)) is not None]
             # A part that was about to become a file has that file's time of change.
             age = time.time() - max((stated.st_mtime for stated in found), default=0.0)
-            if _is_nobodys(part, age) and (age > kept or len(found) < 2 or not _is_usable(part)):
+            if _is_abandoned(part, age) and (age > kept or len(found) < 2 or not _is_usable(part)):
                 freed += sum(stated.st_size for stated in found)
                 self.remove(part)
         return freed
 
     @staticmethod
-    def _note(part: Path, state: PartState) -> None:
+    def _write_state(part: Path, state: PartState) -> None:
         with disk_errors(part):
-            _side(part).write_bytes(msgspec.json.encode(state))
+            _state_file(part).write_bytes(msgspec.json.encode(state))
 
 
-def _base(key: str) -> str:
+def _prefix(key: str) -> str:
     return hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]
 
 
-def _side(part: Path) -> Path:
+def _state_file(part: Path) -> Path:
     return part.with_name(f'{part.name}{_STATE}')
 
 
 def _is_usable(part: Path) -> bool:
-    free = _FREE.fullmatch(part.name)
+    free = _RELEASED.fullmatch(part.name)
     return is_left_here(part.name) if free is None else free[1] == scope()
 
 
-def _is_nobodys(part: Path, age: float) -> bool:
-    return _FREE.fullmatch(part.name) is not None or is_dead_work(part.name, age)
+def _is_abandoned(part: Path, age: float) -> bool:
+    return _RELEASED.fullmatch(part.name) is not None or is_dead_work(part.name, age)
 
 
 def _stat(file: Path) -> os.stat_result | None:

@@ -97,7 +97,7 @@ def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
 
 
 def host_of(url: str) -> str:
-    """The host in an address, in lower case; empty where it is none over http or https."""
+    """The host in an address, in lower case; empty where it is not one over http or https."""
     try:
         parts = urlsplit(url)
         return (parts.hostname or '').lower() if parts.scheme in ('http', 'https') else ''

@@ -24,9 +24,9 @@ from synapse_hooks.storage import write_atomic
 
 CHUNK: Final = 52_428_800
 """Bytes of one request."""
-_PIECE: Final = 1 << 20
+_READ_SIZE: Final = 1 << 20
 _PATH: Final = 'chunked_upload/'
-_POLL: Final = 1.0
+_POLL_SECONDS: Final = 1.0
 _FINISH_TIMEOUT: Final = 600.0
 """Seconds in which a backend must have put a finished upload together."""
 _UNSAFE: Final = re.compile(r'[^A-Za-z0-9._-]')
@@ -146,7 +146,7 @@ class Upload:
             opened.seek(start)
             left = stop - start
             while left:
-                data = opened.read(min(_PIECE, left))
+                data = opened.read(min(_READ_SIZE, left))
                 if not data:
                     raise BackendError(f'{self.file} became shorter while it was uploaded', path=str(self.file))
                 left -= len(data)
@@ -189,7 +189,7 @@ class Upload:
         while isinstance(said, dict) and 'completed_at' in said and not said['completed_at']:
             if time.monotonic() > until:
                 raise BackendError(f'the backend has not put upload {state.id} together in {_FINISH_TIMEOUT:,.0f} s')
-            self.api.cancelled.wait(_POLL)
+            self.api.cancelled.wait(_POLL_SECONDS)
             said = self.api.get(f'{_PATH}{state.id}/')
         state.finished = True
         self._save()
@@ -199,7 +199,7 @@ class Upload:
     def _digest(self) -> str:
         digest = hashlib.md5(usedforsecurity=False)
         with self.file.open('rb', buffering=0) as opened:
-            while (data := opened.read(4 * _PIECE)) and not self._stopping:
+            while (data := opened.read(4 * _READ_SIZE)) and not self._stopping:
                 digest.update(data)
         return digest.hexdigest()
 

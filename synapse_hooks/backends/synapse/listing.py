@@ -1,4 +1,4 @@
-"""The items of a dataset version, page by page, read ahead of who takes them."""
+"""The items of a dataset version, page by page, read ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from synapse_hooks.errors import BackendError
 PAGE: Final = 100
 _PATH: Final = 'sdk/ground_truth_events/'
 _CATEGORIES: Final = {'train': 'train', 'valid': 'validation', 'test': 'test'}
-_AHEAD: Final = 4
+_PREFETCHED: Final = 4
 _SIGNED: Final = re.compile(
     r'(x-amz-|x-goog-).*|signature|expires|awsaccesskeyid|googleaccessid|key-pair-id|policy|token|sig|s[etpvr]|spr|sk\w+'
 )
@@ -39,8 +39,8 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """An item of a dataset: its document, and the files that it is about."""
+class RemoteItem:
+    """An item of a dataset (the protocol calls it an event): its document, and the files that it is about."""
 
     id: str
     """The backend's; made of its files' addresses where it has none."""
@@ -58,7 +58,7 @@ Source = tuple[str, list[tuple[str, str]] | None, int]
 class Page:
     """Some of the items."""
 
-    events: list[Event]
+    items: list[RemoteItem]
     total: int
     """How many items there are in all, as the backend says on this page."""
     source: Source
@@ -129,13 +129,13 @@ class Listing:
             query = None
             page = self._page(said, source)
             total = page.total if total is None else total
-            count += len(page.events)
+            count += len(page.items)
             yield page
             target = said.next
             if target is not None and target in seen:
                 raise BackendError(
                     f'dataset {self.version}: the pages of the backend go in a circle ({shown(target)} comes again)',
-                    hint='report it to who runs the backend',
+                    hint='report it to the operator of the backend',
                 )
             seen.add(str(target))
             if count > total:
@@ -149,7 +149,7 @@ class Listing:
             )
 
     def prefetch(self) -> PagePrefetcher:
-        """The same, read by a thread ahead of who takes them."""
+        """The same, read ahead by a thread."""
         return PagePrefetcher(self)
 
     def reload(self, page: Page) -> Page:
@@ -157,9 +157,9 @@ class Listing:
         return self._page(self.api.get(*page.source[:2], type=_Page), page.source)
 
     def _page(self, said: _Page, source: Source) -> Page:
-        return Page([self._event(entry) for entry in said.results], said.count, source)
+        return Page([self._item(entry) for entry in said.results], said.count, source)
 
-    def _event(self, entry: _Entry) -> Event:
+    def _item(self, entry: _Entry) -> RemoteItem:
         files = tuple(
             RemoteFile(name, file)
             if isinstance(file, str)
@@ -170,18 +170,18 @@ class Listing:
         if id is None:
             id = '|'.join(f'{file.name}={unsigned(file.url)}' for file in files)
         split = split_name(entry.category) if entry.category else None
-        return Event(str(id), self.split or split, entry.data, files)
+        return RemoteItem(str(id), self.split or split, entry.data, files)
 
 
 class PagePrefetcher:
-    """Pages that a thread reads ahead.
+    """Reads pages ahead in a thread.
 
     Args:
         listing: Whose.
     """
 
     def __init__(self, listing: Listing) -> None:
-        self._pages: queue.Queue[Page | Exception | None] = queue.Queue(_AHEAD)
+        self._pages: queue.Queue[Page | Exception | None] = queue.Queue(_PREFETCHED)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, args=(listing,), name='pages', daemon=True)
         self._thread.start()
