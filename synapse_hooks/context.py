@@ -121,11 +121,12 @@ class BackendClient(Protocol):
         out: Path,
         *,
         splits: Mapping[str, Any] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int, int], None] | None = None,
     ) -> Dataset:
         """Write a dataset in DM layout into the existing, empty folder `out`; `path` of the answer is `out`.
 
-        `progress` is called with the items that are there, and all of them.
+        `progress` is called with the items that are there, all of them, and the bytes that were transferred: a few
+        times a second, for each call is an event of the run, and at the end.
         """
 
     def get_model(self, model: int | str) -> dict[str, Any]:

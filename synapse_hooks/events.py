@@ -96,9 +96,15 @@ class Logging:
             {'path': self._place(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable},
         )
 
-    def set_progress(self, current: float, total: float, category: str = 'train') -> None:
-        """Record how far something is: `current` of `total` (0 where unknown) in `category`."""
-        self.recorder.record('progress', {'category': category, 'curr': current, 'total': total})
+    def set_progress(
+        self, current: float, total: float, category: str = 'train', *, transferred: int | None = None
+    ) -> None:
+        """Record how far something is: `current` of `total` (0 where unknown) in `category`.
+
+        `transferred` are the bytes that came or went over a network for it so far; a display shows their rate.
+        """
+        moved = {} if transferred is None else {'bytes': transferred}
+        self.recorder.record('progress', {'category': category, 'curr': current, 'total': total, **moved})
 
     def start_training(
         self, name: str = 'train', *, checkpoint: str | Path | None = None, folder: str | Path | None = None

@@ -253,9 +253,11 @@ class BaseTrainAction(Generic[P]):
         publish_model(context, model)
         return model
 
-    def set_progress(self, current: float, total: float, category: str = 'train') -> None:
-        """Report that `current` of `total` is done in `category`."""
-        self.context.set_progress(current, total, category)
+    def set_progress(
+        self, current: float, total: float, category: str = 'train', *, transferred: int | None = None
+    ) -> None:
+        """Report that `current` of `total` is done in `category`. See `TrainContext.set_progress`."""
+        self.context.set_progress(current, total, category, transferred=transferred)
 
     def start_training(self, name: str = 'train') -> TrainingLog:
         """Begin one of several trainings of the run, where no autologger does. See `TrainContext.start_training`."""

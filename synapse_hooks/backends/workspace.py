@@ -146,7 +146,7 @@ class Workspace:
         out: Path,
         *,
         splits: Mapping[str, Any] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int, int], None] | None = None,
     ) -> Dataset:
         """Put a dataset into the existing, empty folder `out`: documents copied, files hard-linked where possible.
 
@@ -172,7 +172,7 @@ class Workspace:
         if record['classes'] is not None:
             made['classes'] = record['classes']
         if progress is not None:
-            progress(record['count'], record['count'])
+            progress(record['count'], record['count'], 0)
         return made
 
     # -- models --------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from synapse_hooks.cli.console import on_stderr
+from synapse_hooks.cli.rate import Rate
 from synapse_hooks.cli.voice import sentences
 from synapse_hooks.hookspecs import hookimpl
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = 2.0
 """The least time between two lines of what is measured more often than once an epoch."""
+_OFTEN: Final = 10.0
+"""Seconds between two lines about the progress of a stage, where there is no bar."""
+_COUNTED: Final = ('export', 'convert')
+"""What has so many items that their number, rate and remaining time say more than a bar."""
 _STYLES: Final = {'warning': 'yellow', 'error': 'red'}
 _MARKS: Final = {'succeeded': '[green]✔[/]', 'failed': '[red]✘[/]', 'cancelled': '[yellow]■[/]'}
 
@@ -43,6 +48,8 @@ class Display:
         self._due: dict[tuple[str, ...], float] = {}
         self._seconds = _SECONDS
         self._trainings: set[str] = set()
+        self._rates: dict[str, Rate] = {}
+        self._line_due = 0.0
 
     @hookimpl
     def run_started(self, context: TrainContext) -> None:
@@ -83,10 +90,26 @@ class Display:
 
     @hookimpl
     def progress_changed(self, progress: Mapping[str, Any]) -> None:
-        """Move the bar."""
+        """Move the bar; where there is none, a line now and then for a stage that takes long."""
+        detail = str(progress.get('training') or '')
+        category, done, total = str(progress.get('category')), progress.get('curr') or 0, progress.get('total') or 0
+        # The end of a step is recorded as one of one.
+        is_counted = (category in _COUNTED or 'bytes' in progress) and (done, total) != (1, 1)
+        if is_counted:
+            rate = self._rates.setdefault(category, Rate('items'))
+            detail = rate.shown(time.monotonic(), done, total, progress.get('bytes') or 0)
         if self._progress is not None:
-            detail = str(progress.get('training') or '')
             self._progress.update(self._task, completed=progress.get('overall', 0.0), detail=detail)
+        elif is_counted and done != total:
+            self._print_progress(category, detail)
+
+    def _print_progress(self, category: str, detail: str) -> None:
+        now = time.monotonic()
+        # The first one is due when the stage has taken a while.
+        self._line_due = self._line_due or now + _OFTEN
+        if now >= self._line_due:
+            self._line_due = now + _OFTEN
+            self.console.print(Text(f'  {category:12} {detail}', style='dim'), soft_wrap=True)
 
     @hookimpl
     def log_metrics(self, points: Sequence[Mapping[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from synapse_hooks.cli.display import Display
+from synapse_hooks.cli.rate import Rate
 
 
 @contextmanager
@@ -47,13 +48,11 @@ class Lively:
         """See `Voice.progress`."""
         if what != self._what:
             self._bar.remove_task(self._task)
-            self._begin(what, total, done)
-        # The first block took as long as everything before it: it says nothing of the pace.
-        passed, seconds = done - self._first, time.monotonic() - self._since
-        rate = f', {passed / seconds:,.0f} images/s' if passed > 0 and seconds > 0 else ''
-        of = '' if total is None else f' of {total:,.0f}'
-        self._bar.update(self._task, completed=done, total=total, count=f'{done:,.0f}{of} images{rate}')
+            self._begin(what, total)
+        shown = self._rate.shown(time.monotonic(), done, total)
+        self._bar.update(self._task, completed=done, total=total, count=shown)
 
-    def _begin(self, what: str, total: float | None, done: float = 0.0) -> None:
-        self._what, self._since, self._first = what, time.monotonic(), done
+    def _begin(self, what: str, total: float | None) -> None:
+        # The first block took as long as everything before it: it says nothing of the pace.
+        self._what, self._rate = what, Rate('images')
         self._task = self._bar.add_task(what, total=total, count='')

@@ -74,8 +74,8 @@ class Stages:
         return context.client.create_model(Path(context.model_path), **upload_fields(context))
 
 
-def _tell(context: TrainContext, done: int, total: int) -> None:
-    context.set_progress(done, total, 'export')
+def _tell(context: TrainContext, done: int, total: int, received: int = 0) -> None:
+    context.set_progress(done, total, 'export', transferred=received)
 
 
 def upload_fields(context: TrainContext) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,3 +83,36 @@ def test_what_batches_measured_stands_before_their_epoch(printed: Printed) -> No
 def test_seconds_are_called_so(printed: Printed) -> None:
     printed.log(0.5, axis='time', first=12)
     assert printed.lines == ['12 s train loss 0.5']
+
+
+def test_a_long_export_prints_a_line_now_and_then(printed: Printed) -> None:
+    for second in range(35):
+        event = {'category': 'export', 'step': 'export', 'curr': 100 * second, 'total': 3400, 'bytes': second * 2e6}
+        printed.display.progress_changed({**event, 'overall': 0.1})
+        printed.now += 1
+    assert printed.lines == [
+        'export 1,000 of 3,400 items, 100/s, 2.0 MB/s, 0:24 left',
+        'export 2,000 of 3,400 items, 100/s, 2.0 MB/s, 0:14 left',
+        'export 3,000 of 3,400 items, 100/s, 2.0 MB/s, 0:04 left',
+    ]
+
+
+def test_progress_of_a_training_prints_no_lines(printed: Printed) -> None:
+    for second in range(35):
+        printed.display.progress_changed({'category': 'train', 'curr': second, 'total': 100, 'overall': 0.1})
+        printed.now += 1
+    assert printed.lines == []
+
+
+def test_a_terminal_shows_what_is_exported_and_what_remains(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    display = Display(Console(file=text, width=120, force_terminal=True, color_system=None))
+    display.run_started(SimpleNamespace(run_dir='run', outlook=()))  # type: ignore[arg-type]
+    clock = [0.0]
+    monkeypatch.setattr(module.time, 'monotonic', lambda: clock[0])
+    display.step_started(SimpleNamespace(name='export'))
+    for clock[0], done in ((0.0, 0), (1.0, 500)):
+        event = {'category': 'export', 'step': 'export', 'curr': done, 'total': 3000, 'bytes': done * 20_000}
+        display.progress_changed({**event, 'overall': 0.02})
+    display.run_finished('succeeded')
+    assert '500 of 3,000 items, 500/s, 10.0 MB/s, 0:05 left' in text.getvalue()

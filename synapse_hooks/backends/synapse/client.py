@@ -108,7 +108,8 @@ class SynapseClient:
             out: The folder. Files in it are linked to the cache: replace one, do not write into it.
             splits: None is everything, divided as the items say, and so are fractions (numbers), which a conversion
                 applies. Otherwise only the splits that are named, each with its filters, such as `{'reviewed': True}`.
-            progress: Called with the items that are there, and all of them.
+            progress: Called a few times a second, and at the end, with the items that are there, all of them, and the
+                bytes that came over the network.
         """
         version = self.get_dataset(dataset).get('id', dataset)
         chosen = {

@@ -40,8 +40,11 @@ MANIFEST: Final = 'items.jsonl'
 _DOCUMENT_LIMIT: Final = 256 << 20
 _MAX_NAME: Final = 200
 
-Progress = Callable[[int, int], None]
-"""Called with how many items are there, and how many there are in all."""
+_EVERY: Final = 0.25
+"""Seconds between two reports of progress."""
+
+Progress = Callable[[int, int, int], None]
+"""Called with how many items are there, how many there are in all, and the bytes that came over the network."""
 
 
 @dataclass
@@ -64,7 +67,7 @@ class Export:
         fetcher_of: Makes the fetcher, given what asks for an address anew.
         scope: What the keys of files begin with: host, tenant, version.
         out: The existing, empty folder.
-        progress: Told how far it is.
+        progress: Told how far it is, a few times a second and at the end.
     """
 
     def __init__(
@@ -77,13 +80,14 @@ class Export:
         self.fetcher = fetcher_of(self._fresh_address)
         self.scope = scope
         self.out = out
-        self.progress = progress or (lambda done, total: None)
+        self.progress = progress or (lambda done, total, received: None)
         self.counts: dict[str, int] = {}
         self._items: dict[str, _Item] = {}
         self._folders: dict[tuple[str, str], str] = {}
         self._sum = 0
         self._done = 0
         self._total = 0
+        self._said = 0.0
         self._reread: tuple[Page, Page, float] | None = None
         self._manifest: IO[bytes]
 
@@ -98,6 +102,9 @@ class Export:
         with disk_errors(self.out), ExitStack() as stack:
             stack.callback(unfinished.unlink, missing_ok=True)
             self._manifest = stack.enter_context(unfinished.open('xb'))
+            if len(listings) > 1:
+                # Otherwise the first split would seem to be everything.
+                self._total = sum(listing.count() for listing in listings)
             for listing in listings:
                 pages = listing.prefetch()
                 stack.callback(pages.close)
@@ -106,25 +113,24 @@ class Export:
             # It is there when everything is: what it names is what was asked for.
             self._manifest.close()
             unfinished.rename(self.out / MANIFEST)
+            self.progress(self._done, self._done, self.fetcher.received)
         return made
 
     def _one(self, listing: Listing, pages: PagePrefetcher) -> None:
-        announced = False
-
         def next_requests() -> list[FileRequest] | None:
-            nonlocal announced
             # Where nothing is on its way there is nothing else to do than to wait for a page.
             page = pages.take(0.0 if self._items else 0.2)
             if page is None:
                 return None if pages.ended else []
-            if not announced:
-                self._total += page.total
-                announced = True
+            self._total = self._total or page.total
             return list(self._begin(listing, page))
 
         for fetched in self.fetcher.fetch(next_requests):
             if fetched is not None:
                 self._add_file(fetched)
+            if (now := time.monotonic()) > self._said + _EVERY and self._total:
+                self._said = now
+                self.progress(self._done, self._total, self.fetcher.received)
 
     # -- items -------------------------------------------------------------------------------------------------------
 
@@ -203,7 +209,6 @@ class Export:
         self._sum = (self._sum + int.from_bytes(digest.digest())) % (1 << 256)
         self.counts[split] = self.counts.get(split, 0) + 1
         self._done += 1
-        self.progress(self._done, self._total)
 
     def _document(self, item: _Item) -> bytes:
         if item.document is None:

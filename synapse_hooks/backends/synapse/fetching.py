@@ -122,6 +122,8 @@ class Fetcher:
         self._tasks: dict[str, _Task] = {}
         self._unsaved: dict[str, Blob] = {}
         self._finishing: deque[tuple[Download, Future[Blob]]] = deque()
+        self._active: dict[str, Download] = {}
+        self._received = 0
         self._pool: ThreadPoolExecutor
         self._flushed = time.monotonic()
 
@@ -173,6 +175,11 @@ class Fetcher:
             self._pool.shutdown(cancel_futures=True)
             self._flush()
 
+    @property
+    def received(self) -> int:
+        """Bytes that came over the network so far, those of unfinished files included."""
+        return self._received + sum(download.received for download in self._active.values())
+
     # -- files -------------------------------------------------------------------------------------------------------
 
     def _take(self, files: list[FileRequest]) -> Iterator[Fetched]:
@@ -192,10 +199,14 @@ class Fetcher:
             self._ready.append(heapq.heappop(self._later)[2])
         if not self._ready:
             return None
-        return Download(self._ready.popleft().request, self.cache.blobs, self.cache.parts)
+        request = self._ready.popleft().request
+        download = self._active[request.key] = Download(request, self.cache.blobs, self.cache.parts)
+        return download
 
     def _end(self, download: Download) -> Fetched | None:
         self._tasks[download.request.key].received += download.received
+        self._received += download.received
+        self._active.pop(download.request.key, None)
         if download.failure is not None:
             self._failed(download, download.failure)
             return None

@@ -109,16 +109,11 @@ class Listing:
         Raises:
             BackendError: Pages that go in a circle, or another count than was announced.
         """
-        first = [
+        query: list[tuple[str, str]] | None = [
             *(('fields', name) for name in ('id', 'category', 'files', 'data')),
             ('expand', 'data'),
-            ('ground_truth_dataset_versions', str(self.version)),
-            ('page_size', str(PAGE)),
+            *self._query(PAGE),
         ]
-        if self.split is not None:
-            first.append(('category', _CATEGORIES.get(self.split, self.split)))
-        first += [(str(name), _plain(value)) for name, value in self.filters.items()]
-        query: list[tuple[str, str]] | None = first
         target: str | None = _PATH
         seen: set[str] = set()
         count = 0
@@ -148,6 +143,11 @@ class Listing:
                 sent=count,
             )
 
+    def count(self) -> int:
+        """How many items there are, as the backend announces it."""
+        said: _Page = self.api.get(_PATH, [('fields', 'id'), *self._query(1)], type=_Page)
+        return said.count
+
     def prefetch(self) -> PagePrefetcher:
         """The same, read ahead by a thread."""
         return PagePrefetcher(self)
@@ -155,6 +155,12 @@ class Listing:
     def reload(self, page: Page) -> Page:
         """The same page as it is now: with fresh addresses of files."""
         return self._page(self.api.get(*page.source[:2], type=_Page), page.source)
+
+    def _query(self, size: int) -> list[tuple[str, str]]:
+        query = [('ground_truth_dataset_versions', str(self.version)), ('page_size', str(size))]
+        if self.split is not None:
+            query.append(('category', _CATEGORIES.get(self.split, self.split)))
+        return query + [(str(name), _plain(value)) for name, value in self.filters.items()]
 
     def _page(self, said: _Page, source: Source) -> Page:
         return Page([self._item(entry) for entry in said.results], said.count, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def test_an_export_has_everything_that_the_backend_has(
         1, out, progress=lambda *how_far: told.append(how_far)
     )
     assert made['splits'] == {'train': 12, 'valid': 4}
-    assert told[-1] == (16, 16)
+    size = sum(file.stat().st_size for file in out.rglob('*.png'))
+    assert told[-1] == (16, 16, size)
     local = tmp_path / 'local'
     local.mkdir()
     server.workspace.export_dataset(1, local)
@@ -40,6 +42,21 @@ def test_an_export_has_everything_that_the_backend_has(
     rows = [json.loads(line) for line in (out / 'items.jsonl').read_text().splitlines()]
     assert len(rows) == 16
     assert all((out / row['split'] / 'original_files' / row['files'][0]['name']).is_file() for row in rows)
+
+
+def test_progress_is_of_all_splits_and_is_not_told_for_each_item(tmp_path: Path, client_of: Clients, out: Path) -> None:
+    workspace = Workspace(tmp_path / 'there')
+    workspace.add_dataset(make_dm(tmp_path / 'in', {'train': 300, 'valid': 30}), name='street')
+    told: list[tuple[int, int, int]] = []
+    begun = time.monotonic()
+    with dev_server(workspace) as server:
+        client_of(server.host).export_dataset(
+            1, out, splits={'train': None, 'valid': None}, progress=lambda *how_far: told.append(how_far)
+        )
+    assert {total for _, total, _ in told} == {330}
+    assert told == sorted(told)
+    assert told[-1][0] == 330
+    assert len(told) <= 2 + 4 * (time.monotonic() - begun)
 
 
 def test_a_second_export_fetches_no_file_again(server: DevServer, client_of: Clients, tmp_path: Path) -> None:
@@ -138,6 +155,15 @@ def backend(files: RawServer | None = None, **spoiled: object) -> object:
         return Reply(body=asked.path.encode())
 
     return script
+
+
+def test_bytes_of_a_file_count_before_it_is_whole(client_of: Clients, out: Path) -> None:
+    large = Reply(body=bytes(1 << 20), slow=1.0 * (1 << 20))
+    told: list[tuple[int, int, int]] = []
+    with raw_server(backend(**{'/f/1.jpg': lambda asked: large})) as api:
+        client_of(api.host).export_dataset(7, out, progress=lambda *how_far: told.append(how_far))
+    assert any(done == 2 and 1000 < received < 1 << 20 for done, _, received in told)
+    assert told[-1] == (3, 3, (1 << 20) + 2 * len('/f/0.jpg'))
 
 
 def test_file_servers_get_no_credential(client_of: Clients, out: Path) -> None:
