@@ -37,12 +37,14 @@ a worker process can hand it to its parent.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Iterable
-from contextlib import suppress
-from traceback import walk_tb
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from synapse_hooks.safe_text import text_of
+
+_LONGEST: Final = 10_000
+"""Characters of a problem, at most."""
 
 
 class SynapseHooksError(Exception):
@@ -270,86 +272,3 @@ def cannot_read(kind: type[_D], error: OSError, file: str | os.PathLike[str] | N
     return kind(
         f'{name} cannot be read: {reason[:1].lower()}{reason[1:]}', hint=getattr(error, 'hint', hint), path=name
     )
-
-
-def text_of(value: object, longest: int = 4000) -> str:
-    """`str(value)` of whatever foreign code hands over; it never raises and is never long.
-
-    Of a text with more than `longest` characters the middle is left out: what to do about an error stands at its end.
-
-    Example:
-        >>> text_of('x' * 10_000_000)[1990:2050]
-        'xxxxxxxxxx [... 9996000 characters left out ...] xxxxxxxxxxx'
-    """
-    try:
-        text = str(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        return f'<{type(value).__name__} whose __str__ raised {type(error).__name__}>'
-    if len(text) <= longest:
-        return text
-    half = longest // 2
-    return f'{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}'
-
-
-def repr_of(value: object, longest: int = 80) -> str:
-    """`repr(value)` as it is quoted in a sentence: at most `longest` characters. It never raises.
-
-    Example:
-        >>> repr_of('x' * 1000, longest=10), repr_of(10**10_000)
-        ("'xxxxxx...", 'a number of more digits than Python writes')
-    """
-    try:
-        text = repr(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        if isinstance(value, int):
-            return 'a number of more digits than Python writes'
-        return f'<{type(value).__name__} whose __repr__ raised {type(error).__name__}>'
-    return text if len(text) <= longest else f'{text[: longest - 3]}...'
-
-
-def summary(error: BaseException) -> str:
-    """An exception in one line: type and message. It never raises and is never long; see `text_of`.
-
-    Example:
-        >>> summary(ValueError('broken'))
-        'ValueError: broken'
-    """
-    return f'{type(error).__name__}: {text_of(error)}'
-
-
-def notes_of(error: BaseException | None) -> list[str]:
-    """The notes that were added to an exception, each as `text_of` has it."""
-    notes = getattr(error, '__notes__', None)
-    return [text_of(note) for note in notes[:_MOST_NOTES]] if isinstance(notes, list | tuple) else []
-
-
-def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an exception, unless its class does not let one."""
-    with suppress(TypeError, AttributeError):
-        error.add_note(note)
-
-
-def described(error: BaseException) -> str:
-    """An exception of foreign code in one line: type, message, and the file and line it came from.
-
-    Example:
-        >>> try:
-        ...     exec(compile('1 / 0', 'hooks.py', 'exec'))
-        ... except ZeroDivisionError as error:
-        ...     described(error)
-        'ZeroDivisionError: division by zero (hooks.py, line 1)'
-    """
-    text = summary(error)
-    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
-    files = [(file, line) for file, line in frames if not file.startswith('<') and not file.startswith(_IMPORTING)]
-    # A SyntaxError says where by itself, and has no frame of the file.
-    return text if not files or isinstance(error, SyntaxError) else f'{text} ({files[-1][0]}, line {files[-1][1]})'
-
-
-_MOST_NOTES = 20
-_LONGEST = 10_000
-_IMPORTING = tuple(file.rpartition('/')[0] for file in (__file__, importlib.__file__))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from synapse_hooks.errors import summary, text_of
+from synapse_hooks.safe_text import summary, text_of
 from synapse_hooks.trainings import Trainings
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.errors import TargetError, repr_of, suggest
+from synapse_hooks.errors import TargetError, suggest
+from synapse_hooks.safe_text import repr_of
 from synapse_hooks.storage import yaml_errors
 
 CONFIG: Final = 'config.yaml'

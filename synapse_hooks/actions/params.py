@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
-from synapse_hooks.errors import ParamsError, repr_of, suggest
+from synapse_hooks.errors import ParamsError, suggest
+from synapse_hooks.safe_text import repr_of
 
 P = TypeVar('P', bound='BaseTrainParams')
 LARGEST: Final = (1 << 63) - 1

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from synapse_hooks.errors import BackendError, RecordNotFound, repr_of, suggest
+from synapse_hooks.errors import BackendError, RecordNotFound, suggest
+from synapse_hooks.safe_text import repr_of
 
 OWN_FIELDS = frozenset(
     {'id', 'name', 'created', 'path', 'format', 'digest', 'count', 'splits', 'classes', 'files', 'bytes', 'stamp'}

@@ -20,10 +20,10 @@ import msgspec
 
 from synapse_hooks.backends.database import Database
 from synapse_hooks.backends.fields import checked_name, id_or_name, json_fields, not_found, own_key, stored_name
+from synapse_hooks.backends.file_records import FileRecords, stamp_fields
 from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.layout import Layout, chosen_splits
 from synapse_hooks.backends.records import Records
-from synapse_hooks.backends.shelf import Shelf, stamped
 from synapse_hooks.context import Checkpoint, Dataset, Finding, Model
 from synapse_hooks.data import LossReport
 from synapse_hooks.errors import BackendError, SynapseHooksError
@@ -63,8 +63,8 @@ class Workspace:
         self.root = absolute(root, '--workspace DIR')
         self._database = Database(self.root / 'workspace.sqlite')
         self._records = Records(self._database)
-        self._datasets = Shelf('dataset', self.root / 'datasets', self._records)
-        self._models = Shelf('model', self.root / 'models', self._records)
+        self._datasets = FileRecords('dataset', self.root / 'datasets', self._records)
+        self._models = FileRecords('model', self.root / 'models', self._records)
 
     def __repr__(self) -> str:
         return f'Workspace({str(self.root)!r})'
@@ -118,7 +118,7 @@ class Workspace:
                 'count': layout.count,
                 'splits': layout.split_counts,
                 'classes': None if classes is None else list(classes),
-                **stamped(staged),
+                **stamp_fields(staged),
                 **kept,
             }
             key = own_key(name, body['digest'], body['classes'])
@@ -133,7 +133,7 @@ class Workspace:
 
     def get_dataset(self, dataset: int | str) -> dict[str, Any]:
         """The record of a dataset, by id or name."""
-        return self._datasets.shown(self._datasets.get(dataset))
+        return self._datasets.public(self._datasets.get(dataset))
 
     @property
     def address(self) -> dict[str, str]:
@@ -227,13 +227,13 @@ class Workspace:
                 link_or_copy(path, staged / (file_name or stored_name(path.name)), mode='copy')
             elif not link_tree(path, staged, mode='copy', admit=admit):
                 raise BackendError(f'{path} is an empty folder, not a model', path=str(path))
-            body = {**stamped(staged), **kept}
+            body = {**stamp_fields(staged), **kept}
             unique = None if key is None else own_key(key, body['digest'])
             record = self._models.add(staged, body, name=name, key=unique, durable=True)
         if outside:
             what = f'{len(outside):,} of its files are outside of {path}, where links lead: {", ".join(outside[:3])}'
             warnings.warn(f'model {record["name"]!r}: {what}', stacklevel=2)
-        return {'id': record['id'], 'name': record['name'], 'path': self._models.place(record['id'])}
+        return {'id': record['id'], 'name': record['name'], 'path': self._models.folder_of(record['id'])}
 
     def list_models(self) -> list[dict[str, Any]]:
         """Every model's record, by id."""
@@ -241,7 +241,7 @@ class Workspace:
 
     def get_model(self, model: int | str) -> dict[str, Any]:
         """The record `{id, name, created, path, digest, files, bytes, category?, **fields}`, by id or name."""
-        return self._models.shown(self._models.get(model))
+        return self._models.public(self._models.get(model))
 
     def fetch_model(self, model: int | str, out: Path) -> Checkpoint:
         """Put a model's files into the existing, empty folder `out`, as copies of their own; an archive is unpacked.

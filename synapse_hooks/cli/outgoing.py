@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synapse_hooks.errors import text_of
+from synapse_hooks.safe_text import text_of
 
 Hidden = Sequence[tuple[str, str]]
 

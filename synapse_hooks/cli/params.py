@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from synapse_hooks.errors import ConfigError, ParamsError, repr_of
+from synapse_hooks.errors import ConfigError, ParamsError
+from synapse_hooks.safe_text import repr_of
 from synapse_hooks.storage import yaml_errors
 
 

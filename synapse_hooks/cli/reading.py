@@ -11,17 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.errors import (
-    BackendError,
-    DatasetInvalid,
-    RecordNotFound,
-    SelectionError,
-    SynapseHooksError,
-    add_note,
-)
+from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError, SynapseHooksError
 from synapse_hooks.formats import Format
 from synapse_hooks.formats.reader import reading
 from synapse_hooks.plugins import Plugins
+from synapse_hooks.safe_text import add_note
 
 
 class Source(NamedTuple):
@@ -190,12 +184,12 @@ def _stored(name: Path, workspace: Path | None) -> Dataset:
         raise DatasetInvalid(f'there is nothing at {name}', hint='check the path', path=str(name))
     from synapse_hooks.backends import Workspace, default_root
 
-    shelf = Workspace(workspace or default_root())
+    known = Workspace(workspace or default_root())
     try:
-        record = shelf.get_dataset(name.name)
+        record = known.get_dataset(name.name)
     except BackendError as error:
         raise DatasetInvalid(
-            f'there is nothing at {name}, and no dataset {name.name!r} in the workspace {shelf.root}',
+            f'there is nothing at {name}, and no dataset {name.name!r} in the workspace {known.root}',
             hint=f'check the path; {error.hint}' if isinstance(error, RecordNotFound) else 'check the path',
             path=str(name),
         ) from error

@@ -11,9 +11,10 @@ from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.telling import error_data, exit_code
 from synapse_hooks.context import BackendClient, RuntimeContext, TrainContext
-from synapse_hooks.errors import BackendError, StorageError, text_of
+from synapse_hooks.errors import BackendError, StorageError
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
+from synapse_hooks.safe_text import text_of
 from synapse_hooks.steps.state import plain
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 from typing import Any, Final
 
-from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated, notes_of, summary, text_of
+from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated
+from synapse_hooks.safe_text import notes_of, summary, text_of
 
 _OWN: Final = ('synapse_hooks', 'pluggy')
 _LONGEST_TRACEBACK: Final = 16_000

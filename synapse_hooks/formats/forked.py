@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from synapse_hooks.errors import DataError, SynapseHooksError, summary
+from synapse_hooks.errors import DataError, SynapseHooksError
+from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
     # Importing it takes longer than a small conversion, which has no use for it.

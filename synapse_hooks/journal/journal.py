@@ -23,9 +23,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.errors import RunError, summary, text_of
+from synapse_hooks.errors import RunError
 from synapse_hooks.journal.reader import JOURNAL, last_attempt
 from synapse_hooks.journal.values import Redactor, encode, shortened
+from synapse_hooks.safe_text import summary, text_of
 
 VERSION: Final = 1
 """The version of the schema, `v` of every event."""

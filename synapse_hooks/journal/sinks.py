@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from synapse_hooks.errors import SinkUnavailable, summary
+from synapse_hooks.errors import SinkUnavailable
 from synapse_hooks.journal.cursor import Cursor
 from synapse_hooks.journal.journal import Journal
+from synapse_hooks.safe_text import summary
 
 HOOK_OF: Final = {
     'params': 'log_params',

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from synapse_hooks.errors import summary
+from synapse_hooks.safe_text import summary
 
 REDACTED: Final = '<redacted>'
 _MANY: Final = 1000

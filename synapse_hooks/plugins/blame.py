@@ -11,10 +11,11 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from synapse_hooks.errors import SynapseHooksError, WrongAnswer, add_note
+from synapse_hooks.errors import SynapseHooksError, WrongAnswer
 from synapse_hooks.hookspecs import semantics
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import MARKER, HookFunction
+from synapse_hooks.safe_text import add_note
 
 _BLAME: Final = '__synapse_blame__'
 

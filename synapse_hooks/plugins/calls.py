@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.errors import ConfigError, NoAnswer, SelectionError, SynapseHooksError, suggest, summary
+from synapse_hooks.errors import ConfigError, NoAnswer, SelectionError, SynapseHooksError, suggest
 from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
+from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
     import pluggy

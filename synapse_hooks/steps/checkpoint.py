@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from synapse_hooks.context import Checkpoint, TrainContext
-from synapse_hooks.errors import StepFailed, WrongAnswer, summary
+from synapse_hooks.errors import StepFailed, WrongAnswer
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
+from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
 from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.state import plain

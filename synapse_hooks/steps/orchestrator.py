@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.context import TrainContext
-from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer, add_note, summary
+from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
+from synapse_hooks.safe_text import add_note, summary
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
 from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
 from synapse_hooks.steps.processes import parent_only

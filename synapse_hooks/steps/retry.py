@@ -7,8 +7,9 @@ import threading
 from typing import Any, Final
 
 from synapse_hooks.context import TrainContext
-from synapse_hooks.errors import WrongAnswer, add_note, summary
+from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.plugins import Plugins
+from synapse_hooks.safe_text import add_note, summary
 
 LONGEST_WAIT: Final = threading.TIMEOUT_MAX
 """Seconds; what an operating system can wait at all."""

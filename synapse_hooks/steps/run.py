@@ -11,17 +11,7 @@ from typing import Any, Final
 
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
-from synapse_hooks.errors import (
-    CleanupFailed,
-    JournalIncomplete,
-    StepFailed,
-    StorageError,
-    SynapseHooksError,
-    add_note,
-    notes_of,
-    summary,
-    text_of,
-)
+from synapse_hooks.errors import CleanupFailed, JournalIncomplete, StepFailed, StorageError, SynapseHooksError
 from synapse_hooks.journal import (
     Journal,
     RunDirectory,
@@ -36,6 +26,7 @@ from synapse_hooks.plugins import (
     PluginWarning,
     culprit,
 )
+from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.delivery import end_dead_runs, noted_as_active
 from synapse_hooks.steps.inputs import StageInputs

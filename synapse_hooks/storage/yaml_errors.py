@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from synapse_hooks.errors import summary
+from synapse_hooks.safe_text import summary
 
 _ITS_OWN: Final = (AttributeError, IndexError, KeyError, TypeError, OverflowError)
 

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from synapse_hooks.context import AutologSession
-from synapse_hooks.errors import summary
+from synapse_hooks.safe_text import summary
 from synapse_hooks.testing.converting import hook_calls
 from synapse_hooks.testing.plugins import check_plugin
 from synapse_hooks.testing.recording import Recording, recording_session

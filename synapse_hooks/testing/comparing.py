@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from synapse_hooks.data import Annotation, AnyAnnotation, Keypoints, Mask, Polygon, Sample
-from synapse_hooks.errors import repr_of
+from synapse_hooks.safe_text import repr_of
 
 SHOWN = 5
 """How many differences a failure tells."""

@@ -22,8 +22,9 @@ from unittest import SkipTest
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import Sample
-from synapse_hooks.errors import SynapseHooksError, summary
+from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.safe_text import summary
 from synapse_hooks.testing.comparing import first_difference, listed, missing, name_of
 from synapse_hooks.testing.converting import Converted, builtin_format, convert_dataset, open_dataset
 from synapse_hooks.testing.fuzzing import Fuzzer

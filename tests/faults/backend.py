@@ -1,4 +1,4 @@
-"""A scripted backend: items with documents and images, which is well unless a test spoils some of its answers."""
+"""A scripted backend: items with documents and images; a test may replace some of its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.raw_server import Asked, Reply
 SIGNATURE = 'canary-signature-5550123'
 """In the address of every file. It is as good as a password."""
 EVENTS = '/sdk/ground_truth_events/'
-Spoil = Callable[[Asked, int], Reply | None]
+ReplyScript = Callable[[Asked, int], Reply | None]
 """Given a request and how often its path was asked for, this one included, what to answer; None as usual."""
 
 
@@ -49,11 +49,11 @@ class Backend:
         self.valid_from = 0
         """Addresses that were given out by an earlier listing than this one have expired."""
         self.listings = 0
-        self.spoils: dict[str, Spoil] = {}
+        self.scripts: dict[str, ReplyScript] = {}
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def spoil(self, path: str, *replies: Reply | None, forever: bool = False) -> None:
+    def answer_with(self, path: str, *replies: Reply | None, forever: bool = False) -> None:
         """Answer a path with these, one after the other, and then as usual, or with the last of them."""
 
         def script(asked: Asked, count: int) -> Reply | None:
@@ -61,11 +61,11 @@ class Backend:
                 return replies[count - 1]
             return replies[-1] if forever else None
 
-        self.spoils[path] = script
+        self.scripts[path] = script
 
-    def heal(self) -> None:
-        """Be well from now on."""
-        self.spoils.clear()
+    def clear_faults(self) -> None:
+        """Answer as usual from now on."""
+        self.scripts.clear()
         self.valid_from = 0
 
     def fetched(self) -> int:
@@ -77,12 +77,12 @@ class Backend:
         with self._lock:
             self.counts[asked.path] += 1
             count = self.counts[asked.path]
-        script = self.spoils.get(asked.path)
+        script = self.scripts.get(asked.path)
         reply = script(asked, count) if script else None
-        return reply or self.usual(asked)
+        return reply or self.normal_reply(asked)
 
-    def usual(self, asked: Asked) -> Reply:
-        """The answer when all is well."""
+    def normal_reply(self, asked: Asked) -> Reply:
+        """The answer without faults."""
         if asked.path.startswith('/ground_truth_dataset_versions/'):
             return Reply.json({'id': 7, 'name': 'x'})
         if asked.path == EVENTS:

@@ -119,7 +119,7 @@ def unlock() -> None:
 
 def attempt(command: dict[str, Any], answer: int) -> None:
     """What a child does."""
-    told: dict[str, Any] = {'answer': None, 'error': None, 'code': 0}
+    report: dict[str, Any] = {'answer': None, 'error': None, 'code': 0}
     warnings.simplefilter('ignore')
     if command.get('unlocked'):
         unlock()
@@ -128,12 +128,12 @@ def attempt(command: dict[str, Any], answer: int) -> None:
         time.time = lambda: now() + skew
     killer = Killer(command.get('kill_at'), torn='kill_at' in command)
     try:
-        told['answer'] = WORK[command['do']](**command['args'])
+        report['answer'] = WORK[command['do']](**command['args'])
     except BaseException as error:  # a forked child must never return into its parent's code
-        told |= {'error': f'{type(error).__name__}: {error}', 'code': exit_code(error)}
-    told['events'] = killer.count
+        report |= {'error': f'{type(error).__name__}: {error}', 'code': exit_code(error)}
+    report['events'] = killer.count
     with open(answer, 'w') as file:
-        file.write(json.dumps(told))
+        file.write(json.dumps(report))
 
 
 def begin(command: dict[str, Any]) -> tuple[int, int]:

@@ -40,62 +40,62 @@ def ranges(world: Any) -> list[str | None]:
 @pytest.mark.parametrize('reset', [False, True])
 def test_what_breaks_off_goes_on_where_it_was(worlds: Worlds, transfer: Any, reset: bool) -> None:
     world = large(worlds, transfer)
-    world.backend.spoil(SECOND, cut(world.backend, reset=reset))
+    world.backend.answer_with(SECOND, cut(world.backend, reset=reset))
     world.export()
     first, second = ranges(world)
     assert first is None
     assert second is not None
     # What a reset leaves unread may be lost.
     assert 0 < int(second[6:-1]) <= LARGE * 2 // 3 + 200
-    world.settles(budget=10)
+    world.check_invariants(budget=10)
 
 
 @cell(1)
 def test_what_broke_off_for_good_is_gone_on_with_by_the_next_export(worlds: Worlds, transfer: Any) -> None:
     world = large(worlds, transfer)
-    world.backend.spoil(SECOND, cut(world.backend), Reply(500), forever=True)
+    world.backend.answer_with(SECOND, cut(world.backend), Reply(500), forever=True)
     with world.fails(BackendUnavailable, 'answered 500'):
         world.export()
-    world.backend.heal()
+    world.backend.clear_faults()
     world.export()
     assert ranges(world)[-1] not in (None, 'bytes=0-')
-    world.settles(budget=16)
+    world.check_invariants(budget=16)
 
 
 @cell(2)
 def test_what_ends_early_without_a_length_is_not_taken(worlds: Worlds, transfer: Any) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil(SECOND, Reply(body=b'part', sized=False), forever=True)
+    world.backend.answer_with(SECOND, Reply(body=b'part', sized=False), forever=True)
     with world.fails(BackendError, 'does not say how long it is'):
         world.export()
-    world.settles(budget=12)
+    world.check_invariants(budget=12)
     other = worlds(Announcing(), transfer, 'announcing')
-    other.backend.spoil(SECOND, Reply(body=b'part', sized=False), forever=True)
+    other.backend.answer_with(SECOND, Reply(body=b'part', sized=False), forever=True)
     with other.fails(BackendUnavailable, 'expected [0-9]+ bytes, got 4'):
         other.export()
-    other.settles(budget=12)
+    other.check_invariants(budget=12)
 
 
 @cell(3)
 def test_a_chunked_body_without_its_end(worlds: Worlds, transfer: Any) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil(SECOND, Reply(body=b'part', chunked=True, cut=2), forever=True)
+    world.backend.answer_with(SECOND, Reply(body=b'part', chunked=True, cut=2), forever=True)
     with world.fails(BackendUnavailable, r'broke off: .* \(3 times\)'):
         world.export()
-    world.settles(budget=14)
+    world.check_invariants(budget=14)
 
 
 @cell(4)
 def test_more_bytes_than_announced(worlds: Worlds, transfer: Any) -> None:
     world = worlds(Announcing(), transfer)
     whole = world.backend.contents[SECOND]
-    world.backend.spoil(SECOND, Reply(body=whole + b'more'), forever=True)
+    world.backend.answer_with(SECOND, Reply(body=whole + b'more'), forever=True)
     with world.fails(BackendError, 'expected [0-9]+ bytes, got an answer of'):
         world.export()
-    world.backend.spoil(SECOND, Reply(body=whole + b'more', chunked=True), forever=True)
+    world.backend.answer_with(SECOND, Reply(body=whole + b'more', chunked=True), forever=True)
     with world.fails(BackendError, 'more than the announced'):
         world.export()
-    world.settles(budget=20)
+    world.check_invariants(budget=20)
 
 
 @cell(4)
@@ -103,9 +103,9 @@ def test_what_comes_after_a_body_is_never_part_of_another_one(worlds: Worlds, tr
     world = worlds(Backend(12), transfer)
     for path, whole in world.backend.contents.items():
         junk = b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\njunk'
-        world.backend.spoil(path, Reply(body=whole + junk, headers={'Content-Length': str(len(whole))}))
+        world.backend.answer_with(path, Reply(body=whole + junk, headers={'Content-Length': str(len(whole))}))
     world.export()
-    world.settles(budget=30)
+    world.check_invariants(budget=30)
 
 
 @cell(5)
@@ -113,18 +113,18 @@ def test_a_wrong_byte(worlds: Worlds, transfer: Any) -> None:
     world = worlds(Announcing(), transfer)
     whole = bytearray(world.backend.contents[SECOND])
     whole[-1] ^= 1
-    world.backend.spoil(SECOND, Reply(body=bytes(whole)), forever=True)
+    world.backend.answer_with(SECOND, Reply(body=bytes(whole)), forever=True)
     with world.fails(BackendError, 'its SHA-256 is'):
         world.export()
     assert world.api.count(SECOND) == 3
-    world.settles(budget=14)
+    world.check_invariants(budget=14)
 
 
 @cell(6)
 def test_a_file_that_changes_before_it_is_gone_on_with(worlds: Worlds, transfer: Any) -> None:
     world = large(worlds, transfer)
-    world.backend.spoil(SECOND, cut(world.backend))
-    script = world.backend.spoils[SECOND]
+    world.backend.answer_with(SECOND, cut(world.backend))
+    script = world.backend.scripts[SECOND]
 
     def changed(asked: Asked, count: int) -> Reply | None:
         if count == 1:
@@ -132,11 +132,11 @@ def test_a_file_that_changes_before_it_is_gone_on_with(worlds: Worlds, transfer:
         world.backend.contents[SECOND] = bytes(LARGE)
         return None
 
-    world.backend.spoils[SECOND] = changed
+    world.backend.scripts[SECOND] = changed
     world.export()
     (file,) = (world.out('first') / 'train' / 'original_files').glob('1.*')
     assert file.read_bytes() == bytes(LARGE)
-    world.settles(budget=10)
+    world.check_invariants(budget=10)
 
 
 @cell(7, 8)
@@ -151,15 +151,15 @@ def test_a_range_that_is_answered_wrongly(worlds: Worlds, transfer: Any, how: st
         'other total': Reply(206, b'x', {'Content-Range': f'bytes {LARGE}-{LARGE}/{LARGE + 1}', 'ETag': etag}),
         'unasked': Reply(206, b'x', {'ETag': etag}),
     }[how]
-    world.backend.spoil(SECOND, cut(world.backend), said)
+    world.backend.answer_with(SECOND, cut(world.backend), said)
     world.export()
-    world.settles(budget=10)
+    world.check_invariants(budget=10)
 
 
 @cell(9)
 def test_the_rest_of_a_part_that_is_complete(worlds: Worlds, transfer: Any) -> None:
     world = large(worlds, transfer)
-    world.backend.spoil(SECOND, cut(world.backend), Reply(500), forever=True)
+    world.backend.answer_with(SECOND, cut(world.backend), Reply(500), forever=True)
     with world.fails(BackendUnavailable):
         world.export()
     whole = world.backend.contents[SECOND]
@@ -167,42 +167,42 @@ def test_the_rest_of_a_part_that_is_complete(worlds: Worlds, transfer: Any) -> N
     # As a process leaves it that is killed before it can give the file its place.
     with part.open('ab') as file:
         file.write(whole[part.stat().st_size :])
-    world.backend.heal()
+    world.backend.clear_faults()
     world.export()
     assert ranges(world)[-1] == f'bytes={len(whole)}-'
     assert world.api.count(SECOND) == 5
-    world.settles(budget=16)
+    world.check_invariants(budget=16)
 
 
 @cell(10)
 def test_gzip_although_nobody_asked_for_it(worlds: Worlds, transfer: Any) -> None:
     world = large(worlds, transfer)
     encoded = Reply(206, b'x', {'Content-Encoding': 'gzip', 'Content-Range': 'bytes 1-1/2'})
-    world.backend.spoil(SECOND, cut(world.backend), encoded)
+    world.backend.answer_with(SECOND, cut(world.backend), encoded)
     world.export()
-    world.settles(budget=12)
+    world.check_invariants(budget=12)
 
 
 @cell(11)
 def test_a_server_that_asks_to_wait_is_waited_for(worlds: Worlds, transfer: Any) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil(SECOND, Reply(429, headers={'Retry-After': '1'}))
+    world.backend.answer_with(SECOND, Reply(429, headers={'Retry-After': '1'}))
     begun = time.monotonic()
     world.export()
     assert time.monotonic() - begun >= 1
     assert world.api.count(SECOND) == 2
-    world.settles(budget=12)
+    world.check_invariants(budget=12)
 
 
 @cell(12)
 @pytest.mark.parametrize('path', [SECOND, EVENTS])
 def test_a_server_that_asks_to_wait_for_a_day_is_not(worlds: Worlds, transfer: Any, path: str) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil(path, Reply(429, headers={'Retry-After': '99999'}), forever=True)
+    world.backend.answer_with(path, Reply(429, headers={'Retry-After': '99999'}), forever=True)
     with world.fails(BackendUnavailable):
         world.export()
     assert world.api.count(path) == 1
-    world.settles(budget=10)
+    world.check_invariants(budget=10)
 
 
 @cell(13, 15, 17)
@@ -210,25 +210,25 @@ def test_a_server_that_asks_to_wait_for_a_day_is_not(worlds: Worlds, transfer: A
 @pytest.mark.parametrize('path', [SECOND, EVENTS])
 def test_what_is_over_soon(worlds: Worlds, transfer: Any, replies: tuple[Reply, ...], path: str) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil(path, *replies)
+    world.backend.answer_with(path, *replies)
     world.export()
     assert world.api.count(path) == len(replies) + 1
-    world.settles(budget=12)
+    world.check_invariants(budget=12)
 
 
 @cell(14)
 def test_one_file_of_a_hundred_that_cannot_be_had(worlds: Worlds, transfer: Any) -> None:
     world = worlds(Backend(100, page=30), transfer)
-    world.backend.spoil('/f/57.png', Reply(500), forever=True)
+    world.backend.answer_with('/f/57.png', Reply(500), forever=True)
     with world.fails(BackendUnavailable, r'item 57/image_1 .* answered 500 \(3 times\)'):
         world.export()
     assert not world.out('first').exists()
     fetched = world.backend.fetched()
-    world.backend.heal()
+    world.backend.clear_faults()
     world.export()
     assert world.backend.fetched() <= 100 + 3
     assert fetched <= 100 + 3
-    world.settles(budget=240)
+    world.check_invariants(budget=240)
 
 
 @cell(18)
@@ -236,12 +236,12 @@ def test_one_byte_a_second(worlds: Worlds, transfer: Any) -> None:
     world = large(worlds, transfer)
     whole = ranged(world.backend.contents[SECOND], Asked('GET', SECOND, {}))
     whole.fast, whole.slow = LARGE // 2, 1.0
-    world.backend.spoil(SECOND, whole)
+    world.backend.answer_with(SECOND, whole)
     begun = time.monotonic()
     world.export()
     assert time.monotonic() - begun < 8
     assert ranges(world)[1] is not None
-    world.settles(budget=10)
+    world.check_invariants(budget=10)
 
 
 @cell(19)
@@ -254,7 +254,7 @@ def test_addresses_that_expire_on_the_way(worlds: Worlds, transfer: Any) -> None
             return Reply(403)
         return None
 
-    world.backend.spoils['/f/50.png'] = expire
+    world.backend.scripts['/f/50.png'] = expire
     world.export()
     whole = [asked for asked in world.api.asked if asked.path.startswith('/f/')]
     # One listing serves all that failed. Those that were on their way when it happened are asked for twice, and those
@@ -263,7 +263,7 @@ def test_addresses_that_expire_on_the_way(worlds: Worlds, transfer: Any) -> None
     assert len(whole) <= 100 + ConcurrencyLimit().most + 50
     assert all(world.api.count(f'/f/{n}.png') <= 2 for n in range(100))
     assert all(world.api.count(f'/f/{n}.png') == 1 for n in range(10))
-    world.settles(budget=280)
+    world.check_invariants(budget=280)
 
 
 @cell(19)
@@ -276,26 +276,26 @@ def test_addresses_that_expire_again_and_again(worlds: Worlds, transfer: Any) ->
             assert asked.query['expires'] == '3'
         return {1: cut(world.backend), 2: Reply(403), 3: Reply(403, silent=0.3)}.get(count)
 
-    world.backend.spoils[SECOND] = expire
+    world.backend.scripts[SECOND] = expire
     world.export()
     assert world.api.count(EVENTS) == 3
-    world.settles(budget=30)
+    world.check_invariants(budget=30)
 
 
 @cell(20)
 def test_a_fresh_address_that_is_refused_too(worlds: Worlds, transfer: Any) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil(SECOND, Reply(403), forever=True)
+    world.backend.answer_with(SECOND, Reply(403), forever=True)
     with world.fails(AccessDenied, 'answered 403, also at a fresh address'):
         world.export()
     assert world.api.count(SECOND) == 2
-    world.settles(budget=12)
+    world.check_invariants(budget=12)
 
 
 @cell(25)
 def test_a_login_page_in_place_of_an_image(worlds: Worlds, transfer: Any) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil(SECOND, Reply(body=b'<html>log in</html>', headers={'Content-Type': 'text/html'}))
+    world.backend.answer_with(SECOND, Reply(body=b'<html>log in</html>', headers={'Content-Type': 'text/html'}))
     with world.fails(BackendError, 'a web page came in its place'):
         world.export()
-    world.settles(budget=10)
+    world.check_invariants(budget=10)

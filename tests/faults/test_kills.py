@@ -57,7 +57,7 @@ def sweep(world: World, work: Children, name: str, fresh: Any, again: Any, **opt
 @pytest.mark.timeout(300)
 def test_an_export_that_is_killed_anywhere_goes_on(worlds: Worlds, work: Children) -> None:
     world = worlds(Backend(2, large=LARGE))
-    clean = world.clean()
+    clean = world.clean_digest()
     before = 0
 
     def fresh() -> None:
@@ -70,7 +70,7 @@ def test_an_export_that_is_killed_anywhere_goes_on(worlds: Worlds, work: Childre
         assert answer == clean, f'I2: event {k}'
         assert world.backend.fetched() - before <= 4, f'I6: event {k}'
         world.check_complete()
-        world.check_left()
+        world.check_leftovers()
 
     events = sweep(
         world, work, 'export', fresh, again, host=world.api.host, folder=world.folder, out=world.out('first')
@@ -96,7 +96,7 @@ def test_a_model_that_is_killed_while_it_is_unpacked_is_unpacked_anew(
             return Reply.json({'id': 1, 'name': 'm', 'file': f'{world.api.host}/m.zip?expires=1'})
         return ranged(content, asked)
 
-    world.backend.usual = usual  # type: ignore[method-assign]
+    world.backend.normal_reply = usual  # type: ignore[method-assign]
     wanted: set[str] = set()
 
     def fresh() -> None:
@@ -111,7 +111,7 @@ def test_a_model_that_is_killed_while_it_is_unpacked_is_unpacked_anew(
             '2.bin',
         ]
         assert [file.name for file in (world.folder / 'fetched').iterdir()] == ['files'], f'event {k}'
-        world.check_left()
+        world.check_leftovers()
 
     out = world.folder / 'fetched'
     events = sweep(world, work, 'fetch', fresh, again, host=world.api.host, folder=world.folder, out=out)
@@ -175,22 +175,22 @@ def test_an_upload_that_is_killed_after_the_second_chunk_goes_on_with_the_third(
 @pytest.mark.parametrize('unlocked', [False, True])
 def test_four_processes_with_one_cache(worlds: Worlds, work: Children, unlocked: bool) -> None:
     world = worlds(Backend(60, page=20))
-    clean, before = world.clean(), world.backend.fetched()
+    clean, before = world.clean_digest(), world.backend.fetched()
     # `OUT/PID`: each has its own.
     ended = work('export_apart', times=4, unlocked=unlocked, host=world.api.host, folder=world.folder)
     assert [one['answer'] for one in ended] == [clean] * 4, ended
     assert world.backend.fetched() - before <= 4 * 60
-    world.settles(budget=1000)
+    world.check_invariants(budget=1000)
 
 
 @cell(32)
 def test_four_processes_that_share_a_broken_lock_again_and_again(worlds: Worlds, work: Children) -> None:
     world = worlds(Backend(20))
-    clean = world.clean()
+    clean = world.clean_digest()
     for _ in range(3):
         ended = work('export_apart', times=4, unlocked=True, host=world.api.host, folder=world.folder)
         assert [one['answer'] for one in ended] == [clean] * 4, ended
-    world.settles(budget=1000)
+    world.check_invariants(budget=1000)
 
 
 @cell(33)
@@ -211,36 +211,38 @@ def test_a_part_under_our_own_number_is_not_taken_for_whole(worlds: Worlds) -> N
     assert left == {scope, '00000000'}
     parts.sweep(0.0)
     shutil.rmtree(parts.folder)
-    world.settles(budget=10)
+    world.check_invariants(budget=10)
 
 
 @cell(62)
 @pytest.mark.parametrize('clock', [86_400, -86_400])
 def test_a_clock_that_is_a_day_off(worlds: Worlds, work: Children, clock: int) -> None:
     world = worlds(Backend(3, large=LARGE))
-    clean = world.clean()
+    clean = world.clean_digest()
     arguments = {'host': world.api.host, 'folder': world.folder}
     died = work('export', kill_at=25, clock=clock, out=world.out('first'), **arguments)
     ended = work('export', out=world.out('second'), **arguments)
     ended += work('export', clock=clock, out=world.out('third'), **arguments)
     assert died[0]['status'] == signal.SIGKILL
     assert [one['answer'] for one in ended] == [clean, clean]
-    world.settles(budget=40)
+    world.check_invariants(budget=40)
 
 
 @cell(62)
 def test_a_wait_is_measured_on_the_servers_own_clock(worlds: Worlds) -> None:
     world = worlds()
     date, later = 'Mon, 30 Nov 2037 10:00:00 GMT', 'Mon, 30 Nov 2037 10:00:01 GMT'
-    world.backend.spoil('/ground_truth_dataset_versions/7/', Reply(429, headers={'Date': date, 'Retry-After': later}))
+    world.backend.answer_with(
+        '/ground_truth_dataset_versions/7/', Reply(429, headers={'Date': date, 'Retry-After': later})
+    )
     world.export()
-    world.settles(budget=10)
+    world.check_invariants(budget=10)
 
 
 @cell(62)
 def test_a_fork_with_an_open_client(worlds: Worlds, work: Children) -> None:
     world = worlds(Backend(20))
-    clean = world.clean()
+    clean = world.clean_digest()
     (ended,) = work('forked', host=world.api.host, folder=world.folder, out=world.folder / 'out')
     assert ended['answer'] == [clean, 0], ended
-    world.settles(budget=120)
+    world.check_invariants(budget=120)

@@ -31,7 +31,7 @@ def test_an_export_that_is_interrupted_ends_at_once(
     worlds: Worlds, tmp_path: Path, signals: list[signal.Signals], code: int
 ) -> None:
     world = worlds(Backend(3))
-    world.backend.spoil('/f/1.png', Reply(silent=60), forever=True)
+    world.backend.answer_with('/f/1.png', Reply(silent=60), forever=True)
     project = tmp_path / 'project'
     project.mkdir()
     shutil.copy(ACTIONS, project / 'actions.py')
@@ -61,4 +61,4 @@ def test_an_export_that_is_interrupted_ends_at_once(
     assert time.monotonic() - begun < 5
     assert CANARY not in said
     assert not (project / 'run' / 'stages' / 'export').exists()
-    world.settles(budget=20)
+    world.check_invariants(budget=20)

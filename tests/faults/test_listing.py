@@ -51,17 +51,19 @@ def rows(world: Any, name: str = 'first') -> dict[str, Any]:
 def test_an_api_that_leads_elsewhere(worlds: Worlds, how: str, path: str) -> None:
     world = worlds()
     with raw_server(lambda asked: Reply.json({})) as evil:
-        world.strangers.append(evil)
+        world.other_servers.append(evil)
         hosts = [evil.host, evil.host.replace('127.0.0.1', 'localhost'), 'file:///etc', 'https://x.example.com']
         for host in [*hosts, '//x.example.com'] if how == 'redirect' else hosts:
             if how == 'next':
-                world.backend.spoil(EVENTS, Reply.json({'count': 8, 'next': f'{host}/x', 'results': []}), forever=True)
+                world.backend.answer_with(
+                    EVENTS, Reply.json({'count': 8, 'next': f'{host}/x', 'results': []}), forever=True
+                )
             else:
-                world.backend.spoil(path, Reply(302, headers={'Location': f'{host}/x'}), forever=True)
+                world.backend.answer_with(path, Reply(302, headers={'Location': f'{host}/x'}), forever=True)
             with world.fails(BackendError):
                 world.export()
         assert not evil.asked
-    world.settles(budget=20)
+    world.check_invariants(budget=20)
 
 
 @cell(22)
@@ -73,20 +75,20 @@ def test_pages_in_a_circle(worlds: Worlds, length: int) -> None:
         following = f'{world.api.host}{EVENTS}?page={count % length}'
         return Reply.json({'count': 10**6, 'next': following, 'results': [{'id': count}]})
 
-    world.backend.spoils[EVENTS] = circle
+    world.backend.scripts[EVENTS] = circle
     with world.fails(BackendError, 'in a circle'):
         world.export()
-    world.settles(budget=14)
+    world.check_invariants(budget=14)
 
 
 @cell(24)
 @pytest.mark.parametrize('where', ['169.254.169.254', '[fe80::1]', '0.0.0.0', '[::ffff:169.254.169.254]'])
 def test_a_file_that_is_redirected_into_our_network(worlds: Worlds, transfer: Any, where: str) -> None:
     world = worlds(transfer=transfer)
-    world.backend.spoil('/f/1.png', Reply(302, headers={'Location': f'http://{where}/latest'}), forever=True)
+    world.backend.answer_with('/f/1.png', Reply(302, headers={'Location': f'http://{where}/latest'}), forever=True)
     with world.fails(BackendError, 'that no file server has'):
         world.export()
-    world.settles(budget=12)
+    world.check_invariants(budget=12)
 
 
 @cell(26, 27, 28)
@@ -107,7 +109,7 @@ def test_names_of_items_stay_inside_and_apart(worlds: Worlds) -> None:
         names = [file.name for file in (folder / 'train' / kind).iterdir()]
         assert len({unicodedata.normalize('NFC', name.casefold()) for name in names}) == len(NAMES)
         assert all(len(name.encode()) < 255 and not name.startswith('.') for name in names)
-    world.settles(budget=len(NAMES) + 10)
+    world.check_invariants(budget=len(NAMES) + 10)
 
 
 @cell(26, 27, 28)
@@ -127,13 +129,13 @@ def test_names_of_files_stay_inside_and_apart(worlds: Worlds) -> None:
     world.export()
     assert verify_export(world.out('first'), deep=True) == (2, [])
     assert {file['called'] for file in rows(world)['a']['files']} == {*NAMES, 'image_1'}
-    world.settles(budget=4 * len(NAMES))
+    world.check_invariants(budget=4 * len(NAMES))
 
 
 @cell(29)
 def test_addresses_that_differ_by_their_query_only(worlds: Worlds) -> None:
     backend = Backend(3)
-    usual, usually = backend.item, backend.usual
+    usual, usually = backend.item, backend.normal_reply
 
     def item(id: int | str, place: int, host: str) -> dict[str, Any]:
         made: Any = usual(id, place, host)
@@ -145,7 +147,7 @@ def test_addresses_that_differ_by_their_query_only(worlds: Worlds) -> None:
             return usually(asked)
         return Reply(body=f'content {asked.query["file"]}'.encode())
 
-    backend.item, backend.usual, shift = item, answer, 0  # type: ignore[method-assign]
+    backend.item, backend.normal_reply, shift = item, answer, 0  # type: ignore[method-assign]
     world = worlds(backend)
     world.export()
     hashes = [row['files'][0]['sha256'] for row in rows(world).values()]
@@ -154,7 +156,7 @@ def test_addresses_that_differ_by_their_query_only(worlds: Worlds) -> None:
     shift = 10
     world.export('second')
     assert not set(hashes) & {row['files'][0]['sha256'] for row in rows(world, 'second').values()}
-    world.settles(budget=12)
+    world.check_invariants(budget=12)
 
 
 @cell(30)
@@ -171,7 +173,7 @@ def test_another_count_than_announced(worlds: Worlds, count: int) -> None:
         world.export()
     assert not world.out('first').exists()
     world.backend.listed = usual  # type: ignore[method-assign]
-    world.settles(budget=110)
+    world.check_invariants(budget=110)
 
 
 @cell(30)
@@ -181,4 +183,4 @@ def test_an_item_that_comes_twice(worlds: Worlds) -> None:
     with world.fails(BackendError, 'item 1 is there twice'):
         world.export()
     world.backend.ids = [0, 1, 2, 3]
-    world.settles(budget=12)
+    world.check_invariants(budget=12)

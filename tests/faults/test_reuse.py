@@ -59,7 +59,7 @@ def test_a_file_that_was_touched_after_its_export_is_not_used(
     run(resume=True)
     assert verify_export(exported, deep=True) == (4, [])
     assert victim.read_bytes() == whole
-    world.settles(budget=30)
+    world.check_invariants(budget=30)
 
 
 @cell(56)
@@ -69,7 +69,7 @@ def test_a_server_that_has_less_than_was_sent(worlds: Worlds, tmp_path: Path, lo
     file.write_bytes(bytes(range(256)) * 1024)
     lossy = [True]
 
-    def spoil(asked: Asked) -> Reply | None:
+    def fault(asked: Asked) -> Reply | None:
         if asked.method == 'PUT' and len(backend.content) == 2 * CHUNK and lossy:
             lossy.clear()
             backend.content = backend.content[:-lost]
@@ -77,7 +77,7 @@ def test_a_server_that_has_less_than_was_sent(worlds: Worlds, tmp_path: Path, lo
             return Reply.json({'id': 5, 'url': url, 'offset': len(backend.content)})
         return None
 
-    backend.spoil = spoil  # type: ignore[method-assign]
+    backend.fault = fault  # type: ignore[method-assign]
     with raw_server(backend) as server:
         world.api = server
         Upload(world.client().api, file, 'key', tmp_path / 'journals', chunk=CHUNK).send()
@@ -92,7 +92,7 @@ def test_a_file_that_changed_between_two_attempts_starts_over(worlds: Worlds, tm
     world, backend, file = worlds(), ModelBackend(), tmp_path / 'a.zip'
     file.write_bytes(bytes(4 * CHUNK))
     broken = [True]
-    backend.spoil = lambda asked: Reply(400) if len(backend.content) == 2 * CHUNK and broken else None  # type: ignore[method-assign]
+    backend.fault = lambda asked: Reply(400) if len(backend.content) == 2 * CHUNK and broken else None  # type: ignore[method-assign]
     with raw_server(backend) as server:
         world.api = server
         with world.fails(BackendError, '400'):

@@ -34,17 +34,17 @@ class Exports(RuleBasedStateMachine):
         self.stack = ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.world: World = self.stack.enter_context(world(folder / 'world', Backend(3, large=17 << 16)))
-        self.clean = self.world.clean()
+        self.clean = self.world.clean_digest()
         self.number = 0
         self.touched: set[Path] = set()
         self.converted: set[str] = set()
 
     def teardown(self) -> None:
         """Without faults, it is the same dataset still (I2)."""
-        self.world.backend.heal()
+        self.world.backend.clear_faults()
         assert self.world.export('last')['digest'] == self.clean
         assert verify_export(self.world.out('last'), deep=True)[1] == []
-        self.world.check_left()
+        self.world.check_leftovers()
         self.world.check_secrets()
         self.stack.close()
 
@@ -59,13 +59,13 @@ class Exports(RuleBasedStateMachine):
     @rule()
     def export(self) -> None:
         """It succeeds."""
-        self.world.backend.heal()
+        self.world.backend.clear_faults()
         assert self.world.export(self._new().name)['digest'] == self.clean
 
     @rule(at=st.integers(5, 70))
     def kill(self, at: int) -> None:
         """An export dies, or succeeds before."""
-        self.world.backend.heal()
+        self.world.backend.clear_faults()
         out = self._new()
         WORK[0]('export', kill_at=at, host=self.world.api.host, folder=self.world.folder, out=out)
 
@@ -73,13 +73,13 @@ class Exports(RuleBasedStateMachine):
     def fail(self, fault: Reply, file: int) -> None:
         """An export fails, if the cache does not have that file."""
         self.world.backend.counts.clear()
-        self.world.backend.spoil(f'/f/{file}.png', fault, forever=True)
+        self.world.backend.answer_with(f'/f/{file}.png', fault, forever=True)
         out = self._new()
         try:
             assert self.world.export(out.name)['digest'] == self.clean
         except BackendError:
             assert not out.exists()
-        self.world.backend.heal()
+        self.world.backend.clear_faults()
 
     @rule(which=st.integers(0, 10), how=st.sampled_from(['append', 'delete', 'index', 'edit']))
     def corrupt(self, which: int, how: str) -> None:

@@ -50,9 +50,9 @@ class World:
         self.folder = folder
         self.backend = backend
         self.api = api
-        self.strangers: list[RawServer] = []
+        self.other_servers: list[RawServer] = []
         """Servers that must not get a credential."""
-        self.told: list[str] = []
+        self.logged: list[str] = []
         """Logs and tracebacks."""
         self.options: dict[str, Any] = {} if transfer is None else {'transfer': transfer}
         self._children = children()
@@ -91,20 +91,20 @@ class World:
         assert type(error) is kind, f'{type(error).__name__} instead of {kind.__name__}'
         assert isinstance(error, SynapseHooksError | KeyboardInterrupt)
         assert exit_code(error) == code
-        self.told += [''.join(traceback.format_exception(error)), str(error), str(getattr(error, 'hint', ''))]
+        self.logged += [''.join(traceback.format_exception(error)), str(error), str(getattr(error, 'hint', ''))]
 
-    def settles(self, budget: int) -> None:
+    def check_invariants(self, budget: int) -> None:
         """The cell is over: check everything. `budget` is of requests so far."""
         assert len(self.api.asked) <= budget, f'I6: {len(self.api.asked)} requests: {[a.path for a in self.api.asked]}'
         self.check_complete()
-        self.backend.heal()
+        self.backend.clear_faults()
         again = self.export('again')
-        assert again['digest'] == self.clean(), 'I2: another dataset than without the fault'
+        assert again['digest'] == self.clean_digest(), 'I2: another dataset than without the fault'
         self.check_complete()
         self.check_secrets()
-        self.check_left()
+        self.check_leftovers()
 
-    def clean(self) -> str:
+    def clean_digest(self) -> str:
         """The digest of a dataset that nothing went wrong with."""
         if not self._clean:
             self._clean = str(self.export('clean', cache='clean-cache')['digest'])
@@ -118,16 +118,16 @@ class World:
     def check_secrets(self) -> None:
         """I4."""
         for secret in SECRETS:
-            assert not [text for text in self.told if secret in text], f'I4: {secret} is told'
+            assert not [text for text in self.logged if secret in text], f'I4: {secret} is logged'
             for file in self.folder.rglob('*'):
                 assert secret not in file.name
                 if file.is_file():
                     assert secret.encode() not in file.read_bytes(), f'I4: {secret} is in {file}'
         asked = [a for a in self.api.asked if a.path.startswith('/f/')]
-        asked += [a for stranger in self.strangers for a in stranger.asked]
+        asked += [a for server in self.other_servers for a in server.asked]
         assert not [a for a in asked if CANARY in repr(a)], 'I4: a token was sent to a file server'
 
-    def check_left(self) -> None:
+    def check_leftovers(self) -> None:
         """I5."""
         left = [file for file in self.folder.rglob('.*') if is_aside(file.name)]
         left += (self.folder / 'cache' / 'parts').glob('*')
@@ -146,16 +146,16 @@ def children() -> set[int]:
     return found - {os.getpid()}
 
 
-class Kept(logging.Handler):
-    """Keeps what is logged, by anybody, at any level."""
+class CollectingHandler(logging.Handler):
+    """Keeps what is logged, by any library, at any level."""
 
-    def __init__(self, told: list[str]) -> None:
+    def __init__(self, logged: list[str]) -> None:
         super().__init__(logging.DEBUG)
-        self.told = told
+        self.logged = logged
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep it."""
-        self.told.append(self.format(record))
+        self.logged.append(self.format(record))
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def world(folder: Path, backend: Backend, transfer: Any = None) -> Iterator[Worl
     """A world while the block runs, in which everything that is logged is kept."""
     with raw_server(backend) as api:
         made = World(folder, backend, api, transfer)
-        handler, root = Kept(made.told), logging.getLogger()
+        handler, root = CollectingHandler(made.logged), logging.getLogger()
         level = root.level
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)

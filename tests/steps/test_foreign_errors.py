@@ -11,7 +11,8 @@ import pytest
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
 from synapse_hooks.cli.telling import error_data, told
-from synapse_hooks.errors import StepFailed, notes_of, summary, text_of
+from synapse_hooks.errors import StepFailed
+from synapse_hooks.safe_text import notes_of, summary, text_of
 from synapse_hooks.testing import run_action
 
 

@@ -10,7 +10,7 @@ from tests.support.raw_server import Asked, Reply
 
 
 class ModelBackend:
-    """Takes uploads and models; `spoil` may answer in its place."""
+    """Takes uploads and models; `fault` may answer in its place."""
 
     def __init__(self) -> None:
         self.content = b''
@@ -18,7 +18,7 @@ class ModelBackend:
         self.models: list[dict[str, Any]] = []
         self.finished = False
 
-    def spoil(self, asked: Asked) -> Reply | None:
+    def fault(self, asked: Asked) -> Reply | None:
         """Nothing."""
         return None
 
@@ -53,4 +53,4 @@ class ModelBackend:
 
     def __call__(self, asked: Asked) -> Reply:
         reply = self.serve(asked)
-        return self.spoil(asked) or reply
+        return self.fault(asked) or reply

@@ -39,7 +39,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """What to answer, and how to spoil it.
+    """What to answer, and what goes wrong with it.
 
     Args:
         status: The code.

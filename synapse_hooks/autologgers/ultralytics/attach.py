@@ -22,7 +22,8 @@ from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay
 from synapse_hooks.autologgers.ultralytics.moved import keep_in_run, relocate_args, rewrite_weights
 from synapse_hooks.autologgers.ultralytics.training import Training
 from synapse_hooks.autologgers.ultralytics.validation import watch_validation
-from synapse_hooks.errors import ConfigError, summary
+from synapse_hooks.errors import ConfigError
+from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession

@@ -78,10 +78,10 @@ def test_without_a_job_it_says_what_is_missing(server: DevServer, client_of: Cli
 def test_a_lost_answer_to_the_creation_makes_no_second_model(client_of: Clients, weights: Path) -> None:
     backend = ModelBackend()
 
-    def spoil(asked: Asked) -> Reply | None:
+    def fault(asked: Asked) -> Reply | None:
         return DROP if asked.path == '/models/' and asked.method == 'POST' else None
 
-    backend.spoil = spoil  # type: ignore[method-assign]
+    backend.fault = fault  # type: ignore[method-assign]
     with raw_server(backend) as server:
         model = client_of(server.host, job=1).create_model(weights, key='run:upload')
     assert model['id'] == 1
@@ -92,14 +92,14 @@ def test_a_lost_answer_to_the_creation_makes_no_second_model(client_of: Clients,
 def test_a_lost_answer_to_a_chunk_or_the_end_is_asked_again(client_of: Clients, weights: Path, reply: Reply) -> None:
     backend, lost = ModelBackend(), []
 
-    def spoil(asked: Asked) -> Reply | None:
+    def fault(asked: Asked) -> Reply | None:
         key = (asked.method, asked.path)
         if asked.path.startswith('/chunked_upload/') and key not in lost:
             lost.append(key)
             return reply
         return None
 
-    backend.spoil = spoil  # type: ignore[method-assign]
+    backend.fault = fault  # type: ignore[method-assign]
     with raw_server(backend) as server:
         client_of(server.host, job=1).create_model(weights, key='run:upload')
     assert backend.finished
@@ -115,11 +115,11 @@ def test_an_upload_that_broke_off_goes_on_where_it_was(client_of: Clients, tmp_p
     file, backend = tmp_path / 'a.zip', ModelBackend()
     file.write_bytes(bytes(range(256)) * 1024)
 
-    def spoil(asked: Asked) -> Reply | None:
+    def fault(asked: Asked) -> Reply | None:
         return Reply(500) if len(backend.content) > 100_000 and not healed else None
 
     healed: list[bool] = []
-    backend.spoil = spoil  # type: ignore[method-assign]
+    backend.fault = fault  # type: ignore[method-assign]
     with raw_server(backend) as server:
         client = client_of(server.host)
         with pytest.raises(BackendUnavailable):
@@ -140,10 +140,10 @@ def test_where_server_and_journal_differ_the_server_is_right(client_of: Clients,
     with raw_server(backend) as server:
         client = client_of(server.host)
         broken = upload_of(client, file, tmp_path)
-        backend.spoil = lambda asked: Reply(400) if len(backend.content) > 150_000 else None  # type: ignore[method-assign]
+        backend.fault = lambda asked: Reply(400) if len(backend.content) > 150_000 else None  # type: ignore[method-assign]
         with pytest.raises(BackendError):
             broken.send()
-        backend.spoil = lambda asked: None  # type: ignore[method-assign]
+        backend.fault = lambda asked: None  # type: ignore[method-assign]
         backend.content = backend.content[:70_000]
         upload_of(client, file, tmp_path).send()
     assert backend.content == file.read_bytes()
@@ -153,16 +153,16 @@ def test_a_file_that_changes_half_way_is_refused(client_of: Clients, tmp_path: P
     file, backend = tmp_path / 'a.zip', ModelBackend()
     file.write_bytes(bytes(262144))
 
-    def spoil(asked: Asked) -> Reply | None:
+    def fault(asked: Asked) -> Reply | None:
         if len(backend.content) == 1 << 16:
             file.write_bytes(b'1' * 262144)
         return None
 
-    backend.spoil = spoil  # type: ignore[method-assign]
+    backend.fault = fault  # type: ignore[method-assign]
     with raw_server(backend) as server:
         with pytest.raises(BackendError, match='changed while it was uploaded'):
             upload_of(client_of(server.host), file, tmp_path).send()
-        backend.spoil = lambda asked: None  # type: ignore[method-assign]
+        backend.fault = lambda asked: None  # type: ignore[method-assign]
         upload_of(client_of(server.host), file, tmp_path).send()
     assert backend.content == b'1' * 262144
     assert backend.uploads == 2

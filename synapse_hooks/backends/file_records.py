@@ -18,7 +18,7 @@ _UNFINISHED: Final = '.unfinished'
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class FileRecords:
     """All datasets, or all models, of a workspace: `folder/ID/` holds the files of record ID.
 
     What is unfinished waits in a folder of its own, so that looking for what dead processes left does not take longer
@@ -36,7 +36,7 @@ class Shelf:
 
         Args:
             staged: The folder.
-            body: The record's fields; `stamped(staged)` must be among them.
+            body: The record's fields; `stamp_fields(staged)` must be among them.
             name: None makes one.
             key: What makes trying again safe: if a record has it already, that one is returned.
             durable: See `synapse_hooks.storage.publish`.
@@ -46,18 +46,18 @@ class Shelf:
         """
         # In this order: a record that another process completes in between has the name and the key at once.
         taken = name is not None and self.records.find(self.kind, name) is not None
-        if there := self._by_key(key):
-            return there
+        if found := self._by_key(key):
+            return found
         if taken:
             raise self._name_taken(name)
-        number = self.records.reserve(self.kind, lambda number: not self.place(number).exists())
+        number = self.records.reserve(self.kind, lambda number: not self.folder_of(number).exists())
         try:
-            publish(staged, self.place(number), durable=durable)
-            return self.shown(self.records.complete(self.kind, number, body, name=name, key=key))
+            publish(staged, self.folder_of(number), durable=durable)
+            return self.public(self.records.complete(self.kind, number, body, name=name, key=key))
         except NameTaken as error:
             self._undo(number)
-            if there := self._by_key(key):
-                return there
+            if found := self._by_key(key):
+                return found
             raise self._name_taken(name) from error
         except BaseException:
             # The first error is the one to tell; what cannot be undone now is what a sweep is for.
@@ -78,15 +78,15 @@ class Shelf:
 
     def list(self) -> list[dict[str, Any]]:
         """Every record, by id."""
-        return [self.shown(record) for record in self.records.all(self.kind)]
+        return [self.public(record) for record in self.records.all(self.kind)]
 
-    def shown(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """A record as it is handed out: with the place of its files, without what is nobody else's business."""
+    def public(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """A record as callers get it: with the path of its files, without the stamp."""
         stamp = record['stamp']
         shown = {name: value for name, value in record.items() if name != 'stamp'}
-        return {**shown, 'files': stamp['files'], 'bytes': stamp['bytes'], 'path': str(self.place(record['id']))}
+        return {**shown, 'files': stamp['files'], 'bytes': stamp['bytes'], 'path': str(self.folder_of(record['id']))}
 
-    def place(self, number: int) -> Path:
+    def folder_of(self, number: int) -> Path:
         """Where the files of a record are."""
         return self.folder / str(number)
 
@@ -99,9 +99,9 @@ class Shelf:
         """The folder of a record's files, which are found to be what was added.
 
         Raises:
-            BackendError: They are gone, or somebody changed them.
+            BackendError: They are gone, or were changed.
         """
-        path, number = self.place(record['id']), record['id']
+        path, number = self.folder_of(record['id']), record['id']
         if not path.is_dir():
             raise BackendError(
                 f'the files of {self.kind} {number} ({record["name"]}) are gone: {path} is missing',
@@ -132,25 +132,25 @@ class Shelf:
     def _undo(self, number: int) -> None:
         # A record that was completed after all stays; files go before the reservation that allows to remove them.
         if self.records.is_reserved(self.kind, number):
-            shutil.rmtree(self.place(number), ignore_errors=True)
-            if not self.place(number).exists():
+            shutil.rmtree(self.folder_of(number), ignore_errors=True)
+            if not self.folder_of(number).exists():
                 self.records.release(self.kind, number)
 
     def _by_key(self, key: str | None) -> dict[str, Any] | None:
-        there = self.records.find_key(self.kind, key) if key else None
-        return self.shown(there) if there else None
+        found = self.records.find_key(self.kind, key) if key else None
+        return self.public(found) if found else None
 
     def _name_taken(self, name: str | None) -> BackendError:
-        there = self.records.find(self.kind, name or '') or {}
+        found = self.records.find(self.kind, name or '') or {}
         return BackendError(
-            f'there is a {self.kind} {name!r} already: id {there.get("id", "?")}, created {there.get("created", "?")}',
+            f'there is a {self.kind} {name!r} already: id {found.get("id", "?")}, created {found.get("created", "?")}',
             hint=f'choose another name, or use that {self.kind}',
             kind=self.kind,
             name=name,
-            id=there.get('id'),
+            id=found.get('id'),
         )
 
 
-def stamped(folder: Path) -> dict[str, str | TreeStamp]:
-    """The fields by which `files` knows that nobody changed them."""
+def stamp_fields(folder: Path) -> dict[str, str | TreeStamp]:
+    """The fields by which `files` finds out whether they were changed."""
     return {'digest': tree_digest(folder), 'stamp': tree_stamp(folder)}
