@@ -8,12 +8,13 @@ the training, in order, and again later where the backend could not be reached. 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from synapse_hooks.data import split_name
 from synapse_hooks.errors import BackendUnavailable, SinkUnavailable
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 STATUS: Final = {'finished': 'SUCCEEDED', 'failed': 'FAILED', 'cancelled': 'STOPPED'}
 """The status of a job, by how its run ended."""
-_CATEGORY: Final = {'val': 'validation', 'final': 'test'}
+_CATEGORY: Final = {'valid': 'validation', 'test': 'test', 'final': 'test'}
 _LARGEST_PICTURE: Final = 4 << 20
 
 
@@ -31,7 +32,7 @@ class JobReporter:
     """Keeps the record and the log of `runtime_ctx.job_id` up to date."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
+        self._began: str | None = None
         self._steps: dict[str, dict[str, Any]] = {}
         self._metrics: dict[tuple[str | None, str], dict[str, float]] = {}
         self._pictures = 0
@@ -41,27 +42,24 @@ class JobReporter:
         """RUNNING, and where; then SUCCEEDED with the model, FAILED with the error, or STOPPED."""
         for status in statuses:
             if status['type'] == 'run_start':
-                self._remember(context, status)
+                self._catch_up(context, status)
                 _update(context, status='RUNNING', meta={'run_dir': str(context.run_dir)})
                 continue
             result: dict[str, Any] = {'model': status.get('model'), 'run_dir': str(context.run_dir)}
             if error := status.get('error'):
-                result['error'] = f'{error["type"]}: {error["message"]}'
+                result['error'] = f'{error["type"]}: {error["message"]}' if error['message'] else error['type']
             _update(context, status=STATUS[status['status']], result=result)
 
     @hookimpl
     def progress_changed(self, context: TrainContext, progress: Mapping[str, Any]) -> None:
         """How far the step and the run are, in percent, with the seconds that remain if the pace stays."""
-        name = str(progress.get('step') or progress.get('category'))
-        total = float(progress.get('total') or 0)
-        share = min(1.0, float(progress.get('curr') or 0) / total) if total else 0.0
-        step = self._steps.setdefault(name, {'proportion': None, 'order': len(self._steps)})
-        step.update(percent=round(100 * share, 2), time_remaining=None)
+        self._catch_up(context, progress)
+        step = self._reached(progress)
         overall = float(progress.get('overall') or 0)
-        elapsed = time.monotonic() - self._started
+        elapsed = _seconds(self._began, progress.get('ts'))
         current = {
             'overall': round(100 * overall, 2),
-            'step': name,
+            'step': _step_of(progress),
             'percent': step['percent'],
             'order': step['order'],
             'time_elapsed': round(elapsed, 1),
@@ -76,7 +74,8 @@ class JobReporter:
         Where a run holds several trainings, a phase is called `TRAINING/PHASE`.
         """
         for point in points:
-            self._metrics.setdefault((point.get('training'), str(point['phase'])), {}).update(point['values'])
+            self._catch_up(context, point)
+            self._measured(point)
         several = len({training for training, _ in self._metrics if training}) > 1
         steps: dict[str, dict[str, float]] = {}
         for (training, phase), values in self._metrics.items():
@@ -111,24 +110,54 @@ class JobReporter:
             data = base64.b64encode(file.read_bytes()).decode()
             _log(context, [{**entry, 'file': f'data:{kind};base64,{data}'}])
 
-    def _remember(self, context: TrainContext, start: Mapping[str, Any]) -> None:
-        """What earlier attempts have reported: a record is replaced as a whole."""
-        if start.get('attempt', 1) <= 1 or self._metrics:
+    def _catch_up(self, context: TrainContext, event: Mapping[str, Any]) -> None:
+        """Before the first event: learn what other processes reported before it. A record is replaced as a whole."""
+        if self._began is not None:
+            return
+        self._began = str(event.get('ts') or '')
+        if event['type'] == 'run_start' and event.get('attempt', 1) <= 1:
             return
         # A conversion has no job, and is not to import what reads journals.
         from synapse_hooks.journal import read_events
 
-        for event in read_events(context.run_dir, types=('metrics',)):
-            if event.get('attempt', 1) < start['attempt']:
-                place = event.get('training'), str(event.get('phase'))
-                self._metrics.setdefault(place, {}).update(event.get('values') or {})
+        for earlier in read_events(context.run_dir, types=('run_start', 'metrics', 'progress')):
+            if earlier['ts'] >= event['ts']:
+                continue
+            if earlier['type'] == 'metrics':
+                self._measured(earlier)
+            elif earlier.get('attempt') == event.get('attempt'):
+                if earlier['type'] == 'progress':
+                    self._reached(earlier)
+                else:
+                    self._began = earlier['ts']
+
+    def _measured(self, point: Mapping[str, Any]) -> None:
+        place = point.get('training'), str(point.get('phase'))
+        self._metrics.setdefault(place, {}).update(point.get('values') or {})
+
+    def _reached(self, progress: Mapping[str, Any]) -> dict[str, Any]:
+        total = float(progress.get('total') or 0)
+        share = min(1.0, float(progress.get('curr') or 0) / total) if total else 0.0
+        step = self._steps.setdefault(_step_of(progress), {'proportion': None, 'order': len(self._steps)})
+        step.update(percent=round(100 * share, 2), time_remaining=None)
+        return step
+
+
+def _step_of(progress: Mapping[str, Any]) -> str:
+    return str(progress.get('step') or progress.get('category'))
+
+
+def _seconds(began: str | None, now: str | None) -> float:
+    if not began or not now:
+        return 0.0
+    return max(0.0, (datetime.fromisoformat(now) - datetime.fromisoformat(began)).total_seconds())
 
 
 def _metric(point: Mapping[str, Any]) -> dict[str, Any]:
     phase = str(point['phase'])
     training = {'training': point['training']} if point.get('training') else {}
     return {
-        'category': _CATEGORY.get(phase, 'train'),
+        'category': _CATEGORY.get(split_name(phase), 'train'),
         'key': str(point.get('axis') or 'epoch'),
         'value': point.get('step') if point.get('step') is not None else 0,
         'metrics': dict(point['values']),
