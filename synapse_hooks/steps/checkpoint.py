@@ -82,8 +82,9 @@ def _as_failure(plugins: Plugins, directory: RunDirectory) -> Iterator[None]:
             plugins.blame_answerer(error)
         plugin = culprit(error)
         raise StepFailed(
-            f'the checkpoint cannot be had: {summary(error)}',
-            hint='change `checkpoint`; `synapse-hooks workspace list` shows the models',
+            f'the checkpoint cannot be used: {summary(error)}',
+            # The cause knows better, where it says something: what there is at the backend, what to allow.
+            hint='' if getattr(error, 'hint', '') else 'choose another model: `-p checkpoint=ID`',
             step='checkpoint',
             attempt=1,
             plugin=plugin.name if plugin else None,

@@ -17,8 +17,8 @@ def test_a_workspace_is_made_filled_and_listed(bare: Environment, project: Path,
     assert own.hooks('workspace', 'list').out == f'{project}/ws is empty\n'
 
     dataset = own.hooks('workspace', 'import', data, '--name', 'scenes').out.strip()
-    (project / 'weights.bin').write_bytes(b'weights')
-    model = own.hooks('workspace', 'add-model', 'weights.bin', '--name', 'base', '--json').json
+    (project / 'epoch9.pt').write_bytes(b'weights')
+    model = own.hooks('workspace', 'add-model', 'epoch9.pt', '--name', 'base', '--json').json
     assert model['name'] == 'base'
     listed = own.hooks('workspace', 'list', '--json').json
     assert [(str(d['id']), d['name'], d['count'], d['splits']) for d in listed['datasets']] == [
@@ -26,11 +26,20 @@ def test_a_workspace_is_made_filled_and_listed(bare: Environment, project: Path,
     ]
     (base,) = listed['models']
     assert (base['id'], base['category']) == (model['id'], 'base')
-    # A single file is the model's best.pt.
+    # A single file of weights is the model's best.pt.
     assert [file.name for file in Path(base['path']).iterdir()] == ['best.pt']
     shown = own.hooks('workspace', 'list').out
     assert 'scenes' in shown
     assert 'base' in shown
+
+
+def test_a_model_that_is_one_file_keeps_what_its_name_says_of_its_format(bare: Environment, project: Path) -> None:
+    for name in ('w.safetensors', 'w.onnx', 'w.bin'):
+        (project / name).write_bytes(b'weights')
+        bare.hooks('workspace', 'add-model', name, '--name', name)
+    models = bare.hooks('workspace', 'list', '--json').json['models']
+    stored = {model['name']: [file.name for file in Path(model['path']).iterdir()] for model in models}
+    assert stored == {name: [name] for name in ('w.safetensors', 'w.onnx', 'w.bin')}
 
 
 def test_import_makes_a_missing_workspace_and_goes_before_the_environment(
