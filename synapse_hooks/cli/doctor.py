@@ -1,4 +1,7 @@
-"""Check this installation and project: what is broken, and what to do about it. Exit code 1 when something is."""
+"""Check this installation and project, and the backend that `train` would use: what is broken, and what to do about it.
+
+Exit code 1 when something is.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,21 @@ from pathlib import Path
 from synapse_hooks import __version__
 from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.inspection import ambiguities, inspect_plugins
+from synapse_hooks.cli.train import add_backend, add_job, chosen_job
 from synapse_hooks.context import Finding
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.plugins.loading import way_out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing besides what every command has."""
+    """The backend and the job that `train` would be given."""
+    add_job(parser)
+    add_backend(parser)
 
 
 def run(options: argparse.Namespace) -> Answer:
     """Check everything."""
-    checks = [*_environment(), *_backend(), *_plugins(options)]
+    checks = [*_environment(), *_backend(options), *_plugins(options)]
     ok = all(check.ok for check in checks)
     lines = []
     for check in checks:
@@ -44,11 +50,11 @@ def _environment() -> Iterator[Finding]:
     yield Finding('ultralytics', True, found or "not installed (pip install 'synapse-hooks[ultralytics]')")
 
 
-def _backend() -> Iterator[Finding]:
+def _backend(options: argparse.Namespace) -> Iterator[Finding]:
     from synapse_hooks.backends import connect
 
     try:
-        client = connect()
+        client = connect(options.workspace, options.host, job=chosen_job(options))
     except SynapseHooksError as error:
         yield Finding('backend', False, error.problem, error.hint)
         return

@@ -9,6 +9,7 @@ from typing import Any
 from synapse_hooks.actions import BaseTrainAction
 from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.display import Display
+from synapse_hooks.cli.streams import say
 from synapse_hooks.cli.telling import error_data, exit_code
 from synapse_hooks.context import BackendClient, RuntimeContext, TrainContext
 from synapse_hooks.errors import BackendError, StorageError
@@ -16,6 +17,11 @@ from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.steps.state import plain
+
+_NO_JOB = (
+    'warning: this run has no job (--job ID): the backend learns nothing of it, and a model cannot be uploaded before '
+    '`synapse-hooks resume RUN_DIR --job ID`'
+)
 
 
 class _Keeper:
@@ -43,7 +49,11 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     keeper = _Keeper()
     if ctx.job_id is None and ctx.client is not None:
         opened = ctx.client.create_job(action=kind.action_name, target=ctx.target)
-        ctx.job_id = None if opened is None else opened['id']
+        if opened is None:
+            # Said now: the upload fails after the training.
+            say(_NO_JOB)
+        else:
+            ctx.job_id = opened['id']
     ctx.plugins = (*ctx.plugins, Display(), keeper)
     error: BaseException | None = None
     try:

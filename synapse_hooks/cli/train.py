@@ -58,6 +58,11 @@ def add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--job', metavar='ID', help='the job of the backend that is run')
 
 
+def chosen_job(options: argparse.Namespace) -> str | None:
+    """`--job`, else what a platform says in the environment."""
+    return options.job or os.environ.get('SYNAPSE_JOB_ID') or None
+
+
 def add_backend(parser: argparse.ArgumentParser) -> None:
     """`--workspace` and `--host`."""
     backend = parser.add_mutually_exclusive_group()
@@ -88,8 +93,7 @@ def _run(options: argparse.Namespace) -> Answer:
     kind, target, defaults = load_action(options.target)
     if options.params_help:
         return params_help(kind, defaults)
-    # A platform names the job in the environment.
-    job = options.job or os.environ.get('SYNAPSE_JOB_ID') or None
+    job = chosen_job(options)
     client = connect(options.workspace, options.host, job=job)
     try:
         values = read_params(options.file, options.params)

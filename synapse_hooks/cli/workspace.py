@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='items that cannot be read: skip, fail, or the tolerated share (0.01); of dm all are taken',
     )
     add = actions.add_parser('add-model', help='take a model in; prints its id')
-    add.add_argument('path', metavar='PATH', type=Path, help='a folder, or one file; a .pt or .pth is stored as best.pt')
+    add.add_argument(
+        'path', metavar='PATH', type=Path, help='a folder, or one file; a .pt or .pth is stored as best.pt'
+    )
     add.add_argument('--name', metavar='N', required=True, help='what to call it')
     add.add_argument('--category', metavar='C', default='base', help='what kind of model it is (default: base)')
     show = actions.add_parser('list', help='what there is')

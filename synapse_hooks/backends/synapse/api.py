@@ -182,7 +182,7 @@ class ApiClient:
         facts: dict[str, Any] = {'url': shown(url), 'status': status}
         if status in (401, 403):
             hint = (
-                'the token is wrong or has expired: set SYNAPSE_ACCESS_TOKEN anew'
+                f'the token is wrong or has expired: replace the one from {self.connection.token_source}'
                 if status == 401
                 else 'this token may not do that: ask for the right, or check the tenant (SYNAPSE_PLUGIN_RUN_TENANT)'
             )
@@ -209,7 +209,9 @@ class ApiClient:
         if cause is not None:
             return BackendError(
                 f'{origin}: the connection is not trusted: {cause}',
-                hint='check the address; for a private authority, set SSL_CERT_FILE to its certificates',
+                hint='check the address: this port does not speak TLS'
+                if getattr(cause, 'reason', '') == 'WRONG_VERSION_NUMBER'
+                else 'check the address; for a private authority, set SSL_CERT_FILE to its certificates',
                 host=str(origin),
             )
         unprocessed = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)

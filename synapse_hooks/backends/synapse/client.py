@@ -220,10 +220,13 @@ class SynapseClient:
         except BackendError as error:
             yield Finding('backend: answer', False, error.problem, error.hint)
         else:
-            name = 'user_token' if connection.user_token else 'access_token'
-            yield Finding('backend: credentials', True, f'taken (from {connection.sources.get(name, "a program")})')
+            yield Finding('backend: credentials', True, f'accepted (from {connection.token_source})')
+            if self.job is not None:
+                yield self._job_finding(api, self.job)
         if (offset := api.clock_offset) is not None:
-            detail = f'{abs(offset):,.0f} s {"behind" if offset > 0 else "ahead of"} the backend'
+            side = 'behind' if offset > 0 else 'ahead of'
+            # The backend tells whole seconds.
+            detail = f'{abs(offset):,.0f} s {side} the backend' if abs(offset) > 2 else 'agrees with the backend'
             fix = 'set the clock: addresses of files may seem to have expired'
             yield Finding('clock', abs(offset) < _CLOCK, detail, fix)
         faster = '' if has_curl() else ' (pip install pycurl: several times as fast)'
@@ -231,6 +234,13 @@ class SynapseClient:
             yield Finding('transfer of files', True, transfer.name + faster)
         yield from folder_findings('cache', self.cache.root, 'SYNAPSE_HOOKS_CACHE')
         yield from folder_findings('runs', self.root, 'SYNAPSE_WORKSPACE')
+
+    def _job_finding(self, api: ApiClient, job: int | str) -> Finding:
+        try:
+            api.get(f'jobs/{_id("job", job)}/')
+        except BackendError as error:
+            return Finding('backend: job', False, error.problem, error.hint)
+        return Finding('backend: job', True, f'{job} is there')
 
     def close(self) -> None:
         """Close connections."""
@@ -246,10 +256,14 @@ class SynapseClient:
             known = self._known(path) if listed else []
             hint = f'there is {", ".join(known)}' if known else error.hint
             raise RecordNotFound(
-                f'there is no {kind} {id} at {self.connection.origin}', hint=hint, kind=kind, id=id, known=known
+                f'there is no {kind} {id} at {self.connection.host}', hint=hint, kind=kind, id=id, known=known
             ) from error
         if not isinstance(record, dict):
-            raise BackendError(f'the backend answered with no record of {kind} {id}')
+            raise BackendError(
+                f'{self.connection.host} answered with something else than the record of {kind} {id}',
+                hint='check the address of the host: is it a Synapse backend?',
+                kind=kind,
+            )
         return {'id': number, **record}
 
     def _known(self, path: str) -> list[str]:

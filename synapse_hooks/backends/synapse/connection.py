@@ -88,6 +88,11 @@ class Connection:
         """Where credentials may be sent, and nowhere else."""
         return Origin.of(self.host)
 
+    @property
+    def token_source(self) -> str:
+        """Which setting the token came from."""
+        return self.sources.get('user_token' if self.user_token else 'access_token', 'a program')
+
     def headers(self) -> dict[str, str]:
         """What every call to the API carries."""
         named = {

@@ -202,6 +202,12 @@ def outage(server: DevServer, is_down: Callable[[], bool]) -> Callable[[Asked], 
     return script
 
 
+def test_without_a_job_it_is_said_before_the_training(server: DevServer, project: Path) -> None:
+    words = ('train', 'act.py:Action', '--run-dir', 'run', '-p', 'dataset=1')
+    err = ended(server.host, project, *words, code=1)
+    assert err.index('this run has no job') < err.index('export') < err.index('and there is no job that says which')
+
+
 @pytest.mark.timeout(180)
 def test_what_could_not_be_delivered_comes_later_once(server: DevServer, project: Path) -> None:
     down = [True]
