@@ -38,7 +38,7 @@ class CurlTransfer:
         self.policy = policy
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, _AT_ONCE)
-        self._idle: list[Any] = []
+        self._idle: list[tuple[Any, _Handler]] = []
         self._busy: dict[Any, _Handler] = {}
 
     def run(self, next_download: NextDownload, concurrency: Callable[[], int]) -> Iterator[Download | None]:
@@ -72,25 +72,27 @@ class CurlTransfer:
             handler.download.close(keep=True)
             handle.close()
         self._busy.clear()
-        for handle in self._idle:
+        for handle, _ in self._idle:
             handle.close()
         self._idle.clear()
         self._multi.close()
 
     def _begin(self, download: Download) -> None:
-        handle = self._idle.pop() if self._idle else self._handle()
-        handler = self._busy[handle] = _Handler(download, self.policy)
+        handle, handler = self._idle.pop() if self._idle else self._handle()
+        self._busy[handle] = handler
+        handler.take(download)
         handle.setopt(pycurl.URL, download.request.url)
-        handle.setopt(pycurl.HTTPHEADER, [f'{name}: {value}' for name, value in download.headers().items()])
-        handle.setopt(pycurl.HEADERFUNCTION, handler.header)
-        handle.setopt(pycurl.WRITEFUNCTION, handler.body)
-        handle.setopt(pycurl.OPENSOCKETFUNCTION, handler.open_socket)
+        headers = [f'{name}: {value}' for name, value in download.headers().items()]
+        if headers != handler.headers:
+            handle.setopt(pycurl.HTTPHEADER, headers)
+            handler.headers = headers
         self._multi.add_handle(handle)
 
     def _end(self, handle: Any, code: int, text: str) -> Download:
         self._multi.remove_handle(handle)
         handler = self._busy.pop(handle)
         download = handler.download
+        handler.end()
         if handler.error is not None:
             if not isinstance(handler.error, Failure):
                 handle.close()
@@ -101,11 +103,12 @@ class CurlTransfer:
             download.failure = _failure(code, text)
         elif not handler.begun:
             download.failure = Failure('retry', 'the file server sent no header')
-        self._idle.append(handle)
+        self._idle.append((handle, handler))
         return download
 
-    def _handle(self) -> Any:
+    def _handle(self) -> tuple[Any, _Handler]:
         handle = pycurl.Curl()
+        handler = _Handler(self.policy)
         options = {
             pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
             pycurl.FOLLOWLOCATION: 0,
@@ -119,53 +122,65 @@ class CurlTransfer:
             pycurl.USERAGENT: f'synapse-hooks/{__version__}',
             pycurl.SSL_VERIFYPEER: 1,
             pycurl.SSL_VERIFYHOST: 2,
+            # A call of Python for every line of every header would cost more than the rest of a small file.
+            pycurl.HEADERFUNCTION: handler.lines.append,
+            pycurl.WRITEFUNCTION: handler.body,
+            pycurl.OPENSOCKETFUNCTION: handler.open_socket,
         }
         for option, value in options.items():
             handle.setopt(option, value)
         handle.setopt(pycurl.CAINFO, os.environ.get('SSL_CERT_FILE') or _authorities())
-        return handle
+        return handle, handler
 
 
 class _Handler:
-    """What libcurl calls for one file. Nothing may be raised there: it is kept, and raised afterwards."""
+    """What libcurl calls for one file after another. Nothing may be raised there: it is kept, and raised afterwards."""
 
-    __slots__ = ('begun', 'download', 'error', 'fields', 'framed', 'policy', 'status')
+    __slots__ = ('begun', 'download', 'error', 'headers', 'lines', 'policy')
 
-    def __init__(self, download: Download, policy: AddressPolicy) -> None:
-        self.download = download
+    def __init__(self, policy: AddressPolicy) -> None:
         self.policy = policy
-        self.fields: dict[str, str] = {}
-        self.status = 0
-        self.framed = False
+        self.download: Download
+        self.lines: list[bytes] = []
+        """Of the header, each with its end; those of interim responses before it."""
+        self.headers: list[str] = []
+        """What the request says."""
         self.begun = False
         self.error: Exception | None = None
 
-    def header(self, line: bytes) -> int | None:
-        text = line.decode('latin-1').strip()
-        if text.startswith('HTTP/') and ':' not in text.partition(' ')[0]:
-            version, _, rest = text.partition(' ')
-            self.status = int(rest[:3]) if rest[:3].isdecimal() else 0
-            self.framed = version not in ('HTTP/1.0', 'HTTP/1.1')
-            self.fields = {}
-        elif text:
-            name, _, value = text.partition(':')
-            self.fields[name.lower()] = value.strip()
-        elif self.status >= 200:
-            try:
-                self.download.begin(self.status, self.fields, framed=self.framed)
-                self.begun = True
-            except (Failure, OSError, SynapseHooksError) as error:
-                self.error = error
-                return -1
-        return None
+    def take(self, download: Download) -> None:
+        self.download = download
+        self.lines.clear()
+        self.begun = False
+        self.error = None
 
     def body(self, data: bytes) -> int | None:
         try:
+            if not self.begun:
+                self._begin()
             self.download.feed(data)
         except (Failure, OSError, SynapseHooksError) as error:
             self.error = error
             return -1
         return None
+
+    def end(self) -> None:
+        """Look at a header that no body came after."""
+        if self.begun or self.error is not None or not self.lines:
+            return
+        try:
+            self._begin()
+        except (Failure, OSError, SynapseHooksError) as error:
+            self.error = error
+
+    def _begin(self) -> None:
+        text = b''.join(self.lines).decode('latin-1').replace('\r\n', '\n')
+        version, *lines = text.rstrip('\n').rpartition('\n\n')[2].split('\n')
+        version, _, status = version.partition(' ')
+        fields = {name.lower(): value.strip() for name, _, value in (line.partition(':') for line in lines)}
+        code = int(status[:3]) if status[:3].isdecimal() else 0
+        self.begun = True
+        self.download.begin(code, fields, framed=version not in ('HTTP/1.0', 'HTTP/1.1'))
 
     def open_socket(self, purpose: int, address: Any) -> Any:
         # Over a proxy, it is the proxy's address, which the operator has chosen.
