@@ -19,8 +19,7 @@ _numbers = itertools.count(secrets.randbits(31))
 
 def owner() -> str:
     """This process, in a form that `is_dead` understands in any other one."""
-    pid = os.getpid()
-    return f'{scope()}-{pid}-{_own_start(pid)}'
+    return _owner(os.getpid())
 
 
 def is_dead(owner: str, since: float, *, abandoned_after: float = _ABANDONED) -> bool:
@@ -105,8 +104,8 @@ def _start(pid: int) -> int:
 
 
 @lru_cache(maxsize=4)
-def _own_start(pid: int) -> int:
-    return _start(pid)
+def _owner(pid: int) -> str:
+    return f'{scope()}-{pid}-{_start(pid)}'
 
 
 def _alive(pid: int, start: int) -> bool:

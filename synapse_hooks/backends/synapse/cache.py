@@ -46,7 +46,7 @@ class Cache:
             return {}
         marks = ','.join('?' * len(wanted))
         query = f'SELECT key, sha256, size FROM files WHERE key IN ({marks})'
-        with suppress(sqlite3.DatabaseError), closing(self._open()) as database:
+        with suppress(sqlite3.DatabaseError), closing(self._connect()) as database:
             rows = database.execute(query, tuple(wanted)).fetchall()
             found = {wanted[key]: Blob(*blob) for key, *blob in rows}
             return {key: blob for key, blob in found.items() if self.blobs.is_intact(blob)}
@@ -133,8 +133,11 @@ class Cache:
             rows = [(_digest(key), *blob) for key, blob in files.items()]
             database.executemany('INSERT OR REPLACE INTO files VALUES (?, ?, ?)', rows)
 
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._index, timeout=_BUSY)
+
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._index, timeout=_BUSY)
+        database = self._connect()
         # Nothing is lost that cannot be fetched again.
         database.execute('PRAGMA synchronous = OFF')
         database.execute(_SCHEMA)

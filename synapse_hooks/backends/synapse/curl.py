@@ -166,7 +166,7 @@ class _Handler:
 
     def end(self) -> None:
         """Look at a header that no body came after."""
-        if self.begun or self.error is not None or not self.lines:
+        if self.begun or self.error is not None or not self.lines or self.lines[-1].strip():
             return
         try:
             self._begin()
@@ -179,6 +179,9 @@ class _Handler:
         version, _, status = version.partition(' ')
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(':') for line in lines)}
         code = int(status[:3]) if status[:3].isdecimal() else 0
+        if 100 <= code < 200:
+            # It broke off after an interim response.
+            return
         self.begun = True
         self.download.begin(code, fields, framed=version not in ('HTTP/1.0', 'HTTP/1.1'))
 

@@ -85,7 +85,7 @@ class FileRequest:
     """How many redirects were followed since."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Download:
     """One try to receive a file.
 
@@ -102,7 +102,7 @@ class Download:
     """Set by the transfer."""
     received: int = 0
     """Bytes that came over the network in this try."""
-    _content: bytearray = field(default_factory=bytearray)
+    _chunks: list[bytes] = field(default_factory=list)
     _hash: Any = None
     _handle: int = -1
     _part: Path | None = None
@@ -174,11 +174,11 @@ class Download:
         limit = self._total if self._total is not None else self.request.size
         if limit is not None and self._offset > limit:
             raise Failure('refused', f'more than the announced {limit:,} bytes came')
-        if self._handle < 0 and len(self._content) + len(data) > _SMALL:
-            self._spill()
         if self._handle < 0:
-            self._content += data
-            return
+            if self._offset <= _SMALL:
+                self._chunks.append(data)
+                return
+            self._spill()
         self._hash.update(data)
         self._write(data)
 
@@ -193,9 +193,10 @@ class Download:
             if announced is not None and self._offset != announced:
                 raise Failure('retry', f'expected {announced:,} bytes, got {self._offset:,}')
         if self._handle < 0:
-            sha256 = hashlib.sha256(self._content).hexdigest()
+            content = self._chunks[0] if len(self._chunks) == 1 else b''.join(self._chunks)
+            sha256 = hashlib.sha256(content).hexdigest()
             self._check_digest(sha256)
-            return self.blobs.put_bytes(self._content, sha256)
+            return self.blobs.put_bytes(content, sha256)
         sha256 = self._hash.hexdigest()
         self._check_digest(sha256)
         os.close(self._handle)
@@ -209,7 +210,7 @@ class Download:
     @property
     def is_large(self) -> bool:
         """Whether `finish` has so much to do that it is worth a thread."""
-        return self._handle < 0 and len(self._content) > _LARGE
+        return self._handle < 0 and self._offset > _LARGE
 
     def close(self, *, keep: bool) -> None:
         """End the try: a part is kept for the next one, where it is worth that, or removed."""
@@ -244,9 +245,10 @@ class Download:
         part = self._part = self.parts.new(self.request.key, self._state)
         with disk_errors(part):
             self._handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        self._hash = hashlib.sha256(self._content)
-        self._write(bytes(self._content))
-        self._content.clear()
+        content = b''.join(self._chunks)
+        self._chunks.clear()
+        self._hash = hashlib.sha256(content)
+        self._write(content)
 
     def _write(self, data: bytes) -> None:
         with disk_errors(self._part or self.parts.folder):
@@ -262,7 +264,7 @@ class Download:
             self.parts.remove(self._part)
             self._part = None
         self._state, self._offset = None, 0
-        self._content.clear()
+        self._chunks.clear()
 
     # -- what an answer says -----------------------------------------------------------------------------------------
 
@@ -322,6 +324,8 @@ def _failure(status: int, fields: Mapping[str, str]) -> Failure:
 def _sha256_of(fields: Mapping[str, str]) -> str | None:
     """The digest of the whole file that a header announces: RFC 9530, or that of S3."""
     said = fields.get('x-amz-checksum-sha256', '')
+    if not said and 'repr-digest' not in fields:
+        return None
     if match := _DIGEST.search(fields.get('repr-digest', '')):
         said = match[1]
     try:

@@ -11,6 +11,7 @@ machine in which it was written: after a power failure its end may hold anything
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -26,6 +27,8 @@ from synapse_hooks.storage.ownership import aside, is_dead_work, is_left_here, s
 _STATE: Final = '.state'
 _RELEASED: Final = re.compile(r'[0-9a-f]{32}\.part-([0-9a-f]{8})-[0-9a-f]{8}')
 _KEPT_SECONDS: Final = 7 * 24 * 3600.0
+_LISTING_SECONDS: Final = 1.0
+"""Seconds for which a listing of the folder is used again."""
 
 
 class PartState(msgspec.Struct):
@@ -45,6 +48,8 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self._names: list[str] = []
+        self._listed = -math.inf
 
     def new(self, key: str, state: PartState | None) -> Path:
         """The name of a new part of the file `key`.
@@ -60,10 +65,16 @@ class Parts:
         return part
 
     def claim(self, key: str) -> tuple[Path, PartState] | None:
-        """Take over a part that no process writes any more, if there is one."""
+        """Take over a part that no process writes any more, if there is one.
+
+        One that another process released within the last second may be missed.
+        """
+        names = self._list()
+        if not names:
+            return None
         base = _prefix(key)
-        for found in self.folder.glob(f'*{base}*') if self.folder.is_dir() else ():
-            if found.name.endswith(_STATE) or not _is_usable(found):
+        for found in [self.folder / name for name in names if base in name and not name.endswith(_STATE)]:
+            if not _is_usable(found):
                 continue
             mine = aside(self.folder / base)
             try:
@@ -89,6 +100,7 @@ class Parts:
             _state_file(free).unlink(missing_ok=True)
             return
         _state_file(part).unlink(missing_ok=True)
+        self._listed = -math.inf
 
     def remove(self, part: Path) -> None:
         """Remove a part, or what is beside one that has become a file."""
@@ -111,6 +123,17 @@ class Parts:
                 freed += sum(stated.st_size for stated in found)
                 self.remove(part)
         return freed
+
+    def _list(self) -> list[str]:
+        # Asked for every file that is fetched, of which few have parts.
+        now = time.monotonic()
+        if now > self._listed + _LISTING_SECONDS:
+            try:
+                self._names = os.listdir(self.folder)
+            except OSError:
+                self._names = []
+            self._listed = now
+        return self._names
 
     @staticmethod
     def _write_state(part: Path, state: PartState) -> None:
