@@ -33,6 +33,7 @@ class JobReporter:
 
     def __init__(self) -> None:
         self._began: str | None = None
+        self._first = ''
         self._steps: dict[str, dict[str, Any]] = {}
         self._metrics: dict[tuple[str | None, str], dict[str, float]] = {}
         self._pictures = 0
@@ -43,7 +44,7 @@ class JobReporter:
         for status in statuses:
             if status['type'] == 'run_start':
                 self._catch_up(context, status)
-                _update(context, status='RUNNING', meta={'run_dir': str(context.run_dir)})
+                _update(context, status='RUNNING', meta={'run_dir': str(context.run_dir), 'started': self._first})
                 continue
             result: dict[str, Any] = {'model': status.get('model'), 'run_dir': str(context.run_dir)}
             if error := status.get('error'):
@@ -114,7 +115,7 @@ class JobReporter:
         """Before the first event: learn what other processes reported before it. A record is replaced as a whole."""
         if self._began is not None:
             return
-        self._began = str(event.get('ts') or '')
+        self._began = self._first = str(event.get('ts') or '')
         if event['type'] == 'run_start' and event.get('attempt', 1) <= 1:
             return
         # A conversion has no job, and is not to import what reads journals.
@@ -123,6 +124,7 @@ class JobReporter:
         for earlier in read_events(context.run_dir, types=('run_start', 'metrics', 'progress')):
             if earlier['ts'] >= event['ts']:
                 continue
+            self._first = min(self._first, earlier['ts'])
             if earlier['type'] == 'metrics':
                 self._measured(earlier)
             elif earlier.get('attempt') == event.get('attempt'):

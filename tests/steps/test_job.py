@@ -12,7 +12,7 @@ from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext
 from synapse_hooks.backends import Workspace
 from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import StepFailed
-from synapse_hooks.journal import Journal, SinkPump
+from synapse_hooks.journal import Journal, SinkPump, read_events
 from synapse_hooks.plugins import JobReporter, PluginSink, Settings, build
 
 pytestmark = pytest.mark.usefixtures('elsewhere')
@@ -58,7 +58,8 @@ def test_a_run_that_succeeds(tmp_path: Path) -> None:
 def test_a_run_that_fails(tmp_path: Path) -> None:
     job = run(tmp_path, type('Failing', (Action,), {'fails': True}))
     assert job['status'] == 'FAILED'
-    assert job['meta'] == {'run_dir': str(tmp_path / 'run')}
+    assert job['meta']['run_dir'] == str(tmp_path / 'run')
+    assert job['meta']['started'] == next(iter(read_events(tmp_path / 'run')))['ts']
     assert 'no luck' in job['result']['error']
 
 
