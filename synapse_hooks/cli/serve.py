@@ -9,10 +9,14 @@ import argparse
 import secrets
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.streams import say
 from synapse_hooks.errors import ConfigError
+
+if TYPE_CHECKING:
+    from synapse_hooks.backends import Workspace
 
 _PORT = 8765
 
@@ -42,7 +46,7 @@ def run(options: argparse.Namespace) -> Answer:
     token = options.token or secrets.token_hex(16)
     bound = _bound(options.port)
     host = f'http://127.0.0.1:{bound.getsockname()[1]}'
-    job = workspace.create_job(action='train')['id']
+    job = _job(workspace)
     app = application(workspace, token, key=secrets.token_bytes(32), lifetime=options.url_lifetime)
     say(f'page      {host}/#token={token}')
     say(f'workspace {workspace.root}')
@@ -53,6 +57,12 @@ def run(options: argparse.Namespace) -> Answer:
     with bound:
         server.run(sockets=[bound])
     return Answer({'host': host})
+
+
+def _job(workspace: Workspace) -> int:
+    """A job to run: the one that was opened by an earlier start, where nothing has run it."""
+    unused = [job['id'] for job in workspace.list_jobs() if job.get('served') and job['status'] == 'PENDING']
+    return int(unused[0] if unused else workspace.create_job(action='train', served=True)['id'])
 
 
 def _bound(port: int) -> socket.socket:

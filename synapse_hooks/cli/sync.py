@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.backends import connect
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
-    from synapse_hooks.steps.delivery import deliver
+    from synapse_hooks.steps.delivery import deliver, undelivered_text
 
     directory = RunDirectory.open(options.run_dir)
     with directory.locked():
@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> Answer:
             only=tuple(options.only or runtime.get('only', ())),
             project=Path(runtime['project']) if runtime.get('project') else None,
         )
-        late = deliver(ctx, directory, deadline=options.deadline)
-    lines = [f'{name}: {count:,} events are not delivered' for name, count in late.items()] or ['all is delivered']
+        late, reasons = deliver(ctx, directory, deadline=options.deadline)
+    lines = [undelivered_text(name, count, reasons.get(name)) for name, count in late.items()]
+    lines.append(f'  → try again later: `synapse-hooks sync {directory.path}`' if late else 'all is delivered')
     return Answer({'run_dir': str(directory.path), 'undelivered': late}, '\n'.join(lines), 1 if late else 0)

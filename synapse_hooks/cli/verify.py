@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.journal.record import RECORD
 
     folder: Path = options.path
+    if not folder.exists():
+        raise ConfigError(f'there is no {folder}', hint='check the path', path=str(folder))
     if (folder / RECORD).is_file():
         checks = _run_checks(folder, options.deep)
     elif is_export(folder):

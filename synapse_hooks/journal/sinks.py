@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from synapse_hooks.errors import SinkUnavailable
 from synapse_hooks.journal.cursor import Cursor
 from synapse_hooks.journal.journal import Journal
-from synapse_hooks.safe_text import summary
+from synapse_hooks.safe_text import summary, text_of
 
 HOOK_OF: Final = {
     'params': 'log_params',
@@ -131,6 +131,11 @@ class SinkPump:
                 lane.join(until)
         return {lane.sink.name: lane.undelivered() for lane in self._lanes}
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why sinks could not be reached when that was tried last, by sink."""
+        return {lane.sink.name: lane.reason for lane in self._lanes if lane.reason}
+
 
 class _Lane:
     """One sink: its thread, its cursor, its failures."""
@@ -149,6 +154,7 @@ class _Lane:
         self.until = 0.0
         self.insist = False
         self.gave_up = False
+        self.reason = ''
         self._journal = journal
         hooks = getattr(sink, 'hooks', HOOK_OF.values())
         self._cursor = Cursor(journal.run_dir, sink.name, [type for type, hook in HOOK_OF.items() if hook in hooks])
@@ -179,8 +185,9 @@ class _Lane:
             closing = self.closing.is_set()
             try:
                 wait = self._poll if self._deliver_some() else 0.0
-                done, failures = wait > 0, 0
-            except (SinkUnavailable, OSError):
+                done, failures, self.reason = wait > 0, 0, ''
+            except (SinkUnavailable, OSError) as error:
+                self.reason = text_of(error) if isinstance(error, SinkUnavailable) else summary(error)
                 # An OSError that is not of _UNAVAILABLE is the journal's own: a disk came off.
                 first, most = self._retry
                 wait = min(most, first * 2.0 ** min(failures, 30)) * (0.5 + self._jitter() / 2)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.data import split_name
-from synapse_hooks.errors import BackendUnavailable, SinkUnavailable
+from synapse_hooks.errors import AccessDenied, BackendUnavailable, SinkUnavailable
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
 
@@ -189,5 +189,6 @@ def _update(context: TrainContext, **fields: Any) -> None:
 def _kept_for_later() -> Iterator[None]:
     try:
         yield
-    except BackendUnavailable as error:
+    except (BackendUnavailable, AccessDenied) as error:
+        # A token that has expired is replaced; until then nothing is lost.
         raise SinkUnavailable(error.problem) from error

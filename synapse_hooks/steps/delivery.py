@@ -27,7 +27,25 @@ _KILLED: Final = {
 }
 
 
-def deliver(ctx: RuntimeContext, directory: RunDirectory, *, deadline: float = 30.0) -> dict[str, int]:
+_JOB: Final = 'project-JobReporter'
+
+
+def undelivered_text(name: str, count: int, reason: str | None) -> str:
+    """What a sink has not got, in words.
+
+    Example:
+        >>> undelivered_text('acme-tracker', 1, 'Connection refused')
+        "the sink 'acme-tracker' has not got 1 event: Connection refused"
+        >>> undelivered_text('project-JobReporter', 17, None)
+        'the job has not got 17 events'
+    """
+    who = 'the job' if name == _JOB else f'the sink {name!r}'
+    return f'{who} has not got {count:,} event{"s" * (count != 1)}' + (f': {reason}' if reason else '')
+
+
+def deliver(
+    ctx: RuntimeContext, directory: RunDirectory, *, deadline: float = 30.0
+) -> tuple[dict[str, int], dict[str, str]]:
     """Deliver what is left of a run's journal to its job and to the installed and the project's plugins.
 
     Args:
@@ -36,7 +54,7 @@ def deliver(ctx: RuntimeContext, directory: RunDirectory, *, deadline: float = 3
         deadline: Seconds to go on trying a sink that cannot be reached.
 
     Returns:
-        The events that each sink still has not got.
+        How many events each sink still has not got, and why, where that is known.
     """
     plugins = build(
         load_settings(ctx.project, block=ctx.block, only=ctx.only),
@@ -62,7 +80,7 @@ def deliver(ctx: RuntimeContext, directory: RunDirectory, *, deadline: float = 3
         journal.close()
     late = {name: count for name, count in undelivered.items() if count}
     directory.update(undelivered=late)
-    return late
+    return late, pump.reasons
 
 
 @contextmanager

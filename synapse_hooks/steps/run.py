@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from synapse_hooks.plugins import (
 )
 from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
-from synapse_hooks.steps.delivery import end_dead_runs, noted_as_active
+from synapse_hooks.steps.delivery import end_dead_runs, noted_as_active, undelivered_text
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
@@ -124,7 +124,7 @@ class _Run:
         finally:
             undelivered = pump.close()
             self.journal.close()
-            self._report(undelivered)
+            self._report(undelivered, pump.reasons)
             incomplete = self._incomplete()
         if error is not None:
             for problem in (incomplete, self._unwritten):
@@ -250,15 +250,16 @@ class _Run:
         except StorageError as error:
             self._unwritten = self._unwritten or error
 
-    def _report(self, undelivered: dict[str, int]) -> None:
+    def _report(self, undelivered: dict[str, int], reasons: Mapping[str, str]) -> None:
         late = {name: count for name, count in undelivered.items() if count}
         if late or self.directory.read().get('undelivered'):
             self._update(undelivered=late)
         for name, count in late.items():
-            deliver = f'`synapse-hooks resume {self.directory.path}` delivers them'
+            what = undelivered_text(name, count, reasons.get(name))
+            deliver = f'`synapse-hooks sync {self.directory.path}` delivers them'
             # Not even where warnings are made errors may a sink fail a run.
             with suppress(PluginWarning):
-                warnings.warn(f'the sink {name!r} has not got {count} events; {deliver}', PluginWarning, stacklevel=2)
+                warnings.warn(f'{what}; {deliver}', PluginWarning, stacklevel=2)
 
     def _incomplete(self) -> JournalIncomplete | None:
         """The error for a journal that lacks events; run.json counts them, those of earlier attempts too."""

@@ -47,3 +47,7 @@ def test_a_manifest_is_not_trusted(bare: Environment, tmp_path: Path) -> None:
     (tmp_path / 'items.jsonl').write_text(json.dumps({'document': content, 'files': []}) + '\n{"files": 1}\n\xff\n')
     answer = bare.hooks('verify', tmp_path, '--json', code=1).json
     assert [problem['path'] for problem in answer['checks'][0]['problems']] == ['items.jsonl'] * 3
+
+
+def test_a_path_with_nothing_at_it(bare: Environment, project: Path) -> None:
+    assert 'there is no nowhere' in bare.hooks('verify', 'nowhere', code=2).err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -186,13 +187,13 @@ def test_a_run_that_was_killed_is_found_by_the_next_one(server: DevServer, proje
     assert server.workspace.get_job(1)['status'] == 'SUCCEEDED'
 
 
-def outage(server: DevServer, is_down: Callable[[], bool]) -> Callable[[Asked], Reply]:
-    """A script that passes everything on to a server, and answers 503 in its place for jobs while it is down."""
+def outage(server: DevServer, is_down: Callable[[], bool], status: int) -> Callable[[Asked], Reply]:
+    """A script that passes everything on to a server, and answers `status` in its place for jobs while it is down."""
     import httpx
 
     def script(asked: Asked) -> Reply:
         if is_down() and asked.path.startswith(('/jobs', '/logs')) and asked.method != 'GET':
-            return Reply(503)
+            return Reply(status)
         headers = {name: value for name, value in asked.headers.items() if name not in ('host', 'connection')}
         passed = httpx.request(asked.method, server.host + asked.target, headers=headers, content=asked.body)
         # Its own addresses lead back here.
@@ -209,11 +210,15 @@ def test_without_a_job_it_is_said_before_the_training(server: DevServer, project
 
 
 @pytest.mark.timeout(180)
-def test_what_could_not_be_delivered_comes_later_once(server: DevServer, project: Path) -> None:
+@pytest.mark.parametrize('status', [503, pytest.param(401, id='401, as after a token has expired')])
+def test_what_could_not_be_delivered_comes_later_once(server: DevServer, project: Path, status: int) -> None:
     down = [True]
-    with raw_server(outage(server, lambda: down[0])) as between:
+    with raw_server(outage(server, lambda: down[0], status)) as between:
         err = ended(between.host, project, *TRAIN)
-        assert 'has not got' in err
+        assert re.search(rf'the job has not got \d+ events: .* answered {status}.*; `synapse-hooks sync ', err)
+        if status == 401:  # the other is tried again for longer
+            out, _ = command(between.host, project, 'sync', 'run', '--deadline', '5').communicate(timeout=60)
+            assert re.match(r'the job has not got \d+ events: .*answered 401.*\n  → try again later: `synapse', out)
         assert server.workspace.get_job(1)['status'] == 'PENDING'
         assert log(server, 'metric') == []
         down[0] = False
