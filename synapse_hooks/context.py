@@ -188,6 +188,9 @@ class RuntimeContext:
     """Refuse a conversion that loses annotations."""
     allow_pickle: tuple[str, ...] = ()
     """What a checkpoint may import besides what is known to be harmless: dotted names, or `all`. `--allow-pickle`."""
+    deadlines: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that stages may take, by name, all attempts together; these go before those of the project. One that
+    takes longer is ended, with the processes that it started, and the run fails: `--deadline`."""
     resume: bool = False
     """Go on with the run that `run_dir` holds."""
     from_stage: str | None = None

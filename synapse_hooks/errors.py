@@ -13,6 +13,7 @@
     ├── NoAnswer                      every plugin that was asked for a stage declined                exit 2
     ├── WrongAnswer                   a plugin's answer has not the type that the hook promises
     ├── StepFailed                    a step of the run failed; the cause is its `__cause__`
+    ├── DeadlineExceeded              a stage took longer than its deadline
     ├── CleanupFailed                 the run is over, but cleaning up after it was not complete
     ├── JournalIncomplete             the run succeeded, but its journal could not be written
     ├── RunError                      a run directory cannot be used (missing, in use, foreign)
@@ -166,6 +167,10 @@ class StepFailed(SynapseHooksError):
         """2 when the cause is a matter of configuration or selection, else 1."""
         cause = self.__cause__
         return cause.exit_code if isinstance(cause, SynapseHooksError) else 1
+
+
+class DeadlineExceeded(SynapseHooksError):
+    """A stage took longer than its deadline and was ended. `step` and `seconds` say which; it is not tried again."""
 
 
 class CleanupFailed(SynapseHooksError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +51,8 @@ class ExitGuard:
         error = SystemExit(f'os._exit({status!r}) was called, which ends a process without any cleaning up')
         if threading.current_thread() is threading.main_thread():
             raise error
-        self._report(error)
+        # What is being handled is the reason, where there is such.
+        self._report(sys.exception() or error)
         self._exit(status or 1)
 
 

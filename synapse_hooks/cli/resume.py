@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.train import add_job, add_params, add_pickles, add_plan
+from synapse_hooks.cli.train import add_deadlines, add_job, add_params, add_pickles, add_plan, deadlines_of
 from synapse_hooks.errors import RunError
 
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_params(parser)
     add_plan(parser)
     add_pickles(parser)
+    add_deadlines(parser)
     add_job(parser)
 
 
@@ -96,6 +97,7 @@ def _run(options: argparse.Namespace) -> Answer:
         target=target,
         strict=bool(runtime.get('strict')),
         allow_pickle=tuple(options.allow_pickle or runtime.get('allow_pickle', ())),
+        deadlines=deadlines_of(options) or runtime.get('deadlines', {}),
         resume=True,
         from_stage=options.from_stage,
     )

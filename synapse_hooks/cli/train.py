@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--params-help', action='store_true', help='show the parameters of TARGET, and run nothing')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
     add_pickles(parser)
+    add_deadlines(parser)
     add_job(parser)
     add_backend(parser)
 
@@ -51,6 +52,30 @@ def add_pickles(parser: argparse.ArgumentParser) -> None:
         default=[],
         help='let a checkpoint import this (module.name), or `all`; only if you trust its author',
     )
+
+
+def add_deadlines(parser: argparse.ArgumentParser) -> None:
+    """`--deadline`."""
+    parser.add_argument(
+        '--deadline',
+        metavar='STAGE=SECONDS',
+        action='append',
+        default=[],
+        dest='deadlines',
+        help='end a stage that takes longer, with the processes that it started; the run fails',
+    )
+
+
+def deadlines_of(options: argparse.Namespace) -> dict[str, float]:
+    """What `--deadline` says.
+
+    Raises:
+        ConfigError: It is not a number of seconds.
+    """
+    from synapse_hooks.plugins.settings import seconds_of
+
+    pairs = [text.partition('=') for text in options.deadlines]
+    return {name: seconds_of(seconds, f'--deadline {name}') for name, _, seconds in pairs}
 
 
 def add_job(parser: argparse.ArgumentParser) -> None:
@@ -116,5 +141,6 @@ def _run(options: argparse.Namespace) -> Answer:
         target=target,
         strict=options.strict,
         allow_pickle=tuple(options.allow_pickle),
+        deadlines=deadlines_of(options),
     )
     return planned(kind, params, ctx) if options.plan else run_action(kind, params, ctx)

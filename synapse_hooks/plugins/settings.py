@@ -12,14 +12,18 @@ decides; within a level, `block` is stronger than `only`.
     settings.acme = { registry = "https://..." }   # what plugins read from context.settings
     allow_broken = ["hooks.py"]                    # go on without these of `plugins` when they are broken
     max_attempts = 10                              # how often a step may be tried, where `retry_step` asks for it
+    deadline.export = 3600                         # seconds that a stage may take
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +32,7 @@ from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 from synapse_hooks.storage.places import working_directory
 
-_KEYS: Final = ('plugins', 'block', 'only', 'trust', 'pin', 'settings', 'allow_broken', 'max_attempts')
+_KEYS: Final = ('plugins', 'block', 'only', 'trust', 'pin', 'settings', 'allow_broken', 'max_attempts', 'deadline')
 MAX_ATTEMPTS: Final = 10
 """How often a step may be tried, unless a setting says otherwise."""
 _TRUST: Final = 'SYNAPSE_HOOKS_TRUST'
@@ -65,6 +69,8 @@ class Settings:
     """Plugins or distributions that the project wants, and without which a run may go on when they are broken."""
     max_attempts: int = MAX_ATTEMPTS
     """How often a step may be tried, the first attempt included."""
+    deadlines: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that stages may take, by name."""
     unlisted: str = ''
     """The setting that keeps out every installed plugin whose distribution the project does not name; else empty."""
     listed: tuple[str, ...] = ()
@@ -187,6 +193,10 @@ def load_settings(
         settings=_tables(table, 'settings', file),
         allow_broken=(*broken, *_names(table, 'allow_broken', file)),
         max_attempts=most or _attempts(table.get('max_attempts', MAX_ATTEMPTS), f'{file}: max_attempts'),
+        deadlines={
+            name: seconds_of(value, f'{file}: deadline.{name}')
+            for name, value in _mapping(table, 'deadline', file).items()
+        },
         unlisted=unlisted if trust else f'`trust` in {file}' if by_file else '',
         listed=project.only,
     )
@@ -210,6 +220,27 @@ def _attempts(value: Any, setting: str) -> int:
             field='max_attempts',
         )
     return int(text)
+
+
+def seconds_of(value: Any, setting: str) -> float:
+    """A deadline, from what a setting or a flag says.
+
+    Args:
+        value: A number, or the text of one.
+        setting: How to name the setting in a sentence.
+
+    Raises:
+        ConfigError: It is something else, or not above 0.
+    """
+    with suppress(ValueError):
+        seconds = (
+            math.nan if isinstance(value, bool) else float(value if isinstance(value, int | float) else str(value))
+        )
+        if 0 < seconds <= threading.TIMEOUT_MAX:
+            return seconds
+    raise ConfigError(
+        f'{setting} must be a number of seconds above 0, got {value!r}', hint='for example 3600', field='deadline'
+    )
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -251,6 +282,15 @@ def _names(table: Mapping[str, Any], key: str, file: Path) -> tuple[str, ...]:
             field=key,
         )
     return tuple(value)
+
+
+def _mapping(table: Mapping[str, Any], key: str, file: Path) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f'{file}: [tool.synapse_hooks] {key} must be a table, not {value!r}', path=str(file), field=key
+        )
+    return value
 
 
 def _tables(table: Mapping[str, Any], key: str, file: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from synapse_hooks.context import TrainContext
-from synapse_hooks.errors import RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer
+from synapse_hooks.errors import DeadlineExceeded, RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.safe_text import add_note, summary
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
+from synapse_hooks.steps.deadline import Deadline, deadline
 from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
 from synapse_hooks.steps.processes import parent_only
 from synapse_hooks.steps.progress import Progress
@@ -35,6 +37,7 @@ class Orchestrator:
         directory: Where the state of every stage is kept.
         progress: Called at every step's beginning and end.
         as_result: Makes the action's result out of its JSON values.
+        give_up: Ends the process with an error, for a stage that cannot be ended otherwise.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Orchestrator:
         directory: RunDirectory,
         progress: Progress,
         as_result: Callable[[Any], Any],
+        give_up: Callable[[StepFailed], None],
     ) -> None:
         self.context = context
         self.inputs = inputs
@@ -53,6 +57,7 @@ class Orchestrator:
         self.directory = directory
         self.progress = progress
         self.as_result = as_result
+        self.give_up = give_up
         self.stages: dict[str, dict[str, Any]] = {stage['name']: stage for stage in directory.read()['stages']}
         self._previous = ''
         # As they were given: what a plugin changes in the context is its answer to them.
@@ -103,7 +108,8 @@ class Orchestrator:
                 context.hooks.step_started(context=context, step=step)
                 # What observers look at has no part in the stage.
                 params.used = looked_at
-                result = self._attempts(step, stage)
+                with self._deadline(step, stage, started) as watch:
+                    result = self._attempts(step, stage, watch)
                 stage['published'] = self._publish(step, result)
                 self._executed.append((step, result))
         except BaseException as error:
@@ -121,7 +127,20 @@ class Orchestrator:
         self._ended(step, stage, started, result=result)
         self.progress.finish(step.name)
 
-    def _attempts(self, step: BaseStep[TrainContext], stage: dict[str, Any]) -> StepResult:
+    def _deadline(
+        self, step: BaseStep[TrainContext], stage: dict[str, Any], started: float
+    ) -> AbstractContextManager[Deadline]:
+        def give_up(error: DeadlineExceeded) -> None:
+            failed = self._failure(step, stage, error)
+            failed.__cause__ = error
+            stage.update(error=summary(error), finished=_now(), seconds=round(time.monotonic() - started, 3))
+            self._save(stage, status='failed')
+            self.give_up(failed)
+
+        deadlines = {**self.plugins.settings.deadlines, **self.context.runtime_ctx.deadlines}
+        return deadline(step.name, deadlines.get(step.name), give_up)
+
+    def _attempts(self, step: BaseStep[TrainContext], stage: dict[str, Any], watch: Deadline) -> StepResult:
         context, model, begun = self.context, self.context.model, len(self.context.trainings.begun)
         while True:
             stage['attempts'] += 1
@@ -137,6 +156,8 @@ class Orchestrator:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # sys.exit() and asyncio.CancelledError too are failures
+                if watch.has_passed:
+                    raise
                 wait = seconds_until_retry(self.context, self.plugins, step, error, stage['attempts'])
                 if wait is None:
                     raise

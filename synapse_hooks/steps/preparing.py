@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.errors import ParamsError
+from synapse_hooks.errors import ConfigError, ParamsError, suggest
 from synapse_hooks.plugins import JobReporter, Plugins, build, load_settings, no_data
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
 from synapse_hooks.steps.inputs import StageInputs
@@ -52,11 +52,17 @@ def _check(plan: RunPlan, plugins: Plugins) -> None:
     """Fail now where it is certain that the run would fail later.
 
     Raises:
-        ParamsError, SelectionError, NoAnswer: With what to change.
+        ConfigError, ParamsError, SelectionError, NoAnswer: With what to change.
     """
     data_path, dataset = getattr(plan.params, 'data_path', None), getattr(plan.params, 'dataset', None)
     if data_path is not None and not Path(data_path).exists():
         raise ParamsError(f'data_path: there is nothing at {data_path}', hint='check the path', field='data_path')
+    names = [step.name for step in plan.registry]
+    for name in plan.ctx.deadlines:
+        # One of the project may be for another action.
+        if name not in names:
+            hint = ' '.join(filter(None, (suggest(name, names), f'the stages are {", ".join(names)}')))
+            raise ConfigError(f'--deadline: there is no stage {name!r}', hint=hint, field='deadline')
     plugins.check_pinned()
     for step in plan.registry:
         if isinstance(step, ExportDatasetStep) and data_path is None and dataset is None:

@@ -1,12 +1,14 @@
-"""A process that an action forks has no part in the run: its files are the parent's."""
+"""Processes of an action: one that it forks has no part in the run, whose files are the parent's; and who ends them."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 @contextmanager
@@ -43,3 +45,52 @@ def _told(error: BaseException) -> int:
     with suppress(Exception):
         traceback.print_exception(error)
     return 1
+
+
+class Processes:
+    """The processes that descend from this one, at some moment.
+
+    Args:
+        known: Their numbers and when each began, which tells a reused number apart.
+    """
+
+    def __init__(self, known: frozenset[tuple[int, str]]) -> None:
+        self._known = known
+
+    @classmethod
+    def of_this_one(cls) -> Processes:
+        """Those that there are now."""
+        return cls(frozenset(_descendants()))
+
+    def kill_later_ones(self) -> None:
+        """Kill those that have appeared since, and their own."""
+        for pid, began in _descendants():
+            if (pid, began) not in self._known and not _is_shared(pid):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _descendants() -> Iterator[tuple[int, str]]:
+    """Number and beginning of each, parents first. Where there is no /proc, only those of `multiprocessing`."""
+    parents: dict[int, list[tuple[int, str]]] = {}
+    for folder in Path('/proc').glob('[0-9]*'):
+        with suppress(OSError, IndexError, ValueError):
+            # The second field is the program's name in parentheses, which may hold anything, parentheses too.
+            fields = (folder / 'stat').read_text(errors='replace').rpartition(')')[2].split()
+            parents.setdefault(int(fields[1]), []).append((int(folder.name), fields[19]))
+    if not parents:
+        import multiprocessing
+
+        yield from ((child.pid or 0, '') for child in multiprocessing.active_children())
+    waiting = [os.getpid()]
+    while waiting:
+        for pid, began in parents.get(waiting.pop(), ()):
+            yield pid, began
+            waiting.append(pid)
+
+
+def _is_shared(pid: int) -> bool:
+    """Whether a process keeps account of shared memory for all others: it ends by itself, after them."""
+    with suppress(OSError):
+        return b'resource_tracker' in Path(f'/proc/{pid}/cmdline').read_bytes()
+    return False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
@@ -106,7 +107,9 @@ class _Run:
         context = self.context
         self.plan.attach(context)
         self._begin()
-        pump = SinkPump(self.journal, [PluginSink(adapter, context) for adapter in self.plugins.sink_adapters()])
+        pump = self.pump = SinkPump(
+            self.journal, [PluginSink(adapter, context) for adapter in self.plugins.sink_adapters()]
+        )
         pump.start()
         outcome: Outcome = 'failed'
         error: BaseException | None = None
@@ -155,6 +158,7 @@ class _Run:
             runtime={
                 **record.get('runtime', {}),
                 'allow_pickle': list(self.plan.ctx.allow_pickle),
+                'deadlines': dict(self.plan.ctx.deadlines),
                 'job_id': self.plan.ctx.job_id,
             },
             plugins=self.plugins.versions(),
@@ -199,7 +203,9 @@ class _Run:
         # First of all, so that a bad id fails in the first second.
         is_trained = trains is not None and trains.reuse
         resolve_checkpoint(context, self.plugins, self.directory, self.inputs, keep=is_trained)
-        orchestrator = Orchestrator(context, self.inputs, self.plugins, self.directory, self.progress, self._as_result)
+        orchestrator = Orchestrator(
+            context, self.inputs, self.plugins, self.directory, self.progress, self._as_result, self._give_up
+        )
         with revision_noted(self.directory):
             orchestrator.run(decisions)
 
@@ -226,7 +232,7 @@ class _Run:
         context = self.context
         if error is not None and cleanup is not None:
             add_note(error, f'cleaning up failed too: {_all(cleanup)}')
-        told = None if error is None else {'type': type(error).__name__, 'message': text_of(error), **_blamed(error)}
+        told = None if error is None else _recorded(error)
         self._update(
             status=outcome,
             dataset=plain(context.dataset),
@@ -242,6 +248,20 @@ class _Run:
         context.hooks.run_finished(context=context, outcome=outcome, error=error)
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
         self.journal.record('run_end', {'status': words[outcome], 'error': told, 'model': plain(context.model)})
+
+    def _give_up(self, error: StepFailed) -> NoReturn:
+        """End the process: its main thread is in a stage that does not end. It is recorded as every failure is."""
+        told = _recorded(error)
+        self._update(status='failed', error=told)
+        self.journal.record('run_end', {'status': 'failed', 'error': told, 'model': None})
+        self.pump.close(_SECONDS)
+        # Where every thread is. It is the operating system's stderr that gets it, if there is one.
+        with suppress(Exception):
+            faulthandler.dump_traceback()
+        try:
+            raise error
+        except StepFailed:
+            os._exit(1)
 
     def _update(self, **changes: Any) -> None:
         """Change the record when the steps are over: a full disk must not take the place of what went wrong before."""
@@ -274,6 +294,10 @@ class _Run:
             path=str(self.journal.path),
             lost=lost,
         )
+
+
+def _recorded(error: BaseException) -> dict[str, Any]:
+    return {'type': type(error).__name__, 'message': text_of(error), **_blamed(error)}
 
 
 def _blamed(error: BaseException) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Cell:
 _RUN = 'steps/test_run.py::'
 _EDGES = 'steps/test_run_edges.py::'
 _RESUME = 'steps/test_resume.py::'
+_DEADLINE = 'steps/test_deadline.py::'
 _ARCHIVE = 'storage/test_storage_archive.py::'
 _PUBLISH = 'storage/test_storage_publishing.py::'
 _SINKS = 'journal/test_journal_sinks.py::'
@@ -165,7 +166,17 @@ CELLS = (
         'its own frames are shown',
         (_RUN + 'test_an_error_keeps_its_frames_and_gets_a_name',),
     ),
-    Cell(51, 'train', 'a stage hangs', 'ended after a deadline', missing='stages have no deadline'),
+    Cell(
+        51,
+        'train',
+        'a stage hangs',
+        'ended after the deadline that it was given, with its processes; a typed error',
+        (
+            _DEADLINE + 'test_a_stage_that_hangs_is_ended_and_not_tried_again',
+            _DEADLINE + 'test_processes_of_the_stage_are_killed_and_earlier_ones_are_not',
+            _DEADLINE + 'test_native_code_that_does_not_return_ends_with_its_process',
+        ),
+    ),
     Cell(
         52,
         'train',
