@@ -1,7 +1,7 @@
 """What was fetched from backends, and is kept for the next run.
 
 list     how much there is
-prune    remove what no dataset uses, what was not used for longest first
+prune    remove files that no dataset uses, the least recently used first
 verify   look for files that were changed; with --deep every byte is read. They are removed, and fetched again.
 """
 
@@ -21,7 +21,11 @@ _UNITS: Final = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The action, and where the cache is."""
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
-    for name, text in (('list', 'how much there is'), ('prune', 'make it smaller'), ('verify', 'look for damage')):
+    for name, text in (
+        ('list', 'how much there is'),
+        ('prune', 'remove files that no dataset uses'),
+        ('verify', 'look for files that were changed, and remove them'),
+    ):
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument('--cache', metavar='DIR', type=Path, help='the cache to use')
         if name == 'prune':
@@ -43,16 +47,20 @@ def run(options: argparse.Namespace) -> Answer:
         removed, freed = cache.prune(size_of(options.to))
         return Answer(
             {'path': str(cache.root), 'removed': removed, 'bytes': freed},
-            f'{removed:,} files removed, {freed / 1e6:,.1f} MB',
+            f'{_files(removed)} removed, {freed / 1e6:,.1f} MB',
             stands_alone=True,
         )
     if options.action == 'verify':
         damaged = cache.verify(deep=options.deep)
-        text = '\n'.join([*(f'damaged, and removed: {name}' for name in damaged), f'{len(damaged):,} files damaged'])
+        text = '\n'.join([*(f'damaged, and removed: {name}' for name in damaged), f'{_files(len(damaged))} damaged'])
         return Answer({'path': str(cache.root), 'damaged': damaged}, text, 1 if damaged else 0)
     count, size, free = cache.measure()
-    text = f'{cache.root}: {count:,} files, {size / 1e6:,.1f} MB, of which {free / 1e6:,.1f} MB are in no dataset'
+    text = f'{cache.root}: {_files(count)}, {size / 1e6:,.1f} MB, of which {free / 1e6:,.1f} MB are in no dataset'
     return Answer({'path': str(cache.root), 'files': count, 'bytes': size, 'unused': free}, text)
+
+
+def _files(count: int) -> str:
+    return f'{count:,} file{"s" * (count != 1)}'
 
 
 def size_of(text: str) -> int:

@@ -53,6 +53,8 @@ def run(options: argparse.Namespace) -> Answer:
     say('to run an action against it:')
     say(f'  export SYNAPSE_HOST={host} SYNAPSE_ACCESS_TOKEN={token}')
     say(f'  synapse-hooks train TARGET --job {job} -p dataset=ID')
+    if not workspace.list_datasets():
+        say(f'  (no dataset yet: synapse-hooks workspace import FOLDER --name NAME --workspace {workspace.root})')
     server = uvicorn.Server(uvicorn.Config(app, log_level='warning', lifespan='off', timeout_graceful_shutdown=2))
     with bound:
         server.run(sockets=[bound])

@@ -48,7 +48,7 @@ def test_damage_is_found_and_removed(bare: Environment, tmp_path: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     ended = bare.hooks('cache', 'verify', '--cache', cache.root, code=1)
     assert edited.sha256 in ended.out
-    assert '1 files damaged' in ended.out
+    assert '1 file damaged' in ended.out
     assert bare.hooks('cache', 'verify', '--deep', '--cache', cache.root, '--json', code=1).json['damaged'] == [
         rotten.sha256
     ]

@@ -19,7 +19,7 @@ def started(shelf: Path, *words: str) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     lines = []
-    while not lines or '--job' not in lines[-1]:
+    while not lines or 'no dataset yet' not in lines[-1]:
         lines.append(process.stderr.readline())
         assert lines[-1], lines
     return process, ''.join(lines)

@@ -254,7 +254,7 @@ class SynapseClient:
             record = self.api.get(f'{path}{number}/')
         except RecordNotFound as error:
             known = self._known(path) if listed else []
-            hint = f'there is {", ".join(known)}' if known else error.hint
+            hint = f'choose one of: {", ".join(known)}' if known else error.hint
             raise RecordNotFound(
                 f'there is no {kind} {id} at {self.connection.host}', hint=hint, kind=kind, id=id, known=known
             ) from error

@@ -116,7 +116,7 @@ def test_addresses_that_expire_meanwhile_are_asked_for_again(tmp_path: Path, cli
 def test_unknown_ids_say_what_there_is(server: DevServer, client_of: Clients, out: Path) -> None:
     with pytest.raises(RecordNotFound, match='no dataset 9') as caught:
         client_of(server.host).export_dataset(9, out)
-    assert 'there is 1 (street)' in caught.value.hint
+    assert 'choose one of: 1 (street)' in caught.value.hint
     with pytest.raises(RecordNotFound, match='named by its id'):
         client_of(server.host).get_model('../secret')
 
