@@ -222,7 +222,7 @@ class SynapseClient:
         else:
             yield Finding('backend: credentials', True, f'accepted (from {connection.token_source})')
             if self.job is not None:
-                yield self._job_finding(api, self.job)
+                yield self._job_finding(self.job)
         if (offset := api.clock_offset) is not None:
             side = 'behind' if offset > 0 else 'ahead of'
             # The backend tells whole seconds.
@@ -235,9 +235,9 @@ class SynapseClient:
         yield from folder_findings('cache', self.cache.root, 'SYNAPSE_HOOKS_CACHE')
         yield from folder_findings('runs', self.root, 'SYNAPSE_WORKSPACE')
 
-    def _job_finding(self, api: ApiClient, job: int | str) -> Finding:
+    def _job_finding(self, job: int | str) -> Finding:
         try:
-            api.get(f'jobs/{_id("job", job)}/')
+            self.get_job(job)
         except BackendError as error:
             return Finding('backend: job', False, error.problem, error.hint)
         return Finding('backend: job', True, f'{job} is there')

@@ -45,7 +45,7 @@ def test_the_job(server: DevServer, client_of: Clients) -> None:
     client.job = server.workspace.create_job(action='train')['id']
     assert 'backend: job' in {finding.name for finding in client.diagnose() if finding.ok}
     client.job = 99
-    assert 'jobs/99' in faults(client)['backend: job']
+    assert 'there is no job 99 at' in faults(client)['backend: job']
 
 
 def test_a_port_without_tls(server: DevServer, client_of: Clients) -> None:

@@ -122,7 +122,9 @@ def test_unknown_ids_say_what_there_is(server: DevServer, client_of: Clients, ou
 
 
 def test_a_wrong_token_is_a_sentence(server: DevServer, tmp_path: Path) -> None:
-    client = SynapseClient(Connection(server.host, access_token='wrong-token-987'), tmp_path, cache=tmp_path / 'cache')
+    sources = {'access_token': 'SYNAPSE_ACCESS_TOKEN'}
+    connection = Connection(server.host, access_token='wrong-token-987', sources=sources)
+    client = SynapseClient(connection, tmp_path, cache=tmp_path / 'cache')
     with pytest.raises(AccessDenied, match='401') as caught:
         client.get_dataset(1)
     assert 'SYNAPSE_ACCESS_TOKEN' in caught.value.hint
