@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from synapse_hooks.errors import TargetError, suggest
 from synapse_hooks.safe_text import repr_of
-from synapse_hooks.storage import yaml_errors
+from synapse_hooks.storage import read_yaml
 
 CONFIG: Final = 'config.yaml'
 EXAMPLE: Final = 'write actions: {train: {entrypoint: "module:Class"}} into it'
@@ -47,16 +47,13 @@ def read_config(file: Path, target: str) -> Config:
     Raises:
         TargetError: It cannot be read, holds a key that there is not, or names no train action.
     """
-    import yaml
-
     try:
-        with yaml_errors():
-            document = yaml.safe_load(file.read_text(encoding='utf-8'))
+        document = read_yaml(file)
     except ValueError as error:
         raise TargetError(f'{file} cannot be read as YAML: {error}', hint='correct the file', target=target) from error
     except OSError as error:
         raise TargetError(
-            f'{file} cannot be read: {error}',
+            f'{file} cannot be read: {error.strerror}',
             hint='give module:Class, path/file.py:Class, or a folder with a config.yaml',
             target=target,
         ) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.data import SPLITS, SUFFIXES, LossReport, split_name
+from synapse_hooks.data import SPLITS, LossReport, is_image_name, split_name
 from synapse_hooks.errors import BackendError, DatasetInvalid, cannot_read, suggest
 from synapse_hooks.formats.own_files import LEADS_OUT, OwnFiles
 from synapse_hooks.storage import FileEntry, LinkMode, is_dropping, link_or_copy, link_tree
@@ -110,7 +110,7 @@ def _admitting(root: Path, report: LossReport) -> Callable[[FileEntry], None]:
 
     def admit(entry: FileEntry) -> None:
         try:
-            if Path(entry.name).suffix.lower() not in SUFFIXES:
+            if not is_image_name(entry.name):
                 own.admit(entry.path)
             elif own.leads_out(entry.path, link=True):
                 report.doubtful('image', LEADS_OUT, entry.name)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from synapse_hooks.errors import ConfigError, ParamsError
 from synapse_hooks.safe_text import repr_of
-from synapse_hooks.storage import yaml_errors
+from synapse_hooks.storage import parse_yaml
+from synapse_hooks.storage.safe_yaml import YAML_LIMIT
 
 
 def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
@@ -21,8 +20,9 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if file is not None:
         try:
-            with yaml_errors():
-                loaded = yaml.safe_load(file.read_text(encoding='utf-8'))
+            with file.open('rb') as opened:
+                # A pipe is welcome here: the user names it, not a dataset.
+                loaded = parse_yaml(opened.read(YAML_LIMIT + 1))
         except OSError as error:
             raise ConfigError(f'--params {file}: {error.strerror}', hint='check the path', path=str(file)) from error
         except ValueError as error:
@@ -39,8 +39,7 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise ParamsError(f'-p {word!r} is not NAME=VALUE', hint='for instance `-p epochs=10`', field=name)
         try:
-            with yaml_errors():
-                values[name] = yaml.safe_load(text)
+            values[name] = parse_yaml(text)
             if isinstance(values[name], dict) and any(':' in str(key) for key in values[name]):
                 raise ParamsError(
                     f'-p {name}: {text!r} has no space after a colon', hint='write {a: 1, b: 2}', field=name

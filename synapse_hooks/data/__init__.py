@@ -2,7 +2,17 @@
 
 from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, Tally, dataset, survey
 from synapse_hooks.data.groups import BY_FOLDER, group_key
-from synapse_hooks.data.images import MEASURED, SUFFIXES, USUAL, ImageHeader, image_size, probe, probe_many, read_header
+from synapse_hooks.data.images import (
+    MEASURED,
+    SUFFIXES,
+    USUAL,
+    ImageHeader,
+    image_size,
+    is_image_name,
+    probe,
+    probe_many,
+    read_header,
+)
 from synapse_hooks.data.losses import Loss, LossReport
 from synapse_hooks.data.sample import (
     Annotation,
@@ -64,6 +74,7 @@ __all__ = [
     'fractions',
     'group_key',
     'image_size',
+    'is_image_name',
     'labels_of',
     'probe',
     'probe_many',

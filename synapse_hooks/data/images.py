@@ -4,6 +4,8 @@ Rules: JPEG (ITU T.81, Exif 2.32), PNG (W3C PNG 3), GIF89a, BMP, WebP container 
 of 5 to 8 means that the image is displayed lying on its side, so width and height change places.
 """
 
+# A Path for each of a million names costs more than the look at it.
+# ruff: noqa: PTH122
 from __future__ import annotations
 
 import os
@@ -25,6 +27,16 @@ MOST_PIXELS = 1 << 30
 """Of one image. A header of some bytes can tell any size, and a mask of that size is a few numbers, too."""
 USUAL = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
 """The extension that trainers know, by `ImageHeader.kind`; of GIF there is none."""
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file is an image by its name or path: by the extension, in any case.
+
+    Example:
+        >>> is_image_name('street/0001.JPG'), is_image_name('jpg'), is_image_name('notes.txt')
+        (True, False, False)
+    """
+    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 class ImageHeader(NamedTuple):

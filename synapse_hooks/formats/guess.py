@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from synapse_hooks.data import SUFFIXES
+from synapse_hooks.data import is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.contents import contents
@@ -110,7 +110,7 @@ def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path,
     with os.scandir(path) as entries:
         names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries if not is_dropping(entry.name)}
     folders = sorted(name for name, is_folder in names.items() if is_folder and name.lower() not in _PARTS)
-    loose = any(Path(name).suffix.lower() in SUFFIXES for name, is_folder in names.items() if not is_folder)
+    loose = any(is_image_name(name) for name, is_folder in names.items() if not is_folder)
     if loose or not 0 < len(folders) <= _ENOUGH:
         return None
     found = []

@@ -12,7 +12,7 @@ An author of a format asks here when the path that a dataset names is not there,
 """
 
 # A Path for each of a million files costs more than the rest of the walk.
-# ruff: noqa: PTH114, PTH118, PTH122
+# ruff: noqa: PTH114, PTH118
 from __future__ import annotations
 
 import os
@@ -23,7 +23,7 @@ from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from synapse_hooks.data import SUFFIXES
+from synapse_hooks.data import is_image_name
 from synapse_hooks.storage import folded, is_dropping, is_inside
 
 _URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
@@ -131,7 +131,7 @@ class ImageLookup:
             below[:] = sorted(name for name in below if not is_dropping(name))
             above = _parts(os.path.relpath(folder, self.folder).replace(os.sep, '/'))
             for name in files:
-                if os.path.splitext(name)[1].lower() in SUFFIXES and not is_dropping(name):
+                if is_image_name(name) and not is_dropping(name):
                     found.setdefault(name, []).append((*above, name))
         return {name: sorted(places) for name, places in found.items()}
 

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
-    from synapse_hooks.journal.closing import last_metrics
     from synapse_hooks.journal.journal import Journal
+    from synapse_hooks.journal.metrics import MetricKey, last_metrics, metrics_table
     from synapse_hooks.journal.reader import (
         Events,
-        MetricKey,
         journal_files,
         last_attempt,
         latest,
-        metrics_table,
         read_events,
     )
     from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
@@ -36,7 +34,7 @@ _HOMES = {
     'HOOK_OF': 'sinks',
     'Events': 'reader',
     'Journal': 'journal',
-    'MetricKey': 'reader',
+    'MetricKey': 'metrics',
     'Redactor': 'values',
     'RunDirectory': 'run_directory',
     'Sink': 'sinks',
@@ -46,9 +44,9 @@ _HOMES = {
     'journal_files': 'reader',
     'last_attempt': 'reader',
     'last_checkpoint': 'trainings',
-    'last_metrics': 'closing',
+    'last_metrics': 'metrics',
     'latest': 'reader',
-    'metrics_table': 'reader',
+    'metrics_table': 'metrics',
     'new_run_name': 'run_directory',
     'read_events': 'reader',
     'read_trainings': 'trainings',

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -21,24 +21,13 @@ _WORKERS: Final = 'events-*.jsonl'
 _TAIL: Final = 256 * 1024
 
 
-class MetricKey(NamedTuple):
-    """What a number is the value of: `train, epoch, 3, box_loss`. `step` is None for a number that belongs to none."""
-
-    phase: str
-    axis: str
-    step: int | float | None
-    name: str
-    training: str | None = None
-    """The name of the training, of which a run may hold several; None for what belongs to none."""
-
-
 class Events(Iterator[dict[str, Any]]):
     """The events of a run, one at a time. `corrupt` counts the lines passed so far that hold no JSON object."""
 
     def __init__(self, run_dir: Path, types: Collection[str] = ()) -> None:
         self.corrupt = 0
         self._types = frozenset(types)
-        # Looking for a few bytes is ten times as fast as parsing a line that nobody asked for.
+        # Looking for a few bytes is ten times as fast as parsing a line that is not wanted.
         self._marks = [f'"{type}"'.encode() for type in types]
         # merge() keeps the order within each file whatever the clocks say; the time only orders files among each other.
         self._events = heapq.merge(*(self._of(path) for path in journal_files(run_dir)), key=_moment)
@@ -101,27 +90,6 @@ def latest(run_dir: Path, type: str) -> dict[str, Any] | None:
     return found
 
 
-def metrics_table(run_dir: Path) -> dict[MetricKey, float]:
-    """The metrics of a run, one number for each key, in the order in which the keys came up.
-
-    An epoch that was trained again after an interruption counts once: the highest attempt wins, then the last event.
-    Numbers recorded as `nonfinite` are there as nan and inf.
-
-    Raises:
-        RunError: There is no such folder.
-    """
-    table: dict[MetricKey, tuple[int, float]] = {}
-    for event in read_events(run_dir, types=('metrics',)):
-        attempt = _attempt(event)
-        where = str(event.get('phase')), str(event.get('axis')), event.get('step')
-        training = event.get('training')
-        for name, value in {**(event.get('values') or {}), **(event.get('nonfinite') or {})}.items():
-            key = MetricKey(*where, name, training)
-            if value is not None and (key not in table or attempt >= table[key][0]):
-                table[key] = attempt, float(value)
-    return {key: value for key, (_, value) in table.items()}
-
-
 def journal_files(run_dir: Path) -> list[Path]:
     """The files of a run's journal: the main one first, then those of other processes, by name."""
     main = Path(run_dir, JOURNAL)
@@ -147,16 +115,17 @@ def _last_attempt(path: Path) -> int:
         size = file.seek(0, 2)
         for start in (max(0, size - _TAIL), 0):
             file.seek(start)
-            attempts = [_attempt(event) for line in reversed(file.readlines()) if (event := parse(line))]
+            attempts = [attempt_of(event) for line in reversed(file.readlines()) if (event := parse(line))]
             if any(attempts):
                 return max(attempts)
     return 0
 
 
-def _attempt(event: dict[str, Any]) -> int:
+def attempt_of(event: dict[str, Any]) -> int:
+    """The attempt of a run that an event belongs to, from 1; 0 where it does not say."""
     attempt = event.get('attempt')
     return attempt if isinstance(attempt, int) else 0
 
 
 def _moment(event: dict[str, Any]) -> tuple[int, str]:
-    return _attempt(event), str(event.get('ts'))
+    return attempt_of(event), str(event.get('ts'))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from synapse_hooks.backends.layout import DOCUMENTS, Layout
-from synapse_hooks.data import SUFFIXES
+from synapse_hooks.data import is_image_name
 
 FILES: Final = 'original_files'
 CATEGORIES: Final = {'train': 'train', 'valid': 'validation', 'test': 'test'}
@@ -47,7 +47,7 @@ def entries(root: Path, digest: str) -> tuple[Entry, ...]:
             if name.lower().endswith('.json'):
                 stem = name[:-5]
                 file = files.get(stem)
-                if file is None and os.path.splitext(stem)[1].lower() in SUFFIXES:  # noqa: PTH122
+                if file is None and is_image_name(stem):
                     # A document `a.jpg.json` says the file's whole name.
                     file = stem if (folder / FILES / stem).is_file() else None
                 found.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -29,11 +29,11 @@ _SIMPLE: Final = (str, int, float, bool, type(None))
 
 
 class StageInputs:
-    """Tells what goes into the stages of a run.
+    """Collects what goes into the stages of a run.
 
     Args:
         steps: All steps of the run.
-        plugins: Who answers.
+        plugins: Those that answer.
     """
 
     def __init__(self, steps: Iterable[BaseStep[Any]], plugins: Plugins) -> None:
@@ -53,11 +53,11 @@ class StageInputs:
             dataset: What the stage before left in the context.
             params: The parameters that the stage uses.
         """
-        wanted = {getattr(step, 'target_format', None), (dataset or {}).get('format')}
-        asked = {hook: [p.who for p, _ in self._answers(hook, wanted)] for hook in self.hooks(step)}
+        formats = {getattr(step, 'target_format', None), (dataset or {}).get('format')}
+        asked = {hook: [plugin.who for plugin, *_ in self.answering(hook, formats)] for hook in self.hooks(step)}
         options = {name: value for name, value in vars(step).items() if isinstance(value, _SIMPLE)}
         if step.name not in self._known:
-            self._known[step.name] = self._code(step, wanted)
+            self._known[step.name] = self._code(step, formats)
         return {
             'step': f'{type(step).__module__}.{type(step).__qualname__}',
             'options': options,
@@ -72,6 +72,17 @@ class StageInputs:
         """The hooks whose answers have a part in a stage."""
         named = [step.name] if step.name in hook_names() else []
         return list(dict.fromkeys((*named, *step.hooks, AROUND)))
+
+    def answering(self, hook: str, formats: Collection[Any] = ()) -> Iterator[tuple[Plugin, str, Any]]:
+        """The plugins that have a part in a hook, in order, each with its role and function; see `Plugins.answers`.
+
+        Args:
+            hook: Which.
+            formats: The formats of the stage: of the plugins that are called by name, those that have a part.
+        """
+        for plugin, role, function in self.plugins.answers(hook):
+            if (role != 'by name' or plugin.name in formats) and not (hook == AROUND and plugin.rank == 'built-in'):
+                yield plugin, role, function
 
     def uses_all(self, step: BaseStep[Any]) -> bool:
         """Whether a stage may use any parameter without asking the context for it.
@@ -89,9 +100,9 @@ class StageInputs:
     def checkpoint(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What goes into finding the checkpoint to start from."""
         hook = 'resolve_checkpoint'
-        answers = list(self._answers(hook, set()))
-        code = self.code.digests([a for plugin, f in answers for a in _written(plugin, f)], self._others([hook]))
-        return {'params': canonical(params), 'plugins': [p.who for p, _ in answers], 'code': code}
+        answers = list(self.answering(hook))
+        code = self.code.digests([a for plugin, _, f in answers for a in _written(plugin, f)], self._others([hook]))
+        return {'params': canonical(params), 'plugins': [plugin.who for plugin, *_ in answers], 'code': code}
 
     def same_checkpoint(self, of: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
         """Whether the same goes into finding the checkpoint as what run.json has as `checkpoint_of`."""
@@ -102,18 +113,13 @@ class StageInputs:
         return not (_is_ours(type(step)) and step.name in ('export', 'convert'))
 
     def _asks_action(self, hook: str) -> bool:
-        return any(plugin.rank == 'action' for plugin, _ in self._answers(hook, set()))
+        return any(plugin.rank == 'action' for plugin, *_ in self.answering(hook))
 
-    def _answers(self, hook: str, wanted: set[Any]) -> Iterator[tuple[Plugin, Any]]:
-        for plugin, role, function in self.plugins.answers(hook):
-            if (role != 'by name' or plugin.name in wanted) and not (hook == AROUND and plugin.rank == 'built-in'):
-                yield plugin, function
-
-    def _code(self, step: BaseStep[Any], wanted: set[Any]) -> dict[str, str]:
+    def _code(self, step: BaseStep[Any], formats: Collection[Any]) -> dict[str, str]:
         hooks = self.hooks(step)
         answers: list[Answer] = [kind for kind in type(step).__mro__ if not _is_ours(kind)]
         for hook in hooks:
-            for plugin, function in self._answers(hook, wanted):
+            for plugin, _, function in self.answering(hook, formats):
                 answers += _written(plugin, function)
         own = set(type(step).__mro__)
         steps = [place for kind, places in self._steps for place in places if kind not in own]

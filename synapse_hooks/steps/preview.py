@@ -1,4 +1,4 @@
-"""What a run would do, without doing it: who would answer each stage, with what, and what would be used again."""
+"""What a run would do, without doing it: which plugins answer each stage, with what, and what is used again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from synapse_hooks.journal import RunDirectory, without_secrets
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.steps.base import BaseStep
-from synapse_hooks.steps.inputs import StageInputs
+from synapse_hooks.steps.inputs import AROUND, StageInputs
 from synapse_hooks.steps.plan import RunPlan
 from synapse_hooks.steps.preparing import decisions_of, prepared
 from synapse_hooks.steps.reuse import Decision
@@ -51,7 +51,7 @@ def preview(plan: RunPlan) -> dict[str, Any]:
     record = _record(plan)
     decisions = decisions_of(plan, inputs, record or {'status': 'created', 'stages': []})
     stages = {stage['name']: stage for stage in (record or {}).get('stages', ())}
-    told = [_stage(plan, plugins, decision, stages.get(decision.step.name, {})) for decision in decisions]
+    told = [_stage(plan, inputs, decision, stages.get(decision.step.name, {})) for decision in decisions]
     run_dir = None if record is None else str(plan.ctx.run_dir or record['run_dir'])
     said = {'run_dir': run_dir, 'stages': told, 'allow_pickle': list(plan.ctx.allow_pickle)}
     answer: dict[str, Any] = without_secrets(said, os.environ)
@@ -73,10 +73,11 @@ def _record(plan: RunPlan) -> dict[str, Any] | None:
     return moved_along
 
 
-def _stage(plan: RunPlan, plugins: Plugins, decision: Decision, stage: Mapping[str, Any]) -> dict[str, Any]:
-    step = decision.step
+def _stage(plan: RunPlan, inputs: StageInputs, decision: Decision, stage: Mapping[str, Any]) -> dict[str, Any]:
+    step, plugins = decision.step, inputs.plugins
     target = getattr(step, 'target_format', None)
-    asked = [(plugin, role) for plugin, role in _asked(plugins, step) if role != 'by name' or plugin.name == target]
+    hooks = [AROUND, *([step.name] if step.name in hook_names() else ())]
+    asked = [(plugin, role) for hook in hooks for plugin, role, _ in inputs.answering(hook, {target})]
     skipped = not decision.reuse and _is_skipped(plan, plugins, step)
     does = 'skip' if skipped else 'reuse' if decision.reuse else 'run'
     options = {name: value for name, value in vars(step).items() if isinstance(value, str | int | float | bool)}
@@ -91,11 +92,6 @@ def _stage(plan: RunPlan, plugins: Plugins, decision: Decision, stage: Mapping[s
         'options': options,
         'settings': plain(plugins.settings.settings.get(str(target), {})),
     }
-
-
-def _asked(plugins: Plugins, step: BaseStep[TrainContext]) -> list[tuple[Any, str]]:
-    around = [(plugin, role) for plugin, role in plugins.order('run_step') if plugin.rank != 'built-in']
-    return [*around, *(plugins.order(step.name) if step.name in hook_names() else ())]
 
 
 def _params(plan: RunPlan, name: str, stage: Mapping[str, Any]) -> dict[str, Any]:

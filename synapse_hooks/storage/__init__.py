@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.pickles import check_pickles
     from synapse_hooks.storage.places import absolute, working_directory
     from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
+    from synapse_hooks.storage.safe_yaml import parse_yaml, read_yaml
     from synapse_hooks.storage.spool import Spool
     from synapse_hooks.storage.tree import FileEntry, walk_files
-    from synapse_hooks.storage.yaml_errors import yaml_errors
 
 _HOMES = {
     'FileEntry': 'tree',
@@ -61,9 +61,11 @@ _HOMES = {
     'open_regular': 'door',
     'owner': 'ownership',
     'pack': 'archive',
+    'parse_yaml': 'safe_yaml',
     'publish': 'publishing',
     'read_file': 'door',
     'read_head': 'door',
+    'read_yaml': 'safe_yaml',
     'safe_name': 'names',
     'scratch': 'publishing',
     'staging': 'publishing',
@@ -75,7 +77,6 @@ _HOMES = {
     'write_all': 'bulk',
     'working_directory': 'places',
     'write_atomic': 'publishing',
-    'yaml_errors': 'yaml_errors',
 }
 
 __all__ = [
@@ -103,9 +104,11 @@ __all__ = [
     'open_regular',
     'owner',
     'pack',
+    'parse_yaml',
     'publish',
     'read_file',
     'read_head',
+    'read_yaml',
     'safe_name',
     'scratch',
     'staging',
@@ -117,7 +120,6 @@ __all__ = [
     'working_directory',
     'write_all',
     'write_atomic',
-    'yaml_errors',
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

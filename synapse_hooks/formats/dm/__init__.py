@@ -1,17 +1,15 @@
 """Datamaker (DM): what a Synapse backend exports. Reads version 1 and 2, in any mixture, and writes version 2."""
 
 # Names of a million files are cheaper as texts.
-# ruff: noqa: PTH122
 from __future__ import annotations
 
 from collections.abc import Iterator
-from os.path import splitext
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
-from synapse_hooks.data import SPLITS, SUFFIXES, DatasetInfo, Sample
+from synapse_hooks.data import SPLITS, DatasetInfo, Sample, is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.dm.document import write_document
@@ -39,7 +37,7 @@ class DmFormat(Format):
             self.report.dropped('folder', f'it is not a split ({", ".join(SPLITS)}): name it to read it alone', name)
         folders = [Folder(split, root) for split, root in splits]
         for name in (name for folder in folders for name in folder.unpaired):
-            kind = 'image' if splitext(name)[1].lower() in SUFFIXES else 'file'
+            kind = 'image' if is_image_name(name) else 'file'
             self.report.dropped(kind, f'there is no document for it in {DOCUMENTS}/', name)
         return DmItems(self, folders)
 

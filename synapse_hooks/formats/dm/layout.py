@@ -16,7 +16,7 @@ from pathlib import Path
 from posixpath import splitext
 from typing import NamedTuple
 
-from synapse_hooks.data import SPLITS, SUFFIXES, Sample, split_name
+from synapse_hooks.data import SPLITS, SUFFIXES, Sample, is_image_name, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.reader import unique_ids
 from synapse_hooks.storage import is_dropping
@@ -117,8 +117,8 @@ class Folder:
         stem, suffix = self.stems[number], self.suffixes[number]
         document, names = self._pairs[number] if suffix is None else (f'{stem}.json', [stem + suffix])
         files = [self.files + name for name in names]
-        images = [file for file in files if splitext(file)[1].lower() in SUFFIXES]
-        others = [file for file in files if splitext(file)[1].lower() not in SUFFIXES]
+        images = [file for file in files if is_image_name(file)]
+        others = [file for file in files if not is_image_name(file)]
         return Pair(stem, self.documents + document, images, others)
 
     def _match(self, documents: list[str], files: list[str]) -> None:

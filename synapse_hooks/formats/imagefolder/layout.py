@@ -19,7 +19,7 @@ from os.path import join, splitext
 from pathlib import Path
 from typing import NamedTuple
 
-from synapse_hooks.data import SPLITS, SUFFIXES, Classification, Sample
+from synapse_hooks.data import SPLITS, Classification, Sample, is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
 from synapse_hooks.formats.reader import safe_id
@@ -58,9 +58,9 @@ class ImageItems:
         self.ids: dict[int, list[str]] = {}
         for number, place in enumerate(self.places):
             found = list(files_below(place.path))
-            images = [name for name in found if is_image(name)]
+            images = [name for name in found if is_image_name(name)]
             self.files.append(images)
-            others = (name for name in found if not is_image(name))
+            others = (name for name in found if not is_image_name(name))
             self.strays += [('file', _NO_IMAGE, join(place.path, name)) for name in others]
             wanted = [safe_id(splitext(name)[0]) for name in images]
             if len(set(wanted)) < len(wanted):
@@ -100,14 +100,14 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
         DatasetInvalid: There are no folders of classes; or two folders mean the same split.
     """
     folders, files = ([], []) if root.is_file() else _entries(str(root))
-    strays = [('image', _NO_CLASS, join(root, name)) for name in files if is_image(name)]
+    strays = [('image', _NO_CLASS, join(root, name)) for name in files if is_image_name(name)]
     splits: dict[str, str] = {}
     if any(split_of(name) and _entries(join(root, name))[0] for name in folders):
         for name in folders:
             split = split_of(name)
             if split is None:
                 below = files_below(join(root, name))
-                strays += [('image', _NO_SPLIT, join(root, name, file)) for file in below if is_image(file)]
+                strays += [('image', _NO_SPLIT, join(root, name, file)) for file in below if is_image_name(file)]
             elif split in splits:
                 raise DatasetInvalid(
                     f'{root}: {splits[split]}/ and {name}/ are both the split {split}',
@@ -122,7 +122,7 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
             classes, files = _entries(join(root, splits[split]))
             places += [Place(split, name, join(root, splits[split], name)) for name in classes]
             for name in files:
-                kind, reason = ('image', _NO_CLASS) if is_image(name) else ('file', _NO_IMAGE)
+                kind, reason = ('image', _NO_CLASS) if is_image_name(name) else ('file', _NO_IMAGE)
                 strays.append((kind, reason, join(root, splits[split], name)))
     if not places:
         raise DatasetInvalid(
@@ -159,16 +159,11 @@ def looks_like_one(root: Path) -> bool:
         seen = [list(islice(files_below(place.path), _ENOUGH)) for place in places]
     except DatasetInvalid:
         return False
-    if not all(is_image(name) for files in seen for name in files):
+    if not all(is_image_name(name) for files in seen for name in files):
         return False
     # Any album is a folder with a folder of images in it; folders of splits are not found by chance.
     direct = sum(any('/' not in name for name in files) for files in seen)
     return any(seen) if divided else direct > 1 and direct == sum(map(bool, seen))
-
-
-def is_image(name: str) -> bool:
-    """Whether a file is an image, by its extension."""
-    return splitext(name)[1].lower() in SUFFIXES
 
 
 def _entries(folder: str | Path) -> tuple[list[str], list[str]]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from synapse_hooks.errors import DatasetInvalid, cannot_read
 from synapse_hooks.formats.folders import files_in
 from synapse_hooks.formats.yolo.exports import Sources, export_file, is_export_file, read_export, tail_of
-from synapse_hooks.formats.yolo.texts import read_yaml
+from synapse_hooks.storage import read_yaml
 
 CONFIG = 'dataset.yaml'
 _MOST_CLASSES, _MOST_JOINTS, _DIGITS = 100_000, 10_000, 6

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from synapse_hooks.data import SUFFIXES, split_name
+from synapse_hooks.data import is_image_name, split_name
 from synapse_hooks.errors import DatasetInvalid, cannot_read
 from synapse_hooks.formats.lookup import ImageLookup
 from synapse_hooks.formats.yolo.config import Config
@@ -76,7 +76,7 @@ def _searched(source: str, split: str | None) -> Iterator[Folder]:
         real = os.path.realpath(path)
         # A link to a folder above would be followed for ever.
         folders[:] = [] if real in seen else sorted(name for name in folders if name[0] != '.')
-        names = [] if real in seen else sorted(name for name in files if _is_image(name))
+        names = [] if real in seen else sorted(name for name in files if name[0] != '.' and is_image_name(name))
         seen.add(real)
         if names:
             prefix = '' if path == source else os.path.relpath(path, source).replace(os.sep, '/') + '/'
@@ -85,10 +85,6 @@ def _searched(source: str, split: str | None) -> Iterator[Folder]:
 
 def _refuse(error: OSError) -> None:
     raise cannot_read(DatasetInvalid, error) from error
-
-
-def _is_image(name: str) -> bool:
-    return f'.{name.rpartition(".")[2]}'.lower() in SUFFIXES and name[0] != '.'
 
 
 def stem_of(name: str) -> str:

@@ -1,49 +1,78 @@
-"""YAML in which names are the text that stands in the file.
+"""YAML that others wrote: read with bounds, and every fault of it as a `ValueError` that says where.
 
-YAML 1.1 takes `no` for false, `null` for nothing, `007` for 7 and `12:30` for 750. A class may be called so: what is
-below the keys that hold names is read as text, and everything else as YAML has it.
+PyYAML takes seconds for a megabyte, and for ever where aliases or brackets are nested to do harm.
+
+YAML 1.1 takes `no` for false, `null` for nothing, `007` for 7 and `12:30` for 750. Where names stand, they can be
+read as the text that stands in the file instead.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.storage import read_file, yaml_errors
+from synapse_hooks.safe_text import summary
+from synapse_hooks.storage.door import read_file
 
 if TYPE_CHECKING:
     from yaml import Node
 
-_LARGEST = 1 << 20
-"""Bytes: names of some ten thousand classes. PyYAML reads a megabyte in several seconds."""
-_MOST = 250_000
-_DIGITS = 100
-_DEEPEST = 100
-_BRACKETS = re.compile(r'[\[\]{}]')
-_INT = 'tag:yaml.org,2002:int'
+YAML_LIMIT: Final = 1 << 20
+"""Bytes of a document: names of some ten thousand classes."""
+_MAX_VALUES: Final = 250_000
+_MAX_DIGITS: Final = 100
+_MAX_DEPTH: Final = 100
+_BRACKETS: Final = re.compile(r'[\[\]{}]')
+_INT: Final = 'tag:yaml.org,2002:int'
 _TEXT, _NULL, _MERGE = 'tag:yaml.org,2002:str', 'tag:yaml.org,2002:null', 'tag:yaml.org,2002:merge'
+_RAISED_FOR_SCALARS: Final = (AttributeError, IndexError, KeyError, TypeError, OverflowError)
 
 
-def read_yaml(file: Path, texts: Collection[str]) -> Any:
+def read_yaml(file: Path, texts: Collection[str] = ()) -> Any:
     """What a YAML file holds.
 
     Args:
-        file: The file, in UTF-8.
+        file: A regular file of at most `YAML_LIMIT` bytes, in UTF-8.
+        texts: As in `parse_yaml`.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not YAML; the message says where.
+    """
+    return parse_yaml(read_file(file, limit=YAML_LIMIT), texts)
+
+
+def parse_yaml(document: str | bytes, texts: Collection[str] = ()) -> Any:
+    """What a YAML document holds.
+
+    Args:
+        document: The document; bytes are UTF-8.
         texts: Keys of the outermost mapping. Below them every scalar, also one that is a key, is its text. A key
             without a value, or with `null`, has None.
 
     Raises:
-        OSError: The file cannot be read.
-        ValueError: It is not YAML, or one of these keys has a mapping with two equal keys; the message says where.
+        ValueError: It is not YAML, it exceeds a bound, or one of these keys has a mapping with two equal keys; the
+            message says where.
+
+    Example:
+        >>> parse_yaml('names: [no, 007]', texts=('names',)), parse_yaml('names: [no, 007]')
+        ({'names': ['no', '007']}, {'names': [False, 7]})
+        >>> parse_yaml('[1')
+        Traceback (most recent call last):
+            ...
+        ValueError: line 1, column 3: expected ',' or ']', but got '<stream end>'
     """
     # Every format is asked whether it recognises a folder, and most folders have no YAML.
     import yaml
 
-    text = read_file(file, limit=_LARGEST).decode()
+    if len(document) > YAML_LIMIT:
+        raise ValueError(f'it has more than {YAML_LIMIT:,} bytes')
+    text = document if isinstance(document, str) else document.decode()
     _bound_brackets(text)
-    with yaml_errors():
+    with _yaml_errors():
         loader = yaml.SafeLoader(text)
         try:
             root = loader.get_single_node()
@@ -58,16 +87,35 @@ def read_yaml(file: Path, texts: Collection[str]) -> Any:
             loader.dispose()
 
 
+@contextmanager
+def _yaml_errors() -> Iterator[None]:
+    """Within the block, whatever PyYAML cannot read is a `ValueError` whose message says where, in one line."""
+    import yaml
+
+    try:
+        yield
+    except RecursionError as error:
+        raise ValueError('it is nested too deep') from error
+    except _RAISED_FOR_SCALARS as error:
+        # PyYAML raises these for a scalar that is not what its tag says: `!!bool x`, `!!int ""`.
+        raise ValueError(summary(error)) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, 'problem_mark', None)
+        where = '' if mark is None else f'line {mark.line + 1}, column {mark.column + 1}: '
+        text = str(error) if mark is None else str(getattr(error, 'problem', None) or error)
+        raise ValueError(where + ' '.join(text.split())) from error
+
+
 def _bound_brackets(text: str) -> None:
     """PyYAML's time grows with the product of letters and open brackets: a second for some kilobytes.
 
     Raises:
-        ValueError: There are more open brackets than any dataset has.
+        ValueError: There are more open brackets than any document needs.
     """
     opened = 0
     for bracket in _BRACKETS.finditer(text):
         opened = opened + 1 if bracket[0] in '[{' else max(0, opened - 1)
-        if opened > _DEEPEST:
+        if opened > _MAX_DEPTH:
             raise ValueError('it is nested too deep')
 
 
@@ -89,10 +137,10 @@ def _bound(node: Node, sizes: dict[int, int]) -> int:
         size += sum(_bound(item, sizes) for item in node.value)
     elif isinstance(node, yaml.MappingNode):
         size += sum(_bound(one, sizes) for item in node.value for one in item)
-    elif node.tag == _INT and len(node.value) > _DIGITS:
+    elif node.tag == _INT and len(node.value) > _MAX_DIGITS:
         raise ValueError(f'line {node.start_mark.line + 1}: a number of {len(node.value):,} digits')
-    if size > _MOST:
-        raise ValueError(f'with its aliases written out it has more than {_MOST:,} values')
+    if size > _MAX_VALUES:
+        raise ValueError(f'with its aliases written out it has more than {_MAX_VALUES:,} values')
     sizes[id(node)] = size
     return size
 
