@@ -30,7 +30,10 @@ USUAL = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': 
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file is an image by its name or path: by the extension, in any case.
+    """Whether a file is an image, by the extension of its name.
+
+    Args:
+        name: A name or a path; upper and lower case are equal.
 
     Example:
         >>> is_image_name('street/0001.JPG'), is_image_name('jpg'), is_image_name('notes.txt')
