@@ -72,10 +72,10 @@ def connect(
 
 
 def runs_folder(client: BackendClient | None = None) -> Path:
-    """Where runs keep their directories unless told otherwise.
+    """Where runs keep their directories by default.
 
     Example:
         >>> runs_folder(Workspace(Path('/data/synapse'))).as_posix()
         '/data/synapse/runs'
     """
-    return Path(getattr(client, 'root', None) or default_root()) / 'runs'
+    return (default_root() if client is None else client.root) / 'runs'

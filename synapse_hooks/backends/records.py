@@ -2,7 +2,7 @@
 
 A record with files beside it comes into being in three steps, each a transaction or a rename: `reserve` takes a number,
 the files are published under it, `complete` makes the record visible. Whatever dies in between leaves a reservation,
-and the reservation is what allows somebody else to remove the files: a folder that none names is never touched.
+and the reservation is what allows another process to remove the files: a folder without one is never touched.
 """
 
 from __future__ import annotations

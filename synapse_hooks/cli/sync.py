@@ -1,6 +1,6 @@
 """Deliver what the job and the trackers of a run have not got yet. Nothing is run.
 
-Whoever could not be reached while a run went on gets the rest from its journal, in order.
+What could not be delivered while a run went on comes from its journal, in order.
 """
 
 from __future__ import annotations

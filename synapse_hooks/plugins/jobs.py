@@ -1,4 +1,4 @@
-"""The job of a run: its watchers at the backend see status, progress, metrics, messages and pictures.
+"""The job of a run: the backend shows its status, progress, metrics, messages and pictures.
 
 It is a plugin like any other, registered for runs that belong to a job. All it does is done by sinks: off the thread of
 the training, in order, and again later where the backend could not be reached. The shapes are those of the backend:
@@ -118,7 +118,7 @@ class JobReporter:
         self._began = self._first = str(event.get('ts') or '')
         if event['type'] == 'run_start' and event.get('attempt', 1) <= 1:
             return
-        # A conversion has no job, and is not to import what reads journals.
+        # A conversion has no job, and must not import what reads journals.
         from synapse_hooks.journal import read_events
 
         for earlier in read_events(context.run_dir, types=('run_start', 'metrics', 'progress')):
@@ -174,19 +174,19 @@ def _logged(event: str, recorded: Mapping[str, Any], **data: Any) -> dict[str, A
 def _log(context: TrainContext, entries: list[dict[str, Any]]) -> None:
     job = context.runtime_ctx.job_id
     if job is not None and entries:
-        with _kept_for_later():
+        with _retried_later():
             context.client.add_logs(job, without_secrets(entries, os.environ))
 
 
 def _update(context: TrainContext, **fields: Any) -> None:
     job = context.runtime_ctx.job_id
     if job is not None:
-        with _kept_for_later():
+        with _retried_later():
             context.client.update_job(job, **without_secrets(fields, os.environ))
 
 
 @contextmanager
-def _kept_for_later() -> Iterator[None]:
+def _retried_later() -> Iterator[None]:
     try:
         yield
     except (BackendUnavailable, AccessDenied) as error:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -24,12 +23,11 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import RecordNotFound, SynapseHooksError
 from synapse_hooks.serve.items import CATEGORIES, entries, event
 from synapse_hooks.serve.page import page
+from synapse_hooks.serve.replies import Refusal, json_object, json_reply, json_value, page_of
 from synapse_hooks.serve.signing import Signer
-from synapse_hooks.serve.uploads import Refusal, Uploads, chunk_range, described
+from synapse_hooks.serve.uploads import Uploads, chunk_range, upload_record
 from synapse_hooks.storage import is_inside, pack, scratch
 
-MOST_PER_PAGE: Final = 1000
-_JSON: Final = 'application/json'
 _CODE: Final = 'synapse-hooks-dev'
 _PLUGIN: Final = {'id': 1, 'code': _CODE, 'name': 'Development'}
 _RELEASE: Final = {'id': 1, 'version': '0.1.0'}
@@ -39,7 +37,7 @@ _MODEL_KEYS: Final = frozenset(
 _JOB_KEYS: Final = frozenset(('status', 'progress_record', 'metrics_record', 'console_logs', 'result', 'meta'))
 _STATUSES: Final = frozenset(('PENDING', 'RUNNING', 'STOPPED', 'SUCCEEDED', 'FAILED'))
 
-Answer = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Server:
 
     Args:
         workspace: Whose datasets, models and jobs are served.
-        token: What a caller must show.
+        token: What a caller must send.
         signer: Makes the addresses of files.
     """
 
@@ -75,16 +73,16 @@ class Server:
         def address(name: str) -> str:
             return self._signed(request, f'/files/datasets/{record["id"]}/{name}')
 
-        return await run_in_threadpool(_paged, request, listed, lambda entry: event(root, entry, address))
+        return await run_in_threadpool(page_of, request, listed, lambda entry: event(root, entry, address))
 
     async def datasets(self, request: Request) -> Response:
         """Every dataset, as a version of itself."""
         records = await run_in_threadpool(self.workspace.list_datasets)
-        return _paged(request, records, _version)
+        return page_of(request, records, _version)
 
     async def dataset(self, request: Request) -> Response:
         """One dataset."""
-        return _json(_version(await run_in_threadpool(self.workspace.get_dataset, request.path_params['id'])))
+        return json_reply(_version(await run_in_threadpool(self.workspace.get_dataset, request.path_params['id'])))
 
     # -- models ------------------------------------------------------------------------------------------------------
 
@@ -95,15 +93,15 @@ class Server:
         records = await run_in_threadpool(self.workspace.list_models)
         if (name := request.query_params.get('name')) is not None:
             records = [record for record in records if record['name'] == name]
-        return _paged(request, records, lambda record: self._model(request, record))
+        return page_of(request, records, lambda record: self._model(request, record))
 
     async def model(self, request: Request) -> Response:
         """One model."""
         record = await run_in_threadpool(self.workspace.get_model, request.path_params['id'])
-        return _json(self._model(request, record))
+        return json_reply(self._model(request, record))
 
     async def _create_model(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await json_object(request)
         if unknown := sorted(set(body) - _MODEL_KEYS):
             raise Refusal(400, f'unknown: {", ".join(unknown)}')
         if empty := sorted(name for name, value in body.items() if value is None):
@@ -124,7 +122,7 @@ class Server:
             self.uploads.remove(state.id)
             return self.workspace.get_model(made['id'])
 
-        return _json(self._model(request, await run_in_threadpool(create)), 201)
+        return json_reply(self._model(request, await run_in_threadpool(create)), 201)
 
     def _model(self, request: Request, record: dict[str, Any]) -> dict[str, Any]:
         shown = {name: value for name, value in record.items() if name not in ('path', 'digest')}
@@ -133,7 +131,7 @@ class Server:
     # -- files -------------------------------------------------------------------------------------------------------
 
     async def file(self, request: Request) -> Response:
-        """A file, for whoever has its signed address; no credential is asked for."""
+        """A file, by its signed address; no other credential is needed."""
         path = unquote(request.scope['raw_path'].decode('latin-1').partition('?')[0])
         query = request.query_params
         if not self.signer.is_valid(path, query.get('expires', ''), query.get('signature', '')):
@@ -185,44 +183,44 @@ class Server:
                     yield data
 
             await uploads.append(state, first, parts())
-        return _json(self._upload(request, state))
+        return json_reply(self._upload(request, state))
 
     async def upload_state(self, request: Request) -> Response:
         """How far an upload is; a POST finishes it."""
         state = self.uploads.get(request.path_params['id'])
         if request.method == 'POST':
-            body = await _body(request)
+            body = await json_object(request)
             now = datetime.now(UTC).isoformat()
             state = await run_in_threadpool(self.uploads.finish, state, str(body.get('md5')), now)
-        return _json(self._upload(request, state))
+        return json_reply(self._upload(request, state))
 
     def _upload(self, request: Request, state: Any) -> dict[str, Any]:
-        return described(state, self.uploads.offset(state), self._url(request, f'/chunked_upload/{state.id}/'))
+        return upload_record(state, self.uploads.offset(state), self._url(request, f'/chunked_upload/{state.id}/'))
 
     # -- jobs --------------------------------------------------------------------------------------------------------
 
     async def jobs(self, request: Request) -> Response:
         """Every job; a POST opens one, which a real backend leaves to its platform."""
         if request.method == 'POST':
-            made = await run_in_threadpool(self.workspace.create_job, **await _body(request))
-            return _json(_job(made), 201)
-        return _paged(request, await run_in_threadpool(self.workspace.list_jobs), _job)
+            made = await run_in_threadpool(self.workspace.create_job, **await json_object(request))
+            return json_reply(_job(made), 201)
+        return page_of(request, await run_in_threadpool(self.workspace.list_jobs), _job)
 
     async def job(self, request: Request) -> Response:
         """One job; a PATCH changes it."""
         id = request.path_params['id']
         if request.method == 'PATCH':
-            body = await _body(request)
+            body = await json_object(request)
             if unknown := sorted(set(body) - _JOB_KEYS):
                 raise Refusal(400, f'unknown: {", ".join(unknown)}')
             if body.get('status', 'RUNNING') not in _STATUSES:
                 raise Refusal(400, f'status must be one of {", ".join(sorted(_STATUSES))}')
             await run_in_threadpool(self.workspace.update_job, id, **body)
-        return _json(_job(await run_in_threadpool(self.workspace.get_job, id)))
+        return json_reply(_job(await run_in_threadpool(self.workspace.get_job, id)))
 
     async def logs(self, request: Request) -> Response:
         """Entries for the logs of jobs: one, or several."""
-        body = await _json_of(request)
+        body = await json_value(request)
         listed = body if isinstance(body, list) else [body]
         by_job: dict[str, list[dict[str, Any]]] = {}
         for entry in listed:
@@ -231,23 +229,23 @@ class Server:
             by_job.setdefault(str(entry['job']), []).append(entry)
         for job, entries_ in by_job.items():
             await run_in_threadpool(self.workspace.add_logs, job, entries_)
-        return _json(body, 201)
+        return json_reply(body, 201)
 
     async def job_logs(self, request: Request) -> Response:
         """The log of a job from an entry on, for the page."""
         after = int(request.query_params.get('after', '0') or 0)
         listed = await run_in_threadpool(self.workspace.read_logs, request.path_params['id'], after)
-        return _json(listed)
+        return json_reply(listed)
 
     async def plugin_release(self, request: Request) -> Response:
         """The release that every job here runs."""
-        return _json({**_RELEASE, 'plugin': _PLUGIN if request.query_params.get('expand') == 'plugin' else 1})
+        return json_reply({**_RELEASE, 'plugin': _PLUGIN if request.query_params.get('expand') == 'plugin' else 1})
 
     async def best_trial(self, request: Request) -> Response:
         """What a search found best."""
-        body = await _body(request)
+        body = await json_object(request)
         await run_in_threadpool(self.workspace.update_job, request.path_params['id'], best_trial=body)
-        return _json(body)
+        return json_reply(body)
 
     # -- people ------------------------------------------------------------------------------------------------------
 
@@ -257,24 +255,24 @@ class Server:
 
     # -- what they share ---------------------------------------------------------------------------------------------
 
-    def guarded(self, answer: Answer, *, public: bool = False) -> Answer:
-        """A route that asks for the token, and tells errors as a backend does."""
+    def protected(self, handler: Handler, *, public: bool = False) -> Handler:
+        """A route that requires the token, and replies to errors as a backend does."""
 
-        async def guarded(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             try:
-                if not public and not self._knows(request):
+                if not public and not self._has_token(request):
                     raise Refusal(401, 'Invalid token.')
-                return await answer(request)
+                return await handler(request)
             except Refusal as error:
-                return _json({'detail': error.detail}, error.status)
+                return json_reply({'detail': error.detail}, error.status)
             except RecordNotFound as error:
-                return _json({'detail': error.problem}, 404)
+                return json_reply({'detail': error.problem}, 404)
             except SynapseHooksError as error:
-                return _json({'detail': error.problem}, 400)
+                return json_reply({'detail': error.problem}, 400)
 
-        return guarded
+        return respond
 
-    def _knows(self, request: Request) -> bool:
+    def _has_token(self, request: Request) -> bool:
         shown = [request.headers.get(name, '') for name in ('synapse-access-token', 'authorization')]
         return any(hmac.compare_digest(value.encode(), f'Token {self.token}'.encode()) for value in shown)
 
@@ -291,7 +289,7 @@ def application(workspace: Workspace, token: str, *, key: bytes, lifetime: float
 
     Args:
         workspace: What is served.
-        token: What callers must show.
+        token: What callers must send.
         key: Signs the addresses of files.
         lifetime: Seconds for which such an address is valid.
     """
@@ -315,9 +313,9 @@ def application(workspace: Workspace, token: str, *, key: bytes, lifetime: float
     public = [('/files/{rest:path}', server.file, ('GET',)), ('/', server.index, ('GET',))]
     return Starlette(
         routes=[
-            *(Route(path, server.guarded(answer), methods=list(methods)) for path, answer, methods in routes),
+            *(Route(path, server.protected(answer), methods=list(methods)) for path, answer, methods in routes),
             *(
-                Route(path, server.guarded(answer, public=True), methods=list(methods))
+                Route(path, server.protected(answer, public=True), methods=list(methods))
                 for path, answer, methods in public
             ),
         ],
@@ -333,50 +331,3 @@ def _version(record: dict[str, Any]) -> dict[str, Any]:
 
 def _job(record: dict[str, Any]) -> dict[str, Any]:
     return {'plugin_release': {**_RELEASE, 'plugin': _PLUGIN}, **record}
-
-
-def _paged(request: Request, records: Any, shown: Callable[[Any], Any]) -> Response:
-    query = dict(request.query_params.multi_items())
-    size = _positive(query.get('page_size', '100'), 'page_size', MOST_PER_PAGE)
-    number = _positive(query.get('page', '1'), 'page')
-    start, stop = (number - 1) * size, number * size
-    if start >= len(records) > 0 or (not records and number > 1):
-        raise Refusal(404, 'Invalid page.')
-
-    def address(page: int) -> str:
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name != 'page']
-        url = request.url
-        return f'{url.scheme}://{url.netloc}{url.path}?{urlencode([*kept, ("page", page)])}'
-
-    return _json(
-        {
-            'count': len(records),
-            'next': address(number + 1) if stop < len(records) else None,
-            'previous': address(number - 1) if number > 1 else None,
-            'results': [shown(record) for record in records[start:stop]],
-        }
-    )
-
-
-def _positive(text: str, name: str, most: int = 1 << 31) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise Refusal(400, f'{name} must be a number from 1 to {most}')
-    return int(text)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    body = await _json_of(request)
-    if not isinstance(body, dict):
-        raise Refusal(400, 'expected a JSON object')
-    return body
-
-
-async def _json_of(request: Request) -> Any:
-    try:
-        return msgspec.json.decode(await request.body())
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(400, f'JSON parse error: {error}') from error
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type=_JSON)

@@ -1,4 +1,4 @@
-"""Uploads in chunks: bytes are appended where they belong, whatever arrives twice or late."""
+"""Uploads in chunks: bytes are appended where they belong, even if they arrive twice or late."""
 
 from __future__ import annotations
 
@@ -12,24 +12,11 @@ from typing import Any, Final
 
 import msgspec
 
+from synapse_hooks.serve.replies import Refusal
 from synapse_hooks.storage import write_atomic
 
 _RANGE: Final = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
 _ID: Final = re.compile(r'[0-9a-f]{32}')
-
-
-class Refusal(Exception):
-    """A request that cannot be served.
-
-    Args:
-        status: Of the answer.
-        detail: For the answer.
-    """
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 class State(msgspec.Struct):
@@ -64,7 +51,7 @@ class Uploads:
         """What is known of an upload.
 
         Raises:
-            Refusal: There is none.
+            Refusal: It does not exist.
         """
         if not _ID.fullmatch(id):
             raise Refusal(404, 'there is no such upload')
@@ -137,7 +124,7 @@ def chunk_range(header: str) -> tuple[int, int, int]:
     """First byte, last byte and total of a `Content-Range`.
 
     Raises:
-        Refusal: It is none.
+        Refusal: It is not a valid one.
     """
     match = _RANGE.fullmatch(header)
     if match is None:
@@ -148,7 +135,7 @@ def chunk_range(header: str) -> tuple[int, int, int]:
     return first, last, total
 
 
-def described(state: State, offset: int, url: str) -> dict[str, Any]:
+def upload_record(state: State, offset: int, url: str) -> dict[str, Any]:
     """An upload as the protocol has it."""
     return {
         'id': state.id,

@@ -1,7 +1,7 @@
-"""Delivering what a run's sinks have not got, without running anything; and the end of runs that could not tell it.
+"""Delivering what a run's sinks have not got, without running anything; and ending runs whose process was killed.
 
-A process that is killed tells its job nothing. While a run with a job is on its way, a small file below the client's
-folder says so; whoever starts the next run on this machine finds those of dead processes, and ends their jobs.
+A process that is killed reports nothing to its job. While a run with a job is on its way, a small file below the
+client's folder says so; the next run on this machine finds those of dead processes, and ends their jobs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from synapse_hooks.storage import is_dead, owner, write_atomic
 _ACTIVE: Final = 'active'
 _KILLED: Final = {
     'type': 'Killed',
-    'message': 'the process ended without a word: it was killed (SIGKILL, out of memory), or the machine stopped',
+    'message': 'the process ended without reporting it: it was killed (SIGKILL, out of memory), or the machine stopped',
 }
 
 
@@ -84,13 +84,12 @@ def deliver(
 
 
 @contextmanager
-def noted_as_active(ctx: RuntimeContext, directory: RunDirectory) -> Iterator[None]:
+def marked_active(ctx: RuntimeContext, directory: RunDirectory) -> Iterator[None]:
     """While the block runs, a file says that this process drives a run with a job."""
-    root = getattr(ctx.client, 'root', None)
-    if ctx.job_id is None or root is None:
+    if ctx.job_id is None or ctx.client is None:
         yield
         return
-    marker = Path(root, _ACTIVE, f'{directory.name}-{os.getpid()}.json')
+    marker = Path(ctx.client.root, _ACTIVE, f'{directory.name}-{os.getpid()}.json')
     note = {'run_dir': str(directory.path), 'job': ctx.job_id, 'owner': owner()}
     with suppress(OSError, SynapseHooksError):
         write_atomic(marker, msgspec.json.encode(note), durable=False)
@@ -102,7 +101,7 @@ def noted_as_active(ctx: RuntimeContext, directory: RunDirectory) -> Iterator[No
 
 
 def end_dead_runs(ctx: RuntimeContext) -> list[Path]:
-    """Record the end of runs whose process is dead, and tell their jobs. Nothing is raised.
+    """Record the end of runs whose process is dead, and report it to their jobs. Nothing is raised.
 
     Args:
         ctx: For its client: only runs with jobs of the same one are read.
@@ -110,9 +109,9 @@ def end_dead_runs(ctx: RuntimeContext) -> list[Path]:
     Returns:
         The run directories.
     """
-    folder = Path(getattr(ctx.client, 'root', None) or os.devnull, _ACTIVE)
+    markers = [] if ctx.client is None else sorted(Path(ctx.client.root, _ACTIVE).glob('*.json'))
     ended = []
-    for marker in sorted(folder.glob('*.json')) if folder.is_dir() else ():
+    for marker in markers:
         with suppress(OSError, ValueError, msgspec.MsgspecError, SynapseHooksError):
             note: dict[str, Any] = msgspec.json.decode(marker.read_bytes(), type=dict[str, Any])
             if ctx.resume and Path(note['run_dir']) == ctx.run_dir:

@@ -80,9 +80,8 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
         'action': plan.action_name,
         'target': ctx.target,
         'params': plain(plan.params),
-        # Any other client cannot be found again.
         **dict.fromkeys(('workspace', 'host')),
-        **getattr(ctx.client, 'address', {}),
+        **({} if ctx.client is None else ctx.client.address),
         'environment': environment(),
         'runtime': {
             'block': list(ctx.block),

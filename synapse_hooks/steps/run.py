@@ -29,7 +29,7 @@ from synapse_hooks.plugins import (
 )
 from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
-from synapse_hooks.steps.delivery import end_dead_runs, noted_as_active, undelivered_text
+from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
@@ -69,7 +69,7 @@ def run_plan(plan: RunPlan) -> Any:
     inputs = StageInputs(plan.registry, plugins)
     directory = open_directory(plan, redact)
     end_dead_runs(ctx)
-    with directory.locked(), noted_as_active(ctx, directory):
+    with directory.locked(), marked_active(ctx, directory):
         decisions = decisions_of(plan, inputs, directory.read())
         return _Run(plan, plugins, inputs, directory, redact).run(decisions)
 

@@ -30,7 +30,7 @@ _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzi
 
 
 def unpack(archive: Path, out: Path, *, limits: Limits | None = None) -> Path:
-    """Unpack a zip or a tar (plain or gzip), which may come from anybody, as the folder `out`.
+    """Unpack a zip or a tar (plain or gzip), which is not trusted, as the folder `out`.
 
     Only regular files and folders are unpacked; anything else refuses the whole archive: links, devices, names that are
     absolute or lead outside, names that collide on a disk that ignores case, more than the limits allow, a wrong
@@ -159,7 +159,7 @@ def _tar_members(guard: Guard) -> Iterator[_Member]:
                     yield info.name, place, 0, None
                 else:
                     yield info.name, place, info.size, lambda info=info: file.extractfile(info)  # type: ignore[misc]
-                # Otherwise every member is kept for a random access that nobody needs.
+                # Otherwise every member is kept for a random access that is not needed.
                 file.members = []  # type: ignore[attr-defined]
 
 

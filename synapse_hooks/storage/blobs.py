@@ -1,9 +1,9 @@
 """Files by their content: each is there once, under the SHA-256 of its bytes, and linked to wherever it is wanted.
 
-    ROOT/ab/abcdef...    a file; nobody writes into it
+    ROOT/ab/abcdef...    a file; never written into
 
 A file appears whole, by one rename. Its time of change is made of its content, so that one that was edited through a
-link is noticed without reading it, and equal files look equal to whoever goes by size and time.
+link is noticed without reading it, and equal files look equal to programs that compare size and time.
 """
 
 # A Path for each of a million files costs more than the link itself.

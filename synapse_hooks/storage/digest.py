@@ -11,7 +11,7 @@ from synapse_hooks.storage.tree import walk_files
 
 
 class TreeStamp(TypedDict):
-    """A cheap mark of a folder: when it is unchanged, nobody has touched the files."""
+    """A cheap mark of a folder: when it is unchanged, so are the files."""
 
     files: int
     bytes: int

@@ -112,7 +112,7 @@ def making(folder: Path) -> Iterator[None]:
 
 
 def _culprit(error: OSError, path: str | os.PathLike[str]) -> str:
-    """The file or folder that an error names, else `path`. Nobody has heard of a name aside: its folder is to blame."""
+    """The file or folder that an error names, else `path`; of a temporary file its folder, which a reader knows."""
     culprit = Path(os.fsdecode(error.filename or path))
     return str(culprit.parent if is_aside(culprit.name) else culprit)
 

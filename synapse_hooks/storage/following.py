@@ -35,6 +35,6 @@ def follow(value: Any, old: Path, new: Path) -> Any:
 
 
 def _is_model(value: Any) -> TypeGuard[BaseModel]:
-    # A conversion has no models, and shall not import pydantic to see that. Whoever made one has imported it.
+    # A conversion has no models, and must not import pydantic to find that out. Code that made one has imported it.
     pydantic = sys.modules.get('pydantic')
     return pydantic is not None and isinstance(value, pydantic.BaseModel)

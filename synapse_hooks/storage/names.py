@@ -49,7 +49,7 @@ def folded(text: str) -> str:
 
 
 def is_dropping(name: str) -> bool:
-    """Whether a file or folder is one that operating systems leave everywhere, and nobody's data, by its name.
+    """Whether a file or folder is one that operating systems leave everywhere, and not data, by its name.
 
     Example:
         >>> is_dropping('.DS_Store'), is_dropping('Thumbs.db'), is_dropping('a.jpg')

@@ -43,7 +43,7 @@ def aside(final: Path) -> Path:
 
 
 def aside_many(folder: str, name: str) -> str:
-    """What `aside` makes up for a file in `folder`, for whoever needs thousands of them: a number is not random."""
+    """What `aside` makes up for a file in `folder`, where thousands are needed: a number is not random."""
     return f'{folder}/.{name[:32]}.staging-{owner()}-{next(_numbers) & 0xFFFFFFFF:08x}'
 
 
@@ -95,7 +95,7 @@ def scope() -> str:
 
 
 def _start(pid: int) -> int:
-    """When a process began, in the kernel's ticks; 0 where nobody says. Tells a reused number apart."""
+    """When a process began, in the kernel's ticks; 0 where it is not known. It tells a reused number apart."""
     try:
         # The second field is the program's name in parentheses, which may hold anything, parentheses too.
         return int(Path(f'/proc/{pid}/stat').read_bytes().rpartition(b')')[2].split()[19])

@@ -1,7 +1,7 @@
-"""Checkpoints that are pickles, looked into before anybody loads them.
+"""Checkpoints that are pickles, checked before anything loads them.
 
 Loading a pickle runs it. So what it would import and call is compared with a list of what real checkpoints need
-(`pickled_names`), without running it (`unpickling`), and anything else is refused by name.
+(`pickle_allowlist`), without running it (`pickle_opcodes`), and anything else is refused by name.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import IO, Final
 
 from synapse_hooks.errors import PickleRefused
 from synapse_hooks.storage.door import open_regular
-from synapse_hooks.storage.shadows import Machine, Unsafe
+from synapse_hooks.storage.pickle_machine import Machine, Unsafe
+from synapse_hooks.storage.pickle_opcodes import run_pickle
 from synapse_hooks.storage.tree import walk_files
-from synapse_hooks.storage.unpickling import run
 
 ANYTHING: Final = 'all'
-"""Among the names that are allowed: do not look at all."""
+"""Among the names that are allowed: check nothing."""
 SUFFIXES: Final = frozenset(('.pt', '.pth', '.pkl', '.pickle', '.bin', '.ckpt', '.joblib', '.th', '.sav', '.p'))
 """Files that are loaded as pickles, whatever they begin with."""
 
@@ -52,7 +52,7 @@ _NAME: Final = re.compile(r'[A-Za-z_][\w.]*', re.ASCII)
 
 
 def check_pickles(place: Path, allowed: Collection[str] = ()) -> list[Path]:
-    """Look into every pickle of a checkpoint, without loading it.
+    """Check every pickle of a checkpoint, without loading it.
 
     A file is one by its name (`SUFFIXES`) or its first bytes, and a zip, as torch writes it, by the pickles in it.
 
@@ -61,10 +61,10 @@ def check_pickles(place: Path, allowed: Collection[str] = ()) -> list[Path]:
         allowed: Dotted names that may be imported and called besides those of the list; `all` allows everything.
 
     Returns:
-        The files that were looked into.
+        The files that were checked.
 
     Raises:
-        PickleRefused: A file imports or calls something else, or cannot be looked into. It names `path` and `names`.
+        PickleRefused: A file imports or calls something else, or cannot be checked. It names `path` and `names`.
 
     Example:
         >>> import os, pickle
@@ -104,12 +104,12 @@ def _checked(file: Path, allowed: frozenset[str]) -> bool:
 
 
 def _refused(stream: IO[bytes], head: bytes, suffix: str, allowed: frozenset[str]) -> dict[str, str] | None:
-    """What stands against a file; None where it is not a pickle."""
+    """What a file is refused for, by name; None where it is not a pickle."""
     if head.startswith(_ZIP):
         found: dict[str, str] = {}
         members = _members(stream)
         for member in members:
-            found |= _followed(member, allowed)
+            found |= _scanned(member, allowed)
         return found
     if suffix not in SUFFIXES and not (head[:1] == b'\x80' and head[1:2] <= b'\x05'):
         return None
@@ -117,13 +117,13 @@ def _refused(stream: IO[bytes], head: bytes, suffix: str, allowed: frozenset[str
         raise Unsafe('it is compressed')
     if _is_tar(head):
         raise Unsafe('it is a tar, as torch wrote them before 2016')
-    return _followed(stream, allowed, _TORCH_PICKLES if _TORCH in head[:32] else None)
+    return _scanned(stream, allowed, _TORCH_PICKLES if _TORCH in head[:32] else None)
 
 
-def _followed(stream: IO[bytes], allowed: frozenset[str], most: int | None = None) -> dict[str, str]:
+def _scanned(stream: IO[bytes], allowed: frozenset[str], most: int | None = None) -> dict[str, str]:
     machine = Machine(stream, allowed)
     count = 0
-    while count != most and run(machine):
+    while count != most and run_pickle(machine):
         count += 1
     return machine.refused
 
@@ -177,13 +177,13 @@ def _cannot(file: Path, why: str, cause: BaseException) -> PickleRefused:
 
 
 def _unlisted(file: Path, refused: dict[str, str]) -> PickleRefused:
-    told = [f'{name} {why}' for name, why in refused.items()]
-    rest = f'; and {len(told) - _SHOWN} more' if len(told) > _SHOWN else ''
-    # What the file says must not become a line that somebody pastes into a shell.
-    is_plain = len(told) <= _SHOWN and all(_NAME.fullmatch(name) for name in refused)
+    reasons = [f'{name} {why}' for name, why in refused.items()]
+    rest = f'; and {len(reasons) - _SHOWN} more' if len(reasons) > _SHOWN else ''
+    # What the file says must not become a line that a reader pastes into a shell.
+    is_plain = len(reasons) <= _SHOWN and all(_NAME.fullmatch(name) for name in refused)
     flags = ' '.join(f'--allow-pickle {name}' for name in (refused if is_plain else [ANYTHING]))
     return PickleRefused(
-        f'{file} is a pickle that would run code: {"; ".join(told[:_SHOWN])}{rest}',
+        f'{file} is a pickle that would run code: {"; ".join(reasons[:_SHOWN])}{rest}',
         hint=f'use a checkpoint in safetensors; or, if you trust its author: `{flags}`',
         path=str(file),
         names=list(refused),

@@ -24,7 +24,7 @@ def working_directory() -> Path:
 
 
 def absolute(path: str | os.PathLike[str], setting: str) -> Path:
-    """A path that somebody gave, with `~` expanded, as an absolute one.
+    """A path that a user gave, with `~` expanded, as an absolute one.
 
     Args:
         path: As it was given.

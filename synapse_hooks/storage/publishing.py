@@ -128,7 +128,7 @@ def sweep(folder: Path) -> list[Path]:
     try:
         entries = list(Path(folder).iterdir())
     except OSError:
-        # There is no such folder, or nothing in it is ours to remove. Whoever wants to write there will be told.
+        # There is no such folder, or nothing in it is ours to remove. Writing there raises the error.
         return []
     for path in entries:
         if is_abandoned(path):

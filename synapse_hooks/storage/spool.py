@@ -26,7 +26,7 @@ class Spool:
         self._open: IO[bytes] | None = None
 
     def put(self, value: Any) -> None:
-        """Let a value wait."""
+        """Append a value."""
         if self._open is None:
             self._open = self.file.open('wb')
         # `marshal.dump` and `load` on a file go byte by byte.
@@ -35,7 +35,7 @@ class Spool:
         self._open.write(data)
 
     def close(self) -> None:
-        """Nothing more will come: whoever has the same file, in another process too, can take it."""
+        """Nothing more will come: a spool of the same file, in another process too, can take it."""
         if self._open is not None:
             self._open.close()
             self._open = None

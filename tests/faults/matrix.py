@@ -229,7 +229,7 @@ CELLS = (
         'the lines before it are delivered',
         (
             'journal/test_journal.py::test_a_torn_line_is_ended_and_never_edited',
-            _SINKS + 'test_an_unfinished_or_damaged_line_holds_nobody_up',
+            _SINKS + 'test_an_unfinished_or_damaged_line_does_not_stop_the_delivery',
         ),
     ),
     Cell(

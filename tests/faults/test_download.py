@@ -51,7 +51,7 @@ def test_what_breaks_off_goes_on_where_it_was(worlds: Worlds, transfer: Any, res
 
 
 @cell(1)
-def test_what_broke_off_for_good_is_gone_on_with_by_the_next_export(worlds: Worlds, transfer: Any) -> None:
+def test_what_broke_off_for_good_is_continued_by_the_next_export(worlds: Worlds, transfer: Any) -> None:
     world = large(worlds, transfer)
     world.backend.answer_with(SECOND, cut(world.backend), Reply(500), forever=True)
     with world.fails(BackendUnavailable, 'answered 500'):
@@ -175,7 +175,7 @@ def test_the_rest_of_a_part_that_is_complete(worlds: Worlds, transfer: Any) -> N
 
 
 @cell(10)
-def test_gzip_although_nobody_asked_for_it(worlds: Worlds, transfer: Any) -> None:
+def test_gzip_that_was_not_requested(worlds: Worlds, transfer: Any) -> None:
     world = large(worlds, transfer)
     encoded = Reply(206, b'x', {'Content-Encoding': 'gzip', 'Content-Range': 'bytes 1-1/2'})
     world.backend.answer_with(SECOND, cut(world.backend), encoded)

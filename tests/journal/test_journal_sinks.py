@@ -293,7 +293,7 @@ def test_other_processes_are_delivered_too(journal):
     assert again.calls == []
 
 
-def test_an_unfinished_or_damaged_line_holds_nobody_up(journal):
+def test_an_unfinished_or_damaged_line_does_not_stop_the_delivery(journal):
     sink = Sink()
     journal.path.write_bytes(b'garbage\n{"type":["message"]}\n{"type":"message","text":"one"}\n{"type":"mess')
     pump = pump_of(journal, sink)

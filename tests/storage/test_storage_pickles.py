@@ -25,9 +25,9 @@ import pytest
 
 from synapse_hooks.errors import PickleRefused
 from synapse_hooks.storage import check_pickles
-from synapse_hooks.storage.pickled_names import CHECKED, use_of
-from synapse_hooks.storage.shadows import Machine, Unsafe
-from synapse_hooks.storage.unpickling import run
+from synapse_hooks.storage.pickle_allowlist import CHECKED, allowed_use
+from synapse_hooks.storage.pickle_machine import Machine, Unsafe
+from synapse_hooks.storage.pickle_opcodes import run_pickle
 
 
 class Calls:
@@ -283,7 +283,7 @@ def test_a_folder_is_looked_into_to_the_bottom_and_through_links(tmp_path: Path)
 
 
 def test_a_pickle_of_endless_operations_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse_hooks.storage.shadows.MOST_STEPS', 1000)
+    monkeypatch.setattr('synapse_hooks.storage.pickle_machine.MAX_STEPS', 1000)
     assert 'more than 1,000 operations' in refused(file_of(tmp_path, b'N0' * 600 + b'N.')).problem
 
 
@@ -294,7 +294,7 @@ def test_tuples_that_are_nested_without_end_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_values_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse_hooks.storage.shadows.MOST_VALUES', 1000)
+    monkeypatch.setattr('synapse_hooks.storage.pickle_machine.MAX_VALUES', 1000)
     assert 'more than 1,000 values' in refused(file_of(tmp_path, b'(' + b'N' * 2000 + b't.')).problem
     many = b''.join(b'\x8c\x04%04d\x940' % number for number in range(2000))
     assert 'more than 1,000 values' in refused(file_of(tmp_path, b'\x80\x04' + many + b'N.')).problem
@@ -339,13 +339,13 @@ def test_what_the_real_unpickler_imports_never_escapes() -> None:
     seen = 0
     for _ in range(20_000):
         data = b''.join(seed.choices(PIECES, k=seed.randrange(2, 14))) + b'.'
-        wanted = {name for name in imported(data) if use_of(name) is None}
+        wanted = {name for name in imported(data) if allowed_use(name) is None}
         if not wanted:
             continue
         seen += 1
         machine = Machine(io.BytesIO(data))
         try:
-            while run(machine):
+            while run_pickle(machine):
                 pass
         except Unsafe:
             continue
@@ -354,6 +354,6 @@ def test_what_the_real_unpickler_imports_never_escapes() -> None:
 
 
 def test_what_may_be_called_is_plain() -> None:
-    assert all(use_of(name) == 'call' for name in CHECKED)
+    assert all(allowed_use(name) == 'call' for name in CHECKED)
     for name in ('torch.nn.modules.conv.os', 'torch.nn.modules', 'ultralytics.nn.tasks.torch_safe_load', 'torch.load'):
-        assert use_of(name) is None
+        assert allowed_use(name) is None

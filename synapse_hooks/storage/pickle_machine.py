@@ -1,7 +1,7 @@
 """What a pickle would import and call, found without running it.
 
-A pickle is a program for a small stack machine. This one runs the program on shadows: it follows the stack and the
-memo, and keeps of each value only what decides about safety: names, short texts and short tuples.
+A pickle is a program for a small stack machine. This one runs the program on abstract values: it follows the stack
+and the memo, and keeps of each value only what decides about safety: names, short texts and short tuples.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, Final
 
-from synapse_hooks.storage.pickled_names import CHECKED, use_of
+from synapse_hooks.storage.pickle_allowlist import CHECKED, allowed_use
 
-MOST_STEPS: Final = 10_000_000
+MAX_STEPS: Final = 10_000_000
 """Operations that a file may take; a large model takes some hundred thousand."""
-MOST_VALUES: Final = 1_000_000
+MAX_VALUES: Final = 1_000_000
 """Values that may be known at a time."""
-TEXT: Final = 200
-"""Characters of a text that are kept; a longer one is no name."""
+MAX_TEXT: Final = 200
+"""Characters of a text that are kept; a longer one is not a name."""
 _LINE: Final = 1 << 16
 _SKIP: Final = 1 << 20
 
@@ -29,11 +29,11 @@ class Unsafe(Exception):
     """A pickle that cannot be followed, and must not be loaded. Its text says why."""
 
 
-class Over(Exception):
+class Stopped(Exception):
     """The real machine stops here with an error."""
 
 
-class Shadow:
+class AbstractValue:
     """A value of which nothing else is known."""
 
 
@@ -43,11 +43,11 @@ class Global(str):
     __slots__ = ()
 
 
-VALUE: Final = Shadow()
+VALUE: Final = AbstractValue()
 """Anything."""
-FIXED: Final = Shadow()
+FIXED: Final = AbstractValue()
 """An attribute of a class: it may be kept, and neither called nor changed."""
-MARK: Final = Shadow()
+MARK: Final = AbstractValue()
 """What stands in the stack between the operands of operations."""
 _COMPUTED: Final = Global('(a computed value)')
 
@@ -69,19 +69,19 @@ class Machine:
         self._filled = bytearray()
         self._count = 0
         self.refused: dict[str, str] = {}
-        """What stands against the pickles so far: each unlisted global, and why."""
+        """Why the pickles so far are refused: each unlisted global, and the reason."""
 
     def begin(self) -> None:
-        """Forget the pickle before."""
+        """Begin a new pickle."""
         self._stack, self._memo, self._filled, self._count = [], {}, bytearray(), 0
 
     def step(self) -> bytes:
         """The next operation; empty at the end of the stream."""
         self._steps += 1
-        if self._steps > MOST_STEPS:
-            raise Unsafe(f'it takes more than {MOST_STEPS:,} operations')
-        if len(self._stack) > MOST_VALUES or len(self._memo) > MOST_VALUES:
-            raise Unsafe(f'it needs more than {MOST_VALUES:,} values at a time')
+        if self._steps > MAX_STEPS:
+            raise Unsafe(f'it takes more than {MAX_STEPS:,} operations')
+        if len(self._stack) > MAX_VALUES or len(self._memo) > MAX_VALUES:
+            raise Unsafe(f'it needs more than {MAX_VALUES:,} values at a time')
         return self._stream.read(1)
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class Machine:
         count = int.from_bytes(self._exactly(width), 'little', signed=signed)
         if count < 0:
             raise Unsafe('it has a length below zero')
-        if count <= TEXT * 4:
+        if count <= MAX_TEXT * 4:
             return self._exactly(count)
         while count:
             piece = self._stream.read(min(count, _SKIP))
@@ -104,7 +104,7 @@ class Machine:
                 raise Unsafe('it is cut off')
             count -= len(piece)
         # Longer than any name.
-        return bytes(TEXT * 4)
+        return bytes(MAX_TEXT * 4)
 
     def _exactly(self, count: int) -> bytes:
         data = self._stream.read(count)
@@ -133,27 +133,27 @@ class Machine:
         self._stack.append(value)
 
     def pop(self) -> Any:
-        """The uppermost value, for whatever may have it."""
+        """The uppermost value, for any use but a call."""
         value = self.take()
-        self._stays(value)
+        self._check_kept(value)
         return value
 
     def drop(self) -> None:
         """Take away the uppermost value or mark."""
         if not self._stack:
-            raise Over
+            raise Stopped
         self._stack.pop()
 
     def take(self) -> Any:
         """The uppermost value, which is going to be called."""
         if not self._stack or self._stack[-1] is MARK:
-            raise Over
+            raise Stopped
         return self._stack.pop()
 
     def peek(self) -> Any:
         """The uppermost value, which stays."""
         if not self._stack or self._stack[-1] is MARK:
-            raise Over
+            raise Stopped
         return self._stack[-1]
 
     def since_mark(self) -> list[Any]:
@@ -163,16 +163,16 @@ class Machine:
         while at >= 0 and stack[at] is not MARK:
             at -= 1
         if at < 0:
-            raise Over
+            raise Stopped
         values = stack[at + 1 :]
         del stack[at:]
         for value in values:
-            self._stays(value)
+            self._check_kept(value)
         return values
 
     def put(self, index: int) -> None:
         """Remember the uppermost value under a number."""
-        if not 0 <= index <= MOST_STEPS:
+        if not 0 <= index <= MAX_STEPS:
             raise Unsafe('its memo is numbered absurdly')
         value = self.peek()
         if index >= len(self._filled):
@@ -191,12 +191,12 @@ class Machine:
     def get(self, index: int) -> None:
         """Push what is remembered."""
         if not 0 <= index < len(self._filled) or not self._filled[index]:
-            raise Over
+            raise Stopped
         self.push(self._memo.get(index, VALUE))
 
     # -- what matters --------------------------------------------------------------------------------------------
 
-    def imported(self, module: Any, name: Any) -> None:
+    def import_global(self, module: Any, name: Any) -> None:
         """Push a global."""
         if type(module) is not str or type(name) is not str:
             raise Unsafe('it imports something whose name cannot be known beforehand')
@@ -207,30 +207,30 @@ class Machine:
             module = IMPORT_MAPPING.get(module, module)
         found = Global(f'{module}.{name}')
         # A dotted name would reach through a module that another one has imported.
-        if '.' in name or use_of(found) is None:
+        if '.' in name or allowed_use(found) is None:
             self._refuse(found, 'is not among what a checkpoint may import')
         self.push(found)
 
-    def called(self, function: Any, arguments: Any) -> None:
+    def call(self, function: Any, arguments: Any) -> None:
         """Push what a call makes."""
         if not isinstance(function, Global):
             self._refuse(_COMPUTED, 'is called')
         elif function in CHECKED:
             if not (isinstance(arguments, tuple) and CHECKED[function](arguments)):
                 self._refuse(function, 'is called with other arguments than a checkpoint has')
-        elif use_of(function) != 'call':
+        elif allowed_use(function) != 'call':
             self._refuse(function, 'is called, which runs more than restoring it does')
         self.push(FIXED if function == 'builtins.getattr' else VALUE)
 
-    def made(self, kind: Any, arguments: Any) -> None:
+    def make(self, kind: Any, arguments: Any) -> None:
         """Push an object that is made without being initialised."""
         if not isinstance(kind, Global):
             self._refuse(_COMPUTED, 'is called')
-        elif arguments != () and use_of(kind) != 'call':
+        elif arguments != () and allowed_use(kind) != 'call':
             self._refuse(kind, 'is made with arguments')
         self.push(VALUE)
 
-    def changes(self) -> None:
+    def check_change(self) -> None:
         """Check the uppermost value, which is going to be changed."""
         target = self.peek()
         if isinstance(target, Global):
@@ -238,8 +238,8 @@ class Machine:
         elif target is FIXED:
             self._refuse(Global('builtins.getattr'), 'gives something that is changed')
 
-    def _stays(self, value: Any) -> None:
-        """Check a value that is kept somewhere: not there belongs what may only be called."""
+    def _check_kept(self, value: Any) -> None:
+        """Check a value that is kept somewhere, which what may only be called must not be."""
         if isinstance(value, Global) and value in CHECKED:
             self._refuse(value, 'is used other than by a call that can be checked')
 

@@ -1,4 +1,4 @@
-"""The operations of pickles, each as what it does to the shadows of values (`shadows`).
+"""The operations of pickles, each as what it does to abstract values (`pickle_machine`).
 
 Wherever the real machine would stop with an error, this one may stop too: what comes after is never run.
 """
@@ -10,9 +10,9 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from synapse_hooks.storage.shadows import MARK, TEXT, VALUE, Global, Machine, Over, Unsafe
+from synapse_hooks.storage.pickle_machine import MARK, MAX_TEXT, VALUE, Global, Machine, Stopped, Unsafe
 
-_Act = Callable[[Machine, bytes], None]
+_Operation = Callable[[Machine, bytes], None]
 
 
 def _push_value(machine: Machine, _: bytes) -> None:
@@ -34,7 +34,7 @@ def _push_escaped(machine: Machine, data: bytes) -> None:
 def _push_quoted(machine: Machine, data: bytes) -> None:
     data = data.strip()
     if len(data) < 2 or data[:1] != data[-1:] or data[:1] not in (b'"', b"'"):
-        raise Over
+        raise Stopped
     try:
         machine.push(_decoded(codecs.escape_decode(data[1:-1])[0], 'ascii'))
     except ValueError as error:
@@ -42,7 +42,7 @@ def _push_quoted(machine: Machine, data: bytes) -> None:
 
 
 def _decoded(data: bytes, encoding: str) -> Any:
-    if len(data) > TEXT:
+    if len(data) > MAX_TEXT:
         return VALUE
     try:
         return data.decode(encoding)
@@ -57,7 +57,7 @@ def _number(data: bytes) -> int:
         raise Unsafe('its memo is numbered by what is not a number') from error
 
 
-def _tuple(count: int) -> _Act:
+def _tuple(count: int) -> _Operation:
     def act(machine: Machine, _: bytes) -> None:
         values = [machine.pop() for _ in range(count)]
         machine.push_tuple(reversed(values))
@@ -80,14 +80,14 @@ def _of_mark(machine: Machine, _: bytes) -> None:
 
 def _into(machine: Machine, _: bytes) -> None:
     machine.since_mark()
-    machine.changes()
+    machine.check_change()
 
 
-def _changes(count: int) -> _Act:
+def _changes(count: int) -> _Operation:
     def act(machine: Machine, data: bytes) -> None:
         for _ in range(count):
             machine.pop()
-        machine.changes()
+        machine.check_change()
 
     return act
 
@@ -110,41 +110,41 @@ def _stop(machine: Machine, _: bytes) -> None:
 
 def _global(machine: Machine, data: bytes) -> None:
     module, name = data.decode('utf-8', 'replace'), machine.line().decode('utf-8', 'replace')
-    machine.imported(module, name)
+    machine.import_global(module, name)
 
 
 def _stack_global(machine: Machine, _: bytes) -> None:
     name, module = machine.pop(), machine.pop()
-    machine.imported(module, name)
+    machine.import_global(module, name)
 
 
 def _reduce(machine: Machine, _: bytes) -> None:
     arguments = machine.pop()
-    machine.called(machine.take(), arguments)
+    machine.call(machine.take(), arguments)
 
 
 def _instance(machine: Machine, data: bytes) -> None:
     arguments = machine.since_mark()
     _global(machine, data)
-    machine.called(machine.take(), tuple(arguments))
+    machine.call(machine.take(), tuple(arguments))
 
 
 def _object(machine: Machine, _: bytes) -> None:
     values = machine.since_mark()
     if not values:
-        raise Over
-    machine.called(values[0], tuple(values[1:]))
+        raise Stopped
+    machine.call(values[0], tuple(values[1:]))
 
 
 def _new(machine: Machine, _: bytes) -> None:
     arguments = machine.pop()
-    machine.made(machine.take(), arguments)
+    machine.make(machine.take(), arguments)
 
 
 def _new_keywords(machine: Machine, _: bytes) -> None:
     machine.pop()
     machine.pop()
-    machine.made(machine.take(), None)
+    machine.make(machine.take(), None)
 
 
 def _extension(machine: Machine, _: bytes) -> None:
@@ -158,7 +158,7 @@ def _persistent(machine: Machine, _: bytes) -> None:
     machine.push(key[1] if is_class else VALUE)
 
 
-_ACTS: Final[Mapping[str, _Act]] = {
+_OPERATIONS: Final[Mapping[str, _Operation]] = {
     **dict.fromkeys(('INT', 'BININT', 'BININT1', 'BININT2', 'LONG', 'LONG1', 'LONG4'), _push_value),
     **dict.fromkeys(('FLOAT', 'BINFLOAT', 'NONE', 'NEWTRUE', 'NEWFALSE', 'PERSID', 'NEXT_BUFFER'), _push_value),
     **dict.fromkeys(('BINBYTES', 'SHORT_BINBYTES', 'BINBYTES8', 'BYTEARRAY8'), _push_value),
@@ -210,12 +210,12 @@ def _size(opcode: Any) -> int:
 
 
 # GLOBAL and INST have two lines; the second is read by what they do.
-_STEPS: Final[dict[bytes, tuple[int, _Act]]] = {
-    opcode.code.encode('latin-1'): (_size(opcode), _ACTS[opcode.name]) for opcode in pickletools.opcodes
+_BY_CODE: Final[dict[bytes, tuple[int, _Operation]]] = {
+    opcode.code.encode('latin-1'): (_size(opcode), _OPERATIONS[opcode.name]) for opcode in pickletools.opcodes
 }
 
 
-def run(machine: Machine) -> bool:
+def run_pickle(machine: Machine) -> bool:
     """Follow one pickle to its end; False where there is none, or where it would stop with an error.
 
     Raises:
@@ -223,13 +223,13 @@ def run(machine: Machine) -> bool:
     """
     machine.begin()
     while byte := machine.step():
-        known = _STEPS.get(byte)
+        known = _BY_CODE.get(byte)
         if known is None:
             return False
         size, act = known
         try:
             act(machine, machine.argument(size) if size else b'')
-        except Over:
+        except Stopped:
             return False
         if byte == b'.':
             return True

@@ -1,11 +1,11 @@
 """What a checkpoint may import, and what may be done with it.
 
-Three uses are told apart, as the same name is harmless in one and not in the other:
+Three uses are distinguished, as the same name is harmless in one and not in the other:
 
 - `call`: functions and classes that rebuild a value from their arguments, and do nothing else;
-- `keep`: classes whose objects are made without `__init__` and then given their state, and values that only stand
-  there. Of a layer that is harmless; *calling* a model is not, as ultralytics evaluates text of its configuration;
-- those of `CHECKED` are called with arguments that are looked at.
+- `keep`: classes whose objects are made without `__init__` and then given their state, and values that are only
+  kept. Of a layer that is harmless; *calling* a model is not, as ultralytics evaluates text of its configuration;
+- those of `CHECKED` are called with arguments that are checked.
 
 Everything else is refused, also what torch itself would let through where it takes another callable as an argument.
 """
@@ -106,12 +106,12 @@ CHECKED: Final[Mapping[str, Callable[[tuple[Any, ...]], bool]]] = {
 are known; anything else equals no text."""
 
 
-def use_of(name: str) -> Use | None:
+def allowed_use(name: str) -> Use | None:
     """What a global may be used for, by its dotted name; None where it must not be imported.
 
     Example:
-        >>> use_of('torch._utils._rebuild_tensor_v2'), use_of('torch.nn.modules.conv.Conv2d'), use_of('os.system')
-        ('call', 'keep', None)
+        >>> [allowed_use(name) for name in ('torch.Size', 'torch.nn.modules.conv.Conv2d', 'os.system')]
+        ['call', 'keep', None]
     """
     if name in _CALL or name in CHECKED:
         return 'call'

@@ -1,0 +1,96 @@
+"""What every route of the development server does: read JSON, reply with JSON, in pages, or refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+MAX_PER_PAGE: Final = 1000
+_JSON: Final = 'application/json'
+
+
+class Refusal(Exception):
+    """A request that cannot be served.
+
+    Args:
+        status: Of the answer.
+        detail: For the answer.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def page_of(request: Request, records: Any, shown: Callable[[Any], Any]) -> Response:
+    """One page of records, as the query asks for it (`page`, `page_size`).
+
+    Args:
+        request: The request.
+        records: All of them, in a stable order.
+        shown: What the reply has for a record.
+
+    Raises:
+        Refusal: There is no such page.
+    """
+    query = dict(request.query_params.multi_items())
+    size = _positive(query.get('page_size', '100'), 'page_size', MAX_PER_PAGE)
+    number = _positive(query.get('page', '1'), 'page')
+    start, stop = (number - 1) * size, number * size
+    if start >= len(records) > 0 or (not records and number > 1):
+        raise Refusal(404, 'Invalid page.')
+
+    def address(page: int) -> str:
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name != 'page']
+        url = request.url
+        return f'{url.scheme}://{url.netloc}{url.path}?{urlencode([*kept, ("page", page)])}'
+
+    return json_reply(
+        {
+            'count': len(records),
+            'next': address(number + 1) if stop < len(records) else None,
+            'previous': address(number - 1) if number > 1 else None,
+            'results': [shown(record) for record in records[start:stop]],
+        }
+    )
+
+
+def _positive(text: str, name: str, most: int = 1 << 31) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise Refusal(400, f'{name} must be a number from 1 to {most}')
+    return int(text)
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The JSON object that a request carries.
+
+    Raises:
+        Refusal: It carries something else.
+    """
+    body = await json_value(request)
+    if not isinstance(body, dict):
+        raise Refusal(400, 'expected a JSON object')
+    return body
+
+
+async def json_value(request: Request) -> Any:
+    """The JSON value that a request carries.
+
+    Raises:
+        Refusal: It is not JSON.
+    """
+    try:
+        return msgspec.json.decode(await request.body())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, f'JSON parse error: {error}') from error
+
+
+def json_reply(value: Any, status: int = 200) -> Response:
+    """A reply of JSON."""
+    return Response(msgspec.json.encode(value), status, media_type=_JSON)
