@@ -55,8 +55,8 @@ def more():
     return [FileRequest(str(n), f'{host}/{n}.jpg', image=True) for n in range(start, min(count, start + 100))]
 
 transfer = best_transfer(TIMEOUTS, AddressPolicy(private=True))
-fetcher = Fetcher(Cache(Path(out)), transfer, lambda request: None)
-assert sum(fetched is not None for fetched in fetcher.fetch(more)) == count
+fetcher = Fetcher(Cache(Path(out)), transfer)
+assert sum(fetched is not None for fetched in fetcher.fetch(more, lambda request: None)) == count
 transfer.close()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

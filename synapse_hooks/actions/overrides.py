@@ -43,7 +43,7 @@ def overridden_hooks(action: object, base: type) -> Sequence[HookFunction]:
             continue
         method = getattr(action, hook)
         marker = getattr(method, f'{PROJECT}_impl', None) or {}
-        # `tryfirst` and registered last: nobody is nearer than the action.
+        # `tryfirst` and registered last: no plugin is nearer than the action.
         found.append(HookFunction(hook, method, {**_options(marker), 'tryfirst': True, 'trylast': False}))
     wrong = [fault for function in found for fault in function_faults(function)]
     if wrong:
@@ -70,7 +70,7 @@ def _warn_of_near_names(action: object, base: type) -> None:
         for name, value in vars(kind).items():
             if name.startswith('_') or not inspect.isfunction(value) or hasattr(base, name):
                 continue
-            # A shorter distance than for names that somebody typed: a method may well be called `run_steps`.
+            # A shorter distance than for names that were typed: a method may well be called `run_steps`.
             if _distance_of_one(name) and suggest(name, ACTION_HOOKS):
                 warnings.warn(f'{kind.__name__}.{name}() is not a hook; {suggest(name, ACTION_HOOKS)}', stacklevel=4)
 

@@ -93,7 +93,7 @@ def one_thread_for_numpy() -> None:
     """Let NumPy's linear algebra have one thread, unless the environment says otherwise. Call it before NumPy is there.
 
     On import it would start a thread for every core, which takes longer than the rest of NumPy; no conversion and no
-    inspection has a matrix to multiply. For a command only: in somebody else's process that is not ours to decide.
+    inspection has a matrix to multiply. For a command only: another program decides that for itself.
     """
     for name in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS'):
         os.environ.setdefault(name, '1')
@@ -178,7 +178,7 @@ def _stdout(as_json: bool) -> Iterator[TextIO]:
     try:
         yield ProtectedStream(own)
     finally:
-        # Somebody else's code may have put any object in its place, None too.
+        # Foreign code may have put any object in its place, None too.
         for stream in (stdout, sys.stdout):
             with suppress(Exception):
                 stream.flush()

@@ -113,7 +113,7 @@ def _judged(answer: Answer, workspace: Any, started: float) -> Answer:
     data.update(mAP50=round(scores['mAP50'], 4), scores=scores, sheet=str(sheet), seconds=time.monotonic() - started)
     best = sorted(scores['classes'].items(), key=lambda item: -item[1])
     prefix = '' if workspace.root == _default() else f' --workspace {workspace.root}'
-    # Started by `make demo`, it need not be on the path of whoever reads this.
+    # Started by `make demo`, it need not be on the reader's path.
     command = 'synapse-hooks' if shutil.which('synapse-hooks') else sys.argv[0]
     classes = '  '.join(f'{name} {score:.2f}' for name, score in best)
     answer.text = f"""

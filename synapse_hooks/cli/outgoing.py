@@ -67,7 +67,7 @@ def outgoing_json(data: Mapping[str, Any]) -> str:
 
     text = json.dumps(data, ensure_ascii=False, default=text_of)
     if secrets := secrets_of(os.environ):
-        # As JSON has it: what stood in an object of somebody's is text by now.
+        # As JSON has it: what stood in a foreign object is text by now.
         text = json.dumps(Redactor(secrets).clean(json.loads(text)), ensure_ascii=False)
     return _OBEYED.sub(lambda match: f'\\u{ord(match[0]):04x}', text)
 

@@ -25,7 +25,7 @@ def protect() -> None:
     """Let `sys.stdout` and `sys.stderr` never raise again, for the rest of the process.
 
     Descriptors 0 to 2 that were closed when the process started become the null device: otherwise the next file that
-    is opened would be standard output. A stream that somebody else put in place, such as a test, stays. When the
+    is opened would be standard output. A stream that other code put in place, such as a test, stays. When the
     interpreter ends, whatever has taken the place of the streams since is gone: the exit code is that of the command.
     """
     null = os.open(os.devnull, os.O_RDWR)
@@ -42,7 +42,7 @@ def protect() -> None:
 
 def say(text: str) -> None:
     """Write one message and the end of its line to stderr, as `outgoing` lets it. It never raises."""
-    # Somebody else's code may have put any object in place of the stream.
+    # Foreign code may have put any object in place of the stream.
     with suppress(Exception):
         print(outgoing(text), file=sys.stderr, flush=True)
 
@@ -78,7 +78,7 @@ class ProtectedStream(io.TextIOWrapper):
         return error
 
     def close(self) -> None:
-        """Flush: the standard streams stay open, whoever closes them."""
+        """Flush: the standard streams stay open, even when closed."""
         if not self.closed:
             self.flush()
 
@@ -98,7 +98,7 @@ class _Descriptor(io.FileIO):
             while rest:
                 written = super().write(rest)
                 if written is None:
-                    # Somebody made the pipe non-blocking, and it is full.
+                    # Another process made the pipe non-blocking, and it is full.
                     select.select([], [self], [])
                 rest = rest[written or 0 :]
         except OSError as error:

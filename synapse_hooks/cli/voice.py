@@ -19,7 +19,7 @@ _LOUD: Final = ('warning', 'error')
 
 
 class Voice(Protocol):
-    """Speaks to whoever started the command."""
+    """Writes messages for the user of the command."""
 
     def say(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Say sentences, as the hook `log_message` gets them."""

@@ -77,7 +77,7 @@ class Cursor:
                     if not line.endswith(b'\n'):
                         break
                     offset += len(line)
-                    # Looking for a few bytes is faster than parsing what nobody wants.
+                    # Looking for a few bytes is faster than parsing what is not wanted.
                     event = parse(line) if any(mark in line for mark in self._marks) else None
                     matters = event is not None and str(event.get('type')) in self.types
                     yield (event if matters else None), path.name, offset

@@ -203,7 +203,7 @@ class RunDirectory:
             with suppress(OSError):
                 holder.write_text(f'{os.getpid()} {os.uname().nodename}\n')
             with suppress(OSError, RunError):
-                # Whoever drove the run until a moment ago has written more than was read before.
+                # The process that drove the run until a moment ago has written more than was read before.
                 self._record = {**_EMPTY, **read_record(self.path)}
             sweep(self.path)
             sweep(self.path / SINKS)

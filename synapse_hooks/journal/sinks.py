@@ -1,7 +1,7 @@
 """Delivering the journal to sinks: the backend, the terminal, whatever a plugin adds.
 
-Every sink has a thread and a cursor of its own, so a slow one delays nobody, an unreachable one gets everything later,
-and a process that starts again goes on where the last one stopped.
+Every sink has a thread and a cursor of its own, so a slow one does not delay the others, an unreachable one gets
+everything later, and a process that starts again goes on where the last one stopped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Any value as JSON: what the journal and run.json write, without ever raising.
 
-A logging call stands in the middle of somebody's training. So a value that is not JSON becomes the nearest thing that
+A logging call stands in the middle of a user's training. So a value that is not JSON becomes the nearest thing that
 is, and the worst case is a `repr`.
 """
 

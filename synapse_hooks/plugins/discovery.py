@@ -115,7 +115,7 @@ def _entries(distribution: Distribution) -> Iterator[tuple[tuple[str, str, str],
 
 
 def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, str, str], dict[str, Any]]:
-    """The record of a distribution that pip left half-installed: nobody knows what is in it."""
+    """The record of a distribution that pip left half-installed: what is in it is not known."""
     folder = getattr(distribution, '_path', None)
     name = folder.name if isinstance(folder, Path) else 'unknown'
     reason = f'its metadata cannot be read: {summary(error)}'
@@ -136,7 +136,7 @@ def _incompatible(distribution: Distribution) -> str:
     ours = [line for line, match in said if match is not None and not _is_met(match['said'])]
     if not ours:
         return ''
-    # Importing packaging takes longer than an empty run, and for what nearly every plugin says nobody needs it.
+    # Importing packaging takes longer than an empty run, and what nearly every plugin says does not need it.
     from packaging.requirements import InvalidRequirement, Requirement
 
     for line in ours:

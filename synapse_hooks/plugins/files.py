@@ -2,7 +2,7 @@
 
 It is imported as a script is: the file's folder stands first on `sys.path` from then on, so that it imports its
 neighbours by their names (also later, inside a function), and the module has the name by which its neighbours would
-import it. So a file is one module, whoever imports it, and in whichever order.
+import it. So a file is one module, whatever imports it, and in whichever order.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _imported(file: Path) -> ModuleType | None:
 
 
 def _name(file: Path) -> str:
-    """The file's own name; if that is taken, one that nobody else has."""
+    """The file's own name; if that is taken, one that no other module has."""
     if file.stem not in sys.modules and file.stem not in sys.stdlib_module_names and file.stem.isidentifier():
         return file.stem
     return f'{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}'

@@ -142,7 +142,7 @@ class Plugins:
         catalogue.check(plugin, 'convert')
 
     def check_other(self, hook: str, error: Exception) -> None:
-        """Raise `error` unless somebody besides the built-in plugins answers `hook`."""
+        """Raise `error` unless a plugin besides the built-in ones answers `hook`."""
         if not any(role == 'answer' and plugin.rank != 'built-in' for plugin, role in self.order(hook)):
             raise error
 
@@ -221,7 +221,7 @@ def build(
         name = names[id(thing)]
         plugin = Plugin(name, 'plugin', 'project', name)
         if type(thing).__module__.startswith('synapse_hooks.'):
-            # The display and the like: for whoever reads of a failure, these are not the project's.
+            # The display and the like: for the reader of a failure, these are not the project's.
             plugin.distribution, plugin.version = DISTRIBUTION, __version__
         records.append(plugin)
         near.append((plugin, validated(plugin, thing)))
@@ -231,13 +231,13 @@ def build(
         try:
             near.append((plugin, load(plugin, settings.root)))
         except (PluginBroken, PluginIncompatible) as error:
-            # A listing shows what the project wants and cannot have; whoever typed a name wants to see it at work.
+            # A listing shows what the project wants and cannot have; a reader who typed a name wants to see it at work.
             if settings.insists_on(plugin) if refuse else settings.is_on_command_line(plugin):
                 wanted.append(error)
             skipped.append(f'{error.problem}; it is skipped')
     if wanted:
         raise _unusable(wanted)
-    # LIFO: whoever is registered last is asked first.
+    # LIFO: the plugin that is registered last is asked first.
     manager.register(Dispatcher(catalogues, 'installed'), name='installed formats and autologgers')
     for plugin, functions in reversed(each_once(near)):
         register(plugin, functions)

@@ -80,7 +80,7 @@ class Settings:
         """The setting that keeps `plugin` out, as a phrase; None when it may take part."""
         if reason := self._kept_out_by(plugin):
             return reason
-        # No flag widens it: whoever types a command need not know what else is installed.
+        # No flag widens it: the user of a command need not know what else is installed.
         return self.unlisted if self.unlisted and plugin.rank == 'installed' and not self._lists(plugin) else None
 
     def how_to_allow(self, plugin: Plugin) -> str:

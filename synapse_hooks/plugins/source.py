@@ -115,7 +115,7 @@ def _source(name: str | None) -> Path | None:
 
 @lru_cache(maxsize=4096)
 def is_own(file: Path) -> bool:
-    """Whether a file belongs to somebody who edits it: it is neither a library's nor of this package."""
+    """Whether a file is one that the user edits: it is neither a library's nor of this package."""
     parts = {'site-packages', 'dist-packages'} & set(file.parts)
     return not parts and not any(file.is_relative_to(folder) for folder in (*_LIBRARIES, _PACKAGE))
 
@@ -250,7 +250,7 @@ def _home(file: Path) -> Path | None:
 
 
 def _modules(module: str, level: int, importer: Path, homes: Iterable[Path]) -> list[Path]:
-    """The files that an import reads, as far as they are somebody's own."""
+    """The files that an import reads, as far as they are the user's own."""
     found = _found(module, level, importer.parent, tuple(sys.path))
     return [file for file in found if is_own(file) or any(file.is_relative_to(home) for home in homes)]
 

@@ -27,7 +27,7 @@ def resolve_checkpoint(
 
     It asks again when the parameters that were used, or those who answer, have changed. Pickles in it are looked into
     before anything may load them. Those from which this run's own training goes on are not: they lie beside run.json,
-    which names the code of the action, so that whoever writes there needs no pickle to have code run.
+    which names the code of the action, so that an attacker who can write there needs no pickle to have code run.
 
     Args:
         context: The run.

@@ -177,7 +177,7 @@ def _may_be_edited(plugin: Plugin) -> bool:
 
 
 def _written(plugin: Plugin, function: Any) -> list[Answer]:
-    """What of somebody's own source answers: a function, and the classes that it belongs to."""
+    """What of the user's own source answers: a function, and the classes that it belongs to."""
     if not _may_be_edited(plugin):
         return []
     owner = plugin.loaded if function is None else _owner(function)

@@ -283,7 +283,7 @@ class Orchestrator:
             failed.add_note('rollback failed too: ' + '; '.join(map(summary, errors)))
 
     def _watched(self) -> Params:
-        """The parameters of the context, as they note what is read; somebody may have put others there."""
+        """The parameters of the context, as they note what is read; a plugin may have put others there."""
         if not isinstance(self.context.params, Params):
             self.context.params = Params(self.context.params)
         return self.context.params

@@ -123,10 +123,7 @@ class SynapseClient:
             listings = [Listing(self.api, version)]
         self.cache.sweep()
         with closing(self._new_transfer()) as transfer:
-
-            def fetcher(refresh: Callable[[FileRequest], str | None]) -> Fetcher:
-                return Fetcher(self.cache, transfer, refresh, retry=self._retry, limits=self._limits)
-
+            fetcher = Fetcher(self.cache, transfer, retry=self._retry, limits=self._limits)
             return Export(fetcher, f'{self._scope()}/dataset {version}', Path(out), progress).run(listings)
 
     # -- models ------------------------------------------------------------------------------------------------------
@@ -278,13 +275,13 @@ class SynapseClient:
     def _fetch_one(self, request: FileRequest, refresh: Callable[[], Any]) -> str:
         waiting = [request]
 
-        def again(_: FileRequest) -> str | None:
+        def fresh_address(_: FileRequest) -> str | None:
             url = refresh()
             return url if isinstance(url, str) else None
 
         with closing(self._new_transfer()) as transfer:
-            fetcher = Fetcher(self.cache, transfer, again, retry=self._retry, limits=self._limits)
-            for fetched in fetcher.fetch(lambda: [waiting.pop()] if waiting else None):
+            fetcher = Fetcher(self.cache, transfer, retry=self._retry, limits=self._limits)
+            for fetched in fetcher.fetch(lambda: [waiting.pop()] if waiting else None, fresh_address):
                 if fetched is not None:
                     return fetched.blob.sha256
         raise AssertionError('a fetch ends with a file or an error')

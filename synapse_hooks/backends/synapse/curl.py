@@ -17,7 +17,6 @@ from synapse_hooks.errors import SynapseHooksError
 
 _AT_ONCE: Final = 64
 _LOOK: Final = 0.1
-_REFUSED_SOCKET: Final = -1
 _TLS: Final = frozenset(
     (
         pycurl.E_SSL_CONNECT_ERROR,

@@ -64,7 +64,7 @@ class Export:
     """One export.
 
     Args:
-        fetcher_of: Makes the fetcher, given what asks for an address anew.
+        fetcher: Fetches the files.
         scope: What the keys of files begin with: host, tenant, version.
         out: The existing, empty folder.
         progress: Told how far it is, a few times a second and at the end.
@@ -72,12 +72,12 @@ class Export:
 
     def __init__(
         self,
-        fetcher_of: Callable[[Callable[[FileRequest], str | None]], Fetcher],
+        fetcher: Fetcher,
         scope: str,
         out: Path,
         progress: Progress | None = None,
     ) -> None:
-        self.fetcher = fetcher_of(self._fresh_address)
+        self.fetcher = fetcher
         self.scope = scope
         self.out = out
         self.progress = progress or (lambda done, total, received: None)
@@ -125,7 +125,7 @@ class Export:
             self._total = self._total or page.total
             return list(self._begin(listing, page))
 
-        for fetched in self.fetcher.fetch(next_requests):
+        for fetched in self.fetcher.fetch(next_requests, self._fresh_address):
             if fetched is not None:
                 self._add_file(fetched)
             if (now := time.monotonic()) > self._said + _EVERY and self._total:

@@ -25,6 +25,11 @@ from synapse_hooks.storage.disk import disk_errors
 
 MAX_REDIRECTS: Final = 3
 
+NextRequests = Callable[[], list[FileRequest] | None]
+"""The next files to fetch: some, none for now, or None when there are no more."""
+Refresh = Callable[[FileRequest], str | None]
+"""Gives a fresh address of a file; None where there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadLimits:
@@ -94,7 +99,6 @@ class Fetcher:
     Args:
         cache: Where they are kept.
         transfer: Moves the bytes.
-        refresh: Asks the backend for a file's address anew; None where there is none.
         retry: How often a file is tried again.
         limits: What a file may take besides.
         concurrency: How many may be on their way at once.
@@ -104,7 +108,6 @@ class Fetcher:
         self,
         cache: Cache,
         transfer: Transfer,
-        refresh: Callable[[FileRequest], str | None],
         *,
         retry: RetryPolicy = RETRY,
         limits: DownloadLimits = LIMITS,
@@ -112,7 +115,6 @@ class Fetcher:
     ) -> None:
         self.cache = cache
         self.transfer = transfer
-        self.refresh = refresh
         self.retry = retry
         self.limits = limits
         self.concurrency = concurrency or ConcurrencyLimit()
@@ -125,13 +127,15 @@ class Fetcher:
         self._active: dict[str, Download] = {}
         self._received = 0
         self._pool: ThreadPoolExecutor
+        self._refresh: Refresh
         self._flushed = time.monotonic()
 
-    def fetch(self, next_requests: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
+    def fetch(self, next_requests: NextRequests, refresh: Refresh) -> Iterator[Fetched | None]:
         """Fetch files.
 
         Args:
             next_requests: Asked for files while there is room: some, none for now, or None when there are no more.
+            refresh: Asks the backend for a file's address anew; None where there is none.
 
         Yields:
             Each file when it is here, in no particular order; None from time to time, while nothing is.
@@ -141,10 +145,11 @@ class Fetcher:
                 `BackendUnavailable` say why.
             DiskFull: No space.
         """
+        self._refresh = refresh
         with disk_errors(self.cache.root):
             yield from self._fetch(next_requests)
 
-    def _fetch(self, next_requests: Callable[[], list[FileRequest] | None]) -> Iterator[Fetched | None]:
+    def _fetch(self, next_requests: NextRequests) -> Iterator[Fetched | None]:
         exhausted = False
         running = self.transfer.run(self._next, self.concurrency)
         self._pool = ThreadPoolExecutor(_THREADS, 'write')
@@ -260,7 +265,7 @@ class Fetcher:
             if request.refreshed_at is not None and now - request.refreshed_at < limits.fresh_for:
                 raise self._error(task, f'{failure.reason}, also at a fresh address', failure)
             request.refreshed_at = now
-            url = self.refresh(request)
+            url = self._refresh(request)
             if url is None:
                 raise self._error(task, failure.reason, failure)
             request.url, request.redirects = url, 0

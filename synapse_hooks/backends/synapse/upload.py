@@ -57,7 +57,7 @@ class Upload:
         key: What identifies this upload: with the same key and the same file, it goes on.
         journals: The folder of the journals.
         chunk: Bytes of one request.
-        progress: Told how far it is.
+        progress: Called after each chunk.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Upload:
                 'Content-Length': str(len(head) + stop - start + len(tail)),
                 'Content-Range': f'bytes {start}-{max(start, stop - 1)}/{state.size}',
             },
-            # The first chunk opens an upload: twice is two, of which one is never finished.
+            # A first chunk that is sent twice opens two uploads. The one that is never finished does no harm.
             idempotent=True,
         )
         if not isinstance(said, dict):
@@ -174,7 +174,7 @@ class Upload:
         try:
             said = self.api.get(f'{_PATH}{state.id}/')
         except RecordNotFound:
-            # It was removed there: uploads that are not finished are not kept for ever.
+            # It was removed there: backends do not keep unfinished uploads for ever.
             state.id, state.url, state.offset = None, None, 0
             return
         offset = said.get('offset') if isinstance(said, dict) else None
