@@ -14,7 +14,7 @@ from pathlib import Path
 
 from figures import Figure, show
 
-BENCHMARKS = ('imports', 'help', 'pipeline', 'workspace', 'journal', 'hooks', 'autolog', 'export', 'convert')
+BENCHMARKS = ('imports', 'help', 'pipeline', 'workspace', 'journal', 'hooks', 'autolog', 'export', 'upload', 'convert')
 NEEDS = {'autolog': ('ultralytics',), 'convert': ('numpy', 'orjson', 'PIL')}
 SIZED = ('convert',)
 """Those that are small unless they get `--full`."""
