@@ -245,6 +245,8 @@ def unsigned(url: str) -> str:
         >>> unsigned('https://a.example.com/f?v=2&X-Amz-Signature=1f&Expires=9')
         'https://a.example.com/f?v=2'
     """
+    if '?' not in url and '#' not in url:
+        return url
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query) if not _SIGNED.fullmatch(name.lower())]
     return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ''))
