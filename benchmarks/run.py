@@ -14,7 +14,19 @@ from pathlib import Path
 
 from figures import Figure, show
 
-BENCHMARKS = ('imports', 'help', 'pipeline', 'workspace', 'journal', 'hooks', 'autolog', 'export', 'upload', 'convert')
+BENCHMARKS = (
+    'imports',
+    'help',
+    'pipeline',
+    'workspace',
+    'journal',
+    'hooks',
+    'autolog',
+    'export',
+    'export_dataset',
+    'upload',
+    'convert',
+)
 NEEDS = {'autolog': ('ultralytics',), 'convert': ('numpy', 'orjson', 'PIL')}
 SIZED = ('convert',)
 """Those that are small unless they get `--full`."""

@@ -194,6 +194,7 @@ class Download:
                 raise Failure('retry', f'expected {announced:,} bytes, got {self._offset:,}')
         if self._handle < 0:
             content = self._chunks[0] if len(self._chunks) == 1 else b''.join(self._chunks)
+            self._chunks.clear()
             sha256 = hashlib.sha256(content).hexdigest()
             self._check_digest(sha256)
             return self.blobs.put_bytes(content, sha256)
