@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ _MANY = 1 << 20
 _MISS = 1e-6
 """Pixels: less than any target writes."""
 
+TOO_LARGE = 'a number that is too large'
+
 Bounds = tuple[float, float, float, float]
 """`(left, top, right, bottom)`."""
 
@@ -34,6 +37,20 @@ def bounds(points: Iterable[tuple[float, float]]) -> Bounds:
     """
     xs, ys = zip(*points, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
+
+
+def too_large(numbers: Iterable[float]) -> bool:
+    """Whether one of them is an integer that no float can hold: JSON has them, and nothing can be computed with them.
+
+    Example:
+        >>> too_large([1, 2.5]), too_large([10**400])
+        (False, True)
+    """
+    try:
+        array('d', numbers)
+    except OverflowError:
+        return True
+    return False
 
 
 def clip_bounds(box: Bounds, width: float, height: float) -> Bounds | None:

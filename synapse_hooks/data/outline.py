@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from synapse_hooks.data.sample import Annotation, Part, Polygon
 
-_decode = msgspec.json.Decoder(list[list[int | float]]).decode
+# No float may hold what is larger.
+_Integer = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+_decode = msgspec.json.Decoder(list[list[_Integer | float]]).decode
 
 
 class Outline(Annotation, tag='polygon'):

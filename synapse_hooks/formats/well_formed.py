@@ -29,6 +29,7 @@ from synapse_hooks.data import (
     Sample,
     split_name,
 )
+from synapse_hooks.data.geometry import too_large
 
 _NUMBERS: Final = frozenset((int, float))
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
@@ -44,6 +45,7 @@ class Expected(NamedTuple):
 SAMPLES = Expected('samples', '`yield` them, one at a time')
 _SAMPLE = Expected('a Sample', '`yield` samples of synapse_hooks.data: `Sample(id, image=file)`')
 _TEXT = Expected('text', 'make it text: `str(...)`')
+_SMALLER = Expected('a number that a float can hold', 'check where it comes from')
 _NUMBER = Expected('a number', "make it one of Python's: `float(...)`, or `.tolist()` of an array")
 _COUNT = Expected('a whole number, 0 or more', 'make it an `int`')
 _POINTS = Expected('a list of points (x, y)', 'a point is two numbers, in pixels')
@@ -175,6 +177,8 @@ def _is_json(value: Any) -> bool:
 
 def _numbers(field: str, values: Sequence[Any]) -> None:
     if _NUMBERS.issuperset(map(type, values)):
+        if too_large(values):
+            raise Wrong(field, _SMALLER, max(values, key=abs))
         return
     raise Wrong(field, _NUMBER, next(value for value in values if type(value) not in _NUMBERS))
 
@@ -202,7 +206,7 @@ def _own_box(shape: Polygon | Keypoints | Mask) -> None:
 def _box(box: Box) -> None:
     numbers = box.x, box.y, box.w, box.h
     # Most annotations are boxes, and nearly all are fine.
-    if {*map(type, numbers)} <= _NUMBERS:
+    if {*map(type, numbers)} <= _NUMBERS and not too_large(numbers):
         return
     for field, number in zip(('x', 'y', 'w', 'h'), numbers, strict=True):
         _numbers(field, [number])

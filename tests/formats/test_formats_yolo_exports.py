@@ -75,6 +75,8 @@ def test_yolo_1_1_is_read_by_its_own_lists_and_names(darknet: Path) -> None:
         ('obj.names', 'car\n\ndog\n', 'line 2 is empty'),
         ('obj.names', b'\xff\xfe', 'is not UTF-8'),
         ('train.txt', 'obj_train_data/a\0.PNG\n', 'has a NUL'),
+        ('train.txt', '/\n', "has the line '/'"),
+        ('train.txt', 'obj_train_data/a.PNG\n..\n', "has the line '..'"),
     ],
 )
 def test_a_broken_yolo_1_1_export_is_a_sentence(darknet: Path, file: str, content: str | bytes, problem: str) -> None:

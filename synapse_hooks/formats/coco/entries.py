@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from synapse_hooks.data import AnyAnnotation, Box, Joint, Keypoints, Mask, Other, Polygon
+from synapse_hooks.data.geometry import TOO_LARGE, too_large
 from synapse_hooks.data.masks import from_counts
 from synapse_hooks.data.outline import parts_of
 
@@ -119,4 +120,6 @@ def _numbers(values: Any) -> list[float]:
         wrong = next(value for value in values if type(value) not in _TYPES)
         # Few different texts, as each is a reason of its own in the report.
         raise TypeError(f'{wrong if wrong in _NO_NUMBERS else type(wrong).__name__} is not a number')
+    if too_large(values):
+        raise TypeError(f'there is {TOO_LARGE}')
     return list(values)

@@ -24,6 +24,7 @@ from synapse_hooks.data import (
     Ring,
     RotatedBox,
 )
+from synapse_hooks.data.geometry import TOO_LARGE, too_large
 from synapse_hooks.data.masks import from_indices, to_indices
 
 Row = dict[str, Any]
@@ -146,6 +147,8 @@ def _numbers(values: list[Any], count: int, tool: str) -> list[float]:
     for value in values:
         if type(value) not in _NUMBERS:
             raise _Malformed(f'its data should be {_FORMS[tool]}, and there is {named(value)}')
+    if too_large(values):
+        raise _Malformed(f'its data should be {_FORMS[tool]}, and there is {TOO_LARGE}')
     return values
 
 
@@ -165,6 +168,8 @@ def _box(row: Row, common: dict[str, Any]) -> AnyAnnotation:
     x, y, w, h = _numbers(row['data'], 4, 'bounding_box')
     angle = common['attributes'].get('rotation', 0)
     if type(angle) in _NUMBERS and angle != 0:
+        if too_large((angle,)):
+            raise _Malformed(f'its rotation should be radians, and there is {TOO_LARGE}')
         return RotatedBox(x, y, w, h, angle, **common)
     return Box(x, y, w, h, **common)
 

@@ -107,10 +107,16 @@ def _lines(source: Path) -> list[str]:
             f'{source} is not a list of images: {error}', hint='repair it', path=str(source)
         ) from error
     lines = [line for line in map(str.strip, text.splitlines()) if line]
-    if '\0' in text or max(map(len, lines), default=0) > _LONGEST_PATH:
+    wrong = ''
+    if '\0' in text:
+        wrong = 'a NUL'
+    elif (longest := max(map(len, lines), default=0)) > _LONGEST_PATH:
+        wrong = f'a line of {longest:,} characters'
+    elif no_name := next((line for line in lines if not line.strip('./')), ''):
+        wrong = f'the line {no_name!r}'
+    if wrong:
         raise DatasetInvalid(
-            f'{source} must have the path of an image in each line, and has '
-            + ('a NUL' if '\0' in text else f'a line of {max(map(len, lines)):,} characters'),
+            f'{source} must have the path of an image in each line, and has {wrong}',
             hint='correct it',
             path=str(source),
         )
