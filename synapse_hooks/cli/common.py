@@ -167,7 +167,7 @@ def _show_warning(
 
 @contextmanager
 def _stdout(as_json: bool) -> Iterator[TextIO]:
-    """Where the answer goes. With JSON, whatever else is written to stdout, by anybody, goes to stderr."""
+    """Where the answer goes. With JSON, whatever else is written to stdout, by any code, goes to stderr."""
     if not as_json:
         yield sys.stdout
         return

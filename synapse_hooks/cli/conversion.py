@@ -35,7 +35,7 @@ class Losses:
         self._voice.say([{'level': 'info', 'text': text}])
 
     def say_pace(self) -> None:
-        """Tell how many images there were and how long they took, if anybody counted them."""
+        """Report how many images there were and how long they took, if they were counted."""
         if self._count:
             self.say(pace(self._count, time.monotonic() - self._begun))
 

@@ -66,5 +66,5 @@ def _check_free(page: Path) -> None:
     if page.is_dir():
         raise ConfigError(f'--html {page} is a folder', hint=f'name a file: {page / "dataset.html"}')
     if page.exists() and not page.is_file():
-        # It would be renamed over, a device for everybody.
+        # It would be renamed over, a device for every program.
         raise ConfigError(f'--html {page} is not a regular file', hint='name another file')

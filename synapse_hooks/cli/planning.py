@@ -17,14 +17,14 @@ def planned(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) 
     told = kind(params, ctx).preview()
     rows = []
     for stage in told['stages']:
-        everybody = ' and ' if stage['stage'] == 'pre_execute' else ', else '
+        joined = ' and ' if stage['stage'] == 'pre_execute' else ', else '
         step = None if stage['stage'] in hook_names() else stage['step']
         given = {**stage['options'], **stage['params'], **stage['settings']}
         rows.append(
             [
                 stage['stage'],
                 stage['does'],
-                everybody.join(stage['answered_by']) or step,
+                joined.join(stage['answered_by']) or step,
                 ', '.join(stage['wrapped_by']) or None,
                 ' '.join(f'{name}={value}' for name, value in given.items()) or None,
                 stage['why'],

@@ -17,7 +17,7 @@ from synapse_hooks.errors import RunError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The run directory, and what shall be different."""
+    """The run directory, and what must be different."""
     parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
     parser.add_argument(
         '--from-stage', metavar='NAME', help='run this stage and all after it again, whatever became of them'

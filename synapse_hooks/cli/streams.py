@@ -108,7 +108,7 @@ class _Descriptor(io.FileIO):
         return size
 
     def _leave(self) -> None:
-        """Let everybody who writes to the descriptor, in other languages and processes too, write to nowhere."""
+        """Let every writer to the descriptor, in other languages and processes too, write to nowhere."""
         with suppress(OSError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.fileno())

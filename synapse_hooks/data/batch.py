@@ -165,7 +165,7 @@ class Gathering:
     def add(self, sample: Sample) -> None:
         """Add a sample and sort its annotations.
 
-        Whoever has joints of a skeleton keeps all its annotations, since they belong together.
+        An object with joints of a skeleton keeps all its annotations, since they belong together.
 
         Raises:
             ValueError: A shape holds something else than its numbers; the message says where.

@@ -41,7 +41,7 @@ class Outline(Annotation, tag='polygon'):
         return self._with(parts_of(rings))
 
     def boxed(self) -> Polygon:
-        """The same for whoever needs its box only: its rings are not looked at, and left out."""
+        """The same for code that needs its box only: its rings are not looked at, and left out."""
         return self._with([])
 
     def _with(self, parts: list[Part]) -> Polygon:

@@ -245,7 +245,7 @@ class Sample:
         extra: dict[str, Any] | None = None,
     ) -> None:
         self.id = id
-        # A Path costs more to make than reading the image's header: whoever wants one gets it from `image`.
+        # A Path costs more to make than reading the image's header: code that needs one gets it from `image`.
         self.file = '' if image is None else os.fspath(image)
         self.width = width
         self.height = height

@@ -75,7 +75,7 @@ class TimeBudget:
         trainer.epochs = trainer.args.epochs = max(min(self.wanted, done + left), done)
         if trainer.epochs == done:
             trainer.stop = True
-        # A single epoch says too little to alarm anybody.
+        # A single epoch says too little for an alarm.
         if trainer.epochs < self.wanted and (len(self.marks) > 2 or trainer.stop) and not self.cut:
             self.cut = True
             self.say(f'{pace:.0f} s an epoch: training about {trainer.epochs} epochs instead of {self.wanted}')

@@ -45,7 +45,7 @@ class Worker:
             warnings.simplefilter('ignore', DeprecationWarning)
             self.pid = os.fork()
         if self.pid == 0:
-            # Otherwise nobody would notice that the parent is gone.
+            # Otherwise no process would notice that the parent is gone.
             for other in (*others, self):
                 other.connection.close()
             _work(work, theirs, parent)
@@ -109,7 +109,7 @@ def workers(works: Sequence[Work]) -> Iterator[list[Worker]]:
 def _signals_held() -> Iterator[None]:
     """Within the block Ctrl-C, SIGTERM and SIGHUP wait for its end.
 
-    In the middle they would leave a worker that nobody knows of, or make one clean up as if it were the parent.
+    In the middle they would leave a worker unknown to the parent, or make one clean up as if it were the parent.
     """
     if threading.current_thread() is not threading.main_thread():
         # They never arrive here.

@@ -23,7 +23,7 @@ class Identity:
         """Of each block that is closed."""
 
     def note_text(self, text: bytes) -> None:
-        """Take note of a document. It is not kept: whoever has just read it has it in the processor's cache."""
+        """Take note of a document. It is not kept: right after it was read it is in the processor's cache."""
         self._texts.update(text)
         self._lengths.append(len(text))
 

@@ -1,6 +1,6 @@
 """Reading and writing at once, in one process or several: how the built-in formats are written.
 
-What nobody knows beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare,
+What is not known beforehand is presumed from a few items and seen at the end: if it was wrong, which is rare,
 everything is written again. What only counts at the end, such as the numbers of classes, is settled there.
 """
 
@@ -133,7 +133,7 @@ class _Together:
         written: dict[int, Written] = {}
         failed: dict[int, BaseException] = {}
         while True:
-            # The first failure in the order of the dataset is reported, whoever is quicker.
+            # The first failure in the order of the dataset is reported, whichever is quicker.
             last = min(failed, default=len(self.started))
             waiting = [w for n, w in enumerate(self.started[:last]) if n not in written]
             if not waiting:

@@ -54,7 +54,7 @@ class OwnFiles:
         return data
 
     def admit(self, file: StrPath) -> None:
-        """See that a file, which is not an image and somebody else opens, may be read.
+        """See that a file, which is not an image and which other code opens, may be read.
 
         Raises:
             Refused: It is a link that leads out.

@@ -152,7 +152,7 @@ def declared_by(reader: DatasetReader) -> DatasetInfo:
 
 
 def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
-    """The dataset, opened by whoever reads its format. What a reader that is none of ours reads is looked at.
+    """The dataset, opened by the plugin that reads its format. What a reader of another distribution reads is checked.
 
     Args:
         hooks: Whom to ask: `context.hooks`, or those of `build`.

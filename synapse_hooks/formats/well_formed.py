@@ -1,6 +1,6 @@
 """What the fields of a sample and its annotations must hold: text is text, a number is one, a list is a list.
 
-Numbers need not be finite: they come from files, and whoever writes drops what is not, with a reason.
+Numbers need not be finite: they come from files, and a writer drops what is not, with a reason.
 """
 
 from __future__ import annotations

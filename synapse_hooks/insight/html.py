@@ -1,4 +1,4 @@
-"""HTML, element by element. Text is escaped unless it is HTML already: names of classes and files are anybody's."""
+"""HTML, element by element. Text is escaped unless it is HTML already: names of classes and files are not trusted."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def _cut(value: Any, longest: int) -> Any:
 
 
 def _nearest(value: Any) -> Any:
-    """What msgspec shall encode in place of a value that it does not know."""
+    """What msgspec encodes in place of a value that it does not know."""
     for kind in (str, int, float):  # a subclass, numpy.float64 for one
         if isinstance(value, kind):
             return kind(value)

@@ -62,7 +62,7 @@ def decide(
     steps = inputs.steps
     first = _place(steps, from_stage)
     settled = _settled(steps, stages)
-    # What led to a training that shall run again is looked at, as for one that did not finish.
+    # What led to a training that runs again is checked, as for one that did not finish.
     settled = 0 if first < settled else settled
     decisions: list[Decision] = []
     cause, previous, dataset = '', '', None

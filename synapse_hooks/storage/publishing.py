@@ -38,7 +38,7 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        # A rename would take the place of a device as well: of /dev/full, for everybody.
+        # A rename would take the place of a device as well: of /dev/full, for every program.
         raise StorageError(f'{path} is not a regular file', hint='name a file that may be replaced', path=str(path))
     need_folder(path.parent)
     with disk_errors(path):

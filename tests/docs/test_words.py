@@ -1,9 +1,11 @@
-"""Messages and pages are in plain English: see the section on words in CONTRIBUTING.md."""
+"""Messages, comments and pages are in plain English: see the section on words in CONTRIBUTING.md."""
 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +46,23 @@ def test_messages_use_plain_words(source: Path) -> None:
 def test_pages_use_plain_words(page: Path) -> None:
     lines = page.read_text(encoding='utf-8').splitlines()
     odd = [f'line {number}: {line}' for number, line in enumerate(lines, 1) if ODD_IN_PAGES.search(line)]
+    assert odd == []
+
+
+def comments(source: Path) -> Iterator[tuple[int, str]]:
+    """Every comment and docstring of a module, with its line."""
+    code = source.read_text(encoding='utf-8')
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+@pytest.mark.parametrize('source', SOURCES, ids=lambda source: source.relative_to(ROOT).as_posix())
+def test_comments_use_plain_words(source: Path) -> None:
+    odd = [f'line {line}: {text!r}' for line, text in comments(source) if ODD_IN_PAGES.search(text)]
     assert odd == []
 
 

@@ -149,7 +149,7 @@ class _Images:
 
 
 class _Names:
-    """The names of all images, read again whenever somebody asks."""
+    """The names of all images, read again at each call."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -114,7 +114,7 @@ class Attachment:
 
     def watch(self, trainer: Any) -> None:
         """Log a training that is about to begin in this process, once."""
-        # Twice asked, when somebody's function around ours outlived an earlier session.
+        # Called twice, when another program's function around ours outlived an earlier session.
         if any(reference() is trainer for _, reference in self.trainings):
             return
         placed = self.placed.pop(Path(trainer.save_dir), Placed('train', None, None))
@@ -185,7 +185,7 @@ def _exchange(module: ModuleType, name: str, make: Callable[[Callable[..., Any],
 
 def _restore() -> None:
     for module, name, original, ours in _exchanged:
-        # Somebody may have put a function of theirs around ours: with nobody attached, ours only passes on.
+        # Another program may have put its function around ours: with no session attached, ours only passes on.
         if getattr(module, name, None) is ours:
             setattr(module, name, original)
     _exchanged.clear()

@@ -149,7 +149,7 @@ def _size(image: Listed, finder: ImageFinder) -> tuple[int, int] | None:
 
 
 def _ambiguous(document: Document) -> set[Any]:
-    """Ids of several images: nobody can say which of them an annotation is about."""
+    """Ids of several images: which of them an annotation is about cannot be known."""
     names: dict[Any, Any] = {}
     return {
         image.id

@@ -30,7 +30,7 @@ class Pair(NamedTuple):
     id: str
     document: str
     images: list[str]
-    """More than one means that nobody can say which."""
+    """More than one means that it is not known which."""
     others: list[str]
     """Files of other kinds: point clouds, videos, ..."""
 
@@ -70,7 +70,7 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
 
 def stray_folders(root: Path, used: Collection[Path]) -> list[str]:
     """The names of other folders of a dataset that hold documents, as if they were splits, too."""
-    # Hidden ones are nobody's data.
+    # Hidden ones are not data.
     found = sorted(path.parent for path in root.glob(f'[!.]*/{DOCUMENTS}/'))
     return [path.name for path in found if path not in used and path.name not in (DOCUMENTS, FILES)]
 
@@ -199,7 +199,7 @@ class Folder:
 
 
 def _names_below(folder: str) -> list[str]:
-    """Relative posix names of all files, sorted; what operating systems leave is nobody's data.
+    """Relative posix names of all files, sorted; what operating systems leave is left out.
 
     A link to a folder is followed, unless that holds the link: there would be no end.
     """

@@ -94,7 +94,7 @@ class ImageItems:
 def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
     """The folders of classes in a dataset; and kind, reason and name of files that are in none of them.
 
-    Files in the dataset's own folder that are not images are nobody's data (a readme, a cache).
+    Files in the dataset's own folder that are not images are not data (a readme, a cache).
 
     Raises:
         DatasetInvalid: There are no folders of classes; or two folders mean the same split.
@@ -167,7 +167,7 @@ def looks_like_one(root: Path) -> bool:
 
 
 def _entries(folder: str | Path) -> tuple[list[str], list[str]]:
-    """The names of folders and of files in a folder, sorted; what operating systems leave is nobody's data."""
+    """The names of folders and of files in a folder, sorted; what operating systems leave is left out."""
     folders: list[str] = []
     files: list[str] = []
     with os.scandir(folder) as entries:

@@ -166,7 +166,7 @@ class YoloFormat(Format):
                 if kind in _TASK_OF:
                     counts[_TASK_OF[kind]] += count
             objects = {task: count for task, count in counts.items() if task != 'classify'}
-            # Whoever has a skeleton has a box or an outline besides: it is the same object.
+            # An object with a skeleton has a box or an outline besides: it is the same object.
             with_joints = objects['pose']
             for task in ('detect', 'segment', 'obb'):
                 same = min(objects[task], with_joints)

@@ -130,7 +130,7 @@ class YoloItems:
         identity = self.format.identity
         self._labels.note = None if identity is None else identity.note_text
         if identity is not None:
-            # How rows are understood. Every block says it: whoever reads the first one is not always the same.
+            # How rows are understood. Every block says it: the first one is not always read by the same process.
             said = self.config.task, self.config.joints, sorted(self.config.skeletons.items())
             identity.note_text(repr(said).encode(errors='backslashreplace'))
         for sample, file in self._places(start, stop):

@@ -1,4 +1,4 @@
-"""Values that nobody expects."""
+"""Values that are not expected."""
 
 from __future__ import annotations
 
