@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.data import split_name
-from synapse_hooks.errors import AccessDenied, BackendUnavailable, SinkUnavailable
+from synapse_hooks.errors import BackendError, SinkUnavailable
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STATUS: Final = {'finished': 'SUCCEEDED', 'failed': 'FAILED', 'cancelled': 'STOPPED'}
 """The status of a job, by how its run ended."""
 _CATEGORY: Final = {'valid': 'validation', 'test': 'test', 'final': 'test'}
+_REFUSED: Final = frozenset((400, 413, 422))
+"""Answers of a backend that does not take these values, and never will."""
 _LARGEST_PICTURE: Final = 4 << 20
 
 
@@ -189,6 +191,8 @@ def _update(context: TrainContext, **fields: Any) -> None:
 def _retried_later() -> Iterator[None]:
     try:
         yield
-    except (BackendUnavailable, AccessDenied) as error:
+    except BackendError as error:
+        if error.facts.get('status') in _REFUSED:
+            raise
         # A token that has expired is replaced; until then nothing is lost.
         raise SinkUnavailable(error.problem) from error

@@ -90,7 +90,7 @@ def marked_active(ctx: RuntimeContext, directory: RunDirectory) -> Iterator[None
         yield
         return
     marker = Path(ctx.client.root, _ACTIVE, f'{directory.name}-{os.getpid()}.json')
-    note = {'run_dir': str(directory.path), 'job': ctx.job_id, 'owner': owner()}
+    note = {'run_dir': str(directory.path), 'job': ctx.job_id, 'owner': owner(), 'backend': _backend(ctx)}
     with suppress(OSError, SynapseHooksError):
         write_atomic(marker, msgspec.json.encode(note), durable=False)
     try:
@@ -117,11 +117,18 @@ def end_dead_runs(ctx: RuntimeContext) -> list[Path]:
             if ctx.resume and Path(note['run_dir']) == ctx.run_dir:
                 # It goes on: this is not its end.
                 continue
+            if note.get('backend') != _backend(ctx):
+                # Its job is of another backend, where the same number is another job.
+                continue
             if is_dead(note['owner'], marker.stat().st_mtime):
                 if _end(ctx, Path(note['run_dir']), note['job']):
                     ended.append(Path(note['run_dir']))
                 marker.unlink(missing_ok=True)
     return ended
+
+
+def _backend(ctx: RuntimeContext) -> dict[str, str]:
+    return dict(getattr(ctx.client, 'address', {}))
 
 
 def _end(ctx: RuntimeContext, run_dir: Path, job: int | str) -> bool:

@@ -11,23 +11,39 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urljoin
 
 import msgspec
 
 from synapse_hooks.backends.synapse.connection import Connection, Origin
-from synapse_hooks.backends.synapse.http import httpx, new_client, shown
+from synapse_hooks.backends.synapse.http import httpx, new_client
 from synapse_hooks.backends.synapse.retry import RETRY, TIMEOUTS, RetryPolicy, Timeouts
+from synapse_hooks.backends.synapse.url import requestable, shown, without_secrets_of_urls
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
+from synapse_hooks.safe_text import repr_of
 
 QUOTED: Final = 300
 """Characters of a server's answer that an error quotes, at most."""
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
+Id = int | Annotated[str, msgspec.Meta(pattern=r'^[A-Za-z0-9_-]{1,100}$')]
+"""What identifies a record in replies; as a type for msgspec."""
+REPORT: Final = 'report it to the operator of the backend'
+"""What to do about a reply that makes no sense."""
+_MAX_PAGES: Final = 10_000
 _MAX_BYTES: Final = 256 << 20
 _MAX_REDIRECTS: Final = 3
+_MAX_READ: Final = 64 << 10
 _RETRIED: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
+
+
+class _Records(msgspec.Struct):
+    """A page of records."""
+
+    results: list[dict[str, Any]]
+    next: str | None = None
 
 
 class ApiClient:
@@ -65,6 +81,17 @@ class ApiClient:
     def get(self, path: str, query: Query = None, **options: Any) -> Any:
         """The decoded body of a GET."""
         return self.call('GET', path, query=query, **options)
+
+    def listed(self, path: str, query: Query = None) -> Iterator[dict[str, Any]]:
+        """Every record of a list, page by page."""
+        target = path
+        for _ in range(_MAX_PAGES):
+            said: _Records = self.get(target, query, type=_Records)
+            yield from said.results
+            if said.next is None or not said.results:
+                return
+            target, query = said.next, None
+        raise BackendError(f'{shown(path)}: there is no end to the pages of the backend', hint=REPORT)
 
     def call(
         self,
@@ -148,6 +175,8 @@ class ApiClient:
                     return self._answer(method, url, response, type)
             except httpx.HTTPError as error:
                 raise self._no_answer(url, error) from error
+            except httpx.InvalidURL as error:
+                raise BackendError(f'{shown(url)}: this address cannot be used: {error}', hint=REPORT) from error
         raise BackendError(f'{shown(url)}: more than {_MAX_REDIRECTS} redirects', url=shown(url))
 
     def _answer(self, method: str, url: str, response: httpx.Response, type: Any) -> Any:
@@ -157,7 +186,7 @@ class ApiClient:
             if len(content) > _MAX_BYTES:
                 raise BackendError(f'{shown(url)}: the answer has more than {_MAX_BYTES:,} bytes', url=shown(url))
         if response.is_success:
-            if not content:
+            if not content and type is Any:
                 return None
             try:
                 return msgspec.json.decode(content, type=type)
@@ -168,16 +197,16 @@ class ApiClient:
                     url=shown(url),
                 ) from error
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                kind = response.headers.get('content-type', 'no content type')
+                kind = response.headers.get('content-type', 'no content type')[:100]
                 raise BackendError(
-                    f'{shown(url)}: expected JSON, got {kind}: {_quoted(bytes(content))}',
+                    f'{shown(url)}: expected JSON, got {kind}: {self._quoted(bytes(content))}',
                     hint='check the address of the host: a proxy or a login page may answer in its place',
                     url=shown(url),
                 ) from error
         raise self._refusal(method, url, response, bytes(content))
 
     def _refusal(self, method: str, url: str, response: httpx.Response, content: bytes) -> Exception:
-        status, said = response.status_code, _quoted(content)
+        status, said = response.status_code, self._quoted(content)
         problem = f'{method} {shown(url)}: the backend answered {status}{f": {said}" if said else ""}'
         facts: dict[str, Any] = {'url': shown(url), 'status': status}
         if status in (401, 403):
@@ -228,27 +257,38 @@ class ApiClient:
 
     def _url(self, path: str) -> str:
         url = path if '://' in path else f'{self.connection.host}/{path.lstrip("/")}'
-        self._check_origin(url, 'the backend names an address')
-        return url
+        return self._checked(url, 'the backend names an address')
 
     def _redirected(self, method: str, url: str, response: httpx.Response) -> str:
-        target = urljoin(url, str(response.headers.get('location', '')))
-        self._check_origin(target, f'{shown(url)} redirects')
+        location = str(response.headers.get('location', ''))
+        with suppress(ValueError):
+            # Otherwise it is named as it is by the error below.
+            location = urljoin(url, location)
+        target = self._checked(location, f'{shown(url)} redirects')
         if method != 'GET':
             raise BackendError(f'{method} {shown(url)}: it is redirected to {shown(target)}', url=shown(url))
         return target
 
-    def _check_origin(self, url: str, what: str) -> None:
+    def _checked(self, url: str, what: str) -> str:
         try:
+            url = requestable(url)
             same = Origin.of(url) == self._origin
-        except ValueError:
-            same = False
+        except ValueError as error:
+            raise BackendError(f'{what} that cannot be used: {repr_of(shown(url))}: {error}', hint=REPORT) from error
         if not same:
             raise BackendError(
                 f'{what} on another origin than {self._origin}: {shown(url)}; no credential was sent there',
-                hint='report it to the operator of the backend',
+                hint=REPORT,
                 url=shown(url),
             )
+        return url
+
+    def _quoted(self, content: bytes) -> str:
+        """What a server says, for a sentence: bounded, and without what is secret, which servers repeat."""
+        text = without_secrets_of_urls(' '.join(content[:_MAX_READ].decode(errors='replace').split()))
+        for secret in self.connection.secrets:
+            text = text.replace(secret, '[hidden]')
+        return text if len(text) <= QUOTED else f'{text[:QUOTED]}...'
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -279,9 +319,27 @@ class ApiClient:
     def _note_clock(self, response: httpx.Response) -> None:
         try:
             there = parsedate_to_datetime(response.headers['date']).timestamp()
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, OverflowError):
             return
         self.clock_offset = there - time.time()
+
+
+def checked_id(value: Any, of: str) -> int | str:
+    """What a backend says is the id of a record.
+
+    Args:
+        value: It.
+        of: The record, for an error.
+
+    Raises:
+        BackendError: It is no id.
+    """
+    try:
+        found: int | str = msgspec.convert(value, Id)
+        return found
+    except msgspec.ValidationError as error:
+        given = without_secrets_of_urls(repr_of(value))
+        raise BackendError(f'{of}: the backend gave {given} as its id: {error}', hint=REPORT) from error
 
 
 class _Retry(Exception):
@@ -306,10 +364,5 @@ def _retry_after(response: httpx.Response) -> float | None:
         # Relative to the server's own clock, which may differ from ours.
         now = parsedate_to_datetime(response.headers['date']).timestamp()
         return max(0.0, parsedate_to_datetime(said).timestamp() - now)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
-
-
-def _quoted(content: bytes) -> str:
-    text = ' '.join(content[: 4 * QUOTED].decode(errors='replace').split())
-    return text if len(text) <= QUOTED else f'{text[:QUOTED]}...'

@@ -7,13 +7,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from synapse_hooks.backends.fields import stored_name
 from synapse_hooks.backends.health import folder_findings
-from synapse_hooks.backends.synapse.api import ApiClient
+from synapse_hooks.backends.synapse.api import ApiClient, checked_id
 from synapse_hooks.backends.synapse.cache import Cache, default_cache
 from synapse_hooks.backends.synapse.connection import Connection
 from synapse_hooks.backends.synapse.download import FileRequest
@@ -24,15 +25,20 @@ from synapse_hooks.backends.synapse.listing import Listing
 from synapse_hooks.backends.synapse.models import Release, publish_model
 from synapse_hooks.backends.synapse.retry import RETRY, TIMEOUTS, RetryPolicy, Timeouts
 from synapse_hooks.backends.synapse.transfer import AddressPolicy, Transfer
+from synapse_hooks.backends.synapse.url import requestable
 from synapse_hooks.context import Checkpoint, Dataset, Finding, Model
 from synapse_hooks.data import split_name
 from synapse_hooks.errors import AccessDenied, BackendError, RecordNotFound
+from synapse_hooks.safe_text import text_of
 from synapse_hooks.storage import archive_kind, link_or_copy, safe_name, unpack
 
 _CLOCK: Final = 300.0
 """Seconds by which the clocks of this machine and of the backend may differ."""
 _LISTED: Final = 20
 """Records that an error about an unknown id names, at most."""
+_REFUSED: Final = frozenset((400, 413, 422))
+_NAMED: Final = 100
+"""Characters of a name there, at most."""
 
 
 class SynapseClient:
@@ -142,16 +148,20 @@ class SynapseClient:
         address = record.get('file')
         if not isinstance(address, str) or not address:
             raise BackendError(f'model {model} has no file', hint='upload it again, or choose another model')
+        try:
+            path = urlsplit(requestable(address)).path
+        except ValueError as error:
+            raise BackendError(f'the address of model {model} cannot be used: {error}') from error
         self.cache.sweep()
-        key = f'{self._scope()}/model {record["id"]} ({urlsplit(address).path})'
+        key = f'{self._scope()}/model {record["id"]} ({path})'
         blob = self._fetch_one(FileRequest(key, address), lambda: self.get_model(model).get('file'))
         file = Path(self.cache.blobs.path(blob))
         if archive_kind(file) is not None:
             unpack(file, Path(out))
         else:
-            name = safe_name(urlsplit(address).path.rpartition('/')[2])
+            name = safe_name(path.rpartition('/')[2])
             link_or_copy(file, Path(out) / stored_name(name), mode='copy')
-        made: Checkpoint = {'path': Path(out), 'id': record['id'], 'name': str(record.get('name'))}
+        made: Checkpoint = {'path': Path(out), 'id': record['id'], 'name': str(record.get('name') or record['id'])}
         if isinstance(record.get('category'), str):
             made['category'] = record['category']
         return made
@@ -201,8 +211,22 @@ class SynapseClient:
 
     def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
-        if entries:
+        if not entries:
+            return
+        try:
             self.api.call('POST', 'logs/', body=[{**entry, 'job': job} for entry in entries])
+        except BackendError as error:
+            if len(entries) == 1 or error.facts.get('status') not in _REFUSED:
+                raise
+            # One entry that the backend does not take is not to cost the others.
+            half, refused = len(entries) // 2, []
+            for some in (entries[:half], entries[half:]):
+                try:
+                    self.add_logs(job, some)
+                except BackendError as inner:
+                    refused.append(inner)
+            if refused:
+                raise refused[0] from error
 
     def diagnose(self) -> Iterator[Finding]:
         """Whether the host answers, takes the credentials, and has the same time, and what is used on this machine."""
@@ -261,16 +285,15 @@ class SynapseClient:
                 hint='check the address of the host: is it a Synapse backend?',
                 kind=kind,
             )
-        return {'id': number, **record}
+        return {**record, 'id': checked_id(record.get('id', number), f'{kind} {id}')}
 
     def _known(self, path: str) -> list[str]:
         try:
-            said = self.api.get(path, {'page_size': _LISTED})
+            records = list(islice(self.api.listed(path, {'page_size': _LISTED}), _LISTED))
         except BackendError:
             return []
-        results = said.get('results') if isinstance(said, dict) else None
-        records = [one for one in results or [] if isinstance(one, dict)]
-        return [f'{one.get("id")} ({one["name"]})' if one.get('name') else str(one.get('id')) for one in records]
+        shown = [(text_of(one.get('id'), _NAMED), text_of(one.get('name') or '', _NAMED)) for one in records]
+        return [f'{id} ({name})' if name else id for id, name in shown]
 
     def _fetch_one(self, request: FileRequest, refresh: Callable[[], Any]) -> str:
         waiting = [request]

@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from synapse_hooks.backends.synapse.url import requestable, shown
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.safe_text import repr_of
 
 DEFAULT_HOST: Final = 'https://api.synapse.sh'
 """Where no host is named and there are credentials for one."""
 ALLOW_HTTP: Final = 'SYNAPSE_HOOKS_ALLOW_HTTP'
 """The variable that lets a token be sent unencrypted to another machine."""
 
+_SHORT: Final = 6
+"""Characters below which a value is in too many texts to be hidden in them."""
 _PORTS: Final = {'http': 80, 'https': 443}
 
 
@@ -47,7 +51,7 @@ class Origin:
         """
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname:
-            raise ValueError(f'expected an address such as {DEFAULT_HOST}, got {url!r}')
+            raise ValueError('it is not one over http or https')
         return cls(parts.scheme, parts.hostname.lower(), parts.port or _PORTS[parts.scheme])
 
     @property
@@ -93,6 +97,12 @@ class Connection:
         """Which setting the token came from."""
         return self.sources.get('user_token' if self.user_token else 'access_token', 'a program')
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show; longer ones first."""
+        values = (self.access_token, self.user_token, self.tenant, self.agent)
+        return tuple(sorted({value for value in values if len(value) >= _SHORT}, key=len, reverse=True))
+
     def headers(self) -> dict[str, str]:
         """What every call to the API carries."""
         named = {
@@ -130,9 +140,10 @@ def resolve(
     stored = _stored(path)
     if not chosen:
         chosen, source = stored.get('host') or DEFAULT_HOST, str(path) if stored.get('host') else 'the default'
+    chosen = chosen.strip()
     origin = _origin(chosen, source)
     # Only then: what stands in the file was given for its own host.
-    ours = stored if Origin.of(stored.get('host') or DEFAULT_HOST) == origin else {}
+    ours = stored if _origin(stored.get('host') or DEFAULT_HOST, str(path)) == origin else {}
     values, sources = {'host': chosen.rstrip('/')}, {'host': source}
     for name, variable in _VARIABLES.items():
         for value, where in ((env.get(variable, ''), variable), (ours.get(name, ''), str(path))):
@@ -167,7 +178,7 @@ def _stored(path: Path | None) -> dict[str, str]:
         return {}
     except OSError as error:
         raise ConfigError(f'{path} cannot be read: {error.strerror}', hint=hint, path=str(path)) from error
-    except ValueError:
+    except (ValueError, RecursionError):
         # Without the error's own text: it would quote what may be a token.
         raise ConfigError(f'{path} must be JSON', hint=hint, path=str(path)) from None
     if not isinstance(said, dict):
@@ -184,10 +195,18 @@ def _text(value: Any, name: str, path: Path) -> str:
 
 
 def _origin(host: str, source: str) -> Origin:
+    hint = 'give a whole address, with https://'
     try:
-        return Origin.of(host)
+        requestable(host)
+        origin = Origin.of(host)
     except ValueError as error:
-        raise ConfigError(f'{source}: {error}', hint='give a whole address, with https://', setting=source) from error
+        problem = f'{source}: expected an address such as {DEFAULT_HOST}, got {repr_of(shown(host))}: {error}'
+        raise ConfigError(problem, hint=hint, setting=source) from error
+    if any(sign in host for sign in '@?#'):
+        # What stands there would be sent, recorded and shown with the address.
+        problem = f'{source}: the address of a backend must have no user, query or fragment: {shown(host)}'
+        raise ConfigError(problem, hint=hint, setting=source)
+    return origin
 
 
 def _check(found: Connection, env: Mapping[str, str]) -> None:

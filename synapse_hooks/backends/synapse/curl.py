@@ -77,15 +77,15 @@ class CurlTransfer:
         self._multi.close()
 
     def _begin(self, download: Download) -> None:
+        headers = [f'{name}: {value}' for name, value in download.headers().items()]
         handle, handler = self._idle.pop() if self._idle else self._handle()
-        self._busy[handle] = handler
         handler.take(download)
         handle.setopt(pycurl.URL, download.request.url)
-        headers = [f'{name}: {value}' for name, value in download.headers().items()]
         if headers != handler.headers:
             handle.setopt(pycurl.HTTPHEADER, headers)
             handler.headers = headers
         self._multi.add_handle(handle)
+        self._busy[handle] = handler
 
     def _end(self, handle: Any, code: int, text: str) -> Download:
         self._multi.remove_handle(handle)

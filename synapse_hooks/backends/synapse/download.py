@@ -27,8 +27,9 @@ the address in `location` (`redirect`); give up (`refused`)."""
 _SMALL: Final = 1 << 20
 """Bytes below which a part is not worth keeping: it is collected in memory, and written in one go."""
 _LARGE: Final = 128 << 10
-_RANGE: Final = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
-_UNSATISFIED: Final = re.compile(r'bytes \*/(\d+)')
+_RANGE: Final = re.compile(r'bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})')
+_UNSATISFIED: Final = re.compile(r'bytes \*/([0-9]{1,18})')
+_STRONG: Final = re.compile(r'"[!-~]{0,1000}"')
 _DIGEST: Final = re.compile(r'sha-256=:([A-Za-z0-9+/=]+):')
 
 
@@ -274,7 +275,7 @@ class Download:
         self._total = length
         etag = fields.get('etag', '')
         # A weak tag does not say that the bytes are the same.
-        ranged = fields.get('accept-ranges', '').lower() == 'bytes' and etag.startswith('"')
+        ranged = fields.get('accept-ranges', '').lower() == 'bytes' and _STRONG.fullmatch(etag) is not None
         self._state = PartState(etag, length) if ranged and length is not None and length > _SMALL else None
 
     def _resume(self, fields: Mapping[str, str]) -> None:

@@ -19,7 +19,9 @@ from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.download import Download, Failure, FileRequest
 from synapse_hooks.backends.synapse.retry import RETRY, RetryPolicy
 from synapse_hooks.backends.synapse.transfer import Transfer
+from synapse_hooks.backends.synapse.url import requestable
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
+from synapse_hooks.safe_text import text_of
 from synapse_hooks.storage.blobs import Blob
 from synapse_hooks.storage.disk import disk_errors
 
@@ -204,9 +206,18 @@ class Fetcher:
             self._ready.append(heapq.heappop(self._later)[2])
         if not self._ready:
             return None
-        request = self._ready.popleft().request
+        task = self._ready.popleft()
+        request = task.request
+        self._lead_to(task, request.url)
         download = self._active[request.key] = Download(request, self.cache.blobs, self.cache.parts)
         return download
+
+    def _lead_to(self, task: _Task, url: str) -> None:
+        """Let a file be asked for at `url`, which a server has named."""
+        try:
+            task.request.url = requestable(urljoin(task.request.url, url))
+        except ValueError as error:
+            raise self._error(task, f'its address cannot be used: {error}', Failure('refused', str(error))) from error
 
     def _end(self, download: Download) -> Fetched | None:
         self._tasks[download.request.key].received += download.received
@@ -257,7 +268,7 @@ class Fetcher:
             request.redirects += 1
             if request.redirects > MAX_REDIRECTS:
                 raise self._error(task, f'more than {MAX_REDIRECTS} redirects', failure)
-            request.url = urljoin(request.url, failure.location)
+            self._lead_to(task, failure.location)
             self._ready.append(task)
             return
         if failure.kind == 'expired':
@@ -290,7 +301,8 @@ class Fetcher:
         hint = 'run the same command again: what is here is not fetched again'
         if failure.kind == 'expired':
             hint = 'report it to the operator of the backend: its file server does not give out this file'
-        error = kind(f'{task.request.key} cannot be fetched: {reason}', hint=hint, key=task.request.key)
+        key = task.request.key
+        error = kind(f'{text_of(key, _SHOWN)} cannot be fetched: {reason}', hint=hint, key=key)
         error.__cause__ = failure
         return error
 
@@ -298,6 +310,7 @@ class Fetcher:
 _KINDS: Final = {401: AccessDenied, 403: AccessDenied, 404: RecordNotFound, 410: RecordNotFound}
 _IDLE_SECONDS: Final = 0.01
 """Seconds between two looks while nothing is on its way."""
+_SHOWN: Final = 600
 _THREADS: Final = 3
 _BATCH: Final = 512
 """Files whose keys are written into the index at once ..."""

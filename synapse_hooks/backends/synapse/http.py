@@ -6,13 +6,13 @@ Redirects are never followed by the client: who calls decides where it may go.
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
 
 import httpx
 
 from synapse_hooks import __version__
+from synapse_hooks.backends.synapse.url import shown
 
-__all__ = ['httpx', 'new_client', 'shown']
+__all__ = ['httpx', 'new_client']
 
 
 def new_client(*, connect: float, answer: float, reuse: bool = True) -> httpx.Client:
@@ -29,18 +29,6 @@ def new_client(*, connect: float, answer: float, reuse: bool = True) -> httpx.Cl
         follow_redirects=False,
         limits=httpx.Limits(max_keepalive_connections=None if reuse else 0),
     )
-
-
-def shown(url: str) -> str:
-    """An address for a sentence: without its query and user, which may be secret.
-
-    Example:
-        >>> shown('https://me:pw@files.example.com/a.jpg?X-Amz-Signature=1f')
-        'https://files.example.com/a.jpg'
-    """
-    parts = urlsplit(url)
-    host = f'[{parts.hostname}]' if ':' in (parts.hostname or '') else parts.hostname or ''
-    return f'{parts.scheme}://{host}{f":{parts.port}" if parts.port else ""}{parts.path}'
 
 
 class _NoQueries(logging.Filter):

@@ -12,15 +12,18 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from msgspec import Meta, Raw, Struct
 
-from synapse_hooks.backends.synapse.api import ApiClient
-from synapse_hooks.backends.synapse.http import shown
+from synapse_hooks.backends.synapse.api import REPORT, ApiClient
+from synapse_hooks.backends.synapse.url import shown
 from synapse_hooks.data import split_name
 from synapse_hooks.errors import BackendError
+from synapse_hooks.safe_text import repr_of
 
 PAGE: Final = 100
 _PATH: Final = 'sdk/ground_truth_events/'
 _CATEGORIES: Final = {'train': 'train', 'valid': 'validation', 'test': 'test'}
 _PREFETCHED: Final = 4
+_LONGEST: Final = 1000
+_MAX_EMPTY: Final = 10
 _SIGNED: Final = re.compile(
     r'(x-amz-|x-goog-).*|signature|expires|awsaccesskeyid|googleaccessid|key-pair-id|policy|token|sig|s[etpvr]|spr|sk\w+'
 )
@@ -72,8 +75,8 @@ class _File(Struct):
 
 
 class _Entry(Struct):
-    id: int | str | None = None
-    category: str | None = None
+    id: int | Annotated[str, Meta(max_length=_LONGEST)] | None = None
+    category: Annotated[str, Meta(max_length=_LONGEST)] | None = None
     files: dict[str, _File | str] | None = None
     # Pasted into the dataset as it is: numbers keep their digits.
     data: Raw = Raw(b'')
@@ -116,7 +119,7 @@ class Listing:
         ]
         target: str | None = _PATH
         seen: set[str] = set()
-        count = 0
+        count = empty = 0
         total: int | None = None
         while target is not None:
             source = (target, query, count)
@@ -130,11 +133,16 @@ class Listing:
             if target is not None and target in seen:
                 raise BackendError(
                     f'dataset {self.version}: the pages of the backend go in a circle ({shown(target)} comes again)',
-                    hint='report it to the operator of the backend',
+                    hint=REPORT,
                 )
             seen.add(str(target))
             if count > total:
                 break
+            empty += not page.items
+            if empty > _MAX_EMPTY:
+                raise BackendError(
+                    f'dataset {self.version}: more than {_MAX_EMPTY} pages of the backend have no items', hint=REPORT
+                )
         if count != total:
             raise BackendError(
                 f'dataset {self.version}: the backend announced {total:,} items and sent {count:,}',
@@ -172,6 +180,14 @@ class Listing:
             else RemoteFile(name, file.url, file.is_primary, file.meta or {})
             for name, file in (entry.files or {}).items()
         )
+        for file in files:
+            try:
+                urlsplit('' if file.url.startswith('data:') else file.url)
+            except ValueError as error:
+                raise BackendError(
+                    f'item {entry.id}: file {repr_of(file.name)} has an address that cannot be used: {error}',
+                    hint=REPORT,
+                ) from error
         id = entry.id
         if id is None:
             id = '|'.join(f'{file.name}={unsigned(file.url)}' for file in files)

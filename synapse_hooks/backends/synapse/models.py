@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends.fields import stored_name
-from synapse_hooks.backends.synapse.api import ApiClient
+from synapse_hooks.backends.synapse.api import ApiClient, checked_id
 from synapse_hooks.backends.synapse.upload import Upload
 from synapse_hooks.context import Model
 from synapse_hooks.errors import BackendError
@@ -37,8 +37,9 @@ class Release:
             BackendError: The job does not say it.
         """
         found = job.get('plugin_release')
-        if isinstance(found, int | str) and not isinstance(found, bool):
-            found = api.get(f'plugin_releases/{found}/', {'expand': 'plugin'})
+        if isinstance(found, int | str):
+            number = checked_id(found, f'the plugin release of job {job.get("id")}')
+            found = api.get(f'plugin_releases/{number}/', {'expand': 'plugin'})
         plugin = found.get('plugin') if isinstance(found, Mapping) else None
         code = plugin.get('code') if isinstance(plugin, Mapping) else None
         version = found.get('version') if isinstance(found, Mapping) else None
@@ -77,7 +78,7 @@ def publish_model(
     archive, digest = _packed(path, uploads)
     base = (key or 'model').partition(':')[0]
     called = name or f'{base}-{digest[:12]}'
-    upload = Upload(api, archive, f'{api.connection.origin}/{key}/{digest}', uploads)
+    upload = Upload(api, archive, f'{api.connection.origin}/{api.connection.tenant}/{key}/{digest}', uploads)
     found = _find(api, called) if name is None else None
     if found is None:
         found = _create(api, upload, called, name is None, release, fields)
@@ -108,8 +109,8 @@ def _create(
         if found is None or (not is_ours and error.facts.get('status') in (400, 409, 422)):
             raise
         made = found
-    if not isinstance(made, Mapping) or made.get('id') is None:
-        raise BackendError(f'the backend created model {called!r} and answered without an id')
+    if not isinstance(made, Mapping):
+        raise BackendError(f'the backend created model {called!r} and answered without a record of it')
     return made
 
 
@@ -130,10 +131,10 @@ def _packed(path: Path, uploads: Path) -> tuple[Path, str]:
 
 
 def _find(api: ApiClient, name: str) -> Mapping[str, Any] | None:
-    said = api.get('models/', {'name': name, 'page_size': 100})
-    results = said.get('results') if isinstance(said, Mapping) else None
-    return next((one for one in results or () if isinstance(one, Mapping) and one.get('name') == name), None)
+    # A backend that does not know this filter lists them all.
+    listed = api.listed('models/', {'name': name, 'page_size': 100})
+    return next((one for one in listed if one.get('name') == name), None)
 
 
 def _model(record: Mapping[str, Any], name: str) -> Model:
-    return {'id': record['id'], 'name': str(record.get('name') or name), 'path': None}
+    return {'id': checked_id(record.get('id'), f'model {name}'), 'name': name, 'path': None}

@@ -40,12 +40,14 @@ class Timeouts:
         answer: Seconds to wait for the next byte of an answer of the API.
         min_rate: Bytes a second ...
         min_rate_for: ... and for how many seconds a download may be slower.
+        assembly: Seconds in which the backend must have put a finished upload together.
     """
 
     connect: float = 10.0
     answer: float = 60.0
     min_rate: int = 1024
     min_rate_for: float = 30.0
+    assembly: float = 600.0
 
 
 RETRY: Final = RetryPolicy()

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Annotated, Final
 
 import msgspec
 
-from synapse_hooks.backends.synapse.api import ApiClient
+from synapse_hooks.backends.synapse.api import ApiClient, Id
 from synapse_hooks.errors import BackendError, RecordNotFound
 from synapse_hooks.storage import write_atomic
 
@@ -26,13 +26,28 @@ CHUNK: Final = 52_428_800
 """Bytes of one request."""
 _READ_SIZE: Final = 1 << 20
 _PATH: Final = 'chunked_upload/'
-_POLL_SECONDS: Final = 1.0
-_FINISH_TIMEOUT: Final = 600.0
-"""Seconds in which a backend must have put a finished upload together."""
+_DIFFERS: Final = frozenset((400, 404, 409, 410, 412, 416, 422, 460))
+"""Answers of a backend that has other bytes than it would need for what was asked."""
+_MAX_DIFFERENCES: Final = 20
 _UNSAFE: Final = re.compile(r'[^A-Za-z0-9._-]')
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that have arrived, and all of them."""
+
+
+class _Chunk(msgspec.Struct):
+    """The answer to a chunk."""
+
+    id: Id
+    url: Annotated[str, msgspec.Meta(min_length=1)]
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Upload(msgspec.Struct):
+    """An upload, as a backend describes it."""
+
+    offset: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    completed_at: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _State(msgspec.Struct):
@@ -81,12 +96,25 @@ class Upload:
         """Send what has not arrived yet. Returns the id of the finished upload.
 
         Raises:
-            BackendError: The file changed meanwhile, or the backend has other bytes.
+            BackendError: The file changed meanwhile, or the backend does not take it.
         """
+        try:
+            return self._sent()
+        except BackendError as error:
+            if self._state.url is None or error.facts.get('status') not in _DIFFERS:
+                raise
+            # What arrived is not what was sent, or is not there any more: once more from the first byte.
+            self._start_over()
+            return self._sent()
+
+    def _sent(self) -> int | str:
         state = self._state
+        if state.url is not None:
+            self._ask_offset()
         if state.finished and state.id is not None:
             return state.id
         self._save()
+        self._stopping = False
         with self.file.open('rb') as opened, ThreadPoolExecutor(1, 'md5') as beside:
             # The protocol wants the digest of the whole file: it is taken beside the sending, not before.
             digest = beside.submit(self._digest)
@@ -110,27 +138,32 @@ class Upload:
     _stopping = False
 
     def _send_chunks(self, opened: IO[bytes]) -> None:
-        state = self._state
-        if state.url is not None:
-            self._ask_offset()
+        state, differences = self._state, 0
         self.progress(state.offset, state.size)
         while state.offset < state.size or state.url is None:
             self._check_unchanged()
             start = state.offset
             stop = min(start + self.chunk, state.size)
-            said = self._put(opened, start, stop)
-            offset = said.get('offset')
-            if not isinstance(offset, int) or not 0 <= offset <= state.size:
-                raise BackendError(f'the backend answered a chunk with the offset {offset!r}')
-            if offset <= start and stop > start:
+            try:
+                said = self._put(opened, start, stop)
+            except BackendError as error:
+                differences += 1
+                if state.url is None or error.facts.get('status') not in _DIFFERS or differences > _MAX_DIFFERENCES:
+                    raise
+                # The chunk may have arrived, and the answer to it was lost.
+                self._ask_offset()
+                if state.url is not None and state.offset <= start:
+                    raise
+                continue
+            if said.offset > state.size:
+                raise BackendError(f'the backend says it has {said.offset:,} of {state.size:,} bytes of {self.file}')
+            if said.offset <= start and stop > start:
                 raise BackendError(f'the backend did not take the bytes {start:,} to {stop:,} of {self.file}')
-            state.id, state.url, state.offset = said.get('id'), said.get('url'), offset
-            if not isinstance(state.url, str) or not isinstance(state.id, int | str):
-                raise BackendError('the backend answered a chunk without `id` and `url`')
+            state.id, state.url, state.offset = said.id, said.url, said.offset
             self._save()
-            self.progress(offset, state.size)
+            self.progress(state.offset, state.size)
 
-    def _put(self, opened: IO[bytes], start: int, stop: int) -> dict[str, Any]:
+    def _put(self, opened: IO[bytes], start: int, stop: int) -> _Chunk:
         state = self._state
         boundary = secrets.token_hex(16)
         name = _UNSAFE.sub('_', self.file.name) or 'file'
@@ -153,7 +186,7 @@ class Upload:
                 yield data
             yield tail
 
-        said = self.api.call(
+        said: _Chunk = self.api.call(
             'PUT',
             state.url or _PATH,
             content=body,
@@ -164,33 +197,41 @@ class Upload:
             },
             # A first chunk that is sent twice opens two uploads. The one that is never finished does no harm.
             idempotent=True,
+            type=_Chunk,
         )
-        if not isinstance(said, dict):
-            raise BackendError(f'the backend answered a chunk with {said!r}')
         return said
 
     def _ask_offset(self) -> None:
         state = self._state
         try:
-            said = self.api.get(f'{_PATH}{state.id}/')
+            said: _Upload = self.api.get(f'{_PATH}{state.id}/', type=_Upload)
         except RecordNotFound:
-            # It was removed there: backends do not keep unfinished uploads for ever.
-            state.id, state.url, state.offset = None, None, 0
+            # It was removed there: backends do not keep uploads for ever.
+            self._start_over()
             return
-        offset = said.get('offset') if isinstance(said, dict) else None
-        state.offset = offset if isinstance(offset, int) and 0 <= offset <= state.size else 0
+        if state.finished:
+            return
+        if said.offset is None or said.offset > state.size:
+            self._start_over()
+            return
+        state.offset = said.offset
+        self._save()
+
+    def _start_over(self) -> None:
+        state = self._state
+        state.id, state.url, state.offset, state.finished = None, None, 0, False
         self._save()
 
     def _finish(self) -> None:
         state = self._state
         assert state.url is not None
-        said = self.api.call('POST', state.url, body={'md5': state.md5})
-        until = time.monotonic() + _FINISH_TIMEOUT
-        while isinstance(said, dict) and 'completed_at' in said and not said['completed_at']:
-            if time.monotonic() > until:
-                raise BackendError(f'the backend has not put upload {state.id} together in {_FINISH_TIMEOUT:,.0f} s')
-            self.api.cancelled.wait(_POLL_SECONDS)
-            said = self.api.get(f'{_PATH}{state.id}/')
+        said: _Upload = self.api.call('POST', state.url, body={'md5': state.md5}, type=_Upload)
+        limit = self.api.timeouts.assembly
+        until = time.monotonic() + limit
+        while said.completed_at is not msgspec.UNSET and not said.completed_at:
+            if time.monotonic() > until or self.api.cancelled.wait(self.api.retry.first_delay):
+                raise BackendError(f'the backend has not put upload {state.id} together in {limit:,.0f} s')
+            said = self.api.get(f'{_PATH}{state.id}/', type=_Upload)
         state.finished = True
         self._save()
 

@@ -77,12 +77,17 @@ def test_what_it_looks_like_holds_no_secret() -> None:
         ('http://api.example.com', {'SYNAPSE_ACCESS_TOKEN': 'x'}, 'unencrypted'),
         ('https://api.example.com', {}, 'no token'),
         ('https://api.example.com', {'SYNAPSE_ACCESS_TOKEN': 'a\nb'}, 'printable'),
+        ('https://api.example.com:99999', {'SYNAPSE_ACCESS_TOKEN': 'x'}, 'Port out of range'),
+        ('https://[bad', {'SYNAPSE_ACCESS_TOKEN': 'x'}, '--host'),
+        ('https://me:canary-9@api.example.com', {'SYNAPSE_ACCESS_TOKEN': 'x'}, 'no user'),
+        ('https://api.example.com?token=canary-9', {'SYNAPSE_ACCESS_TOKEN': 'x'}, 'no user, query'),
     ],
 )
 def test_what_cannot_be_used_is_a_sentence(tmp_path: Path, host: str, env: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         resolve(host, env, tmp_path / 'none')
     assert caught.value.hint
+    assert 'canary' not in str(caught.value)
 
 
 def test_a_token_goes_unencrypted_to_this_machine_and_where_it_is_said(tmp_path: Path) -> None:
@@ -92,7 +97,9 @@ def test_a_token_goes_unencrypted_to_this_machine_and_where_it_is_said(tmp_path:
     assert resolve('http://api.example.com', {**env, ALLOW_HTTP: '1'}, tmp_path / 'none')
 
 
-@pytest.mark.parametrize('content', ['{', '[]', '{"host": 5}', '\x00'])
+@pytest.mark.parametrize(
+    'content', ['{', '[]', '{"host": 5}', '\x00', '{"host": "foo"}', '{"host": "https://[bad"}', '[' * 100_000]
+)
 def test_a_file_that_cannot_be_used_is_named_and_not_quoted(tmp_path: Path, content: str) -> None:
     path = tmp_path / 'config.json'
     path.write_text(content)

@@ -16,7 +16,11 @@ from typing import Any
 import pytest
 
 from synapse_hooks.backends import Workspace
-from tests.backends.synapse.conftest import make_dm
+from synapse_hooks.backends.synapse import Connection, SynapseClient
+from synapse_hooks.context import RuntimeContext
+from synapse_hooks.errors import BackendError
+from synapse_hooks.steps.delivery import end_dead_runs
+from tests.backends.synapse.conftest import Clients, make_dm
 from tests.support.dev_server import TOKEN, DevServer, dev_server
 from tests.support.raw_server import Asked, Reply, raw_server
 
@@ -207,6 +211,39 @@ def test_without_a_job_it_is_said_before_the_training(server: DevServer, project
     words = ('train', 'act.py:Action', '--run-dir', 'run', '-p', 'dataset=1')
     err = ended(server.host, project, *words, code=1)
     assert err.index('this run has no job') < err.index('export') < err.index('and there is no job that says which')
+
+
+def test_a_run_that_was_killed_is_left_to_its_own_backend(tmp_path: Path) -> None:
+    """Another backend has another job of the same number."""
+    code = 'from synapse_hooks.storage import owner; print(owner())'
+    dead = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip()
+    there, here = (
+        SynapseClient(Connection(host, access_token=TOKEN), tmp_path, cache=tmp_path / 'cache')
+        for host in ('https://there.example.com', 'https://here.example.com')
+    )
+    marker = tmp_path / 'active' / 'run-1.json'
+    marker.parent.mkdir()
+    note = {'run_dir': str(tmp_path / 'run'), 'job': 1, 'owner': dead, 'backend': there.address}
+    marker.write_text(json.dumps(note))
+    end_dead_runs(RuntimeContext(client=here))
+    assert marker.exists()
+    end_dead_runs(RuntimeContext(client=there))
+    assert not marker.exists()
+
+
+def test_one_entry_that_is_refused_costs_no_other_one(client_of: Clients) -> None:
+    taken: list[int] = []
+
+    def script(asked: Asked) -> Reply:
+        entries = [entry['data']['n'] for entry in json.loads(asked.body)]
+        if 5 in entries:
+            return Reply.json({'data': ['is not valid']}, 400)
+        taken.extend(entries)
+        return Reply.json([], 201)
+
+    with raw_server(script) as server, pytest.raises(BackendError, match='is not valid'):
+        client_of(server.host).add_logs(1, [{'event': 'message', 'data': {'n': n}} for n in range(12)])
+    assert taken == [n for n in range(12) if n != 5]
 
 
 @pytest.mark.timeout(180)

@@ -149,6 +149,62 @@ def test_where_server_and_journal_differ_the_server_is_right(client_of: Clients,
     assert backend.content == file.read_bytes()
 
 
+@pytest.mark.parametrize('reply', [DROP, Reply(503)])
+def test_a_lost_answer_to_any_chunk_goes_on_with_the_next_one(client_of: Clients, tmp_path: Path, reply: Reply) -> None:
+    """The backend refuses a chunk that it has, so to send it again is not enough."""
+    file, backend, lost = tmp_path / 'a.zip', ModelBackend(), set[str]()
+    file.write_bytes(bytes(range(256)) * 1024)
+
+    def spoil(asked: Asked) -> Reply | None:
+        chunk = asked.headers.get('content-range', '')
+        if not chunk or chunk in lost:
+            return None
+        lost.add(chunk)
+        return reply
+
+    backend.spoil = spoil  # type: ignore[method-assign]
+    with raw_server(backend) as server:
+        upload_of(client_of(server.host), file, tmp_path).send()
+    assert backend.content == file.read_bytes()
+    assert len(lost) == 4
+    assert backend.uploads == 2
+
+
+def test_what_arrived_otherwise_than_it_was_sent_is_sent_anew_once(client_of: Clients, tmp_path: Path) -> None:
+    file, backend = tmp_path / 'a.zip', ModelBackend()
+    file.write_bytes(bytes(range(256)) * 1024)
+    refusals: list[str] = []
+
+    def spoil(asked: Asked) -> Reply | None:
+        if asked.method == 'POST' and len(refusals) < most:
+            refusals.append(asked.path)
+            return Reply.json({'md5': ['is another one']}, 400)
+        return None
+
+    backend.spoil = spoil  # type: ignore[method-assign]
+    with raw_server(backend) as server:
+        most = 1
+        upload_of(client_of(server.host), file, tmp_path).send()
+        assert backend.uploads == 2
+        most = 9
+        with pytest.raises(BackendError, match='is another one'):
+            Upload(client_of(server.host).api, file, 'other', tmp_path / 'journals').send()
+    assert len(refusals) == 3
+
+
+def test_a_finished_upload_that_the_backend_has_removed_is_sent_anew(client_of: Clients, tmp_path: Path) -> None:
+    file, backend = tmp_path / 'a.zip', ModelBackend()
+    file.write_bytes(bytes(1000))
+    with raw_server(backend) as server:
+        upload_of(client_of(server.host), file, tmp_path).send()
+        upload_of(client_of(server.host), file, tmp_path).send()
+        assert backend.uploads == 1
+        gone = [True]
+        backend.spoil = lambda asked: Reply(404) if asked.method == 'GET' and gone and gone.pop() else None  # type: ignore[method-assign]
+        upload_of(client_of(server.host), file, tmp_path).send()
+    assert backend.uploads == 2
+
+
 def test_a_file_that_changes_half_way_is_refused(client_of: Clients, tmp_path: Path) -> None:
     file, backend = tmp_path / 'a.zip', ModelBackend()
     file.write_bytes(bytes(262144))
