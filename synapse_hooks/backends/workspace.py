@@ -265,7 +265,7 @@ class Workspace:
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
-    def create_job(self, **fields: Any) -> dict[str, Any]:
+    def create_job(self, /, **fields: Any) -> dict[str, Any]:
         """Open a job: its record is `{id, created, status, **fields}`, and its status is PENDING unless given."""
         return self._records.insert('job', {'status': 'PENDING', **json_fields('job', fields)})
 

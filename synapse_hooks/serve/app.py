@@ -23,7 +23,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import RecordNotFound, SynapseHooksError
 from synapse_hooks.serve.items import CATEGORIES, entries, event
 from synapse_hooks.serve.page import page
-from synapse_hooks.serve.replies import Refusal, json_object, json_reply, json_value, page_of
+from synapse_hooks.serve.replies import Refusal, json_object, json_reply, json_value, number_of, page_of
 from synapse_hooks.serve.signing import Signer
 from synapse_hooks.serve.uploads import Uploads, chunk_range, upload_record
 from synapse_hooks.storage import is_inside, pack, scratch
@@ -36,6 +36,13 @@ _MODEL_KEYS: Final = frozenset(
 )
 _JOB_KEYS: Final = frozenset(('status', 'progress_record', 'metrics_record', 'console_logs', 'result', 'meta'))
 _STATUSES: Final = frozenset(('PENDING', 'RUNNING', 'STOPPED', 'SUCCEEDED', 'FAILED'))
+_FILE_HEADERS: Final = {'Content-Security-Policy': "default-src 'none'", 'X-Content-Type-Options': 'nosniff'}
+"""A dataset may hold a web page, or an SVG with scripts: opened as a page of this server, it must not run them."""
+_PAGE_HEADERS: Final = {
+    'Content-Security-Policy': "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    'Referrer-Policy': 'no-referrer',
+}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -146,7 +153,7 @@ class Server:
                 raise Refusal(404, 'there is no such file')
         if not found.is_file():
             raise Refusal(404, 'there is no such file')
-        return FileResponse(found)
+        return FileResponse(found, headers=_FILE_HEADERS)
 
     def _archive(self, id: str) -> Path:
         """A model as one zip: what was uploaded as it is, and else packed once."""
@@ -213,7 +220,8 @@ class Server:
             body = await json_object(request)
             if unknown := sorted(set(body) - _JOB_KEYS):
                 raise Refusal(400, f'unknown: {", ".join(unknown)}')
-            if body.get('status', 'RUNNING') not in _STATUSES:
+            status = body.get('status', 'RUNNING')
+            if not isinstance(status, str) or status not in _STATUSES:
                 raise Refusal(400, f'status must be one of {", ".join(sorted(_STATUSES))}')
             await run_in_threadpool(self.workspace.update_job, id, **body)
         return json_reply(_job(await run_in_threadpool(self.workspace.get_job, id)))
@@ -233,7 +241,7 @@ class Server:
 
     async def job_logs(self, request: Request) -> Response:
         """The log of a job from an entry on, for the page."""
-        after = int(request.query_params.get('after', '0') or 0)
+        after = number_of(request.query_params.get('after') or '0', 'after', least=0)
         listed = await run_in_threadpool(self.workspace.read_logs, request.path_params['id'], after)
         return json_reply(listed)
 
@@ -251,7 +259,7 @@ class Server:
 
     async def index(self, request: Request) -> Response:
         """The page."""
-        return Response(page(), media_type='text/html; charset=utf-8')
+        return Response(page(), media_type='text/html; charset=utf-8', headers=_PAGE_HEADERS)
 
     # -- what they share ---------------------------------------------------------------------------------------------
 

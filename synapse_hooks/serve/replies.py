@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 MAX_PER_PAGE: Final = 1000
+_MAX_DIGITS: Final = 18
 _JSON: Final = 'application/json'
 
 
@@ -40,8 +41,8 @@ def page_of(request: Request, records: Any, shown: Callable[[Any], Any]) -> Resp
         Refusal: There is no such page.
     """
     query = dict(request.query_params.multi_items())
-    size = _positive(query.get('page_size', '100'), 'page_size', MAX_PER_PAGE)
-    number = _positive(query.get('page', '1'), 'page')
+    size = number_of(query.get('page_size', '100'), 'page_size', MAX_PER_PAGE)
+    number = number_of(query.get('page', '1'), 'page')
     start, stop = (number - 1) * size, number * size
     if start >= len(records) > 0 or (not records and number > 1):
         raise Refusal(404, 'Invalid page.')
@@ -61,9 +62,14 @@ def page_of(request: Request, records: Any, shown: Callable[[Any], Any]) -> Resp
     )
 
 
-def _positive(text: str, name: str, most: int = 1 << 31) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise Refusal(400, f'{name} must be a number from 1 to {most}')
+def number_of(text: str, name: str, most: int = 1 << 31, *, least: int = 1) -> int:
+    """A parameter that is a number.
+
+    Raises:
+        Refusal: It is not one from `least` to `most`.
+    """
+    if not text.isdecimal() or len(text) > _MAX_DIGITS or not least <= int(text) <= most:
+        raise Refusal(400, f'{name} must be a number from {least} to {most}')
     return int(text)
 
 

@@ -15,7 +15,7 @@ import msgspec
 from synapse_hooks.serve.replies import Refusal
 from synapse_hooks.storage import write_atomic
 
-_RANGE: Final = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
+_RANGE: Final = re.compile(r'bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})')
 _ID: Final = re.compile(r'[0-9a-f]{32}')
 
 

@@ -131,3 +131,37 @@ def test_jobs_and_their_logs(ask: httpx.Client) -> None:
     assert len(ask.get('/jobs/1/logs/?after=2').json()) == 1
     assert ask.post('/logs/', content=b'{').status_code == 400
     assert ask.put('/trains/1/override_best_trial/', json={'trial_id': 'a', 'lr': 0.1}).json()['lr'] == 0.1
+
+
+HUGE = '9' * 5000
+
+
+@pytest.mark.parametrize(
+    ('method', 'path', 'body', 'header'),
+    [
+        ('GET', '/jobs/1/logs/?after=x', '', ''),
+        ('GET', '/jobs/1/logs/?after=-1', '', ''),
+        ('GET', f'/jobs/1/logs/?after={HUGE}', '', ''),
+        ('GET', f'/models/?page={HUGE}', '', ''),
+        ('PATCH', '/jobs/1/', '{"status": ["RUNNING"]}', ''),
+        ('PATCH', '/jobs/1/', '[' * 100_000, ''),
+        ('PUT', '/chunked_upload/', '', f'bytes 0-2/{HUGE}'),
+    ],
+)
+def test_what_makes_no_sense_is_refused(ask: httpx.Client, method: str, path: str, body: str, header: str) -> None:
+    ask.post('/jobs/', json={'action': 'train'})
+    answer = ask.request(method, path, content=body, headers={'Content-Range': header} if header else {})
+    assert answer.status_code == 400
+    assert len(answer.json()['detail']) < 1000
+
+
+def test_a_field_of_a_job_may_have_any_name(ask: httpx.Client) -> None:
+    assert ask.post('/jobs/', json={'self': 1, 'action': 'train'}).json()['self'] == 1
+
+
+def test_what_a_dataset_holds_runs_no_script(ask: httpx.Client) -> None:
+    file = ask.get(EVENTS).json()['results'][0]['files']['image_1']['url']
+    headers = httpx.get(file).headers
+    assert headers['content-security-policy'] == "default-src 'none'"
+    assert headers['x-content-type-options'] == 'nosniff'
+    assert "frame-ancestors 'none'" in httpx.get(str(ask.base_url)).headers['content-security-policy']

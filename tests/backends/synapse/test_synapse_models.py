@@ -155,14 +155,14 @@ def test_a_lost_answer_to_any_chunk_goes_on_with_the_next_one(client_of: Clients
     file, backend, lost = tmp_path / 'a.zip', ModelBackend(), set[str]()
     file.write_bytes(bytes(range(256)) * 1024)
 
-    def spoil(asked: Asked) -> Reply | None:
+    def fault(asked: Asked) -> Reply | None:
         chunk = asked.headers.get('content-range', '')
         if not chunk or chunk in lost:
             return None
         lost.add(chunk)
         return reply
 
-    backend.spoil = spoil  # type: ignore[method-assign]
+    backend.fault = fault  # type: ignore[method-assign]
     with raw_server(backend) as server:
         upload_of(client_of(server.host), file, tmp_path).send()
     assert backend.content == file.read_bytes()
@@ -175,13 +175,13 @@ def test_what_arrived_otherwise_than_it_was_sent_is_sent_anew_once(client_of: Cl
     file.write_bytes(bytes(range(256)) * 1024)
     refusals: list[str] = []
 
-    def spoil(asked: Asked) -> Reply | None:
+    def fault(asked: Asked) -> Reply | None:
         if asked.method == 'POST' and len(refusals) < most:
             refusals.append(asked.path)
             return Reply.json({'md5': ['is another one']}, 400)
         return None
 
-    backend.spoil = spoil  # type: ignore[method-assign]
+    backend.fault = fault  # type: ignore[method-assign]
     with raw_server(backend) as server:
         most = 1
         upload_of(client_of(server.host), file, tmp_path).send()
@@ -200,7 +200,7 @@ def test_a_finished_upload_that_the_backend_has_removed_is_sent_anew(client_of: 
         upload_of(client_of(server.host), file, tmp_path).send()
         assert backend.uploads == 1
         gone = [True]
-        backend.spoil = lambda asked: Reply(404) if asked.method == 'GET' and gone and gone.pop() else None  # type: ignore[method-assign]
+        backend.fault = lambda asked: Reply(404) if asked.method == 'GET' and gone and gone.pop() else None  # type: ignore[method-assign]
         upload_of(client_of(server.host), file, tmp_path).send()
     assert backend.uploads == 2
 
