@@ -52,7 +52,7 @@ def test_resume_delivers_what_a_sink_has_not_got_of_a_run_that_succeeded(bare: E
     (bare.cwd / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugins = ["sink.py"]\n', encoding='utf-8')
     (bare.cwd / 'sink.py').write_text(SINK, encoding='utf-8')
     first = bare.hooks(*train(bare, data, 'well'))
-    assert 'synapse-hooks resume' in first.err
+    assert 'synapse-hooks sync' in first.err
     (bare.cwd / 'registry').touch()
     again = bare.hooks('resume', 'run', '--json')
     assert again.json['outcome'] == 'succeeded'
