@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks.backends.synapse.parts import Parts, State
+from synapse_hooks.backends.synapse.parts import Parts, PartState
 from synapse_hooks.storage import pack
 from synapse_hooks.storage.ownership import owner
 from tests.faults.backend import Backend, ranged
@@ -201,7 +201,7 @@ def test_a_part_under_our_own_number_is_not_taken_for_whole(worlds: Worlds) -> N
     scope, pid, start = owner().split('-')
     key = f'{world.api.host}/tenant -/dataset 7/item 1/image_1 (/f/1.png)'
     for who in (owner(), f'{scope}-{pid}-{int(start) - 1}', f'00000000-{pid}-{start}'):
-        part = parts.new(key, State('"another"', len(whole)))
+        part = parts.new(key, PartState('"another"', len(whole)))
         name = part.name.replace(owner(), who)
         part.with_name(f'{part.name}.state').rename(part.with_name(f'{name}.state'))
         part.with_name(name).write_bytes(bytes(len(whole) - 5))
