@@ -2,7 +2,7 @@
 
 A line is one `os.write` to a file opened for appending, so it is in the hands of the operating system when `record()`
 returns: a killed process loses nothing. Only a power failure can, and therefore checkpoints and the end of a run are
-synced to the disk, which no other event waits for.
+synced to the disk, which no other event waits for; so is the file of a checkpoint, before its event.
 
 One process writes one file. The process that drives the run has `events.jsonl`; every other one (a forked worker, a
 process that got the journal by pickle, another rank) has `events-RANK-PID.jsonl` beside it. Two writers never share a
@@ -27,6 +27,7 @@ from synapse_hooks.errors import RunError
 from synapse_hooks.journal.reader import JOURNAL, last_attempt
 from synapse_hooks.journal.values import Redactor, encode, shortened
 from synapse_hooks.safe_text import summary, text_of
+from synapse_hooks.storage import sync_below
 
 VERSION: Final = 1
 """The version of the schema, `v` of every event."""
@@ -124,6 +125,10 @@ class Journal:
         written, on a full disk, is a `JournalWarning` the first time, is counted in `lost`, and in a `sink_loss` event
         of the sink `journal` as soon as there is room.
         """
+        if type == 'checkpoint':
+            # What it names is on the disk before it is named.
+            with suppress(Exception):
+                sync_below(Path(self.run_dir, payload['path']), self.run_dir)
         with self._lock:
             try:
                 data = self._line(type, payload)

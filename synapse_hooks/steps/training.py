@@ -15,6 +15,7 @@ from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.steps.base import BaseStep, StepResult
 from synapse_hooks.steps.checkpoint import checked_checkpoint
 from synapse_hooks.steps.dataset import data_path_of
+from synapse_hooks.storage import disk_errors, sync_below
 
 
 class PreExecuteStep(BaseStep[TrainContext]):
@@ -93,6 +94,9 @@ class ExecuteStep(BaseStep[TrainContext]):
                     path=str(weights),
                 )
             context.model_path = str(weights.absolute())
+            # Before the record says that the training is done: it cannot be made again in a minute.
+            with disk_errors(weights):
+                sync_below(weights.absolute(), context.run_dir)
         return StepResult(data={'weights_path': context.model_path})
 
     def validated(self, result: Any) -> Any:

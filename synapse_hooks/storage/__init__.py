@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.ownership import is_dead, owner
     from synapse_hooks.storage.pickles import check_pickles
     from synapse_hooks.storage.places import absolute, working_directory
-    from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, write_atomic
+    from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, sync_below, write_atomic
     from synapse_hooks.storage.safe_yaml import parse_yaml, read_yaml
     from synapse_hooks.storage.spool import Spool
     from synapse_hooks.storage.tree import FileEntry, walk_files
@@ -70,6 +70,7 @@ _HOMES = {
     'scratch': 'publishing',
     'staging': 'publishing',
     'sweep': 'publishing',
+    'sync_below': 'publishing',
     'tree_digest': 'digest',
     'tree_stamp': 'digest',
     'unpack': 'archive',
@@ -113,6 +114,7 @@ __all__ = [
     'scratch',
     'staging',
     'sweep',
+    'sync_below',
     'tree_digest',
     'tree_stamp',
     'unpack',

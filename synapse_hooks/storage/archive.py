@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from synapse_hooks.errors import ArchiveRefused
-from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.disk import disk_errors, need_space
 from synapse_hooks.storage.kinds import archive_kind
 from synapse_hooks.storage.members import Guard, Limits
 from synapse_hooks.storage.ownership import aside
@@ -84,6 +84,8 @@ def pack(folder: Path, archive: Path, *, compress: bool = False) -> Path:
     archive = Path(archive)
     with disk_errors(archive):
         archive.parent.mkdir(parents=True, exist_ok=True)
+        if not compress:
+            need_space(archive.parent, sum(entry.size for entry in walk_files(folder)), archive.name)
         unfinished = aside(archive)
         try:
             with zipfile.ZipFile(unfinished, 'x') as file:

@@ -79,6 +79,40 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
+def free_bytes(folder: Path) -> int:
+    """What this process can still write below a folder, which need not be there yet; 0 where that is unknown."""
+    place = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return 0
+    # Some of it may be reserved for the superuser.
+    return found.f_frsize * (found.f_bfree if os.geteuid() == 0 else found.f_bavail)
+
+
+def need_space(folder: Path, needed: int, what: str) -> None:
+    """Refuse at once what is certain not to fit, rather than when the disk is full.
+
+    Args:
+        folder: Where it is to be written.
+        needed: The least number of bytes that it takes.
+        what: What it is, for the message.
+
+    Raises:
+        DiskFull: There is less space; `needed` and `free` say how much.
+    """
+    free = free_bytes(folder)
+    if 0 < free < needed:
+        raise DiskFull(
+            f'cannot write {folder}: {what} needs {needed / 1e9:,.3f} GB, and {free / 1e9:,.3f} GB are free; '
+            'nothing of it was written',
+            hint=_WAY_OUT[errno.ENOSPC],
+            path=str(folder),
+            needed=needed,
+            free=free,
+        )
+
+
 def need_folder(folder: Path) -> None:
     """Make a folder and those above it, where they are missing.
 

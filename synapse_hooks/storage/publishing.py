@@ -140,18 +140,33 @@ def sweep(folder: Path) -> list[Path]:
     return removed
 
 
-def sync_tree(folder: Path) -> None:
-    """Write every file and folder below `folder` to the disk."""
-    for parent, _, names in os.walk(folder, topdown=False):
+def sync_tree(path: Path) -> None:
+    """Write a file, or every file and folder below a folder, to the disk."""
+    if path.is_file():
+        _sync_file(path)
+    for parent, _, names in os.walk(path, topdown=False):
         for name in names:
-            path = Path(parent, name)
-            if stat.S_ISREG(path.lstat().st_mode):
-                handle = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+            file = Path(parent, name)
+            if stat.S_ISREG(file.lstat().st_mode):
+                _sync_file(file)
         sync_folder(Path(parent))
+
+
+def sync_below(path: Path, top: Path) -> None:
+    """Write a file or folder to the disk, with the entries of the folders that lead to it, from `top` on."""
+    sync_tree(path)
+    for parent in path.parents:
+        sync_folder(parent)
+        if parent == top:
+            return
+
+
+def _sync_file(file: Path) -> None:
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _real(final: Path) -> Path:

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from synapse_hooks.backends.synapse.parts import Parts, PartState
 from synapse_hooks.storage.blobs import Blob, BlobStore
-from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.disk import disk_errors, need_space
 
 Kind = Literal['retry', 'restart', 'expired', 'redirect', 'refused']
 """What to do: try again from where it is (`retry`), or from the first byte; ask for a fresh address (`expired`); go to
@@ -244,6 +244,8 @@ class Download:
 
     def _spill(self) -> None:
         """It is larger than what is collected in memory: from here on it goes to the disk."""
+        if (size := self._total or self.request.size) is not None:
+            need_space(self.parts.folder, size - self._offset, self.request.key)
         part = self._part = self.parts.new(self.request.key, self._state)
         with disk_errors(part):
             self._handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)

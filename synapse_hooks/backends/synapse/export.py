@@ -13,8 +13,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -32,7 +33,7 @@ from synapse_hooks.errors import BackendError, UnreadableItem
 from synapse_hooks.storage import safe_name
 from synapse_hooks.storage.blobs import Blob
 from synapse_hooks.storage.bulk import link_all, write_all
-from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.disk import disk_errors, free_bytes
 from synapse_hooks.storage.ownership import aside
 
 DOCUMENTS: Final = 'json'
@@ -43,9 +44,15 @@ _MAX_NAME: Final = 200
 
 _EVERY: Final = 0.25
 """Seconds between two reports of progress."""
+_TYPICAL: Final = 100
+"""Items after which the rest is taken to be like them."""
 
 Progress = Callable[[int, int, int], None]
 """Called with how many items are there, how many there are in all, and the bytes that came over the network."""
+
+
+class ExportWarning(UserWarning):
+    """An export goes on, and may not get to its end."""
 
 
 @dataclass
@@ -89,6 +96,7 @@ class Export:
         self._done = 0
         self._total = 0
         self._said = 0.0
+        self._warned = False
         self._reread: tuple[Page, Page, float] | None = None
         self._manifest: IO[bytes]
 
@@ -132,6 +140,23 @@ class Export:
             if (now := time.monotonic()) > self._said + _EVERY and self._total:
                 self._said = now
                 self.progress(self._done, self._total, self.fetcher.received)
+                self._check_space()
+
+    def _check_space(self) -> None:
+        """Warn once where the rest will not fit if it is like what came so far; a guess is no reason to end."""
+        if self._warned or self._done < _TYPICAL:
+            return
+        rest = self.fetcher.received * (self._total - self._done) // self._done
+        free = free_bytes(self.fetcher.cache.root)
+        if 0 < free < rest:
+            self._warned = True
+            with suppress(ExportWarning):
+                warnings.warn(
+                    f'the disk may be too small: about {rest / 1e9:,.1f} GB are still to be fetched, '
+                    f'and {free / 1e9:,.1f} GB are free at {self.fetcher.cache.root}',
+                    ExportWarning,
+                    stacklevel=2,
+                )
 
     # -- items -------------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from synapse_hooks.backends.synapse.url import requestable
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.storage.blobs import Blob
-from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.disk import disk_errors, need_space
 
 MAX_REDIRECTS: Final = 3
 
@@ -199,6 +199,10 @@ class Fetcher:
                 task = _Task(request, time.monotonic() + self.limits.deadline)
                 self._tasks[request.key] = task
                 self._ready.append(task)
+        # What has not begun is certain to be written, but for the parts of it that are here.
+        waiting = sum(task.request.size or 0 for task in self._ready)
+        if waiting > _WORTH_A_LOOK:
+            need_space(self.cache.root, waiting - self.cache.parts.size(), 'what is fetched next')
 
     def _next(self) -> Download | None:
         now = time.monotonic()
@@ -312,6 +316,8 @@ _IDLE_SECONDS: Final = 0.01
 """Seconds between two looks while nothing is on its way."""
 _SHOWN: Final = 600
 _THREADS: Final = 3
+_WORTH_A_LOOK: Final = 64 << 20
+"""Bytes: for fewer, a full disk is found out soon enough."""
 _BATCH: Final = 512
 """Files whose keys are written into the index at once ..."""
 _FLUSH_SECONDS: Final = 1.0
