@@ -312,7 +312,9 @@ class ApiClient:
         with self._lock:
             # A connection that two processes use answers one with what the other asked.
             if self._client is None or self._pid != os.getpid():
-                self._client = new_client(connect=self.timeouts.connect, answer=self.timeouts.answer)
+                # A token that may go unencrypted to this machine must not go to a proxy.
+                direct = (self._origin.url_host,) if self._origin.is_loopback else ()
+                self._client = new_client(connect=self.timeouts.connect, answer=self.timeouts.answer, direct=direct)
                 self._pid = os.getpid()
             return self._client
 

@@ -64,10 +64,14 @@ class Origin:
         except ValueError:
             return False
 
+    @property
+    def url_host(self) -> str:
+        """The host as it stands in an address."""
+        return f'[{self.host}]' if ':' in self.host else self.host
+
     def __str__(self) -> str:
-        host = f'[{self.host}]' if ':' in self.host else self.host
         port = '' if self.port == _PORTS[self.scheme] else f':{self.port}'
-        return f'{self.scheme}://{host}{port}'
+        return f'{self.scheme}://{self.url_host}{port}'
 
 
 @dataclass(frozen=True)

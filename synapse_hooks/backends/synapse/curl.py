@@ -11,8 +11,9 @@ import pycurl
 
 from synapse_hooks import __version__
 from synapse_hooks.backends.synapse.download import Download, Failure
+from synapse_hooks.backends.synapse.proxies import has_proxies, proxy_of
 from synapse_hooks.backends.synapse.retry import Timeouts
-from synapse_hooks.backends.synapse.transfer import AddressPolicy, NextDownload, host_of
+from synapse_hooks.backends.synapse.transfer import AddressPolicy, NextDownload, addresses, host_of
 from synapse_hooks.errors import SynapseHooksError
 
 _AT_ONCE: Final = 64
@@ -39,12 +40,14 @@ class CurlTransfer:
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, _AT_ONCE)
         self._idle: list[tuple[Any, _Handler]] = []
         self._busy: dict[Any, _Handler] = {}
+        self._has_proxies = has_proxies()
 
     def run(self, next_download: NextDownload, concurrency: Callable[[], int]) -> Iterator[Download | None]:
         """See `Transfer.run`."""
         while True:
             while len(self._busy) < min(concurrency(), _AT_ONCE) and (download := next_download()) is not None:
-                self._begin(download)
+                if not self._begin(download):
+                    yield download
             if not self._busy:
                 yield None
                 continue
@@ -76,7 +79,12 @@ class CurlTransfer:
         self._idle.clear()
         self._multi.close()
 
-    def _begin(self, download: Download) -> None:
+    def _begin(self, download: Download) -> bool:
+        """Start a download; False where it was refused."""
+        proxy = proxy_of(download.request.url) if self._has_proxies else ''
+        if proxy and (refusal := self._refusal(host_of(download.request.url))):
+            download.failure = Failure('refused', refusal)
+            return False
         headers = [f'{name}: {value}' for name, value in download.headers().items()]
         handle, handler = self._idle.pop() if self._idle else self._handle()
         handler.take(download)
@@ -84,8 +92,16 @@ class CurlTransfer:
         if headers != handler.headers:
             handle.setopt(pycurl.HTTPHEADER, headers)
             handler.headers = headers
+        if self._has_proxies:
+            handle.setopt(pycurl.PROXY, proxy)
+            handler.proxied = bool(proxy)
         self._multi.add_handle(handle)
         self._busy[handle] = handler
+        return True
+
+    def _refusal(self, host: str) -> str:
+        """Why a host may not be asked for through a proxy, which looks its name up itself."""
+        return next((why for found in addresses(host) if (why := self.policy.refusal(host, str(found)))), '')
 
     def _end(self, handle: Any, code: int, text: str) -> Download:
         self._multi.remove_handle(handle)
@@ -119,6 +135,8 @@ class CurlTransfer:
             pycurl.BUFFERSIZE: 512 << 10,
             pycurl.TCP_NODELAY: 1,
             pycurl.USERAGENT: f'synapse-hooks/{__version__}',
+            # Which proxy is used is decided for each file.
+            pycurl.PROXY: '',
             pycurl.SSL_VERIFYPEER: 1,
             pycurl.SSL_VERIFYHOST: 2,
             # A call of Python for every line of every header would cost more than the rest of a small file.
@@ -135,7 +153,7 @@ class CurlTransfer:
 class _Handler:
     """What libcurl calls for one file after another. Nothing may be raised there: it is kept, and raised afterwards."""
 
-    __slots__ = ('begun', 'download', 'error', 'headers', 'lines', 'policy')
+    __slots__ = ('begun', 'download', 'error', 'headers', 'lines', 'policy', 'proxied')
 
     def __init__(self, policy: AddressPolicy) -> None:
         self.policy = policy
@@ -145,6 +163,7 @@ class _Handler:
         self.headers: list[str] = []
         """What the request says."""
         self.begun = False
+        self.proxied = False
         self.error: Exception | None = None
 
     def take(self, download: Download) -> None:
@@ -185,10 +204,10 @@ class _Handler:
         self.download.begin(code, fields, framed=version not in ('HTTP/1.0', 'HTTP/1.1'))
 
     def open_socket(self, purpose: int, address: Any) -> Any:
-        # Over a proxy, it is the proxy's address, which the operator has chosen.
+        # Through a proxy, it is the proxy's address, which the operator has chosen.
         host = host_of(self.download.request.url)
         where = address.addr[0].decode() if isinstance(address.addr[0], bytes) else str(address.addr[0])
-        if refusal := self.policy.refusal(host, where):
+        if not self.proxied and (refusal := self.policy.refusal(host, where)):
             self.error = Failure('refused', refusal)
             return pycurl.SOCKET_BAD
         return socket.socket(address.family, address.socktype, address.protocol)
