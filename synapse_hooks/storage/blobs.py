@@ -7,18 +7,19 @@ link is noticed without reading it, and equal files look equal to programs that 
 """
 
 # A Path for each of a million files costs more than the link itself.
-# ruff: noqa: PTH103, PTH104, PTH108, PTH116
+# ruff: noqa: PTH104, PTH108, PTH116
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.storage.digest import file_digest
-from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.disk import disk_errors, need_folder
 from synapse_hooks.storage.ownership import aside_many
 from synapse_hooks.storage.publishing import sweep
 
@@ -59,6 +60,9 @@ class BlobStore:
 
     def is_intact(self, blob: Blob) -> bool:
         """Whether a file is there as it was put there, by size and time of change."""
+        # The index that it comes from may have been edited.
+        if not isinstance(blob.sha256, str) or not _NAME.fullmatch(blob.sha256):
+            return False
         try:
             found = os.stat(self.path(blob.sha256))
         except OSError:
@@ -151,8 +155,7 @@ class BlobStore:
     def _place(self, sha256: str) -> str:
         folder = f'{self._prefix}{sha256[:2]}'
         if folder not in self._made:
-            with disk_errors(folder):
-                os.makedirs(folder, exist_ok=True)
+            need_folder(Path(folder))
             self._made.add(folder)
         return f'{folder}/{sha256}'
 
@@ -170,3 +173,8 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
+    except (IsADirectoryError, PermissionError):
+        # A folder was put in its place; some systems report that as a missing permission.
+        if not Path(path).is_dir():
+            raise
+        shutil.rmtree(path)

@@ -74,6 +74,7 @@ def verify_export(folder: Path, *, deep: bool = False) -> tuple[int, list[Damage
         for name in (DOCUMENTS, FILES)
         for above in (folder.glob(name), folder.glob(f'*/{name}'))
         for inner in above
+        if inner.is_dir()
         for file in inner.iterdir()
     )
     damages += [Damage(place, 'is not in the manifest') for place in sorted(set(found) - expected)]
