@@ -95,6 +95,7 @@ class Export:
         self._sum = 0
         self._done = 0
         self._total = 0
+        self._begun = 0
         self._said = 0.0
         self._warned = False
         self._reread: tuple[Page, Page, float] | None = None
@@ -180,6 +181,9 @@ class Export:
                         )
                     )
             item.missing = len(requests)
+            self._begun += 1
+            if remote.id in self._items:
+                raise _twice(remote)
             if requests:
                 self._items[remote.id] = item
                 yield from requests
@@ -211,9 +215,7 @@ class Export:
         try:
             write_all([(f'{documents}/{item.stem}.json', data)])
         except FileExistsError as error:
-            raise BackendError(
-                f'item {remote.id} is there twice', hint='report it to the operator of the backend'
-            ) from error
+            raise _twice(remote) from error
         listed = []
         main = next((one for one in item.files if one[0].is_primary), item.files[0] if item.files else None)
         for remote_file, blob in sorted(item.files, key=lambda one: one[0].name):
@@ -250,6 +252,12 @@ class Export:
                 f'{unsplit:,} of {self._done:,} items are in no split, while others are',
                 hint="ask for the splits that you want: splits={'train': None, 'valid': None}",
             )
+        if self._done != self._begun:
+            # Two files that a backend names alike are fetched once, and one of their items waits for ever.
+            raise BackendError(
+                f'{self._begun - self._done:,} of {self._begun:,} items have files that cannot be told apart',
+                hint='report it to the operator of the backend',
+            )
         if not self._done:
             raise BackendError('the dataset has no items', hint='check its id, and the filters in `splits`')
         return {
@@ -270,6 +278,8 @@ class Export:
         known = self._folders.get((split, name))
         if known is None:
             folder = self.out / safe_name(split) / name if split else self.out / name
+            if folder.parent.name == MANIFEST:
+                raise BackendError(f'no split may be called {MANIFEST}', hint='rename it at the backend')
             folder.mkdir(parents=True)
             known = self._folders[split, name] = str(folder)
         return known
@@ -279,7 +289,9 @@ class Export:
         # errors, and what is in a query may be secret.
         address, _, query = unsigned(file.url).partition('?')
         told_apart = f' {_short_hash(query)}' if query else ''
-        return f'{self.scope}/item {remote.id}/{file.name} ({_path(address)}{told_apart})'
+        # An id with a slash must not look like another item's file.
+        id = remote.id.replace('%', '%25').replace('/', '%2F')
+        return f'{self.scope}/item {id}/{file.name} ({_path(address)}{told_apart})'
 
     def _fresh_address(self, request: FileRequest) -> str | None:
         """Ask for an item's page again: the addresses of all its items have expired together, and will again."""
@@ -354,3 +366,7 @@ def _sha256(meta: Mapping[str, Any]) -> str | None:
     value = meta.get('sha256') or meta.get('checksum')
     is_one = isinstance(value, str) and len(value) == 64 and all(letter in '0123456789abcdef' for letter in value)
     return value if is_one else None
+
+
+def _twice(remote: RemoteItem) -> BackendError:
+    return BackendError(f'item {remote.id} is there twice', hint='report it to the operator of the backend')

@@ -255,3 +255,34 @@ def test_a_model_is_found_on_a_later_page(client_of: Clients, tmp_path: Path) ->
     with raw_server(script) as server:
         assert client_of(server.host, job=5).create_model(tmp_path / 'w.bin', key='run:1')['id'] == 9
         assert len(made) == 4
+
+
+@pytest.mark.parametrize('transfer', [None, ThreadTransfer])
+@pytest.mark.parametrize('second', [1, '1'])
+def test_an_item_that_comes_twice_on_a_page_is_not_lost_in_silence(
+    client_of: Clients, out: Path, second: Any, transfer: Any
+) -> None:
+    backend = Odd()
+    backend.replies['events'] = spoiled(REPLIES['events'], ('results', 1), {**_item(1), 'id': second})
+    with raw_server(backend) as server, pytest.raises(BackendError, match='item 1 is there twice'):
+        client_of(server.host, **({} if transfer is None else {'transfer': transfer})).export_dataset(7, out)
+    assert not (out / 'items.jsonl').exists()
+
+
+def test_items_whose_names_run_together_are_two(client_of: Clients, out: Path) -> None:
+    backend = Odd()
+    url = f'{HERE}/f/1.png'
+    items = [
+        {'id': 'a/b', 'category': 'train', 'files': {'c': {'url': url}}},
+        {'id': 'a', 'category': 'train', 'files': {'b/c': {'url': url}}},
+    ]
+    backend.replies['events'] = {**REPLIES['events'], 'results': items}
+    with raw_server(backend) as server:
+        assert client_of(server.host).export_dataset(7, out)['splits'] == {'train': 2}
+
+
+def test_a_split_may_not_be_called_like_the_manifest(client_of: Clients, out: Path) -> None:
+    backend = Odd()
+    backend.replies['events'] = spoiled(REPLIES['events'], ('results', 0, 'category'), 'items.jsonl')
+    with raw_server(backend) as server, pytest.raises(BackendError, match='no split may be called'):
+        client_of(server.host).export_dataset(7, out)
