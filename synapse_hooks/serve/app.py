@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
@@ -273,6 +273,9 @@ class Server:
                 return await handler(request)
             except Refusal as error:
                 return json_reply({'detail': error.detail}, error.status)
+            except ClientDisconnect:
+                # No one is left to read it.
+                return json_reply({'detail': 'the request broke off'}, 400)
             except RecordNotFound as error:
                 return json_reply({'detail': error.problem}, 404)
             except SynapseHooksError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import time
 from typing import Any
 
 import httpx
@@ -165,3 +167,15 @@ def test_what_a_dataset_holds_runs_no_script(ask: httpx.Client) -> None:
     assert headers['content-security-policy'] == "default-src 'none'"
     assert headers['x-content-type-options'] == 'nosniff'
     assert "frame-ancestors 'none'" in httpx.get(str(ask.base_url)).headers['content-security-policy']
+
+
+def test_a_request_that_breaks_off_is_no_crash(server: DevServer, caplog: pytest.LogCaptureFixture) -> None:
+    host, _, port = server.host.rpartition('/')[2].partition(':')
+    head = f'PATCH /jobs/1/ HTTP/1.1\r\nHost: {host}\r\nAuthorization: Token {TOKEN}\r\nContent-Length: 99\r\n\r\nxx'
+    with socket.create_connection((host, int(port))) as opened:
+        opened.sendall(head.encode())
+        until = time.monotonic() + 10
+        while not server.count('PATCH') and time.monotonic() < until:
+            time.sleep(0.01)
+    assert httpx.get(server.host).status_code == 200
+    assert 'ClientDisconnect' not in caplog.text
