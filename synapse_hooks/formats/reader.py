@@ -16,6 +16,7 @@ from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sampl
 from synapse_hooks.errors import DatasetInvalid, NoAnswer, cannot_read
 from synapse_hooks.formats.checking import CheckedItems, CheckedReader, checked, checked_info
 from synapse_hooks.formats.upright import sort_corners
+from synapse_hooks.storage import FreeNames
 from synapse_hooks.storage.door import Refused
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ class FormatReader:
                     if items.measured or worker.measure(sample):
                         yield sample
                 return
-            taken: set[tuple[str | None, str]] = set()
+            names = FreeNames[tuple[str | None, str]]()
             for sample in checked(worker.read(self.path), worker.name):
-                sample.id = free_id(sample, taken)
+                sample.id = free_id(sample, names)
                 if worker.measure(sample):
                     yield sample
 
@@ -171,21 +172,20 @@ def open_reader(hooks: HookSpecs, dataset: Dataset) -> DatasetReader:
     return reader if isinstance(reader, FormatReader) else CheckedReader(reader, dataset['format'])
 
 
-def free_id(sample: Sample, taken: set[tuple[str | None, str]]) -> str:
+def free_id(sample: Sample, names: FreeNames[tuple[str | None, str]]) -> str:
     """The sample's id, made safe for a file name, and made different where two images share a stem.
 
     Args:
         sample: The sample, as it was read.
-        taken: The splits and ids so far; it is added to.
+        names: Gives out the ids of each split.
     """
     suffix = sample.suffix
-    first = name = safe_id(sample.id)
-    tries = 1
-    while (sample.split, name) in taken:
-        name = first + suffix if tries == 1 else f'{first}{suffix}~{tries}'
-        tries += 1
-    taken.add((sample.split, name))
-    return name
+
+    def numbered(wanted: tuple[str | None, str], number: int) -> tuple[str | None, str]:
+        split, id = wanted
+        return split, f'{id}{suffix}' if number == 1 else f'{id}{suffix}~{number}'
+
+    return names.take((sample.split, safe_id(sample.id)), numbered, first=1)[1]
 
 
 def unique_ids(wanted: Sequence[str]) -> dict[int, str]:
@@ -198,18 +198,13 @@ def unique_ids(wanted: Sequence[str]) -> dict[int, str]:
     unsafe = {place: name for place, text in enumerate(wanted) if (name := safe_id(text)) != text}
     if not unsafe and len(set(wanted)) == len(wanted):
         return {}
-    taken = {name for place, name in enumerate(wanted) if place not in unsafe}
+    names = FreeNames(name for place, name in enumerate(wanted) if place not in unsafe)
     seen: set[str] = set()
     found: dict[int, str] = {}
     for place, text in enumerate(wanted):
         name = unsafe.get(place, text)
         if place in unsafe or name in seen:
-            tries = 1
-            while name in taken:
-                tries += 1
-                name = f'{unsafe.get(place, text)}~{tries}'
-            found[place] = name
-            taken.add(name)
+            found[place] = names.take(name, lambda name, number: f'{name}~{number}')
         seen.add(name)
     return found
 

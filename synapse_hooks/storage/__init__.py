@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.kinds import archive_kind
     from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
     from synapse_hooks.storage.members import Limits
-    from synapse_hooks.storage.names import folded, is_dropping, safe_name
+    from synapse_hooks.storage.names import FreeNames, folded, is_dropping, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
     from synapse_hooks.storage.pickles import check_pickles
     from synapse_hooks.storage.places import absolute, working_directory
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.tree import FileEntry, walk_files
 
 _HOMES = {
+    'FreeNames': 'names',
     'FileEntry': 'tree',
     'Limits': 'members',
     'LinkMode': 'links',
@@ -84,6 +85,7 @@ __all__ = [
     'TABLE_LIMIT',
     'TEXT_LIMIT',
     'FileEntry',
+    'FreeNames',
     'Limits',
     'LinkMode',
     'Refused',

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, TypeVar
+
+Name = TypeVar('Name', bound=Hashable)
 
 _RESERVED = re.compile(r'(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?', re.IGNORECASE)
 _LOOKS_MAPPED = re.compile(r'-[0-9a-f]{10}(\.[^.]*)?')
@@ -41,6 +45,36 @@ def safe_name(text: str) -> str:
         stem, dot, suffix = plain, '', ''
     stem = stem.encode()[:_LONGEST].decode(errors='ignore').rstrip('._ ') or 'x'
     return f'{stem}-{hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:10]}{dot}{suffix}'
+
+
+class FreeNames(Generic[Name]):
+    """Gives out names of which no two are equal, in the same time however many would be.
+
+    Args:
+        taken: Names that are not free.
+
+    Example:
+        >>> names = FreeNames(['b'])
+        >>> [names.take(name, lambda name, number: f'{name}~{number}') for name in ('a', 'b', 'a')]
+        ['a', 'b~2', 'a~2']
+    """
+
+    def __init__(self, taken: Iterable[Name] = ()) -> None:
+        self._taken = set(taken)
+        self._following: dict[Name, int] = {}
+
+    def take(self, name: Name, numbered: Callable[[Name, int], Name], first: int = 2) -> Name:
+        """`name` where it is free, else the first free one of `numbered(name, number)`, from `first` on."""
+        if name in self._taken:
+            # Of many equal names, each would try all that those before it got.
+            start = numbered(name, first)
+            number = self._following.get(start, first)
+            while (found := numbered(name, number)) in self._taken:
+                number += 1
+            self._following[start] = number + 1
+            name = found
+        self._taken.add(name)
+        return name
 
 
 def folded(text: str) -> str:

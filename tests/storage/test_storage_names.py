@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from synapse_hooks.storage import folded, safe_name
+from synapse_hooks.storage import FreeNames, folded, safe_name
 
 HOSTILE = [
     '', '.', '..', '../../x', '/tmp/x', 'C:x', 'C:\\x', '\\\\host\\share', 'a\0b', 'a/b', 'a\\b', 'CON', 'con.txt',
@@ -39,3 +39,18 @@ def test_different_texts_never_meet_not_even_where_case_is_ignored() -> None:
     texts |= {''.join(chance.choices('aA./\\:_- éÉ', k=chance.randint(0, 6))) for _ in range(3000)}
     plain = {text: folded(safe_name(text)) for text in texts}
     assert len(set(plain.values())) == len(plain)
+
+
+def test_equal_names_are_numbered_one_after_the_other() -> None:
+    tried: list[int] = []
+
+    def numbered(name: str, number: int) -> str:
+        tried.append(number)
+        return f'{name}~{number}'
+
+    names = FreeNames(['a~3'])
+    found = [names.take('a', numbered) for _ in range(5_000)]
+    assert found[:4] == ['a', 'a~2', 'a~4', 'a~5']
+    assert len(set(found)) == 5_000
+    # Not every name from the beginning for each: that would be 12 million.
+    assert len(tried) < 15_000

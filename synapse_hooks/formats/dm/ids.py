@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from synapse_hooks.data import AnyAnnotation, Group, Other, Relation
+from synapse_hooks.storage import FreeNames
 
 
 def valid_ids(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
@@ -20,7 +21,7 @@ def valid_ids(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
     ids = [annotation.id for annotation in annotations if type(annotation) is not Other]
     if len(set(ids)) == len(ids) and all(re.fullmatch(r'[a-zA-Z0-9_-]+', id) for id in ids):
         return annotations
-    taken: set[str] = set()
+    names = FreeNames[str]()
     new: dict[str, str] = {}
     changed: list[AnyAnnotation] = []
     for number, annotation in enumerate(annotations, 1):
@@ -28,11 +29,7 @@ def valid_ids(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
             changed.append(annotation)
             continue
         plain = re.sub(r'[^a-zA-Z0-9_-]', '_', annotation.id) or f'{annotation.kind}-{number}'
-        id, tries = plain, 1
-        while id in taken:
-            tries += 1
-            id = f'{plain}-{tries}'
-        taken.add(id)
+        id = names.take(plain, lambda name, number: f'{name}-{number}')
         new.setdefault(annotation.id, id)
         changed.append(msgspec.structs.replace(annotation, id=id))
     for annotation in changed:

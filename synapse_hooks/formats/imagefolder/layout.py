@@ -23,7 +23,7 @@ from synapse_hooks.data import SPLITS, Classification, Sample, is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
 from synapse_hooks.formats.reader import safe_id
-from synapse_hooks.storage import is_dropping
+from synapse_hooks.storage import FreeNames, is_dropping
 
 _NO_IMAGE = 'it is not an image'
 _NO_CLASS = 'it is in no folder of a class'
@@ -191,14 +191,11 @@ def files_below(folder: str, prefix: str = '', above: frozenset[str] = frozenset
 
 def _unique(wanted: list[tuple[str, str]]) -> list[str]:
     """Ids that are safe and differ, of stems with their extensions: the first of two equal stems keeps it."""
-    taken: set[str] = set()
-    found = []
-    for stem, suffix in wanted:
-        first = name = safe_id(stem)
-        tries = 1
-        while name in taken:
-            name = first + suffix if tries == 1 and suffix else f'{first}{suffix}~{tries}'
-            tries += 1
-        taken.add(name)
-        found.append(name)
-    return found
+    names = FreeNames[str]()
+    return [_free(names, safe_id(stem), suffix) for stem, suffix in wanted]
+
+
+def _free(names: FreeNames[str], id: str, suffix: str) -> str:
+    return names.take(
+        id, lambda id, number: f'{id}{suffix}' if number == 1 and suffix else f'{id}{suffix}~{number}', first=1
+    )
