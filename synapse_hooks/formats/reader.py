@@ -204,7 +204,7 @@ def unique_ids(wanted: Sequence[str]) -> dict[int, str]:
     for place, text in enumerate(wanted):
         name = unsafe.get(place, text)
         if place in unsafe or name in seen:
-            found[place] = names.take(name, lambda name, number: f'{name}~{number}')
+            found[place] = name = names.take(name, lambda name, number: f'{name}~{number}')
         seen.add(name)
     return found
 

@@ -122,6 +122,29 @@ def test_path_is_absolute_or_relative_or_missing_or_of_another_machine(
     assert found(Path('data/dataset.yaml')) == [('train', 'a', 1)]
 
 
+@pytest.mark.parametrize(
+    ('said', 'problem'),
+    [
+        ({'path': {'a': 1}}, '`path` must be a folder'),
+        ({'path': 'long' * 2_000, 'train': 'images/gone'}, '`train: images/gone` is not there'),
+        ({'train': 'long' * 2_000}, '`train: longlong'),
+    ],
+    ids=('mapping', 'long path', 'long entry'),
+)
+def test_places_that_are_none(tmp_path: Path, said: dict[str, Any], problem: str) -> None:
+    put(tmp_path, 'images/train/a.png')
+    say(tmp_path, **{'train': 'images/train', **said})
+    with pytest.raises(DatasetInvalid) as caught:
+        read(tmp_path)
+    assert problem in caught.value.problem
+
+
+def test_a_path_that_is_too_long_is_one_of_another_machine(tmp_path: Path) -> None:
+    put(tmp_path, 'images/train/a.png')
+    say(tmp_path, train='images/train', path='long' * 2_000)
+    assert found(tmp_path) == [('train', 'a', 1)]
+
+
 def test_a_test_split_that_is_not_there_is_told_and_the_others_are_read(tmp_path: Path) -> None:
     put(tmp_path, 'images/train/a.png')
     say(tmp_path, train='images/train', test='test-dev.txt')

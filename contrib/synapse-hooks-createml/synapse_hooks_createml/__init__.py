@@ -8,6 +8,7 @@ for the file, and its folders for splits, are what most such datasets have.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
@@ -141,7 +142,8 @@ def _image(folder: Path, told: str) -> Path:
     inner = PurePosixPath(told.replace('\\', '/'))
     if inner.is_absolute() or '..' in inner.parts:
         raise ValueError(f'{told!r} points outside the dataset')
-    found = next((place / inner for place in (folder, folder / 'images') if (place / inner).is_file()), None)
+    # Of a name that is too long for a disk, `Path.is_file` raises.
+    found = next((place / inner for place in (folder, folder / 'images') if os.path.isfile(place / inner)), None)  # noqa: PTH113
     if found is None or inner.suffix.lower() not in SUFFIXES:
         raise ValueError(f'its image {told!r} is missing, or no image')
     return found

@@ -7,6 +7,7 @@ An item's name says which files are its own, `JPEGImages/NAME.jpg` and `Annotati
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -143,4 +144,5 @@ def _image(stem: Path, told: str) -> Path | None:
     names = [stem.name + ending for ending in endings]
     if Path(told).name:
         names.append(Path(told).name)
-    return next((file for name in names if (file := stem.with_name(name)).is_file()), None)
+    # Of a name that is too long for a disk, `Path.is_file` raises.
+    return next((file for name in names if os.path.isfile(file := stem.with_name(name))), None)  # noqa: PTH113

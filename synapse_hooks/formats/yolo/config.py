@@ -7,6 +7,8 @@ relative to `path`, which here is relative to the yaml's folder; empty means tha
 the file, where ultralytics takes what YAML makes of it: of `no` False, of `007` 7.
 """
 
+# Of a name that is too long for a disk, `Path.is_dir` and `Path.exists` raise.
+# ruff: noqa: PTH110, PTH112
 from __future__ import annotations
 
 import os
@@ -17,6 +19,7 @@ from typing import Any, NamedTuple
 from synapse_hooks.errors import DatasetInvalid, cannot_read
 from synapse_hooks.formats.folders import files_in
 from synapse_hooks.formats.yolo.exports import Sources, export_file, is_export_file, read_export, tail_of
+from synapse_hooks.safe_text import repr_of
 from synapse_hooks.storage import read_yaml
 
 CONFIG = 'dataset.yaml'
@@ -157,8 +160,11 @@ def read_config(path: Path) -> Config:
 
 def _root(file: Path, said: dict[str, Any], entries: dict[str, list[str]]) -> Path:
     """The first folder that has everything; a dataset that was moved says in `path` where it was before."""
-    told = [file.parent / str(said['path']), Path(str(said['path']))] if said.get('path') else []
-    roots = [root for root in (*told, file.parent) if root.is_dir()]
+    path = said.get('path') or ''
+    if not isinstance(path, str):
+        raise DatasetInvalid(f'{file}: `path` must be a folder, got {repr_of(path)}', hint='correct it', path=str(file))
+    told = [file.parent / path, Path(path)] if path else []
+    roots = [root for root in (*told, file.parent) if os.path.isdir(root)]
     needed = [entry for key, places in entries.items() if key != 'test' for entry in places]
     whole = (root for root in roots if all(_place(root, entry) for entry in needed))
     return next(whole, roots[0])
@@ -166,7 +172,7 @@ def _root(file: Path, said: dict[str, Any], entries: dict[str, list[str]]) -> Pa
 
 def _place(root: Path, entry: str) -> Path | None:
     places = (root / name for name in (entry, entry.removeprefix('../')))
-    return next((place for place in places if place.exists()), None)
+    return next((place for place in places if os.path.exists(place)), None)
 
 
 def named_elsewhere(config: Config) -> list[Path]:
