@@ -12,7 +12,8 @@ from typing import Any, Final
 from synapse_hooks.backends.fields import id_or_name, not_found
 from synapse_hooks.backends.records import Kind, NameTaken, Records
 from synapse_hooks.errors import BackendError, SynapseHooksError
-from synapse_hooks.storage import TreeStamp, publish, sweep, tree_digest, tree_stamp
+from synapse_hooks.safe_text import repr_of
+from synapse_hooks.storage import TreeStamp, publish, stamped_digest, sweep, tree_digest, tree_stamp, walk_files
 
 _UNFINISHED: Final = '.unfinished'
 
@@ -114,7 +115,8 @@ class FileRecords:
         # A copy of the whole workspace has new times and the same content.
         if tree_digest(path) != record['digest']:
             raise BackendError(
-                f'the files of {self.kind} {number} ({record["name"]}) were changed since they were added: {path}',
+                f'the files of {self.kind} {number} ({record["name"]}) were changed since they were added: {path}'
+                + _difference(path, record['stamp'], stamp),
                 hint='add them again under another name; a file that is hard-linked must be replaced, not edited',
                 path=str(path),
             )
@@ -151,6 +153,15 @@ class FileRecords:
         )
 
 
+def _difference(folder: Path, before: TreeStamp, now: TreeStamp) -> str:
+    """What is known of a change, as the end of a sentence."""
+    if before['files'] != now['files']:
+        return f' has {now["files"]:,} files, and had {before["files"]:,}'
+    last = max(walk_files(folder), key=lambda entry: entry.mtime_ns, default=None)
+    return '' if last is None else f' (the file written last is {repr_of(last.name)})'
+
+
 def stamp_fields(folder: Path) -> dict[str, str | TreeStamp]:
     """The fields by which `files` finds out whether they were changed."""
-    return {'digest': tree_digest(folder), 'stamp': tree_stamp(folder)}
+    digest, stamp = stamped_digest(folder)
+    return {'digest': digest, 'stamp': stamp}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ class Layout:
             raise _invalid(path, f'has both {DOCUMENTS}/ and splits ({", ".join(splits)})')
         ordered = dict(sorted(splits.items(), key=lambda item: (_place(item[0]), item[0])))
         folders = ordered or ({'': path} if whole else {})
-        counts = {name: sum(1 for _ in (folder / DOCUMENTS).rglob('*.json')) for name, folder in folders.items()}
+        counts = {name: _documents(folder / DOCUMENTS) for name, folder in folders.items()}
         if not sum(counts.values()):
             raise _invalid(path, 'holds no documents')
         return cls(path, ordered, counts)
@@ -91,10 +92,11 @@ class Layout:
         Raises:
             DatasetInvalid: A document or another file that is not an image is a link that leads out of the dataset.
         """
-        admit = _admitting(self.path, report) if report is not None else lambda entry: None
+        admit = None if report is None else _admitting(self.path, report)
         for entry in sorted(self.path.iterdir()):
             if entry.is_file() and not is_dropping(entry.name):
-                admit(FileEntry(entry.name, str(entry), 0, 0))
+                if admit is not None:
+                    admit(FileEntry(entry.name, str(entry), 0, 0))
                 link_or_copy(entry, out / entry.name, mode='copy')
         for name, folder in (self.splits or {'': self.path}).items():
             if splits is not None and name and name not in splits:
@@ -149,6 +151,10 @@ def chosen_splits(record: Mapping[str, Any], splits: Mapping[str, Any] | None) -
             way_out = suggest(name, stored) or "fractions make splits: splits={'train': 0.8, 'valid': 0.2}"
             raise BackendError(f'dataset {record["name"]!r} has no split {name!r}: {there}', hint=way_out, split=name)
     return tuple(name for name in stored if name in asked)
+
+
+def _documents(folder: Path) -> int:
+    return sum(name.endswith('.json') for _, folders, files in os.walk(folder) for name in (*folders, *files))
 
 
 def _is_fraction(value: object) -> bool:

@@ -11,8 +11,8 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.storage.archive import pack, unpack
-    from synapse_hooks.storage.bulk import link_all, write_all
-    from synapse_hooks.storage.digest import TreeStamp, file_digest, tree_digest, tree_stamp
+    from synapse_hooks.storage.bulk import link_all, link_tree, write_all
+    from synapse_hooks.storage.digest import TreeStamp, file_digest, stamped_digest, tree_digest, tree_stamp
     from synapse_hooks.storage.disk import disk_errors
     from synapse_hooks.storage.door import (
         TABLE_LIMIT,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from synapse_hooks.storage.following import follow
     from synapse_hooks.storage.kinds import archive_kind
-    from synapse_hooks.storage.links import LinkMode, link_or_copy, link_tree
+    from synapse_hooks.storage.links import LinkMode, link_or_copy
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.names import FreeNames, folded, is_dropping, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
@@ -58,7 +58,7 @@ _HOMES = {
     'is_inside': 'door',
     'link_all': 'bulk',
     'link_or_copy': 'links',
-    'link_tree': 'links',
+    'link_tree': 'bulk',
     'open_regular': 'door',
     'owner': 'ownership',
     'pack': 'archive',
@@ -70,6 +70,7 @@ _HOMES = {
     'safe_name': 'names',
     'scratch': 'publishing',
     'staging': 'publishing',
+    'stamped_digest': 'digest',
     'sweep': 'publishing',
     'sync_below': 'publishing',
     'tree_digest': 'digest',
@@ -115,6 +116,7 @@ __all__ = [
     'safe_name',
     'scratch',
     'staging',
+    'stamped_digest',
     'sweep',
     'sync_below',
     'tree_digest',

@@ -143,7 +143,7 @@ class BlobStore:
     def matches_digest(self, blob: Blob) -> bool:
         """Whether a file's content is still what its name says: every byte is read."""
         try:
-            return file_digest(Path(self.path(blob.sha256))) == blob.sha256
+            return file_digest(self.path(blob.sha256)) == blob.sha256
         except OSError:
             return False
 

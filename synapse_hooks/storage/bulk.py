@@ -1,14 +1,18 @@
 """Many small files at once: where there are millions, what is done for each of them counts."""
 
 # A Path for each would cost more than writing it.
+# ruff: noqa: PTH103, PTH118
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 
-from synapse_hooks.storage.links import LinkMode, link_or_copy
+from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.links import LinkMode, copy_file, link_or_copy
+from synapse_hooks.storage.tree import FileEntry, walk_files
 
 
 def link_all(files: Iterable[tuple[str, str]], *, mode: LinkMode = 'hardlink') -> None:
@@ -31,6 +35,48 @@ def link_all(files: Iterable[tuple[str, str]], *, mode: LinkMode = 'hardlink') -
                 if error.errno == errno.EEXIST:
                     raise
         link_or_copy(source, target, mode=mode)
+
+
+def link_tree(
+    source: Path,
+    target: Path,
+    *,
+    mode: LinkMode = 'hardlink',
+    copied: tuple[str, ...] = (),
+    admit: Callable[[FileEntry], None] | None = None,
+) -> int:
+    """Put every file below `source` below the existing folder `target` too, under the same relative name.
+
+    Args:
+        source: A folder.
+        target: A folder; what is made in it must not exist.
+        mode: As in `link_or_copy`.
+        copied: Endings, such as `'.json'`, of files that are copied all the same, so that they can be edited.
+        admit: Called with each file before it is put there; it may raise.
+
+    Returns:
+        How many files there were.
+
+    Raises:
+        As `link_or_copy`.
+    """
+    base = os.path.join(target, '')
+    made, count = {''}, 0
+    with disk_errors(target):
+        for entry in walk_files(source):
+            if admit is not None:
+                admit(entry)
+            name = entry.name
+            folder = name.rpartition('/')[0]
+            if folder not in made:
+                os.makedirs(base + folder, exist_ok=True)
+                made.add(folder)
+            if mode == 'copy' or (copied and name.lower().endswith(copied)):
+                copy_file(entry.path, base + name)
+            else:
+                link_all([(entry.path, base + name)], mode=mode)
+            count += 1
+    return count
 
 
 def write_all(files: Iterable[tuple[str, bytes]]) -> None:

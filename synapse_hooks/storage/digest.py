@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TypedDict
+from typing import Final, TypedDict
 
-from synapse_hooks.storage.tree import walk_files
+from synapse_hooks.storage.door import StrPath, open_regular
+from synapse_hooks.storage.tree import FileEntry, walk_files
+
+_FIRST: Final = 1 << 16
+_CHUNK: Final = 1 << 20
+"""Bytes of the first read and of those after it: most files are small, and memory for a large chunk takes longer."""
 
 
 class TreeStamp(TypedDict):
@@ -18,10 +23,21 @@ class TreeStamp(TypedDict):
     digest: str
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
-    with Path(path).open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
+def file_digest(path: StrPath) -> str:
+    """SHA-256 of a file's content, in hex.
+
+    Raises:
+        OSError: It cannot be read; `Refused` where it is not a regular file.
+    """
+    digest, wanted = hashlib.sha256(), _FIRST
+    handle = open_regular(path)
+    try:
+        while data := os.read(handle, wanted):
+            digest.update(data)
+            wanted = _CHUNK
+    finally:
+        os.close(handle)
+    return digest.hexdigest()
 
 
 def tree_stamp(folder: Path, *, until_ns: int | None = None) -> TreeStamp:
@@ -34,19 +50,35 @@ def tree_stamp(folder: Path, *, until_ns: int | None = None) -> TreeStamp:
         until_ns: Leave out files that were changed after this time (nanoseconds since 1970). So what others put beside
             the files that were there does not count, and a file that was changed or deleted is still missed.
     """
-    digest, files, total = hashlib.sha256(), 0, 0
+    stamp = _Stamp()
     for entry in walk_files(folder):
-        if until_ns is not None and entry.mtime_ns > until_ns:
-            continue
-        digest.update(b'%s\0%d\0%d\0' % (os.fsencode(entry.name), entry.size, entry.mtime_ns))
-        files += 1
-        total += entry.size
-    return {'files': files, 'bytes': total, 'digest': digest.hexdigest()}
+        if until_ns is None or entry.mtime_ns <= until_ns:
+            stamp.add(entry)
+    return stamp.made()
 
 
 def tree_digest(folder: Path) -> str:
     """SHA-256 over the names and contents of a folder's files, in hex. It reads every byte."""
-    digest = hashlib.sha256()
+    return stamped_digest(folder)[0]
+
+
+def stamped_digest(folder: Path) -> tuple[str, TreeStamp]:
+    """What `tree_digest` and `tree_stamp` answer, in one walk."""
+    digest, stamp = hashlib.sha256(), _Stamp()
     for entry in walk_files(folder):
-        digest.update(b'%s\0%s\0' % (os.fsencode(entry.name), file_digest(Path(entry.path)).encode()))
-    return digest.hexdigest()
+        digest.update(b'%s\0%s\0' % (os.fsencode(entry.name), file_digest(entry.path).encode()))
+        stamp.add(entry)
+    return digest.hexdigest(), stamp.made()
+
+
+class _Stamp:
+    def __init__(self) -> None:
+        self._digest, self._files, self._bytes = hashlib.sha256(), 0, 0
+
+    def add(self, entry: FileEntry) -> None:
+        self._digest.update(b'%s\0%d\0%d\0' % (os.fsencode(entry.name), entry.size, entry.mtime_ns))
+        self._files += 1
+        self._bytes += entry.size
+
+    def made(self) -> TreeStamp:
+        return {'files': self._files, 'bytes': self._bytes, 'digest': self._digest.hexdigest()}

@@ -1,22 +1,18 @@
 """Putting a file in a second place without writing its bytes again, where the disk allows it."""
 
 # A Path for each of a million files costs more than the link itself.
-# ruff: noqa: PTH100, PTH103, PTH108, PTH112, PTH116, PTH118, PTH120, PTH211
+# ruff: noqa: PTH100, PTH108, PTH112, PTH116, PTH120, PTH211
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 from synapse_hooks.errors import StorageError
 from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.door import open_regular
-from synapse_hooks.storage.tree import FileEntry, walk_files
 
 LinkMode = Literal['hardlink', 'symlink', 'copy']
 """How a file is put in a second place. Only `copy` may be edited there without changing the first place too."""
@@ -24,6 +20,8 @@ Linked = Literal['hardlink', 'symlink', 'reflink', 'copy']
 """How it was done: a hard link across disks becomes a reflink (bytes shared until one is changed) or a copy."""
 
 _FICLONE = 0x40049409
+_SMALL = 1 << 16
+"""Bytes up to which a file is copied in two calls: that a reflink is tried takes longer."""
 _TRIES = 10
 _NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
@@ -65,42 +63,41 @@ def link_or_copy(
                     raise
             else:
                 return 'hardlink'
-        return _copy(source, target, found)
+        return copy_file(source, target)
 
 
-def link_tree(
-    source: Path,
-    target: Path,
-    *,
-    mode: LinkMode = 'hardlink',
-    copied: tuple[str, ...] = (),
-    admit: Callable[[FileEntry], None] = lambda entry: None,
-) -> int:
-    """Put every file below `source` below the existing folder `target` too, under the same relative name.
+def copy_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Linked:
+    """Put the content of a regular file at `target` too, which must not exist, with its times: as a reflink or a copy.
+
+    What is written into one of them does not reach the other.
 
     Args:
-        source: A folder.
-        target: A folder; what is made in it must not exist.
-        mode: As in `link_or_copy`.
-        copied: Endings, such as `'.json'`, of files that are copied all the same, so that they can be edited.
-        admit: Told of each file before it is put there; it may raise.
+        source: A file, or a link to one: the link is followed.
+        target: The new name, in a folder that is there.
 
     Returns:
-        How many files there were.
+        What was done.
+
+    Raises:
+        OSError: From the operating system; `Refused` where `source` is not a regular file.
     """
-    base = os.fspath(target)
-    made, count = {''}, 0
-    for entry in walk_files(source):
-        admit(entry)
-        folder = entry.name.rpartition('/')[0]
-        if folder not in made:
-            with disk_errors(target):
-                os.makedirs(os.path.join(base, folder), exist_ok=True)
-            made.add(folder)
-        own = bool(copied) and entry.name.lower().endswith(copied)
-        link_or_copy(entry.path, os.path.join(base, entry.name), mode='copy' if own else mode)
-        count += 1
-    return count
+    reader = open_regular(source)
+    try:
+        found = os.fstat(reader)
+        writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            shared = found.st_size > _SMALL and _reflink(reader, writer)
+            if not shared:
+                _pour(reader, writer, found.st_size)
+            os.utime(writer, ns=(found.st_atime_ns, found.st_mtime_ns))
+        except BaseException:
+            os.unlink(target)
+            raise
+        finally:
+            os.close(writer)
+    finally:
+        os.close(reader)
+    return 'reflink' if shared else 'copy'
 
 
 def _link(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
@@ -116,17 +113,15 @@ def _link(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Non
     os.link(source, target)
 
 
-def _copy(source: str | os.PathLike[str], target: str | os.PathLike[str], found: os.stat_result) -> Linked:
-    with open(open_regular(source), 'rb') as reader, open(target, 'xb') as writer:
-        try:
-            shared = _reflink(reader.fileno(), writer.fileno())
-            if not shared:
-                shutil.copyfileobj(reader, writer, 1 << 20)
-        except BaseException:
-            os.unlink(target)
-            raise
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-    return 'reflink' if shared else 'copy'
+def _pour(reader: int, writer: int, size: int) -> None:
+    """Copy what is left of a file; one call reads a small one, and tells that this is all."""
+    wanted = min(size + 1, 1 << 20)
+    while data := os.read(reader, wanted):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(writer, view) :]
+        if len(data) == size < wanted:
+            return
 
 
 def _reflink(source: int, target: int) -> bool:

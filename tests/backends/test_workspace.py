@@ -166,6 +166,52 @@ class TestExport:
         assert files(again) == files(Path(workspace.get_dataset(1)['path']))
         assert 'edited' not in (again / 'train/json/a.json').read_text()
 
+    @pytest.mark.parametrize('splits', [None, {'train': None}])
+    @pytest.mark.parametrize('mode', ['r+', 'w', 'a'])
+    def test_no_write_into_a_document_reaches_the_workspace(
+        self, workspace: Workspace, dm: Path, out: Path, splits: Any, mode: str
+    ) -> None:
+        (dm / 'dataset.json').write_text('{"classes": ["a"]}')
+        (dm / 'train/original_files/scan.JSON').write_text('{}')
+        stored = Path(workspace.add_dataset(dm, name='letters')['path'])
+        whole = tree_digest(stored)
+        workspace.export_dataset(1, out, splits=splits)
+        documents = [name for name in files(out) if name.lower().endswith('.json')]
+        assert {'dataset.json', 'train/original_files/scan.JSON', 'train/json/a.json'} < set(documents)
+        for name in documents:
+            assert (out / name).stat().st_nlink == 1, name
+            with (out / name).open(mode) as file:
+                file.write('edited')
+            # A program that puts the time back must not escape either.
+            os.utime(out / name, ns=((stored / name).stat().st_atime_ns, (stored / name).stat().st_mtime_ns))
+        assert tree_digest(stored) == whole
+        again = out.parent / 'again'
+        again.mkdir()
+        workspace.export_dataset(1, again)
+        assert tree_digest(again) == whole
+
+    def test_a_write_into_an_image_is_noticed_by_the_next_export(
+        self, workspace: Workspace, dm: Path, out: Path
+    ) -> None:
+        workspace.add_dataset(dm, name='letters')
+        workspace.export_dataset(1, out)
+        (out / 'train/original_files/b.jpg').write_text('B')
+        again = out.parent / 'again'
+        again.mkdir()
+        with pytest.raises(BackendError, match=r"written last is 'train/original_files/b\.jpg'") as caught:
+            workspace.export_dataset(1, again)
+        assert 'replaced, not edited' in caught.value.hint
+        assert files(again) == []
+
+    def test_an_image_that_is_replaced_stays_ones_own(self, workspace: Workspace, dm: Path, out: Path) -> None:
+        stored = Path(workspace.add_dataset(dm, name='letters')['path'])
+        whole = tree_digest(stored)
+        workspace.export_dataset(1, out)
+        image = out / 'train/original_files/b.jpg'
+        image.with_suffix('.new').write_text('B')
+        image.with_suffix('.new').replace(image)
+        assert tree_digest(stored) == whole
+
     def test_files_changed_behind_its_back_are_noticed(self, workspace: Workspace, dm: Path, out: Path) -> None:
         workspace.add_dataset(dm, name='letters')
         with (dm / 'train/original_files/a.jpg').open('a') as file:
@@ -182,7 +228,11 @@ class TestExport:
         assert moved.export_dataset(1, out)['digest'] == digest
 
     def test_files_that_are_gone(self, workspace: Workspace, dm: Path, out: Path) -> None:
-        shutil.rmtree(workspace.add_dataset(dm, name='letters')['path'])
+        path = Path(workspace.add_dataset(dm, name='letters')['path'])
+        (path / 'train/json/a.json').unlink()
+        with pytest.raises(BackendError, match=r'has 5 files, and had 6'):
+            workspace.export_dataset(1, out)
+        shutil.rmtree(path)
         with pytest.raises(BackendError, match=r'dataset 1 \(letters\) are gone'):
             workspace.export_dataset(1, out)
 

@@ -1,13 +1,26 @@
 """Links, trees and digests."""
 
+import errno
+import hashlib
 import os
+import random
 import threading
 from pathlib import Path
 
 import pytest
 
-from synapse_hooks.errors import StorageError
-from synapse_hooks.storage import file_digest, link_or_copy, link_tree, tree_digest, tree_stamp, walk_files
+from synapse_hooks.errors import DiskFull, StorageError
+from synapse_hooks.storage import (
+    Refused,
+    file_digest,
+    link_or_copy,
+    link_tree,
+    stamped_digest,
+    tree_digest,
+    tree_stamp,
+    walk_files,
+)
+from synapse_hooks.storage.links import copy_file
 
 
 @pytest.fixture
@@ -75,6 +88,35 @@ def test_only_regular_files(tmp_path: Path) -> None:
             link_or_copy(tmp_path / name, tmp_path / 'b')
     with pytest.raises(StorageError, match='neither a file nor a folder'):
         list(walk_files(tmp_path))
+
+
+@pytest.mark.parametrize('size', [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 20) - 1, 1 << 20, (2 << 20) + 7])
+def test_copies_and_digests_of_every_size(tmp_path: Path, size: int) -> None:
+    content = random.Random(size).randbytes(size)
+    (tmp_path / 'a').write_bytes(content)
+    os.utime(tmp_path / 'a', ns=(1, 1_600_000_000_123_456_789))
+    assert copy_file(tmp_path / 'a', tmp_path / 'b') in ('copy', 'reflink')
+    assert (tmp_path / 'b').read_bytes() == content
+    assert (tmp_path / 'b').stat().st_mtime_ns == (tmp_path / 'a').stat().st_mtime_ns
+    assert file_digest(tmp_path / 'b') == hashlib.sha256(content).hexdigest()
+    assert stamped_digest(tmp_path) == (tree_digest(tmp_path), tree_stamp(tmp_path))
+
+
+def test_a_copy_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int, data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / 'a').write_text('x')
+    monkeypatch.setattr(os, 'write', full)
+    with pytest.raises(DiskFull, match='b'):
+        link_or_copy(tmp_path / 'a', tmp_path / 'b', mode='copy')
+    assert not (tmp_path / 'b').exists()
+
+
+def test_a_pipe_has_no_digest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(Refused, match='pipe'):
+        file_digest(tmp_path / 'pipe')
 
 
 def test_an_existing_target_is_not_replaced(tmp_path: Path) -> None:

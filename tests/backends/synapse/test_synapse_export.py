@@ -89,9 +89,10 @@ def test_a_file_of_the_cache_that_was_edited_is_fetched_again(
         out.mkdir()
         client.export_dataset(1, out)
         if not number:
-            (victim,) = out.glob('train/original_files/1.png')
-            with victim.open('ab') as file:
-                file.write(b'!')
+            for victim in (*out.glob('train/original_files/1.png'), *out.rglob('*.json')):
+                with victim.open('ab') as file:
+                    file.write(b'!')
+    assert contents(tmp_path / 'out1', '.json') == contents(server.workspace.root / 'datasets', '.json')
     assert contents(tmp_path / 'out1', '.png') == contents(server.workspace.root / 'datasets', '.png')
     assert server.count('GET /files/') == 17
 
