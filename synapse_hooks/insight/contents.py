@@ -1,8 +1,12 @@
 """Images that are the same, byte by byte, whatever they are called.
 
-A file whose size no other has is like no other, so only files that share their size are read. An image costs some
-hundred bytes of memory: its name, its size, and a digest of 16 bytes.
+A file whose size no other has is like no other, so only files that share their size are read: small ones whole, of
+others both ends, and those that share these, too, whole. An image costs some hundred bytes of memory: its name, its
+size, and a digest of 16 bytes.
 """
+
+# A Path for each of a million files costs more than asking for its size.
+# ruff: noqa: PTH116
 
 from __future__ import annotations
 
@@ -11,8 +15,8 @@ import os
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +25,14 @@ from synapse_hooks.storage import open_regular
 
 _DIGEST: Final = 16
 _CHUNK: Final = 1024
+_END: Final = 1 << 15
+"""Bytes at either end of a file that tell most files apart."""
+_BLOCK: Final = 1 << 18
+
+Numbers = npt.NDArray[np.int64]
+Digests = npt.NDArray[np.bytes_]
+Read = Callable[[int, int], bytes]
+"""Makes a digest of an open file and its size."""
 
 Member = tuple[str, str]
 """An image's split ('' for none) and file."""
@@ -35,7 +47,6 @@ class Contents:
         self._sizes = array('q')
         self._splits = array('H')
         self._numbers: dict[str, int] = {}
-        self._links: dict[tuple[int, int], bytes] = {}
 
     def add(self, file: str, split: str) -> None:
         """Take an image file.
@@ -43,7 +54,7 @@ class Contents:
         Raises:
             OSError: It is not there.
         """
-        self._sizes.append(Path(file).stat().st_size)
+        self._sizes.append(os.stat(file).st_size)
         self._names += os.fsencode(file)
         self._ends.append(len(self._names))
         self._splits.append(self._numbers.setdefault(split, len(self._numbers)))
@@ -54,18 +65,17 @@ class Contents:
         Args:
             progress: Called with how many files have been read, and of how many.
         """
-        numbers = self._candidates()
-        if not len(numbers):
+        if not self._sizes:
             return
-        digests = bytearray()
+        sizes = np.frombuffer(self._sizes, dtype=np.int64)
+        numbers = _shared(sizes)
+        digests = self._digests(numbers, _both_ends, map, lambda done: progress(done, len(numbers)))
+        shared = _shared(digests)
+        numbers, digests = numbers[shared], digests[shared]
+        large = np.flatnonzero(sizes[numbers] > 2 * _END)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            for start in range(0, len(numbers), _CHUNK):
-                progress(start, len(numbers))
-                digests += b''.join(pool.map(self._digest, numbers[start : start + _CHUNK].tolist()))
-        progress(len(numbers), len(numbers))
-        _, kinds, counts = np.unique(
-            np.frombuffer(bytes(digests), dtype=f'S{_DIGEST}'), return_inverse=True, return_counts=True
-        )
+            digests[large] = self._digests(numbers[large], _whole, pool.map, lambda done: progress(done, len(large)))
+        _, kinds, counts = np.unique(digests, return_inverse=True, return_counts=True)
         shared = np.flatnonzero(counts[kinds] > 1)
         order = shared[np.argsort(kinds[shared], kind='stable')]
         groups = np.split(numbers[order], np.flatnonzero(np.diff(kinds[order])) + 1) if len(order) else []
@@ -73,30 +83,59 @@ class Contents:
         for group in sorted(groups, key=lambda group: int(group[0])):
             yield [(splits[self._splits[number]], self._name(number)) for number in group.tolist()]
 
-    def _candidates(self) -> npt.NDArray[np.int64]:
-        if not self._sizes:
-            return np.zeros(0, dtype=np.int64)
-        _, kinds, counts = np.unique(
-            np.frombuffer(self._sizes, dtype=np.int64), return_inverse=True, return_counts=True
-        )
-        return np.flatnonzero(counts[kinds] > 1)
-
     def _name(self, number: int) -> str:
         start = self._ends[number - 1] if number else 0
         return os.fsdecode(bytes(self._names[start : self._ends[number]]))
 
-    def _digest(self, number: int) -> bytes:
+    def _digests(
+        self, numbers: Numbers, read: Read, each: Callable[..., Iterator[bytes]], progress: Callable[[int], None]
+    ) -> Digests:
+        """What `read` makes of each file, called by `each`, a `map`."""
+        found, links = bytearray(), dict[tuple[int, int], bytes]()
+        for start in range(0, len(numbers), _CHUNK):
+            progress(start)
+            found += b''.join(each(partial(self._digest, read, links), numbers[start : start + _CHUNK].tolist()))
+        if not found:
+            return np.zeros(0, dtype=f'S{_DIGEST}')
+        progress(len(numbers))
+        return np.frombuffer(found, dtype=f'S{_DIGEST}')
+
+    def _digest(self, read: Read, links: dict[tuple[int, int], bytes], number: int) -> bytes:
         try:
-            with open(open_regular(self._name(number)), 'rb') as file:
-                status = os.fstat(file.fileno())
+            handle = open_regular(self._name(number))
+            try:
+                status = os.fstat(handle)
                 place = (status.st_dev, status.st_ino)
                 # Names of one file have one content.
-                if status.st_nlink > 1 and place in self._links:
-                    return self._links[place]
-                found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_DIGEST)).digest()
+                if status.st_nlink > 1 and place in links:
+                    return links[place]
+                found = read(handle, status.st_size)
+            finally:
+                os.close(handle)
         except OSError:
             # It was there a moment ago. It is like no other now.
             return number.to_bytes(_DIGEST, 'big')
         if status.st_nlink > 1:
-            self._links[place] = found
+            links[place] = found
         return found
+
+
+def _shared(values: npt.NDArray[Any]) -> Numbers:
+    """The places of values that are there more than once."""
+    _, kinds, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.flatnonzero(counts[kinds] > 1)
+
+
+def _both_ends(handle: int, size: int) -> bytes:
+    if size <= 2 * _END:
+        return _whole(handle, size)
+    digest = hashlib.blake2b(os.pread(handle, _END, 0), digest_size=_DIGEST)
+    digest.update(os.pread(handle, _END, size - _END))
+    return digest.digest()
+
+
+def _whole(handle: int, size: int) -> bytes:
+    digest = hashlib.blake2b(digest_size=_DIGEST)
+    while data := os.read(handle, min(size + 1, _BLOCK)):
+        digest.update(data)
+    return digest.digest()

@@ -166,8 +166,8 @@ class _Inspector:
         statistics.add(sample)
         file = sample.id
         ids = set()
-        if sample.image is not None:
-            path = os.fspath(sample.image)
+        if (image := sample.image) is not None:
+            path = os.fspath(image)
             file = self._place(path)
             self.contents.add(path, split)
         twins = Twins()

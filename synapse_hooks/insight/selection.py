@@ -43,7 +43,7 @@ class Selection:
 
     def consider(self, sample: Sample, file: str, problems: Collection[str]) -> None:
         """Look at the next sample."""
-        if not self.limit or sample.image is None:
+        if not self.limit or not sample.file:
             return
         self._count += 1
         shown = Shown(sample, file, tuple(sorted(problems)))

@@ -58,7 +58,7 @@ class Statistics:
         split = sample.split or ''
         self.items += 1
         self._splits[split] += 1
-        if sample.image is not None:
+        if sample.file:
             self.images += 1
             if sample.width and sample.height:
                 self.sizes[sample.width, sample.height] += 1
