@@ -88,7 +88,9 @@ def test_a_conversion_that_nobody_watches_imports_what_it_needs(target: str, tmp
     assert {name for name in rooms if name.startswith('synapse_hooks.journal.')} <= {'synapse_hooks.journal.values'}
     assert not rooms & {'synapse_hooks.actions', 'synapse_hooks.backends', 'synapse_hooks.steps.plan'}
     # For the archives of a download, several processes, and a project's pyproject.toml.
-    assert not found & {'tarfile', 'multiprocessing.connection', 'tomllib'}
+    assert not found & {'tarfile', 'tempfile', 'multiprocessing.connection', 'tomllib'}
+    # For a source in COCO, and for a folder that no format recognises.
+    assert not rooms & {'synapse_hooks.formats.coco.items', 'synapse_hooks.formats.known'}
     assert ('importlib.metadata' in found) == bool(installed_plugins())
 
 

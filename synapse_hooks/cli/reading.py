@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,9 +84,11 @@ def open_source(plugins: Plugins, path: Path, format: str | None, room: Path | N
             source = Source({'path': path, 'format': format}) if format else _guessed(path, formats, str(path))
         yield source
         return
+    from tempfile import gettempdir
+
     from synapse_hooks.storage import scratch, unpack
 
-    with scratch(room or Path(tempfile.gettempdir(), 'synapse-hooks')) as folder:
+    with scratch(room or Path(gettempdir(), 'synapse-hooks')) as folder:
         unpacked = unpack(path, folder / path.name.partition('.')[0])
         named = _naming(path, unpacked)
         try:

@@ -11,8 +11,6 @@ from pathlib import Path
 from synapse_hooks.data import is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.contents import contents
-from synapse_hooks.formats.known import known_format
 from synapse_hooks.storage import archive_kind, is_dropping
 
 _ARCHIVES = {
@@ -105,6 +103,9 @@ def _recognised(path: Path, formats: Sequence[Format]) -> str | None:
 
 def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path, str] | None:
     """The only dataset in the folders of a folder that has none of its own: what unpacking an archive often gives."""
+    from synapse_hooks.formats.contents import contents
+    from synapse_hooks.formats.known import known_format
+
     if not path.is_dir() or known_format(contents(path).telling):
         return None
     with os.scandir(path) as entries:
@@ -129,6 +130,9 @@ def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path,
 
 
 def _unknown(path: Path, formats: Sequence[Format]) -> DatasetInvalid:
+    from synapse_hooks.formats.contents import contents
+    from synapse_hooks.formats.known import known_format
+
     command = _unpacking(path)
     if command:
         return DatasetInvalid(f'{path} is an archive', hint=f'unpack it: `{command}`', path=str(path), found=[])

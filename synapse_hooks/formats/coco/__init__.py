@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.coco.document import Openings, open_document
-from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
 from synapse_hooks.formats.writer import counted
 
 if TYPE_CHECKING:
+    from synapse_hooks.formats.coco.items import CocoItems
     from synapse_hooks.formats.writer import Writer
 
 __all__ = ['CocoFormat']
@@ -63,6 +63,8 @@ class CocoFormat(Format):
 
     def items(self, path: Path) -> CocoItems:
         """The images, in the order of each file's `images`. Annotations without image or category count as dropped."""
+        from synapse_hooks.formats.coco.items import CocoItems
+
         sources = need_sources(path)
         if path.is_file() and self.files.boundary is not None:
             # Its images may be in a folder beside its own: annotations/ and val2017/.
