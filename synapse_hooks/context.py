@@ -195,6 +195,9 @@ class RuntimeContext:
     """Go on with the run that `run_dir` holds."""
     from_stage: str | None = None
     """With `resume`: run this stage and all after it again, whatever became of them."""
+    keep_conversions: bool = True
+    """Use a conversion that another run of the same dataset has made, and keep this run's for others; False converts
+    in the run directory. See `keep_conversions` among the settings of the project, which limits their size."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Values the platform hands to the action."""
 

@@ -59,6 +59,7 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
         if name.startswith('SYNAPSE_'):
             monkeypatch.delenv(name)
     monkeypatch.setenv('SYNAPSE_WORKSPACE', str(tmp_path_factory.mktemp('workspace')))
+    monkeypatch.setenv('SYNAPSE_HOOKS_CACHE', str(tmp_path_factory.mktemp('cache')))
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ COMMANDS: Final = {
     'formats': 'the dataset formats',
     'autologgers': 'the training frameworks that log by themselves',
     'verify': 'check that a dataset or a run still is as it was made',
-    'cache': 'what was fetched from backends, and is kept',
+    'cache': 'what is kept for the next run: fetched files, and conversions',
     'serve': 'serve the workspace as a Synapse backend, for development',
     'doctor': 'check this installation and project',
     'completion': 'a script that lets the shell complete commands and names',

@@ -1,21 +1,21 @@
-"""What was fetched from backends, and is kept for the next run.
+"""What is kept for the next run: files that were fetched from backends, and conversions.
 
 list     how much there is
-prune    remove files that no dataset uses, the least recently used first
-verify   look for files that were changed; with --deep every byte is read. They are removed, and fetched again.
+prune    remove what nothing uses, the least recently used first
+verify   look for what was changed; with --deep every byte of the files is read. It is removed, and made again.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.cli.common import Answer, add_common
-from synapse_hooks.errors import ConfigError
+from synapse_hooks.plugins.settings import size_of
 
-_UNITS: Final = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12}
+if TYPE_CHECKING:
+    from synapse_hooks.storage.kept import Kept, KeptFolders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
     for name, text in (
         ('list', 'how much there is'),
-        ('prune', 'remove files that no dataset uses'),
-        ('verify', 'look for files that were changed, and remove them'),
+        ('prune', 'remove files that no dataset uses, and conversions that no run uses at the moment'),
+        ('verify', 'look for what was changed, and remove it'),
     ):
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument('--cache', metavar='DIR', type=Path, help='the cache to use')
@@ -33,47 +33,77 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 '--to', metavar='SIZE', default='0', help='stop at so many bytes (5G, 500M); 0 removes all it can'
             )
         if name == 'verify':
-            action.add_argument('--deep', action='store_true', help='read every byte')
+            action.add_argument('--deep', action='store_true', help='read every byte of the files')
         add_common(action, again=True)
 
 
 def run(options: argparse.Namespace) -> Answer:
     """Do what is asked for."""
-    from synapse_hooks.backends.synapse import Cache, default_cache
+    from synapse_hooks.backends.synapse import Cache
+    from synapse_hooks.storage.kept import CONVERSIONS, KeptFolders
+    from synapse_hooks.storage.places import default_cache
 
     cache = Cache(options.cache or default_cache())
+    conversions = KeptFolders(cache.root / CONVERSIONS)
     cache.sweep()
+    conversions.sweep()
     if options.action == 'prune':
-        removed, freed = cache.prune(size_of(options.to))
+        to = size_of(options.to, '--to')
+        # To convert again is cheaper than to fetch again; and what a conversion links to stays.
+        made, made_bytes = conversions.prune(max(0, to - cache.measure()[1]))
+        removed, freed = cache.prune(max(0, to - conversions.measure()))
         return Answer(
-            {'path': str(cache.root), 'removed': removed, 'bytes': freed},
-            f'{_files(removed)} removed, {freed / 1e6:,.1f} MB',
+            {'path': str(cache.root), 'removed': removed, 'conversions': made, 'bytes': freed + made_bytes},
+            f'{_count(removed, "file")} removed, {_mb(freed)}\n{_count(made, "conversion")} removed, {_mb(made_bytes)}',
             stands_alone=True,
         )
     if options.action == 'verify':
-        damaged = cache.verify(deep=options.deep)
-        text = '\n'.join([*(f'damaged, and removed: {name}' for name in damaged), f'{_files(len(damaged))} damaged'])
-        return Answer({'path': str(cache.root), 'damaged': damaged}, text, 1 if damaged else 0)
+        damaged, changed = cache.verify(deep=options.deep), [str(kept.data) for kept in conversions.verify()]
+        lines = [
+            *(f'damaged, and removed: {name}' for name in damaged),
+            *(f'changed, and not used again: {path}' for path in changed),
+            f'{_count(len(damaged), "file")} damaged, {_count(len(changed), "conversion")} changed',
+        ]
+        found = bool(damaged or changed)
+        return Answer({'path': str(cache.root), 'damaged': damaged, 'changed': changed}, '\n'.join(lines), int(found))
     count, size, free = cache.measure()
-    text = f'{cache.root}: {_files(count)}, {size / 1e6:,.1f} MB, of which {free / 1e6:,.1f} MB are in no dataset'
-    return Answer({'path': str(cache.root), 'files': count, 'bytes': size, 'unused': free}, text)
+    kept = [_conversion(conversions, each) for each in conversions.entries()]
+    lines = [
+        f'{cache.root}: {_count(count, "file")}, {_mb(size)}, of which {_mb(free)} are in no dataset',
+        f'{_count(len(kept), "conversion")}, {_mb(sum(each["bytes"] for each in kept))} besides the images of datasets',
+        *map(_line, kept),
+    ]
+    data = {'path': str(cache.root), 'files': count, 'bytes': size, 'unused': free, 'conversions': kept}
+    return Answer(data, '\n'.join(lines))
 
 
-def _files(count: int) -> str:
-    return f'{count:,} file{"s" * (count != 1)}'
+def _conversion(conversions: KeptFolders, kept: Kept) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    from synapse_hooks.storage.kept import own_bytes
+
+    dataset = kept.record['dataset']
+    return {
+        'path': str(kept.data),
+        'from': kept.record['from'],
+        'to': dataset['format'],
+        'images': sum((dataset.get('splits') or {}).values()),
+        'bytes': own_bytes(kept.data),
+        'run': kept.record['run'],
+        'created': kept.record['created'],
+        'last_used': datetime.fromtimestamp(kept.last_used, UTC).isoformat(timespec='seconds'),
+        'users': conversions.users(kept.path),
+    }
 
 
-def size_of(text: str) -> int:
-    """Bytes, of a number with a unit or without.
+def _line(told: dict[str, Any]) -> str:
+    text = f'  {told["from"]} to {told["to"]}, {told["images"]:,} images, {_mb(told["bytes"])}, by run {told["run"]}'
+    return f'{text}, last used {told["last_used"][:10]}' + (', in use' if told['users'] else '')
 
-    Raises:
-        ConfigError: It is neither.
 
-    Example:
-        >>> size_of('1.5G'), size_of('20 MB')
-        (1500000000, 20000000)
-    """
-    match = re.fullmatch(r'(\d+(?:\.\d+)?)\s*([KMGT]?)B?', text.strip(), re.IGNORECASE)
-    if match is None:
-        raise ConfigError(f'--to: expected a size, got {text!r}', hint='for example `--to 5G`', field='to')
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+def _count(count: int, what: str) -> str:
+    return f'{count:,} {what}{"s" * (count != 1)}'
+
+
+def _mb(size: int) -> str:
+    return f'{size / 1e6:,.1f} MB'

@@ -13,6 +13,7 @@ decides; within a level, `block` is stronger than `only`.
     allow_broken = ["hooks.py"]                    # go on without these of `plugins` when they are broken
     max_attempts = 10                              # how often a step may be tried, where `retry_step` asks for it
     deadline.export = 3600                         # seconds that a stage may take
+    keep_conversions = "20G"                       # bytes of conversions that are kept for other runs; 0 for none
 """
 
 from __future__ import annotations
@@ -32,10 +33,25 @@ from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 from synapse_hooks.storage.places import working_directory
 
-_KEYS: Final = ('plugins', 'block', 'only', 'trust', 'pin', 'settings', 'allow_broken', 'max_attempts', 'deadline')
+_KEYS: Final = (
+    'plugins',
+    'block',
+    'only',
+    'trust',
+    'pin',
+    'settings',
+    'allow_broken',
+    'max_attempts',
+    'deadline',
+    'keep_conversions',
+)
 MAX_ATTEMPTS: Final = 10
 """How often a step may be tried, unless a setting says otherwise."""
+KEEP_CONVERSIONS: Final = '20G'
+"""How many bytes of conversions are kept for other runs, unless a setting says otherwise."""
 _TRUST: Final = 'SYNAPSE_HOOKS_TRUST'
+_KEEP: Final = 'SYNAPSE_HOOKS_KEEP_CONVERSIONS'
+_UNITS: Final = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12}
 _PIN_TABLES: Final[dict[str, Kind]] = {'formats': 'format', 'autologgers': 'autologger'}
 _PIN_KEYS: Final[dict[Kind, str]] = {kind: table for table, kind in _PIN_TABLES.items()}
 
@@ -71,6 +87,8 @@ class Settings:
     """How often a step may be tried, the first attempt included."""
     deadlines: Mapping[str, float] = field(default_factory=dict)
     """Seconds that stages may take, by name."""
+    keep_conversions: int = 20 * 10**9
+    """Bytes of conversions that are kept for other runs; with 0 none is kept, and none is used."""
     unlisted: str = ''
     """The setting that keeps out every installed plugin whose distribution the project does not name; else empty."""
     listed: tuple[str, ...] = ()
@@ -158,7 +176,8 @@ def load_settings(
         block: Names from `--block`.
         only: Names from `--only`.
         env: The environment (`SYNAPSE_HOOKS_BLOCK`, `SYNAPSE_HOOKS_ONLY`, `SYNAPSE_HOOKS_ALLOW_BROKEN`: names with
-            commas between them; `SYNAPSE_HOOKS_MAX_ATTEMPTS`: a number; `SYNAPSE_HOOKS_TRUST`: `listed` or `all`).
+            commas between them; `SYNAPSE_HOOKS_MAX_ATTEMPTS`: a number; `SYNAPSE_HOOKS_TRUST`: `listed` or `all`;
+            `SYNAPSE_HOOKS_KEEP_CONVERSIONS`: bytes).
 
     Raises:
         ConfigError: pyproject.toml cannot be read, or its table holds what it should not.
@@ -173,12 +192,17 @@ def load_settings(
     broken = _split(env.get('SYNAPSE_HOOKS_ALLOW_BROKEN', ''))
     attempts = env.get('SYNAPSE_HOOKS_MAX_ATTEMPTS')
     most = None if attempts is None else _attempts(attempts, 'SYNAPSE_HOOKS_MAX_ATTEMPTS')
+    keep = size_of(env[_KEEP], _KEEP) if env.get(_KEEP) else None
     trust = env.get(_TRUST)
     unlisted = _TRUST if trust and _is_listed(trust, _TRUST) else ''
     file = _nearest_pyproject((start or working_directory()).resolve())
     if file is None:
         return Settings(
-            levels=(flags, variables), allow_broken=broken, max_attempts=most or MAX_ATTEMPTS, unlisted=unlisted
+            levels=(flags, variables),
+            allow_broken=broken,
+            max_attempts=most or MAX_ATTEMPTS,
+            keep_conversions=size_of(KEEP_CONVERSIONS, _KEEP) if keep is None else keep,
+            unlisted=unlisted,
         )
     table = _read_table(file)
     project = Level(
@@ -197,6 +221,11 @@ def load_settings(
             name: seconds_of(value, f'{file}: deadline.{name}')
             for name, value in _mapping(table, 'deadline', file).items()
         },
+        keep_conversions=(
+            size_of(table.get('keep_conversions', KEEP_CONVERSIONS), f'{file}: keep_conversions')
+            if keep is None
+            else keep
+        ),
         unlisted=unlisted if trust else f'`trust` in {file}' if by_file else '',
         listed=project.only,
     )
@@ -241,6 +270,27 @@ def seconds_of(value: Any, setting: str) -> float:
     raise ConfigError(
         f'{setting} must be a number of seconds above 0, got {value!r}', hint='for example 3600', field='deadline'
     )
+
+
+def size_of(value: Any, setting: str) -> int:
+    """Bytes, of a number with a unit or without.
+
+    Args:
+        value: A number, or a text such as `20G`.
+        setting: How to name the setting in a sentence.
+
+    Raises:
+        ConfigError: It is neither.
+
+    Example:
+        >>> size_of('1.5G', '--to'), size_of('20 MB', '--to'), size_of(0, 'keep_conversions')
+        (1500000000, 20000000, 0)
+    """
+    match = re.fullmatch(r'(\d+(?:\.\d+)?)\s*([KMGT]?)B?', str(value).strip(), re.IGNORECASE | re.ASCII)
+    if match is None:
+        field = setting.rpartition(' ')[2].lstrip('-')
+        raise ConfigError(f'{setting}: expected a size, got {value!r}', hint='for example 5G, or 500M', field=field)
+    return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class StageInputs:
         """
         if any(map(self._asks_action, self.hooks(step))):
             return True
-        return not _is_ours(type(step)) and not all(isinstance(value, _SIMPLE) for value in vars(step).values())
+        return not is_ours(type(step)) and not all(isinstance(value, _SIMPLE) for value in vars(step).values())
 
     def uses_all_for_checkpoint(self) -> bool:
         """The same for finding the checkpoint."""
@@ -110,14 +110,14 @@ class StageInputs:
 
     def needs_checkpoint(self, step: BaseStep[Any]) -> bool:
         """Whether the checkpoint may have a part in a stage: of the built-in steps it is certain which need none."""
-        return not (_is_ours(type(step)) and step.name in ('export', 'convert'))
+        return not (is_ours(type(step)) and step.name in ('export', 'convert'))
 
     def _asks_action(self, hook: str) -> bool:
         return any(plugin.rank == 'action' for plugin, *_ in self.answering(hook))
 
     def _code(self, step: BaseStep[Any], formats: Collection[Any]) -> dict[str, str]:
         hooks = self.hooks(step)
-        answers: list[Answer] = [kind for kind in type(step).__mro__ if not _is_ours(kind)]
+        answers: list[Answer] = [kind for kind in type(step).__mro__ if not is_ours(kind)]
         for hook in hooks:
             for plugin, _, function in self.answering(hook, formats):
                 answers += _written(plugin, function)
@@ -131,7 +131,7 @@ class StageInputs:
 
     @cached_property
     def _steps(self) -> list[tuple[type, list[Place]]]:
-        kinds = {kind: None for step in self.steps for kind in type(step).__mro__ if not _is_ours(kind)}
+        kinds = {kind: None for step in self.steps for kind in type(step).__mro__ if not is_ours(kind)}
         return [(kind, list(places(kind))) for kind in kinds]
 
     @cached_property
@@ -143,10 +143,10 @@ class StageInputs:
         found: dict[str, list[Place]] = {}
         for hook in hook_names():
             for plugin, _, function in self.plugins.answers(hook):
-                if function is None or not _may_be_edited(plugin):
+                if function is None or not may_be_edited(plugin):
                     continue
                 owner, name = type(_owner(function)), plain_function(function).__name__
-                overridden = [vars(kind)[name] for kind in owner.__mro__ if name in vars(kind) and not _is_ours(kind)]
+                overridden = [vars(kind)[name] for kind in owner.__mro__ if name in vars(kind) and not is_ours(kind)]
                 for each in (function, *filter(callable, overridden)):
                     found.setdefault(hook, []).extend(places(each))
                 if plugin.rank == 'action' and '' not in found:
@@ -170,7 +170,8 @@ def canonical(params: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _may_be_edited(plugin: Plugin) -> bool:
+def may_be_edited(plugin: Plugin) -> bool:
+    """Whether a plugin is the user's own source: of the action, of the project, or installed in editable form."""
     if plugin.rank in ('action', 'project'):
         return True
     return plugin.rank == 'installed' and plugin.path is not None and is_own(Path(plugin.path))
@@ -178,13 +179,13 @@ def _may_be_edited(plugin: Plugin) -> bool:
 
 def _written(plugin: Plugin, function: Any) -> list[Answer]:
     """What of the user's own source answers: a function, and the classes that it belongs to."""
-    if not _may_be_edited(plugin):
+    if not may_be_edited(plugin):
         return []
     owner = plugin.loaded if function is None else _owner(function)
     if owner is None or isinstance(owner, ModuleType):
         return [] if function is None else [function]
-    kinds = [kind for kind in type(owner).__mro__ if not _is_ours(kind)]
-    return [*kinds, *([] if function is None or _is_ours(plain_function(function)) else [function])]
+    kinds = [kind for kind in type(owner).__mro__ if not is_ours(kind)]
+    return [*kinds, *([] if function is None or is_ours(plain_function(function)) else [function])]
 
 
 def _owner(function: Any) -> Any:
@@ -199,15 +200,15 @@ def _owner(function: Any) -> Any:
 
 def _siblings(action: type) -> Iterator[type]:
     """Other actions in the files of an action: they have no part in its runs, unless it calls them."""
-    base = next(kind for kind in action.__mro__ if _is_ours(kind))
+    base = next(kind for kind in action.__mro__ if is_ours(kind))
     for kind in action.__mro__:
-        if not _is_ours(kind):
+        if not is_ours(kind):
             for other in vars(sys.modules.get(kind.__module__, kind)).values():
                 if isinstance(other, type) and issubclass(other, base) and other not in action.__mro__:
                     yield other
 
 
-def _is_ours(thing: Any) -> bool:
+def is_ours(thing: Any) -> bool:
     """Whether a class or function belongs to this package, or to Python: its version is known otherwise."""
     module = str(getattr(thing, '__module__', ''))
     if module.partition('.')[0] in ('synapse_hooks', 'builtins', 'typing', 'abc'):

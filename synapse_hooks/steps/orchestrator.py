@@ -18,6 +18,7 @@ from synapse_hooks.safe_text import add_note, summary
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
 from synapse_hooks.steps.deadline import Deadline, deadline
 from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
+from synapse_hooks.steps.keeping import Keeping, Place, published
 from synapse_hooks.steps.processes import parent_only
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reads import Params
@@ -25,6 +26,7 @@ from synapse_hooks.steps.retry import seconds_until_retry
 from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.state import follow_context, plain, restore, snapshot
 from synapse_hooks.storage import follow, publish, safe_name, tree_stamp
+from synapse_hooks.storage.kept import Kept
 
 
 class Orchestrator:
@@ -35,6 +37,7 @@ class Orchestrator:
         plugins: Who answers.
         inputs: What goes into the stages; it has the steps.
         directory: Where the state of every stage is kept.
+        keeping: The conversions that are kept for other runs.
         progress: Called at every step's beginning and end.
         as_result: Makes the action's result out of its JSON values.
         give_up: Ends the process with an error, for a stage that cannot be ended otherwise.
@@ -46,6 +49,7 @@ class Orchestrator:
         inputs: StageInputs,
         plugins: Plugins,
         directory: RunDirectory,
+        keeping: Keeping,
         progress: Progress,
         as_result: Callable[[Any], Any],
         give_up: Callable[[StepFailed], None],
@@ -55,6 +59,7 @@ class Orchestrator:
         self.steps = inputs.steps
         self.plugins = plugins
         self.directory = directory
+        self.keeping = keeping
         self.progress = progress
         self.as_result = as_result
         self.give_up = give_up
@@ -108,9 +113,11 @@ class Orchestrator:
                 context.hooks.step_started(context=context, step=step)
                 # What observers look at has no part in the stage.
                 params.used = looked_at
-                with self._deadline(step, stage, started) as watch:
-                    result = self._attempts(step, stage, watch)
-                stage['published'] = self._publish(step, result)
+                result = self._take(step, stage, params)
+                if result is None:
+                    with self._deadline(step, stage, started) as watch, self.keeping.listening(step, context) as told:
+                        result = self._attempts(step, stage, watch)
+                    self._publish(step, stage, result, entered, self._used(step, params), told)
                 self._executed.append((step, result))
         except BaseException as error:
             self._ended(step, stage, started, error=error)
@@ -119,13 +126,29 @@ class Orchestrator:
             failed = self._failure(step, stage, error)
             self._roll_back(failed)
             raise failed from error
-        if self.inputs.uses_all(step) or context.params is not params:
-            params.use_all()
-        used = same_use(dict.fromkeys(sorted(params.used)), self._given)
+        used = self._used(step, params)
         stage['inputs'] = self.inputs.of(step, previous=self._previous, dataset=entered, params=used)
         self._previous = stage['digest'] = digest_of(stage['inputs'])
         self._ended(step, stage, started, result=result)
         self.progress.finish(step.name)
+
+    def _used(self, step: BaseStep[TrainContext], params: Params) -> dict[str, Any]:
+        """The parameters that a step has used, as they were given."""
+        if self.inputs.uses_all(step) or self.context.params is not params:
+            params.use_all()
+        return same_use(dict.fromkeys(sorted(params.used)), self._given)
+
+    def _take(self, step: BaseStep[TrainContext], stage: dict[str, Any], params: Params) -> StepResult | None:
+        """What another run has left of the same, if anything, in place of running the step."""
+        place = self._place(step)
+        kept = self.keeping.take(step, self.context, self._given, place)
+        if kept is None:
+            return None
+        params.used.update(kept.record['used'])
+        stage.update(
+            published=published(kept, place), kept=_noted(kept), answered_by=kept.record['answered_by'], trainings=[]
+        )
+        return StepResult(data={'dataset': self.context.dataset})
 
     def _deadline(
         self, step: BaseStep[TrainContext], stage: dict[str, Any], started: float
@@ -187,21 +210,47 @@ class Orchestrator:
             raise
         return result
 
-    def _publish(self, step: BaseStep[TrainContext], result: StepResult) -> dict[str, Any] | None:
+    def _publish(
+        self,
+        step: BaseStep[TrainContext],
+        stage: dict[str, Any],
+        result: StepResult,
+        entered: Any,
+        used: dict[str, Any],
+        told: list[Any],
+    ) -> None:
         """Publish what the step wrote into its staging folder, if anything; the context's paths follow."""
-        staged = self.context.output_dir
+        place = self._place(step)._replace(staged=self.context.output_dir)
+        stage['published'] = None
         # A step may have moved the folder away.
-        if not staged.is_dir() or not any(staged.iterdir()):
-            shutil.rmtree(staged, ignore_errors=True)
-            return None
-        final = self.directory.path / 'stages' / safe_name(step.name)
-        final.parent.mkdir(exist_ok=True)
-        publish(staged, final, replace=True)
-        follow_context(self.context, staged, final)
-        result.data = follow(result.data, staged, final)
-        # Trainers leave caches beside the data; those come later, and do not count.
-        now = time.time_ns()
-        return {'path': str(final), 'at_ns': now, 'stamp': tree_stamp(final, until_ns=now)}
+        if not place.staged.is_dir() or not any(place.staged.iterdir()):
+            shutil.rmtree(place.staged, ignore_errors=True)
+            return
+        kept = None
+        # What earlier attempts have reported is not to be repeated.
+        if stage['attempts'] == 1:
+            facts = {'told': told, 'answered_by': self._answerer(step)}
+            kept = self.keeping.keep(step, self.context, place, source=entered, params=used, facts=facts)
+        if kept is not None:
+            stage.update(published=published(kept, place), kept=_noted(kept))
+        else:
+            place.final.parent.mkdir(exist_ok=True)
+            place.clear()
+            publish(place.staged, place.final, replace=True)
+            # Trainers leave caches beside the data; those come later, and do not count.
+            now = time.time_ns()
+            stamp = tree_stamp(place.final, until_ns=now)
+            stage['published'] = {'path': str(place.final), 'at_ns': now, 'stamp': stamp}
+        follow_context(self.context, place.staged, place.final)
+        result.data = follow(result.data, place.staged, place.final)
+
+    def _place(self, step: BaseStep[TrainContext]) -> Place:
+        name = safe_name(step.name)
+        return Place(self.directory.staging(name), self.directory.path / 'stages' / name)
+
+    def _answerer(self, step: BaseStep[TrainContext]) -> str | None:
+        answerer = self.plugins.trail.last.get(step.name)
+        return None if answerer is None else answerer.who
 
     # -- what is written down ----------------------------------------------------------------------------------------
 
@@ -225,8 +274,7 @@ class Orchestrator:
     ) -> None:
         if result is not None:
             status = 'skipped' if result.skipped else 'succeeded'
-            answerer = self.plugins.trail.last.get(step.name)
-            stage['answered_by'] = answerer.who if answerer is not None and not result.skipped else None
+            stage.setdefault('answered_by', None if result.skipped else self._answerer(step))
             stage['data'] = plain(result.data)
             if self.progress.losses is not None:
                 stage['losses'] = plain(self.progress.losses)
@@ -297,6 +345,10 @@ class Orchestrator:
 
 def _is_asked_wrongly(error: BaseException) -> bool:
     return isinstance(error, RecordNotFound) or (isinstance(error, SynapseHooksError) and error.exit_code == 2)
+
+
+def _noted(kept: Kept) -> dict[str, Any]:
+    return {'path': str(kept.path), 'run': kept.record['run'], 'created': kept.record['created']}
 
 
 def _now() -> str:

@@ -31,6 +31,7 @@ from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text
 from synapse_hooks.steps.inputs import StageInputs
+from synapse_hooks.steps.keeping import Keeping
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
 from synapse_hooks.steps.preparing import decisions_of, prepared
@@ -69,9 +70,10 @@ def run_plan(plan: RunPlan) -> Any:
     inputs = StageInputs(plan.registry, plugins)
     directory = open_directory(plan, redact)
     end_dead_runs(ctx)
-    with directory.locked(), marked_active(ctx, directory):
+    with directory.locked(), marked_active(ctx, directory), Keeping(ctx, inputs) as keeping:
+        keeping.hold(directory.path / 'stages')
         decisions = decisions_of(plan, inputs, directory.read())
-        return _Run(plan, plugins, inputs, directory, redact).run(decisions)
+        return _Run(plan, plugins, inputs, directory, keeping, redact).run(decisions)
 
 
 class _Run:
@@ -83,12 +85,14 @@ class _Run:
         plugins: Plugins,
         inputs: StageInputs,
         directory: RunDirectory,
+        keeping: Keeping,
         redact: Sequence[str],
     ) -> None:
         self.plan = plan
         self.plugins = plugins
         self.inputs = inputs
         self.directory = directory
+        self.keeping = keeping
         self._unwritten: StorageError | None = None
         self._is_done = directory.read()['status'] == 'succeeded' and plan.ctx.from_stage is None
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
@@ -204,7 +208,14 @@ class _Run:
         is_trained = trains is not None and trains.reuse
         resolve_checkpoint(context, self.plugins, self.directory, self.inputs, keep=is_trained)
         orchestrator = Orchestrator(
-            context, self.inputs, self.plugins, self.directory, self.progress, self._as_result, self._give_up
+            context,
+            self.inputs,
+            self.plugins,
+            self.directory,
+            self.keeping,
+            self.progress,
+            self._as_result,
+            self._give_up,
         )
         with revision_noted(self.directory):
             orchestrator.run(decisions)

@@ -13,7 +13,8 @@ from synapse_hooks.journal.values import encode
 from synapse_hooks.storage import follow
 
 _PLAIN: Final = ('model_path', 'model', 'values')
-_PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path', 'weights')}
+PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path', 'weights')}
+"""What of the context is a dict with paths, and which of its values they are."""
 
 
 def plain(value: Any) -> Any:
@@ -23,7 +24,7 @@ def plain(value: Any) -> Any:
 
 def snapshot(context: TrainContext) -> dict[str, Any]:
     """What later steps need of the context, as JSON values."""
-    kept = {name: plain(getattr(context, name)) for name in (*_PLAIN, *_PATHS_OF)}
+    kept = {name: plain(getattr(context, name)) for name in (*_PLAIN, *PATHS_OF)}
     kept['data_path'] = None if context.data_path is None else str(context.data_path)
     kept['result'] = plain(context.result)
     return kept
@@ -40,7 +41,7 @@ def restore(context: TrainContext, kept: Mapping[str, Any], as_result: Callable[
     for name in _PLAIN:
         setattr(context, name, kept.get(name))
     context.values = context.values or {}
-    for name, paths in _PATHS_OF.items():
+    for name, paths in PATHS_OF.items():
         value = kept.get(name)
         if isinstance(value, dict):
             value = {key: Path(item) if key in paths and item is not None else item for key, item in value.items()}
@@ -51,5 +52,5 @@ def restore(context: TrainContext, kept: Mapping[str, Any], as_result: Callable[
 
 def follow_context(context: TrainContext, old: Path, new: Path) -> None:
     """Let every path that the context holds move with a folder."""
-    for name in (*_PLAIN, *_PATHS_OF, 'data_path', 'result'):
+    for name in (*_PLAIN, *PATHS_OF, 'data_path', 'result'):
         setattr(context, name, follow(getattr(context, name), old, new))

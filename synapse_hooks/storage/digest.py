@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -13,6 +14,9 @@ from synapse_hooks.storage.tree import FileEntry, walk_files
 _FIRST: Final = 1 << 16
 _CHUNK: Final = 1 << 20
 """Bytes of the first read and of those after it: most files are small, and memory for a large chunk takes longer."""
+
+_TICK: Final = 0.0005
+_TICKS: Final = 100
 
 
 class TreeStamp(TypedDict):
@@ -55,6 +59,18 @@ def tree_stamp(folder: Path, *, until_ns: int | None = None) -> TreeStamp:
         if until_ns is None or entry.mtime_ns <= until_ns:
             stamp.add(entry)
     return stamp.made()
+
+
+def let_pass(at_ns: int) -> None:
+    """Wait until a file that is written now is younger than `at_ns` (nanoseconds since 1970), at most for a moment.
+
+    The times of files go by ticks of some milliseconds, so that one written just after a time may seem older.
+    """
+    clock = getattr(time, 'CLOCK_REALTIME_COARSE', time.CLOCK_REALTIME)
+    for _ in range(_TICKS):
+        if time.clock_gettime_ns(clock) > at_ns:
+            return
+        time.sleep(_TICK)
 
 
 def tree_digest(folder: Path) -> str:

@@ -1,8 +1,9 @@
-"""Folders that a process takes for granted, and may not have: its working directory, a home."""
+"""Folders that a process takes for granted, and may not have: its working directory, a home, a cache."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from synapse_hooks.errors import ConfigError
@@ -48,3 +49,23 @@ def absolute(path: str | os.PathLike[str], setting: str) -> Path:
             hint=f'give an absolute path: {setting}',
         ) from error
     return expanded if expanded.is_absolute() else working_directory() / expanded
+
+
+def default_cache(env: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the cache: `SYNAPSE_HOOKS_CACHE`, else one in the platform's folder for caches.
+
+    Raises:
+        ConfigError: There is no home directory to find it in.
+
+    Example:
+        >>> default_cache({'SYNAPSE_HOOKS_CACHE': '/data/cache'}).as_posix()
+        '/data/cache'
+    """
+    if chosen := env.get('SYNAPSE_HOOKS_CACHE'):
+        return absolute(chosen, 'SYNAPSE_HOOKS_CACHE')
+    from platformdirs import user_cache_path
+
+    try:
+        return user_cache_path('synapse-hooks', appauthor=False)
+    except RuntimeError as error:
+        raise ConfigError(f'there is no folder for the cache: {error}', hint='set SYNAPSE_HOOKS_CACHE') from error

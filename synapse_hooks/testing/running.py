@@ -71,8 +71,8 @@ def run_action(
 ) -> FinishedRun:
     """Run an action with these plugins and the built-in ones alone, in a workspace made for it.
 
-    Nothing is discovered: neither installed plugins nor a project's pyproject.toml. (For settings, write a
-    pyproject.toml into a folder and hand it over as `project=`.)
+    Nothing is discovered: neither installed plugins nor a project's pyproject.toml, nor what other runs have converted.
+    (For settings, write a pyproject.toml into a folder and hand it over as `project=`.)
 
     Args:
         action: The class.
@@ -115,7 +115,10 @@ def run_action(
         runtime['project'].mkdir(parents=True, exist_ok=True)
         (runtime['project'] / 'pyproject.toml').touch()
     ctx = RuntimeContext(
-        client=workspace, run_dir=run.run_dir, plugins=tuple(plugins), **{'discover': False, **runtime}
+        client=workspace,
+        run_dir=run.run_dir,
+        plugins=tuple(plugins),
+        **{'discover': False, 'keep_conversions': False, **runtime},
     )
     try:
         run.result = action(values, ctx).run()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from synapse_hooks.backends.synapse import Cache
+from synapse_hooks.storage.kept import CONVERSIONS, Kept, KeptFolders
 from tests.support.environments import Environment
 
 
@@ -33,7 +34,7 @@ def test_what_a_dataset_uses_stays(bare: Environment, tmp_path: Path) -> None:
 def test_a_size_is_kept_to(bare: Environment, tmp_path: Path) -> None:
     cache = filled(tmp_path / 'cache')
     assert bare.hooks('cache', 'prune', '--cache', cache.root, '--to', '2.1K', '--json').json['removed'] == 2
-    assert '--to 5G' in bare.hooks('cache', 'prune', '--cache', cache.root, '--to', 'much', code=2).err
+    assert 'for example 5G' in bare.hooks('cache', 'prune', '--cache', cache.root, '--to', 'much', code=2).err
 
 
 def test_damage_is_found_and_removed(bare: Environment, tmp_path: Path) -> None:
@@ -52,7 +53,50 @@ def test_damage_is_found_and_removed(bare: Environment, tmp_path: Path) -> None:
     assert bare.hooks('cache', 'verify', '--deep', '--cache', cache.root, '--json', code=1).json['damaged'] == [
         rotten.sha256
     ]
-    assert bare.hooks('cache', 'verify', '--deep', '--cache', cache.root).out == '0 files damaged\n'
+    assert bare.hooks('cache', 'verify', '--deep', '--cache', cache.root).out == (
+        '0 files damaged, 0 conversions changed\n'
+    )
+
+
+def with_conversion(root: Path, folder: Path, run: str = 'first') -> Kept:
+    made = folder / 'made'
+    made.mkdir()
+    (made / 'a.txt').write_bytes(bytes(5000))
+    record = {'from': 'dm', 'dataset': {'format': 'yolo', 'splits': {'train': 3, 'valid': 1}}, 'run': run}
+    kept, user = KeptFolders(root / CONVERSIONS).keep(made, 'ab', {**record, 'created': '2026-11-29T12:00:00+00:00'})
+    user.unlink()
+    return kept
+
+
+def test_conversions_are_listed_and_pruned_unless_they_are_used(bare: Environment, tmp_path: Path) -> None:
+    root = tmp_path / 'cache'
+    kept = with_conversion(root, tmp_path)
+    user = KeptFolders(root / CONVERSIONS).use(kept)
+    assert user is not None
+    (told,) = bare.hooks('cache', 'list', '--cache', root, '--json').json['conversions']
+    assert (told['path'], told['from'], told['to'], told['images']) == (str(kept.data), 'dm', 'yolo', 4)
+    assert (told['run'], told['users']) == ('first', 1)
+    assert told['bytes'] >= 5000
+    text = bare.hooks('cache', 'list', '--cache', root).out
+    assert '1 conversion, ' in text
+    assert 'dm to yolo, 4 images' in text
+    assert 'in use' in text
+    assert bare.hooks('cache', 'prune', '--cache', root, '--json').json['conversions'] == 0
+    user.unlink()
+    assert bare.hooks('cache', 'prune', '--cache', root, '--to', '1G', '--json').json['conversions'] == 0
+    answer = bare.hooks('cache', 'prune', '--cache', root, '--json').json
+    assert answer['conversions'] == 1
+    assert answer['bytes'] >= 5000
+    assert not kept.path.exists()
+
+
+def test_a_conversion_that_was_changed_is_found(bare: Environment, tmp_path: Path) -> None:
+    kept = with_conversion(tmp_path / 'cache', tmp_path)
+    assert bare.hooks('cache', 'verify', '--cache', tmp_path / 'cache', '--json').json['changed'] == []
+    (kept.data / 'a.txt').write_text('edited')
+    ended = bare.hooks('cache', 'verify', '--cache', tmp_path / 'cache', code=1)
+    assert f'changed, and not used again: {kept.data}' in ended.out
+    assert bare.hooks('cache', 'list', '--cache', tmp_path / 'cache', '--json').json['conversions'] == []
 
 
 def test_no_cache_is_an_empty_one(bare: Environment, tmp_path: Path) -> None:

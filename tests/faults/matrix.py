@@ -29,6 +29,8 @@ class Cell:
 _RUN = 'steps/test_run.py::'
 _EDGES = 'steps/test_run_edges.py::'
 _RESUME = 'steps/test_resume.py::'
+_KEEPING = 'steps/test_keeping.py::'
+_KEPT = 'storage/test_storage_kept.py::'
 _DEADLINE = 'steps/test_deadline.py::'
 _ARCHIVE = 'storage/test_storage_archive.py::'
 _PUBLISH = 'storage/test_storage_publishing.py::'
@@ -239,6 +241,62 @@ CELLS = (
         ('plugins/test_discovery.py::test_damaged_metadata_are_one_broken_plugin',),
     ),
     Cell(62, 'everywhere', 'a clock that is a day off; a fork with an open client', 'no difference'),
+    Cell(
+        63,
+        'convert',
+        'a kept conversion is edited, or one of its files deleted',
+        'noticed before the next run uses it: discarded with a warning, and made anew',
+        (
+            _KEEPING + 'test_a_conversion_that_was_edited_is_made_anew_and_said_so',
+            _KEPT + 'test_what_comes_later_does_not_count_and_what_was_changed_does',
+            _KEPT + 'test_a_deleted_file_is_missed',
+        ),
+    ),
+    Cell(
+        64,
+        'convert',
+        'a kept conversion is pruned',
+        'never while a run uses it; a run that goes on later converts again',
+        (
+            _KEEPING + 'test_an_entry_is_not_pruned_while_a_run_uses_it_and_the_run_goes_on_without_it',
+            _KEEPING + 'test_a_run_that_goes_on_holds_what_it_uses',
+            _KEPT + 'test_an_entry_that_is_used_stays_until_it_is_not',
+        ),
+    ),
+    Cell(
+        65,
+        'convert',
+        'three runs convert the same at once',
+        'all have the same dataset; later runs use one of them',
+        (_KEEPING + 'test_two_processes_at_once_both_have_it',),
+    ),
+    Cell(
+        66,
+        'convert',
+        'SIGKILL while a conversion is kept',
+        'other runs are not harmed, the run goes on, and nothing is left in the store',
+        (
+            _KEEPING + 'test_a_run_that_is_killed_while_it_keeps_harms_no_other',
+            _KEPT + 'test_a_process_that_was_killed_uses_nothing',
+        ),
+    ),
+    Cell(
+        67,
+        'convert',
+        'a run directory is copied to where there is no store',
+        'it converts again, and goes on',
+        (_KEEPING + 'test_a_run_directory_that_is_copied_to_where_there_is_no_store_goes_on',),
+    ),
+    Cell(
+        68,
+        'convert',
+        'the cache is on another disk, or cannot be written',
+        'nothing is kept; the run has a conversion of its own',
+        (
+            _KEEPING + 'test_another_file_system_keeps_nothing',
+            _KEEPING + 'test_a_cache_that_cannot_be_written_keeps_nothing',
+        ),
+    ),
 )
 BY_NUMBER = {cell.number: cell for cell in CELLS}
 

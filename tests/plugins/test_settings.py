@@ -218,3 +218,21 @@ def test_a_variable_replaces_trust(tmp_path: Path) -> None:
         load_settings(tmp_path, env={'SYNAPSE_HOOKS_TRUST': 'lisetd'})
     with pytest.raises(ConfigError, match='trust must be'):
         load_settings(project(tmp_path, 'trust = true'), env={})
+
+
+def test_how_much_is_kept_of_conversions(tmp_path: Path) -> None:
+    project(tmp_path, 'keep_conversions = "1.5G"')
+    assert load_settings(tmp_path, env={}).keep_conversions == 1_500_000_000
+    assert load_settings(tmp_path, env={'SYNAPSE_HOOKS_KEEP_CONVERSIONS': '0'}).keep_conversions == 0
+    project(tmp_path, 'keep_conversions = 0')
+    assert load_settings(tmp_path, env={}).keep_conversions == 0
+    assert load_settings(tmp_path, env={'SYNAPSE_HOOKS_KEEP_CONVERSIONS': ''}).keep_conversions == 0
+    assert Settings().keep_conversions == 20_000_000_000
+    with pytest.raises(ConfigError, match="SYNAPSE_HOOKS_KEEP_CONVERSIONS: expected a size, got 'lots'"):
+        load_settings(tmp_path, env={'SYNAPSE_HOOKS_KEEP_CONVERSIONS': 'lots'})
+
+
+@pytest.mark.parametrize('value', ['true', '"much"', '-1', '["1G"]'])
+def test_what_is_not_a_size_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match='keep_conversions: expected a size'):
+        load_settings(project(tmp_path, f'keep_conversions = {value}'), env={})

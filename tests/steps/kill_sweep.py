@@ -106,6 +106,8 @@ def main() -> None:
     def fresh() -> None:
         shutil.rmtree(at, ignore_errors=True)
         shutil.copytree(pristine, at)
+        # What a run has kept is there for the one that goes on, and for no other.
+        os.environ['SYNAPSE_HOOKS_CACHE'] = str(at / 'cache')
 
     fresh()
     faults = [] if attempt(at, resume=False, kill_at=-1) == 0 else ['the run fails without any kill']

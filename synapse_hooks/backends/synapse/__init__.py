@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
-    from synapse_hooks.backends.synapse.cache import Cache, default_cache
+    from synapse_hooks.backends.synapse.cache import Cache
     from synapse_hooks.backends.synapse.client import SynapseClient
     from synapse_hooks.backends.synapse.connection import Connection, resolve
 
@@ -15,10 +15,9 @@ _HOMES = {
     'Cache': 'cache',
     'Connection': 'connection',
     'SynapseClient': 'client',
-    'default_cache': 'cache',
     'resolve': 'connection',
 }
 
-__all__ = ['Cache', 'Connection', 'SynapseClient', 'default_cache', 'resolve']
+__all__ = ['Cache', 'Connection', 'SynapseClient', 'resolve']
 
 __getattr__ = lazily(__name__, _HOMES)

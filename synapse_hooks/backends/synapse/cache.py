@@ -10,7 +10,6 @@ A file is known by what identifies it at its backend, never by its address, whic
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
@@ -142,15 +141,6 @@ class Cache:
         database.execute('PRAGMA synchronous = OFF')
         database.execute(_SCHEMA)
         return database
-
-
-def default_cache(env: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the cache: `SYNAPSE_HOOKS_CACHE`, else one in the platform's folder for caches."""
-    if chosen := env.get('SYNAPSE_HOOKS_CACHE'):
-        return Path(chosen).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path('synapse-hooks', appauthor=False)
 
 
 def _digest(key: str) -> bytes:

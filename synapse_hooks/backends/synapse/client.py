@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from synapse_hooks.backends.fields import stored_name
 from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.synapse.api import ApiClient, checked_id
-from synapse_hooks.backends.synapse.cache import Cache, default_cache
+from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.connection import Connection
 from synapse_hooks.backends.synapse.download import FileRequest
 from synapse_hooks.backends.synapse.export import Export, Progress
@@ -31,6 +31,7 @@ from synapse_hooks.data import split_name
 from synapse_hooks.errors import AccessDenied, BackendError, RecordNotFound
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.storage import archive_kind, link_or_copy, safe_name, unpack
+from synapse_hooks.storage.places import default_cache
 
 _CLOCK: Final = 300.0
 """Seconds by which the clocks of this machine and of the backend may differ."""

@@ -1,0 +1,268 @@
+"""Conversions that are kept for other runs: what a run takes from the store, and what it leaves there.
+
+A conversion is found by what goes into the stage (see `synapse_hooks.steps.inputs`). The run directory has a link to it
+in place of a folder of its own: `RUN_DIR/stages/convert`. So paths lead into the run directory, wherever it is moved,
+and still the files have one place for all runs, which keeps the caches valid that trainers leave beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+import msgspec
+
+from synapse_hooks.context import Recorder, RuntimeContext, TrainContext
+from synapse_hooks.errors import StorageError
+from synapse_hooks.journal import Redactor, secrets_of
+from synapse_hooks.journal.values import encode
+from synapse_hooks.safe_text import summary
+from synapse_hooks.steps.base import BaseStep
+from synapse_hooks.steps.dataset import ConvertDatasetStep, checked_dataset
+from synapse_hooks.steps.inputs import StageInputs, same_use
+from synapse_hooks.steps.keepable import key_of, refusal
+from synapse_hooks.steps.state import PATHS_OF, plain
+from synapse_hooks.storage import follow
+from synapse_hooks.storage.kept import CONVERSIONS, Kept, KeptFolders, is_kept
+from synapse_hooks.storage.ownership import aside
+from synapse_hooks.storage.places import default_cache
+from synapse_hooks.storage.publishing import publish
+
+_REPEATED: Final = ('losses', 'message')
+_HERE: Final = Path('/kept')
+"""Stands for the folder of a dataset in what is noted of it."""
+
+Step = BaseStep[TrainContext]
+
+
+class Place(NamedTuple):
+    """Where a run has the output of a stage."""
+
+    staged: Path
+    """While the stage is at work."""
+    final: Path
+    """When it is done."""
+
+    def clear(self) -> None:
+        """Remove a link to what is kept: what would follow it would write into the store."""
+        if is_kept(self.final):
+            self.final.unlink()
+
+
+class Keeping:
+    """The kept conversions of one run, while it lasts: those that it uses are not removed.
+
+    Args:
+        ctx: The run.
+        inputs: What goes into its stages.
+    """
+
+    def __init__(self, ctx: RuntimeContext, inputs: StageInputs) -> None:
+        self.inputs = inputs
+        self.settings = inputs.plugins.settings
+        self._ctx = ctx
+        self._users: list[Path] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for user in self._users:
+            user.unlink(missing_ok=True)
+
+    def hold(self, stages: Path) -> None:
+        """Use what the stages of an existing run have used; `stages` is their folder."""
+        for link in filter(is_kept, stages.glob('*')):
+            kept = Kept(link.readlink().parent, {})
+            self._uses(KeptFolders(kept.path.parent), kept)
+
+    def find(self, step: Step, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Iterator[Kept]:
+        """The conversions that are kept of what would be converted now, the oldest first; nothing is changed.
+
+        Args:
+            step: The step that would convert.
+            dataset: What it would convert.
+            params: The parameters of the run, as they were given.
+        """
+        if dataset is None or not self._may_keep(step, dataset):
+            return
+        for kept in _store().entries(self._key(step, dataset)):
+            used = same_use(dict.fromkeys(kept.record['used']), params)
+            if kept.record['key'] == self._key(step, dataset, used):
+                yield kept
+
+    def take(self, step: Step, context: TrainContext, params: Mapping[str, Any], place: Place) -> Kept | None:
+        """Use a conversion that is kept, if there is one: the run gets a link to it, and the context the dataset.
+
+        What was reported when it was made is reported again. One whose files were changed is discarded.
+
+        Args:
+            step: The step that would convert.
+            context: The run; its dataset is what would be converted.
+            params: The parameters, as they were given.
+            place: Where the run has its output.
+        """
+        if self._ctx.from_stage is not None or (kept := self._whole(step, context, context.dataset, params)) is None:
+            return None
+        try:
+            _link(kept, place)
+        except (OSError, StorageError) as error:
+            context.log_message(f'convert: {kept.data} is not used: {summary(error)}', code='not-kept')
+            return None
+        context.dataset = checked_dataset(
+            kept.record['dataset'] | _placed(kept.record['dataset'], _HERE, place.final), 'convert'
+        )
+        day, run = kept.record['created'][:10], kept.record['run']
+        context.log_message(f'convert: uses what run {run} converted on {day}: {kept.data}', code='kept')
+        for type, payload in kept.record['told']:
+            context.recorder.record(type, payload)
+        return kept
+
+    @contextmanager
+    def listening(self, step: Step, context: TrainContext) -> Iterator[list[Any]]:
+        """While the block runs, what a conversion reports is noted, to be repeated where it is used again."""
+        told: list[Any] = []
+        recorder = context.recorder
+        if type(step) is ConvertDatasetStep:
+            context.recorder = _Listener(recorder, told)
+        try:
+            yield told
+        finally:
+            context.recorder = recorder
+
+    def keep(
+        self,
+        step: Step,
+        context: TrainContext,
+        place: Place,
+        *,
+        source: Mapping[str, Any] | None,
+        params: Mapping[str, Any],
+        facts: Mapping[str, Any],
+    ) -> Kept | None:
+        """Move a conversion into the store, and have a link to it in the run, if it may be kept.
+
+        Where another run has left the same there meanwhile, that one is used.
+
+        Args:
+            step: The step that has converted.
+            context: The run; its dataset is in `place.staged`.
+            place: Where the output is, and where it is to be.
+            source: What was converted.
+            params: The parameters that were used, with their values.
+            facts: What else to note: `told`, `answered_by`, `seconds`.
+        """
+        made = context.dataset
+        if source is None or not self._may_keep(step, source):
+            return None
+        if not made or not Path(made['path']).is_relative_to(place.staged):
+            # It is the source, or somewhere else.
+            return None
+        if self._ctx.from_stage is not None:
+            # To convert again is asked for by those who do not trust what is kept.
+            for other in self.find(step, source, params):
+                _store().discard(other)
+        record = dict(facts) | {
+            'key': self._key(step, source, params),
+            'used': sorted(params),
+            'created': datetime.now(UTC).isoformat(timespec='seconds'),
+            'run': context.run_dir.name,
+            'from': source['format'],
+            'dataset': plain(made) | _placed(plain(made), place.staged, _HERE),
+        }
+        line = encode(record)
+        if Redactor(secrets_of(os.environ))(line) is not line:
+            # Without its secrets it would not be the same.
+            return None
+        store, most = _store(), self.settings.keep_conversions
+        kept = self._whole(step, context, source, params)
+        try:
+            if kept is None:
+                kept, user = store.keep(place.staged, record['key'], msgspec.json.decode(line), most=most)
+                self._users.append(user)
+            _link(kept, place)
+        except (OSError, StorageError) as error:
+            if kept is not None and not place.staged.exists():
+                kept.data.rename(place.staged)
+            context.log_message(f'convert: not kept for other runs: {summary(error)}', code='not-kept')
+            return None
+        shutil.rmtree(place.staged, ignore_errors=True)
+        with suppress(OSError):
+            store.prune(most)
+        return kept
+
+    def _may_keep(self, step: Step, dataset: Mapping[str, Any]) -> bool:
+        # A plugin may have left anything in the context.
+        known = isinstance(dataset, Mapping) and bool(dataset.get('digest'))
+        return known and not refusal(self._ctx, self.inputs, step, dataset.get('format'))
+
+    def _key(self, step: Step, dataset: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str:
+        return key_of(self._ctx, self.inputs, step, dataset, params)
+
+    def _whole(
+        self, step: Step, context: TrainContext, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]
+    ) -> Kept | None:
+        """The first conversion that is kept and whole, in use by this run; those that were changed are discarded."""
+        for kept in self.find(step, dataset, params):
+            if not self._uses(_store(), kept):
+                continue
+            if kept.is_whole():
+                return kept
+            self._users.pop().unlink(missing_ok=True)
+            _store().discard(kept)
+            context.log_message(
+                f'{kept.data} was changed since it was converted, so it is converted again',
+                level='warning',
+                code='kept-changed',
+            )
+        return None
+
+    def _uses(self, folders: KeptFolders, kept: Kept) -> bool:
+        user = folders.use(kept)
+        if user is not None:
+            self._users.append(user)
+        return user is not None
+
+
+class _Listener:
+    """A recorder that takes note of what there is to repeat."""
+
+    def __init__(self, recorder: Recorder, told: list[Any]) -> None:
+        self._recorder = recorder
+        self._told = told
+
+    def record(self, type: str, payload: Mapping[str, Any]) -> None:
+        if type in _REPEATED:
+            self._told.append([type, plain(payload)])
+        self._recorder.record(type, payload)
+
+
+def _store() -> KeptFolders:
+    return KeptFolders(default_cache() / CONVERSIONS)
+
+
+def published(kept: Kept, place: Place) -> dict[str, Any]:
+    """What run.json says of a folder that is a link to what is kept."""
+    return {'path': str(place.final), 'at_ns': kept.record['at_ns'], 'stamp': kept.record['stamp']}
+
+
+def _link(kept: Kept, place: Place) -> None:
+    place.final.parent.mkdir(exist_ok=True)
+    place.staged.parent.mkdir(exist_ok=True)
+    place.clear()
+    link = aside(place.staged)
+    link.symlink_to(kept.data, target_is_directory=True)
+    try:
+        publish(link, place.final, replace=True)
+    finally:
+        link.unlink(missing_ok=True)
+
+
+def _placed(dataset: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """The paths of a dataset that moves along with its folder. A class may be called as a folder is, and stays."""
+    return {key: follow(dataset[key], old, new) for key in PATHS_OF['dataset'] if dataset.get(key) is not None}

@@ -1,0 +1,254 @@
+"""Folders that are kept for later runs: each appears whole, is not written again, and is removed when space is needed.
+
+    ROOT/KEY-RANDOM/kept.json    what it is; an entry without it no longer counts
+    ROOT/KEY-RANDOM/data/        the folder
+    ROOT/KEY-RANDOM/users/       a file for each process that uses it
+
+Several processes may use one store at once, without locks. Who uses an entry writes a file into `users`, and looks for
+`kept.json` then; who removes one deletes `kept.json` first, and looks into `users` then. One of both sees the other.
+"""
+
+# A Path for each of a million files costs more than looking at it.
+# ruff: noqa: PTH118
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from synapse_hooks.errors import StorageError
+from synapse_hooks.storage.digest import let_pass, tree_stamp
+from synapse_hooks.storage.disk import need_folder
+from synapse_hooks.storage.ownership import is_dead, owner
+from synapse_hooks.storage.publishing import publish, scratch, sweep, write_atomic
+
+CONVERSIONS: Final = 'conversions'
+"""The folder of kept conversions, below the cache."""
+DATA: Final = 'data'
+_RECORD: Final = 'kept.json'
+_USERS: Final = 'users'
+_ENTRY: Final = re.compile(r'[0-9a-f-]+-[0-9a-f]{8}')
+_USER: Final = re.compile(r'([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}')
+_BLOCK: Final = 4096
+_ABANDONED: Final = 30 * 24 * 3600.0
+"""Seconds after which a user on another machine counts as gone: a training may take weeks."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder that is kept."""
+
+    path: Path
+    """The folder of the entry."""
+    record: Mapping[str, Any]
+    """What `KeptFolders.keep` was given, with `stamp` and `at_ns`: when the last of its files was changed."""
+
+    @property
+    def data(self) -> Path:
+        """The folder that is kept."""
+        return self.path / DATA
+
+    @property
+    def last_used(self) -> float:
+        """When it was used last, in seconds of the epoch; 0 when it is gone."""
+        with suppress(OSError):
+            return (self.path / _RECORD).stat().st_mtime
+        return 0.0
+
+    def is_whole(self) -> bool:
+        """Whether its files are as they were: names, sizes and times of change. What came later does not count."""
+        try:
+            return bool(tree_stamp(self.data, until_ns=self.record['at_ns']) == self.record['stamp'])
+        except (OSError, StorageError):
+            return False
+
+
+class KeptFolders:
+    """The folders that are kept below `root`, which is made when something is put there.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     (made := Path(folder, 'made')).mkdir()
+        ...     _ = (made / 'file').write_text('content')
+        ...     store = KeptFolders(Path(folder, 'store'))
+        ...     kept, user = store.keep(made, '1234', {'from': 'here'})
+        ...     (kept.data / 'file').read_text(), store.prune(0), user.unlink(), store.prune(0)[0]
+        ('content', (0, 0), None, 1)
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def entries(self, key: str = '') -> list[Kept]:
+        """The entries whose key begins with `key`, the oldest first."""
+        found = []
+        for path in self._folders(key):
+            with suppress(OSError, msgspec.DecodeError):
+                record = msgspec.json.decode((path / _RECORD).read_bytes())
+                if isinstance(record, dict) and 'stamp' in record:
+                    found.append(Kept(path, record))
+        return sorted(found, key=lambda kept: (kept.record['at_ns'], kept.path))
+
+    def keep(self, folder: Path, key: str, record: Mapping[str, Any], *, most: int = 0) -> tuple[Kept, Path]:
+        """Move a finished folder here, in use by this process.
+
+        Args:
+            folder: It must be on the same file system, and is gone afterwards.
+            key: What the folder is found by: hexadecimal digits and `-`.
+            record: What is known of it, as JSON values.
+            most: The bytes that it may take of its own; 0 is no limit.
+
+        Returns:
+            The entry, and the file that says that it is in use; see `use`.
+
+        Raises:
+            OSError, StorageError: It cannot be kept, and is where it was.
+        """
+        own, changed, now = 0, 0, time.time_ns()
+        for path, found in _entries_below(folder):
+            if stat.S_ISLNK(found.st_mode):
+                raise StorageError(f'{path} is a symbolic link', hint='use hard links', path=path)
+            own += _own_bytes(found)
+            changed = max(changed, found.st_mtime_ns if found.st_mtime_ns <= now else 0)
+        if 0 < most < own:
+            problem = f'{folder} takes {own / 1e9:,.3f} GB, and {self.root} may have {most / 1e9:,.3f} GB'
+            raise StorageError(problem, hint='raise the limit', path=str(folder))
+        record = {**record, 'at_ns': changed, 'stamp': tree_stamp(folder, until_ns=changed)}
+        let_pass(changed)
+        need_folder(self.root)
+        final = self.root / f'{key}-{secrets.token_hex(4)}'
+        user = f'{owner()}-{secrets.token_hex(4)}'
+        with scratch(final) as staged:
+            (staged / _USERS).mkdir()
+            (staged / _USERS / user).touch()
+            write_atomic(staged / _RECORD, msgspec.json.encode(record), durable=False)
+            folder.rename(staged / DATA)
+            try:
+                publish(staged, final)
+            except BaseException:
+                (staged / DATA).rename(folder)
+                raise
+        return Kept(final, record), final / _USERS / user
+
+    def use(self, kept: Kept) -> Path | None:
+        """Keep an entry from being removed while this process lives.
+
+        Returns:
+            The file that says so, to be removed afterwards; None where the entry is gone, or cannot be written to.
+        """
+        user = kept.path / _USERS / f'{owner()}-{secrets.token_hex(4)}'
+        try:
+            user.touch()
+            os.utime(kept.path / _RECORD)
+        except OSError:
+            with suppress(OSError):
+                user.unlink(missing_ok=True)
+            return None
+        return user
+
+    def users(self, path: Path) -> int:
+        """How many processes use the entry in `path`; the traces of dead ones are removed."""
+        count = 0
+        with suppress(OSError):
+            for user in (path / _USERS).iterdir():
+                match = _USER.fullmatch(user.name)
+                with suppress(OSError):
+                    if match and not is_dead(match[1], user.stat().st_mtime, abandoned_after=_ABANDONED):
+                        count += 1
+                    else:
+                        user.unlink(missing_ok=True)
+        return count
+
+    def discard(self, kept: Kept) -> bool:
+        """Let an entry count no more, and remove it as soon as no process uses it; returns whether it is removed."""
+        with suppress(OSError):
+            (kept.path / _RECORD).unlink(missing_ok=True)
+        return self._remove(kept.path)
+
+    def prune(self, to: int) -> tuple[int, int]:
+        """Remove entries that no process uses, those first that were not used for longest, until `to` bytes are left.
+
+        Bytes are those on the disk that nothing else links to: of images that belong to a workspace too there are none.
+
+        Returns:
+            How many entries were removed, and their bytes.
+        """
+        self.sweep()
+        entries = self.entries()
+        most = sum(kept.record['stamp']['bytes'] + _BLOCK * kept.record['stamp']['files'] for kept in entries)
+        if to and most <= to:
+            return 0, 0
+        sizes = {kept.path: own_bytes(kept.data) for kept in entries}
+        left, count, freed = sum(sizes.values()), 0, 0
+        for kept in sorted(entries, key=lambda kept: kept.last_used):
+            if to and left <= to:
+                break
+            if not self.users(kept.path) and self.discard(kept):
+                count, freed, left = count + 1, freed + sizes[kept.path], left - sizes[kept.path]
+        return count, freed
+
+    def measure(self) -> int:
+        """The bytes that entries take on the disk; what something else links to does not count."""
+        return sum(own_bytes(kept.data) for kept in self.entries())
+
+    def verify(self) -> list[Kept]:
+        """Discard the entries whose files were changed, and return them."""
+        damaged = [kept for kept in self.entries() if not kept.is_whole()]
+        for kept in damaged:
+            self.discard(kept)
+        return damaged
+
+    def sweep(self) -> None:
+        """Remove what dead processes left unfinished, and what counts no more and is no longer used."""
+        sweep(self.root)
+        for path in self._folders():
+            if not (path / _RECORD).exists():
+                self._remove(path)
+
+    def _folders(self, key: str = '') -> Iterator[Path]:
+        with suppress(OSError):
+            for path in sorted(self.root.iterdir()):
+                if path.name.startswith(key) and _ENTRY.fullmatch(path.name) and path.is_dir():
+                    yield path
+
+    def _remove(self, path: Path) -> bool:
+        if self.users(path):
+            return False
+        shutil.rmtree(path, ignore_errors=True)
+        return not path.exists()
+
+
+def is_kept(link: Path) -> bool:
+    """Whether a path is a link to a folder of a store, which may be gone."""
+    try:
+        target = Path(link).readlink()
+    except OSError:
+        return False
+    return target.name == DATA and _ENTRY.fullmatch(target.parent.name) is not None
+
+
+def own_bytes(folder: Path) -> int:
+    """The bytes on the disk of the files below a folder that no other hard link shares: what removing it would free."""
+    return sum(_own_bytes(found) for _, found in _entries_below(folder))
+
+
+def _own_bytes(found: os.stat_result) -> int:
+    return found.st_blocks * 512 if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
+
+
+def _entries_below(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = os.path.join(parent, name)
+            yield path, os.lstat(path)

@@ -1,0 +1,102 @@
+"""Kills a run at every event of the file system while it converts and keeps; then another run begins, and it goes on.
+
+A script of its own, as `kill_sweep` is. The last line of stdout is a JSON object `{events, faults}`.
+
+    python -m tests.steps.kept_kills FOLDER [STRIDE]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks import RuntimeContext, hookimpl
+from synapse_hooks.backends import Workspace
+from synapse_hooks.storage import tree_digest
+from synapse_hooks.storage.kept import CONVERSIONS, KeptFolders
+from tests.steps.kill_sweep import Action, prepare
+from tests.support.killing import Killer
+
+
+class Watch:
+    """Counts, or kills, while the stage `convert` is at work."""
+
+    def __init__(self, folder: Path, kill_at: int | None) -> None:
+        self.folder = folder
+        self.kill_at = kill_at
+
+    @hookimpl
+    def step_started(self, step: Any) -> None:
+        if step.name == 'convert':
+            self.killer = Killer(self.kill_at)
+
+    @hookimpl
+    def step_finished(self, step: Any) -> None:
+        if step.name == 'convert':
+            (self.folder / 'events').write_text(str(self.killer.count))
+            self.killer.at = None
+
+
+def attempt(folder: Path, run: str, *, kill_at: int | None = None) -> int:
+    """Begin a run, or go on with it, in a forked child; returns the child's wait status."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    try:
+        warnings.simplefilter('ignore')
+        ctx = RuntimeContext(
+            client=Workspace(folder / 'workspace'),
+            run_dir=folder / run,
+            resume=(folder / run / 'run.json').is_file(),
+            project=folder,
+            plugins=(Watch(folder, kill_at),),
+        )
+        Action({'dataset': 'small', 'checkpoint': 'base', 'trace': folder / 'trace'}, ctx).run()
+        os._exit(0)
+    except BaseException as error:  # a forked child must never return into its parent's code
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        os._exit(1)
+
+
+def main() -> None:
+    """Sweep."""
+    folder, stride = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    pristine, at = folder / 'pristine', folder / 'at'
+    prepare(pristine)
+    store = KeptFolders(at / 'cache' / CONVERSIONS)
+    os.environ['SYNAPSE_HOOKS_CACHE'] = str(at / 'cache')
+
+    def fresh() -> None:
+        shutil.rmtree(at, ignore_errors=True)
+        shutil.copytree(pristine, at)
+
+    fresh()
+    faults = [] if attempt(at, 'run', kill_at=-1) == 0 else ['the run fails without any kill']
+    events, wanted = int((at / 'events').read_text()), tree_digest(at / 'run' / 'stages' / 'convert')
+    for k in range(events, 0, -stride):
+        fresh()
+        if not os.WIFSIGNALED(attempt(at, 'run', kill_at=k)):
+            faults.append(f'event {k}: was not killed')
+            continue
+        for run in ('other', 'run'):
+            if attempt(at, run) != 0:
+                faults.append(f'event {k}: {run} fails afterwards')
+            elif tree_digest(at / run / 'stages' / 'convert') != wanted:
+                faults.append(f'event {k}: {run} has another dataset')
+        store.sweep()
+        entries = store.entries()
+        if not entries or not all(entry.is_whole() and not store.users(entry.path) for entry in entries):
+            faults.append(f'event {k}: the store has {[entry.record for entry in entries]}')
+        left = {path.name for path in store.root.iterdir()} - {entry.path.name for entry in entries}
+        if left:
+            faults.append(f'event {k}: {sorted(left)} are left in the store')
+    print(json.dumps({'events': events, 'faults': faults}))
+
+
+if __name__ == '__main__':
+    main()
