@@ -153,7 +153,7 @@ def speed(source: Source, works: Sequence[Work], rounds: int, has_aims: bool) ->
     starts = []
     turns: dict[tuple[str, int], list[Turn]] = {(work.title, count): [] for work in works for count in WORKERS}
     for _ in range(rounds + 1):
-        starts.append(finished([*our_command(), '--help'])[0])
+        starts.append(finished([*our_command(), '--help']).took)
         for work in works:
             for count in WORKERS:
                 turns[work.title, count].append(turn(source, work, count))
@@ -186,7 +186,7 @@ def compared(name: str, source: Source, turns: Sequence[Turn], start: float, aim
 def memory(source: Source, work: Work) -> Figure:
     """The peak of one conversion in one process."""
     with tempfile.TemporaryDirectory(dir=source.path.parent) as scratch:
-        _, peak = finished(conversion(source, work, Path(scratch) / 'converted', 1))
+        peak = finished(conversion(source, work, Path(scratch) / 'converted', 1)).peak
     name = f'peak memory, {work.title}, {source.images:,} images'
     return Figure(name, peak, 'MB', PEAKS[work.source], source.place)
 
@@ -195,12 +195,12 @@ def turn(source: Source, work: Work, count: int) -> Turn:
     """Convert, then measure the floor of just this conversion, in a process of its own."""
     with tempfile.TemporaryDirectory(dir=source.path.parent) as scratch:
         output = Path(scratch) / 'converted'
-        took, peak = finished(conversion(source, work, output, count))
+        cost = finished(conversion(source, work, output, count))
         floor = [sys.executable, str(HERE / 'floor.py'), str(source.path), str(output)]
         told = json.loads(subprocess.run(floor, check=True, stdout=subprocess.PIPE).stdout)
     if (images := told.pop('images')) != source.images:
         raise RuntimeError(f'{work.title}: {images:,} of {source.images:,} images are in the output')
-    return Turn(took, peak, **told)
+    return Turn(cost.took, cost.peak, **told)
 
 
 def conversion(source: Source, work: Work, output: Path, count: int) -> list[str]:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 MEMORY = Path('/dev/shm')
@@ -80,13 +81,24 @@ def our_command() -> list[str]:
     return [str(script)] if script.is_file() else [sys.executable, '-m', 'synapse_hooks.cli']
 
 
+class Cost(NamedTuple):
+    """Of a whole process and those that it started."""
+
+    took: float
+    """Seconds of wall time."""
+    peak: float
+    """MB that the largest of them had in memory."""
+    busy: float
+    """Seconds of processor time: others on the machine add less to it than to wall time."""
+
+
 def seconds(command: Sequence[str]) -> float:
     """The wall time of a whole process."""
-    return finished(command)[0]
+    return finished(command).took
 
 
-def finished(command: Sequence[str]) -> tuple[float, float]:
-    """The wall time of a whole process, and the peak memory in MB of it or of the largest process that it started.
+def finished(command: Sequence[str]) -> Cost:
+    """What a whole process cost.
 
     Linux counts the peak of whoever starts a process as that process's own: so this one holds nothing large.
     """
@@ -101,7 +113,8 @@ def finished(command: Sequence[str]) -> tuple[float, float]:
         if process.returncode:
             errors.seek(0)
             raise RuntimeError(f'{" ".join(command)} failed:\n{errors.read().decode()}')
-    return took, usage.ru_maxrss * (1 if sys.platform == 'darwin' else 1024) / 1e6
+    peak = usage.ru_maxrss * (1 if sys.platform == 'darwin' else 1024) / 1e6
+    return Cost(took, peak, usage.ru_utime + usage.ru_stime)
 
 
 def interleaved(commands: Sequence[Sequence[str]], rounds: int) -> list[list[float]]:

@@ -46,7 +46,8 @@ def measure() -> list[Figure]:
                 ('resume', ('resume', str(folder / 'run'))),
             ):
                 command = ['sh', '-c', '"$@" || true', 'sh', *our_command(), *words]
-                times[what, points], peaks[what, points] = finished(command)
+                cost = finished(command)
+                times[what, points], peaks[what, points] = cost.took, cost.peak
         parsing = parsed(folder / 'run' / 'events.jsonl')
     figures = []
     for what, aim in (('train', 1.2), ('resume', 1.2)):

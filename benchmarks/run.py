@@ -26,9 +26,10 @@ BENCHMARKS = (
     'export_dataset',
     'upload',
     'convert',
+    'curve',
 )
-NEEDS = {'autolog': ('ultralytics',), 'convert': ('numpy', 'orjson', 'PIL')}
-SIZED = ('convert',)
+NEEDS = {'autolog': ('ultralytics',), 'convert': ('numpy', 'orjson', 'PIL'), 'curve': ('numpy', 'orjson', 'PIL')}
+SIZED = ('convert', 'curve')
 """Those that are small unless they get `--full`."""
 
 

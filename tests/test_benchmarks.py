@@ -58,6 +58,16 @@ def test_a_source_too_large_for_every_disk_is_left_out_with_a_sentence() -> None
     assert json.loads(done.stdout.splitlines()[-1])['figures'] == []
 
 
+def test_the_curve_has_every_work_at_every_size() -> None:
+    command = [sys.executable, str(BENCHMARKS / 'curve.py'), '--items', '20', '40', '60', '--json']
+    done = subprocess.run(command, capture_output=True, text=True)
+    figures = json.loads(done.stdout.splitlines()[-1])['figures']
+    works = ('import', 'export', 'convert', 'inspect')
+    sizes = [f'  {work}, {items} items' for work in works for items in (20, 40, 60)]
+    assert [figure['name'] for figure in figures if figure['unit'] == 'us'] == sizes
+    assert [figure['aim'] for figure in figures if figure['unit'] == 'x'] == [1.25] * 4
+
+
 @pytest.mark.parametrize('kind', ['dm', 'coco'])
 def test_sources_are_the_same_bytes_every_time(kind: str, tmp_path: Path) -> None:
     digests = []

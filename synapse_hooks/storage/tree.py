@@ -1,7 +1,7 @@
 """The files of a folder, in an order that depends on their names only."""
 
 # A Path for each of a million files costs more than the rest of the walk.
-# ruff: noqa: PTH116
+# ruff: noqa: PTH114, PTH116
 from __future__ import annotations
 
 import os
@@ -36,26 +36,24 @@ def walk_files(folder: Path) -> Iterator[FileEntry]:
 
 
 def _walk(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[FileEntry]:
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
     here = os.stat(folder)
     key = (here.st_dev, here.st_ino)
     if key in above:
         raise StorageError(f'{folder} leads back into itself', hint='remove that link', path=folder)
-    for entry in found:
+    # Of a million files there are names, and not more, in memory at once.
+    for name in sorted(os.listdir(folder)):
+        path = f'{folder}/{name}'
         try:
-            info = entry.stat()
+            info = os.stat(path)
         except FileNotFoundError as error:
-            if not entry.is_symlink():
+            if not os.path.islink(path):
                 raise
             raise StorageError(
-                f'{entry.path} is a link that leads nowhere',
-                hint='restore its target, or remove the link',
-                path=entry.path,
+                f'{path} is a link that leads nowhere', hint='restore its target, or remove the link', path=path
             ) from error
         if stat.S_ISREG(info.st_mode):
-            yield FileEntry(prefix + entry.name, entry.path, info.st_size, info.st_mtime_ns)
+            yield FileEntry(prefix + name, path, info.st_size, info.st_mtime_ns)
         elif stat.S_ISDIR(info.st_mode):
-            yield from _walk(entry.path, f'{prefix}{entry.name}/', above | {key})
+            yield from _walk(path, f'{prefix}{name}/', above | {key})
         else:
-            raise StorageError(f'{entry.path} is neither a file nor a folder', hint='remove it', path=entry.path)
+            raise StorageError(f'{path} is neither a file nor a folder', hint='remove it', path=path)

@@ -5,6 +5,7 @@ import hashlib
 import os
 import random
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,21 @@ def test_only_regular_files(tmp_path: Path) -> None:
             link_or_copy(tmp_path / name, tmp_path / 'b')
     with pytest.raises(StorageError, match='neither a file nor a folder'):
         list(walk_files(tmp_path))
+
+
+def test_a_walk_holds_little_more_than_names(tmp_path: Path) -> None:
+    (tmp_path / 'first').touch()
+    for number in range(3000):
+        os.link(tmp_path / 'first', tmp_path / f'{number:08}')
+    next(walk_files(tmp_path))
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in walk_files(tmp_path))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 3001
+    assert peak / count < 120
 
 
 @pytest.mark.parametrize('size', [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 20) - 1, 1 << 20, (2 << 20) + 7])
