@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -44,7 +45,9 @@ def file_digest(path: StrPath) -> str:
     return digest.hexdigest()
 
 
-def tree_stamp(folder: Path, *, until_ns: int | None = None) -> TreeStamp:
+def tree_stamp(
+    folder: Path, *, until_ns: int | None = None, admit: Callable[[FileEntry], None] | None = None
+) -> TreeStamp:
     """Whether a folder is still whole, without reading its files: over their names, sizes and times of change.
 
     Two stamps of one folder compare; two stamps of two copies do not, because times differ. See `tree_digest`.
@@ -53,11 +56,14 @@ def tree_stamp(folder: Path, *, until_ns: int | None = None) -> TreeStamp:
         folder: The folder.
         until_ns: Leave out files that were changed after this time (nanoseconds since 1970). So what others put beside
             the files that were there does not count, and a file that was changed or deleted is still missed.
+        admit: Called with each file that counts; it may raise.
     """
     stamp = _Stamp()
     for entry in walk_files(folder):
         if until_ns is None or entry.mtime_ns <= until_ns:
             stamp.add(entry)
+            if admit is not None:
+                admit(entry)
     return stamp.made()
 
 

@@ -8,15 +8,12 @@ Several processes may use one store at once, without locks. Who uses an entry wr
 `kept.json` then; who removes one deletes `kept.json` first, and looks into `users` then. One of both sees the other.
 """
 
-# A Path for each of a million files costs more than looking at it.
-# ruff: noqa: PTH118
 from __future__ import annotations
 
 import os
 import re
 import secrets
 import shutil
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -31,6 +28,7 @@ from synapse_hooks.storage.digest import let_pass, tree_stamp
 from synapse_hooks.storage.disk import need_folder
 from synapse_hooks.storage.ownership import is_dead, owner
 from synapse_hooks.storage.publishing import publish, scratch, sweep, write_atomic
+from synapse_hooks.storage.tree import FileEntry, walk_files
 
 CONVERSIONS: Final = 'conversions'
 """The folder of kept conversions, below the cache."""
@@ -115,17 +113,13 @@ class KeptFolders:
         Raises:
             OSError, StorageError: It cannot be kept, and is where it was.
         """
-        own, changed, now = 0, 0, time.time_ns()
-        for path, found in _entries_below(folder):
-            if stat.S_ISLNK(found.st_mode):
-                raise StorageError(f'{path} is a symbolic link', hint='use hard links', path=path)
-            own += _own_bytes(found)
-            changed = max(changed, found.st_mtime_ns if found.st_mtime_ns <= now else 0)
-        if 0 < most < own:
-            problem = f'{folder} takes {own / 1e9:,.3f} GB, and {self.root} may have {most / 1e9:,.3f} GB'
+        found = _Found()
+        stamp = tree_stamp(folder, until_ns=time.time_ns(), admit=found.add)
+        if 0 < most < found.own:
+            problem = f'{folder} takes {found.own / 1e9:,.3f} GB, and {self.root} may have {most / 1e9:,.3f} GB'
             raise StorageError(problem, hint='raise the limit', path=str(folder))
-        record = {**record, 'at_ns': changed, 'stamp': tree_stamp(folder, until_ns=changed)}
-        let_pass(changed)
+        record = {**record, 'at_ns': found.changed, 'stamp': stamp}
+        let_pass(found.changed)
         need_folder(self.root)
         final = self.root / f'{key}-{secrets.token_hex(4)}'
         user = f'{owner()}-{secrets.token_hex(4)}'
@@ -240,15 +234,22 @@ def is_kept(link: Path) -> bool:
 
 def own_bytes(folder: Path) -> int:
     """The bytes on the disk of the files below a folder that no other hard link shares: what removing it would free."""
-    return sum(_own_bytes(found) for _, found in _entries_below(folder))
+    total = 0
+    # Something odd may have been put there since.
+    with suppress(OSError, StorageError):
+        for entry in walk_files(folder):
+            total += entry.own
+    return total
 
 
-def _own_bytes(found: os.stat_result) -> int:
-    return found.st_blocks * 512 if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
+class _Found:
+    """What is seen of a folder that is to be kept."""
 
+    own, changed = 0, 0
 
-def _entries_below(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    for parent, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = os.path.join(parent, name)
-            yield path, os.lstat(path)
+    def add(self, entry: FileEntry) -> None:
+        if entry.linked:
+            problem = f'{entry.path} is a symbolic link, or in a folder that is one'
+            raise StorageError(problem, hint='use hard links', path=entry.path)
+        self.own += entry.own
+        self.changed = max(self.changed, entry.mtime_ns)

@@ -1,7 +1,7 @@
 """The files of a folder, in an order that depends on their names only."""
 
 # A Path for each of a million files costs more than the rest of the walk.
-# ruff: noqa: PTH114, PTH116
+# ruff: noqa: PTH116
 from __future__ import annotations
 
 import os
@@ -24,6 +24,10 @@ class FileEntry(NamedTuple):
     """Bytes."""
     mtime_ns: int
     """When it was last changed, in nanoseconds."""
+    own: int = 0
+    """Bytes on the disk that no other hard link shares: what removing it would free."""
+    linked: bool = False
+    """Whether a symbolic link leads to it, in the folder."""
 
 
 def walk_files(folder: Path) -> Iterator[FileEntry]:
@@ -32,10 +36,10 @@ def walk_files(folder: Path) -> Iterator[FileEntry]:
     Raises:
         StorageError: Something in there is no file and no folder, a link that leads nowhere, or one that leads back.
     """
-    yield from _walk(os.fspath(folder), '', frozenset())
+    yield from _walk(os.fspath(folder), '', frozenset(), linked=False)
 
 
-def _walk(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[FileEntry]:
+def _walk(folder: str, prefix: str, above: frozenset[tuple[int, int]], *, linked: bool) -> Iterator[FileEntry]:
     here = os.stat(folder)
     key = (here.st_dev, here.st_ino)
     if key in above:
@@ -43,17 +47,18 @@ def _walk(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterat
     # Of a million files there are names, and not more, in memory at once.
     for name in sorted(os.listdir(folder)):
         path = f'{folder}/{name}'
-        try:
-            info = os.stat(path)
-        except FileNotFoundError as error:
-            if not os.path.islink(path):
-                raise
-            raise StorageError(
-                f'{path} is a link that leads nowhere', hint='restore its target, or remove the link', path=path
-            ) from error
+        info, through = os.lstat(path), linked
+        if stat.S_ISLNK(info.st_mode):
+            try:
+                info, through = os.stat(path), True
+            except FileNotFoundError as error:
+                raise StorageError(
+                    f'{path} is a link that leads nowhere', hint='restore its target, or remove the link', path=path
+                ) from error
         if stat.S_ISREG(info.st_mode):
-            yield FileEntry(prefix + name, path, info.st_size, info.st_mtime_ns)
+            own = 0 if through or info.st_nlink > 1 else info.st_blocks * 512
+            yield FileEntry(prefix + name, path, info.st_size, info.st_mtime_ns, own, through)
         elif stat.S_ISDIR(info.st_mode):
-            yield from _walk(path, f'{prefix}{name}/', above | {key})
+            yield from _walk(path, f'{prefix}{name}/', above | {key}, linked=through)
         else:
             raise StorageError(f'{path} is neither a file nor a folder', hint='remove it', path=path)

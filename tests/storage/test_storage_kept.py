@@ -142,6 +142,7 @@ def test_a_folder_with_links_or_too_large_is_left_where_it_is(store: KeptFolders
     folder = made(tmp_path, size=100_000)
     with pytest.raises(StorageError, match='may have'):
         store.keep(folder, 'ab', {}, most=1000)
+    (tmp_path / 'elsewhere.jpg').write_bytes(b'')
     (folder / 'link.jpg').symlink_to(tmp_path / 'elsewhere.jpg')
     with pytest.raises(StorageError, match='is a symbolic link'):
         store.keep(folder, 'ab', {})
