@@ -47,8 +47,6 @@ _KEYS: Final = (
 )
 MAX_ATTEMPTS: Final = 10
 """How often a step may be tried, unless a setting says otherwise."""
-KEEP_CONVERSIONS: Final = '20G'
-"""How many bytes of conversions are kept for other runs, unless a setting says otherwise."""
 _TRUST: Final = 'SYNAPSE_HOOKS_TRUST'
 _KEEP: Final = 'SYNAPSE_HOOKS_KEEP_CONVERSIONS'
 _UNITS: Final = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12}
@@ -87,8 +85,8 @@ class Settings:
     """How often a step may be tried, the first attempt included."""
     deadlines: Mapping[str, float] = field(default_factory=dict)
     """Seconds that stages may take, by name."""
-    keep_conversions: int = 20 * 10**9
-    """Bytes of conversions that are kept for other runs; with 0 none is kept, and none is used."""
+    keep_conversions: int | None = None
+    """Bytes of conversions that are kept for other runs; with 0 none is kept or used; None is the default."""
     unlisted: str = ''
     """The setting that keeps out every installed plugin whose distribution the project does not name; else empty."""
     listed: tuple[str, ...] = ()
@@ -201,7 +199,7 @@ def load_settings(
             levels=(flags, variables),
             allow_broken=broken,
             max_attempts=most or MAX_ATTEMPTS,
-            keep_conversions=size_of(KEEP_CONVERSIONS, _KEEP) if keep is None else keep,
+            keep_conversions=keep,
             unlisted=unlisted,
         )
     table = _read_table(file)
@@ -221,11 +219,7 @@ def load_settings(
             name: seconds_of(value, f'{file}: deadline.{name}')
             for name, value in _mapping(table, 'deadline', file).items()
         },
-        keep_conversions=(
-            size_of(table.get('keep_conversions', KEEP_CONVERSIONS), f'{file}: keep_conversions')
-            if keep is None
-            else keep
-        ),
+        keep_conversions=_kept(table, file) if keep is None else keep,
         unlisted=unlisted if trust else f'`trust` in {file}' if by_file else '',
         listed=project.only,
     )
@@ -291,6 +285,11 @@ def size_of(value: Any, setting: str) -> int:
         field = setting.rpartition(' ')[2].lstrip('-')
         raise ConfigError(f'{setting}: expected a size, got {value!r}', hint='for example 5G, or 500M', field=field)
     return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _kept(table: Mapping[str, Any], file: Path) -> int | None:
+    value = table.get('keep_conversions')
+    return None if value is None else size_of(value, f'{file}: keep_conversions')
 
 
 def _split(text: str) -> tuple[str, ...]:

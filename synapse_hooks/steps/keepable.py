@@ -37,7 +37,7 @@ def refusal(ctx: RuntimeContext, inputs: StageInputs, step: Step, source: str | 
     settings = inputs.plugins.settings
     if type(step) is not ConvertDatasetStep or step.target_format is None:
         return 'it is not a conversion'
-    if not ctx.keep_conversions or not settings.keep_conversions:
+    if not ctx.keep_conversions or settings.keep_conversions == 0:
         return 'keep_conversions is off'
     try:
         default_cache()

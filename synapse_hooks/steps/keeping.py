@@ -28,12 +28,16 @@ from synapse_hooks.steps.inputs import StageInputs, same_use
 from synapse_hooks.steps.keepable import key_of, refusal
 from synapse_hooks.steps.state import PATHS_OF, plain
 from synapse_hooks.storage import follow
+from synapse_hooks.storage.disk import disk_bytes
 from synapse_hooks.storage.kept import CONVERSIONS, Kept, KeptFolders, is_kept
 from synapse_hooks.storage.ownership import aside
 from synapse_hooks.storage.places import default_cache
 from synapse_hooks.storage.publishing import publish
 
 _REPEATED: Final = ('losses', 'message')
+_MOST: Final = 20 * 10**9
+_SHARE: Final = 10
+"""Bytes that are kept where no setting says how many: so many, or this part of the disk, whichever is less."""
 _HERE: Final = Path('/kept')
 """Stands for the folder of a dataset in what is noted of it."""
 
@@ -179,7 +183,8 @@ class Keeping:
         if Redactor(secrets_of(os.environ))(line) is not line:
             # Without its secrets it would not be the same.
             return None
-        store, most = _store(), self.settings.keep_conversions
+        store = _store()
+        most = self.settings.keep_conversions or min(_MOST, disk_bytes(store.root) // _SHARE or _MOST)
         kept = self._whole(step, context, source, params)
         try:
             if kept is None:
@@ -189,6 +194,8 @@ class Keeping:
         except (OSError, StorageError) as error:
             if kept is not None and not place.staged.exists():
                 kept.data.rename(place.staged)
+                self._users.pop().unlink(missing_ok=True)
+                store.discard(kept)
             context.log_message(f'convert: not kept for other runs: {summary(error)}', code='not-kept')
             return None
         shutil.rmtree(place.staged, ignore_errors=True)

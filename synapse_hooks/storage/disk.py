@@ -81,13 +81,25 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def free_bytes(folder: Path) -> int:
     """What this process can still write below a folder, which need not be there yet; 0 where that is unknown."""
-    place = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
-    try:
-        found = os.statvfs(place)
-    except OSError:
+    found = _disk_of(folder)
+    if found is None:
         return 0
     # Some of it may be reserved for the superuser.
     return found.f_frsize * (found.f_bfree if os.geteuid() == 0 else found.f_bavail)
+
+
+def disk_bytes(folder: Path) -> int:
+    """The size of the disk that a folder is on, which need not be there yet; 0 where that is unknown."""
+    found = _disk_of(folder)
+    return 0 if found is None else found.f_frsize * found.f_blocks
+
+
+def _disk_of(folder: Path) -> os.statvfs_result | None:
+    place = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
+    try:
+        return os.statvfs(place)
+    except OSError:
+        return None
 
 
 def need_space(folder: Path, needed: int, what: str) -> None:

@@ -339,6 +339,16 @@ def test_a_cache_that_cannot_be_written_keeps_nothing(
     assert maker(world.train('r2')) is None
 
 
+def test_a_file_system_without_links_keeps_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError(1, 'Operation not permitted')
+
+    monkeypatch.setattr(Path, 'symlink_to', refused)
+    assert maker(world.train('r1')) is None
+    assert world.label('r1').is_file()
+    assert list(world.store.root.iterdir()) == []
+
+
 @pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='there is no second file system')
 def test_another_file_system_keeps_nothing(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Path('/dev/shm') / f'synapse-hooks-{os.getpid()}'

@@ -1,5 +1,6 @@
 """A full or protected disk ends with a sentence that names the file and the way out."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from synapse_hooks.errors import DiskFull, StorageError
 from synapse_hooks.storage import disk_errors
+from synapse_hooks.storage.disk import disk_bytes
 
 
 @pytest.mark.parametrize(('number', 'words'), [(28, 'no space'), (122, 'quota'), (27, 'larger than the limit')])
@@ -69,3 +71,8 @@ def test_files_that_may_not_grow_leave_nothing_behind(tmp_path: Path) -> None:
     assert len(said) == 5, done
     assert all('the file is larger than the limit' in line for line in said)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['big.zip', 'source']
+
+
+def test_the_size_of_a_disk_is_known_before_the_folder_is_there(tmp_path: Path) -> None:
+    assert disk_bytes(tmp_path / 'not' / 'there') == shutil.disk_usage(tmp_path).total
+    assert disk_bytes(Path('not/there')) == shutil.disk_usage('.').total
