@@ -234,6 +234,8 @@ class Server:
         for entry in listed:
             if not isinstance(entry, dict) or not {'event', 'data', 'datetime', 'job'} <= set(entry):
                 raise Refusal(400, 'expected {event, data, datetime, job}')
+            if not isinstance(entry['data'], dict) or not isinstance(entry['datetime'], str):
+                raise Refusal(400, '`data` must be an object, and `datetime` a text')
             by_job.setdefault(str(entry['job']), []).append(entry)
         for job, entries_ in by_job.items():
             await run_in_threadpool(self.workspace.add_logs, job, entries_)

@@ -129,6 +129,9 @@ def test_jobs_and_their_logs(ask: httpx.Client) -> None:
     assert ask.post('/logs/', json=entry).status_code == 201
     assert ask.post('/logs/', json=[entry, entry]).status_code == 201
     assert ask.post('/logs/', json={'event': 'message'}).status_code == 400
+    # The page draws what is there: one such entry would leave it empty.
+    assert ask.post('/logs/', json={**entry, 'data': None}).status_code == 400
+    assert ask.post('/logs/', json={**entry, 'datetime': 3}).status_code == 400
     assert len(ask.get('/jobs/1/logs/').json()) == 3
     assert len(ask.get('/jobs/1/logs/?after=2').json()) == 1
     assert ask.post('/logs/', content=b'{').status_code == 400
