@@ -49,7 +49,7 @@ def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint(tmp_path: Pa
     workspace = tmp_path / 'workspace'
     command = [*COMMAND, 'demo', '--workspace', str(workspace), '--epochs', '3']
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path) as demo:
-        while not list(workspace.glob('runs/*/checkpoints/*/last.pt')):
+        while not any(event['type'] == 'checkpoint' for run in workspace.glob('runs/*/') for event in read_events(run)):
             assert demo.poll() is None, demo.communicate()[0].decode()
             time.sleep(0.1)
         os.kill(demo.pid, signal.SIGKILL)

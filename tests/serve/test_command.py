@@ -27,7 +27,7 @@ def started(shelf: Path, *words: str) -> tuple[subprocess.Popen[str], str]:
 
 def ended(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def test_what_is_printed_is_enough_to_run_an_action(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def waiting(server: DevServer, project: Path) -> subprocess.Popen[str]:
 def test_a_run_that_is_ended_is_stopped(server: DevServer, project: Path, number: signal.Signals) -> None:
     process = waiting(server, project)
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode in (130, 143)
     assert server.workspace.get_job(1)['status'] == 'STOPPED'
 
@@ -175,7 +175,7 @@ def test_a_run_that_is_ended_is_stopped(server: DevServer, project: Path, number
 def test_a_run_that_was_killed_is_found_by_the_next_one(server: DevServer, project: Path) -> None:
     process = waiting(server, project)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert server.workspace.get_job(1)['status'] == 'RUNNING'
     second = server.workspace.create_job(action='train')['id']
     words = ('train', 'act.py:Action', '--job', str(second), '--run-dir', 'second', '-p', 'dataset=1')
