@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
 
 from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
+from synapse_hooks.safe_text import summary
 from synapse_hooks.trainings import Trainings
 
 if TYPE_CHECKING:
@@ -228,6 +229,9 @@ class TrainContext(Logging):
     output_dir: Path = field(default_factory=Path)
     """An empty folder for the output of the stage at hand. It is published by one rename when the stage returns, and
     returned paths that point into it follow."""
+    when_published: list[Callable[[Path], None]] = field(default_factory=list)
+    """What is to be done when the output is at its final place, which it is called with, such as writing a file that
+    holds absolute paths. A failure there is a warning. See `published`."""
     dataset: Any = None
     """The `Dataset` that export and convert left, or None."""
     data_path: Path | None = None
@@ -253,6 +257,19 @@ class TrainContext(Logging):
     """For custom steps to hand things on. Kept in run.json, so JSON values only."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]` of the project, by plugin."""
+
+    def published(self, place: Path) -> None:
+        """Do what was to be done when the output is at its final place. It is called after the output was moved there.
+
+        Args:
+            place: What `output_dir` has become.
+        """
+        acts, self.when_published = self.when_published, []
+        for act in acts:
+            try:
+                act(place)
+            except Exception as error:
+                self.log_message(f'{place}: {summary(error)}', level='warning', code='published')
 
     @property
     def client(self) -> BackendClient:

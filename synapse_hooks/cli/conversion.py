@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from synapse_hooks.cli.voice import Voice
 from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
@@ -59,6 +59,14 @@ class Losses:
         return self._named(value) if isinstance(value, str) else value
 
 
+class Converted(NamedTuple):
+    """What came of a conversion."""
+
+    dataset: Dataset
+    published: Callable[[Path], None]
+    """To be called with the final place of the dataset: see `TrainContext.published`."""
+
+
 def convert_into(
     out: Path,
     source: Dataset,
@@ -69,7 +77,7 @@ def convert_into(
     params: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     strict: bool = False,
-) -> Dataset:
+) -> Converted:
     """Convert a dataset through the hook `convert`, as a run would.
 
     Args:
@@ -97,7 +105,7 @@ def convert_into(
     )
     made = plugins.calls.convert(context=context, dataset=source, target_format=target_format)
     try:
-        return checked_dataset(made, 'convert')
+        return Converted(checked_dataset(made, 'convert'), context.published)
     except WrongAnswer as error:
         plugins.blame_answerer(error)
         raise

@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--crowds', metavar='MODE', help='crowd regions (iscrowd): keep, or objects to take them as objects'
     )
+    parser.add_argument(
+        '--no-trainer-cache',
+        action='store_true',
+        help='do not write the cache in which ultralytics keeps what it finds in a dataset',
+    )
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations')
 
 
@@ -81,6 +86,7 @@ def run(options: argparse.Namespace) -> Answer:
     }
     settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
     settings['stratify'] = options.stratify or None
+    settings['trainer_cache'] = False if options.no_trainer_cache else None
     # Of a conversion that was killed, which could not do it.
     sweep(options.target.parent)
     with (
@@ -116,8 +122,9 @@ def run(options: argparse.Namespace) -> Answer:
                 settings=settings,
                 strict=options.strict,
             )
-            dataset = follow(made, staged, options.target)
+            dataset = follow(made.dataset, staged, options.target)
             losses.say_pace()
+        made.published(options.target)
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     data = {'dataset': plain(dataset), 'from': source.dataset['format'], 'losses': losses.report}

@@ -83,7 +83,8 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
         else:
             workspace.init()
             with scratch(workspace.root / 'import') as staged:
-                made = convert_into(staged, source.dataset, 'dm', plugins, losses, params={'unreadable': tolerance})
+                asked = {'unreadable': tolerance}
+                made = convert_into(staged, source.dataset, 'dm', plugins, losses, params=asked).dataset
                 losses.say_pace()
                 record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
     data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}

@@ -22,7 +22,7 @@ from __future__ import annotations
 import copy
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -178,6 +178,14 @@ class Format:
             info: Complete.
             out: The folder.
             found: What each writer's `found` answered.
+        """
+        return None
+
+    def in_place(self, plan: Any, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Callable[[Path], None] | None:
+        """What is to be done when the dataset is where it stays, such as writing a file that holds absolute paths.
+
+        It is asked last, after `finish` and with the same arguments, and what it answers is called with that place. A
+        failure there is a warning: the dataset must be complete without. None: nothing.
         """
         return None
 

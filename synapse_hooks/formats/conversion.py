@@ -68,6 +68,8 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
             path=str(source['path']),
         ) from error
 
+    if made.in_place is not None:
+        context.when_published.append(made.in_place)
     report, info = made.report, made.info
     tally = made.passed.tally
     report.finalize(tally.sources)
@@ -110,7 +112,7 @@ def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Fo
 
 def _digest(content: str, format: Format, options: Options, info: DatasetInfo) -> str:
     """Equal digests mean equal output: it covers the input, what was asked for, and who did it."""
-    settings = {name: value for name, value in options.settings.items() if name != 'workers'}
+    settings = {name: value for name, value in options.settings.items() if name not in ('workers', 'trainer_cache')}
     facts: list[Any] = [content, format.name, format.version, __version__, options.task, list(options.shares.items())]
     if options.crowds != 'keep':
         facts.append(options.crowds)

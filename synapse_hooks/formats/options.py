@@ -39,6 +39,8 @@ class Options:
     """Whether every split gets its share of each class when a dataset is divided."""
     crowds: Crowds = 'keep'
     """What becomes of crowd regions: `objects` takes them as objects."""
+    trainer_cache: bool = True
+    """Whether the cache that the trainer would make of the dataset is written with it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole table `[tool.synapse_hooks.settings.FORMAT]`, for what a format defines itself."""
 
@@ -62,6 +64,7 @@ class Options:
         | | `workers` | how many processes may work |
         | | `group_by` | an attribute: items with the same value of it go into one split (`folder:` is their folder) |
         | | `stratify` | whether every split gets its share of each class |
+        | | `trainer_cache` | whether ultralytics' cache of labels is written, true by default |
 
         Raises:
             ParamsError: A value is unusable; `field` names it.
@@ -82,7 +85,8 @@ class Options:
             images=_images(settings.get('images', 'hardlink')),
             workers=_workers(settings.get('workers')),
             group_by=str(settings.get('group_by', '')),
-            stratify=_switch(settings.get('stratify', False)),
+            stratify=_switch('stratify', settings.get('stratify', False)),
+            trainer_cache=_switch('trainer_cache', settings.get('trainer_cache', True)),
             settings=settings,
         )
 
@@ -120,10 +124,10 @@ def _workers(value: Any) -> int | None:
     )
 
 
-def _switch(value: Any) -> bool:
+def _switch(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise ParamsError(f'stratify: {value!r} is neither true nor false', hint='leave it out for false', field='stratify')
+    raise ParamsError(f'{name}: {value!r} is neither true nor false', hint='leave it out for the default', field=name)
 
 
 def _images(value: Any) -> LinkMode:

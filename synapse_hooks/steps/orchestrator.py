@@ -193,6 +193,7 @@ class Orchestrator:
                 time.sleep(wait)
 
     def _attempt(self, step: BaseStep[TrainContext]) -> StepResult:
+        self.context.when_published = []
         self.context.output_dir = self._fresh(self.directory.staging(safe_name(step.name)))
         try:
             with parent_only():
@@ -243,6 +244,7 @@ class Orchestrator:
             stage['published'] = {'path': str(place.final), 'at_ns': now, 'stamp': stamp}
         follow_context(self.context, place.staged, place.final)
         result.data = follow(result.data, place.staged, place.final)
+        self.context.published(place.final)
 
     def _place(self, step: BaseStep[TrainContext]) -> Place:
         name = safe_name(step.name)

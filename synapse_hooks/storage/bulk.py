@@ -79,19 +79,26 @@ def link_tree(
     return count
 
 
-def write_all(files: Iterable[tuple[str, bytes]]) -> None:
+def write_all(files: Iterable[tuple[str, bytes]]) -> list[tuple[int, int]]:
     """Write files that must not exist yet: path and content of each. The folders are there.
+
+    Returns:
+        For each its size, and when it was changed in nanoseconds.
 
     Raises:
         FileExistsError, OSError: From the operating system.
     """
+    states = []
     for file, content in files:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             while content:
                 content = content[os.write(handle, content) :]
+            state = os.fstat(handle)
+            states.append((state.st_size, state.st_mtime_ns))
         finally:
             os.close(handle)
+    return states
 
 
 @cache

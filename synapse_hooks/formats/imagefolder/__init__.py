@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.errors import ParamsError, suggest
+from synapse_hooks.formats import trainer_cache
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder.layout import ImageItems, looks_like_one
-from synapse_hooks.formats.imagefolder.names import class_folders
+from synapse_hooks.formats.imagefolder.names import class_folders, folder_of
 from synapse_hooks.formats.writer import counted
 
 if TYPE_CHECKING:
@@ -111,3 +112,11 @@ class ImageFolderFormat(Format):
         from synapse_hooks.formats.imagefolder.writer import put_in_place
 
         put_in_place(self, info, out, found)
+
+    def in_place(self, plan: None, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Callable[[Path], None] | None:
+        """Write the caches of ultralytics, which hold absolute paths. It trains on folders of splits only."""
+        if not (info.splits and self.options.trainer_cache and trainer_cache.is_wanted()):
+            return None
+        from synapse_hooks.formats.imagefolder.scan import FolderCaches
+
+        return FolderCaches(out, [folder_of(split) for split in info.splits], self.report)

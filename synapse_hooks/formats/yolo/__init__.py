@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.data.skeletons import flip_index, joint_order
 from synapse_hooks.errors import DatasetInvalid, ParamsError, suggest
+from synapse_hooks.formats import trainer_cache
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.formats.imagefolder.names import folder_of
@@ -121,12 +122,15 @@ class YoloFormat(Format):
 
             return ImageFolderWriter(self, out, share)
         from synapse_hooks.formats.yolo import tasks
+        from synapse_hooks.formats.yolo.scan import ScanNotes
         from synapse_hooks.formats.yolo.writer import YoloWriter
 
+        cached = self.options.trainer_cache and trainer_cache.is_wanted()
+        notes = ScanNotes(out, share, self.report, plan.task, len(plan.joints)) if cached else None
         if plan.task == 'pose':
-            return YoloWriter(self, tasks.Pose(self.report, plan.joints), info, out, share)
+            return YoloWriter(self, tasks.Pose(self.report, plan.joints), info, out, share, notes)
         kinds = {'detect': tasks.Detect, 'segment': tasks.Segment, 'obb': tasks.Obb}
-        return YoloWriter(self, kinds[plan.task](self.report), info, out, share)
+        return YoloWriter(self, kinds[plan.task](self.report), info, out, share, notes)
 
     def counts(self, found: Sequence[Any]) -> Counter[str]:
         """Images that ultralytics cannot read are not there."""
@@ -157,6 +161,15 @@ class YoloFormat(Format):
             skeletons = {label: plan.joints for label in names if info.skeletons.get(label)}
             more |= pose_config(names, skeletons, flip_index(plan.joints))
         return write_config(out, names, folders, **more)
+
+    def in_place(self, plan: Plan, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Callable[[Path], None] | None:
+        """Write the caches of ultralytics, which hold absolute paths."""
+        if plan.task == 'classify':
+            folders = ImageFolderFormat().bound(report=self.report, options=self.options)
+            return folders.in_place(None, info, out, found)
+        from synapse_hooks.formats.yolo.scan import LabelCaches
+
+        return LabelCaches(out, len(found), len(info.classes or ()), len(plan.joints))
 
     def _task(self, info: DatasetInfo) -> str:
         asked = self.options.task

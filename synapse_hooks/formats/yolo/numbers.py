@@ -1,4 +1,4 @@
-"""Shares of an image's width and height as text, a whole batch at once: `0.123456`."""
+"""Shares of an image's width and height as text, and back, a whole batch at once: `0.123456`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ WIDTH = 9
 _SCALE = 1_000_000
 _THOUSAND = np.uint32(1000)
 _NUMBER = np.dtype({'names': ['blank', 'digits'], 'formats': ['S1', np.uint64], 'offsets': [0, 1], 'itemsize': WIDTH})
+_DIGITS = [1, 3, 4, 5, 6, 7, 8]
+_RANKS = 10.0 ** np.arange(6, -1, -1)
+_ZERO = ord('0')
 _TOGETHER = 8192
 """Numbers that are made together: what is computed on the way is to stay in the processor's cache."""
 
@@ -35,6 +38,20 @@ def digits(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
         low -= high * _THOUSAND
         text['digits'][start : start + _TOGETHER] = begins.take(high) | ends.take(low)
     return text.view(np.uint8).reshape(len(shares), shares.shape[1] * WIDTH)
+
+
+def values(text: bytes) -> NDArray[np.float64]:
+    """The numbers in a text that `digits` made, or in any that has a blank before each number.
+
+    Example:
+        >>> values(b' 0.500000 1.000000').tolist(), values(b' -0.500000 2').tolist(), values(b'').tolist()
+        ([0.5, 1.0], [-0.5, 2.0], [])
+    """
+    if len(text) % WIDTH == 0:
+        columns = np.frombuffer(text, np.uint8).reshape(-1, WIDTH)
+        if (columns[:, 0] == ord(' ')).all() and (columns[:, 2] == ord('.')).all():
+            return (columns[:, _DIGITS] - _ZERO) @ _RANKS / _SCALE
+    return np.array(text.split(), dtype=np.bytes_).astype(np.float64)
 
 
 @cache

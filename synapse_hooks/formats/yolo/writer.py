@@ -14,13 +14,15 @@ from synapse_hooks.data import SUFFIXES, USUAL, DatasetInfo, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
+from synapse_hooks.formats.yolo.scan import ScanNotes, Seen
 from synapse_hooks.storage import Spool, link_all, write_all
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format
 
-Waiting = tuple[list[str], list[int], list[str], list[bytes]]
-"""The paths of label files, how many rows each has, their classes, and the rest of them."""
+Waiting = tuple[list[str], list[Seen], list[str], list[int], list[str], list[bytes]]
+"""The paths of images, what was seen of them, the paths of label files, how many rows each has, their classes, and the
+rest of them."""
 READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 """Extensions, in lower case, of images that ultralytics reads."""
 
@@ -34,12 +36,16 @@ class YoloWriter:
         info: What is known beforehand.
         out: The dataset's folder.
         share: The number of the share.
+        notes: Takes note of what was written; None where that is not wanted.
     """
 
-    def __init__(self, format: Format, rows: Rows, info: DatasetInfo, out: Path, share: int) -> None:
+    def __init__(
+        self, format: Format, rows: Rows, info: DatasetInfo, out: Path, share: int, notes: ScanNotes | None = None
+    ) -> None:
         self.format = format
         self.rows = rows
         self.out = str(out)
+        self._notes = notes
         self._numbers = _numbered(info)
         self._spool = Spool(out / f'.waiting-{share}')
         self._places: dict[str, tuple[str, str]] = {}
@@ -50,22 +56,26 @@ class YoloWriter:
         """Link the images, and write the labels as far as their classes have numbers."""
         names = [self._image_name(sample) for sample in batch.samples]
         rows = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
+        images: list[str] = []
         files: list[str] = []
         links: list[tuple[str, str]] = []
         for sample, name in zip(batch.samples, names, strict=True):
             if isinstance(name, str):
+                images.append('')
                 files.append('')
                 continue
             stem, suffix = name
             split = str(sample.split)
             self._counts[split] += 1
-            images, labels_at = self._above(split, stem)
-            links.append((sample.file, f'{images}{stem}{suffix}'))
+            images_at, labels_at = self._above(split, stem)
+            images.append(f'{images_at}{stem}{suffix}')
+            links.append((sample.file, images[-1]))
             files.append(f'{labels_at}{stem}.txt')
         link_all(links, mode=self.format.options.images)
-        waiting = files, rows.counts(len(files)), rows.labels, rows.texts
+        looks = [] if self._notes is None else self._notes.look(images)
+        waiting = images, looks, files, rows.counts(len(files)), rows.labels, rows.texts
         if self._numbers.keys() >= set(rows.labels):
-            write_all(self._files(waiting))
+            self._write(waiting)
         else:
             self._spool.put(waiting)
 
@@ -77,24 +87,30 @@ class YoloWriter:
         """Write the labels that waited."""
         self._numbers = _numbered(info)
         for waiting in self._spool.take():
-            write_all(self._files(waiting))
+            self._write(waiting)
+        if self._notes is not None:
+            self._notes.close()
 
     def close(self) -> None:
-        """Close the file of what waits."""
+        """Close the files of what waits."""
         self._spool.close()
+        if self._notes is not None:
+            self._notes.close()
 
-    def _files(self, waiting: Waiting) -> list[tuple[str, bytes]]:
-        """Label files with what is in them."""
-        files, counts, labels, texts = waiting
-        numbers = self._numbers
-        rows = [numbers[label] + text for label, text in zip(labels, texts, strict=True)]
+    def _write(self, waiting: Waiting) -> None:
+        """Write label files."""
+        images, looks, files, counts, labels, texts = waiting
+        numbers = [self._numbers[label] for label in labels]
+        rows = [number + text for number, text in zip(numbers, texts, strict=True)]
         end = 0
         made: list[tuple[str, bytes]] = []
         for file, count in zip(files, counts, strict=True):
             begin, end = end, end + count
             if file:
                 made.append((file, b'\n'.join([*rows[begin:end], b''])))
-        return made
+        states = write_all(made)
+        if self._notes is not None:
+            self._notes.add(images, looks, states, counts, numbers, texts)
 
     def _above(self, split: str, stem: str) -> tuple[str, str]:
         """What the paths of an image and its labels begin with; the folders are there then."""

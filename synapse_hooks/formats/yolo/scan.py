@@ -1,0 +1,304 @@
+"""What ultralytics' scan of the written images and labels would find, noted while they are written.
+
+It becomes ultralytics' cache, `labels/train.cache`, when the dataset is at its final place. Where its scan might see
+anything otherwise, there is no cache of that split, and it scans.
+
+Rules: ultralytics 8.4.190, `verify_image_label` and `img2label_paths` in `ultralytics/data/utils.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synapse_hooks.data import LossReport
+from synapse_hooks.data.integrity import examine
+from synapse_hooks.formats import trainer_cache
+from synapse_hooks.formats.pickled import KEY, NONE, TRUE, floats, many, pair, plain, save, text
+from synapse_hooks.formats.trainer_cache import damage, file_state, hash_of, is_seen
+from synapse_hooks.formats.yolo.numbers import values
+from synapse_hooks.storage import Spool
+
+Floats32 = NDArray[np.float32]
+Seen = tuple[Any, ...]
+"""The parts of an `Examined`, as they can wait in a file; empty where the image is not certain."""
+
+_MOST_IMAGES: Final = 500_000
+"""Of one split: their names and states are in memory together, some 200 bytes each."""
+_HIGHEST, _LOWEST = np.float32(1.01), np.float32(-0.01)
+"""What ultralytics tolerates of a box, in shares of the image."""
+_FACTS: Final = np.dtype(
+    [
+        ('share', np.int32),
+        ('place', np.int64),
+        ('length', np.int64),
+        ('image_size', np.int64),
+        ('image_changed', np.int64),
+        ('labels_size', np.int64),
+        ('labels_changed', np.int64),
+        ('count', np.int32),
+        ('duplicates', np.int32),
+    ]
+)
+_REST: Final = KEY['normalized'] + TRUE + KEY['bbox_format'] + KEY['xywh'] + b'u'
+
+
+class ScanNotes:
+    """Takes the notes of one share.
+
+    Args:
+        out: The dataset's folder.
+        share: The number of the share.
+        report: Where damaged images are reported.
+        task: That of the labels.
+        joints: How many a skeleton has.
+    """
+
+    def __init__(self, out: Path, share: int, report: LossReport, task: str, joints: int) -> None:
+        self._below = len(str(out)) + 1
+        self._share = share
+        self._report = report
+        self._task = task
+        self._joints = joints
+        self._spool = Spool(_spool_file(out, share))
+        self._file = _entries_file(out, share)
+        self._entries: IO[bytes] | None = None
+        self._place = 0
+        self._unlike: set[str] = set()
+
+    def look(self, images: Sequence[str]) -> list[Seen]:
+        """Look at images that were put in place just now; damaged ones are reported.
+
+        Args:
+            images: The path of each image; empty for one that is left out.
+        """
+        found: list[Seen] = []
+        seen = examine(filter(None, images))
+        for image in images:
+            one = next(seen) if image else None
+            if fault := damage(one):
+                self._report.doubtful('image', fault, image[self._below :])
+            found.append(tuple(one) if one is not None and one.certain and not fault else ())
+        return found
+
+    def add(
+        self,
+        images: Sequence[str],
+        looks: Sequence[Seen],
+        states: Iterable[tuple[int, int]],
+        counts: Sequence[int],
+        numbers: Sequence[bytes],
+        texts: Sequence[bytes],
+    ) -> None:
+        """Note images whose label files were written just now.
+
+        Args:
+            images: The path of each image; empty for one that is left out.
+            looks: What `look` has answered.
+            states: Of the label file of each that is not left out: size, and when it was changed, in nanoseconds.
+            counts: How many rows each has.
+            numbers: The class of each row.
+            texts: The rest of each row.
+        """
+        if self._entries is None:
+            self._entries = self._file.open('wb')
+        labels = Labels(self._task, self._joints, numbers, texts)
+        names, facts = [], []
+        ends = list(accumulate(counts))
+        written = [place for place, image in enumerate(images) if image]
+        for place, state in zip(written, states, strict=True):
+            name, count, end = images[place][self._below :], counts[place], ends[place]
+            rows, seen = slice(end - count, end), looks[place]
+            if not (seen and is_seen(name) and labels.are_fine(rows)):
+                self._unlike.add(name.split('/', 2)[1])
+                continue
+            order = labels.order(rows)
+            width, height, size, changed = seen[:4]
+            entry = KEY['shape'] + pair(height, width) + labels.entry(rows, order) + _REST
+            self._entries.write(entry)
+            names.append(name)
+            facts.append(
+                (
+                    *(self._share, self._place, len(entry), size, changed, *state),
+                    *(count, 0 if order is None else count - len(order)),
+                )
+            )
+            self._place += len(entry)
+        self._spool.put((names, np.array(facts, _FACTS).tobytes()))
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        if self._entries is not None:
+            self._spool.put((sorted(self._unlike), b''))
+            self._entries.close()
+            self._entries = None
+        self._spool.close()
+
+
+class Labels:
+    """The rows of a batch, as ultralytics parses them."""
+
+    def __init__(self, task: str, joints: int, numbers: Sequence[bytes], texts: Sequence[bytes]) -> None:
+        self.rows = list(zip(numbers, texts, strict=True))
+        self.classes = np.array([int(number) for number in numbers], np.float32)
+        told = values(b''.join(texts)).astype(np.float32)
+        self.outlines: Floats32 | None = None
+        self.joints: Floats32 | None = None
+        self.starts: list[int] = []
+        if task == 'pose':
+            columns = told.reshape(len(texts), 4 + 3 * joints)
+            self.boxes, self.joints = columns[:, :4], columns[:, 4:].reshape(len(texts), joints, 3)
+        elif task == 'detect':
+            self.boxes = told.reshape(len(texts), 4)
+        else:
+            self.outlines = told.reshape(-1, 2)
+            self.starts = [0, *accumulate(row.count(b' ') // 2 for row in texts)]
+            self.boxes = _around(self.outlines, self.starts)
+        boxes = self.boxes
+        self.all_fine = not boxes.size or bool(
+            boxes.max() <= _HIGHEST and boxes.min() >= _LOWEST and boxes[:, 2:].min() >= 0
+        )
+
+    def are_fine(self, rows: slice) -> bool:
+        """Whether ultralytics takes these rows: no box reaches too far out of the image."""
+        boxes = self.boxes[rows]
+        return self.all_fine or not boxes.size or bool(boxes.max() <= _HIGHEST and boxes.min() >= 0)
+
+    def order(self, rows: slice) -> list[int] | None:
+        """Which of these rows ultralytics keeps, in its order; None for all as they are: none are duplicates."""
+        told = self.rows[rows]
+        if len(set(told)) == len(told):
+            return None
+        if self.outlines is not None:
+            keys = [self.classes[row].tobytes() + self._outline(row).tobytes() for row in range(rows.start, rows.stop)]
+            _, first = np.unique(np.array(keys, dtype=object), return_index=True)
+        else:
+            columns = [self.classes[rows, None], self.boxes[rows]]
+            if self.joints is not None:
+                columns.append(self.joints[rows].reshape(len(told), -1))
+            _, first = np.unique(np.concatenate(columns, 1), axis=0, return_index=True)
+        return [int(row) + rows.start for row in first]
+
+    def entry(self, rows: slice, order: list[int] | None) -> bytes:
+        """What the cache has of these rows."""
+        kept = rows if order is None else order
+        count = rows.stop - rows.start if order is None else len(order)
+        outlines, joints = b'', NONE
+        if self.outlines is not None:
+            places = range(rows.start, rows.stop) if order is None else order
+            found = (self._outline(row) for row in places)
+            outlines = b''.join([floats(points.tobytes(), len(points), 2) for points in found])
+        elif self.joints is not None:
+            joints = floats(self.joints[kept].tobytes(), count, *self.joints.shape[1:])
+        return b''.join(
+            (
+                *(KEY['cls'], floats(self.classes[kept].tobytes(), count, 1)),
+                *(KEY['bboxes'], floats(self.boxes[kept].tobytes(), count, 4)),
+                *(KEY['segments'], b'](%be' % outlines if outlines else b']'),
+                *(KEY['keypoints'], joints),
+            )
+        )
+
+    def _outline(self, row: int) -> Floats32:
+        assert self.outlines is not None
+        return self.outlines[self.starts[row] : self.starts[row + 1]]
+
+
+def _around(points: Floats32, starts: list[int]) -> Floats32:
+    """The boxes around outlines: centre and size, in the precision in which ultralytics computes them."""
+    if len(starts) < 2:
+        return np.zeros((0, 4), np.float32)
+    low, high = np.minimum.reduceat(points, starts[:-1]), np.maximum.reduceat(points, starts[:-1])
+    return np.concatenate([(low + high) / np.float32(2), high - low], axis=1)
+
+
+class LabelCaches:
+    """Writes the caches of all splits from the notes of all shares. These are gone from the dataset's folder then.
+
+    Args:
+        out: The dataset's folder, aside.
+        shares: How many there were.
+        classes: How many there are.
+        joints: How many a skeleton has; 0 for other tasks than `pose`.
+    """
+
+    def __init__(self, out: Path, shares: int, classes: int, joints: int) -> None:
+        self._scanned = (joints > 0, classes, [joints, 3] if joints else None, False)
+        self._entries: dict[int, IO[bytes]] = {}
+        self._unlike: set[str] = set()
+        self._splits: dict[str, list[str]] = {}
+        facts: dict[str, list[bytes]] = {}
+        for share in range(shares):
+            if not (file := _entries_file(out, share)).exists():
+                continue
+            # It has no name any more, and is gone with this object.
+            self._entries[share] = file.open('rb')
+            file.unlink()
+            for names, told in Spool(_spool_file(out, share)).take():
+                if not told:
+                    self._unlike.update(names)
+                for number, name in enumerate(names if told else ()):
+                    split = name.split('/', 2)[1]
+                    self._splits.setdefault(split, []).append(name)
+                    facts.setdefault(split, []).append(told[number * _FACTS.itemsize : (number + 1) * _FACTS.itemsize])
+        self._facts = {split: np.frombuffer(b''.join(told), _FACTS) for split, told in facts.items()}
+
+    def __call__(self, final: Path) -> None:
+        """Write them.
+
+        Args:
+            final: Where the dataset is now, and where it will be trained on.
+
+        Raises:
+            OSError, StorageError: They cannot be written.
+        """
+        root = os.path.realpath(final)
+        for split, names in self._splits.items():
+            if split not in self._unlike and len(names) <= _MOST_IMAGES:
+                self._write(root, split, names, self._facts[split])
+
+    def _write(self, root: str, split: str, names: list[str], facts: NDArray[np.void]) -> None:
+        order = sorted(range(len(names)), key=names.__getitem__)
+        names, facts = [names[place] for place in order], facts[order]
+        images = [f'{root}/{name}' for name in names]
+        labels = [f'{root}/labels/{name.removeprefix("images/").rpartition(".")[0]}.txt' for name in names]
+        states = {
+            what: list(map(file_state, facts[f'{what}_size'].tolist(), facts[f'{what}_changed'].tolist()))
+            for what in ('labels', 'image')
+        }
+        hashed = [*zip(labels, states['labels'], strict=True), *zip(images, states['image'], strict=True)]
+        duplicates = facts['duplicates']
+        prefix = trainer_cache.prefix_of(split)
+        messages = [
+            f'{prefix}{images[place]}: {duplicates[place]} duplicate labels removed'
+            for place in np.flatnonzero(duplicates).tolist()
+        ]
+        count = len(names)
+        content = {
+            'labels': many(self._told(images, facts)),
+            'hash': [plain(hash_of(hashed, [str(self._scanned)]))],
+            'results': [plain((count, 0, int((facts['count'] == 0).sum()), 0, count))],
+            'msgs': [plain(messages)],
+            'version': [plain(trainer_cache.VERSION)],
+        }
+        trainer_cache.publish(Path(labels[0]).parent.with_suffix('.cache'), save(content))
+
+    def _told(self, images: list[str], facts: NDArray[np.void]) -> Iterator[bytes]:
+        begin = b'}(' + KEY['im_file']
+        places = zip(images, facts['share'].tolist(), facts['place'].tolist(), facts['length'].tolist(), strict=True)
+        for image, share, place, length in places:
+            yield begin + text(image) + os.pread(self._entries[share].fileno(), length, place)
+
+
+def _spool_file(out: Path, share: int) -> Path:
+    return out / f'.scan-{share}'
+
+
+def _entries_file(out: Path, share: int) -> Path:
+    return out / f'.entries-{share}'
