@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,10 @@ def flat(tmp_path: Path) -> Path:
 
 def items_of(dataset: Path) -> dict[str, set[int]]:
     """The numbers of the items in each split."""
-    return {
-        folder.name: {int(file.stem) for file in folder.iterdir()} for folder in sorted((dataset / 'labels').iterdir())
-    }
+    found: dict[str, set[int]] = {}
+    for file in sorted((dataset / 'labels').glob('*/*.txt')):
+        found.setdefault(file.parent.name, set()).add(int(file.stem))
+    return found
 
 
 def test_groups_are_not_torn_apart(flat: Path, bare: Environment, project: Path) -> None:
@@ -62,6 +64,16 @@ def test_groups_and_shares_go_together(flat: Path, bare: Environment, project: P
     videos = {name: {number % VIDEOS for number in numbers} for name, numbers in splits.items()}
     assert not videos['train'] & videos['val']
     assert {name: len(numbers) for name, numbers in splits.items()} == {'train': 20, 'val': 20}
+
+
+@pytest.mark.parametrize('words', [[], ['--no-trainer-cache']])
+def test_a_cache_for_ultralytics_is_written_unless_it_is_not_wanted(
+    words: list[str], flat: Path, bare: Environment, project: Path
+) -> None:
+    bare.hooks('convert', flat, 'out', '--to', 'yolo', '--split', '0.5,0.5', *words)
+    names = sorted(file.name for file in (project / 'out' / 'labels').glob('*.cache'))
+    assert names == ([] if words or find_spec('ultralytics') is None else ['train.cache', 'val.cache'])
+    assert not list((project / 'out').rglob('.*'))
 
 
 @pytest.mark.parametrize('mode', ['hardlink', 'symlink', 'copy'])

@@ -114,5 +114,6 @@ class Converter:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a folder, with its bytes."""
-    return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob('*')) if file.is_file()}
+    """Every file below a folder, with its bytes; but for caches of ultralytics, which say where they are, and when."""
+    files = [file for file in sorted(root.rglob('*')) if file.is_file() and file.suffix != '.cache']
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
