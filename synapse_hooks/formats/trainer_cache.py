@@ -24,8 +24,10 @@ from typing import Final
 from synapse_hooks.data.integrity import Examined
 from synapse_hooks.storage import write_atomic
 
-VERSION: Final = '1.0.12'
-"""The version of the cache that is written here; ultralytics changes it with what a scan finds."""
+VERSIONS: Final = frozenset(('1.0.10', '1.0.11', '1.0.12'))
+"""The versions of the cache that can be written: ultralytics changes it with what a scan finds. These differ in what
+they find in labels and images of which none is written here.
+"""
 _SMALLEST: Final = 10
 TOO_SMALL: Final = f'it has a side of fewer than {_SMALLEST} pixels: ultralytics leaves such images out'
 IMAGE_FORMATS: Final = frozenset(
@@ -40,20 +42,23 @@ FileState = bytes
 
 
 @cache
-def is_wanted() -> bool:
-    """Whether the ultralytics that is installed here, which is not imported, reads caches of this version."""
+def version() -> str:
+    """The version that the ultralytics which is installed here expects; it is not imported. Empty where it is none that
+    can be written, or ultralytics is not here.
+    """
     try:
         spec = find_spec('ultralytics')
     except (ImportError, ValueError):
-        return False
+        return ''
     for folder in (spec and spec.submodule_search_locations) or ():
         try:
             with Path(folder, 'data', 'dataset.py').open('rb') as source:
                 found = _VERSION_LINE.search(source.read(_LONGEST))
         except OSError:
             continue
-        return found is not None and found[1].decode() == VERSION
-    return False
+        told = '' if found is None else found[1].decode()
+        return told if told in VERSIONS else ''
+    return ''
 
 
 def file_state(size: int, mtime_ns: int) -> FileState:

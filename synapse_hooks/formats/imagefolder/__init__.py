@@ -115,7 +115,7 @@ class ImageFolderFormat(Format):
 
     def in_place(self, plan: None, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Callable[[Path], None] | None:
         """Write the caches of ultralytics, which hold absolute paths. It trains on folders of splits only."""
-        if not (info.splits and self.options.trainer_cache and trainer_cache.is_wanted()):
+        if not (info.splits and self.options.trainer_cache and trainer_cache.version()):
             return None
         from synapse_hooks.formats.imagefolder.scan import FolderCaches
 

@@ -61,7 +61,7 @@ class FolderCaches:
                 'hash': [plain(hash_of(zip(files, found.states, strict=True), found.classes))],
                 'results': chain([b'(', *counts], many(samples), [b't']),
                 'msgs': [plain([])],
-                'version': [plain(trainer_cache.VERSION)],
+                'version': [plain(trainer_cache.version())],
             }
             trainer_cache.publish(Path(root, f'{split}.cache'), save(content))
 

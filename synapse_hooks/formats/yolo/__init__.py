@@ -125,7 +125,7 @@ class YoloFormat(Format):
         from synapse_hooks.formats.yolo.scan import ScanNotes
         from synapse_hooks.formats.yolo.writer import YoloWriter
 
-        cached = self.options.trainer_cache and trainer_cache.is_wanted()
+        cached = self.options.trainer_cache and trainer_cache.version()
         notes = ScanNotes(out, share, self.report, plan.task, len(plan.joints)) if cached else None
         if plan.task == 'pose':
             return YoloWriter(self, tasks.Pose(self.report, plan.joints), info, out, share, notes)

@@ -285,7 +285,7 @@ class LabelCaches:
             'hash': [plain(hash_of(hashed, [str(self._scanned)]))],
             'results': [plain((count, 0, int((facts['count'] == 0).sum()), 0, count))],
             'msgs': [plain(messages)],
-            'version': [plain(trainer_cache.VERSION)],
+            'version': [plain(trainer_cache.version())],
         }
         trainer_cache.publish(Path(labels[0]).parent.with_suffix('.cache'), save(content))
 
