@@ -13,7 +13,7 @@ import io
 import os
 import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -50,17 +50,17 @@ COCO_ANNOTATIONS, COCO_MOST, COCO_TWO_PARTS = 7.3, 60, 0.08
 Numbers = NDArray[Any]
 
 
-def dm(root: Path, images: int) -> None:
+def dm(root: Path, images: int, picture_sizes: Sequence[tuple[int, int]] = DM_SIZES) -> None:
     """Write `<split>/json/<stem>.json` and `<split>/original_files/<stem>.jpg`."""
     chance = np.random.default_rng(SEED)
-    pictures = [smooth(chance, DM_SIZES[number % len(DM_SIZES)]) for number in range(DM_PICTURES)]
+    pictures = [smooth(chance, picture_sizes[number % len(picture_sizes)]) for number in range(DM_PICTURES)]
     files: list[Path] = []
     for split, numbers in divided(images, DM_SPLITS):
         documents, originals = root / split / 'json', root / split / 'original_files'
         documents.mkdir(parents=True)
         originals.mkdir()
         for batch in batches(numbers):
-            sizes = np.array([DM_SIZES[number % len(DM_SIZES)] for number in batch])
+            sizes = np.array([picture_sizes[number % len(picture_sizes)] for number in batch])
             for number, document in zip(batch, dm_documents(chance, sizes), strict=True):
                 stem = f'item_{number:07}'
                 text = orjson.dumps(document, option=orjson.OPT_INDENT_2)

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from synapse_hooks.data.integrity import Examined
-from synapse_hooks.storage import write_atomic
+from synapse_hooks.storage.disk import disk_errors
+from synapse_hooks.storage.ownership import aside
 
 VERSIONS: Final = frozenset(('1.0.10', '1.0.11', '1.0.12'))
 """The versions of the cache that can be written: ultralytics changes it with what a scan finds. These differ in what
@@ -115,13 +116,26 @@ def prefix_of(split: str) -> str:
     return f'\x1b[34m\x1b[1m{"train" if split == "train" else "val"}: \x1b[0m'
 
 
-def publish(file: Path, content: Iterable[bytes]) -> None:
+def publish(root: Path, file: Path, content: Iterable[bytes]) -> None:
     """Write a cache; a power failure may damage it, and ultralytics then scans.
 
+    Args:
+        root: The dataset's folder. The cache is made beside it: what a kill leaves in there would be a part of it.
+        file: Where the cache belongs.
+        content: Its pieces.
+
     Raises:
+        DiskFull: No space.
         StorageError: It cannot be written.
     """
-    write_atomic(file, content, durable=False)
-    # The clock of a disk is some milliseconds behind. What comes after the dataset was stamped must be younger.
-    now = time.time_ns()
-    os.utime(file, ns=(now, now))
+    with disk_errors(file):
+        unfinished = aside(root)
+        try:
+            with unfinished.open('xb') as opened:
+                opened.writelines(content)
+            # The clock of a disk is some milliseconds behind. What comes after the dataset was stamped must be younger.
+            now = time.time_ns()
+            os.utime(unfinished, ns=(now, now))
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -207,6 +207,7 @@ class RunDirectory:
                 self._record = {**_EMPTY, **read_record(self.path)}
             sweep(self.path)
             sweep(self.path / SINKS)
+            sweep(self.path / 'stages')
             yield
         finally:
             holder.unlink(missing_ok=True)

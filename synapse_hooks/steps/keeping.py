@@ -190,6 +190,9 @@ class Keeping:
             if kept is None:
                 kept, user = store.keep(place.staged, record['key'], msgspec.json.decode(line), most=most)
                 self._users.append(user)
+            else:
+                # What this run has made is not what is at that place.
+                context.when_published = []
             _link(kept, place)
         except (OSError, StorageError) as error:
             if kept is not None and not place.staged.exists():

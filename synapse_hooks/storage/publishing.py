@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,12 +23,12 @@ from synapse_hooks.storage.exchange import exchange
 from synapse_hooks.storage.ownership import aside, is_abandoned
 
 
-def write_atomic(path: Path, data: bytes | str | Iterable[bytes], *, durable: bool = True) -> None:
+def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
     """Write a file so that every reader finds the old content or the new one, whole, also when this process is killed.
 
     Args:
         path: The file; missing folders above it are made.
-        data: The content, whole or in pieces; text is written as UTF-8.
+        data: The content; text is written as UTF-8.
         durable: Wait for the disk, some milliseconds, so that it holds for a power failure too. Without, for what is
             written often and can be made again, the file may be empty after one.
 
@@ -45,7 +45,7 @@ def write_atomic(path: Path, data: bytes | str | Iterable[bytes], *, durable: bo
         unfinished = aside(path)
         try:
             with unfinished.open('xb') as file:
-                file.writelines(_pieces(data))
+                file.write(data.encode() if isinstance(data, str) else data)
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
@@ -56,12 +56,6 @@ def write_atomic(path: Path, data: bytes | str | Iterable[bytes], *, durable: bo
             unfinished.unlink(missing_ok=True)
         if durable:
             sync_folder(path.parent)
-
-
-def _pieces(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
-    if isinstance(data, str):
-        return (data.encode(),)
-    return (data,) if isinstance(data, bytes | bytearray) else data
 
 
 @contextmanager

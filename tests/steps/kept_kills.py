@@ -17,8 +17,8 @@ from typing import Any
 
 from synapse_hooks import RuntimeContext, hookimpl
 from synapse_hooks.backends import Workspace
-from synapse_hooks.storage import tree_digest
 from synapse_hooks.storage.kept import CONVERSIONS, KeptFolders
+from tests.formats.format_kit import tree
 from tests.steps.kill_sweep import Action, prepare
 from tests.support.killing import Killer
 
@@ -77,7 +77,7 @@ def main() -> None:
 
     fresh()
     faults = [] if attempt(at, 'run', kill_at=-1) == 0 else ['the run fails without any kill']
-    events, wanted = int((at / 'events').read_text()), tree_digest(at / 'run' / 'stages' / 'convert')
+    events, wanted = int((at / 'events').read_text()), tree(at / 'run' / 'stages' / 'convert')
     for k in range(events, 0, -stride):
         fresh()
         if not os.WIFSIGNALED(attempt(at, 'run', kill_at=k)):
@@ -86,7 +86,7 @@ def main() -> None:
         for run in ('other', 'run'):
             if attempt(at, run) != 0:
                 faults.append(f'event {k}: {run} fails afterwards')
-            elif tree_digest(at / run / 'stages' / 'convert') != wanted:
+            elif tree(at / run / 'stages' / 'convert') != wanted:
                 faults.append(f'event {k}: {run} has another dataset')
         store.sweep()
         entries = store.entries()

@@ -63,7 +63,7 @@ class FolderCaches:
                 'msgs': [plain([])],
                 'version': [plain(trainer_cache.version())],
             }
-            trainer_cache.publish(Path(root, f'{split}.cache'), save(content))
+            trainer_cache.publish(Path(root), Path(root, f'{split}.cache'), save(content))
 
 
 def _scanned(out: str, split: str, report: LossReport) -> _Split | None:

@@ -287,7 +287,7 @@ class LabelCaches:
             'msgs': [plain(messages)],
             'version': [plain(trainer_cache.version())],
         }
-        trainer_cache.publish(Path(labels[0]).parent.with_suffix('.cache'), save(content))
+        trainer_cache.publish(Path(root), Path(labels[0]).parent.with_suffix('.cache'), save(content))
 
     def _told(self, images: list[str], facts: NDArray[np.void]) -> Iterator[bytes]:
         begin = b'}(' + KEY['im_file']
