@@ -1,8 +1,8 @@
 """From the command to the first batch of a yolo11n: through the pipeline, and with ultralytics alone.
 
-The dataset is in a workspace; `synapse-hooks train` exports it, converts it and trains. Ultralytics alone is started on a
-folder that was converted before: cold, when it has no cache of the folder yet, and warm. Every process ends at its first
-batch, which is what is measured: wall time from its start, and the processor time of it and what it has started.
+The dataset is in a workspace; `synapse-hooks train` exports it, converts it and trains. Ultralytics alone is started on
+a folder that was converted before: cold, when it has no cache of the folder yet, and warm. Every process ends at its
+first batch, which is what is measured: wall time from its start, and the processor time of it and what it has started.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def train(data):
     model = YOLO('yolo11n.yaml')
     model.add_callback('on_train_batch_start', stop)
     quiet = {'plots': False, 'verbose': False, 'amp': False, 'pretrained': False, 'exist_ok': True}
+    small = {'epochs': 1, 'imgsz': 320, 'batch': 16, 'device': 'cpu', 'workers': 0}
     try:
-        model.train(data=str(data), epochs=1, imgsz=320, batch=16, device='cpu', workers=0, project=os.path.abspath('runs'), **quiet)
+        model.train(data=str(data), project=os.path.abspath('runs'), **small, **quiet)
     except FirstBatch:
         return
 

@@ -27,9 +27,15 @@ BENCHMARKS = (
     'upload',
     'convert',
     'curve',
+    'first_batch',
 )
-NEEDS = {'autolog': ('ultralytics',), 'convert': ('numpy', 'orjson', 'PIL'), 'curve': ('numpy', 'orjson', 'PIL')}
-SIZED = ('convert', 'curve')
+NEEDS = {
+    'autolog': ('ultralytics',),
+    'convert': ('numpy', 'orjson', 'PIL'),
+    'curve': ('numpy', 'orjson', 'PIL'),
+    'first_batch': ('ultralytics', 'orjson'),
+}
+SIZED = ('convert', 'curve', 'first_batch')
 """Those that are small unless they get `--full`."""
 
 
