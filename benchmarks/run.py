@@ -26,6 +26,7 @@ BENCHMARKS = (
     'export_dataset',
     'upload',
     'convert',
+    'peers',
     'curve',
     'first_batch',
 )
@@ -33,6 +34,7 @@ NEEDS = {
     'autolog': ('ultralytics',),
     'convert': ('numpy', 'orjson', 'PIL'),
     'curve': ('numpy', 'orjson', 'PIL'),
+    'peers': ('numpy', 'orjson', 'PIL'),
     'first_batch': ('ultralytics', 'orjson'),
 }
 SIZED = ('convert', 'curve', 'first_batch')
