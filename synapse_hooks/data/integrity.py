@@ -151,7 +151,7 @@ def _jpeg_size(head: bytes) -> tuple[int, int]:
         elif marker == 0xE1:
             content = head[at + 4 : at + 2 + length]
             if content.startswith(b'Exif\0'):
-                if exif:
+                if exif or content[5:6] != b'\0':
                     return 0, 0
                 exif = content
             else:
@@ -197,6 +197,8 @@ def _is_sound(head: bytes, marker: int, at: int, length: int) -> bool:
 # -- EXIF ------------------------------------------------------------------------------------------------------------
 
 _ORDERS: Final = {b'II*\0': '<', b'MM\0*': '>'}
+_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Of one value, by its kind."""
 
 
 def _orientation(exif: bytes) -> int | None:
@@ -213,6 +215,10 @@ def _orientation(exif: bytes) -> int | None:
     found = None
     for place in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, values, value = struct.unpack_from(order + 'HHIH', exif, place)
+        size = _BYTES.get(kind, 0) * values
+        # Pillow stops at the first value that is not there.
+        if not size or (size > 4 and struct.unpack_from(order + 'I', exif, place + 8)[0] + size > len(exif)):
+            return 0
         if tag == 274:
             if found is not None or kind != 3 or values != 1 or not 1 <= value <= 8:
                 return 0
