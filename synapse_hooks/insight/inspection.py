@@ -12,6 +12,7 @@ from typing import Any, Final
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.data.doubts import doubt
+from synapse_hooks.data.integrity import examine
 from synapse_hooks.data.losses import LOST
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats.reader import FormatReader, declared_by
@@ -170,6 +171,10 @@ class _Inspector:
             path = os.fspath(image)
             file = self._place(path)
             self.contents.add(path, split)
+            for seen in examine([path]):
+                if seen is not None and seen.fault:
+                    self.made.problems.met('doubtful', Example(file, split, '', f'image: {seen.fault}'))
+                    ids.add('doubtful')
         twins = Twins()
         for annotation in sample.annotations:
             around = extent(annotation, sample)

@@ -21,6 +21,7 @@ from synapse_hooks.data import (
     RotatedBox,
     Sample,
 )
+from synapse_hooks.data.integrity import BAD_CHUNK
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.reader import FormatReader
 from synapse_hooks.formats.yolo import YoloFormat
@@ -111,7 +112,9 @@ def test_the_same_image_twice_and_in_two_splits(tmp_path: Path) -> None:
     again = [sample(tmp_path, 'two', content=content), sample(tmp_path, 'three', split='valid', content=content)]
     as_long = content[:-20] + bytes(20)
     found = inspect(tmp_path, first, *again, sample(tmp_path, 'four', split='test', content=as_long))
-    assert problems(found) == {'leak': 1, 'duplicate-image': 1}
+    # The last one is not what it was, and damaged.
+    assert problems(found) == {'leak': 1, 'doubtful': 1, 'duplicate-image': 1}
+    assert examples(found, 'doubtful') == [Example('test/four.png', 'test', '', f'image: {BAD_CHUNK}')]
     assert examples(found, 'leak') == [Example('valid/three.png', 'valid', '', 'the same as train/one.png in train')]
     assert examples(found, 'duplicate-image') == [Example('train/two.png', 'train', '', 'the same as train/one.png')]
 
