@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import stat
 import sys
 import tempfile
@@ -18,6 +19,10 @@ from tests.support import canary
 
 # Trainings share the cores with the other test processes; more threads than cores only wait for each other.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+# `nohup` and `&` let what they start ignore signals, and so all processes that the tests start and send signals to.
+for _number, _handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 if find_spec('ultralytics') is not None:
     from synapse_hooks.autologgers.offline import go_offline
 
