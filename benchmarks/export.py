@@ -7,18 +7,15 @@ aria2c and curl arrive as they are.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from figures import MEMORY, ROOT, Figure, finish, parser
+from figures import MEMORY, ROOT, Figure, finish, in_turns, parser
 
 WORKS = {'20,000 x 20 kB': (20_000, 20_000), '2,000 x 1 MB': (2_000, 1_000_000)}
 AIM = 0.5
@@ -120,52 +117,45 @@ def measure(rounds: int, share: float = 1.0) -> list[Figure]:
 
 def compared(root: Path, host: str, work: str, count: int, rounds: int, *, aims: bool) -> list[Figure]:
     """The figures of one work."""
-    peak = 0
+    peak, out = 0, root / 'out'
 
-    def ours(out: Path) -> None:
+    def ours() -> None:
         nonlocal peak
         env = {**os.environ, 'PYTHONPATH': str(ROOT)}
         words = [sys.executable, '-c', CHILD, str(out), host, str(count)]
         peak = int(subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout)
 
-    def aria2c(out: Path) -> None:
+    def aria2c() -> None:
         lines = ''.join(f'{host}/{n}.jpg\n out={n}.jpg\n' for n in range(count))
         (root / 'list').write_text(lines)
         subprocess.run(['aria2c', '-q', '-j16', '-d', str(out), '-i', str(root / 'list')], check=True)
 
-    def curl(out: Path) -> None:
+    def curl() -> None:
         url = f'{host}/[0-{count - 1}].jpg'
         words = ['curl', '-s', '--no-progress-meter', '--parallel', '--parallel-max', '16', '-o', f'{out}/#1.jpg', url]
         subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
 
-    def bare(out: Path) -> None:
+    def bare() -> None:
         subprocess.run([sys.executable, '-c', BARE, str(out), host, str(count)], check=True)
 
-    programs: dict[str, Callable[[Path], None]] = {'ours': ours, 'aria2c': aria2c, 'curl': curl, 'a bare loop': bare}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-    for _ in range(rounds):
-        for name, program in programs.items():
-            times[name].append(timed(program, root / 'out'))
-    wall = {name: statistics.median(one[0] for one in found) for name, found in times.items()}
-    processor = {name: statistics.median(one[1] for one in found) for name, found in times.items()}
+    def empty() -> None:
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+
+    programs = {'ours': ours, 'aria2c': aria2c, 'curl': curl, 'a bare loop': bare}
+    found = in_turns(programs, rounds, empty)
+    wall = {name: took for name, (took, _) in found.items()}
     small = count > 5_000
     return [
         Figure(f'export, {work} / aria2c', wall['ours'] / wall['aria2c'], 'x', AIM if aims else None),
         Figure(f'export, {work} / curl', wall['ours'] / wall['curl'], 'x', CURL_AIM if aims and small else None),
         Figure(f'  a bare loop of pycurl, {work} / aria2c', wall['a bare loop'] / wall['aria2c'], 'x'),
-        *(Figure(f'  {name}', wall[name], 's', note=f'{processor[name]:.2f} s of processor time') for name in programs),
+        *(
+            Figure(f'  {name}', wall[name], 's', note=f'{busy:.2f} s of processor time')
+            for name, (_, busy) in found.items()
+        ),
         Figure(f'  peak memory, {work}', peak, 'MB', 80 if aims else None),
     ]
-
-
-def timed(program: Callable[[Path], None], out: Path) -> tuple[float, float]:
-    """Seconds of wall and of processor time."""
-    out.mkdir()
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    program(out)
-    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    shutil.rmtree(out)
-    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def make_files(folder: Path, count: int, size: int, head: bytes = b'') -> None:

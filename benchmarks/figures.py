@@ -10,12 +10,13 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -126,6 +127,31 @@ def interleaved(commands: Sequence[Sequence[str]], rounds: int) -> list[list[flo
         seconds(command)
     turns = [[seconds(command) for command in commands] for _ in range(rounds)]
     return [list(column) for column in zip(*turns, strict=True)]
+
+
+def in_turns(
+    programs: Mapping[str, Callable[[], object]], rounds: int, before: Callable[[], object] = lambda: None
+) -> dict[str, tuple[float, float]]:
+    """Programs that take turns: the median seconds of wall time and of CPU time that each and its processes take.
+
+    Args:
+        programs: By name; each starts processes and waits for them.
+        rounds: How often.
+        before: Called before each program; it is not measured.
+    """
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    for _ in range(rounds):
+        for name, program in programs.items():
+            before()
+            usage, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+            program()
+            took, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+            busy = used.ru_utime + used.ru_stime - usage.ru_utime - usage.ru_stime
+            times[name].append((took, busy))
+    return {
+        name: (statistics.median(took for took, _ in found), statistics.median(busy for _, busy in found))
+        for name, found in times.items()
+    }
 
 
 def compared(

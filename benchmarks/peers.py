@@ -7,17 +7,15 @@ links the images and writes `dataset.yaml`; labelformat, panlabel and ultralytic
 from __future__ import annotations
 
 import importlib.metadata
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from figures import MEMORY, Figure, finish, our_command, parser
+from figures import MEMORY, Figure, finish, in_turns, our_command, parser
 
 HERE = Path(__file__).parent
 SPLITS = ('train', 'val')
@@ -84,13 +82,10 @@ def measure(images: int, rounds: int) -> list[Figure]:
         subprocess.run([sys.executable, str(HERE / 'sources.py'), 'coco', str(source), str(images)], check=True)
         ours = [*our_command(), 'convert', str(source), str(out), '--to', 'yolo', '--task', 'detect']
         works = {'ours': [ours], **{peer.name: peer.commands(source, out) for peer in there}}
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
-        for _ in range(rounds):
-            for name, commands in works.items():
-                times[name].append(timed(commands))
-                shutil.rmtree(out)
-    wall = {name: statistics.median(one[0] for one in found) for name, found in times.items()}
-    used = {name: statistics.median(one[1] for one in found) for name, found in times.items()}
+        programs = {name: partial(run_all, commands) for name, commands in works.items()}
+        found = in_turns(programs, rounds, lambda: shutil.rmtree(out, ignore_errors=True))
+    wall = {name: took for name, (took, _) in found.items()}
+    used = {name: busy for name, (_, busy) in found.items()}
     figures = [Figure('coco -> yolo detect, ours', wall['ours'], 's', note=f'{used["ours"]:.2f} s of CPU time')]
     for peer in there:
         note = f'{wall[peer.name]:.2f} s, {used[peer.name]:.2f} s of CPU time'
@@ -100,13 +95,10 @@ def measure(images: int, rounds: int) -> list[Figure]:
     return figures
 
 
-def timed(commands: list[list[str]]) -> tuple[float, float]:
-    """Seconds of wall and of CPU time."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+def run_all(commands: list[list[str]]) -> None:
+    """Run commands, one after the other."""
     for command in commands:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def run() -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import shutil
 import socket
 import statistics
@@ -17,12 +16,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from figures import MEMORY, ROOT, Figure, finish, parser
+from figures import MEMORY, ROOT, Figure, finish, in_turns, parser
 
 CURL_AIM = 4.0
 """Times curl's time."""
@@ -74,7 +72,6 @@ def measure(rounds: int, size: int) -> list[Figure]:
             seconds, memory = subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout.split()
             without_start['ours'].append(float(seconds))
             peak = max(peak, int(memory))
-            shutil.rmtree(journals)
 
         def curl() -> None:
             subprocess.run(['curl', '-s', '-T', str(file), '-o', os.devnull, f'{host}/file'], check=True)
@@ -84,36 +81,25 @@ def measure(rounds: int, size: int) -> list[Figure]:
             seconds = subprocess.run(words, check=True, capture_output=True, text=True).stdout
             without_start['MD5 alone'].append(float(seconds))
 
-        programs: dict[str, Callable[[], None]] = {'ours': ours, 'curl -T': curl, 'MD5 alone': md5}
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-        for _ in range(rounds):
-            for name, program in programs.items():
-                times[name].append(timed(program))
-    wall = {name: statistics.median(one[0] for one in found) for name, found in times.items()}
-    processor = {name: statistics.median(one[1] for one in found) for name, found in times.items()}
-    sending, hashing = (statistics.median(found) for found in without_start.values())
+        programs = {'ours': ours, 'curl -T': curl, 'MD5 alone': md5}
+        # A journal that is there would say that all is sent.
+        found = in_turns(programs, rounds, lambda: shutil.rmtree(journals, ignore_errors=True))
+    wall = {name: took for name, (took, _) in found.items()}
+    sending, hashing = (statistics.median(seconds) for seconds in without_start.values())
     return [
         Figure('upload / curl -T', wall['ours'] / wall['curl -T'], 'x', CURL_AIM),
         Figure('upload / MD5 alone, both without start-up', sending / hashing, 'x', MD5_AIM),
         *(
             Figure(
                 f'  {name}',
-                wall[name],
+                took,
                 's',
-                note=f'{size / wall[name] / 1e6:,.0f} MB/s, {used:.2f} s of processor time',
+                note=f'{size / took / 1e6:,.0f} MB/s, {busy:.2f} s of processor time',
             )
-            for name, used in processor.items()
+            for name, (took, busy) in found.items()
         ),
         Figure('  peak memory', peak, 'MB', 80),
     ]
-
-
-def timed(program: Callable[[], None]) -> tuple[float, float]:
-    """Seconds of wall and of processor time."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    program()
-    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def write(file: Path, size: int) -> None:
