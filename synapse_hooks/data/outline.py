@@ -10,9 +10,9 @@ from msgspec import Meta
 
 from synapse_hooks.data.sample import Annotation, Part, Polygon
 
-# No float may hold what is larger.
-_Integer = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-_decode = msgspec.json.Decoder(list[list[_Integer | float]]).decode
+Number = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | float
+"""A coordinate in JSON, as a type for msgspec: what is larger is malformed, as no float may hold it."""
+_decode = msgspec.json.Decoder(list[list[Number]]).decode
 
 
 class Outline(Annotation, tag='polygon'):

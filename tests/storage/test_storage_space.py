@@ -34,6 +34,7 @@ def test_what_does_not_fit_is_refused_with_both_numbers(tmp_path: Path, monkeypa
 
 def test_a_disk_that_says_nothing_refuses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leave(monkeypatch, 0)
+    assert free_bytes(tmp_path) == 0
     need_space(tmp_path, 1 << 60, 'anything')
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from synapse_hooks.data import AnyAnnotation, Box, Mask
-from synapse_hooks.data.outline import Outline
+from synapse_hooks.data.outline import Number, Outline
 from synapse_hooks.formats.coco.entries import mask_runs
-
-# What is larger is read as a dict, where it is malformed: no float may hold it.
-Number = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | float
 
 
 class Usual(Struct, gc=False, forbid_unknown_fields=True):
