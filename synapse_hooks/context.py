@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from synapse_hooks.data.dataset import DatasetInfo
     from synapse_hooks.data.sample import Sample
     from synapse_hooks.hookspecs import HookSpecs
+    from synapse_hooks.storage import TreeStamp
 
 __all__ = [
     'AutologSession',
@@ -26,6 +27,7 @@ __all__ = [
     'Checkpoint',
     'Dataset',
     'DatasetReader',
+    'HasDatasets',
     'Logging',
     'Model',
     'NullRecorder',
@@ -56,6 +58,9 @@ class Dataset(TypedDict):
     """Class names; a class's number is its place."""
     digest: NotRequired[str]
     """What identifies the content: equal digests mean equal datasets."""
+    stamp: NotRequired[TreeStamp]
+    """Of a dataset that is not in the run directory: its `synapse_hooks.storage.tree_stamp` now. A run that is resumed
+    compares it, and exports again where it differs."""
 
 
 class Checkpoint(TypedDict):
@@ -152,6 +157,18 @@ class BackendClient(Protocol):
         """Whether the backend can be used, one finding after the other. Nothing is raised."""
 
 
+@runtime_checkable
+class HasDatasets(Protocol):
+    """A `BackendClient` whose datasets are folders of this machine, so that a run can convert them without a copy."""
+
+    def dataset_in_place(self, dataset: int | str, *, splits: Mapping[str, Any] | None = None) -> Dataset | None:
+        """What `export_dataset` would answer, with the folder that the backend has, and its `stamp`.
+
+        It is only read, and only by the conversions of this package. None where it has to be exported: a part of the
+        splits is another dataset.
+        """
+
+
 @dataclass(eq=False)
 class RuntimeContext:
     """What the platform gives to an action. Everything has a default: on a laptop, `RuntimeContext()` will do.
@@ -232,6 +249,9 @@ class TrainContext(Logging):
     when_published: list[Callable[[Path], None]] = field(default_factory=list)
     """What is to be done when the output is at its final place, which it is called with, such as writing a file that
     holds absolute paths. A failure there is a warning. See `published`."""
+    in_place: bool = False
+    """Whether all that reads the exported dataset is a conversion by this package, so that `export` may answer with the
+    folder that the backend has. See `HasDatasets`."""
     dataset: Any = None
     """The `Dataset` that export and convert left, or None."""
     data_path: Path | None = None

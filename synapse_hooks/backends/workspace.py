@@ -165,15 +165,31 @@ class Workspace:
         layout = Layout.of(self._datasets.files(record))
         with disk_errors(out):
             layout.put(Path(out), splits=chosen)
+        made = _dataset(record, Path(out))
         counts = {name: count for name, count in record['splits'].items() if name in chosen}
-        # A part of a dataset is another dataset: equal digests mean equal content.
-        digest = record['digest'] if counts == record['splits'] else tree_digest(Path(out))
-        made: Dataset = {'path': Path(out), 'format': 'dm', 'config_path': None, 'splits': counts, 'digest': digest}
-        if record['classes'] is not None:
-            made['classes'] = record['classes']
+        if counts != record['splits']:
+            # A part of a dataset is another dataset: equal digests mean equal content.
+            made['splits'], made['digest'] = counts, tree_digest(Path(out))
         if progress is not None:
             progress(record['count'], record['count'], 0)
         return made
+
+    def dataset_in_place(self, dataset: int | str, *, splits: Mapping[str, Any] | None = None) -> Dataset | None:
+        """A dataset where it is in the workspace, to be read only; None where only some of its splits are wanted.
+
+        Args:
+            dataset: Its id or name.
+            splits: As for `export_dataset`.
+
+        Raises:
+            BackendError: As `export_dataset` does.
+        """
+        record = self._datasets.get(dataset)
+        if len(chosen_splits(record, splits)) != len(record['splits']):
+            return None
+        path = self._datasets.files(record)
+        # The check may have found a copy with new times.
+        return {**_dataset(record, path), 'stamp': self._datasets.get(dataset)['stamp']}
 
     # -- models --------------------------------------------------------------------------------------------------
 
@@ -314,3 +330,16 @@ class Workspace:
     def list_jobs(self) -> list[dict[str, Any]]:
         """Every job's record, by id."""
         return self._records.all('job')
+
+
+def _dataset(record: Mapping[str, Any], path: Path) -> Dataset:
+    made: Dataset = {
+        'path': path,
+        'format': 'dm',
+        'config_path': None,
+        'splits': record['splits'],
+        'digest': record['digest'],
+    }
+    if record['classes'] is not None:
+        made['classes'] = record['classes']
+    return made

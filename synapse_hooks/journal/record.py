@@ -42,7 +42,7 @@ class _Stamp(Struct):
 
 class _Published(Struct):
     path: str
-    at_ns: int
+    at_ns: int | None
     stamp: _Stamp
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synapse_hooks.context import HasDatasets
 from synapse_hooks.errors import BackendError, ConfigError, ParamsError, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
@@ -52,9 +53,13 @@ class Stages:
         dataset = context.params.get('dataset')
         if dataset is None:
             raise no_data()
-        return context.client.export_dataset(
-            dataset, context.output_dir, splits=context.params.get('splits'), progress=partial(_tell, context)
-        )
+        client, splits = context.client, context.params.get('splits')
+        if context.in_place and isinstance(client, HasDatasets) and not _exports_otherwise(client):
+            there = client.dataset_in_place(dataset, splits=splits)
+            if there is not None:
+                context.log_message(f'export: {there["path"]} is read where it is', code='in-place')
+                return there
+        return client.export_dataset(dataset, context.output_dir, splits=splits, progress=partial(_tell, context))
 
     @hookimpl(trylast=True)
     def run_step(self, context: TrainContext, step: Any) -> Any:
@@ -72,6 +77,13 @@ class Stages:
         if context.model_path is None:
             return None
         return context.client.create_model(Path(context.model_path), **upload_fields(context))
+
+
+def _exports_otherwise(client: HasDatasets) -> bool:
+    """Whether a subclass has an `export_dataset` of its own, which must not be passed over."""
+    kinds = type(client).__mro__
+    first = next(kind for kind in kinds if vars(kind).keys() & {'export_dataset', 'dataset_in_place'})
+    return 'dataset_in_place' not in vars(first)
 
 
 def _tell(context: TrainContext, done: int, total: int, received: int = 0) -> None:

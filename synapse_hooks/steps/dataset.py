@@ -72,9 +72,9 @@ class ConvertDatasetStep(BaseStep[TrainContext]):
             raise WrongAnswer(
                 'step convert: there is no dataset to convert', hint='register ExportDatasetStep() before it'
             )
-        converted = context.hooks.convert(
-            context=context, dataset=context.dataset, target_format=str(self.target_format)
-        )
+        # A step of the user, or an edited run.json, may have left anything there.
+        dataset = context.dataset = checked_dataset(context.dataset, 'export')
+        converted = context.hooks.convert(context=context, dataset=dataset, target_format=str(self.target_format))
         context.dataset = checked_dataset(converted, 'convert')
         return StepResult(data={'dataset': context.dataset})
 

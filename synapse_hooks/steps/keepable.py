@@ -49,6 +49,16 @@ def refusal(ctx: RuntimeContext, inputs: StageInputs, step: Step, source: str | 
         for plugin, *_ in inputs.answering(hook, {step.target_format, source}):
             if may_be_edited(plugin) or (hook != AROUND and plugin.kind != 'format'):
                 return f'{plugin.who} takes part in {hook}'
+    return may_be_changed(inputs, step)
+
+
+def may_be_changed(inputs: StageInputs, step: Step) -> str:
+    """Who may edit the dataset between a step that made it and the training, as a phrase; empty where no one can.
+
+    Args:
+        inputs: What goes into the stages of the run.
+        step: The step.
+    """
     for plugin, *_ in inputs.answering('pre_execute'):
         return f'{plugin.who} answers pre_execute, and may edit the dataset'
     for later in inputs.steps[inputs.steps.index(step) + 1 :]:

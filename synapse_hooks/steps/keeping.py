@@ -208,7 +208,7 @@ class Keeping:
 
     def _may_keep(self, step: Step, dataset: Mapping[str, Any]) -> bool:
         # A plugin may have left anything in the context.
-        known = isinstance(dataset, Mapping) and bool(dataset.get('digest'))
+        known = isinstance(dataset, Mapping) and bool(dataset.get('digest')) and bool(dataset.get('format'))
         return known and not refusal(self._ctx, self.inputs, step, dataset.get('format'))
 
     def _key(self, step: Step, dataset: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str:

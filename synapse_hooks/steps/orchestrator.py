@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -226,6 +226,7 @@ class Orchestrator:
         # A step may have moved the folder away.
         if not place.staged.is_dir() or not any(place.staged.iterdir()):
             shutil.rmtree(place.staged, ignore_errors=True)
+            stage['published'] = _read_in_place(result.data.get('dataset'))
             return
         kept = None
         # What earlier attempts have reported is not to be repeated.
@@ -347,6 +348,13 @@ class Orchestrator:
 
 def _is_asked_wrongly(error: BaseException) -> bool:
     return isinstance(error, RecordNotFound) or (isinstance(error, SynapseHooksError) and error.exit_code == 2)
+
+
+def _read_in_place(dataset: Any) -> dict[str, Any] | None:
+    """What run.json says of a dataset that is not in the run directory, so that a change of it is noticed."""
+    if not isinstance(dataset, Mapping) or not dataset.get('stamp'):
+        return None
+    return {'path': str(dataset['path']), 'at_ns': None, 'stamp': dataset['stamp']}
 
 
 def _noted(kept: Kept) -> dict[str, Any]:

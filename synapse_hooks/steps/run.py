@@ -30,6 +30,7 @@ from synapse_hooks.plugins import (
 from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text
+from synapse_hooks.steps.in_place import may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.keeping import Keeping
 from synapse_hooks.steps.orchestrator import Orchestrator
@@ -104,6 +105,7 @@ class _Run:
             recorder=self.progress,
             run_dir=directory.path,
             moved_from=earlier_places(directory),
+            in_place=may_read_in_place(inputs),
             settings=plugins.settings.settings,
         )
 

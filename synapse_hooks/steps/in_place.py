@@ -1,0 +1,43 @@
+"""Whether a run reads its dataset where the backend has it, instead of exporting it.
+
+An export belongs to the run, and any plugin may edit it; the files of the backend must never be edited. A conversion by
+the formats of this package only reads, so it needs no export as long as no other code is called in between.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from synapse_hooks.plugins import Plugin
+from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
+from synapse_hooks.steps.inputs import AROUND, StageInputs, is_ours
+from synapse_hooks.steps.keepable import may_be_changed
+
+_EXPORTED: Final = 'dm'
+"""The format of exports."""
+_HOOKS: Final = ('export', 'convert', 'open_dataset', AROUND, 'retry_step', 'step_started', 'step_finished')
+"""Those that are called while the dataset of the context is the exported one."""
+
+
+def may_read_in_place(inputs: StageInputs) -> bool:
+    """Whether all that reads the exported dataset of a run is the conversion after it, and that one is ours.
+
+    Args:
+        inputs: What goes into the stages of the run.
+    """
+    steps = inputs.steps
+    converts = next((step for step in steps if type(step) is ConvertDatasetStep), None)
+    if converts is None or converts.target_format in (None, _EXPORTED):
+        return False
+    place = steps.index(converts)
+    if place == 0 or type(steps[place - 1]) is not ExportDatasetStep or may_be_changed(inputs, converts):
+        return False
+    formats = {converts.target_format, _EXPORTED}
+    if inputs.plugins.settings.settings.get(str(converts.target_format), {}).get('images') == 'symlink':
+        # They would lead out of the run.
+        return False
+    return all(_is_ours(plugin) for hook in _HOOKS for plugin, *_ in inputs.answering(hook, formats))
+
+
+def _is_ours(plugin: Plugin) -> bool:
+    return plugin.rank == 'built-in' or is_ours(type(plugin.loaded))

@@ -1,0 +1,188 @@
+"""A dataset of the workspace is converted from where it is, as long as no other code gets at it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
+from synapse_hooks.backends import Workspace
+from synapse_hooks.context import Dataset, HasDatasets, RuntimeContext
+from synapse_hooks.storage import tree_digest
+from synapse_hooks.testing import FinishedRun, run_action, small_dataset
+
+
+class Trains(BaseTrainAction[BaseTrainParams]):
+    target_format = 'coco'
+
+    def execute(self, data_path: Path, checkpoint: Any) -> dict[str, Any]:
+        if (self.context.run_dir.parent / 'broken').exists():
+            raise OSError('broken')
+        return {'bytes': data_path.stat().st_size}
+
+
+class TrainsOnExport(Trains):
+    target_format = 'dm'
+
+
+class TrainsOnYolo(Trains):
+    target_format = 'yolo'
+
+
+def in_place(run: FinishedRun) -> bool:
+    """Whether the run has read the dataset where it is; what it says of that agrees with what is on the disk."""
+    said = any(message.get('code') == 'in-place' for message in run.of('message'))
+    assert said != (run.run_dir / 'stages' / 'export').exists()
+    dataset = run.record['stages'][0]['context']['dataset']
+    assert said == (dataset['path'] == str(run.workspace.get_dataset(1)['path']))
+    return said
+
+
+def run_of(folder: Path, action: type[Trains] = Trains, plugin: object = None, **more: Any) -> FinishedRun:
+    plugins = [] if plugin is None else [plugin]
+    dataset = None if more.get('resume') else small_dataset(folder / 'source')
+    params = {'dataset': 1} if more.get('resume') else {}
+    return run_action(action, params, dataset=dataset, plugins=plugins, folder=folder, **more)
+
+
+def test_the_result_is_that_of_an_exported_dataset(tmp_path: Path) -> None:
+    class Observes:
+        @hookimpl
+        def step_finished(self, step: Any) -> None:
+            """Another reader."""
+
+    direct, exported = run_of(tmp_path / 'a'), run_of(tmp_path / 'b', plugin=Observes())
+    assert in_place(direct)
+    assert not in_place(exported)
+    trees = [tree_digest(run.run_dir / 'stages' / 'convert') for run in (direct, exported)]
+    assert trees[0] == trees[1]
+
+
+class Converts:
+    @hookimpl
+    def convert(self, dataset: Any) -> None:
+        """Leave it to the next one."""
+
+
+class Wraps:
+    @hookimpl(wrapper=True)
+    def run_step(self) -> Any:
+        return (yield)
+
+
+class Exports:
+    @hookimpl(wrapper=True)
+    def export(self) -> Any:
+        return (yield)
+
+
+class Prepares:
+    @hookimpl
+    def pre_execute(self) -> None:
+        """Nothing."""
+
+
+class Starts:
+    @hookimpl
+    def step_started(self) -> None:
+        """Nothing."""
+
+
+class Retries:
+    @hookimpl
+    def retry_step(self) -> None:
+        """Never."""
+
+
+@pytest.mark.parametrize('plugin', [Converts, Wraps, Exports, Prepares, Starts, Retries])
+def test_who_gets_at_the_dataset_gets_an_export(tmp_path: Path, plugin: type) -> None:
+    assert not in_place(run_of(tmp_path, plugin=plugin()))
+
+
+class Logs:
+    @hookimpl
+    def log_metrics(self) -> None:
+        """Nothing."""
+
+    @hookimpl
+    def run_finished(self) -> None:
+        """Nothing."""
+
+
+def test_who_only_watches_changes_nothing(tmp_path: Path) -> None:
+    assert in_place(run_of(tmp_path, plugin=Logs()))
+
+
+def test_a_training_on_the_export_itself_gets_one(tmp_path: Path) -> None:
+    assert not in_place(run_of(tmp_path, TrainsOnExport))
+
+
+def test_symbolic_links_do_not_lead_into_the_workspace(tmp_path: Path) -> None:
+    project = tmp_path / 'project'
+    project.mkdir()
+    (project / 'pyproject.toml').write_text('[tool.synapse_hooks.settings.yolo]\nimages = "symlink"\n')
+    assert not in_place(run_of(tmp_path / 'run', TrainsOnYolo, project=project))
+
+
+@pytest.mark.parametrize(('splits', 'whole'), [({'train': None}, False), ({'train': 0.5, 'valid': 0.5}, True)])
+def test_a_part_of_a_dataset_is_exported(tmp_path: Path, splits: Mapping[str, Any], whole: bool) -> None:
+    class Splits(BaseTrainParams):
+        splits: dict[str, Any] | None = None
+
+    class Action(BaseTrainAction[Splits]):
+        target_format = 'coco'
+
+        def execute(self, data_path: Path, checkpoint: Any) -> None:
+            """Nothing."""
+
+    run = run_action(Action, {'splits': splits}, dataset=small_dataset(tmp_path / 'source'), folder=tmp_path / 'place')
+    assert in_place(run) == whole
+
+
+def test_a_client_that_exports_in_its_own_way_is_asked_to(tmp_path: Path) -> None:
+    exported = []
+
+    class Slow(Workspace):
+        def export_dataset(self, *args: Any, **options: Any) -> Dataset:
+            exported.append(args)
+            return super().export_dataset(*args, **options)
+
+    small_dataset(tmp_path / 'source')
+    client = Slow(tmp_path / 'workspace')
+    client.add_dataset(tmp_path / 'source', name='d')
+    ctx = RuntimeContext(client=client, run_dir=tmp_path / 'run', discover=False, keep_conversions=False)
+    Trains({'dataset': 1}, ctx).run()
+    assert isinstance(client, HasDatasets)
+    assert len(exported) == 1
+
+
+@pytest.mark.parametrize('change', ['edited', 'gone', None])
+def test_a_run_that_is_resumed_notices_what_became_of_the_workspace(tmp_path: Path, change: str | None) -> None:
+    (tmp_path / 'broken').touch()
+    run = run_of(tmp_path, check=False)
+    assert in_place(run)
+    (tmp_path / 'broken').unlink()
+    stored = Path(run.workspace.get_dataset(1)['path'])
+    document = next(stored.rglob('*.json'))
+    if change == 'edited':
+        document.write_bytes(document.read_bytes() + b'\n')
+    elif change == 'gone':
+        document.unlink()
+    again = run_of(tmp_path, check=False, resume=True)
+    if change is None:
+        assert again.error is None
+        return
+    assert again.error is not None
+    assert "step 'export' failed" in str(again.error)
+    assert 'were changed since they were added' in str(again.error)
+
+
+def test_a_failed_or_repeated_run_leaves_the_workspace_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / 'broken').touch()
+    run = run_of(tmp_path, check=False)
+    record = run.workspace.get_dataset(1)
+    for stage in ('export', 'convert', 'execute'):
+        again = run_of(tmp_path, check=False, resume=True, from_stage=stage)
+        assert again.error is not None
+    assert tree_digest(Path(record['path'])) == record['digest']
