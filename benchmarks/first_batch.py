@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -93,7 +92,6 @@ class Place:
     def first(self) -> tuple[float, float]:
         """The first run: nothing of an earlier one is used."""
         self.turn += 1
-        shutil.rmtree(self.root / 'kept', ignore_errors=True)
         return self._measured([*self.pipeline, '--run-dir', str(self.root / f'run-{self.turn}')])
 
     def second(self) -> tuple[float, float]:
@@ -110,11 +108,6 @@ class Place:
         """Ultralytics alone, with the cache that it has left."""
         return self._measured(self.alone)
 
-    def end_turn(self) -> None:
-        """Make room for the next turn."""
-        for folder in self.root.glob('run-*'):
-            shutil.rmtree(folder)
-
     def _measured(self, command: Sequence[str]) -> tuple[float, float]:
         """Seconds of wall time and processor time until the first batch."""
         note = self.root / 'first-batch.json'
@@ -129,8 +122,9 @@ class Place:
         env = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
         env |= {'YOLO_OFFLINE': '1', 'YOLO_CONFIG_DIR': str(self.root), 'YOLO_AUTOINSTALL': 'false'}
         env |= {'FIRST_BATCH': str(self.root / 'first-batch.json'), 'PYTHONPATH': str(ROOT)}
-        # Not the user's, and nothing but what we keep is lost between turns: others build caches of fonts in there.
-        env |= {'SYNAPSE_HOOKS_CACHE': str(self.root / 'kept')}
+        # Not the user's, and nothing but what we keep is new in a turn: others build caches of fonts in there. What
+        # earlier turns made stays: to create files costs ext4 twice as much right after many were removed.
+        env |= {'SYNAPSE_HOOKS_CACHE': str(self.root / f'kept-{self.turn}')}
         env |= {f'XDG_{kind}_HOME': str(home / kind.lower()) for kind in ('CACHE', 'DATA', 'CONFIG', 'STATE')}
         done = subprocess.run(command, cwd=self.root / 'project', env=env, capture_output=True, text=True)
         if done.returncode:
@@ -157,7 +151,6 @@ def compared(place: Place, images: int, rounds: int) -> list[Figure]:
     turns = []
     for number in range(rounds + 1):
         turns.append({name: measured() for name, measured in ways.items()})
-        place.end_turn()
         print(f'{images:,} images, turn {number} of {rounds}: {turns[-1]}', file=sys.stderr)
     times = {name: [turn[name] for turn in turns[1:]] for name in ways}
     wall, cpu = (
