@@ -13,8 +13,8 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: The package's `__name__`.
-        homes: For every public name, the module in the package that has it: `{'Format': 'base'}`. No name may be that
-            of a module: Python would put the module in its place.
+        homes: For every public name, the module that has it: in the package (`{'Format': 'base'}`), or with its full
+            name. No public name may be that of a module of the package: Python would put the module in its place.
 
     Example:
         >>> lazily('synapse_hooks.formats', {'Format': 'base'})('Format').__name__
@@ -25,7 +25,7 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         home = homes.get(name)
         if home is None:
             raise AttributeError(f'module {package!r} has no attribute {name!r}')
-        value = getattr(import_module(f'{package}.{home}'), name)
+        value = getattr(import_module(home if home.startswith('synapse_hooks.') else f'{package}.{home}'), name)
         # From now on it is found without asking.
         setattr(sys.modules[package], name, value)
         return value

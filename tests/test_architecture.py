@@ -20,6 +20,8 @@ LEVELS = (
     ('context', 'hookspecs'),
     ('storage',),
     ('data', 'journal'),
+    ('geometry',),
+    ('conversion',),
     ('formats', 'backends', 'autologgers'),
     ('plugins',),
     ('steps',),
@@ -192,7 +194,7 @@ def place(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
-READING_ROOMS = [PACKAGE / room for room in ('formats', 'data', 'insight')]
+READING_ROOMS = [PACKAGE / room for room in ('formats', 'conversion', 'geometry', 'data', 'insight')]
 READERS = sorted(
     file for folder in (*READING_ROOMS, *ROOT.glob('contrib/*/synapse_hooks_*')) for file in folder.rglob('*.py')
 )

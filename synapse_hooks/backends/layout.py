@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synapse_hooks.conversion.own_files import LEADS_OUT, OwnFiles
 from synapse_hooks.data import SPLITS, LossReport, is_image_name, split_name
 from synapse_hooks.errors import BackendError, DatasetInvalid, cannot_read, suggest
-from synapse_hooks.formats.own_files import LEADS_OUT, OwnFiles
 from synapse_hooks.storage import FileEntry, LinkMode, is_dropping, link_or_copy, link_tree
 from synapse_hooks.storage.boundary import Boundary
 

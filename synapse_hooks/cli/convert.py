@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.conversion import Losses, convert_into
     from synapse_hooks.cli.reading import find_source, number_or_text
     from synapse_hooks.cli.voice import voice
-    from synapse_hooks.formats.reader import reading
+    from synapse_hooks.conversion.reader import reading
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import plain
     from synapse_hooks.storage import follow, staging, sweep

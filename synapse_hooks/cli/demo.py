@@ -99,9 +99,9 @@ def _train(params: dict[str, Any], workspace: Any, options: argparse.Namespace) 
 
 def _judged(answer: Answer, workspace: Any, started: float) -> Answer:
     """The answer with the score on scenes that were held out, and a picture."""
+    from synapse_hooks.conversion.reader import FormatReader
     from synapse_hooks.demo import contact_sheet, evaluate
     from synapse_hooks.formats.dm import DmFormat
-    from synapse_hooks.formats.reader import FormatReader
 
     data = answer.data
     run_dir = Path(data['run_dir'])

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.cli.findings import findings
     from synapse_hooks.cli.reading import find_source
     from synapse_hooks.cli.voice import voice
-    from synapse_hooks.formats.reader import open_reader, reading
+    from synapse_hooks.conversion.reader import open_reader, reading
     from synapse_hooks.insight import inspect_dataset, page
     from synapse_hooks.insight.page import PICTURES
     from synapse_hooks.plugins import build, load_settings

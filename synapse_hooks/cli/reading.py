@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.context import Dataset
+from synapse_hooks.conversion.reader import reading
 from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError, SynapseHooksError
 from synapse_hooks.formats import Format
-from synapse_hooks.formats.reader import reading
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.safe_text import add_note
 
@@ -71,7 +71,7 @@ def open_source(plugins: Plugins, path: Path, format: str | None, room: Path | N
         DatasetInvalid: There is nothing, or no format recognises it, or several do.
         ArchiveRefused: The archive is damaged, or has in it what no dataset has.
         SelectionError: There is no format of that name, or it cannot be had, or not be read.
-        OSError: The dataset may not be read: see `synapse_hooks.formats.reader.reading`.
+        OSError: The dataset may not be read: see `synapse_hooks.conversion.reader.reading`.
     """
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))

@@ -64,7 +64,7 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
     from synapse_hooks.cli.conversion import Losses, convert_into
     from synapse_hooks.cli.reading import number_or_text, open_source
     from synapse_hooks.cli.voice import voice
-    from synapse_hooks.formats.reader import reading
+    from synapse_hooks.conversion.reader import reading
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.storage import scratch
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.options import Options
+    from synapse_hooks.conversion.reader import FormatReader
     from synapse_hooks.formats.base import Format
     from synapse_hooks.formats.folders import files_below
-    from synapse_hooks.formats.frame import fit_to_image
     from synapse_hooks.formats.guess import guess_format
     from synapse_hooks.formats.lookup import ImageLookup
-    from synapse_hooks.formats.options import Options
-    from synapse_hooks.formats.reader import FormatReader
-    from synapse_hooks.formats.shapes import Fitter
-    from synapse_hooks.formats.sizes import declared_wrongly
+    from synapse_hooks.geometry.frame import fit_to_image
+    from synapse_hooks.geometry.shapes import Fitter
+    from synapse_hooks.geometry.sizes import declared_wrongly
 
 BUILTIN: dict[str, str] = {
     'coco': 'synapse_hooks.formats.coco:CocoFormat',
@@ -26,15 +26,15 @@ BUILTIN: dict[str, str] = {
 """The built-in formats, as entry points would name them."""
 
 _HOMES = {
-    'Fitter': 'shapes',
+    'Fitter': 'synapse_hooks.geometry.shapes',
     'Format': 'base',
-    'FormatReader': 'reader',
+    'FormatReader': 'synapse_hooks.conversion.reader',
     'ImageLookup': 'lookup',
-    'Options': 'options',
-    'declared_wrongly': 'sizes',
+    'Options': 'synapse_hooks.conversion.options',
+    'declared_wrongly': 'synapse_hooks.geometry.sizes',
     'files_below': 'folders',
     'guess_format': 'guess',
-    'fit_to_image': 'frame',
+    'fit_to_image': 'synapse_hooks.geometry.frame',
 }
 
 __all__ = [

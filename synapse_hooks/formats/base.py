@@ -28,20 +28,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
+from synapse_hooks.conversion.fingerprint import Identity
+from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.own_files import LEADS_OUT, OwnFiles, too_many_pixels
+from synapse_hooks.conversion.reader import FormatReader
 from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe, probe_many
 from synapse_hooks.data.images import MOST_PIXELS, Probed
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem, cannot_read
-from synapse_hooks.formats.identity import Identity
-from synapse_hooks.formats.options import Options
-from synapse_hooks.formats.own_files import LEADS_OUT, OwnFiles, too_many_pixels
-from synapse_hooks.formats.reader import FormatReader
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.storage import link_or_copy
 from synapse_hooks.storage.boundary import Boundary
 from synapse_hooks.storage.door import TEXT_LIMIT
 
 if TYPE_CHECKING:
-    from synapse_hooks.formats.writer import Writer
+    from synapse_hooks.conversion.writer import Writer
 
 
 class Items(Protocol):
@@ -341,7 +341,7 @@ class Format:
         """Answer for `target_format == self.name`; decline otherwise."""
         if target_format != self.name:
             return None
-        from synapse_hooks.formats.conversion import convert
+        from synapse_hooks.conversion.convert import convert
 
         return convert(self, context, dataset)
 
@@ -349,6 +349,11 @@ class Format:
     def open_dataset(self, dataset: Dataset) -> DatasetReader | None:
         """Answer for `dataset['format'] == self.name`; decline otherwise."""
         return FormatReader(self, dataset) if dataset['format'] == self.name else None
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it writes batches, in one pass."""
+        return type(self).writer is not Format.writer
 
     def bound(
         self,

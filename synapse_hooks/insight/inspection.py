@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.context import Dataset, DatasetReader
+from synapse_hooks.conversion.reader import FormatReader, declared_by
 from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.data.doubts import doubt
 from synapse_hooks.data.integrity import examine
 from synapse_hooks.data.losses import LOST
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
-from synapse_hooks.formats.reader import FormatReader, declared_by
 from synapse_hooks.insight.checks import Twins, check
 from synapse_hooks.insight.contents import Contents
 from synapse_hooks.insight.extents import extent

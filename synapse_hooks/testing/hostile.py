@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.context import Dataset
+from synapse_hooks.conversion.reader import FormatReader, open_reader, reading
 from synapse_hooks.data import LossReport
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.formats.guess import locate_dataset
-from synapse_hooks.formats.reader import FormatReader, open_reader, reading
 from synapse_hooks.plugins import HookCalls
 from synapse_hooks.testing.converting import Converted, builtin_format, convert_dataset, hook_calls
 from synapse_hooks.testing.mutation.places import OUTSIDE

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from synapse_hooks.context import Dataset
+from synapse_hooks.conversion.options import Options
 from synapse_hooks.data import (
     AnyAnnotation,
     Box,
@@ -30,7 +31,6 @@ from synapse_hooks.data import (
     survey,
 )
 from synapse_hooks.formats.dm import DmFormat
-from synapse_hooks.formats.options import Options
 
 CLASSES: Final = ('zebra', 'ant', 'grüne Ente')
 """The classes of the small data, as declared: this is neither the sorted order nor that of their appearance."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, ParamSpec, Self, TypeVar
 
+from synapse_hooks.conversion.workers import Worker, send, workers
 from synapse_hooks.errors import DataError
-from synapse_hooks.formats.forked import Worker, send, workers
 
 _BY_THE_CLOCK = 6
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from synapse_hooks.conversion.reader import reading
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import Format
 from synapse_hooks.formats.coco import CocoFormat
-from synapse_hooks.formats.reader import reading
 from synapse_hooks.testing import convert_dataset, open_dataset, png
 from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box

@@ -12,6 +12,8 @@ import pytest
 
 from synapse_hooks import hookimpl
 from synapse_hooks.context import Dataset
+from synapse_hooks.conversion.checking import checked
+from synapse_hooks.conversion.reader import FormatReader, open_reader
 from synapse_hooks.data import (
     AnyAnnotation,
     Box,
@@ -31,8 +33,6 @@ from synapse_hooks.data import (
 )
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.formats import Format
-from synapse_hooks.formats.checking import checked
-from synapse_hooks.formats.reader import FormatReader, open_reader
 from synapse_hooks.testing import convert_dataset, open_dataset, png
 from tests.formats.format_kit import Converter, add_item, box, polygon
 

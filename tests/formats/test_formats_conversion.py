@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from synapse_hooks.context import Dataset
+from synapse_hooks.conversion.reader import safe_id
+from synapse_hooks.conversion.stream import Stream
 from synapse_hooks.data import Box, DatasetInfo, Polygon, Sample
 from synapse_hooks.errors import (
     DatasetInvalid,
@@ -24,8 +26,6 @@ from synapse_hooks.errors import (
 from synapse_hooks.formats import BUILTIN, Format, guess_format
 from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.dm.items import DmItems
-from synapse_hooks.formats.reader import safe_id
-from synapse_hooks.formats.stream import Stream
 from synapse_hooks.hookspecs import hookimpl
 from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree

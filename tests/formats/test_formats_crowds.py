@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from synapse_hooks.conversion.crowds import AS_OBJECT
 from synapse_hooks.data.doubts import ALL_CROWDS, NO_LABELS
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import FormatReader
-from synapse_hooks.formats.crowds import AS_OBJECT
 from synapse_hooks.insight import inspect_dataset
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put
 from tests.formats.format_kit import Converter, add_item, box, builtin

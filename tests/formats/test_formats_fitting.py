@@ -27,7 +27,7 @@ from synapse_hooks.data import (
     Sample,
 )
 from synapse_hooks.data.geometry import area, bounds, corners
-from synapse_hooks.formats.shapes import Fitter
+from synapse_hooks.geometry.shapes import Fitter
 
 NAN, INF = math.nan, math.inf
 SQUARE: Ring = [(10, 10), (30, 10), (30, 30), (10, 30)]

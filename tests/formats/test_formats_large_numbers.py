@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from synapse_hooks.conversion.reader import FormatReader
+from synapse_hooks.conversion.well_formed import Wrong, check_sample
 from synapse_hooks.data import Box, Polygon, RotatedBox, Sample
-from synapse_hooks.formats.reader import FormatReader
-from synapse_hooks.formats.well_formed import Wrong, check_sample
 from synapse_hooks.insight import inspect_dataset
 from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import add_item, box, builtin, polygon

@@ -23,7 +23,7 @@ from synapse_hooks.data import (
     Sample,
 )
 from synapse_hooks.data.skeletons import assemble
-from synapse_hooks.formats.shapes import Fitter, enclosing_box
+from synapse_hooks.geometry.shapes import Fitter, enclosing_box
 
 NAN, INF = math.nan, math.inf
 SQUARE: Ring = [(10, 10), (30, 10), (30, 30), (10, 30)]

@@ -13,7 +13,7 @@ from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.sample import Joint
 from synapse_hooks.formats import FormatReader, declared_wrongly
 from synapse_hooks.formats.coco.mask_sizes import MASKS
-from synapse_hooks.formats.sizes import SWAPPED, WRONG
+from synapse_hooks.geometry.sizes import SWAPPED, WRONG
 from tests.formats.coco_kit import content, entry
 from tests.formats.format_kit import Converter, builtin, png
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from synapse_hooks.conversion.reader import FormatReader
 from synapse_hooks.data import (
     AnyAnnotation,
     Box,
@@ -23,7 +24,6 @@ from synapse_hooks.data import (
 )
 from synapse_hooks.data.integrity import BAD_CHUNK
 from synapse_hooks.formats.dm import DmFormat
-from synapse_hooks.formats.reader import FormatReader
 from synapse_hooks.formats.yolo import YoloFormat
 from synapse_hooks.insight import KINDS, Example, inspect_dataset
 from synapse_hooks.insight.contents import Contents

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from synapse_hooks.conversion.writer import counted
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.coco.document import Openings, open_document
 from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco, need_sources
 from synapse_hooks.formats.coco.schemas import Schemas, declared
-from synapse_hooks.formats.writer import counted
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.writer import Writer
     from synapse_hooks.formats.coco.items import CocoItems
-    from synapse_hooks.formats.writer import Writer
 
 __all__ = ['CocoFormat']
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
+from synapse_hooks.conversion.reader import unique_ids
 from synapse_hooks.data import MEASURED, Sample
 from synapse_hooks.data.images import MOST_PIXELS
 from synapse_hooks.data.outline import Outline
@@ -32,8 +33,7 @@ from synapse_hooks.formats.coco.repairs import (
 )
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
 from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
-from synapse_hooks.formats.frame import fit_to_image
-from synapse_hooks.formats.reader import unique_ids
+from synapse_hooks.geometry.frame import fit_to_image
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch, Gathering

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.formats.coco.usual import Usual
-from synapse_hooks.formats.sizes import Size
+from synapse_hooks.geometry.sizes import Size
 
 MASKS = 'its masks have the size of the image, and not the one declared for it: the size is corrected'
 

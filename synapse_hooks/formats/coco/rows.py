@@ -20,7 +20,7 @@ from synapse_hooks.data.rings import Floats, Rings
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.formats.coco.writing import SCALE, write_sample
 from synapse_hooks.formats.lines import Lines
-from synapse_hooks.formats.shapes import Fitter
+from synapse_hooks.geometry.shapes import Fitter
 
 
 class Rows:

@@ -14,7 +14,7 @@ from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds
 from synapse_hooks.data.masks import by_columns, compress, mask_bounds, to_counts
 from synapse_hooks.formats.coco.entries import Entry
 from synapse_hooks.formats.coco.schemas import Schemas
-from synapse_hooks.formats.shapes import Fitter
+from synapse_hooks.geometry.shapes import Fitter
 
 SCALE = 1_000_000
 """Numbers that are computed are rounded to so many parts of a pixel: 18.6, not 18.600000000000023."""

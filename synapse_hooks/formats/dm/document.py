@@ -27,7 +27,7 @@ from synapse_hooks.data.masks import beyond, by_rows
 from synapse_hooks.formats.dm.ids import valid_ids
 from synapse_hooks.formats.dm.rows import READERS, Row, mask_row, named, read_other, read_row, write_row
 from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
-from synapse_hooks.formats.extents import CUT, NOT_FINITE, trouble
+from synapse_hooks.geometry.extents import CUT, NOT_FINITE, trouble
 from synapse_hooks.safe_text import summary
 
 MEDIA = ('images', 'pcds', 'videos', 'audios', 'texts', 'prompts', 'datas')

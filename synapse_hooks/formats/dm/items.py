@@ -18,7 +18,7 @@ from synapse_hooks.data import Sample, image_size
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.dm.document import decode, read_document
 from synapse_hooks.formats.dm.layout import FILES, Folder
-from synapse_hooks.formats.sizes import declared_wrongly
+from synapse_hooks.geometry.sizes import declared_wrongly
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch, Columns, Gathering

@@ -16,9 +16,9 @@ from pathlib import Path
 from posixpath import splitext
 from typing import NamedTuple
 
+from synapse_hooks.conversion.reader import unique_ids
 from synapse_hooks.data import SPLITS, SUFFIXES, Sample, is_image_name, split_name
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats.reader import unique_ids
 from synapse_hooks.storage import is_dropping
 
 DOCUMENTS, FILES = 'json', 'original_files'

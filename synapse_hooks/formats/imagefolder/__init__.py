@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from synapse_hooks.conversion.writer import counted
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.errors import ParamsError, suggest
 from synapse_hooks.formats import trainer_cache
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder.layout import ImageItems, looks_like_one
 from synapse_hooks.formats.imagefolder.names import class_folders, folder_of
-from synapse_hooks.formats.writer import counted
 
 if TYPE_CHECKING:
-    from synapse_hooks.formats.writer import Writer
+    from synapse_hooks.conversion.writer import Writer
 
 __all__ = ['ImageFolderFormat']
 

@@ -19,10 +19,10 @@ from os.path import join, splitext
 from pathlib import Path
 from typing import NamedTuple
 
+from synapse_hooks.conversion.reader import safe_id
 from synapse_hooks.data import SPLITS, Classification, Sample, is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
-from synapse_hooks.formats.reader import safe_id
 from synapse_hooks.storage import FreeNames, is_dropping
 
 _NO_IMAGE = 'it is not an image'

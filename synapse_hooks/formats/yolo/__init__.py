@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from synapse_hooks.conversion.writer import counted
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.data.skeletons import flip_index, joint_order
 from synapse_hooks.errors import DatasetInvalid, ParamsError, suggest
@@ -14,14 +15,13 @@ from synapse_hooks.formats import trainer_cache
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.formats.imagefolder.names import folder_of
-from synapse_hooks.formats.writer import counted
 from synapse_hooks.formats.yolo.config import config_files, read_config, write_config
 from synapse_hooks.formats.yolo.exports import is_export_file
 from synapse_hooks.formats.yolo.reading import YoloItems
 from synapse_hooks.formats.yolo.schema import pose_config
 
 if TYPE_CHECKING:
-    from synapse_hooks.formats.writer import Writer
+    from synapse_hooks.conversion.writer import Writer
 
 __all__ = ['YoloFormat']
 

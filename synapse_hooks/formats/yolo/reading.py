@@ -19,10 +19,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synapse_hooks.conversion.reader import unique_ids
 from synapse_hooks.data import LossReport, RotatedBox, Sample
 from synapse_hooks.data.skeletons import flip_index
 from synapse_hooks.errors import UnreadableItem
-from synapse_hooks.formats.reader import unique_ids
 from synapse_hooks.formats.yolo.config import named_elsewhere, read_config
 from synapse_hooks.formats.yolo.labels import LabelReader
 from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of

@@ -20,7 +20,7 @@ from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.formats.lines import Lines
-from synapse_hooks.formats.shapes import Fitter
+from synapse_hooks.geometry.shapes import Fitter
 
 
 class Rows:

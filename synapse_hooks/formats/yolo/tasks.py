@@ -14,9 +14,9 @@ from synapse_hooks.data.geometry import join_arrays
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Places, starts_of
 from synapse_hooks.data.skeletons import arrange
-from synapse_hooks.formats.shapes import MOST_RINGS, SEAMS
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
 from synapse_hooks.formats.yolo.rows import Rows
+from synapse_hooks.geometry.shapes import MOST_RINGS, SEAMS
 
 
 class Detect(Rows):

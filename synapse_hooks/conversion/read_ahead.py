@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from synapse_hooks.conversion.stream import Passed, Stream
+from synapse_hooks.conversion.workers import send, workers
 from synapse_hooks.data import Sample
 from synapse_hooks.data.batch import Batch, gather
-from synapse_hooks.formats.forked import send, workers
-from synapse_hooks.formats.stream import Passed, Stream
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks import __version__
 from synapse_hooks.context import Dataset, TrainContext
+from synapse_hooks.conversion import one_pass, two_pass
+from synapse_hooks.conversion.division import divided
+from synapse_hooks.conversion.fingerprint import joined
+from synapse_hooks.conversion.job import Job
+from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.progress import Progress
+from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
+from synapse_hooks.conversion.stream import Stream
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
 from synapse_hooks.data.doubts import ALL_CROWDS, doubt
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats import one_pass, two_pass
-from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.division import divided
-from synapse_hooks.formats.extents import FAULTS
-from synapse_hooks.formats.identity import joined
-from synapse_hooks.formats.job import Job
-from synapse_hooks.formats.options import Options
-from synapse_hooks.formats.progress import Progress
-from synapse_hooks.formats.reader import FormatReader, declared_by, open_reader
-from synapse_hooks.formats.stream import Stream
+from synapse_hooks.geometry.extents import FAULTS
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format
 
 
 def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
@@ -43,7 +45,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         reader.tolerance = options.tolerance
     declared = declared_by(reader)
     division = divided(reader, declared, options, context)
-    at_once = type(format).writer is not Format.writer
+    at_once = format.at_once
 
     def opened() -> Stream:
         return Stream(

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from synapse_hooks.context import DatasetReader
+from synapse_hooks.conversion.well_formed import SAMPLES, Wrong, check_info, check_sample
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
-from synapse_hooks.formats.well_formed import SAMPLES, Wrong, check_info, check_sample
 from synapse_hooks.safe_text import repr_of
 
 

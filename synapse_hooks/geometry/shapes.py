@@ -28,7 +28,7 @@ from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, join
 from synapse_hooks.data.masks import Runs, beyond, tidy
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.formats.extents import (
+from synapse_hooks.geometry.extents import (
     CUT,
     EXACT,
     NOISE,
@@ -42,8 +42,8 @@ from synapse_hooks.formats.extents import (
     parts_of,
     trouble,
 )
-from synapse_hooks.formats.poses import fit_object, fit_skeleton, has_shape
-from synapse_hooks.formats.rectangles import fit_rectangle
+from synapse_hooks.geometry.poses import fit_object, fit_skeleton, has_shape
+from synapse_hooks.geometry.rectangles import fit_rectangle
 
 __all__ = ['NOISE', 'Fitter', 'enclosing_box']
 
@@ -145,7 +145,7 @@ class Fitter:
         """The annotation as a rectangle that is turned as it is.
 
         A polygon or mask becomes the smallest rectangle around it, and corners may lie outside of the image:
-        `synapse_hooks.formats.rectangles` says how far.
+        `synapse_hooks.geometry.rectangles` says how far.
 
         Args:
             annotation: One of the sample's, of any kind.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
+from synapse_hooks.conversion.job import Job, Outcome
+from synapse_hooks.conversion.read_ahead import ReadAhead
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
-from synapse_hooks.formats.job import Job, Outcome
-from synapse_hooks.formats.read_ahead import ReadAhead
 
 
 def write(job: Job) -> Outcome:

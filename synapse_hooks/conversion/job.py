@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synapse_hooks.context import Dataset
+from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.progress import Progress
+from synapse_hooks.conversion.stream import Passed, Stream
 from synapse_hooks.data import DatasetInfo, LossReport, Tally
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.options import Options
-from synapse_hooks.formats.progress import Progress
-from synapse_hooks.formats.stream import Passed, Stream
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.formats.extents import trouble
+from synapse_hooks.geometry.extents import trouble
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch, Columns

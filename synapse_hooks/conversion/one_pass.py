@@ -15,13 +15,13 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from synapse_hooks.conversion.job import Job, Outcome
+from synapse_hooks.conversion.progress import Progress
+from synapse_hooks.conversion.read_ahead import ReadAhead
+from synapse_hooks.conversion.share import Share, Tell, Written
+from synapse_hooks.conversion.stream import Passed, Stream
+from synapse_hooks.conversion.workers import Worker, ready, send, workers
 from synapse_hooks.data import DatasetInfo, LossReport
-from synapse_hooks.formats.forked import Worker, ready, send, workers
-from synapse_hooks.formats.job import Job, Outcome
-from synapse_hooks.formats.progress import Progress
-from synapse_hooks.formats.read_ahead import ReadAhead
-from synapse_hooks.formats.share import Share, Tell, Written
-from synapse_hooks.formats.stream import Passed, Stream
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -19,7 +19,7 @@ from synapse_hooks.data.geometry import bounds
 from synapse_hooks.data.images import read_header
 from synapse_hooks.data.masks import from_indices, to_indices
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.formats.sizes import Size, declared_wrongly
+from synapse_hooks.geometry.sizes import Size, declared_wrongly
 
 Rectangle = tuple[float, float, float, float]
 Move = Callable[[float, float], tuple[float, float]]
@@ -30,7 +30,7 @@ def fit_to_image(sample: Sample, size: Size, report: LossReport) -> None:
     """Compare the size that a file tells with the image's own, and move annotations to where they are in the image.
 
     They are turned where they count stored pixels, and stay where they prove that the size is wrong
-    (`synapse_hooks.formats.sizes`). Else shares of the one that the file tells are right in an image of any size: they
+    (`synapse_hooks.geometry.sizes`). Else shares of the one that the file tells are right in an image of any size: they
     are scaled, and masks are traced for that.
 
     Args:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synapse_hooks.conversion.read_ahead import ReadAhead
+from synapse_hooks.conversion.stream import Passed, Stream
+from synapse_hooks.conversion.writer import Writer
 from synapse_hooks.data import DatasetInfo, LossReport
-from synapse_hooks.formats.read_ahead import ReadAhead
-from synapse_hooks.formats.stream import Passed, Stream
-from synapse_hooks.formats.writer import Writer
 
 Tell = Callable[[int], None]
 """Called with how many more samples were written."""

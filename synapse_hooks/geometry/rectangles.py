@@ -15,7 +15,7 @@ import msgspec
 
 from synapse_hooks.data import Box, Mask, Polygon, Ring, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, corners, min_area_rect, rect_around
-from synapse_hooks.formats.extents import NOISE, Fit, Lost, cut, enclosing_box, inside, parts_of, ring_of
+from synapse_hooks.geometry.extents import NOISE, Fit, Lost, cut, enclosing_box, inside, parts_of, ring_of
 
 
 def fit_rectangle(shape: Box | RotatedBox | Polygon | Mask, sample: Sample, target: str) -> Fit[Ring]:

@@ -20,7 +20,7 @@ from synapse_hooks.data import (
 )
 from synapse_hooks.data.geometry import Bounds, bounds, corners
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.formats.extents import NOISE, Shape, trouble
+from synapse_hooks.geometry.extents import NOISE, Shape, trouble
 
 Size = tuple[int, int]
 """Width and height in pixels."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synapse_hooks.context import Dataset, DatasetReader
+from synapse_hooks.conversion.checking import CheckedItems, CheckedReader, checked, checked_info
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, Unreadable, survey
 from synapse_hooks.errors import DatasetInvalid, NoAnswer, cannot_read
-from synapse_hooks.formats.checking import CheckedItems, CheckedReader, checked, checked_info
-from synapse_hooks.formats.upright import sort_corners
+from synapse_hooks.geometry.upright import sort_corners
 from synapse_hooks.storage import FreeNames
 from synapse_hooks.storage.door import Refused
 

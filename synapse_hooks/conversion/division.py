@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from synapse_hooks.context import DatasetReader, TrainContext
+from synapse_hooks.conversion.options import Options
 from synapse_hooks.data import BY_FOLDER, DatasetInfo, Sample, assign, group_key, stratify
 from synapse_hooks.errors import ParamsError
-from synapse_hooks.formats.options import Options
 
 
 @dataclass(frozen=True)

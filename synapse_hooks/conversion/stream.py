@@ -9,18 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import compress, islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from synapse_hooks.context import DatasetReader
+from synapse_hooks.conversion.crowds import take_as_object
+from synapse_hooks.conversion.fingerprint import Identity
+from synapse_hooks.conversion.reader import FormatReader, items_of
 from synapse_hooks.data import AnyAnnotation, Keypoint, LossReport, Sample, Tally, Tolerance, Unreadable
 from synapse_hooks.data.batch import BATCH, Batch, gather
 from synapse_hooks.data.skeletons import assemble
-from synapse_hooks.formats.base import Format, Items
-from synapse_hooks.formats.crowds import take_as_object
-from synapse_hooks.formats.identity import Identity
-from synapse_hooks.formats.reader import FormatReader, items_of
-from synapse_hooks.formats.upright import sort_corners, sort_corners_of
+from synapse_hooks.geometry.upright import sort_corners, sort_corners_of
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import Format, Items
 
 Divide = Callable[[Sample], str | None]
 """Says into which split a sample goes."""
@@ -57,7 +60,7 @@ class Stream:
         tolerance: What to do about unreadable items.
         digest: Whether to take note of what is read.
         compact: See `Format.compact`.
-        crowds_as_objects: See `synapse_hooks.formats.crowds`.
+        crowds_as_objects: See `synapse_hooks.conversion.crowds`.
     """
 
     def __init__(

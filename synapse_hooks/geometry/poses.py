@@ -9,7 +9,7 @@ import msgspec
 from synapse_hooks.data import Box, Joint, Keypoints, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, overhang
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.formats.extents import EXACT, NOISE, Fit, Lost, Shape, cut, enclosing_box, same_object, trouble
+from synapse_hooks.geometry.extents import EXACT, NOISE, Fit, Lost, Shape, cut, enclosing_box, same_object, trouble
 
 
 def fit_skeleton(skeleton: Keypoints, sample: Sample, target: str) -> Fit[Keypoints | None]:
