@@ -57,7 +57,6 @@ class Stages:
         if context.in_place and isinstance(client, HasDatasets) and not _exports_otherwise(client):
             there = client.dataset_in_place(dataset, splits=splits)
             if there is not None:
-                context.log_message(f'export: {there["path"]} is read where it is', code='in-place')
                 return there
         return client.export_dataset(dataset, context.output_dir, splits=splits, progress=partial(_tell, context))
 
