@@ -27,7 +27,7 @@ __all__ = [
     'Checkpoint',
     'Dataset',
     'DatasetReader',
-    'HasDatasets',
+    'LocalDatasets',
     'Logging',
     'Model',
     'NullRecorder',
@@ -158,14 +158,17 @@ class BackendClient(Protocol):
 
 
 @runtime_checkable
-class HasDatasets(Protocol):
+class LocalDatasets(Protocol):
     """A `BackendClient` whose datasets are folders of this machine, so that a run can convert them without a copy."""
 
     def dataset_in_place(self, dataset: int | str, *, splits: Mapping[str, Any] | None = None) -> Dataset | None:
-        """What `export_dataset` would answer, with the folder that the backend has, and its `stamp`.
+        """What `export_dataset` would answer, but with the folder that the backend has as `path`, and with its `stamp`.
 
-        It is only read, and only by the conversions of this package. None where it has to be exported: a part of the
-        splits is another dataset.
+        The folder is only read, and only by the conversions of this package. None where the dataset has to be exported:
+        a part of the splits is another dataset.
+
+        Raises:
+            RecordNotFound, BackendError: As `export_dataset` does.
         """
 
 
@@ -247,11 +250,11 @@ class TrainContext(Logging):
     """An empty folder for the output of the stage at hand. It is published by one rename when the stage returns, and
     returned paths that point into it follow."""
     when_published: list[Callable[[Path], None]] = field(default_factory=list)
-    """What is to be done when the output is at its final place, which it is called with, such as writing a file that
-    holds absolute paths. A failure there is a warning. See `published`."""
-    in_place: bool = False
-    """Whether all that reads the exported dataset is a conversion by this package, so that `export` may answer with the
-    folder that the backend has. See `HasDatasets`."""
+    """Called once `output_dir` has its final place, with that place: to write a file that holds absolute paths, for
+    instance. An error raised there becomes a warning. See `call_when_published`."""
+    may_read_in_place: bool = False
+    """Whether `export` may answer with the folder that the backend has, because only a conversion by this package will
+    read it. See `LocalDatasets`."""
     dataset: Any = None
     """The `Dataset` that export and convert left, or None."""
     data_path: Path | None = None
@@ -278,18 +281,18 @@ class TrainContext(Logging):
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]` of the project, by plugin."""
 
-    def published(self, place: Path) -> None:
-        """Do what was to be done when the output is at its final place. It is called after the output was moved there.
+    def call_when_published(self, place: Path) -> None:
+        """Call each of `when_published`, and empty it. The run calls it after the output was moved.
 
         Args:
-            place: What `output_dir` has become.
+            place: The final place of what was written into `output_dir`.
         """
-        acts, self.when_published = self.when_published, []
-        for act in acts:
+        callbacks, self.when_published = self.when_published, []
+        for callback in callbacks:
             try:
-                act(place)
+                callback(place)
             except Exception as error:
-                self.log_message(f'{place}: {summary(error)}', level='warning', code='published')
+                self.log_message(f'{place}: {summary(error)}', level='warning', code='when-published')
 
     @property
     def client(self) -> BackendClient:

@@ -63,8 +63,8 @@ class Converted(NamedTuple):
     """What came of a conversion."""
 
     dataset: Dataset
-    published: Callable[[Path], None]
-    """To be called with the final place of the dataset: see `TrainContext.published`."""
+    call_when_published: Callable[[Path], None]
+    """To be called with the final place of the dataset: see `TrainContext.call_when_published`."""
 
 
 def convert_into(
@@ -105,7 +105,7 @@ def convert_into(
     )
     made = plugins.calls.convert(context=context, dataset=source, target_format=target_format)
     try:
-        return Converted(checked_dataset(made, 'convert'), context.published)
+        return Converted(checked_dataset(made, 'convert'), context.call_when_published)
     except WrongAnswer as error:
         plugins.blame_answerer(error)
         raise

@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> Answer:
             )
             dataset = follow(made.dataset, staged, options.target)
             losses.say_pace()
-        made.published(options.target)
+        made.call_when_published(options.target)
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
     data = {'dataset': plain(dataset), 'from': source.dataset['format'], 'losses': losses.report}

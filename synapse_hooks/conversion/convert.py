@@ -70,8 +70,8 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
             path=str(source['path']),
         ) from error
 
-    if made.in_place is not None:
-        context.when_published.append(made.in_place)
+    if made.when_published is not None:
+        context.when_published.append(made.when_published)
     report, info = made.report, made.info
     tally = made.passed.tally
     report.finalize(tally.sources)

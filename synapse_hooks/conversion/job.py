@@ -95,5 +95,5 @@ class Outcome:
     """What it is."""
     splits: Mapping[str, int]
     """The images in each split, as written."""
-    in_place: Callable[[Path], None] | None = None
-    """See `Format.in_place`."""
+    when_published: Callable[[Path], None] | None = None
+    """See `Format.when_published`."""

@@ -48,12 +48,12 @@ def write(job: Job) -> Outcome:
                 found = [one.found for one in written]
                 shares.settle(info, found)
                 config_path = format.finish(plan, info, job.out, found)
-                in_place = format.in_place(plan, info, job.out, found)
+                when_published = format.when_published(plan, info, job.out, found)
                 report.merge(last)
                 job.progress.finish()
                 counts = format.counts(found)
                 splits = (info.splits if counts is None else counts) or {}
-                return Outcome(config_path, passed, report, info, format.written_format(plan), splits, in_place)
+                return Outcome(config_path, passed, report, info, format.written_format(plan), splits, when_published)
         plan = better
         shutil.rmtree(job.out)
         job.out.mkdir()

@@ -181,11 +181,13 @@ class Format:
         """
         return None
 
-    def in_place(self, plan: Any, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Callable[[Path], None] | None:
-        """What is to be done when the dataset is where it stays, such as writing a file that holds absolute paths.
+    def when_published(
+        self, plan: Any, info: DatasetInfo, out: Path, found: Sequence[Any]
+    ) -> Callable[[Path], None] | None:
+        """What to call once the dataset has its final place, to write a file that holds absolute paths, for instance.
 
-        It is asked last, after `finish` and with the same arguments, and what it answers is called with that place. A
-        failure there is a warning: the dataset must be complete without. None: nothing.
+        It is asked last, after `finish` and with the same arguments. The answer is called with the final place; an
+        error raised there becomes a warning, so the dataset must be complete without it. None: there is nothing to do.
         """
         return None
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.context import HasDatasets
+from synapse_hooks.context import LocalDatasets
 from synapse_hooks.errors import BackendError, ConfigError, ParamsError, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
@@ -35,7 +35,7 @@ class Stages:
         if given is not None:
             if not isinstance(given, Mapping) or 'path' not in given:
                 raise ConfigError(
-                    f'ctx.checkpoint is {given!r}, and no dict with a path', hint="give {'path': folder, ...}"
+                    f'ctx.checkpoint must be a dict with a path, got {given!r}', hint="give {'path': folder, ...}"
                 )
             path = Path(given['path'])
             if not path.exists():
@@ -54,11 +54,11 @@ class Stages:
         if dataset is None:
             raise no_data()
         client, splits = context.client, context.params.get('splits')
-        if context.in_place and isinstance(client, HasDatasets) and not _exports_otherwise(client):
-            there = client.dataset_in_place(dataset, splits=splits)
-            if there is not None:
-                return there
-        return client.export_dataset(dataset, context.output_dir, splits=splits, progress=partial(_tell, context))
+        if context.may_read_in_place and isinstance(client, LocalDatasets) and not _exports_otherwise(client):
+            stored = client.dataset_in_place(dataset, splits=splits)
+            if stored is not None:
+                return stored
+        return client.export_dataset(dataset, context.output_dir, splits=splits, progress=partial(_progress, context))
 
     @hookimpl(trylast=True)
     def run_step(self, context: TrainContext, step: Any) -> Any:
@@ -78,14 +78,17 @@ class Stages:
         return context.client.create_model(Path(context.model_path), **upload_fields(context))
 
 
-def _exports_otherwise(client: HasDatasets) -> bool:
-    """Whether a subclass has an `export_dataset` of its own, which must not be passed over."""
-    kinds = type(client).__mro__
-    first = next(kind for kind in kinds if vars(kind).keys() & {'export_dataset', 'dataset_in_place'})
-    return 'dataset_in_place' not in vars(first)
+def _exports_otherwise(client: LocalDatasets) -> bool:
+    """Whether a subclass or an object has an `export_dataset` of its own, which must be called.
+
+    So has an object that passes every call on to another one by `__getattr__`, for all that can be seen of it.
+    """
+    namespaces = [getattr(client, '__dict__', {}), *map(vars, type(client).__mro__)]
+    nearest: Mapping[str, Any] = next((n for n in namespaces if n.keys() & {'export_dataset', 'dataset_in_place'}), {})
+    return 'dataset_in_place' not in nearest
 
 
-def _tell(context: TrainContext, done: int, total: int, received: int = 0) -> None:
+def _progress(context: TrainContext, done: int, total: int, received: int = 0) -> None:
     context.set_progress(done, total, 'export', transferred=received)
 
 

@@ -245,7 +245,7 @@ class Orchestrator:
             stage['published'] = {'path': str(place.final), 'at_ns': now, 'stamp': stamp}
         follow_context(self.context, place.staged, place.final)
         result.data = follow(result.data, place.staged, place.final)
-        self.context.published(place.final)
+        self.context.call_when_published(place.final)
 
     def _place(self, step: BaseStep[TrainContext]) -> Place:
         name = safe_name(step.name)

@@ -105,7 +105,7 @@ class _Run:
             recorder=self.progress,
             run_dir=directory.path,
             moved_from=earlier_places(directory),
-            in_place=may_read_in_place(inputs),
+            may_read_in_place=may_read_in_place(inputs),
             settings=plugins.settings.settings,
         )
 

@@ -96,8 +96,8 @@ def pictures(tmp_path: Path) -> Path:
 
 def ours(converter: Converter, made: Dataset) -> dict[str, dict[str, Any]]:
     """The caches that are there once the dataset is in its place; they are removed."""
-    converter.context.published(made['path'])
-    assert not converter.recorder.of('message') or 'published' not in str(converter.recorder.of('message'))
+    converter.context.call_when_published(made['path'])
+    assert not converter.recorder.of('message') or 'when-published' not in str(converter.recorder.of('message'))
     found = {}
     for file in sorted(made['path'].rglob('*.cache')):
         found[file.relative_to(made['path']).as_posix()] = np.load(file, allow_pickle=True).item()
@@ -199,7 +199,7 @@ def test_a_training_uses_it_and_scans_where_anything_changed(
 
     def made() -> Path:
         found = converter(pictures, 'dm', 'yolo', target_task='detect')
-        converter.context.published(found['path'])
+        converter.context.call_when_published(found['path'])
         return found['path']
 
     assert not is_scanned(made())
@@ -210,7 +210,7 @@ def test_a_training_uses_it_and_scans_where_anything_changed(
     label = edited / 'labels' / 'train' / '0.txt'
     label.write_text(label.read_text().replace('0.', '0.0', 1)[:-1])
     # A plugin around the conversion may have done that before it is published.
-    converter.context.published(edited)
+    converter.context.call_when_published(edited)
     assert is_scanned(edited)
 
 
@@ -326,8 +326,8 @@ def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path: Path, converter: 
     four(tmp_path / 'dm')
     made = converter(tmp_path / 'dm', 'dm', 'yolo', target_task='detect')
     (made['path'] / 'labels' / 'train.cache').mkdir()
-    converter.context.published(made['path'])
-    (message,) = [one for one in converter.recorder.of('message') if one['code'] == 'published']
+    converter.context.call_when_published(made['path'])
+    (message,) = [one for one in converter.recorder.of('message') if one['code'] == 'when-published']
     assert message['level'] == 'warning'
     assert 'train.cache' in message['text']
 

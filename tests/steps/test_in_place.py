@@ -1,6 +1,6 @@
 """A dataset of the workspace is converted from where it is, as long as no other code gets at it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
 from synapse_hooks.backends import Workspace
-from synapse_hooks.context import Dataset, HasDatasets, RuntimeContext
+from synapse_hooks.context import Dataset, LocalDatasets, RuntimeContext
 from synapse_hooks.storage import tree_digest
 from synapse_hooks.testing import FinishedRun, run_action, small_dataset
 
@@ -139,21 +139,42 @@ def test_a_part_of_a_dataset_is_exported(tmp_path: Path, splits: Mapping[str, An
     assert in_place(run) == whole
 
 
-def test_a_client_that_exports_in_its_own_way_is_asked_to(tmp_path: Path) -> None:
-    exported = []
+class Counting(Workspace):
+    """Exports in its own way."""
 
-    class Slow(Workspace):
-        def export_dataset(self, *args: Any, **options: Any) -> Dataset:
-            exported.append(args)
-            return super().export_dataset(*args, **options)
+    exports = 0
 
+    def export_dataset(self, *args: Any, **options: Any) -> Dataset:
+        self.exports += 1
+        return super().export_dataset(*args, **options)
+
+
+class Delegating:
+    """Passes on whatever it is asked."""
+
+    def __init__(self, to: Any) -> None:
+        self.to = to
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.to, name)
+
+
+def replaced(client: Counting) -> Workspace:
+    """A workspace whose one method was replaced on the object, as one does in a notebook."""
+    made = Workspace(client.root)
+    made.export_dataset = client.export_dataset  # type: ignore[method-assign]
+    return made
+
+
+@pytest.mark.parametrize('wrapped', [lambda client: client, Delegating, replaced], ids=['subclass', 'proxy', 'object'])
+def test_a_client_that_exports_in_its_own_way_is_asked_to(tmp_path: Path, wrapped: Callable[[Counting], Any]) -> None:
     small_dataset(tmp_path / 'source')
-    client = Slow(tmp_path / 'workspace')
+    client = Counting(tmp_path / 'workspace')
     client.add_dataset(tmp_path / 'source', name='d')
-    ctx = RuntimeContext(client=client, run_dir=tmp_path / 'run', discover=False, keep_conversions=False)
+    ctx = RuntimeContext(client=wrapped(client), run_dir=tmp_path / 'run', discover=False, keep_conversions=False)
     Trains({'dataset': 1}, ctx).run()
-    assert isinstance(client, HasDatasets)
-    assert len(exported) == 1
+    assert isinstance(client, LocalDatasets)
+    assert client.exports == 1
 
 
 @pytest.mark.parametrize('change', ['edited', 'gone', None])

@@ -262,7 +262,7 @@ def test_a_metric_that_is_no_number_is_left_out_and_the_training_goes_on(tmp_pat
 
 @pytest.mark.parametrize('given', ['weights', {'id': 3}])
 def test_a_checkpoint_without_a_path_is_told_what_it_should_be(given: Any, tmp_path: Path) -> None:
-    with pytest.raises(StepFailed, match=r'ctx.checkpoint is .*, and no dict with a path') as caught:
+    with pytest.raises(StepFailed, match=r'ctx.checkpoint must be a dict with a path, got .*') as caught:
         Action(data(tmp_path), context(tmp_path, checkpoint=given)).run()
     assert caught.value.exit_code == 2
 

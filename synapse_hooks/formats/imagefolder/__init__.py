@@ -113,7 +113,9 @@ class ImageFolderFormat(Format):
 
         put_in_place(self, info, out, found)
 
-    def in_place(self, plan: None, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Callable[[Path], None] | None:
+    def when_published(
+        self, plan: None, info: DatasetInfo, out: Path, found: Sequence[Any]
+    ) -> Callable[[Path], None] | None:
         """Write the caches of ultralytics, which hold absolute paths. It trains on folders of splits only."""
         if not (info.splits and self.options.trainer_cache and trainer_cache.version()):
             return None

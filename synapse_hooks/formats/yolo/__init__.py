@@ -162,11 +162,13 @@ class YoloFormat(Format):
             more |= pose_config(names, skeletons, flip_index(plan.joints))
         return write_config(out, names, folders, **more)
 
-    def in_place(self, plan: Plan, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Callable[[Path], None] | None:
+    def when_published(
+        self, plan: Plan, info: DatasetInfo, out: Path, found: Sequence[Any]
+    ) -> Callable[[Path], None] | None:
         """Write the caches of ultralytics, which hold absolute paths."""
         if plan.task == 'classify':
             folders = ImageFolderFormat().bound(report=self.report, options=self.options)
-            return folders.in_place(None, info, out, found)
+            return folders.when_published(None, info, out, found)
         from synapse_hooks.formats.yolo.scan import LabelCaches
 
         return LabelCaches(out, len(found), len(info.classes or ()), len(plan.joints))
