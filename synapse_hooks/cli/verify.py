@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    """Check, tell."""
+    """Check, and report."""
     from synapse_hooks.backends.synapse.verifying import is_export
     from synapse_hooks.journal.record import RECORD
 
@@ -50,7 +50,8 @@ def run(options: argparse.Namespace) -> Answer:
 def _run_checks(folder: Path, deep: bool) -> list[dict[str, Any]]:
     from synapse_hooks.backends.synapse.verifying import is_export
     from synapse_hooks.journal import RunDirectory
-    from synapse_hooks.steps.reuse import DONE, what_changed
+    from synapse_hooks.steps.output import output_problem
+    from synapse_hooks.steps.reuse import DONE
     from synapse_hooks.storage import follow
 
     directory = RunDirectory.open(folder)
@@ -67,8 +68,8 @@ def _run_checks(folder: Path, deep: bool) -> list[dict[str, Any]]:
             check = _export_check(stage['name'], place, deep)
         else:
             check = {'name': stage['name'], 'path': None if place is None else str(place), 'problems': []}
-        if changed := what_changed(stage):
-            check['problems'] = check['problems'] or [{'path': str(place or ''), 'problem': changed}]
+        if problem := output_problem(stage):
+            check['problems'] = check['problems'] or [{'path': str(place or ''), 'problem': problem}]
         checks.append(check)
     return checks
 

@@ -13,7 +13,7 @@ from synapse_hooks.errors import StepFailed, WrongAnswer
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.safe_text import summary
-from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
+from synapse_hooks.steps.inputs import StageInputs, chosen, digest_of
 from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.state import plain
 from synapse_hooks.storage import check_pickles, follow, publish
@@ -67,7 +67,7 @@ def resolve_checkpoint(
     context.checkpoint = checkpoint
     if inputs.uses_all_for_checkpoint():
         params.use_all()
-    used = inputs.checkpoint(same_use(dict.fromkeys(sorted(params.used)), given))
+    used = inputs.checkpoint(chosen(sorted(params.used), given))
     directory.update(checkpoint=plain(checkpoint), checkpoint_of={**used, 'digest': digest_of(used)})
 
 

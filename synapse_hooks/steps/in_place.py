@@ -11,16 +11,16 @@ from typing import Final
 from synapse_hooks.plugins import Plugin
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
 from synapse_hooks.steps.inputs import AROUND, StageInputs, is_ours
-from synapse_hooks.steps.keepable import may_be_changed
+from synapse_hooks.steps.keepable import has_symlinks, later_editor
 
 _EXPORTED: Final = 'dm'
 """The format of exports."""
 _HOOKS: Final = ('export', 'convert', 'open_dataset', AROUND, 'retry_step', 'step_started', 'step_finished')
-"""Those that are called while the dataset of the context is the exported one."""
+"""The hooks that are called while the dataset of the context is the exported one."""
 
 
 def may_read_in_place(inputs: StageInputs) -> bool:
-    """Whether all that reads the exported dataset of a run is the conversion after it, and that one is ours.
+    """Whether only a conversion by a format of this package reads what `export` answers.
 
     Args:
         inputs: What goes into the stages of the run.
@@ -30,11 +30,11 @@ def may_read_in_place(inputs: StageInputs) -> bool:
     if converts is None or converts.target_format in (None, _EXPORTED):
         return False
     place = steps.index(converts)
-    if place == 0 or type(steps[place - 1]) is not ExportDatasetStep or may_be_changed(inputs, converts):
+    if place == 0 or type(steps[place - 1]) is not ExportDatasetStep or later_editor(inputs, converts):
         return False
     formats = {converts.target_format, _EXPORTED}
-    if inputs.plugins.settings.settings.get(str(converts.target_format), {}).get('images') == 'symlink':
-        # They would lead out of the run.
+    if has_symlinks(inputs, converts):
+        # They would lead into the backend, where the training could write.
         return False
     return all(_is_ours(plugin) for hook in _HOOKS for plugin, *_ in inputs.answering(hook, formats))
 

@@ -106,7 +106,7 @@ class StageInputs:
 
     def same_checkpoint(self, of: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
         """Whether the same goes into finding the checkpoint as what run.json has as `checkpoint_of`."""
-        return digest_of(self.checkpoint(same_use(of.get('params', {}), params))) == of.get('digest')
+        return digest_of(self.checkpoint(chosen(of.get('params', {}), params))) == of.get('digest')
 
     def needs_checkpoint(self, step: BaseStep[Any]) -> bool:
         """Whether the checkpoint may have a part in a stage: of the built-in steps it is certain which need none."""
@@ -143,7 +143,7 @@ class StageInputs:
         found: dict[str, list[Place]] = {}
         for hook in hook_names():
             for plugin, _, function in self.plugins.answers(hook):
-                if function is None or not may_be_edited(plugin):
+                if function is None or not is_editable(plugin):
                     continue
                 owner, name = type(_owner(function)), plain_function(function).__name__
                 overridden = [vars(kind)[name] for kind in owner.__mro__ if name in vars(kind) and not is_ours(kind)]
@@ -159,9 +159,9 @@ def digest_of(inputs: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(inputs, order='deterministic')).hexdigest()
 
 
-def same_use(used: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Of `params`, those that `used` has."""
-    return {name: params.get(name) for name in used}
+def chosen(names: Iterable[str], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The named parameters, with the values that `params` has; None for those that it does not have."""
+    return {name: params.get(name) for name in names}
 
 
 def canonical(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def canonical(params: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def may_be_edited(plugin: Plugin) -> bool:
+def is_editable(plugin: Plugin) -> bool:
     """Whether a plugin is the user's own source: of the action, of the project, or installed in editable form."""
     if plugin.rank in ('action', 'project'):
         return True
@@ -179,7 +179,7 @@ def may_be_edited(plugin: Plugin) -> bool:
 
 def _written(plugin: Plugin, function: Any) -> list[Answer]:
     """What of the user's own source answers: a function, and the classes that it belongs to."""
-    if not may_be_edited(plugin):
+    if not is_editable(plugin):
         return []
     owner = plugin.loaded if function is None else _owner(function)
     if owner is None or isinstance(owner, ModuleType):

@@ -1,7 +1,8 @@
-"""Which conversions may be kept for other runs, and what one is found by: what goes into the stage.
+"""Which conversions may be kept for other runs, and the key of each: a digest of what goes into the stage.
 
-Kept is what formats alone make of a dataset with a digest. What the project or the action answers itself may depend on
-more than is known, and what may edit the dataset afterwards needs one of its own.
+Only what installed formats make of a dataset with a digest is kept. Where the project or the action answers a hook of
+the stage, its answer may depend on more than the key covers; where something may edit the dataset afterwards, it needs
+a dataset of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from synapse_hooks.errors import ConfigError
 from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.dataset import ConvertDatasetStep
-from synapse_hooks.steps.inputs import AROUND, StageInputs, canonical, digest_of, is_ours, may_be_edited
+from synapse_hooks.steps.inputs import AROUND, StageInputs, canonical, digest_of, is_editable, is_ours
 from synapse_hooks.steps.training import ExecuteStep
 from synapse_hooks.storage.places import default_cache
 
@@ -25,8 +26,8 @@ Step = BaseStep[TrainContext]
 _SHORT: Final = 16
 
 
-def refusal(ctx: RuntimeContext, inputs: StageInputs, step: Step, source: str | None = None) -> str:
-    """Why the output of a step is neither kept nor taken from what is kept, as a phrase; empty where it may be.
+def reason_not_kept(ctx: RuntimeContext, inputs: StageInputs, step: Step, source: str | None = None) -> str:
+    """Why the output of a step is neither kept for other runs nor taken from them, as a phrase; empty where it may be.
 
     Args:
         ctx: The run.
@@ -43,17 +44,23 @@ def refusal(ctx: RuntimeContext, inputs: StageInputs, step: Step, source: str | 
         default_cache()
     except ConfigError as error:
         return summary(error)
-    if settings.settings.get(step.target_format, {}).get('images') == 'symlink':
+    if has_symlinks(inputs, step):
         return 'its images are symbolic links, which lead into this run'
     for hook in inputs.hooks(step):
         for plugin, *_ in inputs.answering(hook, {step.target_format, source}):
-            if may_be_edited(plugin) or (hook != AROUND and plugin.kind != 'format'):
+            if is_editable(plugin) or (hook != AROUND and plugin.kind != 'format'):
                 return f'{plugin.who} takes part in {hook}'
-    return may_be_changed(inputs, step)
+    return later_editor(inputs, step)
 
 
-def may_be_changed(inputs: StageInputs, step: Step) -> str:
-    """Who may edit the dataset between a step that made it and the training, as a phrase; empty where no one can.
+def has_symlinks(inputs: StageInputs, step: ConvertDatasetStep) -> bool:
+    """Whether the settings of the project ask for symbolic links to the images of the source."""
+    settings = inputs.plugins.settings.settings.get(str(step.target_format), {})
+    return bool(settings.get('images') == 'symlink')
+
+
+def later_editor(inputs: StageInputs, step: Step) -> str:
+    """What may edit the dataset between a step that made it and the training, as a phrase; empty where nothing can.
 
     Args:
         inputs: What goes into the stages of the run.
@@ -76,14 +83,15 @@ def key_of(
     dataset: Mapping[str, Any],
     params: Mapping[str, Any] | None = None,
 ) -> str:
-    """What a conversion is found by: hexadecimal digits and `-`.
+    """The key of a conversion in the store: hexadecimal digits and `-`.
 
     Args:
         ctx: The run.
         inputs: What goes into its stages.
         step: The step that converts.
         dataset: What is converted; it has a digest.
-        params: The parameters that are used. None, as long as it is not known which: what the key begins with.
+        params: The parameters that the conversion has used. None where that is not known yet: the answer is what the
+            key begins with.
     """
     facts = {
         **inputs.of(step, previous='', dataset=dataset, params={}),
@@ -98,7 +106,7 @@ def key_of(
 
 @lru_cache(maxsize=1)
 def _package() -> list[Any]:
-    """What tells this package from another one of the same version: its files, where it is a checkout."""
+    """Where this package is a checkout, its files and their times of change: its version alone does not identify it."""
     folder = Path(synapse_hooks.__file__).parent
     if {'site-packages', 'dist-packages'} & set(folder.parts):
         return []

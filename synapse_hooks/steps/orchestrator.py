@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.safe_text import add_note, summary
 from synapse_hooks.steps.base import BaseStep, StepResult, undoes
 from synapse_hooks.steps.deadline import Deadline, deadline
-from synapse_hooks.steps.inputs import StageInputs, digest_of, same_use
-from synapse_hooks.steps.keeping import Keeping, Place, published
+from synapse_hooks.steps.inputs import StageInputs, chosen, digest_of
+from synapse_hooks.steps.kept_conversions import KeptConversions, remove_link
+from synapse_hooks.steps.output import OutputPaths, output_entry, output_in_place
 from synapse_hooks.steps.processes import parent_only
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reads import Params
@@ -37,7 +38,7 @@ class Orchestrator:
         plugins: Who answers.
         inputs: What goes into the stages; it has the steps.
         directory: Where the state of every stage is kept.
-        keeping: The conversions that are kept for other runs.
+        conversions: Those that are kept for other runs.
         progress: Called at every step's beginning and end.
         as_result: Makes the action's result out of its JSON values.
         give_up: Ends the process with an error, for a stage that cannot be ended otherwise.
@@ -49,7 +50,7 @@ class Orchestrator:
         inputs: StageInputs,
         plugins: Plugins,
         directory: RunDirectory,
-        keeping: Keeping,
+        conversions: KeptConversions,
         progress: Progress,
         as_result: Callable[[Any], Any],
         give_up: Callable[[StepFailed], None],
@@ -59,7 +60,7 @@ class Orchestrator:
         self.steps = inputs.steps
         self.plugins = plugins
         self.directory = directory
-        self.keeping = keeping
+        self.conversions = conversions
         self.progress = progress
         self.as_result = as_result
         self.give_up = give_up
@@ -115,9 +116,12 @@ class Orchestrator:
                 params.used = looked_at
                 result = self._take(step, stage, params)
                 if result is None:
-                    with self._deadline(step, stage, started) as watch, self.keeping.listening(step, context) as told:
+                    with (
+                        self._deadline(step, stage, started) as watch,
+                        self.conversions.collecting_reports(step, context) as reports,
+                    ):
                         result = self._attempts(step, stage, watch)
-                    self._publish(step, stage, result, entered, self._used(step, params), told)
+                    self._publish(step, stage, result, entered, self._used(step, params), reports)
                 self._executed.append((step, result))
         except BaseException as error:
             self._ended(step, stage, started, error=error)
@@ -136,18 +140,16 @@ class Orchestrator:
         """The parameters that a step has used, as they were given."""
         if self.inputs.uses_all(step) or self.context.params is not params:
             params.use_all()
-        return same_use(dict.fromkeys(sorted(params.used)), self._given)
+        return chosen(sorted(params.used), self._given)
 
     def _take(self, step: BaseStep[TrainContext], stage: dict[str, Any], params: Params) -> StepResult | None:
         """What another run has left of the same, if anything, in place of running the step."""
         place = self._place(step)
-        kept = self.keeping.take(step, self.context, self._given, place)
+        kept = self.conversions.take(step, self.context, self._given, place)
         if kept is None:
             return None
         params.used.update(kept.record['used'])
-        stage.update(
-            published=published(kept, place), kept=_noted(kept), answered_by=kept.record['answered_by'], trainings=[]
-        )
+        stage.update(_kept_fields(kept, place), answered_by=kept.record['answered_by'], trainings=[])
         return StepResult(data={'dataset': self.context.dataset})
 
     def _deadline(
@@ -218,7 +220,7 @@ class Orchestrator:
         result: StepResult,
         entered: Any,
         used: dict[str, Any],
-        told: list[Any],
+        reports: list[Any],
     ) -> None:
         """Publish what the step wrote into its staging folder, if anything; the context's paths follow."""
         place = self._place(step)._replace(staged=self.context.output_dir)
@@ -226,30 +228,28 @@ class Orchestrator:
         # A step may have moved the folder away.
         if not place.staged.is_dir() or not any(place.staged.iterdir()):
             shutil.rmtree(place.staged, ignore_errors=True)
-            stage['published'] = _read_in_place(result.data.get('dataset'))
+            stage['published'] = output_in_place(result.data)
             return
         kept = None
         # What earlier attempts have reported is not to be repeated.
         if stage['attempts'] == 1:
-            facts = {'told': told, 'answered_by': self._answerer(step)}
-            kept = self.keeping.keep(step, self.context, place, source=entered, params=used, facts=facts)
+            facts = {'reports': reports, 'answered_by': self._answerer(step)}
+            kept = self.conversions.keep(step, self.context, place, source=entered, params=used, facts=facts)
         if kept is not None:
-            stage.update(published=published(kept, place), kept=_noted(kept))
+            stage.update(_kept_fields(kept, place))
         else:
             place.final.parent.mkdir(exist_ok=True)
-            place.clear()
+            remove_link(place.final)
             publish(place.staged, place.final, replace=True)
-            # Trainers leave caches beside the data; those come later, and do not count.
             now = time.time_ns()
-            stamp = tree_stamp(place.final, until_ns=now)
-            stage['published'] = {'path': str(place.final), 'at_ns': now, 'stamp': stamp}
+            stage['published'] = output_entry(place.final, tree_stamp(place.final, until_ns=now), now)
         follow_context(self.context, place.staged, place.final)
         result.data = follow(result.data, place.staged, place.final)
         self.context.call_when_published(place.final)
 
-    def _place(self, step: BaseStep[TrainContext]) -> Place:
+    def _place(self, step: BaseStep[TrainContext]) -> OutputPaths:
         name = safe_name(step.name)
-        return Place(self.directory.staging(name), self.directory.path / 'stages' / name)
+        return OutputPaths(self.directory.staging(name), self.directory.path / 'stages' / name)
 
     def _answerer(self, step: BaseStep[TrainContext]) -> str | None:
         answerer = self.plugins.trail.last.get(step.name)
@@ -350,15 +350,10 @@ def _is_asked_wrongly(error: BaseException) -> bool:
     return isinstance(error, RecordNotFound) or (isinstance(error, SynapseHooksError) and error.exit_code == 2)
 
 
-def _read_in_place(dataset: Any) -> dict[str, Any] | None:
-    """What run.json says of a dataset that is not in the run directory, so that a change of it is noticed."""
-    if not isinstance(dataset, Mapping) or not dataset.get('stamp'):
-        return None
-    return {'path': str(dataset['path']), 'at_ns': None, 'stamp': dataset['stamp']}
-
-
-def _noted(kept: Kept) -> dict[str, Any]:
-    return {'path': str(kept.path), 'run': kept.record['run'], 'created': kept.record['created']}
+def _kept_fields(kept: Kept, place: OutputPaths) -> dict[str, Any]:
+    """What run.json has of a stage whose output is a link to a kept conversion."""
+    entry = {'path': str(kept.path), 'run': kept.record['run'], 'created': kept.record['created']}
+    return {'published': output_entry(place.final, kept.record['stamp'], kept.record['at_ns']), 'kept': entry}
 
 
 def _now() -> str:

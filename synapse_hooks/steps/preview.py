@@ -16,8 +16,8 @@ from synapse_hooks.plugins import Plugins
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.dataset import ConvertDatasetStep
 from synapse_hooks.steps.inputs import AROUND, StageInputs
-from synapse_hooks.steps.keepable import refusal
-from synapse_hooks.steps.keeping import Keeping
+from synapse_hooks.steps.keepable import reason_not_kept
+from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.plan import RunPlan
 from synapse_hooks.steps.preparing import decisions_of, prepared
 from synapse_hooks.steps.reuse import Decision
@@ -54,15 +54,15 @@ def preview(plan: RunPlan) -> dict[str, Any]:
     record = _record(plan)
     decisions = decisions_of(plan, inputs, record or {'status': 'created', 'stages': []})
     stages = {stage['name']: stage for stage in (record or {}).get('stages', ())}
-    told = [_stage(plan, inputs, decision, stages.get(decision.step.name, {})) for decision in decisions]
-    for each, decision, before in zip(told, decisions, [None, *decisions], strict=False):
+    planned = [_stage(plan, inputs, decision, stages.get(decision.step.name, {})) for decision in decisions]
+    for each, decision, before in zip(planned, decisions, [None, *decisions], strict=False):
         source = stages[before.step.name]['context'].get('dataset') if before is not None and before.reuse else None
         each['kept'] = _kept(plan, inputs, decision, source) if each['does'] == 'run' else None
         if each['kept']:
             each['why'] += f'; {each["kept"]}'
     run_dir = None if record is None else str(plan.ctx.run_dir or record['run_dir'])
-    said = {'run_dir': run_dir, 'stages': told, 'allow_pickle': list(plan.ctx.allow_pickle)}
-    answer: dict[str, Any] = without_secrets(said, os.environ)
+    found = {'run_dir': run_dir, 'stages': planned, 'allow_pickle': list(plan.ctx.allow_pickle)}
+    answer: dict[str, Any] = without_secrets(found, os.environ)
     return answer
 
 
@@ -106,13 +106,13 @@ def _kept(plan: RunPlan, inputs: StageInputs, decision: Decision, source: Mappin
     """What becomes of a conversion that would run, as a phrase; `source` is what it would convert, if that is known."""
     if not isinstance(decision.step, ConvertDatasetStep):
         return None
-    if why := refusal(plan.ctx, inputs, decision.step, (source or {}).get('format')):
+    if why := reason_not_kept(plan.ctx, inputs, decision.step, (source or {}).get('format')):
         return f'it is not kept for other runs: {why}'
     if plan.ctx.from_stage is not None:
         return None
     if source is None:
         return 'one that is kept is used, if there is one'
-    found = Keeping(plan.ctx, inputs).find(decision.step, source, plan.params.model_dump())
+    found = KeptConversions(plan.ctx, inputs).find(decision.step, source, plan.params.model_dump())
     kept = next((each for each in found if each.is_whole()), None)
     return None if kept is None else f'what run {kept.record["run"]} converted is used: {kept.data}'
 

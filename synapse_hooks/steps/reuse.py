@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import ConfigError, ParamsError, suggest
 from synapse_hooks.journal.values import REDACTED
 from synapse_hooks.steps.base import BaseStep
-from synapse_hooks.steps.inputs import StageInputs, canonical, digest_of, same_use
-from synapse_hooks.storage import tree_stamp
+from synapse_hooks.steps.inputs import StageInputs, canonical, chosen, digest_of
+from synapse_hooks.steps.output import is_there, output_problem
 
 DONE: Final = ('succeeded', 'skipped')
 NOTHING_CHANGED: Final = 'nothing that it depends on has changed'
@@ -102,25 +101,6 @@ def check_params(stages: Mapping[str, Mapping[str, Any]], steps: Sequence[Step],
             _refuse(step, stages[step.name], params)
 
 
-def is_there(stage: Mapping[str, Any]) -> bool:
-    """Whether the dataset or the weights that a finished stage handed on still exist."""
-    data = stage.get('data') or {}
-    dataset = data.get('dataset')
-    paths = [data.get('weights_path'), dataset.get('path') if isinstance(dataset, dict) else None]
-    return all(Path(path).exists() for path in paths if isinstance(path, str))
-
-
-def what_changed(stage: Mapping[str, Any]) -> str:
-    """What became of that which a finished stage has made, as a phrase; empty where it is as it was."""
-    published = stage.get('published')
-    if not is_there(stage) or (published is not None and not Path(published['path']).is_dir()):
-        return 'is gone'
-    if published is None:
-        return ''
-    same = tree_stamp(Path(published['path']), until_ns=published['at_ns']) == published['stamp']
-    return '' if same else 'was changed, or copied without the times of its files (`cp -a` keeps them)'
-
-
 def _place(steps: Sequence[Step], name: str | None) -> int:
     names = [step.name for step in steps]
     if name is None:
@@ -167,13 +147,13 @@ def _fault(
     why = _unfinished(stage)
     if why or stage is None:
         return why
-    if became := what_changed(stage):
-        return f'what it made {became}'
+    if problem := output_problem(stage):
+        return f'what it made {problem}'
     changed = _differences(inputs, step, stage, previous, dataset)
     if changed:
         return changed
     _refuse(step, stage, params)
-    used = same_use(stage['inputs']['params'], params)
+    used = chosen(stage['inputs']['params'], params)
     now = inputs.of(step, previous=previous, dataset=dataset, params=used)
     return '' if digest_of(now) == stage.get('digest') else 'what goes into it changed'
 
@@ -220,7 +200,7 @@ def _plugins_changed(hook: str, before: Sequence[str], after: Sequence[str]) -> 
 def _refuse(step: Step, stage: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     """Raise where a finished stage has used other values of the parameters."""
     used = (stage.get('inputs') or {}).get('params', {})
-    now = canonical(same_use(used, params))
+    now = canonical(chosen(used, params))
     changed = [name for name in used if used[name] != now[name] and REDACTED not in str(used[name])]
     if stage.get('status') not in DONE or not changed:
         return

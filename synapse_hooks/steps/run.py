@@ -32,7 +32,7 @@ from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text
 from synapse_hooks.steps.in_place import may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs
-from synapse_hooks.steps.keeping import Keeping
+from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
 from synapse_hooks.steps.preparing import decisions_of, prepared
@@ -71,10 +71,10 @@ def run_plan(plan: RunPlan) -> Any:
     inputs = StageInputs(plan.registry, plugins)
     directory = open_directory(plan, redact)
     end_dead_runs(ctx)
-    with directory.locked(), marked_active(ctx, directory), Keeping(ctx, inputs) as keeping:
-        keeping.hold(directory.path / 'stages')
+    with directory.locked(), marked_active(ctx, directory), KeptConversions(ctx, inputs) as conversions:
+        conversions.hold(directory.path / 'stages')
         decisions = decisions_of(plan, inputs, directory.read())
-        return _Run(plan, plugins, inputs, directory, keeping, redact).run(decisions)
+        return _Run(plan, plugins, inputs, directory, conversions, redact).run(decisions)
 
 
 class _Run:
@@ -86,14 +86,14 @@ class _Run:
         plugins: Plugins,
         inputs: StageInputs,
         directory: RunDirectory,
-        keeping: Keeping,
+        conversions: KeptConversions,
         redact: Sequence[str],
     ) -> None:
         self.plan = plan
         self.plugins = plugins
         self.inputs = inputs
         self.directory = directory
-        self.keeping = keeping
+        self.conversions = conversions
         self._unwritten: StorageError | None = None
         self._is_done = directory.read()['status'] == 'succeeded' and plan.ctx.from_stage is None
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
@@ -214,7 +214,7 @@ class _Run:
             self.inputs,
             self.plugins,
             self.directory,
-            self.keeping,
+            self.conversions,
             self.progress,
             self._as_result,
             self._give_up,

@@ -1,4 +1,4 @@
-"""What identifies bytes: equal digests, equal content."""
+"""What identifies files: a digest their content, a stamp their names, sizes and times of change."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _FIRST: Final = 1 << 16
 _CHUNK: Final = 1 << 20
 """Bytes of the first read and of those after it: most files are small, and memory for a large chunk takes longer."""
 
-_TICK: Final = 0.0005
-_TICKS: Final = 100
+_PAUSE: Final = 0.0005
+"""Seconds between two looks at the clock of files."""
+_PAUSES: Final = 100
 
 
 class TreeStamp(TypedDict):
@@ -67,16 +68,17 @@ def tree_stamp(
     return stamp.made()
 
 
-def let_pass(at_ns: int) -> None:
-    """Wait until a file that is written now is younger than `at_ns` (nanoseconds since 1970), at most for a moment.
+def wait_until_after(at_ns: int) -> None:
+    """Wait until a file that is written now gets a time after `at_ns` (nanoseconds since 1970), for 50 ms at most.
 
-    The times of files go by ticks of some milliseconds, so that one written just after a time may seem older.
+    File systems stamp files with a clock that advances in steps of some milliseconds, so a file written just after a
+    time may seem to be older.
     """
     clock = getattr(time, 'CLOCK_REALTIME_COARSE', time.CLOCK_REALTIME)
-    for _ in range(_TICKS):
+    for _ in range(_PAUSES):
         if time.clock_gettime_ns(clock) > at_ns:
             return
-        time.sleep(_TICK)
+        time.sleep(_PAUSE)
 
 
 def tree_digest(folder: Path) -> str:

@@ -1,11 +1,12 @@
 """Folders that are kept for later runs: each appears whole, is not written again, and is removed when space is needed.
 
-    ROOT/KEY-RANDOM/kept.json    what it is; an entry without it no longer counts
+    ROOT/KEY-RANDOM/kept.json    what it is; an entry without it, or with one of another version, no longer counts
     ROOT/KEY-RANDOM/data/        the folder
     ROOT/KEY-RANDOM/users/       a file for each process that uses it
 
-Several processes may use one store at once, without locks. Who uses an entry writes a file into `users`, and looks for
-`kept.json` then; who removes one deletes `kept.json` first, and looks into `users` then. One of both sees the other.
+Several processes may use one store at once, without locks. A process that uses an entry first writes a file into
+`users` and then looks for `kept.json`; one that removes an entry first deletes `kept.json` and then looks into `users`.
+So at least one of two such processes sees the other.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, Final
 import msgspec
 
 from synapse_hooks.errors import StorageError
-from synapse_hooks.storage.digest import let_pass, tree_stamp
+from synapse_hooks.storage.digest import tree_stamp, wait_until_after
 from synapse_hooks.storage.disk import need_folder
 from synapse_hooks.storage.ownership import is_dead, owner
 from synapse_hooks.storage.publishing import publish, scratch, sweep, write_atomic
@@ -35,6 +36,8 @@ CONVERSIONS: Final = 'conversions'
 DATA: Final = 'data'
 _RECORD: Final = 'kept.json'
 _USERS: Final = 'users'
+_VERSION: Final = 2
+"""Of `kept.json`: raised when the meaning of a key changes."""
 _ENTRY: Final = re.compile(r'[0-9a-f-]+-[0-9a-f]{8}')
 _USER: Final = re.compile(r'([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}')
 _BLOCK: Final = 4096
@@ -49,7 +52,8 @@ class Kept:
     path: Path
     """The folder of the entry."""
     record: Mapping[str, Any]
-    """What `KeptFolders.keep` was given, with `stamp` and `at_ns`: when the last of its files was changed."""
+    """What `KeptFolders.keep` was given, and: `v`, the version of the record; `stamp`, a `TreeStamp`; `at_ns`, the time
+    of the last change of its files, in nanoseconds since 1970."""
 
     @property
     def data(self) -> Path:
@@ -92,9 +96,8 @@ class KeptFolders:
         """The entries whose key begins with `key`, the oldest first."""
         found = []
         for path in self._folders(key):
-            with suppress(OSError, msgspec.DecodeError):
-                record = msgspec.json.decode((path / _RECORD).read_bytes())
-                if isinstance(record, dict) and 'stamp' in record:
+            with suppress(OSError):
+                if (record := _record(path)) is not None:
                     found.append(Kept(path, record))
         return sorted(found, key=lambda kept: (kept.record['at_ns'], kept.path))
 
@@ -118,8 +121,8 @@ class KeptFolders:
         if 0 < most < found.own:
             problem = f'{folder} takes {found.own / 1e9:,.3f} GB, and {self.root} may have {most / 1e9:,.3f} GB'
             raise StorageError(problem, hint='raise the limit', path=str(folder))
-        record = {**record, 'at_ns': found.changed, 'stamp': stamp}
-        let_pass(found.changed)
+        record = {**record, 'v': _VERSION, 'at_ns': found.changed, 'stamp': stamp}
+        wait_until_after(found.changed)
         need_folder(self.root)
         final = self.root / f'{key}-{secrets.token_hex(4)}'
         user = f'{owner()}-{secrets.token_hex(4)}'
@@ -207,8 +210,14 @@ class KeptFolders:
         """Remove what dead processes left unfinished, and what counts no more and is no longer used."""
         sweep(self.root)
         for path in self._folders():
-            if not (path / _RECORD).exists():
-                self._remove(path)
+            try:
+                counts = _record(path) is not None
+            except FileNotFoundError:
+                counts = False
+            except OSError:
+                continue
+            if not counts:
+                self.discard(Kept(path, {}))
 
     def _folders(self, key: str = '') -> Iterator[Path]:
         with suppress(OSError):
@@ -235,11 +244,25 @@ def is_kept(link: Path) -> bool:
 def own_bytes(folder: Path) -> int:
     """The bytes on the disk of the files below a folder that no other hard link shares: what removing it would free."""
     total = 0
-    # Something odd may have been put there since.
+    # Something that is neither a file nor a folder may have been put there since.
     with suppress(OSError, StorageError):
         for entry in walk_files(folder):
             total += entry.own
     return total
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """What `kept.json` of an entry says; None where it is damaged or of another version.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    content = (path / _RECORD).read_bytes()
+    try:
+        record = msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return None
+    return record if isinstance(record, dict) and record.get('v') == _VERSION else None
 
 
 class _Found:
@@ -250,6 +273,6 @@ class _Found:
     def add(self, entry: FileEntry) -> None:
         if entry.linked:
             problem = f'{entry.path} is a symbolic link, or in a folder that is one'
-            raise StorageError(problem, hint='use hard links', path=entry.path)
+            raise StorageError(problem, hint='write files or hard links instead', path=entry.path)
         self.own += entry.own
         self.changed = max(self.changed, entry.mtime_ns)

@@ -114,7 +114,7 @@ def _link(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Non
 
 
 def _pour(reader: int, writer: int, size: int) -> None:
-    """Copy what is left of a file; one call reads a small one, and tells that this is all."""
+    """Copy what is left of a file. Of a small one `size + 1` bytes are asked for: `size` bytes then are all of it."""
     wanted = min(size + 1, 1 << 20)
     while data := os.read(reader, wanted):
         view = memoryview(data)

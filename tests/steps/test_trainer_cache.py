@@ -80,6 +80,19 @@ def test_runs_that_share_a_conversion_share_its_cache(workspace: Workspace) -> N
     assert second.samefile(first)
 
 
+def test_a_run_that_cannot_link_to_a_kept_conversion_has_its_own_with_its_cache(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError(1, 'Operation not permitted')
+
+    run(workspace, 'first')
+    monkeypatch.setattr(Path, 'symlink_to', refused)
+    second = run(workspace, 'second')
+    assert not second.is_symlink()
+    assert written(second)['hash'] == hash_of(second)
+
+
 def test_a_stage_with_its_cache_is_used_again_also_when_that_was_written_anew(workspace: Workspace) -> None:
     folder = run(workspace, 'run', keep_conversions=False, fails=True)
     assert written(folder)['hash'] == hash_of(folder)

@@ -131,11 +131,20 @@ def test_what_a_dead_process_left_unfinished_is_removed(store: KeptFolders, tmp_
     assert len(store.entries()) == 1
 
 
-def test_a_damaged_record_is_no_entry_and_no_error(store: KeptFolders, tmp_path: Path) -> None:
+@pytest.mark.parametrize('content', [b'', b'{', b'[]', b'{}', b'{"v": 1, "stamp": {}, "at_ns": 0}'])
+def test_a_damaged_record_or_one_of_another_version_is_passed_over_and_swept(
+    store: KeptFolders, tmp_path: Path, content: bytes
+) -> None:
     entry = kept(store, tmp_path, 'ab')
-    for content in (b'', b'{', b'[]', b'{"of": "ab"}'):
-        (entry.path / 'kept.json').write_bytes(content)
-        assert store.entries() == []
+    user = store.use(entry)
+    assert user is not None
+    (entry.path / 'kept.json').write_bytes(content)
+    assert store.entries() == []
+    store.sweep()
+    assert entry.data.is_dir()
+    user.unlink()
+    store.sweep()
+    assert not entry.path.exists()
 
 
 def test_a_folder_with_links_or_too_large_is_left_where_it_is(store: KeptFolders, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -24,8 +24,9 @@ from synapse_hooks.journal.values import encode
 from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.dataset import ConvertDatasetStep, checked_dataset
-from synapse_hooks.steps.inputs import StageInputs, same_use
-from synapse_hooks.steps.keepable import key_of, refusal
+from synapse_hooks.steps.inputs import StageInputs, chosen
+from synapse_hooks.steps.keepable import key_of, reason_not_kept
+from synapse_hooks.steps.output import OutputPaths
 from synapse_hooks.steps.state import PATHS_OF, plain
 from synapse_hooks.storage import follow
 from synapse_hooks.storage.disk import disk_bytes
@@ -35,30 +36,17 @@ from synapse_hooks.storage.places import default_cache
 from synapse_hooks.storage.publishing import publish
 
 _REPEATED: Final = ('losses', 'message')
+"""The types of events that are recorded again in each run that uses a conversion."""
 _MOST: Final = 20 * 10**9
 _SHARE: Final = 10
 """Bytes that are kept where no setting says how many: so many, or this part of the disk, whichever is less."""
-_HERE: Final = Path('/kept')
-"""Stands for the folder of a dataset in what is noted of it."""
+_PLACEHOLDER: Final = Path('/kept')
+"""Stands for the folder of a dataset in the record of an entry: each run has the folder at a path of its own."""
 
 Step = BaseStep[TrainContext]
 
 
-class Place(NamedTuple):
-    """Where a run has the output of a stage."""
-
-    staged: Path
-    """While the stage is at work."""
-    final: Path
-    """When it is done."""
-
-    def clear(self) -> None:
-        """Remove a link to what is kept: what would follow it would write into the store."""
-        if is_kept(self.final):
-            self.final.unlink()
-
-
-class Keeping:
+class KeptConversions:
     """The kept conversions of one run, while it lasts: those that it uses are not removed.
 
     Args:
@@ -83,10 +71,10 @@ class Keeping:
         """Use what the stages of an existing run have used; `stages` is their folder."""
         for link in filter(is_kept, stages.glob('*')):
             kept = Kept(link.readlink().parent, {})
-            self._uses(KeptFolders(kept.path.parent), kept)
+            self._start_using(KeptFolders(kept.path.parent), kept)
 
     def find(self, step: Step, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Iterator[Kept]:
-        """The conversions that are kept of what would be converted now, the oldest first; nothing is changed.
+        """The kept conversions of what would be converted now, the oldest first; nothing is changed.
 
         Args:
             step: The step that would convert.
@@ -96,11 +84,11 @@ class Keeping:
         if dataset is None or not self._may_keep(step, dataset):
             return
         for kept in _store().entries(self._key(step, dataset)):
-            used = same_use(dict.fromkeys(kept.record['used']), params)
+            used = chosen(kept.record['used'], params)
             if kept.record['key'] == self._key(step, dataset, used):
                 yield kept
 
-    def take(self, step: Step, context: TrainContext, params: Mapping[str, Any], place: Place) -> Kept | None:
+    def take(self, step: Step, context: TrainContext, params: Mapping[str, Any], place: OutputPaths) -> Kept | None:
         """Use a conversion that is kept, if there is one: the run gets a link to it, and the context the dataset.
 
         What was reported when it was made is reported again. One whose files were changed is discarded.
@@ -111,31 +99,36 @@ class Keeping:
             params: The parameters, as they were given.
             place: Where the run has its output.
         """
-        if self._ctx.from_stage is not None or (kept := self._whole(step, context, context.dataset, params)) is None:
+        if self._ctx.from_stage is not None:
+            return None
+        kept = self._usable(step, context, context.dataset, params)
+        if kept is None:
             return None
         try:
             _link(kept, place)
         except (OSError, StorageError) as error:
             context.log_message(f'convert: {kept.data} is not used: {summary(error)}', code='not-kept')
             return None
-        context.dataset = checked_dataset(
-            kept.record['dataset'] | _placed(kept.record['dataset'], _HERE, place.final), 'convert'
-        )
+        context.dataset = checked_dataset(_moved(kept.record['dataset'], _PLACEHOLDER, place.final), 'convert')
         day, run = kept.record['created'][:10], kept.record['run']
         context.log_message(f'convert: uses what run {run} converted on {day}: {kept.data}', code='kept')
-        for type, payload in kept.record['told']:
+        for type, payload in kept.record['reports']:
             context.recorder.record(type, payload)
         return kept
 
     @contextmanager
-    def listening(self, step: Step, context: TrainContext) -> Iterator[list[Any]]:
-        """While the block runs, what a conversion reports is noted, to be repeated where it is used again."""
-        told: list[Any] = []
+    def collecting_reports(self, step: Step, context: TrainContext) -> Iterator[list[Any]]:
+        """Collect what a conversion reports while the block runs: it is recorded again in runs that use the conversion.
+
+        Yields:
+            The list that is filled, with `[type, payload]` of each event; it stays empty for other steps.
+        """
+        reports: list[Any] = []
         recorder = context.recorder
         if type(step) is ConvertDatasetStep:
-            context.recorder = _Listener(recorder, told)
+            context.recorder = _Collector(recorder, reports)
         try:
-            yield told
+            yield reports
         finally:
             context.recorder = recorder
 
@@ -143,7 +136,7 @@ class Keeping:
         self,
         step: Step,
         context: TrainContext,
-        place: Place,
+        place: OutputPaths,
         *,
         source: Mapping[str, Any] | None,
         params: Mapping[str, Any],
@@ -159,7 +152,10 @@ class Keeping:
             place: Where the output is, and where it is to be.
             source: What was converted.
             params: The parameters that were used, with their values.
-            facts: What else to note: `told`, `answered_by`, `seconds`.
+            facts: What else to note, as JSON values: `reports` (see `collecting_reports`) and `answered_by`.
+
+        Returns:
+            The entry; None where nothing is kept, and the output is still in `place.staged`.
         """
         made = context.dataset
         if source is None or not self._may_keep(step, source):
@@ -168,31 +164,29 @@ class Keeping:
             # It is the source, or somewhere else.
             return None
         if self._ctx.from_stage is not None:
-            # To convert again is asked for by those who do not trust what is kept.
-            for other in self.find(step, source, params):
-                _store().discard(other)
+            # The user has asked to convert again: what is kept is not trusted.
+            for old in self.find(step, source, params):
+                _store().discard(old)
         record = dict(facts) | {
             'key': self._key(step, source, params),
             'used': sorted(params),
             'created': datetime.now(UTC).isoformat(timespec='seconds'),
             'run': context.run_dir.name,
             'from': source['format'],
-            'dataset': plain(made) | _placed(plain(made), place.staged, _HERE),
+            'dataset': _moved(plain(made), place.staged, _PLACEHOLDER),
         }
         line = encode(record)
         if Redactor(secrets_of(os.environ))(line) is not line:
-            # Without its secrets it would not be the same.
+            # A record without its secrets would be another one, and with them it must not be written.
             return None
         store = _store()
         most = self.settings.keep_conversions or min(_MOST, disk_bytes(store.root) // _SHARE or _MOST)
-        kept = self._whole(step, context, source, params)
+        other = self._usable(step, context, source, params)
+        kept = other
         try:
             if kept is None:
                 kept, user = store.keep(place.staged, record['key'], msgspec.json.decode(line), most=most)
                 self._users.append(user)
-            else:
-                # What this run has made is not what is at that place.
-                context.when_published = []
             _link(kept, place)
         except (OSError, StorageError) as error:
             if kept is not None and not place.staged.exists():
@@ -201,7 +195,10 @@ class Keeping:
                 store.discard(kept)
             context.log_message(f'convert: not kept for other runs: {summary(error)}', code='not-kept')
             return None
-        shutil.rmtree(place.staged, ignore_errors=True)
+        if other is not None:
+            # What this run has made is thrown away, and what was to be written beside it is there already.
+            context.when_published = []
+            shutil.rmtree(place.staged, ignore_errors=True)
         with suppress(OSError):
             store.prune(most)
         return kept
@@ -209,17 +206,17 @@ class Keeping:
     def _may_keep(self, step: Step, dataset: Mapping[str, Any]) -> bool:
         # A plugin may have left anything in the context.
         known = isinstance(dataset, Mapping) and bool(dataset.get('digest')) and bool(dataset.get('format'))
-        return known and not refusal(self._ctx, self.inputs, step, dataset.get('format'))
+        return known and not reason_not_kept(self._ctx, self.inputs, step, dataset.get('format'))
 
     def _key(self, step: Step, dataset: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str:
         return key_of(self._ctx, self.inputs, step, dataset, params)
 
-    def _whole(
+    def _usable(
         self, step: Step, context: TrainContext, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]
     ) -> Kept | None:
         """The first conversion that is kept and whole, in use by this run; those that were changed are discarded."""
         for kept in self.find(step, dataset, params):
-            if not self._uses(_store(), kept):
+            if not self._start_using(_store(), kept):
                 continue
             if kept.is_whole():
                 return kept
@@ -232,23 +229,23 @@ class Keeping:
             )
         return None
 
-    def _uses(self, folders: KeptFolders, kept: Kept) -> bool:
+    def _start_using(self, folders: KeptFolders, kept: Kept) -> bool:
         user = folders.use(kept)
         if user is not None:
             self._users.append(user)
         return user is not None
 
 
-class _Listener:
-    """A recorder that takes note of what there is to repeat."""
+class _Collector:
+    """A recorder that collects what is to be recorded again, and passes everything on."""
 
-    def __init__(self, recorder: Recorder, told: list[Any]) -> None:
+    def __init__(self, recorder: Recorder, reports: list[Any]) -> None:
         self._recorder = recorder
-        self._told = told
+        self._reports = reports
 
     def record(self, type: str, payload: Mapping[str, Any]) -> None:
         if type in _REPEATED:
-            self._told.append([type, plain(payload)])
+            self._reports.append([type, plain(payload)])
         self._recorder.record(type, payload)
 
 
@@ -256,15 +253,16 @@ def _store() -> KeptFolders:
     return KeptFolders(default_cache() / CONVERSIONS)
 
 
-def published(kept: Kept, place: Place) -> dict[str, Any]:
-    """What run.json says of a folder that is a link to what is kept."""
-    return {'path': str(place.final), 'at_ns': kept.record['at_ns'], 'stamp': kept.record['stamp']}
+def remove_link(path: Path) -> None:
+    """Remove a link to a kept conversion, so that what is written to `path` does not end up in the store."""
+    if is_kept(path):
+        path.unlink()
 
 
-def _link(kept: Kept, place: Place) -> None:
+def _link(kept: Kept, place: OutputPaths) -> None:
     place.final.parent.mkdir(exist_ok=True)
     place.staged.parent.mkdir(exist_ok=True)
-    place.clear()
+    remove_link(place.final)
     link = aside(place.staged)
     link.symlink_to(kept.data, target_is_directory=True)
     try:
@@ -273,6 +271,7 @@ def _link(kept: Kept, place: Place) -> None:
         link.unlink(missing_ok=True)
 
 
-def _placed(dataset: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
-    """The paths of a dataset that moves along with its folder. A class may be called as a folder is, and stays."""
-    return {key: follow(dataset[key], old, new) for key in PATHS_OF['dataset'] if dataset.get(key) is not None}
+def _moved(dataset: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """A dataset whose folder was moved from `old` to `new`. Only paths change: a class may be named like a folder."""
+    paths = {key: follow(dataset[key], old, new) for key in PATHS_OF['dataset'] if dataset.get(key) is not None}
+    return {**dataset, **paths}
