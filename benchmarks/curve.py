@@ -1,4 +1,4 @@
-"""What an item costs, in time and in memory, in a dataset of 1,000 items and in one of a million.
+"""What an item costs, in time and in memory, in datasets of 1,000 items up to a million.
 
 Taking a dataset into the workspace, exporting it, converting it to yolo and inspecting it: the processor time of a
 process, less what the same takes for a handful of items, and its peak memory.
@@ -19,9 +19,9 @@ SIZES = (1_000, 10_000, 100_000)
 LONGEST = 1_000_000
 """With `--full`."""
 FEW = 10
-"""Items that take as long as none."""
+"""Items of the run whose time is subtracted from that of the others: it is start-up alone."""
 FLAT = 1.25
-"""An item of the largest dataset, times one of the second smallest: the aim."""
+"""The aim: the time of an item in the largest dataset, divided by that in the second smallest."""
 ROUNDS = 3
 """Counted turns of a dataset of at most 10,000 items; larger ones have one."""
 IMPORT = """
@@ -37,11 +37,11 @@ from synapse_hooks.backends import Workspace
 Path(sys.argv[2]).mkdir()
 Workspace(Path(sys.argv[1])).export_dataset('items', Path(sys.argv[2]))
 """
-WORKS = ('import', 'export', 'convert', 'inspect')
+OPERATIONS = ('import', 'export', 'convert', 'inspect')
 
 
 def measure(sizes: list[int]) -> list[Figure]:
-    """Every work at every size: microseconds of an item, the peak, and how flat it is."""
+    """Every operation at every size: microseconds of an item, the peak, and how flat it is."""
     costs: dict[int, dict[str, Cost]] = {}
     notes: dict[int, str] = {}
     for items in (FEW, *sizes):
@@ -54,17 +54,17 @@ def measure(sizes: list[int]) -> list[Figure]:
         costs[items] = medians(place, items, ROUNDS if items <= SIZES[1] else 1)
     few = costs.pop(FEW)
     figures = []
-    for work in WORKS:
-        each = {items: 1e6 * (cost[work].busy - few[work].busy) / items for items, cost in costs.items()}
+    for operation in OPERATIONS:
+        each = {items: 1e6 * (cost[operation].busy - few[operation].busy) / items for items, cost in costs.items()}
         if len(each) > 2:
             first, last = [*each][1], [*each][-1]
-            name = f'{work}: an item of {last:,} / of {first:,}'
+            name = f'{operation}: an item of {last:,} / of {first:,}'
             same = notes[first] == notes[last]
             figures.append(Figure(name, each[last] / each[first], 'x', FLAT if same else None, notes[last]))
         for items, took in each.items():
-            peak = costs[items][work].peak
+            peak = costs[items][operation].peak
             figures.append(
-                Figure(f'  {work}, {items:,} items', took, 'us', None, f'peak {peak:.0f} MB, {notes[items]}')
+                Figure(f'  {operation}, {items:,} items', took, 'us', None, f'peak {peak:.0f} MB, {notes[items]}')
             )
     return figures
 
@@ -76,17 +76,20 @@ def place_for(items: int) -> Path | None:
 
 
 def medians(place: Path, items: int, rounds: int) -> dict[str, Cost]:
-    """What each work costs with so many items."""
+    """What each operation costs with so many items."""
     with tempfile.TemporaryDirectory(dir=place, prefix='synapse-hooks-bench-') as scratch:
         source = Path(scratch) / 'source'
         maker = Path(__file__).with_name('sources.py')
         subprocess.run([sys.executable, str(maker), 'dm', str(source), str(items)], check=True)
         turns = [turn(source, Path(scratch) / f'turn{number}') for number in range(rounds)]
-    return {work: Cost(*map(statistics.median, zip(*(one[work] for one in turns), strict=True))) for work in WORKS}
+    return {
+        operation: Cost(*map(statistics.median, zip(*(one[operation] for one in turns), strict=True)))
+        for operation in OPERATIONS
+    }
 
 
 def turn(source: Path, scratch: Path) -> dict[str, Cost]:
-    """Every work once. Nothing is removed meanwhile: there are disks on which that slows what is made afterwards."""
+    """Every operation once. Nothing is removed meanwhile: on some disks that slows what is made afterwards."""
     scratch.mkdir()
     workspace, exported, converted = (str(scratch / name) for name in ('workspace', 'exported', 'converted'))
     commands = {
@@ -95,7 +98,7 @@ def turn(source: Path, scratch: Path) -> dict[str, Cost]:
         'convert': [*our_command(), 'convert', exported, converted, '--to', 'yolo', '--workers', '1'],
         'inspect': [*our_command(), 'inspect', exported],
     }
-    return {work: finished(commands[work]) for work in WORKS}
+    return {operation: finished(commands[operation]) for operation in OPERATIONS}
 
 
 def main() -> int:

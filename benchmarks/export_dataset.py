@@ -25,7 +25,7 @@ from export import make_files, served
 from figures import MEMORY, ROOT, Figure, finish, parser
 
 CONVERT_AIM = 1.15
-"""Export and conversion, times the export alone."""
+"""The time of export and conversion together, divided by that of the export alone."""
 PAGE = 100
 BOX = {'classification': 'cat', 'attrs': [], 'data': [5, 5.25, 20, 20]}
 SERVER = """

@@ -1,8 +1,10 @@
-"""From the command to the first batch of a yolo11n: through the pipeline, and with ultralytics alone.
+"""The time from the command to the first batch of a yolo11n: with `synapse-hooks train`, and with ultralytics alone.
 
-The dataset is in a workspace; `synapse-hooks train` exports it, converts it and trains. Ultralytics alone is started on
+The dataset is in a workspace; `synapse-hooks train` converts it from there and trains. Ultralytics alone is started on
 a folder that was converted before: cold, when it has no cache of the folder yet, and warm. Every process ends at its
-first batch, which is what is measured: wall time from its start, and the processor time of it and what it has started.
+first batch. Measured are the wall time from its start, and the processor time of the process and its children until
+then. Not measured is what comes before: taking the dataset into the workspace, and the conversion for ultralytics
+alone. All files are in the system's memory already, for both.
 """
 
 from __future__ import annotations
@@ -114,16 +116,17 @@ class Place:
         note.unlink(missing_ok=True)
         started = time.time()
         self._run(command)
-        told: dict[str, Any] = json.loads(note.read_text())
-        return told['at'] - started, told['cpu']
+        noted: dict[str, Any] = json.loads(note.read_text())
+        return noted['at'] - started, noted['cpu']
 
     def _run(self, command: Sequence[str]) -> None:
         home = self.root / 'home'
         env = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
         env |= {'YOLO_OFFLINE': '1', 'YOLO_CONFIG_DIR': str(self.root), 'YOLO_AUTOINSTALL': 'false'}
         env |= {'FIRST_BATCH': str(self.root / 'first-batch.json'), 'PYTHONPATH': str(ROOT)}
-        # Not the user's, and nothing but what we keep is new in a turn: others build caches of fonts in there. What
-        # earlier turns made stays: to create files costs ext4 twice as much right after many were removed.
+        # The user's caches must stay as they are. Those of other libraries (of fonts, for instance) are shared by all
+        # turns, ours is new in each. What earlier turns made stays: on ext4, creating files takes twice as long right
+        # after many were removed.
         env |= {'SYNAPSE_HOOKS_CACHE': str(self.root / f'kept-{self.turn}')}
         env |= {f'XDG_{kind}_HOME': str(home / kind.lower()) for kind in ('CACHE', 'DATA', 'CONFIG', 'STATE')}
         done = subprocess.run(command, cwd=self.root / 'project', env=env, capture_output=True, text=True)

@@ -1,7 +1,8 @@
 """`synapse-hooks convert` beside other converters, COCO to YOLO detect, as whole processes in the same run.
 
-The others are measured where they are installed (the extra `bench`). Ours reads both splits, checks what it reads,
-links the images and writes `dataset.yaml`; labelformat, panlabel and ultralytics write label files, split by split.
+The others are measured where they are installed (the extra `bench`). They do not all do the same work. Ours reads both
+splits, checks them, links the images and writes `dataset.yaml`, and where ultralytics is installed its cache of labels
+too. Labelformat, panlabel and ultralytics write label files alone; the first two take a process for each split.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from figures import MEMORY, Figure, finish, in_turns, our_command, parser
 HERE = Path(__file__).parent
 SPLITS = ('train', 'val')
 AIM = 1.0
-"""Ours, times the fastest other one."""
+"""The time of ours, divided by that of the fastest other one."""
 DATUMARO = """
 import sys
 from datumaro.components.dataset import Dataset
@@ -35,20 +36,20 @@ convert_coco(labels_dir=sys.argv[1], save_dir=sys.argv[2], use_segments=False, c
 
 @dataclass(frozen=True)
 class Peer:
-    """Another converter: a distribution, and the commands that convert the dataset in a folder into another one."""
+    """Another converter, by the name of its distribution."""
 
     name: str
 
     @property
     def version(self) -> str | None:
-        """What is installed; None where nothing is."""
+        """The version that is installed; None where none is."""
         try:
             return importlib.metadata.version(self.name)
         except importlib.metadata.PackageNotFoundError:
             return None
 
     def commands(self, source: Path, out: Path) -> list[list[str]]:
-        """What to run, one after the other."""
+        """The commands that convert the dataset in `source` into the folder `out`, to be run one after the other."""
         files = {split: source / 'annotations' / f'instances_{split}.json' for split in SPLITS}
         scripts = Path(sys.executable).parent
         if self.name == 'panlabel':

@@ -119,7 +119,7 @@ def _layout_of(head: bytes) -> list[tuple[int, bytes]]:
     for marker, at, length in _segments(head):
         if marker == 0xE1:
             return _NO_LAYOUT
-        # With the first byte inside, which tells the depth of a frame and the kind of a table, but not of a comment.
+        # With the first byte inside, which is the depth of a frame or the kind of a table, but not of a comment.
         found.append((at, head[at : at + (4 if marker == 0xFE else 5)]))
         if marker in _FRAMES:
             if frame or not _is_plain_frame(head, at, length):
@@ -185,7 +185,7 @@ def _is_plain_frame(head: bytes, at: int, length: int) -> bool:
 def _is_sound(head: bytes, marker: int, at: int, length: int) -> bool:
     """Whether Pillow finds what it needs in a segment."""
     if marker == 0xDB:
-        # One byte that tells the kind, and 64 numbers of one byte each.
+        # One byte for the kind, and 64 numbers of one byte each.
         return (length - 2) % 65 == 0 and all(kind < 16 for kind in head[at + 4 : at + 2 + length : 65])
     if marker == 0xE0 and head[at + 4 : at + 8] == b'JFIF':
         return length >= 16
@@ -202,7 +202,7 @@ _BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11
 
 
 def _orientation(exif: bytes) -> int | None:
-    """The orientation in a block of EXIF; None where it has none, 0 where it is not told as it must be."""
+    """The orientation in a block of EXIF; None where it has none, 0 where Pillow might see it otherwise."""
     order = _ORDERS.get(exif[:4])
     if order is None or len(exif) < 10:
         return 0

@@ -1,9 +1,9 @@
 """The cache that ultralytics keeps of a dataset, as its own scan would write it.
 
 At its first use of a dataset ultralytics opens every image and parses every label file, and keeps what it found in
-`labels/train.cache`, or `train.cache` beside a folder of classes. A conversion knows all of that. It is used while
-version and hash are those that ultralytics expects; the hash covers the path, size and time of change of every file.
-Whatever differs only makes ultralytics scan as before.
+`labels/train.cache`, or `train.cache` beside a folder of classes. A conversion knows all of that. Ultralytics uses a
+cache whose version and hash are those that it expects; the hash covers the path, size and time of change of every file.
+It ignores any other cache, and scans.
 
 Rules: ultralytics 8.4.190, `ultralytics/data/dataset.py` (`YOLODataset.cache_labels`, `ClassificationDataset`) and
 `ultralytics/data/utils.py` (`get_hash`).
@@ -26,10 +26,11 @@ from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.ownership import aside
 
 VERSIONS: Final = frozenset(('1.0.10', '1.0.11', '1.0.12'))
-"""The versions of the cache that can be written: ultralytics changes it with what a scan finds. These differ in what
-they find in labels and images of which none is written here.
+"""The versions of the cache that can be written: ultralytics raises it when its scan finds something else. These differ
+only in what is found in labels and images that are never written here.
 """
 _SMALLEST: Final = 10
+"""Pixels."""
 TOO_SMALL: Final = f'it has a side of fewer than {_SMALLEST} pixels: ultralytics leaves such images out'
 IMAGE_FORMATS: Final = frozenset(
     ('avif', 'bmp', 'dng', 'heic', 'heif', 'jp2', 'jpeg', 'jpg', 'mpo', 'png', 'tif', 'tiff', 'webp')
@@ -44,8 +45,8 @@ FileState = bytes
 
 @cache
 def version() -> str:
-    """The version that the ultralytics which is installed here expects; it is not imported. Empty where it is none that
-    can be written, or ultralytics is not here.
+    """The version that the installed ultralytics expects, found without importing it. Empty where ultralytics is not
+    installed, or expects another version than those in `VERSIONS`.
     """
     try:
         spec = find_spec('ultralytics')
@@ -57,8 +58,8 @@ def version() -> str:
                 found = _VERSION_LINE.search(source.read(_LONGEST))
         except OSError:
             continue
-        told = '' if found is None else found[1].decode()
-        return told if told in VERSIONS else ''
+        expected = '' if found is None else found[1].decode()
+        return expected if expected in VERSIONS else ''
     return ''
 
 
@@ -72,19 +73,23 @@ def file_state(size: int, mtime_ns: int) -> FileState:
     return b'%d:%d' % (size, mtime_ns)
 
 
-def damage(seen: Examined | None) -> str:
-    """Why ultralytics would leave an image out, or write it anew, as far as that is certain; empty for most."""
+def fault_of(seen: Examined | None) -> str:
+    """Why ultralytics would leave an image out or write it anew, as a sentence; empty where no reason is known.
+
+    Args:
+        seen: What was seen of its file; None where that cannot be opened.
+    """
     if seen is None:
         return ''
     return seen.fault or (TOO_SMALL if 0 < min(seen.width, seen.height) < _SMALLEST else '')
 
 
-def hash_of(files: Iterable[tuple[str, FileState]], others: Iterable[str]) -> str:
-    """The hash of ultralytics' `get_hash`.
+def dataset_hash(files: Iterable[tuple[str, FileState]], others: Iterable[str]) -> str:
+    """What ultralytics' `get_hash` answers for a list of paths.
 
     Args:
         files: The path and state of each file.
-        others: Texts that it takes for paths, which lead to nothing.
+        others: Texts that ultralytics adds to the list, although they are not paths of files.
     """
     digest = hashlib.sha256()
     for path, state in files:
@@ -94,11 +99,14 @@ def hash_of(files: Iterable[tuple[str, FileState]], others: Iterable[str]) -> st
     return digest.hexdigest()
 
 
-def is_seen(name: str) -> bool:
-    """Whether ultralytics finds an image by its relative name, and nothing else above it.
+def is_found(name: str) -> bool:
+    """Whether ultralytics finds an image when it looks for images below the dataset's folder.
+
+    Args:
+        name: Relative to that folder. What is hidden is not found, nor what is in a folder named like an image.
 
     Example:
-        >>> is_seen('images/train/a.jpg'), is_seen('images/train/.hidden/a.jpg'), is_seen('images/train/b.png/a.jpg')
+        >>> is_found('images/train/a.jpg'), is_found('images/train/.hidden/a.jpg'), is_found('images/train/b.png/a.jpg')
         (True, False, False)
     """
     *folders, file = name.split('/')
@@ -107,8 +115,8 @@ def is_seen(name: str) -> bool:
     return '/.' not in name and file.rpartition('.')[2].lower() in IMAGE_FORMATS
 
 
-def prefix_of(split: str) -> str:
-    """What messages of a scan begin with, in colour: `train: `, or `val: ` for what is not trained on.
+def message_prefix(split: str) -> str:
+    """What the messages of a scan begin with, in colour: `train: ` for training images, `val: ` for all others.
 
     Args:
         split: The name of its folder.
@@ -116,11 +124,12 @@ def prefix_of(split: str) -> str:
     return f'\x1b[34m\x1b[1m{"train" if split == "train" else "val"}: \x1b[0m'
 
 
-def publish(root: Path, file: Path, content: Iterable[bytes]) -> None:
-    """Write a cache; a power failure may damage it, and ultralytics then scans.
+def write_cache(root: Path, file: Path, content: Iterable[bytes]) -> None:
+    """Write a cache. It is not synced to the disk: ultralytics scans where a power failure has damaged it.
 
     Args:
-        root: The dataset's folder. The cache is made beside it: what a kill leaves in there would be a part of it.
+        root: The dataset's folder. The cache is made beside it and then moved into it, so that a killed process leaves
+            nothing unfinished in the dataset.
         file: Where the cache belongs.
         content: Its pieces.
 
@@ -133,7 +142,8 @@ def publish(root: Path, file: Path, content: Iterable[bytes]) -> None:
         try:
             with unfinished.open('xb') as opened:
                 opened.writelines(content)
-            # The clock of a disk is some milliseconds behind. What comes after the dataset was stamped must be younger.
+            # Files get the time of a clock that is some milliseconds behind. This one must be younger than the stamp of
+            # the dataset, where files that came later do not count.
             now = time.time_ns()
             os.utime(unfinished, ns=(now, now))
             unfinished.replace(file)

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from synapse_hooks.data import LossReport
 from synapse_hooks.data.integrity import examine
 from synapse_hooks.formats import trainer_cache
-from synapse_hooks.formats.pickled import many, number, plain, save, text
-from synapse_hooks.formats.trainer_cache import FileState, damage, file_state, hash_of
+from synapse_hooks.formats.pickled import any_value, int32, list_of, npy_file, text
+from synapse_hooks.formats.trainer_cache import FileState, dataset_hash, fault_of, file_state
 
 
 class _Split(NamedTuple):
@@ -55,37 +55,37 @@ class FolderCaches:
         root = os.path.realpath(final)
         for split, found in self._splits.items():
             files = [f'{root}/{name}' for name in found.names]
-            samples = (b'%b%b\x86' % pair for pair in zip(map(text, files), map(number, found.numbers), strict=True))
-            counts = [number(count) for count in (len(files), 0, len(files))]
+            samples = (b'%b%b\x86' % pair for pair in zip(map(text, files), map(int32, found.numbers), strict=True))
+            counts = [int32(count) for count in (len(files), 0, len(files))]
             content = {
-                'hash': [plain(hash_of(zip(files, found.states, strict=True), found.classes))],
-                'results': chain([b'(', *counts], many(samples), [b't']),
-                'msgs': [plain([])],
-                'version': [plain(trainer_cache.version())],
+                'hash': [any_value(dataset_hash(zip(files, found.states, strict=True), found.classes))],
+                'results': chain([b'(', *counts], list_of(samples), [b't']),
+                'msgs': [any_value([])],
+                'version': [any_value(trainer_cache.version())],
             }
-            trainer_cache.publish(Path(root), Path(root, f'{split}.cache'), save(content))
+            trainer_cache.write_cache(Path(root), Path(root, f'{split}.cache'), npy_file(content))
 
 
 def _scanned(out: str, split: str, report: LossReport) -> _Split | None:
-    """A split as it was written; None where ultralytics might see it otherwise."""
+    """A split as ultralytics would find it; None where that is not certain."""
     if not os.path.isdir(os.path.join(out, split)):
         return None
     classes = sorted(entry.name for entry in os.scandir(os.path.join(out, split)) if entry.is_dir())
     found = _Split(classes, [], [], [])
-    alike = True
+    certain = True
     for place, label in enumerate(classes):
         names = list(_images(out, f'{split}/{label}'))
         for name, seen in zip(names, examine(f'{out}/{name}' for name in names), strict=True):
-            fault = damage(seen)
+            fault = fault_of(seen)
             if fault:
                 report.doubtful('image', fault, name)
             if seen is None or fault or not seen.certain:
-                alike = False
+                certain = False
                 continue
             found.names.append(name)
             found.states.append(file_state(seen.size, seen.mtime_ns))
             found.numbers.append(place)
-    return found if alike and found.names else None
+    return found if certain and found.names else None
 
 
 def _images(out: str, folder: str) -> Iterator[str]:

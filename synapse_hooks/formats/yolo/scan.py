@@ -1,7 +1,7 @@
 """What ultralytics' scan of the written images and labels would find, noted while they are written.
 
-It becomes ultralytics' cache, `labels/train.cache`, when the dataset is at its final place. Where its scan might see
-anything otherwise, there is no cache of that split, and it scans.
+It becomes ultralytics' cache, `labels/train.cache`, when the dataset is at its final place. A split for which it is not
+certain what the scan would find has no cache, and ultralytics scans it.
 
 Rules: ultralytics 8.4.190, `verify_image_label` and `img2label_paths` in `ultralytics/data/utils.py`.
 """
@@ -20,19 +20,19 @@ from numpy.typing import NDArray
 from synapse_hooks.data import LossReport
 from synapse_hooks.data.integrity import examine
 from synapse_hooks.formats import trainer_cache
-from synapse_hooks.formats.pickled import KEY, NONE, TRUE, floats, many, pair, plain, save, text
-from synapse_hooks.formats.trainer_cache import damage, file_state, hash_of, is_seen
+from synapse_hooks.formats.pickled import KEY, NONE, TRUE, any_value, float_array, int_pair, list_of, npy_file, text
+from synapse_hooks.formats.trainer_cache import dataset_hash, fault_of, file_state, is_found
 from synapse_hooks.formats.yolo.numbers import values
 from synapse_hooks.storage import Spool
 
 Floats32 = NDArray[np.float32]
 Seen = tuple[Any, ...]
-"""The parts of an `Examined`, as they can wait in a file; empty where the image is not certain."""
+"""The parts of an `Examined`; empty where it is not certain what ultralytics would find in the image."""
 
 _MOST_IMAGES: Final = 500_000
 """Of one split: their names and states are in memory together, some 200 bytes each."""
 _HIGHEST, _LOWEST = np.float32(1.01), np.float32(-0.01)
-"""What ultralytics tolerates of a box, in shares of the image."""
+"""Between these, in shares of the image, ultralytics tolerates the numbers of a box."""
 _FACTS: Final = np.dtype(
     [
         ('share', np.int32),
@@ -50,7 +50,7 @@ _REST: Final = KEY['normalized'] + TRUE + KEY['bbox_format'] + KEY['xywh'] + b'u
 
 
 class ScanNotes:
-    """Takes the notes of one share.
+    """Takes the notes of one share of the conversion (each process has one).
 
     Args:
         out: The dataset's folder.
@@ -70,27 +70,27 @@ class ScanNotes:
         self._file = _entries_file(out, share)
         self._entries: IO[bytes] | None = None
         self._place = 0
-        self._unlike: set[str] = set()
+        self._uncertain: set[str] = set()
 
-    def look(self, images: Sequence[str]) -> list[Seen]:
-        """Look at images that were put in place just now; damaged ones are reported.
+    def examine(self, images: Sequence[str]) -> list[Seen]:
+        """Examine images that were put in place just now, and report damaged ones.
 
         Args:
             images: The path of each image; empty for one that is left out.
         """
         found: list[Seen] = []
-        seen = examine(filter(None, images))
+        examined = examine(filter(None, images))
         for image in images:
-            one = next(seen) if image else None
-            if fault := damage(one):
+            seen = next(examined) if image else None
+            if fault := fault_of(seen):
                 self._report.doubtful('image', fault, image[self._below :])
-            found.append(tuple(one) if one is not None and one.certain and not fault else ())
+            found.append(tuple(seen) if seen is not None and seen.certain and not fault else ())
         return found
 
     def add(
         self,
         images: Sequence[str],
-        looks: Sequence[Seen],
+        seen: Sequence[Seen],
         states: Iterable[tuple[int, int]],
         counts: Sequence[int],
         numbers: Sequence[bytes],
@@ -100,7 +100,7 @@ class ScanNotes:
 
         Args:
             images: The path of each image; empty for one that is left out.
-            looks: What `look` has answered.
+            seen: What `examine` has answered.
             states: Of the label file of each that is not left out: size, and when it was changed, in nanoseconds.
             counts: How many rows each has.
             numbers: The class of each row.
@@ -114,13 +114,13 @@ class ScanNotes:
         written = [place for place, image in enumerate(images) if image]
         for place, state in zip(written, states, strict=True):
             name, count, end = images[place][self._below :], counts[place], ends[place]
-            rows, seen = slice(end - count, end), looks[place]
-            if not (seen and is_seen(name) and labels.are_fine(rows)):
-                self._unlike.add(name.split('/', 2)[1])
+            rows, image = slice(end - count, end), seen[place]
+            if not (image and is_found(name) and labels.are_fine(rows)):
+                self._uncertain.add(name.split('/', 2)[1])
                 continue
             order = labels.order(rows)
-            width, height, size, changed = seen[:4]
-            entry = KEY['shape'] + pair(height, width) + labels.entry(rows, order) + _REST
+            width, height, size, changed = image[:4]
+            entry = KEY['shape'] + int_pair(height, width) + labels.entry(rows, order) + _REST
             self._entries.write(entry)
             names.append(name)
             facts.append(
@@ -135,7 +135,7 @@ class ScanNotes:
     def close(self) -> None:
         """Nothing more will come."""
         if self._entries is not None:
-            self._spool.put((sorted(self._unlike), b''))
+            self._spool.put((sorted(self._uncertain), b''))
             self._entries.close()
             self._entries = None
         self._spool.close()
@@ -147,19 +147,19 @@ class Labels:
     def __init__(self, task: str, joints: int, numbers: Sequence[bytes], texts: Sequence[bytes]) -> None:
         self.rows = list(zip(numbers, texts, strict=True))
         self.classes = np.array([int(number) for number in numbers], np.float32)
-        told = values(b''.join(texts)).astype(np.float32)
+        parsed = values(b''.join(texts)).astype(np.float32)
         self.outlines: Floats32 | None = None
         self.joints: Floats32 | None = None
         self.starts: list[int] = []
         if task == 'pose':
-            columns = told.reshape(len(texts), 4 + 3 * joints)
+            columns = parsed.reshape(len(texts), 4 + 3 * joints)
             self.boxes, self.joints = columns[:, :4], columns[:, 4:].reshape(len(texts), joints, 3)
         elif task == 'detect':
-            self.boxes = told.reshape(len(texts), 4)
+            self.boxes = parsed.reshape(len(texts), 4)
         else:
-            self.outlines = told.reshape(-1, 2)
+            self.outlines = parsed.reshape(-1, 2)
             self.starts = [0, *accumulate(row.count(b' ') // 2 for row in texts)]
-            self.boxes = _around(self.outlines, self.starts)
+            self.boxes = _bounding_boxes(self.outlines, self.starts)
         boxes = self.boxes
         self.all_fine = not boxes.size or bool(
             boxes.max() <= _HIGHEST and boxes.min() >= _LOWEST and boxes[:, 2:].min() >= 0
@@ -172,8 +172,8 @@ class Labels:
 
     def order(self, rows: slice) -> list[int] | None:
         """Which of these rows ultralytics keeps, in its order; None for all as they are: none are duplicates."""
-        told = self.rows[rows]
-        if len(set(told)) == len(told):
+        texts = self.rows[rows]
+        if len(set(texts)) == len(texts):
             return None
         if self.outlines is not None:
             keys = [self.classes[row].tobytes() + self._outline(row).tobytes() for row in range(rows.start, rows.stop)]
@@ -181,7 +181,7 @@ class Labels:
         else:
             columns = [self.classes[rows, None], self.boxes[rows]]
             if self.joints is not None:
-                columns.append(self.joints[rows].reshape(len(told), -1))
+                columns.append(self.joints[rows].reshape(len(texts), -1))
             _, first = np.unique(np.concatenate(columns, 1), axis=0, return_index=True)
         return [int(row) + rows.start for row in first]
 
@@ -193,13 +193,13 @@ class Labels:
         if self.outlines is not None:
             places = range(rows.start, rows.stop) if order is None else order
             found = (self._outline(row) for row in places)
-            outlines = b''.join([floats(points.tobytes(), len(points), 2) for points in found])
+            outlines = b''.join([float_array(points.tobytes(), len(points), 2) for points in found])
         elif self.joints is not None:
-            joints = floats(self.joints[kept].tobytes(), count, *self.joints.shape[1:])
+            joints = float_array(self.joints[kept].tobytes(), count, *self.joints.shape[1:])
         return b''.join(
             (
-                *(KEY['cls'], floats(self.classes[kept].tobytes(), count, 1)),
-                *(KEY['bboxes'], floats(self.boxes[kept].tobytes(), count, 4)),
+                *(KEY['cls'], float_array(self.classes[kept].tobytes(), count, 1)),
+                *(KEY['bboxes'], float_array(self.boxes[kept].tobytes(), count, 4)),
                 *(KEY['segments'], b'](%be' % outlines if outlines else b']'),
                 *(KEY['keypoints'], joints),
             )
@@ -210,7 +210,7 @@ class Labels:
         return self.outlines[self.starts[row] : self.starts[row + 1]]
 
 
-def _around(points: Floats32, starts: list[int]) -> Floats32:
+def _bounding_boxes(points: Floats32, starts: list[int]) -> Floats32:
     """The boxes around outlines: centre and size, in the precision in which ultralytics computes them."""
     if len(starts) < 2:
         return np.zeros((0, 4), np.float32)
@@ -219,7 +219,7 @@ def _around(points: Floats32, starts: list[int]) -> Floats32:
 
 
 class LabelCaches:
-    """Writes the caches of all splits from the notes of all shares. These are gone from the dataset's folder then.
+    """Writes the caches of all splits from the notes of all shares, whose files it removes from the dataset's folder.
 
     Args:
         out: The dataset's folder, aside.
@@ -231,7 +231,7 @@ class LabelCaches:
     def __init__(self, out: Path, shares: int, classes: int, joints: int) -> None:
         self._scanned = (joints > 0, classes, [joints, 3] if joints else None, False)
         self._entries: dict[int, IO[bytes]] = {}
-        self._unlike: set[str] = set()
+        self._uncertain: set[str] = set()
         self._splits: dict[str, list[str]] = {}
         facts: dict[str, list[bytes]] = {}
         for share in range(shares):
@@ -240,14 +240,14 @@ class LabelCaches:
             # It has no name any more, and is gone with this object.
             self._entries[share] = file.open('rb')
             file.unlink()
-            for names, told in Spool(_spool_file(out, share)).take():
-                if not told:
-                    self._unlike.update(names)
-                for number, name in enumerate(names if told else ()):
+            for names, data in Spool(_spool_file(out, share)).take():
+                if not data:
+                    self._uncertain.update(names)
+                for number, name in enumerate(names if data else ()):
                     split = name.split('/', 2)[1]
                     self._splits.setdefault(split, []).append(name)
-                    facts.setdefault(split, []).append(told[number * _FACTS.itemsize : (number + 1) * _FACTS.itemsize])
-        self._facts = {split: np.frombuffer(b''.join(told), _FACTS) for split, told in facts.items()}
+                    facts.setdefault(split, []).append(data[number * _FACTS.itemsize : (number + 1) * _FACTS.itemsize])
+        self._facts = {split: np.frombuffer(b''.join(data), _FACTS) for split, data in facts.items()}
 
     def __call__(self, final: Path) -> None:
         """Write them.
@@ -260,7 +260,7 @@ class LabelCaches:
         """
         root = os.path.realpath(final)
         for split, names in self._splits.items():
-            if split not in self._unlike and len(names) <= _MOST_IMAGES:
+            if split not in self._uncertain and len(names) <= _MOST_IMAGES:
                 self._write(root, split, names, self._facts[split])
 
     def _write(self, root: str, split: str, names: list[str], facts: NDArray[np.void]) -> None:
@@ -274,22 +274,22 @@ class LabelCaches:
         }
         hashed = [*zip(labels, states['labels'], strict=True), *zip(images, states['image'], strict=True)]
         duplicates = facts['duplicates']
-        prefix = trainer_cache.prefix_of(split)
+        prefix = trainer_cache.message_prefix(split)
         messages = [
             f'{prefix}{images[place]}: {duplicates[place]} duplicate labels removed'
             for place in np.flatnonzero(duplicates).tolist()
         ]
         count = len(names)
         content = {
-            'labels': many(self._told(images, facts)),
-            'hash': [plain(hash_of(hashed, [str(self._scanned)]))],
-            'results': [plain((count, 0, int((facts['count'] == 0).sum()), 0, count))],
-            'msgs': [plain(messages)],
-            'version': [plain(trainer_cache.version())],
+            'labels': list_of(self._encoded(images, facts)),
+            'hash': [any_value(dataset_hash(hashed, [str(self._scanned)]))],
+            'results': [any_value((count, 0, int((facts['count'] == 0).sum()), 0, count))],
+            'msgs': [any_value(messages)],
+            'version': [any_value(trainer_cache.version())],
         }
-        trainer_cache.publish(Path(root), Path(labels[0]).parent.with_suffix('.cache'), save(content))
+        trainer_cache.write_cache(Path(root), Path(labels[0]).parent.with_suffix('.cache'), npy_file(content))
 
-    def _told(self, images: list[str], facts: NDArray[np.void]) -> Iterator[bytes]:
+    def _encoded(self, images: list[str], facts: NDArray[np.void]) -> Iterator[bytes]:
         begin = b'}(' + KEY['im_file']
         places = zip(images, facts['share'].tolist(), facts['place'].tolist(), facts['length'].tolist(), strict=True)
         for image, share, place, length in places:

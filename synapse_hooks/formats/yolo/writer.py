@@ -72,8 +72,8 @@ class YoloWriter:
             links.append((sample.file, images[-1]))
             files.append(f'{labels_at}{stem}.txt')
         link_all(links, mode=self.format.options.images)
-        looks = [] if self._notes is None else self._notes.look(images)
-        waiting = images, looks, files, rows.counts(len(files)), rows.labels, rows.texts
+        seen = [] if self._notes is None else self._notes.examine(images)
+        waiting = images, seen, files, rows.counts(len(files)), rows.labels, rows.texts
         if self._numbers.keys() >= set(rows.labels):
             self._write(waiting)
         else:
@@ -99,7 +99,7 @@ class YoloWriter:
 
     def _write(self, waiting: Waiting) -> None:
         """Write label files."""
-        images, looks, files, counts, labels, texts = waiting
+        images, seen, files, counts, labels, texts = waiting
         numbers = [self._numbers[label] for label in labels]
         rows = [number + text for number, text in zip(numbers, texts, strict=True)]
         end = 0
@@ -110,7 +110,7 @@ class YoloWriter:
                 made.append((file, b'\n'.join([*rows[begin:end], b''])))
         states = write_all(made)
         if self._notes is not None:
-            self._notes.add(images, looks, states, counts, numbers, texts)
+            self._notes.add(images, seen, states, counts, numbers, texts)
 
     def _above(self, split: str, stem: str) -> tuple[str, str]:
         """What the paths of an image and its labels begin with; the folders are there then."""
