@@ -73,6 +73,11 @@ class KeptConversions:
             kept = Kept(link.readlink().parent, {})
             self._start_using(KeptFolders(kept.path.parent), kept)
 
+    def is_asked_again(self, step: Step) -> bool:
+        """Whether the user has asked that a step runs again, by `--from-stage` with its name or an earlier one."""
+        names = [each.name for each in self.inputs.steps]
+        return self._ctx.from_stage in names[: names.index(step.name) + 1]
+
     def find(self, step: Step, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Iterator[Kept]:
         """The kept conversions of what would be converted now, the oldest first; nothing is changed.
 
@@ -99,7 +104,7 @@ class KeptConversions:
             params: The parameters, as they were given.
             place: Where the run has its output.
         """
-        if self._ctx.from_stage is not None:
+        if self.is_asked_again(step):
             return None
         kept = self._usable(step, context, context.dataset, params)
         if kept is None:
@@ -163,8 +168,8 @@ class KeptConversions:
         if not made or not Path(made['path']).is_relative_to(place.staged):
             # It is the source, or somewhere else.
             return None
-        if self._ctx.from_stage is not None:
-            # The user has asked to convert again: what is kept is not trusted.
+        if self.is_asked_again(step):
+            # What is kept is not trusted.
             for old in self.find(step, source, params):
                 _store().discard(old)
         record = dict(facts) | {

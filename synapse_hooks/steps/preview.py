@@ -108,11 +108,12 @@ def _kept(plan: RunPlan, inputs: StageInputs, decision: Decision, source: Mappin
         return None
     if why := reason_not_kept(plan.ctx, inputs, decision.step, (source or {}).get('format')):
         return f'it is not kept for other runs: {why}'
-    if plan.ctx.from_stage is not None:
+    conversions = KeptConversions(plan.ctx, inputs)
+    if conversions.is_asked_again(decision.step):
         return None
     if source is None:
         return 'one that is kept is used, if there is one'
-    found = KeptConversions(plan.ctx, inputs).find(decision.step, source, plan.params.model_dump())
+    found = conversions.find(decision.step, source, plan.params.model_dump())
     kept = next((each for each in found if each.is_whole()), None)
     return None if kept is None else f'what run {kept.record["run"]} converted is used: {kept.data}'
 

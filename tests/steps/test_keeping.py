@@ -298,6 +298,16 @@ def test_from_stage_converts_anew(world: World) -> None:
     assert maker(world.train('r3')) == 'r2'
 
 
+def test_to_train_again_uses_what_is_kept(world: World) -> None:
+    world.train('r1')
+    world.train('r2')
+    world.converted('r2').unlink()
+    plan = world.action('r2', resume=True, from_stage='execute').preview()['stages'][1]
+    assert plan['kept'].startswith('what run r1 converted is used')
+    assert maker(world.train('r2', resume=True, from_stage='execute')) == 'r1'
+    assert len(world.store.entries()) == 1
+
+
 def test_a_run_directory_that_is_copied_to_where_there_is_no_store_goes_on(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
