@@ -175,11 +175,14 @@ class Workspace:
         return made
 
     def dataset_in_place(self, dataset: int | str, *, splits: Mapping[str, Any] | None = None) -> Dataset | None:
-        """A dataset where it is in the workspace, to be read only; None where only some of its splits are wanted.
+        """What `export_dataset` would answer, but with the workspace's own folder, which must only be read.
 
         Args:
             dataset: Its id or name.
             splits: As for `export_dataset`.
+
+        Returns:
+            The dataset, with its `stamp`; None where only some of its splits are wanted.
 
         Raises:
             BackendError: As `export_dataset` does.
@@ -188,7 +191,7 @@ class Workspace:
         if len(chosen_splits(record, splits)) != len(record['splits']):
             return None
         path = self._datasets.files(record)
-        # The check may have found a copy with new times.
+        # Asked for once more: `files` stores a new stamp where the workspace was copied with new times.
         return {**_dataset(record, path), 'stamp': self._datasets.get(dataset)['stamp']}
 
     # -- models --------------------------------------------------------------------------------------------------
@@ -215,9 +218,9 @@ class Workspace:
             **fields: JSON values to keep in the record (metrics, params, dataset, ...); None is left out.
 
         Raises:
-            BackendError: There is nothing at `path`, or no regular file and no folder, or the name is taken.
+            BackendError: There is no file or folder at `path`, or the name is taken.
 
-        Links are followed; of those that lead out of the folder, a warning tells.
+        Links are followed; a warning names those that lead out of the folder.
         """
         path = Path(path)
         if name is not None:
@@ -228,7 +231,7 @@ class Workspace:
         if not path.exists():
             raise BackendError(f'there is no model at {path}', hint='give a file or a folder', path=str(path))
         if not path.is_file() and not path.is_dir():
-            what = 'is not a model but a pipe, a socket or a device'
+            what = 'is a pipe, a socket or a device; a model must be a file or a folder'
             raise BackendError(f'{path} {what}', hint='give a file or a folder', path=str(path))
         boundary, outside = Boundary(path), []
 

@@ -2,7 +2,7 @@
 
 list     how much there is
 prune    remove what nothing uses, the least recently used first
-verify   look for what was changed; with --deep every byte of the files is read. It is removed, and made again.
+verify   look for what was changed, and remove it; with --deep every byte of the files is read
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from synapse_hooks.cli.common import Answer, add_common
 from synapse_hooks.plugins.settings import size_of
 
 if TYPE_CHECKING:
+    from synapse_hooks.backends.synapse import Cache
     from synapse_hooks.storage.kept import Kept, KeptFolders
 
 
@@ -43,38 +44,51 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.storage.kept import CONVERSIONS, KeptFolders
     from synapse_hooks.storage.places import default_cache
 
-    cache = Cache(options.cache or default_cache())
-    conversions = KeptFolders(cache.root / CONVERSIONS)
-    cache.sweep()
+    files = Cache(options.cache or default_cache())
+    conversions = KeptFolders(files.root / CONVERSIONS)
+    files.sweep()
     conversions.sweep()
     if options.action == 'prune':
-        to = size_of(options.to, '--to')
-        # To convert again is cheaper than to fetch again; and what a conversion links to stays.
-        made, made_bytes = conversions.prune(max(0, to - cache.measure()[1]))
-        removed, freed = cache.prune(max(0, to - conversions.measure()))
-        return Answer(
-            {'path': str(cache.root), 'removed': removed, 'conversions': made, 'bytes': freed + made_bytes},
-            f'{_count(removed, "file")} removed, {_mb(freed)}\n{_count(made, "conversion")} removed, {_mb(made_bytes)}',
-            stands_alone=True,
-        )
+        return _prune(files, conversions, size_of(options.to, '--to'))
     if options.action == 'verify':
-        damaged, changed = cache.verify(deep=options.deep), [str(kept.data) for kept in conversions.verify()]
-        lines = [
-            *(f'damaged, and removed: {name}' for name in damaged),
-            *(f'changed, and not used again: {path}' for path in changed),
-            f'{_count(len(damaged), "file")} damaged, {_count(len(changed), "conversion")} changed',
-        ]
-        found = bool(damaged or changed)
-        return Answer({'path': str(cache.root), 'damaged': damaged, 'changed': changed}, '\n'.join(lines), int(found))
-    count, size, free = cache.measure()
+        return _verify(files, conversions, deep=options.deep)
+    return _list(files, conversions)
+
+
+def _list(files: Cache, conversions: KeptFolders) -> Answer:
+    count, size, free = files.measure()
     kept = [_conversion(conversions, each) for each in conversions.entries()]
     lines = [
-        f'{cache.root}: {_count(count, "file")}, {_mb(size)}, of which {_mb(free)} are in no dataset',
+        f'{files.root}: {_count(count, "file")}, {_mb(size)}, of which {_mb(free)} are in no dataset',
         f'{_count(len(kept), "conversion")}, {_mb(sum(each["bytes"] for each in kept))} besides the images of datasets',
         *map(_line, kept),
     ]
-    data = {'path': str(cache.root), 'files': count, 'bytes': size, 'unused': free, 'conversions': kept}
+    data = {'path': str(files.root), 'files': count, 'bytes': size, 'unused': free, 'conversions': kept}
     return Answer(data, '\n'.join(lines))
+
+
+def _prune(files: Cache, conversions: KeptFolders, to: int) -> Answer:
+    # Conversions go first: to convert again is cheaper than to fetch again, and files that one links to stay.
+    converted, converted_bytes = conversions.prune(max(0, to - files.measure()[1]))
+    removed, freed = files.prune(max(0, to - conversions.measure()))
+    lines = [
+        f'{_count(removed, "file")} removed, {_mb(freed)}',
+        f'{_count(converted, "conversion")} removed, {_mb(converted_bytes)}',
+    ]
+    bytes_ = freed + converted_bytes
+    data = {'path': str(files.root), 'removed': removed, 'conversions': converted, 'bytes': bytes_}
+    return Answer(data, '\n'.join(lines), stands_alone=True)
+
+
+def _verify(files: Cache, conversions: KeptFolders, *, deep: bool) -> Answer:
+    damaged, changed = files.verify(deep=deep), [str(kept.data) for kept in conversions.verify()]
+    lines = [
+        *(f'damaged, and removed: {name}' for name in damaged),
+        *(f'changed, and not used again: {path}' for path in changed),
+        f'{_count(len(damaged), "file")} damaged, {_count(len(changed), "conversion")} changed',
+    ]
+    data = {'path': str(files.root), 'damaged': damaged, 'changed': changed}
+    return Answer(data, '\n'.join(lines), int(bool(damaged or changed)))
 
 
 def _conversion(conversions: KeptFolders, kept: Kept) -> dict[str, Any]:
@@ -96,9 +110,9 @@ def _conversion(conversions: KeptFolders, kept: Kept) -> dict[str, Any]:
     }
 
 
-def _line(told: dict[str, Any]) -> str:
-    text = f'  {told["from"]} to {told["to"]}, {told["images"]:,} images, {_mb(told["bytes"])}, by run {told["run"]}'
-    return f'{text}, last used {told["last_used"][:10]}' + (', in use' if told['users'] else '')
+def _line(kept: dict[str, Any]) -> str:
+    text = f'  {kept["from"]} to {kept["to"]}, {kept["images"]:,} images, {_mb(kept["bytes"])}, by run {kept["run"]}'
+    return f'{text}, last used {kept["last_used"][:10]}' + (', in use' if kept['users'] else '')
 
 
 def _count(count: int, what: str) -> str:

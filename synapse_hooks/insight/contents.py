@@ -1,7 +1,7 @@
 """Images that are the same, byte by byte, whatever they are called.
 
-A file whose size no other has is like no other, so only files that share their size are read: small ones whole, of
-others both ends, and those that share these, too, whole. An image costs some hundred bytes of memory: its name, its
+Files of different sizes differ, so only files that share their size are read: small ones completely; of larger ones the
+two ends first, and those completely whose ends are the same. An image takes some hundred bytes of memory: its name, its
 size, and a digest of 16 bytes.
 """
 
@@ -32,7 +32,7 @@ _BLOCK: Final = 1 << 18
 Numbers = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.bytes_]
 Read = Callable[[int, int], bytes]
-"""Makes a digest of an open file and its size."""
+"""Digests an open file; the arguments are its handle and its size in bytes."""
 
 Member = tuple[str, str]
 """An image's split ('' for none) and file."""
@@ -49,7 +49,7 @@ class Contents:
         self._numbers: dict[str, int] = {}
 
     def add(self, file: str, split: str) -> None:
-        """Take an image file.
+        """Add an image file.
 
         Raises:
             OSError: It is not there.
@@ -63,7 +63,7 @@ class Contents:
         """Every group of two or more files with the same content, in the order in which they came.
 
         Args:
-            progress: Called with how many files have been read, and of how many.
+            progress: Called with how many files have been read, and how many are to be read.
         """
         if not self._sizes:
             return
@@ -113,7 +113,7 @@ class Contents:
             finally:
                 os.close(handle)
         except OSError:
-            # It was there a moment ago. It is like no other now.
+            # It was removed meanwhile: it gets a digest that no other file has.
             return number.to_bytes(_DIGEST, 'big')
         if status.st_nlink > 1:
             links[place] = found

@@ -143,7 +143,7 @@ class Orchestrator:
         return chosen(sorted(params.used), self._given)
 
     def _take(self, step: BaseStep[TrainContext], stage: dict[str, Any], params: Params) -> StepResult | None:
-        """What another run has left of the same, if anything, in place of running the step."""
+        """Use what another run has kept of the same step, instead of running it; None where there is nothing to use."""
         place = self._place(step)
         kept = self.conversions.take(step, self.context, self._given, place)
         if kept is None:

@@ -78,7 +78,7 @@ def decide(
         elif cause:
             why = _unfinished(stage) or cause
         else:
-            why = _fault(inputs, step, stage, previous, dataset, params)
+            why = _why_rerun(inputs, step, stage, previous, dataset, params)
             if not why and not same_checkpoint and inputs.needs_checkpoint(step):
                 why = 'the model to start from changed'
         if why or stage is None:
@@ -135,7 +135,7 @@ def _unfinished(stage: Mapping[str, Any] | None) -> str:
     return '' if stage['status'] in DONE else _ENDED.get(stage['status'], 'it did not finish')
 
 
-def _fault(
+def _why_rerun(
     inputs: StageInputs,
     step: Step,
     stage: Mapping[str, Any] | None,

@@ -1,4 +1,4 @@
-"""Many small files at once: where there are millions, what is done for each of them counts."""
+"""Linking and writing many small files with as few system calls for each as possible."""
 
 # A Path for each would cost more than writing it.
 # ruff: noqa: PTH103, PTH118
@@ -51,7 +51,7 @@ def link_tree(
         source: A folder.
         target: A folder; what is made in it must not exist.
         mode: As in `link_or_copy`.
-        copied: Endings, such as `'.json'`, of files that are copied all the same, so that they can be edited.
+        copied: Endings, such as `'.json'`, of files that are copied whatever `mode` says, so that they can be edited.
         admit: Called with each file before it is put there; it may raise.
 
     Returns:

@@ -119,8 +119,8 @@ class KeptFolders:
         found = _Found()
         stamp = tree_stamp(folder, until_ns=time.time_ns(), admit=found.add)
         if 0 < most < found.own:
-            problem = f'{folder} takes {found.own / 1e9:,.3f} GB, and {self.root} may have {most / 1e9:,.3f} GB'
-            raise StorageError(problem, hint='raise the limit', path=str(folder))
+            problem = f'{folder} takes {found.own / 1e9:,.3f} GB; {self.root} must not exceed {most / 1e9:,.3f} GB'
+            raise StorageError(problem, hint='raise the limit: `keep_conversions` in pyproject.toml', path=str(folder))
         record = {**record, 'v': _VERSION, 'at_ns': found.changed, 'stamp': stamp}
         wait_until_after(found.changed)
         need_folder(self.root)

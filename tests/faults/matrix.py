@@ -297,6 +297,20 @@ CELLS = (
             _KEEPING + 'test_a_cache_that_cannot_be_written_keeps_nothing',
         ),
     ),
+    Cell(
+        69,
+        'convert',
+        'links cannot be made when a kept conversion is to be used',
+        'the run has a conversion of its own, with its cache',
+        ('steps/test_trainer_cache.py::test_a_run_that_cannot_link_to_a_kept_conversion_has_its_own_with_its_cache',),
+    ),
+    Cell(
+        70,
+        'export',
+        'a dataset that is read in place is edited, or loses a file, while its run is interrupted',
+        'noticed when the run is resumed, which ends with an error that names the dataset',
+        ('steps/test_in_place.py::test_a_run_that_is_resumed_notices_what_became_of_the_workspace',),
+    ),
 )
 BY_NUMBER = {cell.number: cell for cell in CELLS}
 
