@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synapse_hooks.lazy import lazily
+from synapse_hooks.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from synapse_hooks.actions.train import BaseTrainAction, BaseTrainParams
-    from synapse_hooks.context import RuntimeContext, TrainContext
+    from synapse_hooks.context import RuntimeContext, StepResult, TrainContext
     from synapse_hooks.errors import SynapseHooksError
     from synapse_hooks.hookspecs import hookimpl
-    from synapse_hooks.steps import BaseStep, ConvertDatasetStep, ExportDatasetStep, StepRegistry, StepResult
-
-__version__ = '0.1.0'
+    from synapse_hooks.steps import BaseStep, ConvertDatasetStep, ExportDatasetStep, StepRegistry
 
 _HOMES = {
     'BaseStep': 'steps',
@@ -28,7 +27,7 @@ _HOMES = {
     'ExportDatasetStep': 'steps',
     'RuntimeContext': 'context',
     'StepRegistry': 'steps',
-    'StepResult': 'steps',
+    'StepResult': 'context',
     'SynapseHooksError': 'errors',
     'TrainContext': 'context',
     'hookimpl': 'hookspecs',

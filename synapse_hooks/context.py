@@ -1,7 +1,6 @@
-"""What a run knows, and the dictionaries that hooks exchange.
+"""What a run knows, and the backend that it talks to.
 
 `TrainContext` travels through the whole pipeline; `RuntimeContext` is what the surrounding platform gave to the action.
-The dictionaries are plain dicts with a documented shape, so that a plugin can build one by hand and return it.
 """
 
 from __future__ import annotations
@@ -9,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
 from synapse_hooks.safe_text import summary
 from synapse_hooks.trainings import Trainings
+from synapse_hooks.types import Checkpoint, Dataset, Model, Outcome, Step, StepResult
 
 if TYPE_CHECKING:
     from synapse_hooks.data.dataset import DatasetInfo
     from synapse_hooks.data.sample import Sample
     from synapse_hooks.hookspecs import HookSpecs
-    from synapse_hooks.storage import TreeStamp
 
 __all__ = [
     'AutologSession',
@@ -35,52 +34,10 @@ __all__ = [
     'Recorder',
     'RuntimeContext',
     'Step',
+    'StepResult',
     'TrainContext',
     'TrainingLog',
 ]
-
-Outcome = Literal['succeeded', 'failed', 'cancelled']
-"""How a run ended."""
-
-
-class Dataset(TypedDict):
-    """A dataset on disk, as `export` and `convert` return it."""
-
-    path: Path
-    """The folder that holds everything."""
-    format: str
-    """The name of its format: `dm`, `yolo`, `coco`, `imagefolder`, or a plugin's."""
-    config_path: NotRequired[Path | None]
-    """The file a trainer wants (`dataset.yaml`, `annotations.json`), or None where the folder itself is the answer."""
-    splits: NotRequired[dict[str, int]]
-    """Images in each split, by its name: `train`, `valid`, `test`."""
-    classes: NotRequired[list[str]]
-    """Class names; a class's number is its place."""
-    digest: NotRequired[str]
-    """What identifies the content: equal digests mean equal datasets."""
-    stamp: NotRequired[TreeStamp]
-    """Of a dataset that is not in the run directory: its `synapse_hooks.storage.tree_stamp` now. A run that is resumed
-    compares it, and exports again where it differs."""
-
-
-class Checkpoint(TypedDict):
-    """A model to start from. `path` is a folder; ultralytics weights in it are called `best.pt`."""
-
-    path: Path
-    category: NotRequired[str]
-    id: NotRequired[int | str | None]
-    name: NotRequired[str]
-    weights: NotRequired[Path | None]
-    """Filled in by the run: the file to load, safetensors before a pickle; None where there are none, or several."""
-
-
-class Model(TypedDict):
-    """A model that was uploaded."""
-
-    id: int | str
-    name: NotRequired[str]
-    path: NotRequired[Path | None]
-    """Where its files are, for a backend that keeps them on this machine."""
 
 
 class DatasetReader(Protocol):
@@ -223,15 +180,6 @@ class RuntimeContext:
     """Values the platform hands to the action."""
 
 
-@runtime_checkable
-class Step(Protocol):
-    """What the hooks see of a step; authors subclass `synapse_hooks.steps.BaseStep`."""
-
-    @property
-    def name(self) -> str:
-        """Unique within a run."""
-
-
 @dataclass(eq=False)
 class TrainContext(Logging):
     """What a run knows, handed from step to step. Steps and plugins read it and change it."""
@@ -255,8 +203,8 @@ class TrainContext(Logging):
     may_read_in_place: bool = False
     """Whether `export` may answer with the folder that the backend has, because only a conversion by this package will
     read it. See `LocalDatasets`."""
-    dataset: Any = None
-    """The `Dataset` that export and convert left, or None."""
+    dataset: Dataset | None = None
+    """What export and convert left; None before the export, and in a run on `data_path`."""
     data_path: Path | None = None
     """What `execute` will get: the dataset's config file, else its folder, else `params.data_path`."""
     checkpoint: Checkpoint | None = None

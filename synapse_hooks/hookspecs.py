@@ -41,9 +41,9 @@ if TYPE_CHECKING:
         Model,
         Outcome,
         Step,
+        StepResult,
         TrainContext,
     )
-    from synapse_hooks.steps import StepResult
 
 PROJECT: Final = 'synapse_hooks'
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,8 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('safe_text', 'lazy'),
-    ('errors', 'trainings'),
+    ('safe_text', 'lazy', 'version'),
+    ('errors', 'trainings', 'types'),
     ('events',),
     ('context', 'hookspecs'),
     ('storage',),
@@ -89,6 +90,100 @@ def test_rooms_import_one_way() -> None:
 def test_rooms_of_one_level_do_not_import_each_other_both_ways() -> None:
     edges = {(room_of(file), other) for file in MODULES for other, _ in rooms_imported(file) if room_of(file) != other}
     assert not {(one, other) for one, other in edges if (other, one) in edges}
+
+
+CIRCLES_OF_TYPES = {
+    ('synapse_hooks.context', 'synapse_hooks.hookspecs'),
+    ('synapse_hooks.conversion.reader', 'synapse_hooks.formats.base'),
+}
+"""Modules whose annotations name each other: a context has the hooks, and a hook takes the context."""
+
+
+def name_of(file: Path) -> str:
+    return '.'.join(file.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__')
+
+
+def needed_at_import(nodes: Iterable[ast.AST], types: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The import statements that run when a module is imported, with `types` those for annotations too."""
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith('TYPE_CHECKING'):
+            yield from needed_at_import([*node.body, *node.orelse] if types else node.orelse, types)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from needed_at_import(ast.iter_child_nodes(node), types)
+
+
+def imports_of_modules(types: bool) -> dict[str, set[str]]:
+    """Every module of the package, with those of the package that it imports."""
+    names = {name_of(file) for file in MODULES}
+    graph = {}
+    for file in MODULES:
+        found = set()
+        for node in needed_at_import(parsed(file).body, types):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            else:
+                # What is imported from a package is a module of it, or a name in its `__init__`.
+                full = {alias: f'{node.module}.{alias.name}' for alias in node.names}
+                found |= {full[alias] if full[alias] in names else str(node.module) for alias in node.names}
+        graph[name_of(file)] = (found & names) - {name_of(file)}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> set[tuple[str, ...]]:
+    """The modules that import each other, directly or through others: the strongly connected components."""
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        ahead = [start]
+        while ahead:
+            for name in graph[ahead.pop()] - found:
+                found.add(name)
+                ahead.append(name)
+        return found
+
+    reach = {name: reached(name) for name in graph}
+    return {
+        tuple(sorted(other for other in reach[name] if name in reach[other])) for name in graph if name in reach[name]
+    }
+
+
+def test_circles_of_imports_are_found() -> None:
+    assert circles({'a': {'b'}, 'b': {'c'}, 'c': {'a', 'd'}, 'd': set()}) == {('a', 'b', 'c')}
+    statements = """
+        import a
+        if TYPE_CHECKING:
+            import b
+        else:
+            import c
+        try:
+            import d
+        except ImportError:
+            def f():
+                import e
+    """
+    body = ast.parse(textwrap.dedent(statements)).body
+    found = {
+        types: {alias.name for node in needed_at_import(body, types) for alias in node.names} for types in (False, True)
+    }
+    assert found == {False: {'a', 'c', 'd'}, True: {'a', 'b', 'c', 'd'}}
+
+
+def test_modules_do_not_import_in_circles() -> None:
+    assert not circles(imports_of_modules(types=False))
+    assert circles(imports_of_modules(types=True)) <= CIRCLES_OF_TYPES
+
+
+def test_nothing_imports_the_front_door() -> None:
+    doors = [
+        f'{place(file)}:{node.lineno}'
+        for file in MODULES
+        for node in ast.walk(parsed(file))
+        if (isinstance(node, ast.Import) and any(alias.name == 'synapse_hooks' for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == 'synapse_hooks')
+    ]
+    assert not doors, 'import a name from the module that defines it'
 
 
 def test_nothing_in_the_package_imports_contributions_or_test_tools() -> None:

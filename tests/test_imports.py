@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,13 @@ def test_the_rooms_offer_what_they_list() -> None:
 
 
 def test_the_version_is_the_distributions() -> None:
-    text = (Path(__file__).parent.parent / 'pyproject.toml').read_text()
-    assert f'version = "{synapse_hooks.__version__}"' in text
+    with (Path(__file__).parent.parent / 'pyproject.toml').open('rb') as file:
+        project = tomllib.load(file)
+    assert 'version' in project['project']['dynamic']
+    home = Path(__file__).parent.parent / project['tool']['hatch']['version']['path']
+    namespace: dict[str, Any] = {}
+    exec(home.read_text(), namespace)
+    assert namespace['__version__'] == synapse_hooks.__version__
 
 
 @pytest.mark.parametrize('kind', sorted(TREE.values(), key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)

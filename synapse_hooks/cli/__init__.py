@@ -75,7 +75,7 @@ def _top(words: list[str], command: str | None) -> int:
         meant = f'; did you mean {near[0]!r}?' if near else f'; the commands are {", ".join(COMMANDS)}'
         parser.error(f'there is no command {command!r}{meant}')
     if parser.parse_args(words).version:
-        from synapse_hooks import __version__
+        from synapse_hooks.version import __version__
 
         print(f'synapse-hooks {__version__}')
         return 0

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from synapse_hooks import __version__
 from synapse_hooks.cli.common import Answer
 from synapse_hooks.cli.inspection import ambiguities, inspect_plugins
 from synapse_hooks.cli.train import add_backend, add_job, chosen_job
 from synapse_hooks.context import Finding
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.plugins.loading import way_out
+from synapse_hooks.version import __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

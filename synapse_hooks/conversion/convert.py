@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks import __version__
 from synapse_hooks.context import Dataset, TrainContext
 from synapse_hooks.conversion import one_pass, two_pass
 from synapse_hooks.conversion.division import divided
@@ -20,6 +19,7 @@ from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
 from synapse_hooks.data.doubts import ALL_CROWDS, doubt
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.geometry.extents import FAULTS
+from synapse_hooks.version import __version__
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format

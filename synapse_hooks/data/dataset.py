@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.context import Dataset
 from synapse_hooks.data.sample import AnyAnnotation, Keypoints, Sample
 from synapse_hooks.data.skeletons import joint_order, made_of
+from synapse_hooks.types import Dataset
 
 OBJECT_KINDS = ('box', 'rotated_box', 'polygon', 'mask', 'keypoints')
 """Kinds of annotation whose labels are classes of objects. (The label of a `keypoint` is a joint.)"""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from synapse_hooks import __version__
 from synapse_hooks.insight.gallery import gallery
 from synapse_hooks.insight.html import Html, table, tag
 from synapse_hooks.insight.inspection import Inspection
 from synapse_hooks.insight.overview import class_table, plots
 from synapse_hooks.insight.problems import Problem
 from synapse_hooks.insight.style import STYLE
+from synapse_hooks.version import __version__
 
 PICTURES: Final = 48
 """How many samples a page shows."""

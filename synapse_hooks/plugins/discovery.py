@@ -15,10 +15,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks import __version__
 from synapse_hooks.errors import PluginBroken
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 from synapse_hooks.safe_text import summary
+from synapse_hooks.version import __version__
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

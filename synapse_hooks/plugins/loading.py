@@ -10,13 +10,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from synapse_hooks import __version__
 from synapse_hooks.errors import PluginBroken, PluginIncompatible
 from synapse_hooks.plugins.files import import_file, import_module
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import HookFunction, faults, hook_functions
 from synapse_hooks.safe_text import described
 from synapse_hooks.storage.places import working_directory
+from synapse_hooks.version import __version__
 
 
 def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import pluggy
 
-from synapse_hooks import __version__
 from synapse_hooks.autologgers import BUILTIN as BUILTIN_AUTOLOGGERS
 from synapse_hooks.errors import (
     ConfigError,
@@ -36,6 +35,7 @@ from synapse_hooks.plugins.once import each_once
 from synapse_hooks.plugins.records import Kind, Plugin
 from synapse_hooks.plugins.settings import Settings
 from synapse_hooks.plugins.validation import MARKER, HookFunction
+from synapse_hooks.version import __version__
 
 _PLAIN: Final = pluggy.HookimplOpts(
     wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None

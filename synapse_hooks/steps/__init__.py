@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
-    from synapse_hooks.steps.base import BaseStep, StepResult
+    from synapse_hooks.context import StepResult
+    from synapse_hooks.steps.base import BaseStep
     from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep, checked_dataset
     from synapse_hooks.steps.plan import RunPlan
     from synapse_hooks.steps.preview import preview
@@ -23,7 +24,7 @@ _HOMES = {
     'PreExecuteStep': 'training',
     'RunPlan': 'plan',
     'StepRegistry': 'registry',
-    'StepResult': 'base',
+    'StepResult': 'synapse_hooks.context',
     'UploadStep': 'training',
     'checked_dataset': 'dataset',
     'preview': 'preview',

@@ -1,34 +1,14 @@
-"""What a step is, and what it returns."""
+"""What a step is."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
+
+from synapse_hooks.context import StepResult
 
 C = TypeVar('C')
 """The kind of context a step works with: `TrainContext`."""
-
-
-@dataclass
-class StepResult:
-    """How a step ended.
-
-    Example:
-        >>> StepResult(success=False, error='the disk smells of smoke').success
-        False
-    """
-
-    success: bool = True
-    """False is a failure, as if the step had raised."""
-    data: dict[str, Any] = field(default_factory=dict)
-    """What the step wants to have recorded in run.json."""
-    error: str | None = None
-    """Why it failed, for `success=False`."""
-    skipped: bool = False
-    """The step had nothing to do."""
-    rollback_data: dict[str, Any] = field(default_factory=dict)
-    """What `rollback` will need."""
 
 
 class BaseStep(ABC, Generic[C]):

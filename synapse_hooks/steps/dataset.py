@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.context import Dataset, TrainContext
+from synapse_hooks.context import Dataset, StepResult, TrainContext
 from synapse_hooks.errors import WrongAnswer
-from synapse_hooks.steps.base import BaseStep, StepResult
+from synapse_hooks.steps.base import BaseStep
 
 
 class ExportDatasetStep(BaseStep[TrainContext]):

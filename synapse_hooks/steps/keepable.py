@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import synapse_hooks
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.safe_text import summary
@@ -107,7 +106,7 @@ def key_of(
 @lru_cache(maxsize=1)
 def _package() -> list[Any]:
     """Where this package is a checkout, its files and their times of change: its version alone does not identify it."""
-    folder = Path(synapse_hooks.__file__).parent
+    folder = Path(__file__).parents[1]
     if {'site-packages', 'dist-packages'} & set(folder.parts):
         return []
     return sorted((str(file.relative_to(folder)), file.stat().st_mtime_ns) for file in folder.rglob('*.py'))

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.context import TrainContext
+from synapse_hooks.context import StepResult, TrainContext
 from synapse_hooks.errors import DeadlineExceeded, RecordNotFound, StepFailed, SynapseHooksError, WrongAnswer
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.safe_text import add_note, summary
-from synapse_hooks.steps.base import BaseStep, StepResult, undoes
+from synapse_hooks.steps.base import BaseStep, undoes
 from synapse_hooks.steps.deadline import Deadline, deadline
 from synapse_hooks.steps.inputs import StageInputs, chosen, digest_of
 from synapse_hooks.steps.kept_conversions import KeptConversions, remove_link

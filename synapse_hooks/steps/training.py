@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from synapse_hooks.autologgers.restricted import restricted_loading
-from synapse_hooks.context import TrainContext
+from synapse_hooks.context import StepResult, TrainContext
 from synapse_hooks.errors import WrongAnswer
-from synapse_hooks.steps.base import BaseStep, StepResult
+from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.checkpoint import checked_checkpoint
 from synapse_hooks.steps.dataset import data_path_of
 from synapse_hooks.storage import disk_errors, sync_below

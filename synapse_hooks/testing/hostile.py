@@ -60,7 +60,7 @@ class Attempt:
         self.formats = {known.name: known for known in (*map(builtin_format, BUILTIN), *others, format)}
         self.calls: HookCalls = hook_calls(*others, format)
         # It needs numpy, which the kit does not. A process aside has it before its memory is limited.
-        from synapse_hooks import insight
+        import synapse_hooks.insight as insight
 
         self.insight = insight
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import pycurl
 
-from synapse_hooks import __version__
 from synapse_hooks.backends.synapse.download import Download, Failure
 from synapse_hooks.backends.synapse.proxies import has_proxies, proxy_of
 from synapse_hooks.backends.synapse.retry import Timeouts
 from synapse_hooks.backends.synapse.transfer import AddressPolicy, NextDownload, addresses, host_of
 from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.version import __version__
 
 _AT_ONCE: Final = 64
 _LOOK: Final = 0.1

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import httpx
 
-from synapse_hooks import __version__
 from synapse_hooks.backends.synapse.proxies import LOOPBACK
 from synapse_hooks.backends.synapse.url import shown
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.version import __version__
 
 __all__ = ['httpx', 'new_client']
 
