@@ -41,6 +41,7 @@ from synapse_hooks.storage import (
     unpack,
 )
 from synapse_hooks.storage.boundary import Boundary
+from synapse_hooks.storage.disk import filling
 
 _ARCHIVES = ('.zip', '.tar', '.tar.gz', '.tgz')
 
@@ -148,7 +149,7 @@ class Workspace:
         splits: Mapping[str, Any] | None = None,
         progress: Callable[[int, int, int], None] | None = None,
     ) -> Dataset:
-        """Put a dataset into the existing, empty folder `out`: documents copied, files hard-linked where possible.
+        """Put a dataset into the folder `out`, empty or new: documents copied, files hard-linked where possible.
 
         Args:
             dataset: Its id or name.
@@ -159,11 +160,12 @@ class Workspace:
 
         Raises:
             BackendError: A split that is not there, a filter, or files that were changed since they were added.
+            StorageError: The folder is not empty, or cannot be written.
         """
         record = self._datasets.get(dataset)
         chosen = chosen_splits(record, splits)
         layout = Layout.of(self._datasets.files(record))
-        with disk_errors(out):
+        with filling(Path(out)):
             layout.put(Path(out), splits=chosen)
         made = _dataset(record, Path(out))
         counts = {name: count for name, count in record['splits'].items() if name in chosen}

@@ -71,21 +71,25 @@ def _prune(files: Cache, conversions: KeptFolders, to: int) -> Answer:
     # Conversions go first: to convert again is cheaper than to fetch again, and files that one links to stay.
     converted, converted_bytes = conversions.prune(max(0, to - files.measure()[1]))
     removed, freed = files.prune(max(0, to - conversions.measure()))
+    in_use = sum(conversions.users(kept.path) > 0 for kept in conversions.entries())
     lines = [
         f'{_count(removed, "file")} removed, {_mb(freed)}',
         f'{_count(converted, "conversion")} removed, {_mb(converted_bytes)}',
+        *([f'{_count(in_use, "conversion")} in use by runs, and not removed'] if in_use else ()),
     ]
     bytes_ = freed + converted_bytes
-    data = {'path': str(files.root), 'removed': removed, 'conversions': converted, 'bytes': bytes_}
+    data = {'path': str(files.root), 'removed': removed, 'conversions': converted, 'in_use': in_use, 'bytes': bytes_}
     return Answer(data, '\n'.join(lines), stands_alone=True)
 
 
 def _verify(files: Cache, conversions: KeptFolders, *, deep: bool) -> Answer:
+    count, entries = files.measure()[0], len(conversions.entries())
     damaged, changed = files.verify(deep=deep), [str(kept.data) for kept in conversions.verify()]
     lines = [
         *(f'damaged, and removed: {name}' for name in damaged),
         *(f'changed, and not used again: {path}' for path in changed),
-        f'{_count(len(damaged), "file")} damaged, {_count(len(changed), "conversion")} changed',
+        f'{len(damaged):,} of {_count(count, "file")} damaged, '
+        f'{len(changed):,} of {_count(entries, "conversion")} changed',
     ]
     data = {'path': str(files.root), 'damaged': damaged, 'changed': changed}
     return Answer(data, '\n'.join(lines), int(bool(damaged or changed)))
@@ -112,7 +116,8 @@ def _conversion(conversions: KeptFolders, kept: Kept) -> dict[str, Any]:
 
 def _line(kept: dict[str, Any]) -> str:
     text = f'  {kept["from"]} to {kept["to"]}, {kept["images"]:,} images, {_mb(kept["bytes"])}, by run {kept["run"]}'
-    return f'{text}, last used {kept["last_used"][:10]}' + (', in use' if kept['users'] else '')
+    in_use = ', in use' if kept['users'] else ''
+    return f'{text}, last used {kept["last_used"][:10]}{in_use}\n    {kept["path"]}'
 
 
 def _count(count: int, what: str) -> str:

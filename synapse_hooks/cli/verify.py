@@ -8,6 +8,7 @@ run is compared with what run.json noted when it ended: names, sizes and times o
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def run(options: argparse.Namespace) -> Answer:
         )
     damaged = any(check['problems'] for check in checks)
     text = '\n'.join(line for check in checks for line in _lines(check))
+    if again := next((check['again'] for check in checks if 'again' in check), ''):
+        text += f'\n  → to make it again, and all that comes after it: `{again}`'
     data = {'path': str(folder), 'deep': options.deep, 'damaged': damaged, 'checks': checks}
     return Answer(data, text or 'nothing to check: no stage of the run has ended', 1 if damaged else 0)
 
@@ -69,6 +72,7 @@ def _run_checks(folder: Path, deep: bool) -> list[dict[str, Any]]:
         else:
             check = {'name': stage['name'], 'path': None if place is None else str(place), 'problems': []}
         if problem := output_problem(stage):
+            check['again'] = f'synapse-hooks resume {shlex.quote(str(folder))} --from-stage {stage["name"]}'
             check['problems'] = check['problems'] or [{'path': str(place or ''), 'problem': problem}]
         checks.append(check)
     return checks

@@ -97,7 +97,7 @@ def _tolerance(value: Any) -> Tolerance:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
     raise ParamsError(
-        f"unreadable: {value!r} is neither 'skip' nor 'fail' nor a share from 0 to 1",
+        f"unreadable: must be 'skip', 'fail' or a share from 0 to 1, got {value!r}",
         hint='leave it out to fail above one item in a hundred',
         field='unreadable',
     )
@@ -108,7 +108,7 @@ def _crowds(value: Any) -> Crowds:
         found: Crowds = value
         return found
     raise ParamsError(
-        f'crowds: {value!r} is none of {", ".join(get_args(Crowds))}',
+        f'crowds: must be one of {", ".join(get_args(Crowds))}, got {value!r}',
         hint='`objects` takes crowd regions as objects; leave it out to keep them crowds',
         field='crowds',
     )
@@ -118,7 +118,7 @@ def _workers(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     raise ParamsError(
-        f'workers: {value!r} is not a number of processes, which is 1 or more',
+        f'workers: must be a whole number from 1 on, got {value!r}',
         hint='leave it out to have it decided',
         field='workers',
     )
@@ -127,7 +127,7 @@ def _workers(value: Any) -> int | None:
 def _switch(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise ParamsError(f'{name}: {value!r} is neither true nor false', hint='leave it out for the default', field=name)
+    raise ParamsError(f'{name}: must be true or false, got {value!r}', hint='leave it out for the default', field=name)
 
 
 def _images(value: Any) -> LinkMode:
@@ -136,5 +136,5 @@ def _images(value: Any) -> LinkMode:
         if value == mode:
             return mode
     raise ParamsError(
-        f'images: {value!r} is none of {", ".join(modes)}', hint='leave it out for hard links', field='images'
+        f'images: must be one of {", ".join(modes)}, got {value!r}', hint='leave it out for hard links', field='images'
     )

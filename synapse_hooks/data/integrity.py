@@ -17,9 +17,9 @@ from typing import Final, NamedTuple
 
 from synapse_hooks.storage.door import OPENING
 
-CUT_OFF: Final = 'the JPEG does not end with its end marker: its file is probably cut off'
-BAD_CHUNK: Final = 'a chunk of the PNG does not have its checksum: its file is damaged'
-NO_END: Final = 'the PNG ends before its last chunk: its file is cut off'
+CUT_OFF: Final = 'the JPEG has no end marker: the file is probably cut off'
+BAD_CHUNK: Final = 'a chunk of the PNG fails its checksum: the file is damaged'
+NO_END: Final = 'the PNG ends before its last chunk: the file is cut off'
 
 _HEAD: Final = 4096
 _LARGEST_HEAD: Final = 1 << 18

@@ -51,7 +51,7 @@ KINDS: Final[dict[str, Kind]] = {
         'annotations or files that contradict themselves, and are repaired',
         'Check that the repair is right.',
     ),
-    'doubtful': Kind('warning', 'annotations or files that are kept, and doubtful', 'Check that they are meant so.'),
+    'doubtful': Kind('warning', 'doubtful annotations or files, kept as they are', 'Check that they are meant so.'),
     'duplicate-annotation': Kind(
         'warning', 'annotations that are there twice in one image', 'They count twice in the training and in scores.'
     ),

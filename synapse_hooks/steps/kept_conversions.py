@@ -7,6 +7,7 @@ and still the files have one place for all runs, which keeps the caches valid th
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -198,7 +199,7 @@ class KeptConversions:
                 kept.data.rename(place.staged)
                 self._users.pop().unlink(missing_ok=True)
                 store.discard(kept)
-            context.log_message(f'convert: not kept for other runs: {summary(error)}', code='not-kept')
+            context.log_message(f'convert: not kept for other runs: {_why(error, context.run_dir)}', code='not-kept')
             return None
         if other is not None:
             # What this run has made is thrown away, and what was to be written beside it is there already.
@@ -262,6 +263,13 @@ def remove_link(path: Path) -> None:
     """Remove a link to a kept conversion, so that what is written to `path` does not end up in the store."""
     if is_kept(path):
         path.unlink()
+
+
+def _why(error: Exception, run_dir: Path) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EXDEV:
+        where = f'the cache {default_cache()} is on another file system than the run {run_dir}'
+        return f'{where}; let SYNAPSE_HOOKS_CACHE name a folder on that of the run'
+    return summary(error)
 
 
 def _link(kept: Kept, place: OutputPaths) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.storage import TreeStamp, tree_stamp
+from synapse_hooks.storage.kept import is_kept
 
 
 class OutputPaths(NamedTuple):
@@ -61,9 +62,12 @@ def output_problem(stage: Mapping[str, Any]) -> str:
         stage: What run.json has of it.
     """
     published = stage.get('published')
-    if not is_there(stage) or (published is not None and not Path(published['path']).is_dir()):
+    place = None if published is None else Path(published['path'])
+    if place is not None and is_kept(place) and not place.exists():
+        return 'is no longer in the cache'
+    if not is_there(stage) or (place is not None and not place.is_dir()):
         return 'is gone'
-    if published is None:
+    if place is None or published is None:
         return ''
-    same = tree_stamp(Path(published['path']), until_ns=published['at_ns']) == published['stamp']
+    same = tree_stamp(place, until_ns=published['at_ns']) == published['stamp']
     return '' if same else 'was changed, or copied without the times of its files (`cp -a` keeps them)'

@@ -157,6 +157,26 @@ def making(folder: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def filling(folder: Path) -> Iterator[None]:
+    """While the block runs, a folder is filled that is empty, or made now; errors of the system are sentences.
+
+    Raises:
+        StorageError: Something that the block makes is there already, or as `need_folder` and `disk_errors` say.
+        DiskFull: No space.
+    """
+    need_folder(folder)
+    try:
+        with disk_errors(folder):
+            yield
+    except FileExistsError as error:
+        raise StorageError(
+            f'the folder {folder} must be empty: it has {_culprit(error, folder)} already',
+            hint='use a new folder, such as one below `context.output_dir`, which every attempt gets empty',
+            path=str(folder),
+        ) from error
+
+
 def _culprit(error: OSError, path: str | os.PathLike[str]) -> str:
     """The file or folder that an error names, else `path`; of a temporary file its folder, which a reader knows."""
     culprit = Path(os.fsdecode(error.filename or path))

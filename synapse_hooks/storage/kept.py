@@ -119,8 +119,11 @@ class KeptFolders:
         found = _Found()
         stamp = tree_stamp(folder, until_ns=time.time_ns(), admit=found.add)
         if 0 < most < found.own:
-            problem = f'{folder} takes {found.own / 1e9:,.3f} GB; {self.root} must not exceed {most / 1e9:,.3f} GB'
-            raise StorageError(problem, hint='raise the limit: `keep_conversions` in pyproject.toml', path=str(folder))
+            raise StorageError(
+                f'it takes {found.own:,} bytes, and the limit is {most:,}',
+                hint='raise `keep_conversions` in pyproject.toml, or SYNAPSE_HOOKS_KEEP_CONVERSIONS',
+                path=str(folder),
+            )
         record = {**record, 'v': _VERSION, 'at_ns': found.changed, 'stamp': stamp}
         wait_until_after(found.changed)
         need_folder(self.root)

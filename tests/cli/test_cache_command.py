@@ -49,12 +49,12 @@ def test_damage_is_found_and_removed(bare: Environment, tmp_path: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     ended = bare.hooks('cache', 'verify', '--cache', cache.root, code=1)
     assert edited.sha256 in ended.out
-    assert '1 file damaged' in ended.out
+    assert '1 of 4 files damaged' in ended.out
     assert bare.hooks('cache', 'verify', '--deep', '--cache', cache.root, '--json', code=1).json['damaged'] == [
         rotten.sha256
     ]
     assert bare.hooks('cache', 'verify', '--deep', '--cache', cache.root).out == (
-        '0 files damaged, 0 conversions changed\n'
+        '0 of 2 files damaged, 0 of 0 conversions changed\n'
     )
 
 
@@ -81,6 +81,8 @@ def test_conversions_are_listed_and_pruned_unless_they_are_used(bare: Environmen
     assert '1 conversion, ' in text
     assert 'dm to yolo, 4 images' in text
     assert 'in use' in text
+    assert str(kept.data) in text
+    assert '1 conversion in use by runs, and not removed' in bare.hooks('cache', 'prune', '--cache', root).out
     assert bare.hooks('cache', 'prune', '--cache', root, '--json').json['conversions'] == 0
     user.unlink()
     assert bare.hooks('cache', 'prune', '--cache', root, '--to', '1G', '--json').json['conversions'] == 0
@@ -96,6 +98,7 @@ def test_a_conversion_that_was_changed_is_found(bare: Environment, tmp_path: Pat
     (kept.data / 'a.txt').write_text('edited')
     ended = bare.hooks('cache', 'verify', '--cache', tmp_path / 'cache', code=1)
     assert f'changed, and not used again: {kept.data}' in ended.out
+    assert '1 of 1 conversion changed' in ended.out
     assert bare.hooks('cache', 'list', '--cache', tmp_path / 'cache', '--json').json['conversions'] == []
 
 

@@ -100,11 +100,11 @@ def test_the_number_of_processes_changes_nothing(flat: Path, bare: Environment, 
 @pytest.mark.parametrize(
     ('words', 'problem'),
     [
-        (['--workers', '0'], 'workers: 0 is not a number of processes, which is 1 or more'),
-        (['--workers', '-2'], 'workers: -2 is not a number of processes, which is 1 or more'),
+        (['--workers', '0'], 'workers: must be a whole number from 1 on, got 0'),
+        (['--workers', '-2'], 'workers: must be a whole number from 1 on, got -2'),
         (['--workers', 'many'], "argument --workers: invalid int value: 'many'"),
-        (['--images', 'teleport'], "images: 'teleport' is none of hardlink, symlink, copy"),
-        (['--unreadable', 'maybe'], "unreadable: 'maybe' is neither"),
+        (['--images', 'teleport'], "images: must be one of hardlink, symlink, copy, got 'teleport'"),
+        (['--unreadable', 'maybe'], "unreadable: must be 'skip', 'fail' or"),
     ],
 )
 def test_what_cannot_be_is_refused(

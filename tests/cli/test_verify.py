@@ -34,6 +34,10 @@ def test_a_run_is_whole_until_something_is_touched(bare: Environment, run: Path)
     ended = bare.hooks('verify', moved, code=1)
     assert 'convert      damaged' in ended.out
     assert not bare.hooks('verify', run, '--json').json['damaged']
+    bare.hooks('cache', 'prune', '--to', '0')
+    pruned = bare.hooks('verify', run, code=1).out
+    assert f'{run}/stages/convert is no longer in the cache' in pruned
+    assert f'`synapse-hooks resume {run} --from-stage convert`' in pruned
     (run / 'stages' / 'convert').unlink()
     assert 'is gone' in bare.hooks('verify', run, code=1).out
 

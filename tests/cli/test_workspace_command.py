@@ -74,7 +74,7 @@ def test_items_that_cannot_be_read_are_left_out_if_asked(bare: Environment, proj
     made = bare.hooks('workspace', 'import', 'yolo', '--name', 'a', '--unreadable', 'skip', '--json').json
     assert (made['count'], made['losses']['unreadable']['count']) == (3, 1)
     refused = bare.hooks('workspace', 'import', 'yolo', '--name', 'b', '--unreadable', 'some', code=2)
-    assert "unreadable: 'some' is neither 'skip' nor 'fail'" in refused.err
+    assert "unreadable: must be 'skip', 'fail' or a share from 0 to 1, got 'some'" in refused.err
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_they_are_taken_as_objects_where_that_is_asked(
 
 
 def test_another_value_is_refused(tmp_path: Path, converter: Converter) -> None:
-    with pytest.raises(ParamsError, match="crowds: 'yes' is none of keep, objects"):
+    with pytest.raises(ParamsError, match="crowds: must be one of keep, objects, got 'yes'"):
         converter(crowds(tmp_path / 'in'), 'coco', 'dm', crowds='yes')
 
 

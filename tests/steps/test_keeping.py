@@ -368,7 +368,9 @@ def test_another_file_system_keeps_nothing(world: World, tmp_path: Path, monkeyp
     try:
         assert maker(world.train('r1')) is None
         assert world.label('r1').is_file()
-        assert 'not kept for other runs' in world.messages('r1', 'not-kept')[0]['text']
+        said = world.messages('r1', 'not-kept')[0]['text']
+        assert f'the cache {other} is on another file system than the run' in said
+        assert 'let SYNAPSE_HOOKS_CACHE name a folder' in said
         assert KeptFolders(other / CONVERSIONS).entries() == []
     finally:
         shutil.rmtree(other, ignore_errors=True)
@@ -383,6 +385,9 @@ def test_the_size_is_kept_to(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     assert [entry.record['run'] for entry in world.store.entries()] == ['r2']
     monkeypatch.setenv('SYNAPSE_HOOKS_KEEP_CONVERSIONS', '100')
     assert maker(world.train('r3')) is None
+    said = world.messages('r3', 'not-kept')[0]['text']
+    assert 'the limit is 100' in said
+    assert 'raise `keep_conversions`' in said
 
 
 def test_a_plan_says_what_would_be_used(world: World) -> None:

@@ -108,7 +108,7 @@ class SynapseClient:
         splits: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> Dataset:
-        """Fetch a dataset version in DM layout into the existing, empty folder `out`.
+        """Fetch a dataset version in DM layout into the folder `out`, empty or new.
 
         Args:
             dataset: Its id.

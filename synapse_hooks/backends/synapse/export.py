@@ -33,7 +33,7 @@ from synapse_hooks.errors import BackendError, UnreadableItem
 from synapse_hooks.storage import safe_name
 from synapse_hooks.storage.blobs import Blob
 from synapse_hooks.storage.bulk import link_all, write_all
-from synapse_hooks.storage.disk import disk_errors, free_bytes
+from synapse_hooks.storage.disk import filling, free_bytes
 from synapse_hooks.storage.ownership import aside
 
 DOCUMENTS: Final = 'json'
@@ -74,7 +74,7 @@ class Export:
     Args:
         fetcher: Fetches the files.
         scope: What the keys of files begin with: host, tenant, version.
-        out: The existing, empty folder.
+        out: The folder, empty or new.
         progress: Told how far it is, a few times a second and at the end.
     """
 
@@ -109,7 +109,7 @@ class Export:
             DiskFull: No space.
         """
         unfinished = aside(self.out / MANIFEST)
-        with disk_errors(self.out), ExitStack() as stack:
+        with filling(self.out), ExitStack() as stack:
             stack.callback(unfinished.unlink, missing_ok=True)
             self._manifest = stack.enter_context(unfinished.open('xb'))
             if len(listings) > 1:

@@ -13,7 +13,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.backends.synapse import Connection, SynapseClient
 from synapse_hooks.backends.synapse.fastest import best_transfer
 from synapse_hooks.backends.synapse.threads import ThreadTransfer
-from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
+from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound, StorageError
 from tests.backends.synapse.conftest import Clients, make_dm
 from tests.support.dev_server import DevServer, dev_server
 from tests.support.raw_server import DROP, Asked, RawServer, Reply, raw_server
@@ -68,6 +68,17 @@ def test_a_second_export_fetches_no_file_again(server: DevServer, client_of: Cli
         digests.append(client.export_dataset(1, out)['digest'])
     assert digests[0] == digests[1]
     assert server.count('GET /files/') == 16
+
+
+def test_a_folder_is_made_and_one_that_is_not_empty_is_refused(
+    server: DevServer, client_of: Clients, tmp_path: Path
+) -> None:
+    for number, client in enumerate((client_of(server.host), server.workspace)):
+        out = tmp_path / 'new' / str(number)
+        client.export_dataset(1, out)
+        with pytest.raises(StorageError, match=rf'{out} must be empty: it has .* already') as caught:
+            client.export_dataset(1, out)
+        assert 'use a new folder' in str(caught.value.hint)
 
 
 def test_filters_and_splits_make_another_dataset(server: DevServer, client_of: Clients, tmp_path: Path) -> None:
