@@ -1,4 +1,4 @@
-"""Writes what the documentation takes from the code: hooks.md, api.md, and tables of errors.md and reliability.md.
+"""Writes what is taken from the code: hooks.md, api.md, tables of errors.md and reliability.md, and signatures.pyi.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit with 1 where they are not current
@@ -13,20 +13,22 @@ from pathlib import Path
 
 from api import api_page
 from docstrings import fields, in_cell, items, one_line, sections
+from signatures import STUB, stub
 
 from synapse_hooks import context, errors
 from synapse_hooks.hookspecs import HookSpecs, describe, hook_names, semantics
 
 HERE = Path(__file__).parent
-DICTIONARIES = (context.Dataset, context.Checkpoint, context.Model)
+DICTIONARIES = (context.Dataset, context.Checkpoint, context.Changes, context.Model)
 INTRODUCTION = """\
 # Hooks
 
 <!-- Written by docs/generate.py from synapse_hooks/hookspecs.py: change that, then type `make docs`. -->
 
 Every hook, in the order in which a run calls it. A plugin answers one by a function of the same name, marked with
-`@hookimpl`, that takes any of its arguments by name. How to bring such a function into a run is on the page
-[override a stage](override-a-stage.md).
+`@hookimpl`, that takes any of its arguments by name; or by a function of any name, marked with `@hookimpl.HOOK`, which
+[type checkers check](override-a-stage.md#check-it-with-a-type-checker). How to bring such a function into a run is on
+the page [override a stage](override-a-stage.md).
 
 The examples stand below these imports:
 
@@ -44,6 +46,7 @@ def pages() -> dict[Path, str]:
     return {
         HERE / 'hooks.md': hooks_page(),
         HERE / 'api.md': api_page(),
+        STUB: stub(),
         **{page: with_parts(page.read_text(encoding='utf-8')) for page in in_part},
     }
 

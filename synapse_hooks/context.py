@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
 from synapse_hooks.safe_text import summary
 from synapse_hooks.trainings import Trainings
-from synapse_hooks.types import Checkpoint, Dataset, Model, Outcome, Step, StepResult
+from synapse_hooks.types import Changes, Checkpoint, Dataset, Model, Outcome, Step, StepResult
 
 if TYPE_CHECKING:
     from synapse_hooks.data.dataset import DatasetInfo
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     'AutologSession',
     'BackendClient',
+    'Changes',
     'Checkpoint',
     'Dataset',
     'DatasetReader',

@@ -21,6 +21,9 @@ A wrapper stands around all answers, and must return what it got (or something b
             return (yield)
         finally:
             print(step.name, time.perf_counter() - started)
+
+`@hookimpl.convert` in place of `@hookimpl` says which hook a function answers, whatever its name is. Type checkers then
+report arguments that the hook does not have, wrong types and a wrong answer.
 """
 
 from __future__ import annotations
@@ -28,13 +31,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import pluggy
+
+from synapse_hooks.marker import Marker
 
 if TYPE_CHECKING:
     from synapse_hooks.context import (
         AutologSession,
+        Changes,
         Checkpoint,
         Dataset,
         DatasetReader,
@@ -44,11 +50,10 @@ if TYPE_CHECKING:
         StepResult,
         TrainContext,
     )
+    from synapse_hooks.signatures import HookImpl
 
 PROJECT: Final = 'synapse_hooks'
 hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Marks a function as an answer to the hook of the same name. Options: `wrapper`, `tryfirst`, `trylast`, `specname`."""
 
 Semantics = Literal['first', 'merged', 'isolated', 'sink', 'always']
 """How the answers to a hook are put together; `describe` says it in words."""
@@ -181,7 +186,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def pre_execute(self, context: TrainContext) -> Mapping[str, Any] | None:
+    def pre_execute(self, context: TrainContext) -> Changes | None:
         """Check, seed, make last edits. All plugins are asked, and the answers are merged.
 
         Returns:
@@ -230,7 +235,7 @@ class HookSpecs:
         """
 
     @hookspec(firstresult=True)
-    def upload(self, context: TrainContext, result: Any) -> Model:
+    def upload(self, context: TrainContext, result: Any) -> Model | None:
         """Publish the trained model, which is at `context.model_path`.
 
         Built in: the context's client.
@@ -417,3 +422,12 @@ def arguments(hook: str) -> tuple[str, ...]:
 
 
 _NAMES: Final = tuple(name for name, value in vars(HookSpecs).items() if hasattr(value, f'{PROJECT}_spec'))
+hookimpl = cast('HookImpl', Marker(PROJECT, _NAMES))
+"""Marks a function as an answer to the hook of the same name, and `hookimpl.HOOK` as one to that hook, checked by type
+checkers. Options of both: `wrapper`, `tryfirst`, `trylast`.
+
+Example:
+    >>> @hookimpl.resolve_checkpoint(trylast=True)
+    ... def company_base(context: TrainContext) -> Checkpoint | None:
+    ...     return {'path': Path('/models/base')}
+"""

@@ -47,6 +47,13 @@ class Checkpoint(TypedDict):
     """Filled in by the run: the file to load, safetensors before a pickle; None where there are none, or several."""
 
 
+class Changes(TypedDict, total=False):
+    """What `pre_execute` may change of what `execute` gets."""
+
+    data_path: Path | str | None
+    checkpoint: Checkpoint | None
+
+
 class Model(TypedDict):
     """A model that was uploaded."""
 

@@ -15,7 +15,7 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('safe_text', 'lazy', 'version'),
+    ('safe_text', 'lazy', 'marker', 'version'),
     ('errors', 'trainings', 'types'),
     ('events',),
     ('context', 'hookspecs'),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from synapse_hooks.errors import PluginBroken, suggest
 from synapse_hooks.hookspecs import PROJECT, hook_names
-from synapse_hooks.plugins import HookFunction, function_faults
+from synapse_hooks.plugins import HookFunction, function_faults, hook_functions
 
 HELPERS: Final = (
     'autolog',
@@ -32,7 +32,8 @@ def overridden_hooks(action: object, base: type) -> Sequence[HookFunction]:
         base: The class whose methods are not overrides.
 
     Raises:
-        PluginBroken: An override asks for arguments that the hook does not have; every fault is listed.
+        PluginBroken: An override asks for arguments that the hook does not have, or is marked for another hook; every
+            fault is listed.
 
     Warns:
         UserWarning: A method looks like a misspelt hook.
@@ -45,7 +46,7 @@ def overridden_hooks(action: object, base: type) -> Sequence[HookFunction]:
         marker = getattr(method, f'{PROJECT}_impl', None) or {}
         # `tryfirst` and registered last: no plugin is nearer than the action.
         found.append(HookFunction(hook, method, {**_options(marker), 'tryfirst': True, 'trylast': False}))
-    wrong = [fault for function in found for fault in function_faults(function)]
+    wrong = [*_misplaced(action), *(fault for function in found for fault in function_faults(function))]
     if wrong:
         raise PluginBroken(
             f'the action {type(action).__name__} is broken: {"; ".join(wrong)}',
@@ -56,6 +57,18 @@ def overridden_hooks(action: object, base: type) -> Sequence[HookFunction]:
         )
     _warn_of_near_names(action, base)
     return found
+
+
+def _misplaced(action: object) -> Iterator[str]:
+    """Methods that are marked as answers to hooks which are not asked for them."""
+    for answer in hook_functions(action):
+        name, hook = answer.function.__name__, answer.hook
+        if hook not in hook_names():
+            yield from function_faults(answer)
+        elif hook in HELPERS:
+            yield f'{name}() is marked for the hook {hook!r}, which an action cannot answer: move it into a plugin'
+        elif getattr(action, hook) != answer.function:
+            yield f'{name}() is marked for the hook {hook!r}: a method of an action must have the name of its hook'
 
 
 def _options(marker: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from synapse_hooks.plugins.manager import Plugins, build
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.settings import Settings, load_settings
 from synapse_hooks.plugins.sinks import PluginSink
-from synapse_hooks.plugins.validation import HookFunction, function_faults
+from synapse_hooks.plugins.validation import HookFunction, function_faults, hook_functions
 
 __all__ = [
     'HookCalls',
@@ -23,6 +23,7 @@ __all__ = [
     'build',
     'culprit',
     'function_faults',
+    'hook_functions',
     'load_settings',
     'no_data',
 ]

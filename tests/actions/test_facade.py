@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext, hookimpl
 from synapse_hooks.actions.params import validated
 from synapse_hooks.backends import Workspace
-from synapse_hooks.errors import ParamsError, PluginMissing, StepFailed
+from synapse_hooks.errors import ParamsError, PluginBroken, PluginMissing, StepFailed
 
 pytestmark = pytest.mark.usefixtures('elsewhere')
 
@@ -285,3 +285,34 @@ def test_get_checkpoint_is_what_execute_gets(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     ctx.checkpoint = {'path': tmp_path, 'name': 'mine'}
     assert Asks({'data_path': tmp_path}, ctx).run() == {'name': 'mine'}
+
+
+def test_a_method_marked_for_a_hook_that_it_would_not_answer_is_refused(tmp_path: Path) -> None:
+    class Marked(BaseTrainAction[BaseTrainParams]):
+        def execute(self, data_path, checkpoint):
+            return None
+
+        @hookimpl.convert
+        def to_acme(self, dataset):
+            return dataset
+
+        @hookimpl.export
+        def upload(self, context):
+            return None
+
+        @hookimpl.log_metrics
+        def metrics(self, points):
+            return None
+
+        @hookimpl
+        def cleaned(self):
+            return None
+
+    with pytest.raises(PluginBroken) as caught:
+        Marked({'data_path': tmp_path}, RuntimeContext(run_dir=tmp_path / 'run')).run()
+    assert set(caught.value.facts['faults']) == {
+        "to_acme() is marked for the hook 'convert': a method of an action must have the name of its hook",
+        "upload() is marked for the hook 'export': a method of an action must have the name of its hook",
+        "metrics() is marked for the hook 'log_metrics', which an action cannot answer: move it into a plugin",
+        "there is no hook 'cleaned'; did you mean 'cleanup'?",
+    }
