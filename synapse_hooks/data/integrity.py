@@ -260,6 +260,8 @@ def _png(data: bytes) -> tuple[int, int, str]:
             size = struct.unpack_from('>II', data, 16) if plain else (0, 0)
         elif kind == b'IDAT':
             pictures += 1
+        elif not kind.isalpha():
+            plain = False
         elif not pictures:
             content = data[at + 8 : end - 4]
             if kind == b'eXIf':

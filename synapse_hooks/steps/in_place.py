@@ -10,9 +10,10 @@ from typing import Final
 
 from synapse_hooks.plugins import Plugin
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
-from synapse_hooks.steps.inputs import AROUND, StageInputs, is_ours
+from synapse_hooks.steps.inputs import AROUND, StageInputs
 from synapse_hooks.steps.keepable import has_symlinks, later_editor
 
+_PACKAGE: Final = __name__.partition('.')[0]
 _EXPORTED: Final = 'dm'
 """The format of exports."""
 _HOOKS: Final = ('export', 'convert', 'open_dataset', AROUND, 'retry_step', 'step_started', 'step_finished')
@@ -40,4 +41,8 @@ def may_read_in_place(inputs: StageInputs) -> bool:
 
 
 def _is_ours(plugin: Plugin) -> bool:
-    return plugin.rank == 'built-in' or is_ours(type(plugin.loaded))
+    """Whether a plugin is a part of this package, as the display of the command line is."""
+    if plugin.rank == 'project':
+        # So ranks what a run is given as an object. Of a module it cannot be seen in this way whose it is.
+        return type(plugin.loaded).__module__.partition('.')[0] == _PACKAGE
+    return plugin.rank == 'built-in'

@@ -7,6 +7,7 @@ a dataset of its own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -16,13 +17,15 @@ from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.base import BaseStep
-from synapse_hooks.steps.dataset import ConvertDatasetStep
+from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
 from synapse_hooks.steps.inputs import AROUND, StageInputs, canonical, digest_of, is_editable, is_ours
 from synapse_hooks.steps.training import ExecuteStep
 from synapse_hooks.storage.places import default_cache
 
 Step = BaseStep[TrainContext]
 _SHORT: Final = 16
+_ELSEWHERE: Final = ('path', 'config_path', 'stamp')
+"""What a dataset has that is not the same where a copy of it is."""
 
 
 def reason_not_kept(ctx: RuntimeContext, inputs: StageInputs, step: Step, source: str | None = None) -> str:
@@ -49,7 +52,20 @@ def reason_not_kept(ctx: RuntimeContext, inputs: StageInputs, step: Step, source
         for plugin, *_ in inputs.answering(hook, {step.target_format, source}):
             if is_editable(plugin) or (hook != AROUND and plugin.kind != 'format'):
                 return f'{plugin.who} takes part in {hook}'
-    return later_editor(inputs, step)
+    return _earlier_editor(inputs, step) or later_editor(inputs, step)
+
+
+def _earlier_editor(inputs: StageInputs, step: Step) -> str:
+    """What may edit the dataset that a step converts, so that its digest need not hold, as a phrase."""
+    for plugin, role, _ in inputs.answering('export'):
+        if is_editable(plugin) or (role == 'wrapper' and plugin.rank != 'built-in'):
+            return f'{plugin.who} takes part in export'
+    earlier = inputs.steps[: inputs.steps.index(step)]
+    exports = next((place for place, each in enumerate(earlier) if type(each) is ExportDatasetStep), 0)
+    for each in earlier[exports:]:
+        if not is_ours(type(each)):
+            return f'the step {each.name!r} comes before it, and may edit the dataset'
+    return ''
 
 
 def has_symlinks(inputs: StageInputs, step: ConvertDatasetStep) -> bool:
@@ -94,7 +110,9 @@ def key_of(
     """
     facts = {
         **inputs.of(step, previous='', dataset=dataset, params={}),
-        'from': dataset['format'],
+        # Its classes may be declared beside its files, which have the digest.
+        'from': canonical({name: value for name, value in dataset.items() if name not in _ELSEWHERE}),
+        'config': os.path.relpath(dataset['config_path'], dataset['path']) if dataset.get('config_path') else None,
         'settings': canonical(inputs.plugins.settings.settings),
         'strict': ctx.strict,
         'package': _package(),

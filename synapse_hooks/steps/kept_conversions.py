@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from synapse_hooks.context import Recorder, RuntimeContext, TrainContext
+from synapse_hooks.context import Dataset, Recorder, RuntimeContext, TrainContext
 from synapse_hooks.errors import StorageError
 from synapse_hooks.journal import Redactor, secrets_of
 from synapse_hooks.journal.values import encode
@@ -27,9 +27,9 @@ from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.dataset import ConvertDatasetStep, checked_dataset
 from synapse_hooks.steps.inputs import StageInputs, chosen
 from synapse_hooks.steps.keepable import key_of, reason_not_kept
-from synapse_hooks.steps.output import OutputPaths
+from synapse_hooks.steps.output import OutputPaths, is_in_place
 from synapse_hooks.steps.state import PATHS_OF, plain
-from synapse_hooks.storage import follow
+from synapse_hooks.storage import follow, tree_stamp
 from synapse_hooks.storage.disk import disk_bytes
 from synapse_hooks.storage.kept import CONVERSIONS, Kept, KeptFolders, is_kept
 from synapse_hooks.storage.ownership import aside
@@ -69,10 +69,14 @@ class KeptConversions:
             user.unlink(missing_ok=True)
 
     def hold(self, stages: Path) -> None:
-        """Use what the stages of an existing run have used; `stages` is their folder."""
-        for link in filter(is_kept, stages.glob('*')):
+        """Use what the stages of an existing run have used; `stages` is their folder.
+
+        A link to what no longer counts is removed: the files may be gone at any moment.
+        """
+        for link in filter(is_kept, list(stages.glob('*'))):
             kept = Kept(link.readlink().parent, {})
-            self._start_using(KeptFolders(kept.path.parent), kept)
+            if not self._start_using(KeptFolders(kept.path.parent), kept) and not kept.last_used:
+                link.unlink(missing_ok=True)
 
     def is_asked_again(self, step: Step) -> bool:
         """Whether the user has asked that a step runs again, by `--from-stage` with its name or an earlier one."""
@@ -94,20 +98,50 @@ class KeptConversions:
             if kept.record['key'] == self._key(step, dataset, used):
                 yield kept
 
-    def take(self, step: Step, context: TrainContext, params: Mapping[str, Any], place: OutputPaths) -> Kept | None:
+    def source(self, step: Step, context: TrainContext, stages: Iterable[Mapping[str, Any]]) -> Dataset | None:
+        """The dataset that would be converted, where a conversion of it may be kept: its digest is known, and holds.
+
+        Args:
+            step: The step that would convert.
+            context: The run; its dataset is what would be converted.
+            stages: What run.json has of the stages.
+        """
+        dataset: Dataset | None = context.dataset
+        if dataset is None or not self._may_keep(step, dataset):
+            return None
+        if is_in_place(dataset):
+            # Its backend has compared it just now, and no other code gets at it.
+            return dataset
+        for made in filter(None, (stage.get('published') for stage in stages)):
+            if Path(dataset['path']).is_relative_to(made['path']):
+                # An edit since the export has not changed the digest.
+                with suppress(OSError, StorageError):
+                    return dataset if tree_stamp(Path(made['path'])) == made['stamp'] else None
+        return None
+
+    def take(
+        self,
+        step: Step,
+        context: TrainContext,
+        place: OutputPaths,
+        *,
+        source: Mapping[str, Any] | None,
+        params: Mapping[str, Any],
+    ) -> Kept | None:
         """Use a conversion that is kept, if there is one: the run gets a link to it, and the context the dataset.
 
         What was reported when it was made is reported again. One whose files were changed is discarded.
 
         Args:
             step: The step that would convert.
-            context: The run; its dataset is what would be converted.
-            params: The parameters, as they were given.
+            context: The run.
             place: Where the run has its output.
+            source: What would be converted; see `source`.
+            params: The parameters, as they were given.
         """
         if self.is_asked_again(step):
             return None
-        kept = self._usable(step, context, context.dataset, params)
+        kept = self._usable(step, context, source, params)
         if kept is None:
             return None
         try:
@@ -156,7 +190,7 @@ class KeptConversions:
             step: The step that has converted.
             context: The run; its dataset is in `place.staged`.
             place: Where the output is, and where it is to be.
-            source: What was converted.
+            source: What was converted; see `source`.
             params: The parameters that were used, with their values.
             facts: What else to note, as JSON values: `reports` (see `collecting_reports`) and `answered_by`.
 
@@ -164,7 +198,7 @@ class KeptConversions:
             The entry; None where nothing is kept, and the output is still in `place.staged`.
         """
         made = context.dataset
-        if source is None or not self._may_keep(step, source):
+        if source is None:
             return None
         if not made or not Path(made['path']).is_relative_to(place.staged):
             # It is the source, or somewhere else.

@@ -19,7 +19,7 @@ from synapse_hooks.steps.base import BaseStep, undoes
 from synapse_hooks.steps.deadline import Deadline, deadline
 from synapse_hooks.steps.inputs import StageInputs, chosen, digest_of
 from synapse_hooks.steps.kept_conversions import KeptConversions, remove_link
-from synapse_hooks.steps.output import OutputPaths, output_entry, output_in_place
+from synapse_hooks.steps.output import OutputPaths, is_in_place, output_entry, output_in_place
 from synapse_hooks.steps.processes import parent_only
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reads import Params
@@ -76,11 +76,14 @@ class Orchestrator:
         Raises:
             StepFailed: From what went wrong, after the executed steps were rolled back.
         """
-        for decision in decisions:
-            if decision.reuse:
-                self._reuse(decision.step)
-            else:
-                self._execute(decision.step)
+        try:
+            for decision in decisions:
+                if decision.reuse:
+                    self._reuse(decision.step)
+                else:
+                    self._execute(decision.step)
+        finally:
+            self._let_go()
 
     def _reuse(self, step: BaseStep[TrainContext]) -> None:
         stage, resolved = self.stages[step.name], self.context.checkpoint
@@ -93,6 +96,11 @@ class Orchestrator:
         self.context.trainings.begun += stage.get('trainings', ())
         self.progress.finish(step.name)
         self.context.recorder.record('step', {'name': step.name, 'status': 'reused'})
+
+    def _let_go(self) -> None:
+        """Leave no dataset of the backend in the context, where a rollback or a clean-up could delete it."""
+        if is_in_place(self.context.dataset):
+            self.context.dataset = None
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
@@ -114,16 +122,18 @@ class Orchestrator:
                 context.hooks.step_started(context=context, step=step)
                 # What observers look at has no part in the stage.
                 params.used = looked_at
-                result = self._take(step, stage, params)
+                source = self.conversions.source(step, context, self.stages.values())
+                result = self._take(step, stage, params, source)
                 if result is None:
                     with (
                         self._deadline(step, stage, started) as watch,
                         self.conversions.collecting_reports(step, context) as reports,
                     ):
                         result = self._attempts(step, stage, watch)
-                    self._publish(step, stage, result, entered, self._used(step, params), reports)
+                    self._publish(step, stage, result, source, self._used(step, params), reports)
                 self._executed.append((step, result))
         except BaseException as error:
+            self._let_go()
             self._ended(step, stage, started, error=error)
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -142,10 +152,12 @@ class Orchestrator:
             params.use_all()
         return chosen(sorted(params.used), self._given)
 
-    def _take(self, step: BaseStep[TrainContext], stage: dict[str, Any], params: Params) -> StepResult | None:
+    def _take(
+        self, step: BaseStep[TrainContext], stage: dict[str, Any], params: Params, source: Any
+    ) -> StepResult | None:
         """Use what another run has kept of the same step, instead of running it; None where there is nothing to use."""
         place = self._place(step)
-        kept = self.conversions.take(step, self.context, self._given, place)
+        kept = self.conversions.take(step, self.context, place, source=source, params=self._given)
         if kept is None:
             return None
         params.used.update(kept.record['used'])
@@ -218,7 +230,7 @@ class Orchestrator:
         step: BaseStep[TrainContext],
         stage: dict[str, Any],
         result: StepResult,
-        entered: Any,
+        source: Any,
         used: dict[str, Any],
         reports: list[Any],
     ) -> None:
@@ -234,7 +246,7 @@ class Orchestrator:
         # What earlier attempts have reported is not to be repeated.
         if stage['attempts'] == 1:
             facts = {'reports': reports, 'answered_by': self._answerer(step)}
-            kept = self.conversions.keep(step, self.context, place, source=entered, params=used, facts=facts)
+            kept = self.conversions.keep(step, self.context, place, source=source, params=used, facts=facts)
         if kept is not None:
             stage.update(_kept_fields(kept, place))
         else:

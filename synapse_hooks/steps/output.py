@@ -37,10 +37,15 @@ def output_in_place(data: Mapping[str, Any]) -> dict[str, Any] | None:
     Args:
         data: What the step has returned as `StepResult.data`.
     """
-    dataset = data.get('dataset')
-    if not isinstance(dataset, Mapping) or not dataset.get('stamp'):
+    dataset: Any = data.get('dataset')
+    if not is_in_place(dataset):
         return None
     return output_entry(Path(dataset['path']), dataset['stamp'], None)
+
+
+def is_in_place(dataset: Any) -> bool:
+    """Whether a dataset of a context, or of run.json, is read where its backend has it."""
+    return isinstance(dataset, Mapping) and bool(dataset.get('stamp'))
 
 
 def is_there(stage: Mapping[str, Any]) -> bool:

@@ -10,8 +10,9 @@ from synapse_hooks.context import TrainContext
 from synapse_hooks.errors import ConfigError, ParamsError, suggest
 from synapse_hooks.journal.values import REDACTED
 from synapse_hooks.steps.base import BaseStep
+from synapse_hooks.steps.in_place import may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs, canonical, chosen, digest_of
-from synapse_hooks.steps.output import is_there, output_problem
+from synapse_hooks.steps.output import is_in_place, is_there, output_problem
 
 DONE: Final = ('succeeded', 'skipped')
 NOTHING_CHANGED: Final = 'nothing that it depends on has changed'
@@ -87,7 +88,7 @@ def decide(
             continue
         decisions.append(Decision(step, True, NOTHING_CHANGED))
         previous, dataset = stage['digest'], stage['context'].get('dataset')
-    return decisions
+    return _exported(inputs, stages, decisions)
 
 
 def check_params(stages: Mapping[str, Mapping[str, Any]], steps: Sequence[Step], params: Mapping[str, Any]) -> None:
@@ -99,6 +100,22 @@ def check_params(stages: Mapping[str, Mapping[str, Any]], steps: Sequence[Step],
     for step in steps:
         if step.name in stages:
             _refuse(step, stages[step.name], params)
+
+
+def _exported(
+    inputs: StageInputs, stages: Mapping[str, Mapping[str, Any]], decisions: list[Decision]
+) -> list[Decision]:
+    """The decisions, with an export where the dataset was read in place, and other code would get at it now."""
+    reused = [decision.step for decision in decisions if decision.reuse]
+    there = [is_in_place((stages[step.name].get('context') or {}).get('dataset')) for step in reused]
+    # Those that are used again come first. The one after them gets what the last of them has left.
+    if len(reused) == len(decisions) or not any(there[-1:]) or may_read_in_place(inputs):
+        return decisions
+    place = there.index(True)
+    why = 'it was read where it is, and needs a copy now, as other code may edit it'
+    export = Decision(reused[place], False, why)
+    later = [Decision(step, False, f'it comes after {export.step.name}') for step in reused[place + 1 :]]
+    return [*decisions[:place], export, *later, *decisions[len(reused) :]]
 
 
 def _place(steps: Sequence[Step], name: str | None) -> int:

@@ -47,7 +47,11 @@ def file_digest(path: StrPath) -> str:
 
 
 def tree_stamp(
-    folder: Path, *, until_ns: int | None = None, admit: Callable[[FileEntry], None] | None = None
+    folder: Path,
+    *,
+    until_ns: int | None = None,
+    admit: Callable[[FileEntry], None] | None = None,
+    later: Callable[[FileEntry], None] | None = None,
 ) -> TreeStamp:
     """Whether a folder is still whole, without reading its files: over their names, sizes and times of change.
 
@@ -58,6 +62,7 @@ def tree_stamp(
         until_ns: Leave out files that were changed after this time (nanoseconds since 1970). So what others put beside
             the files that were there does not count, and a file that was changed or deleted is still missed.
         admit: Called with each file that counts; it may raise.
+        later: Called with each file that is left out; it may raise.
     """
     stamp = _Stamp()
     for entry in walk_files(folder):
@@ -65,6 +70,8 @@ def tree_stamp(
             stamp.add(entry)
             if admit is not None:
                 admit(entry)
+        elif later is not None:
+            later(entry)
     return stamp.made()
 
 

@@ -9,6 +9,8 @@ Several processes may use one store at once, without locks. A process that uses 
 So at least one of two such processes sees the other.
 """
 
+# A Path for each of a million files costs more than its name.
+# ruff: noqa: PTH122
 from __future__ import annotations
 
 import os
@@ -20,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -68,9 +70,20 @@ class Kept:
         return 0.0
 
     def is_whole(self) -> bool:
-        """Whether its files are as they were: names, sizes and times of change. What came later does not count."""
+        """Whether its files are as they were: names, sizes and times of change, and none was added to them.
+
+        What came later does not count where it is of another kind, such as the cache of a trainer: no file that was
+        there has its extension.
+        """
+        had, came = set[str](), set[str]()
         try:
-            return bool(tree_stamp(self.data, until_ns=self.record['at_ns']) == self.record['stamp'])
+            stamp = tree_stamp(
+                self.data,
+                until_ns=self.record['at_ns'],
+                admit=lambda entry: had.add(_extension(entry)),
+                later=lambda entry: came.add(_extension(entry)),
+            )
+            return bool(stamp == self.record['stamp']) and had.isdisjoint(came)
         except (OSError, StorageError):
             return False
 
@@ -117,7 +130,7 @@ class KeptFolders:
             OSError, StorageError: It cannot be kept, and is where it was.
         """
         found = _Found()
-        stamp = tree_stamp(folder, until_ns=time.time_ns(), admit=found.add)
+        stamp = tree_stamp(folder, until_ns=time.time_ns(), admit=found.add, later=_refuse_future)
         if 0 < most < found.own:
             raise StorageError(
                 f'it takes {found.own:,} bytes, and the limit is {most:,}',
@@ -266,6 +279,15 @@ def _record(path: Path) -> dict[str, Any] | None:
     except msgspec.DecodeError:
         return None
     return record if isinstance(record, dict) and record.get('v') == _VERSION else None
+
+
+def _extension(entry: FileEntry) -> str:
+    return os.path.splitext(entry.name)[1].lower()
+
+
+def _refuse_future(entry: FileEntry) -> NoReturn:
+    problem = f'{entry.path} has a time of change in the future, so a later change of it would not be noticed'
+    raise StorageError(problem, hint='correct the clock, or `touch` the file', path=entry.path)
 
 
 class _Found:

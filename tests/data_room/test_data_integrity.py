@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 import warnings
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,18 @@ def test_what_is_certain_is_what_pillow_finds(originals: list[bytes], tmp_path: 
             certain += 1
             assert size_of(file) == (seen.width, seen.height), number
     assert certain > 500
+
+
+def test_a_png_with_a_chunk_that_has_no_name_is_not_certain(originals: list[bytes], tmp_path: Path) -> None:
+    png, file = originals[1], tmp_path / 'image'
+    for kind, certain in ((b'abCd', True), (b'a\0Cd', False), (b'a-Cd', False)):
+        chunk = struct.pack('>I', 0) + kind + struct.pack('>I', zlib.crc32(kind))
+        file.write_bytes(png[:-12] + chunk + png[-12:])
+        (seen,) = examine([str(file)])
+        assert seen is not None
+        assert seen.certain == certain
+        if certain:
+            assert size_of(file) == (seen.width, seen.height)
 
 
 def test_damage_is_named(originals: list[bytes], tmp_path: Path) -> None:

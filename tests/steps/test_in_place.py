@@ -1,7 +1,9 @@
 """A dataset of the workspace is converted from where it is, as long as no other code gets at it."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
 from synapse_hooks.backends import Workspace
 from synapse_hooks.context import Dataset, LocalDatasets, RuntimeContext
+from synapse_hooks.steps import BaseStep, StepRegistry, StepResult
 from synapse_hooks.storage import tree_digest
 from synapse_hooks.testing import FinishedRun, run_action, small_dataset
 
@@ -32,8 +35,9 @@ class TrainsOnYolo(Trains):
 
 def in_place(run: FinishedRun) -> bool:
     """Whether the run has read the dataset where it is; what it says of that agrees with what is on the disk."""
-    path = run.record['stages'][0]['context']['dataset']['path']
-    there = path == run.workspace.get_dataset(1)['path']
+    stages = {stage['name']: stage for stage in run.record['stages']}
+    path = stages['export']['context']['dataset']['path']
+    there = bool(path == run.workspace.get_dataset(1)['path'])
     assert there != (run.run_dir / 'stages' / 'export').exists()
     return there
 
@@ -97,6 +101,124 @@ class Retries:
 @pytest.mark.parametrize('plugin', [Converts, Wraps, Exports, Prepares, Starts, Retries])
 def test_who_gets_at_the_dataset_gets_an_export(tmp_path: Path, plugin: type) -> None:
     assert not in_place(run_of(tmp_path, plugin=plugin()))
+
+
+EDITS = """
+from pathlib import Path
+from synapse_hooks import hookimpl
+
+@hookimpl
+def convert(dataset):
+    for document in Path(dataset['path']).rglob('*.json'):
+        document.write_text(document.read_text() + ' ')
+"""
+
+
+def untouched(run: FinishedRun) -> bool:
+    """Whether the workspace still has the dataset as it was added."""
+    record = run.workspace.get_dataset(1)
+    return Path(record['path']).is_dir() and tree_digest(Path(record['path'])) == record['digest']
+
+
+@pytest.mark.parametrize('registered', [True, False])
+def test_a_plugin_that_is_a_module_gets_an_export(tmp_path: Path, registered: bool) -> None:
+    project = tmp_path / 'project'
+    project.mkdir()
+    module = ModuleType('edits')
+    if registered:
+        exec(EDITS, vars(module))
+    else:
+        (project / 'hooks.py').write_text(EDITS)
+        (project / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugins = ["hooks.py"]\n')
+    run = run_of(tmp_path / 'run', plugin=module if registered else None, project=project)
+    assert not in_place(run)
+    assert untouched(run)
+
+
+class CannotConvert(Trains):
+    """The dataset has no class of whole images."""
+
+    target_format = 'imagefolder'
+
+
+class Deletes(BaseStep[Any]):
+    name = 'before'
+    progress_weight = 0.1
+
+    def execute(self, context: Any) -> StepResult:
+        return StepResult()
+
+    def rollback(self, context: Any, result: StepResult) -> None:
+        delete_dataset(context)
+
+
+class CannotConvertAfter(CannotConvert):
+    def setup_steps(self, registry: StepRegistry) -> None:
+        super().setup_steps(registry)
+        registry.insert_before('export', Deletes())
+
+
+class CleansUp:
+    @hookimpl
+    def cleanup(self, context: Any) -> None:
+        delete_dataset(context)
+
+
+class Finishes:
+    @hookimpl
+    def run_finished(self, context: Any) -> None:
+        delete_dataset(context)
+
+
+def delete_dataset(context: Any) -> None:
+    if context.dataset is not None:
+        shutil.rmtree(context.dataset['path'])
+
+
+@pytest.mark.parametrize(
+    ('action', 'plugin'), [(CannotConvertAfter, None), (CannotConvert, CleansUp), (CannotConvert, Finishes)]
+)
+def test_who_undoes_a_failed_run_does_not_come_upon_the_workspace(
+    tmp_path: Path, action: type[Trains], plugin: type | None
+) -> None:
+    run = run_of(tmp_path, action, plugin=plugin and plugin(), check=False)
+    assert "step 'convert' failed" in str(run.error)
+    assert in_place(run)
+    assert untouched(run)
+
+
+class EditsItsData(Trains):
+    target_format = 'dm'
+
+    def execute(self, data_path: Path, checkpoint: Any) -> None:
+        for document in data_path.rglob('*.json'):
+            document.write_text(document.read_text() + ' ')
+
+
+class EditsInBetween(Trains):
+    def convert(self, context: Any, dataset: Any, target_format: str) -> Any:
+        for document in dataset['path'].rglob('*.json'):
+            document.write_text(document.read_text() + ' ')
+        return super().convert(context, dataset, target_format)
+
+
+@pytest.mark.parametrize('action', [EditsItsData, EditsInBetween])
+def test_a_run_that_goes_on_with_other_code_gets_an_export(tmp_path: Path, action: type[Trains]) -> None:
+    (tmp_path / 'broken').touch()
+    assert in_place(run_of(tmp_path, check=False))
+    (tmp_path / 'broken').unlink()
+    run = run_of(tmp_path, action, check=False, resume=True)
+    assert (run.run_dir / 'stages' / 'export').exists()
+    assert untouched(run)
+
+
+def test_what_other_code_does_not_get_is_used_again(tmp_path: Path) -> None:
+    (tmp_path / 'broken').touch()
+    assert in_place(run_of(tmp_path, check=False))
+    (tmp_path / 'broken').unlink()
+    run = run_of(tmp_path, plugin=Starts(), resume=True)
+    last = {event['name']: event['status'] for event in run.of('step') if event['attempt'] == 2}
+    assert (last['export'], last['convert'], last['execute']) == ('reused', 'reused', 'succeeded')
 
 
 class Logs:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yaml import safe_load
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext, hookimpl
 from synapse_hooks.backends import Workspace
@@ -142,6 +143,18 @@ def test_another_dataset_or_option_is_converted(world: World, changed: dict[str,
     assert maker(world.train('r3')) == 'r1'
 
 
+def test_classes_that_are_declared_beside_the_files_count(world: World) -> None:
+    orders = [['car', 'dog'], ['dog', 'car']]
+    for number, classes in enumerate(orders):
+        world.workspace.add_dataset(world.folder / 'source-small', name=f'order-{number}', classes=classes)
+    digests = {record['digest'] for record in world.workspace.list_datasets()}
+    assert len(digests) == 1
+    for number, classes in enumerate(orders):
+        world.train(f'run-{number}', params={'dataset': f'order-{number}'})
+        config = safe_load((world.converted(f'run-{number}') / 'dataset.yaml').read_text())
+        assert list(config['names'].values()) == classes
+
+
 def test_a_parameter_that_the_conversion_does_not_use_makes_no_difference(world: World) -> None:
     class Params(BaseTrainParams):
         epochs: int
@@ -197,6 +210,18 @@ class WithStep(Action):
         registry.insert_after('convert', Custom())
 
 
+class WithStepBefore(Action):
+    def setup_steps(self, registry: StepRegistry[Any]) -> None:
+        super().setup_steps(registry)
+        registry.insert_before('convert', Custom())
+
+
+class Exporting:
+    @hookimpl(wrapper=True)
+    def export(self) -> Any:
+        return (yield)
+
+
 class WithConvert(Action):
     def convert(self, dataset: Any, target_format: str) -> Any:
         return super().convert(dataset=dataset, target_format=target_format)
@@ -210,6 +235,8 @@ class WithConvert(Action):
         ({'plugins': (Around(),)}, 'takes part in run_step'),
         ({'kind': WithConvert}, 'takes part in convert'),
         ({'kind': WithStep}, "the step 'custom' comes after it, and may edit the dataset"),
+        ({'kind': WithStepBefore}, "the step 'custom' comes before it, and may edit the dataset"),
+        ({'plugins': (Exporting(),)}, 'takes part in export'),
         ({'keep_conversions': False}, 'keep_conversions is off'),
     ],
     ids=lambda value: value if isinstance(value, str) else '',
@@ -217,13 +244,38 @@ class WithConvert(Action):
 def test_a_run_whose_own_code_takes_part_converts_for_itself(world: World, runtime: dict[str, Any], why: str) -> None:
     world.train('r1')
     whole = world.label('r1').read_text()
-    told = world.action('r2', **runtime).preview()['stages'][1]
+    told = next(each for each in world.action('r2', **runtime).preview()['stages'] if each['stage'] == 'convert')
     assert told['kept'] == f'it is not kept for other runs: {told["kept"].partition(": ")[2]}'
     assert why in told['why']
     assert maker(world.train('r2', **runtime)) is None
     assert not world.converted('r2').is_symlink()
     assert world.label('r1').read_text() == whole
     assert len(world.store.entries()) == 1
+
+
+class Observing:
+    """Leaves the export as it is, edits a document of it, or adds one."""
+
+    def __init__(self, does: str) -> None:
+        self.does = does
+
+    @hookimpl
+    def step_finished(self, context: Any, step: Any) -> None:
+        documents = sorted(context.dataset['path'].rglob('*.json'))
+        if step.name == 'export' and self.does == 'edit':
+            documents[0].write_text(documents[0].read_text().replace('car', 'bus'))
+        elif step.name == 'export' and self.does == 'add':
+            shutil.copy(documents[0], documents[0].with_stem('new'))
+            image = next(context.dataset['path'].rglob(f'original_files/{documents[0].stem}.*'))
+            shutil.copy(image, image.with_stem('new'))
+
+
+@pytest.mark.parametrize('does', ['edit', 'add', 'nothing'])
+def test_what_is_made_of_an_export_that_was_edited_since_is_the_run_s_own(world: World, does: str) -> None:
+    first = maker(world.train('r1', plugins=(Observing('nothing'),)))
+    edited = maker(world.train('r2', plugins=(Observing(does),)))
+    assert (first, edited) == ('r1', 'r1' if does == 'nothing' else None)
+    assert maker(world.train('r3', plugins=(Observing('nothing'),))) == 'r1'
 
 
 def test_the_setting_turns_it_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,6 +305,18 @@ def test_what_a_trainer_leaves_beside_the_data_harms_nothing(world: World) -> No
     world.train('r1', kind)
     assert maker(world.train('r2', kind)) == 'r1'
     assert (world.converted('r2') / 'labels' / 'train.cache').is_file()
+
+
+def test_what_a_training_adds_to_its_dataset_does_not_reach_other_runs(world: World) -> None:
+    def augment(data_path: Path) -> None:
+        for file in ('images/train/a.png', 'labels/train/a.txt'):
+            source = next(data_path.parent.glob(f'{Path(file).with_suffix("")}.*'))
+            shutil.copyfile(source, source.with_stem('a-turned'))
+
+    world.train('r1', type('Augmenting', (Action,), {'seen': staticmethod(augment)}))
+    assert maker(world.train('r2')) == 'r2'
+    assert not list(world.converted('r2').rglob('a-turned*'))
+    assert world.messages('r2', 'kept-changed')
 
 
 def test_an_entry_is_not_pruned_while_a_run_uses_it_and_the_run_goes_on_without_it(world: World) -> None:
@@ -286,6 +350,26 @@ def test_a_run_that_goes_on_holds_what_it_uses(world: World) -> None:
     world.train('r1', kind, resume=True)
     assert pruned == [(0, 0)]
     assert world.stage('r1')['finished'] == before['finished']
+
+
+def test_a_run_does_not_go_on_with_what_no_longer_counts(world: World) -> None:
+    def fail(data_path: Path) -> None:
+        raise RuntimeError('the training failed')
+
+    with pytest.raises(StepFailed):
+        world.train('r1', type('Failing', (Action,), {'seen': staticmethod(fail)}))
+    (entry,) = world.store.entries()
+    user = world.store.use(entry)
+    assert user is not None
+    # Another run uses it still, and a third one has replaced it meanwhile.
+    assert not world.store.discard(entry)
+    seen: list[Path] = []
+    kind = type('Looking', (Action,), {'seen': staticmethod(lambda path: seen.append(path.resolve()))})
+    world.train('r1', kind, resume=True)
+    user.unlink()
+    world.store.sweep()
+    assert not entry.path.exists()
+    assert seen[0].exists()
 
 
 def test_from_stage_converts_anew(world: World) -> None:

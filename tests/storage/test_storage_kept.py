@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,27 @@ def test_what_comes_later_does_not_count_and_what_was_changed_does(store: KeptFo
     assert not entry.is_whole()
     assert [damaged.path for damaged in store.verify()] == [entry.path]
     assert not entry.path.exists()
+
+
+@pytest.mark.parametrize(('name', 'whole'), [('labels/new.txt', False), ('NEW.TXT', False), ('a.npy', True)])
+def test_a_file_that_is_added_to_those_that_were_there_is_a_change(
+    store: KeptFolders, tmp_path: Path, name: str, whole: bool
+) -> None:
+    entry = kept(store, tmp_path, 'ab')
+    (entry.data / name).write_bytes(b'later')
+    assert entry.is_whole() == whole
+
+
+def test_files_of_the_future_are_not_kept(store: KeptFolders, tmp_path: Path) -> None:
+    made = tmp_path / 'made'
+    made.mkdir()
+    (made / 'a.txt').write_bytes(b'a')
+    later = time.time() + 3600
+    os.utime(made / 'a.txt', (later, later))
+    with pytest.raises(StorageError, match='a time of change in the future'):
+        store.keep(made, 'ab', {})
+    assert (made / 'a.txt').is_file()
+    assert store.entries() == []
 
 
 def test_a_deleted_file_is_missed(store: KeptFolders, tmp_path: Path) -> None:
