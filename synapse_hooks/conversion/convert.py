@@ -12,9 +12,10 @@ from synapse_hooks.conversion.division import divided
 from synapse_hooks.conversion.fingerprint import joined
 from synapse_hooks.conversion.job import Job
 from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.pipeline import Pipeline
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
-from synapse_hooks.conversion.stream import Stream
+from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
 from synapse_hooks.data.doubts import ALL_CROWDS, doubt
 from synapse_hooks.errors import DatasetInvalid
@@ -47,19 +48,19 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     division = divided(reader, declared, options, context)
     at_once = format.at_once
 
-    def opened() -> Stream:
-        return Stream(
+    def opened() -> Pipeline:
+        return Pipeline(
             reader,
+            'shapes' if at_once else 'samples',
             divide=division.of,
             tolerance=options.tolerance,
             digest='digest' not in source,
-            compact=at_once,
             crowds_as_objects=options.crowds == 'objects',
         )
 
     out = context.output_dir
     out.mkdir(parents=True, exist_ok=True)
-    asked = format.bound(report=LossReport(), options=options)
+    asked = format.bound(ReadContext(), options=options)
     job = Job(asked, options, source, division.info(declared), out, opened, Progress(context))
     try:
         made = (one_pass if at_once else two_pass).write(job)
@@ -73,7 +74,7 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     if made.when_published is not None:
         context.when_published.append(made.when_published)
     report, info = made.report, made.info
-    tally = made.passed.tally
+    tally = made.read.tally
     report.finalize(tally.sources)
     doubt(
         report, objects=tally.objects, crowds=tally.crowds, splits=info.splits or tally.splits, labelled=tally.labelled
@@ -84,11 +85,11 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
             hint=_way_out(report),
             path=str(source['path']),
         )
-    report.merge(made.passed.report)
+    report.merge(made.read.report)
     _tell(context, report, source, format)
     names = [name for name in dict.fromkeys((*SPLITS, *made.splits)) if name and made.splits.get(name)]
     splits = {name: made.splits[name] for name in names}
-    digest = _digest(source.get('digest') or joined(made.passed.blocks), format, options, info)
+    digest = _digest(source.get('digest') or joined(made.read.blocks), format, options, info)
     return dataset(out, made.format, config_path=made.config_path, info=replace(info, splits=splits), digest=digest)
 
 

@@ -7,8 +7,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 
-class Identity:
-    """Takes note of everything that is read, block by block.
+class Fingerprint:
+    """Takes note of everything that is read, shard by shard, in blocks that do not depend on the number of processes.
 
     Of documents and labels it is every byte. Of images, which are linked and never read as a whole, it is their size in
     bytes and when they were changed, to the nanosecond: what tells a changed file from an unchanged one without a look
@@ -22,12 +22,17 @@ class Identity:
         self.digests: list[bytes] = []
         """Of each block that is closed."""
 
-    def note_text(self, text: bytes) -> None:
+    def add_bytes(self, data: bytes) -> None:
         """Take note of a document. It is not kept: right after it was read it is in the processor's cache."""
-        self._texts.update(text)
-        self._lengths.append(len(text))
+        self._texts.update(data)
+        self._lengths.append(len(data))
 
-    def note_file(self, size: int, changed: int) -> None:
+    @property
+    def has_content(self) -> bool:
+        """Whether anything but images was noted since the last block."""
+        return bool(self._lengths)
+
+    def add_file(self, size: int, changed: int) -> None:
         """Take note of an image: its bytes, and when it was changed, in nanoseconds."""
         self._files.append(size)
         self._files.append(changed)

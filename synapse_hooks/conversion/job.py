@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
-from synapse_hooks.conversion.stream import Passed, Stream
 from synapse_hooks.data import DatasetInfo, LossReport, Tally
 from synapse_hooks.errors import DatasetInvalid
 
@@ -28,7 +28,7 @@ class Job:
     declared: DatasetInfo
     """What is known before the first sample."""
     out: Path
-    open: Callable[[], Stream]
+    open: Callable[[], Pipeline]
     """Opens the dataset, to be read from its beginning."""
     progress: Progress
 
@@ -37,16 +37,16 @@ class Job:
         found = replace(tally.info(self.declared), classes=self.declared.classes)
         return replace(found, classes=self.format.written_classes(found))
 
-    def need_content(self, passed: Passed) -> None:
+    def need_content(self, read: ReadResult) -> None:
         """See that there was something to convert, and that it could be read.
 
         Raises:
             UnreadableItem: Too many items could not be read.
             DatasetInvalid: There is nothing, or some items are in a split and others are not.
         """
-        path, tally, report = self.source['path'], passed.tally, passed.report
-        if passed.unreadable is not None:
-            passed.unreadable.finish(tally.count)
+        path, tally, report = self.source['path'], read.tally, read.report
+        if read.unreadable is not None:
+            read.unreadable.finish(tally.count)
         lost = ''
         if not tally.count and report.unreadable_count:
             lost = 'nothing that can be read'
@@ -80,12 +80,12 @@ class Job:
 
 
 @dataclass
-class Outcome:
+class Converted:
     """A dataset as it was written, before it is published."""
 
     config_path: Path | None
     """The file that a trainer wants."""
-    passed: Passed
+    read: ReadResult
     """What was read."""
     report: LossReport
     """What the writer could not express."""

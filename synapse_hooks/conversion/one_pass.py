@@ -15,11 +15,12 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.conversion.job import Job, Outcome
+from synapse_hooks.conversion.job import Converted, Job
+from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.read_ahead import ReadAhead
+from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.conversion.share import Share, Tell, Written
-from synapse_hooks.conversion.stream import Passed, Stream
 from synapse_hooks.conversion.workers import Worker, ready, send, workers
 from synapse_hooks.data import DatasetInfo, LossReport
 
@@ -27,22 +28,22 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
-def write(job: Job) -> Outcome:
+def write(job: Job) -> Converted:
     """Convert in one pass; in two where a presumption was wrong."""
-    stream = job.open()
-    if stream.blocks == 0:
-        job.need_content(stream.finish())
-    guess = replace(job.complete(stream.a_few()), splits=job.declared.splits)
+    pipeline = job.open()
+    if not pipeline.shards:
+        job.need_content(pipeline.finish())
+    guess = replace(job.complete(pipeline.peek()), splits=job.declared.splits)
     last = LossReport()
-    format = job.format.bound(report=last, options=job.options)
+    format = job.format.bound(ReadContext(report=last), options=job.options)
     plan = format.plan(guess)
     while True:
-        job.progress.start(None if stream.items is None else len(stream.items))
-        with _no_collections(stream), _shares(job, stream, plan) as shares:
+        job.progress.start(pipeline.count)
+        with _no_collections(pipeline), _shares(job, pipeline, plan) as shares:
             written = shares.write()
-            passed, report = _merged(written)
-            job.need_content(passed)
-            info = job.complete(passed.tally)
+            read, report = _merged(written)
+            job.need_content(read)
+            info = job.complete(read.tally)
             better = format.plan(info)
             if better == plan:
                 found = [one.found for one in written]
@@ -53,25 +54,25 @@ def write(job: Job) -> Outcome:
                 job.progress.finish()
                 counts = format.counts(found)
                 splits = (info.splits if counts is None else counts) or {}
-                return Outcome(config_path, passed, report, info, format.written_format(plan), splits, when_published)
+                return Converted(config_path, read, report, info, format.written_format(plan), splits, when_published)
         plan = better
         shutil.rmtree(job.out)
         job.out.mkdir()
-        stream = job.open()
+        pipeline = job.open()
 
 
-def _merged(written: Sequence[Written]) -> tuple[Passed, LossReport]:
-    passed, report = written[0].passed, written[0].report
+def _merged(written: Sequence[Written]) -> tuple[ReadResult, LossReport]:
+    read, report = written[0].read, written[0].report
     for one in written[1:]:
-        passed.merge(one.passed)
+        read.merge(one.read)
         report.merge(one.report)
-    return passed, report
+    return read, report
 
 
 @contextmanager
-def _no_collections(stream: Stream) -> Iterator[None]:
+def _no_collections(pipeline: Pipeline) -> Iterator[None]:
     """Without looking for cycles among millions of small objects: our own readers make none."""
-    collecting = gc.isenabled() and stream.items is not None
+    collecting = gc.isenabled() and pipeline.count is not None
     if collecting:
         gc.disable()
     try:
@@ -82,19 +83,19 @@ def _no_collections(stream: Stream) -> Iterator[None]:
 
 
 @contextmanager
-def _shares(job: Job, stream: Stream, plan: Any) -> Iterator[_Alone | _Together]:
-    blocks = stream.blocks or 1
-    processes = job.options.processes(0 if stream.items is None else len(stream.items))
-    count = min(processes, blocks)
-    cuts = [round(number * blocks / count) for number in range(count + 1)]
+def _shares(job: Job, pipeline: Pipeline, plan: Any) -> Iterator[_Alone | _Together]:
+    parts = len(pipeline.shards)
+    processes = job.options.processes(pipeline.count or 0)
+    count = min(processes, parts)
+    cuts = [round(number * parts / count) for number in range(count + 1)]
     shares = []
     for number, (first, last) in enumerate(pairwise(cuts)):
         report = LossReport()
-        format = job.format.bound(report=report, options=job.options)
+        format = job.format.bound(ReadContext(report=report), options=job.options)
         writer = format.writer(plan, job.declared, job.out, number)
         assert writer is not None
-        source = ReadAhead(stream) if stream.items is None and processes > 1 else stream
-        shares.append(Share(source, writer, report, first, None if count == 1 else last))
+        source = ReadAhead(pipeline) if pipeline.count is None and processes > 1 else pipeline
+        shares.append(Share(source, writer, report, pipeline.shards[first:last], is_first=number == 0))
     if count == 1:
         try:
             yield _Alone(shares[0], job.progress)
@@ -167,8 +168,8 @@ class _Together:
 def _work(share: Share, connection: Connection) -> None:
     """What a worker process does."""
     tell: Tell = partial(send, connection)
-    if share.first and isinstance(share.stream, Stream):
-        share.stream.forget_opening()
+    if not share.is_first and isinstance(share.pipeline, Pipeline):
+        share.pipeline.forget_opening()
     send(connection, share.write(tell))
     info, before = connection.recv()
     share.settle(info, before)

@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.conversion.stream import Passed, Stream
+from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.workers import send, workers
-from synapse_hooks.data import Sample
-from synapse_hooks.data.batch import Batch, gather
+from synapse_hooks.data.batch import Batch
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
 class ReadAhead:
-    """A stream whose blocks come from a process of their own, in the same order.
+    """A pipeline whose batches come from a process of their own, in the same order.
 
     Args:
-        stream: What that process reads.
+        pipeline: What that process reads.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self.passed = Passed()
-        """What was read, once the last block was taken."""
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._result = ReadResult()
 
-    def samples(self) -> Iterator[list[Sample]]:
-        """See `Stream.samples`."""
-        with workers([partial(_read, self._stream)]) as (reading,):
-            while not isinstance(content := reading.receive(), Passed):
+    def batches(self, shards: Sequence[Any] | None = None) -> Iterator[Batch]:
+        """See `Pipeline.batches`; always all of them."""
+        with workers([partial(_read, self._pipeline)]) as (reading,):
+            while not isinstance(content := reading.receive(), ReadResult):
                 yield content
-            self.passed = content
+            self._result = content
 
-    def finish(self) -> Passed:
-        """See `Stream.finish`."""
-        return self.passed
-
-    def batches(self, first: int = 0, last: int | None = None) -> Iterator[Batch]:
-        """See `Stream.batches`; always all of them."""
-        yield from map(gather, self.samples())
+    def finish(self) -> ReadResult:
+        """What was read, once the last batch was taken."""
+        return self._result
 
 
-def _read(stream: Stream, connection: Connection) -> None:
-    for block in stream.samples():
-        send(connection, block)
-    send(connection, stream.finish())
+def _read(pipeline: Pipeline, connection: Connection) -> None:
+    for batch in pipeline.batches():
+        send(connection, batch)
+    send(connection, pipeline.finish())

@@ -1,4 +1,4 @@
-"""One share of a conversion: consecutive blocks of a dataset, read and written by one process."""
+"""One share of a conversion: consecutive shards of a dataset, read and written by one process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.read_ahead import ReadAhead
-from synapse_hooks.conversion.stream import Passed, Stream
 from synapse_hooks.conversion.writer import Writer
 from synapse_hooks.data import DatasetInfo, LossReport
 
@@ -17,9 +17,9 @@ Tell = Callable[[int], None]
 
 @dataclass
 class Written:
-    """What a share has to say when its last block is written; it travels between processes."""
+    """What a share has to say when its last batch is written; it travels between processes."""
 
-    passed: Passed
+    read: ReadResult
     report: LossReport
     """What the writer could not express."""
     found: Any
@@ -27,31 +27,37 @@ class Written:
 
 
 class Share:
-    """Reads and writes blocks.
+    """Reads and writes shards.
 
     Args:
-        stream: The dataset.
+        pipeline: The dataset.
         writer: Takes the batches.
         report: Where the writer reports.
-        first: The number of the first block.
-        last: The number after that of the last block; None for all.
+        shards: Which ones.
+        is_first: Whether it has the first shard of the dataset.
     """
 
     def __init__(
-        self, stream: Stream | ReadAhead, writer: Writer, report: LossReport, first: int = 0, last: int | None = None
+        self,
+        pipeline: Pipeline | ReadAhead,
+        writer: Writer,
+        report: LossReport,
+        shards: Sequence[Any],
+        *,
+        is_first: bool,
     ) -> None:
-        self.stream = stream
+        self.pipeline = pipeline
         self.writer = writer
         self.report = report
-        self.first = first
-        self.last = last
+        self.shards = shards
+        self.is_first = is_first
 
     def write(self, tell: Tell) -> Written:
-        """Write every block, as far as it can be done without the other shares."""
-        for batch in self.stream.batches(self.first, self.last):
+        """Write every batch, as far as it can be done without the other shares."""
+        for batch in self.pipeline.batches(self.shards):
             self.writer.add(batch)
             tell(len(batch.samples))
-        return Written(self.stream.finish(), self.report, self.writer.found())
+        return Written(self.pipeline.finish(), self.report, self.writer.found())
 
     def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
         """See `Writer.settle`."""

@@ -44,10 +44,10 @@ class Expected(NamedTuple):
 
 SAMPLES = Expected('samples', '`yield` them, one at a time')
 _SAMPLE = Expected('a Sample', '`yield` samples of synapse_hooks.data: `Sample(id, image=file)`')
-_TEXT = Expected('text', 'make it text: `str(...)`')
+TEXT = Expected('text', 'make it text: `str(...)`')
 _SMALLER = Expected('a number that a float can hold', 'check where it comes from')
-_NUMBER = Expected('a number', "make it one of Python's: `float(...)`, or `.tolist()` of an array")
-_COUNT = Expected('a whole number, 0 or more', 'make it an `int`')
+NUMBER = Expected('a number', "make it one of Python's: `float(...)`, or `.tolist()` of an array")
+COUNT = Expected('a whole number, 0 or more', 'make it an `int`')
 _POINTS = Expected('a list of points (x, y)', 'a point is two numbers, in pixels')
 _RINGS = Expected('a list of parts, each a list of rings', 'of one ring: `Polygon.simple(points)`')
 _BOX = Expected('(x, y, w, h)', 'four numbers, in pixels, or None')
@@ -134,7 +134,7 @@ def _check_annotation(annotation: Any) -> None:
     if annotation.group is not None:
         _text('group', annotation.group)
     if annotation.attributes or type(annotation.attributes) is not dict:
-        _attributes(annotation.attributes)
+        check_attributes(annotation.attributes)
     if type(annotation.extra) is not dict:
         raise Wrong('extra', _DICT, annotation.extra)
     _count('entry', annotation.entry)
@@ -143,7 +143,7 @@ def _check_annotation(annotation: Any) -> None:
 
 def _text(field: str, value: Any) -> None:
     if type(value) is not str:
-        raise Wrong(field, _TEXT, value)
+        raise Wrong(field, TEXT, value)
 
 
 def _texts(field: str, values: Any) -> None:
@@ -155,10 +155,15 @@ def _texts(field: str, values: Any) -> None:
 
 def _count(field: str, value: Any) -> None:
     if type(value) is not int or value < 0:
-        raise Wrong(field, _COUNT, value)
+        raise Wrong(field, COUNT, value)
 
 
-def _attributes(attributes: Any) -> None:
+def check_attributes(attributes: Any) -> None:
+    """See that attributes are a dict of names and values that JSON can hold.
+
+    Raises:
+        Wrong: They are not.
+    """
     if type(attributes) is not dict:
         raise Wrong('attributes', _DICT, attributes)
     for name, value in attributes.items():
@@ -180,7 +185,7 @@ def _numbers(field: str, values: Sequence[Any]) -> None:
         if too_large(values):
             raise Wrong(field, _SMALLER, max(values, key=abs))
         return
-    raise Wrong(field, _NUMBER, next(value for value in values if type(value) not in _NUMBERS))
+    raise Wrong(field, NUMBER, next(value for value in values if type(value) not in _NUMBERS))
 
 
 def _points(field: str, points: Any) -> None:

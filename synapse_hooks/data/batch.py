@@ -1,7 +1,7 @@
-"""Some hundred consecutive samples, their plain shapes in columns: what the built-in writers work on.
+"""Some hundred consecutive samples, their plain shapes in columns: what sources read and sinks write.
 
 A shape is plain when its numbers are all there is to say about its form: an upright box, or a polygon without holes. In
-columns, a whole batch is measured and written at once. Everything else stays an annotation, in `Batch.others`.
+columns, a whole batch is checked, fitted and written at once. Everything else stays an annotation, in `Batch.others`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from math import isnan, nan
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,6 @@ Attributes = dict[str, Any] | None
 
 _NOTHING = (nan,) * 4
 _NO_BOX = array('d', _NOTHING).tobytes()
-
-BATCH = 128
-"""How many samples a batch has, but for the last one."""
 
 
 @dataclass
@@ -141,18 +139,73 @@ class Batch:
     """Consecutive samples. What is in the columns is not in the samples' own `annotations`."""
 
     samples: list[Sample]
+    """In the order of the dataset."""
     boxes: Boxes
+    """The upright boxes of all samples."""
     polygons: Polygons
+    """The polygons of all samples, but for those with holes."""
     others: list[tuple[int, int, AnyAnnotation]]
     """Everything else: the sample's number, its place, the annotation."""
+    measured: bool = False
+    """Whether the sizes of the images are known, and the images were found to be readable."""
+    is_rows: bool = False
+    """Whether it was made of samples as they are, with nothing in columns."""
+
+    @classmethod
+    def of_samples(cls, samples: Sequence[Sample], *, measured: bool = False) -> Batch:
+        """A batch without columns: every annotation stays with its sample.
+
+        Example:
+            >>> batch = Batch.of_samples([Sample('a', annotations=[Box(1, 2, 3, 4)])])
+            >>> len(batch.boxes), len(batch.others)
+            (0, 1)
+        """
+        builder = BatchBuilder()
+        for sample in samples:
+            builder.add_whole(sample)
+        batch = builder.build(measured=measured)
+        batch.is_rows = True
+        return batch
+
+    def rows(self) -> list[Sample]:
+        """The samples with all their annotations, in the order in which they were added: those in columns, too.
+
+        Example:
+            >>> gather([Sample('a', annotations=[Box(1, 2, 3, 4, label='car')])]).rows()[0].annotations[0].label
+            'car'
+        """
+        if not (self.boxes.items or self.polygons.items):
+            return self.samples
+        placed: list[list[tuple[int, Any]]] = [[] for _ in self.samples]
+        for item, place, annotation in self.others:
+            placed[item].append((place, annotation))
+        columns: Boxes | Polygons
+        for columns in (self.boxes, self.polygons):
+            for row, (item, place) in enumerate(zip(columns.items, columns.places, strict=True)):
+                placed[item].append((place, columns.annotation(row)))
+        for sample, found in zip(self.samples, placed, strict=True):
+            sample.annotations = [annotation for _, annotation in sorted(found, key=itemgetter(0))]
+        return self.samples
 
     def labelled_items(self) -> set[int]:
         """The numbers of the samples with an annotation."""
         return {*self.boxes.items, *self.polygons.items, *(item for item, _, _ in self.others)}
 
 
-class Gathering:
-    """A batch in the making."""
+class BatchBuilder:
+    """Makes a batch, sample by sample or column by column.
+
+    Annotations must be added in the order of their samples, and keep the order in which they are added.
+
+    Example:
+        >>> builder = BatchBuilder()
+        >>> for name in ('a', 'b'):
+        ...     item = builder.add_sample(Sample(name))
+        ...     builder.add_boxes([item, item], ['car', 'dog'], [[1, 2, 3, 4], [5, 6, 7, 8]])
+        >>> batch = builder.build()
+        >>> batch.boxes.items, batch.boxes.corners[1].tolist()
+        ([0, 0, 1, 1], [5.0, 6.0, 12.0, 14.0])
+    """
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
@@ -200,9 +253,81 @@ class Gathering:
         self.others += [(item, place, annotation) for place, annotation in enumerate(sample.annotations, self.place)]
         self.place += len(sample.annotations)
 
-    def batch(self) -> Batch:
-        """The batch."""
-        return Batch(self.samples, self.boxes, self.polygons, self.others)
+    def add_sample(self, sample: Sample) -> int:
+        """Add a sample without annotations; they follow. Returns its number in the batch."""
+        self.samples.append(sample)
+        return len(self.samples) - 1
+
+    def add_boxes(
+        self,
+        items: Sequence[int],
+        labels: Sequence[str],
+        boxes: Sequence[Sequence[float]] | Floats,
+        *,
+        ids: Sequence[int | str] | None = None,
+        attributes: Sequence[Attributes] | None = None,
+    ) -> None:
+        """Add upright boxes.
+
+        Args:
+            items: The number of the sample of each, as `add_sample` returned it; in ascending order.
+            labels: The class of each.
+            boxes: `x, y, w, h` of each, in pixels: of the corner with the lowest numbers, and the size.
+            ids: What the source calls each; None numbers them.
+            attributes: Of each, or None.
+        """
+        self._add_rows(self.boxes, items, labels, ids, attributes)
+        if isinstance(boxes, np.ndarray):
+            self.boxes.numbers.frombytes(np.ascontiguousarray(boxes, dtype=np.float64).tobytes())
+        else:
+            self.boxes.add_numbers(boxes)
+
+    def add_polygons(
+        self,
+        items: Sequence[int],
+        labels: Sequence[str],
+        rings: Sequence[Sequence[Sequence[float]]],
+        *,
+        ids: Sequence[int | str] | None = None,
+        attributes: Sequence[Attributes] | None = None,
+    ) -> None:
+        """Add polygons of one ring each.
+
+        Args:
+            items: The number of the sample of each, as `add_sample` returned it; in ascending order.
+            labels: The class of each.
+            rings: The points `x, y` of each, three or more, in pixels.
+            ids: What the source calls each; None numbers them.
+            attributes: Of each, or None.
+        """
+        first = len(self.polygons)
+        self._add_rows(self.polygons, items, labels, ids, attributes)
+        self.polygons.points.add(range(first, first + len(rings)), rings)
+        self.polygons.add_boxless(len(rings))
+
+    def build(self, *, measured: bool = False) -> Batch:
+        """The batch.
+
+        Args:
+            measured: See `Batch.measured`.
+        """
+        return Batch(self.samples, self.boxes, self.polygons, self.others, measured)
+
+    def _add_rows(
+        self,
+        columns: Columns,
+        items: Sequence[int],
+        labels: Sequence[str],
+        ids: Sequence[int | str] | None,
+        attributes: Sequence[Attributes] | None,
+    ) -> None:
+        count, place = len(items), self.place
+        columns.items += items
+        columns.labels += labels
+        columns.ids += range(place + 1, place + count + 1) if ids is None else ids
+        columns.attributes += [None] * count if attributes is None else attributes
+        columns.places += range(place, place + count)
+        self.place += count
 
     def _columns(self, annotation: AnyAnnotation) -> Columns | None:
         kind = type(annotation)
@@ -226,18 +351,22 @@ class Gathering:
         return polygons
 
 
-def gather(samples: Iterable[Sample]) -> Batch:
-    """A batch of samples as a reader yields them.
+def gather(samples: Iterable[Sample], *, measured: bool = False) -> Batch:
+    """A batch of samples, their plain shapes in columns.
+
+    Args:
+        samples: With all their annotations; those that go into columns are taken out of them.
+        measured: See `Batch.measured`.
 
     Example:
         >>> batch = gather([Sample('a', annotations=[Box(1, 2, 3, 4, label='car')])])
         >>> batch.boxes.labels, batch.boxes.corners.tolist()
         (['car'], [[1.0, 2.0, 4.0, 6.0]])
     """
-    gathering = Gathering()
+    builder = BatchBuilder()
     for sample in samples:
-        gathering.add(sample)
-    return gathering.batch()
+        builder.add(sample)
+    return builder.build(measured=measured)
 
 
 _SKELETAL = frozenset((Keypoint, Keypoints))

@@ -6,14 +6,20 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.data.sample import AnyAnnotation, Keypoints, Sample
 from synapse_hooks.data.skeletons import joint_order, made_of
 from synapse_hooks.types import Dataset
 
+if TYPE_CHECKING:
+    from synapse_hooks.data.batch import Batch
+
 OBJECT_KINDS = ('box', 'rotated_box', 'polygon', 'mask', 'keypoints')
 """Kinds of annotation whose labels are classes of objects. (The label of a `keypoint` is a joint.)"""
+
+BATCH = 128
+"""How many samples a batch has, but for the last one of a dataset."""
 
 
 class Tally:
@@ -61,6 +67,16 @@ class Tally:
             # Joints that were there one by one were in no order.
             order = joint_order(names) if 'keypoint' in made_of(annotation) else tuple(names)
             self.skeletons.setdefault(annotation.label, set()).add(order)
+
+    def add_batch(self, batch: Batch) -> None:
+        """Count the samples of a batch and all their annotations."""
+        self.add_items(batch.samples)
+        if not self.labelled.issuperset([sample.split for sample in batch.samples]):
+            self.labelled.update(batch.samples[item].split for item in batch.labelled_items())
+        self.add_many('box', batch.boxes.labels)
+        self.add_many('polygon', batch.polygons.labels)
+        for _, _, annotation in batch.others:
+            self.add_annotation(annotation)
 
     def add_many(self, kind: str, labels: Collection[str]) -> None:
         """Count annotations of one kind."""

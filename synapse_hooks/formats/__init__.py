@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.contract import BaseSource, ItemSource, Projection, Source
+    from synapse_hooks.conversion.ids import unique_ids
     from synapse_hooks.conversion.options import Options
     from synapse_hooks.conversion.reader import FormatReader
+    from synapse_hooks.conversion.reading import ReadContext
+    from synapse_hooks.data.batch import Batch, BatchBuilder, gather
     from synapse_hooks.formats.base import Format
     from synapse_hooks.formats.folders import files_below
     from synapse_hooks.formats.guess import guess_format
@@ -26,6 +30,15 @@ BUILTIN: dict[str, str] = {
 """The built-in formats, as entry points would name them."""
 
 _HOMES = {
+    'BaseSource': 'synapse_hooks.conversion.contract',
+    'Batch': 'synapse_hooks.data.batch',
+    'BatchBuilder': 'synapse_hooks.data.batch',
+    'ItemSource': 'synapse_hooks.conversion.contract',
+    'Projection': 'synapse_hooks.conversion.contract',
+    'ReadContext': 'synapse_hooks.conversion.reading',
+    'Source': 'synapse_hooks.conversion.contract',
+    'gather': 'synapse_hooks.data.batch',
+    'unique_ids': 'synapse_hooks.conversion.ids',
     'Fitter': 'synapse_hooks.geometry.shapes',
     'Format': 'base',
     'FormatReader': 'synapse_hooks.conversion.reader',
@@ -39,15 +52,24 @@ _HOMES = {
 
 __all__ = [
     'BUILTIN',
+    'BaseSource',
+    'Batch',
+    'BatchBuilder',
     'Fitter',
     'Format',
     'FormatReader',
     'ImageLookup',
+    'ItemSource',
     'Options',
+    'Projection',
+    'ReadContext',
+    'Source',
     'declared_wrongly',
     'files_below',
     'fit_to_image',
+    'gather',
     'guess_format',
+    'unique_ids',
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

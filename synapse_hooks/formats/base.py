@@ -21,45 +21,23 @@ from __future__ import annotations
 
 import copy
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
-from synapse_hooks.conversion.fingerprint import Identity
 from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.own_files import LEADS_OUT, OwnFiles, too_many_pixels
 from synapse_hooks.conversion.reader import FormatReader
-from synapse_hooks.data import MEASURED, OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable, probe, probe_many
-from synapse_hooks.data.images import MOST_PIXELS, Probed
-from synapse_hooks.errors import DatasetInvalid, UnreadableItem, cannot_read
+from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.data import OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable
+from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.storage import link_or_copy
-from synapse_hooks.storage.boundary import Boundary
 from synapse_hooks.storage.door import TEXT_LIMIT
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.contract import Source
     from synapse_hooks.conversion.writer import Writer
-
-
-class Items(Protocol):
-    """A dataset as a list of items that can be read from anywhere, so that several processes can share the work.
-
-    Ids are safe for file names and unique within a split. A method `batch(start, stop) -> Batch`, if there is one,
-    gives items in columns.
-    """
-
-    def __len__(self) -> int:
-        """How many items there are, readable or not."""
-
-    def read(self, start: int, stop: int) -> Iterator[Sample]:
-        """The items from number `start` to before number `stop`, as `Format.read` yields them."""
-
-    @property
-    def measured(self) -> bool:
-        """Whether `read` has asked `Format.measure` already."""
 
 
 class Format:
@@ -79,8 +57,6 @@ class Format:
 
     surveys: ClassVar[bool] = True
     """Whether `write` needs `info`. Without, the dataset need not be read beforehand."""
-    trusted: ClassVar[bool] = False
-    """Whether what its `items` read is taken as it is. The built-in formats are; what others read is checked."""
 
     # -- what a format author writes -----------------------------------------------------------------------------
 
@@ -128,9 +104,18 @@ class Format:
 
     # -- what it may write too, for speed -------------------------------------------------------------------------
 
-    def items(self, path: Path) -> Items | None:
-        """The same as `read`, but in any order and in parts. None: there is only `read`."""
-        return None
+    def source(self, path: Path, context: ReadContext) -> Source:
+        """The dataset in batches: in parts, in any order, in several processes.
+
+        A format that answers this one needs neither `read` nor `declare`, and is never asked for them.
+
+        Args:
+            path: The dataset's folder, or its main file where the user named that.
+            context: The reading at hand: the loss report, files, the policy for unreadable items.
+        """
+        from synapse_hooks.conversion.rows import RowSource
+
+        return RowSource(self.bound(context), path)
 
     def plan(self, info: DatasetInfo) -> Any:
         """What a `writer` must know of the whole dataset beforehand, beyond classes: a task, for instance.
@@ -193,48 +178,30 @@ class Format:
 
     # -- what it may use -----------------------------------------------------------------------------------------
 
-    _report: LossReport | None = None
-    _unreadable: Unreadable | None = None
+    _context: ReadContext | None = None
     _made: set[str] | None = None
-    _files: OwnFiles | None = None
-    identity: Identity | None = None
-    """Takes note of what is read, for the digest; None where none is asked for."""
-    compact: bool = False
-    """Whether the samples are for a writer of ours, which needs no `extra` and understands an `Outline`."""
     options: Options = Options()
     """How the conversion at hand is done."""
 
     @property
-    def report(self) -> LossReport:
-        """The loss report of the reading or conversion at hand."""
-        if self._report is None:
-            self._report = LossReport()
-        return self._report
+    def context(self) -> ReadContext:
+        """The reading or conversion at hand."""
+        if self._context is None:
+            self._context = ReadContext()
+        return self._context
 
     @property
-    def files(self) -> OwnFiles:
-        """Opens the files of the dataset at hand; `read_file` is the same with errors of ours."""
-        if self._files is None:
-            self._files = OwnFiles(self.report)
-        return self._files
+    def report(self) -> LossReport:
+        """The loss report of the reading or conversion at hand."""
+        return self.context.report
 
     def read_file(self, file: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> bytes:
-        """The content of a file of the dataset that is not an image: the only way in which a format should open one.
-
-        A pipe or a device is not waited for, and a link does not show a file from outside of the dataset.
-
-        Args:
-            file: Which.
-            limit: Bytes that it may have; 64 MiB by default.
+        """The content of a file of the dataset that is not an image. See `ReadContext.read_file`.
 
         Raises:
-            UnreadableItem: It is missing, cannot be read, is not a regular file, is too large, or is a link that leads
-                out of the dataset. Pass it to `skip`, or let it end the conversion.
+            UnreadableItem: It cannot be read, or must not be. Pass it to `skip`, or let it end the conversion.
         """
-        try:
-            return self.files.read(file, limit=limit)
-        except OSError as error:
-            raise cannot_read(UnreadableItem, error, file) from error
+        return self.context.read_file(file, limit=limit)
 
     def skip(self, error: UnreadableItem) -> None:
         """Leave out an item that cannot be read, and count it.
@@ -242,87 +209,7 @@ class Format:
         Raises:
             UnreadableItem: The policy does not allow it, or no longer.
         """
-        if self._unreadable is None:
-            raise error
-        self._unreadable.met(error)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """While the block runs, whatever this copy reads, skips or reports is forgotten."""
-        kept = self._report, self._unreadable, self.identity
-        self._report = self.files.report = LossReport()
-        self._unreadable = Unreadable('skip', self._report)
-        self.identity = None
-        try:
-            yield
-        finally:
-            self._report, self._unreadable, self.identity = kept
-            self.files.report = self.report
-
-    def measure(self, sample: Sample) -> bool:
-        """Fill in the size of the sample's image, as displayed, and see that it is one; False where it cannot be read.
-
-        It is called for every sample that `read` yields. A dataset that tells sizes may hold damaged images all the
-        same.
-
-        Raises:
-            UnreadableItem: The policy does not allow an unreadable item, or no longer.
-        """
-        return next(self.measure_all([sample]))
-
-    def measure_all(self, samples: Sequence[Sample]) -> Iterator[bool]:
-        """What `measure` answers for each of them, in less time; each is measured when its answer is asked for.
-
-        A class that overrides one of the two overrides both.
-        """
-        files = ['' if sample.width and sample.suffix.lower() not in MEASURED else sample.file for sample in samples]
-        own = self.files
-        for sample, quick in zip(samples, probe_many(files), strict=True):
-            if not sample.file and sample.width * sample.height <= MOST_PIXELS:
-                yield True
-                continue
-            try:
-                out = own.leads_out(sample.file, link=quick is None)
-                found = quick or self._look_closer(sample)
-                if not (sample.width and sample.height):
-                    sample.width, sample.height = found[:2]
-                if sample.width * sample.height > MOST_PIXELS:
-                    raise too_many_pixels(sample)
-            except UnreadableItem as error:
-                self.skip(error)
-                yield False
-                continue
-            except OSError as error:
-                self.skip(cannot_read(UnreadableItem, error, sample.file))
-                yield False
-                continue
-            except ValueError as error:
-                problem = f'{sample.file!r} cannot be the name of a file: {error}'
-                self.skip(UnreadableItem(problem, hint='correct it in the annotations', path=sample.file))
-                yield False
-                continue
-            if out:
-                own.report.doubtful('image', LEADS_OUT, sample.id)
-            if self.identity is not None:
-                self.identity.note_file(*found[2:])
-            yield True
-
-    def _look_closer(self, sample: Sample) -> Probed:
-        """Size and state of an image that does not tell them in its first bytes, or is a link, which may be followed.
-
-        Raises:
-            UnreadableItem: It is not an image.
-            OSError: It cannot be read.
-        """
-        file = sample.file
-        if not file:
-            raise too_many_pixels(sample)
-        if not (sample.width and sample.height) or sample.suffix.lower() in MEASURED:
-            return next(probe_many([file], links=True)) or probe(file)
-        found = os.stat(file)  # noqa: PTH116
-        if not stat.S_ISREG(found.st_mode):
-            raise UnreadableItem(f'{file} is not a regular file', hint='put the image there', path=file)
-        return sample.width, sample.height, found.st_size, found.st_mtime_ns
+        self.context.skip(error)
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""
@@ -359,21 +246,22 @@ class Format:
 
     def bound(
         self,
+        context: ReadContext | None = None,
         *,
-        report: LossReport,
+        report: LossReport | None = None,
         unreadable: Unreadable | None = None,
         options: Options | None = None,
-        identity: Identity | None = None,
-        compact: bool = False,
-        path: Path | None = None,
     ) -> Self:
-        """A copy of this format for one reading or one conversion: of the dataset at `path`, where it reads."""
+        """A copy of this format for one reading or one conversion.
+
+        Args:
+            context: The reading at hand; None makes one of the next two.
+            report: Where losses are counted.
+            unreadable: What to do about items that cannot be read.
+            options: How the conversion is done.
+        """
         worker = copy.copy(self)
-        worker._report = report
-        worker._unreadable = unreadable
+        worker._context = context or ReadContext(report=report, unreadable=unreadable)
         worker._made = None
         worker.options = options or Options()
-        worker.identity = identity
-        worker.compact = compact
-        worker._files = OwnFiles(report, None if path is None else Boundary(path if path.is_dir() else path.parent))
         return worker

@@ -103,7 +103,7 @@ def _faults(loaded: object, kind: Kind | None) -> list[str]:
 
 def reads(format: Format) -> bool:
     """Whether the format can be read."""
-    return type(format).read is not Format.read or type(format).items is not Format.items
+    return type(format).read is not Format.read or type(format).source is not Format.source
 
 
 def writes(format: Format) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.data import (
     AnyAnnotation,
     Box,
@@ -19,7 +20,6 @@ from synapse_hooks.data import (
     Joint,
     Keypoint,
     Keypoints,
-    LossReport,
     Mask,
     Other,
     Part,
@@ -162,7 +162,7 @@ def small_dataset(folder: Path) -> Dataset:
     with tempfile.TemporaryDirectory() as images:
         samples = small_samples(Path(images))
         info = survey(DatasetInfo(classes=CLASSES), samples)
-        format = DmFormat().bound(report=LossReport(), options=Options(images='copy'))
+        format = DmFormat().bound(ReadContext(), options=Options(images='copy'))
         format.write(iter(samples), info, folder)
     return dataset(folder, 'dm', info=info)
 

@@ -17,23 +17,25 @@ SLOW = """
 import os
 import time
 from pathlib import Path
+from synapse_hooks.conversion.contract import ItemSource
 from synapse_hooks.data import Box, Sample
+from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats import Format
 
 
-class Numbers:
-    '''Four blocks of samples. Each of two processes takes two, and waits in the second one.'''
+class Numbers(ItemSource):
+    '''Four shards. Each of two processes takes two, and waits in the second one.'''
 
-    measured = False
+    count = 512
 
     def __init__(self, waits):
         self.waits = waits
 
-    def __len__(self):
-        return 512
+    def read(self, shard):
+        yield Batch.of_samples(list(self.samples(shard)))
 
-    def read(self, start, stop):
-        for number in range(start, stop):
+    def samples(self, shard):
+        for number in shard:
             if number in (203, 501) and self.waits():
                 wait(f'waiting{number}')
             split = 'train' if number < 256 else 'valid'
@@ -43,7 +45,7 @@ class Numbers:
 class Slow(Format):
     name = 'slow'
 
-    def items(self, path):
+    def source(self, path, context):
         return Numbers(lambda: True)
 
     def write(self, samples, info, out):
@@ -57,7 +59,7 @@ class Again(Slow):
 
     name = 'again'
 
-    def items(self, path):
+    def source(self, path, context):
         return Numbers(lambda: os.getpid() != parent)
 
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.data import DatasetInfo, LossReport, Sample, Unreadable, survey
+from synapse_hooks.data import DatasetInfo, LossReport, Sample, survey
 from synapse_hooks.data.batch import gather
 from synapse_hooks.data.skeletons import assemble
-from tests.formats.format_kit import builtin, png
+from tests.formats.format_kit import builtin, png, read_all
 
 COCO = builtin('coco')
 SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
@@ -44,8 +44,7 @@ def put(file: Path, said: dict[str, Any], images: Path | None = None) -> Path:
 
 
 def read(root: Path) -> tuple[list[Sample], LossReport]:
-    report = LossReport()
-    return list(COCO.bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
+    return read_all(COCO, root)
 
 
 def write(

@@ -12,6 +12,9 @@ from typing import Any
 import pluggy
 
 from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
+from synapse_hooks.conversion.contract import Projection, Source
+from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.data import DatasetInfo, LossReport, Sample, Tolerance, Unreadable
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.hookspecs import HookSpecs
 
@@ -35,6 +38,33 @@ def builtin(name: str) -> Format:
     module, _, attribute = BUILTIN[name].partition(':')
     made: Format = getattr(import_module(module), attribute)()
     return made
+
+
+def source_of(
+    format: Format,
+    root: Path,
+    *,
+    report: LossReport | None = None,
+    unreadable: Tolerance = 'skip',
+    projection: Projection = 'samples',
+) -> Source:
+    report = LossReport() if report is None else report
+    context = ReadContext(root, projection, report=report, unreadable=Unreadable(unreadable, report))
+    return format.source(root, context)
+
+
+def info_of(format: Format, root: Path) -> DatasetInfo:
+    return source_of(format, root).info
+
+
+def read_all(
+    format: Format, root: Path, *, unreadable: Tolerance = 'skip', projection: Projection = 'samples'
+) -> tuple[list[Sample], LossReport]:
+    """What a source gives, as it gives it."""
+    report = LossReport()
+    source = source_of(format, root, report=report, unreadable=unreadable, projection=projection)
+    samples = [sample for shard in source.shards() for batch in source.read(shard) for sample in batch.rows()]
+    return samples, report
 
 
 def png(width: int, height: int) -> bytes:

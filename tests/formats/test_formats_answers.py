@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from synapse_hooks.conversion.contract import Source
 from synapse_hooks.conversion.reader import reading
+from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import Format
@@ -50,7 +52,7 @@ def test_a_name_that_is_no_text_is_named(converter: Converter, tmp_path: Path) -
         converter(root, 'imagefolder', 'coco')
 
 
-@pytest.mark.parametrize('where', ['declare', 'items', 'read'])
+@pytest.mark.parametrize('where', ['declare', 'source', 'read'])
 def test_whoever_reads_is_to_blame_for_an_error_of_reading(where: str, tmp_path: Path) -> None:
     class Broken(Format):
         name = 'broken'
@@ -58,8 +60,9 @@ def test_whoever_reads_is_to_blame_for_an_error_of_reading(where: str, tmp_path:
         def declare(self, path: Path) -> DatasetInfo:
             return self.fail('declare') or DatasetInfo()
 
-        def items(self, path: Path) -> None:
-            self.fail('items')
+        def source(self, path: Path, context: ReadContext) -> Source:
+            self.fail('source')
+            return super().source(path, context)
 
         def read(self, path: Path) -> Iterator[Sample]:
             self.fail('read')

@@ -12,8 +12,10 @@ import pytest
 
 from synapse_hooks import hookimpl
 from synapse_hooks.context import Dataset
-from synapse_hooks.conversion.checking import checked
+from synapse_hooks.conversion.contract import ItemSource, Source
 from synapse_hooks.conversion.reader import FormatReader, open_reader
+from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.validation import checked
 from synapse_hooks.data import (
     AnyAnnotation,
     Box,
@@ -31,6 +33,7 @@ from synapse_hooks.data import (
     RotatedBox,
     Sample,
 )
+from synapse_hooks.data.batch import Batch
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.formats import Format
 from synapse_hooks.testing import convert_dataset, open_dataset, png
@@ -62,21 +65,20 @@ class Strange(Format):
 class InParts(Strange):
     """The same as a list."""
 
-    def items(self, path: Path) -> Any:
+    def source(self, path: Path, context: ReadContext) -> Source:
         return Listed(self.answer)
 
 
-class Listed:
-    measured = False
-
+class Listed(ItemSource):
     def __init__(self, samples: list[Sample]) -> None:
         self.samples = samples
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         return len(self.samples)
 
-    def read(self, start: int, stop: int) -> Iterator[Sample]:
-        yield from self.samples[start:stop]
+    def read(self, shard: range) -> Iterator[Batch]:
+        yield Batch.of_samples(self.samples[shard.start : shard.stop])
 
 
 def said(answer: Any) -> str:

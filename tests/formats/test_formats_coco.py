@@ -12,7 +12,7 @@ from synapse_hooks.data.masks import to_indices
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import BUILTIN, FormatReader, guess_format
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, write
-from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
+from tests.formats.format_kit import Converter, add_item, box, builtin, info_of, png, polygon, read_all, tree
 
 
 def test_every_kind_of_entry(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_pycocotools_reads_what_we_write(sample_dm: Path, converter: Converter) 
     made = converter(sample_dm, 'dm', 'coco')
     loaded = coco_tools.COCO(str(made['config_path']))
     assert len(loaded.getImgIds()) == 6
-    samples = [sample for sample in builtin('dm').read(sample_dm) if sample.id.startswith('04')]
+    samples = [sample for sample in read_all(builtin('dm'), sample_dm)[0] if sample.id.startswith('04')]
     masks = [annotation for annotation in samples[0].annotations if isinstance(annotation, Mask)]
     written = [found for found in loaded.dataset['annotations'] if isinstance(found['segmentation'], dict)]
     for mask, found in zip(masks, written, strict=True):
@@ -281,4 +281,4 @@ def test_no_file_of_an_official_name_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / 'annotations/instances_val.json').write_text('{"images": [], "annotations": []}')
     assert COCO.recognise(tmp_path)
     with pytest.raises(DatasetInvalid, match=r'instances_train\.json is not JSON'):
-        COCO.declare(tmp_path)
+        info_of(COCO, tmp_path)

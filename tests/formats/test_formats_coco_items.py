@@ -13,15 +13,9 @@ import pytest
 
 from synapse_hooks.data import LossReport
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.formats.coco.items import BATCH, CocoItems
+from synapse_hooks.formats.coco.source import BATCH
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, reasons
-from tests.formats.format_kit import png
-
-
-def items(root: Path, *, compact: bool = False) -> CocoItems:
-    found = COCO.bound(report=LossReport(), compact=compact).items(root)
-    assert isinstance(found, CocoItems)
-    return found
+from tests.formats.format_kit import png, read_all, source_of
 
 
 def rows() -> list[dict[str, Any]]:
@@ -45,13 +39,15 @@ def test_any_piece_is_a_piece_of_the_whole(tmp_path: Path) -> None:
     for split, some in (('train', names[:5]), ('valid', names[5:])):
         said = content([entry(n, image=n % 5 + 1) for n in range(12)], some)
         put(tmp_path / split / 'annotations.json', said)
-    opened = items(tmp_path)
-    whole = list(opened.read())
-    assert len(opened) == len(whole) == 10
+    whole, _ = read_all(COCO, tmp_path)
+    source = source_of(COCO, tmp_path)
+    assert [*source.shards()] == [range(10)]
+    assert source.count == len(whole) == 10
     assert [sample.split for sample in whole] == ['train'] * 5 + ['valid'] * 5
     for start in range(11):
         for stop in range(start, 12):
-            assert list(opened.read(start, stop)) == whole[start:stop]
+            (batch,) = source.read(range(start, stop))
+            assert batch.samples == whole[start:stop]
 
 
 def test_more_images_than_a_batch_holds(tmp_path: Path) -> None:
@@ -59,7 +55,7 @@ def test_more_images_than_a_batch_holds(tmp_path: Path) -> None:
     said = content([entry(n, image=n) for n in range(1, count + 1)], ['a.png'])
     said['images'] = [{**said['images'][0], 'id': n, 'file_name': f'{n}.png'} for n in range(1, count + 1)]
     put(tmp_path / 'annotations.json', said)
-    assert [sample.annotations[0].id for sample in items(tmp_path).read()] == [str(n) for n in range(1, count + 1)]
+    assert [sample.annotations[0].id for sample in read_all(COCO, tmp_path)[0]] == [str(n) for n in range(1, count + 1)]
 
 
 def test_usual_entries_say_the_same_as_when_they_are_read_in_the_plain_way(tmp_path: Path) -> None:
@@ -86,7 +82,8 @@ def test_one_odd_entry_does_not_change_its_neighbours(tmp_path: Path) -> None:
 
 def test_outlines_are_polygons_whose_numbers_were_not_read_yet(tmp_path: Path) -> None:
     put(tmp_path / 'annotations.json', content([*rows(), entry(60, segmentation=[SQUARE], num_keypoints=0)]))
-    (late,) = items(tmp_path, compact=True).read()
+    (batch,) = source_of(COCO, tmp_path, projection='shapes').read(range(1))
+    (late,) = batch.rows()
     (early,), _ = read(tmp_path)
     outlines = [annotation for annotation in late.annotations if isinstance(annotation, Outline)]
     # The ring of five numbers is not looked at, and keys that say nothing of shapes do not matter.
@@ -102,14 +99,15 @@ def test_outlines_are_polygons_whose_numbers_were_not_read_yet(tmp_path: Path) -
 
 def test_what_concerns_the_whole_file_is_reported_once_when_it_is_opened(tmp_path: Path) -> None:
     put(tmp_path / 'annotations.json', content([entry(1), entry(2, image=9), entry(3, 7)]))
-    opened = items(tmp_path)
-    assert reasons(opened.format.report) == {'its image is not in the file': '2'}
+    report = LossReport()
+    source = source_of(COCO, tmp_path, report=report)
+    (shard,) = source.shards()
+    assert reasons(report) == {'its image is not in the file': '2'}
     for _ in range(2):
-        opened.format = COCO.bound(report=LossReport())
-        assert len(list(opened.read())) == 1
-        assert reasons(opened.format.report) == {
-            "its category_id 7 is not in the file, which declares 1 ('car'), 2 ('dog')": '3'
-        }
+        report.clear()
+        (batch,) = source.read(shard)
+        assert len(batch.samples) == 1
+        assert reasons(report) == {"its category_id 7 is not in the file, which declares 1 ('car'), 2 ('dog')": '3'}
 
 
 def test_ids_may_be_text(tmp_path: Path) -> None:
@@ -126,18 +124,18 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 import synapse_hooks.data.batch
-from synapse_hooks.data import LossReport
+from synapse_hooks.conversion.contract import Projection
+from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.formats.coco import CocoFormat
 from synapse_hooks.formats.coco.columns import Plain
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
-opened = CocoFormat().bound(report=LossReport(), compact=sys.argv[2] == 'columns').items(Path(sys.argv[1]))
+projection = 'shapes' if sys.argv[2] == 'columns' else 'samples'
+opened = CocoFormat().source(Path(sys.argv[1]), ReadContext(projection=projection))
+shards = opened.shards()
 after = peak()
-if sys.argv[2] == 'columns':
-    count = sum(len(opened.batch(start, start + 128).polygons) for start in range(0, len(opened), 128))
-else:
-    count = sum(len(sample.annotations) for sample in opened.read())
+count = sum(len(batch.polygons) + len(batch.others) for shard in shards for batch in opened.read(shard))
 print(count, after - before, peak() - after)
 """
 

@@ -11,7 +11,7 @@ import pytest
 from synapse_hooks.data import Keypoints, Other, Polygon
 from synapse_hooks.errors import DatasetInvalid
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read
-from tests.formats.format_kit import Converter
+from tests.formats.format_kit import Converter, info_of
 
 PERSON = {'id': 1, 'name': 'person', 'keypoints': ['head', 'foot'], 'skeleton': [[1, 2]]}
 JOINTS = [12, 12, 2, 20, 28, 1]
@@ -50,8 +50,8 @@ def test_joints_come_to_the_object_of_the_same_number(tmp_path: Path) -> None:
     assert (other.id, other.kind, other.group) == ('9', 'polygon', None)
     # The same number, but another category: another object.
     assert [(each.kind, each.label) for each in second.annotations] == [('box', 'car'), ('keypoints', 'person')]
-    assert COCO.declare(tmp_path).classes == ('person', 'car')
-    assert COCO.declare(tmp_path).extra == {
+    assert info_of(COCO, tmp_path).classes == ('person', 'car')
+    assert info_of(COCO, tmp_path).extra == {
         'coco': {'skeletons': {'person': {'keypoints': ['head', 'foot'], 'skeleton': [[1, 2]]}}}
     }
 
@@ -127,7 +127,7 @@ def test_panoptic_segments_are_counted_each(tmp_path: Path) -> None:
     (loss,) = report.losses.values()
     assert (loss.kind, loss.reason, loss.count) == ('panoptic segment', 'panoptic images are not read', 2)
     assert loss.examples[0] == {'file': '1', 'id': '3226956'}
-    assert COCO.declare(tmp_path).classes == ('person', 'car')
+    assert info_of(COCO, tmp_path).classes == ('person', 'car')
 
 
 def test_a_file_that_is_named_stands_alone(tmp_path: Path) -> None:

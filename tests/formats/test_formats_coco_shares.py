@@ -13,13 +13,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from synapse_hooks.data import AnyAnnotation, Box, LossReport, Mask, Polygon, RotatedBox, Sample, Unreadable
+from synapse_hooks.conversion.contract import Source
+from synapse_hooks.data import AnyAnnotation, Box, LossReport, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.formats.coco import CocoFormat, document
-from synapse_hooks.formats.coco.items import CocoItems
 from synapse_hooks.formats.coco.rows import Rows
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, write
-from tests.formats.format_kit import Converter, png, tree
+from tests.formats.format_kit import Converter, info_of, png, read_all, source_of, tree
 
 RING = [(10, 10.5), (40, 10.25), (40.125, 50), (10, 50)]
 OTHER = [(60.0, 60), (90.1234567, 60), (90, 75)]
@@ -120,11 +120,10 @@ def dataset(root: Path) -> Path:
     return root
 
 
-def opened(root: Path, *, compact: bool = True) -> CocoItems:
-    report = LossReport()
-    found = COCO.bound(report=report, unreadable=Unreadable('skip', report), compact=compact).items(root)
-    assert isinstance(found, CocoItems)
-    return found
+def opened(root: Path, report: LossReport | None = None) -> Source:
+    source = source_of(COCO, root, report=report, projection='shapes')
+    source.shards()
+    return source
 
 
 def shapes(annotations: Sequence[Any]) -> list[Any]:
@@ -141,19 +140,28 @@ def shapes(annotations: Sequence[Any]) -> list[Any]:
 
 
 def test_columns_hold_what_entries_say(tmp_path: Path) -> None:
-    columns, plain = opened(dataset(tmp_path)), opened(tmp_path)
-    for start in range(0, len(plain), 50):
-        batch = columns.batch(start, start + 50)
+    reports = LossReport(), LossReport()
+    columns = opened(dataset(tmp_path), reports[0])
+    plain = source_of(COCO, tmp_path, report=reports[1])
+    plain.shards()
+    for start in range(0, plain.count or 0, 50):
+        (batch,) = columns.read(range(start, start + 50))
         found: dict[tuple[int, int], Any] = {(item, place): one for item, place, one in batch.others}
         for some in (batch.boxes, batch.polygons):
             found |= {(some.items[row], some.places[row]): some.annotation(row) for row in range(len(some))}
-        expected = list(plain.read(start, start + 50))
+        (rows,) = plain.read(range(start, start + 50))
+        expected = rows.samples
         assert [sample.id for sample in batch.samples] == [sample.id for sample in expected]
         assert [place for _, place in sorted(found)] == list(range(len(found)))
         said = [[annotation for _, annotation in sorted(found.items()) if _[0] == n] for n in range(len(expected))]
         assert list(map(shapes, said)) == [shapes(sample.annotations) for sample in expected]
-    assert columns.format.report.to_dict() == plain.format.report.to_dict()
-    assert columns.format.report.unreadable_count == 1
+    # Whose values are wanted only where whole samples are.
+    assert reports[1].attributes.pop('width') == 30
+    # The numbers of an outline are read by who writes it.
+    assert reports[1].losses.pop(('dropped', 'annotation', 'it is malformed: a ring of 3 numbers')).count == 18
+    ends = [{key: loss.count for key, loss in report.losses.items()} for report in reports]
+    assert ends[0] == ends[1]
+    assert reports[0].unreadable_count == 1
 
 
 STRANGE: list[Any] = [
@@ -192,12 +200,12 @@ def test_a_strange_entry_costs_its_neighbours_nothing(tmp_path: Path, strange: A
         entry(4, segmentation=[SQUARE], bbox=None),
     ]
     put(tmp_path / 'annotations.json', content([*usual[:2], strange, *usual[2:]], ['a.png', 'b.png']))
-    batch = opened(tmp_path).batch(0, 2)
+    (batch,) = opened(tmp_path).read(range(2))
     found = [(item, place, one) for item, place, one in batch.others]
     for some in (batch.boxes, batch.polygons):
         found += [(some.items[row], some.places[row], some.annotation(row)) for row in range(len(some))]
     found.sort(key=lambda one: one[:2])
-    said = [one for sample in opened(tmp_path, compact=False).read() for one in sample.annotations]
+    said = [one for sample in read_all(COCO, tmp_path)[0] for one in sample.annotations]
     assert shapes([one for _, _, one in found]) == shapes(said)
     assert {'1', '2', '3', '4'} <= {one.id for one in said}
 
@@ -242,8 +250,8 @@ def test_what_is_written_from_dm_does_not_depend_on_the_workers(tmp_path: Path, 
     made = [converter(dm, 'dm', 'coco', settings={'coco': {'workers': workers}}) for workers in (1, 2, 3)]
     assert tree(made[0]['path']) == tree(made[1]['path']) == tree(made[2]['path'])
     assert made[0]['digest'] == made[2]['digest']
-    before = {sample.id: sample for sample in opened(tmp_path / 'in').read() if sample.split == 'valid'}
-    after = {sample.id: sample for sample in opened(made[0]['path']).read() if sample.split == 'valid'}
+    before = {sample.id: sample for sample in read_all(COCO, tmp_path / 'in')[0] if sample.split == 'valid'}
+    after = {sample.id: sample for sample in read_all(COCO, made[0]['path'])[0] if sample.split == 'valid'}
     assert before.keys() == after.keys()
     for id, sample in before.items():
         # DM has a polygon for each part of one.
@@ -278,19 +286,21 @@ def test_a_file_is_opened_once_for_what_it_declares_and_for_reading(
     format = CocoFormat()
 
     def count(*, compact: bool) -> int:
-        return len(format.bound(report=LossReport(), compact=compact).items(tmp_path))
+        source = source_of(format, tmp_path, projection='shapes' if compact else 'samples')
+        source.shards()
+        return source.count or 0
 
-    assert format.declare(tmp_path).classes == ('car', 'dog')
+    assert info_of(format, tmp_path).classes == ('car', 'dog')
     assert count(compact=True) == 1
     assert decoded == [(file, False)]
     # It does not stay in memory.
     assert count(compact=True) == 1
     assert decoded == [(file, False)] * 2
-    assert format.declare(tmp_path).classes == ('car', 'dog')
+    assert info_of(format, tmp_path).classes == ('car', 'dog')
     # Whoever wants every key gets every key.
     assert count(compact=False) == 1
     assert decoded == [(file, False), (file, False), (file, False), (file, True)]
-    assert format.declare(tmp_path).classes == ('car', 'dog')
+    assert info_of(format, tmp_path).classes == ('car', 'dog')
     put(file, content([entry(1)], ['a.png', 'b.png']))
     os.utime(file, ns=(1, 1))
     assert count(compact=True) == 2
@@ -300,7 +310,7 @@ def test_splits_and_joints_are_declared(tmp_path: Path) -> None:
     people = [{'id': 1, 'name': 'person', 'keypoints': ['head', 'foot'], 'skeleton': [[1, 2]]}]
     for split in ('train', 'val'):
         put(tmp_path / split / 'annotations.json', content([], categories=people))
-    declared = COCO.declare(tmp_path)
+    declared = info_of(COCO, tmp_path)
     assert (declared.splits, declared.skeletons) == ({'train': 0, 'valid': 0}, {'person': ('head', 'foot')})
     shutil.move(tmp_path / 'val' / 'annotations.json', tmp_path / 'annotations.json')
-    assert COCO.declare(tmp_path).splits == {}
+    assert info_of(COCO, tmp_path).splits == {}

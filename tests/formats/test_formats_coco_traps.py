@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks.data import Box, LossReport, Mask, Polygon
+from synapse_hooks.data import Box, Mask, Polygon
 from synapse_hooks.data.masks import by_rows, to_counts, to_indices
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import FormatReader
 from synapse_hooks.testing.sandbox import Sandbox
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, reasons
-from tests.formats.format_kit import Converter, png
+from tests.formats.format_kit import Converter, info_of, png, read_all, source_of
 
 
 def test_null_and_empty_fields_are_fields_that_are_not_there(tmp_path: Path) -> None:
@@ -117,7 +117,8 @@ def test_a_category_whose_id_is_an_empty_text_is_not_meant_by_those_who_name_non
     ]
     categories = [{'id': 1, 'name': 'car'}, {'id': '', 'name': 'blank'}]
     put(tmp_path / 'annotations.json', content(rows, categories=categories))
-    batch = COCO.bound(report=LossReport(), compact=True).items(tmp_path).batch(0, 1)
+    source = source_of(COCO, tmp_path, projection='shapes')
+    (batch,) = source.read(source.shards()[0])
     assert [shape.label for _, _, shape in batch.others] == ['car', 'blank']
 
 
@@ -223,16 +224,16 @@ def test_categories_that_make_classes_uncertain_are_refused(
     tmp_path: Path, categories: list[Any], message: str
 ) -> None:
     put(tmp_path / 'annotations.json', content([entry(1)], categories=categories))
-    for ask in (COCO.declare, read):
+    for ask in (info_of, read_all):
         with pytest.raises(DatasetInvalid, match=message):
-            ask(tmp_path)
+            ask(COCO, tmp_path)
 
 
 def test_categories_of_one_name_are_one_class(tmp_path: Path) -> None:
     categories = [{'id': 5, 'name': 'car'}, {'id': 2, 'name': 'dog'}, {'id': 9, 'name': 'car'}]
     rows = [entry(1, 5), entry(2, 9), entry(3, 2)]
     put(tmp_path / 'annotations.json', content(rows, categories=categories))
-    assert COCO.declare(tmp_path).classes == ('dog', 'car')
+    assert info_of(COCO, tmp_path).classes == ('dog', 'car')
     assert [annotation.label for annotation in read(tmp_path)[0][0].annotations] == ['car', 'car', 'dog']
 
 
@@ -241,7 +242,7 @@ def test_without_categories_every_annotation_is_counted_as_dropped(tmp_path: Pat
     put(tmp_path / 'annotations.json', content([entry(1), entry(2, x=1)], categories=categories))
     (sample,), report = read(tmp_path)
     assert not sample.annotations
-    assert COCO.declare(tmp_path).classes == ()
+    assert info_of(COCO, tmp_path).classes == ()
     assert report.to_dict()['dropped'][0]['count'] == 2
 
 

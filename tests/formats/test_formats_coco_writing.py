@@ -27,7 +27,7 @@ from synapse_hooks.data.masks import to_indices
 from synapse_hooks.data.skeletons import PERSON
 from tests.formats import coco_kit
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put, read, reasons
-from tests.formats.format_kit import Converter, png
+from tests.formats.format_kit import Converter, info_of, png
 
 RING = [(10, 10), (40, 10), (40, 50), (10, 50)]
 RUNS = [(80 * x + 10, 30) for x in range(50, 80)]
@@ -154,7 +154,7 @@ def test_everything_that_was_read_is_written_again(tmp_path: Path, converter: Co
     said = content(rows, categories=[{**people, 'supercategory': ''}, {'id': 2, 'name': 'dog', 'supercategory': ''}])
     put(tmp_path / 'in' / 'annotations.json', said)
     (sample,), report = read(tmp_path / 'in')
-    written, other = write(tmp_path / 'out', sample.annotations, declared=COCO.declare(tmp_path / 'in'))
+    written, other = write(tmp_path / 'out', sample.annotations, declared=info_of(COCO, tmp_path / 'in'))
     assert report.lossless
     assert other.lossless
     assert written['annotations'] == rows

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.conversion.reader import safe_id
-from synapse_hooks.conversion.stream import Stream
+from synapse_hooks.conversion.ids import safe_id
+from synapse_hooks.conversion.pipeline import Pipeline
 from synapse_hooks.data import Box, DatasetInfo, Polygon, Sample
 from synapse_hooks.errors import (
     DatasetInvalid,
@@ -24,8 +24,8 @@ from synapse_hooks.errors import (
     WrongAnswer,
 )
 from synapse_hooks.formats import BUILTIN, Format, guess_format
-from synapse_hooks.formats.coco.items import CocoItems
-from synapse_hooks.formats.dm.items import DmItems
+from synapse_hooks.formats.coco.source import CocoSource
+from synapse_hooks.formats.dm.source import DmSource
 from synapse_hooks.hookspecs import hookimpl
 from tests.formats.coco_kit import content, entry, put
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
@@ -464,7 +464,7 @@ def test_nothing_of_a_dataset_stays_in_memory(dm: Path, converter: Converter, so
     gc.disable()
     try:
         converter(path, source, 'yolo', settings={'yolo': {'workers': workers}}, splits={'train': 0.5, 'valid': 0.5})
-        left = [one for one in gc.get_objects() if type(one) in (Stream, CocoItems, DmItems)]
+        left = [one for one in gc.get_objects() if type(one) in (Pipeline, CocoSource, DmSource)]
     finally:
         gc.enable()
     assert not left

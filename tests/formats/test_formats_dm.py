@@ -22,11 +22,10 @@ from synapse_hooks.data import (
     Relation,
     RotatedBox,
     Sample,
-    Unreadable,
 )
 from synapse_hooks.errors import DatasetInvalid, LossRefused, UnreadableItem
 from synapse_hooks.formats.dm.document import decode, read_document, write_document
-from tests.formats.format_kit import SAMPLES, Converter, add_item, box, builtin, polygon, tree
+from tests.formats.format_kit import SAMPLES, Converter, add_item, box, builtin, info_of, polygon, read_all, tree
 
 DM = builtin('dm')
 
@@ -41,9 +40,7 @@ def through(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(root: Path, tolerance: float = 1.0) -> tuple[list[Sample], LossReport]:
-    report = LossReport()
-    worker = DM.bound(report=report, unreadable=Unreadable(tolerance, report))
-    return list(worker.read(root)), report
+    return read_all(DM, root, unreadable=tolerance)
 
 
 @pytest.mark.parametrize('file', sorted((SAMPLES / 'json').iterdir()) + sorted((SAMPLES / 'media').iterdir()), ids=str)
@@ -336,7 +333,7 @@ def test_a_file_of_another_kind_goes_with_its_image(tmp_path: Path) -> None:
     samples, report = read(tmp_path)
     assert samples[0].file_name == 'a.png'
     assert report.lossless
-    DM.write(iter(samples), DM.declare(tmp_path), tmp_path / 'out')
+    DM.write(iter(samples), info_of(DM, tmp_path), tmp_path / 'out')
     assert tree(tmp_path / 'out').keys() == {'json/a.json', 'original_files/a.png', 'original_files/a.pcd'}
 
 
@@ -360,7 +357,7 @@ def test_other_media_need_no_image(tmp_path: Path, converter: Converter) -> None
         'pcds.3d_bounding_box',
         'pcds.3d_segmentation',
     ]
-    DM.write(iter(samples), DM.declare(tmp_path), tmp_path / 'out')
+    DM.write(iter(samples), info_of(DM, tmp_path), tmp_path / 'out')
     assert (tmp_path / 'out' / 'original_files' / 'cloud.pcd').read_bytes() == b'points'
     with pytest.raises(DatasetInvalid, match='none of its annotations can be expressed'):
         converter(tmp_path, 'dm', 'coco')
@@ -374,7 +371,7 @@ def test_splits_and_a_written_dataset_reads_as_the_first(tmp_path: Path, sample_
             target.write_bytes(content)
     samples, _ = read(tmp_path / 'split')
     assert [sample.split for sample in samples] == ['train'] * 6 + ['valid'] * 6
-    DM.write(iter(samples), DM.declare(tmp_path / 'split'), tmp_path / 'out')
+    DM.write(iter(samples), info_of(DM, tmp_path / 'split'), tmp_path / 'out')
     again, _ = read(tmp_path / 'out')
     assert [sample.annotations for sample in again] == [sample.annotations for sample in samples]
     source, written = tree(tmp_path / 'split'), tree(tmp_path / 'out')

@@ -13,11 +13,10 @@ from synapse_hooks.data import Classification, DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import FormatReader
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
-from synapse_hooks.formats.imagefolder.layout import ImageItems
 from synapse_hooks.formats.imagefolder.names import class_folders
 from synapse_hooks.storage import folded
 from synapse_hooks.testing import convert_dataset
-from tests.formats.format_kit import Converter, add_item, box, png, tree
+from tests.formats.format_kit import Converter, add_item, box, png, read_all, source_of, tree
 
 
 def put(root: Path, *names: str, content: bytes | None = None) -> Path:
@@ -127,17 +126,13 @@ def test_any_stretch_of_the_items_can_be_read_by_itself(tmp_path: Path) -> None:
     root = put(tmp_path, *(f'{split}/{name}/{n}.jpg' for split in ('train', 'val') for name in 'abc' for n in range(4)))
     put(root, 'train/a/notes.txt', content=b'')
     (root / 'train' / 'aa').mkdir()
-    format = ImageFolderFormat()
-    items = format.items(root)
-    every = list(format.read(root))
-    assert len(items) == len(every) == 24
+    every, report = read_all(ImageFolderFormat(), root)
+    source = source_of(ImageFolderFormat(), root)
+    assert source.count == len(every) == 24
     for step in (1, 3, 5, 24, 100):
-        parts = [sample for start in range(0, 24, step) for sample in items.read(start, start + step)]
-        assert parts == every
-    once = ImageFolderFormat()
-    opened = once.items(root)
-    assert [sample for start in (0, 8, 16) for sample in opened.read(start, start + 8)] == every
-    assert dropped(once.report) == {('file', 'it is not an image'): 1}
+        batches = [batch for start in range(0, 24, step) for batch in source.read(range(start, start + step))]
+        assert [sample for batch in batches for sample in batch.samples] == every
+    assert dropped(report) == {('file', 'it is not an image'): 1}
 
 
 @pytest.mark.parametrize('names', [[], ['1.jpg']])
@@ -354,8 +349,9 @@ def test_what_operating_systems_leave_is_nobodys_data(tmp_path: Path) -> None:
     names = ('cat/Thumbs.db', 'dog/desktop.ini', '.DS_Store', 'Desktop.ini', 'cat/._1.jpg', '__MACOSX/cat/._1.jpg')
     root = put(put(tmp_path, 'cat/1.jpg', 'dog/1.jpg'), *names)
     assert ImageFolderFormat().recognise(root)
-    assert ImageItems(root).strays == []
-    assert len(ImageItems(root)) == 2
+    samples, report = read_all(ImageFolderFormat(), root)
+    assert len(samples) == 2
+    assert report.lossless
 
 
 OTHERS: dict[str, Iterable[str]] = {

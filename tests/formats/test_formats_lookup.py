@@ -11,7 +11,7 @@ from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import BUILTIN, guess_format
 from synapse_hooks.formats.lookup import ImageLookup, plain_parts
 from tests.formats.coco_kit import COCO, content, entry, read
-from tests.formats.format_kit import Converter, builtin, png
+from tests.formats.format_kit import Converter, builtin, info_of, png
 
 NOT_IN = 'its path is not in the dataset: the only image of that name is used'
 
@@ -169,7 +169,7 @@ def test_several_files_that_do_not_say_what_they_are_must_be_chosen_from(tmp_pat
         recognised(tmp_path)
     assert str(tmp_path / 'one.json') in caught.value.hint
     with pytest.raises(DatasetInvalid, match='has several COCO files'):
-        COCO.declare(tmp_path)
+        info_of(COCO, tmp_path)
     assert recognised(tmp_path / 'two.json') == 'coco'
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synapse_hooks.data import Box, Keypoints, LossReport, Polygon, Sample, Unreadable
+from synapse_hooks.data import Box, Keypoints, LossReport, Polygon, Sample
 from synapse_hooks.errors import DatasetInvalid, LossRefused, ParamsError, UnreadableItem
 from synapse_hooks.formats.yolo.layout import label_path
-from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon, tree
+from tests.formats.format_kit import Converter, add_item, box, builtin, info_of, png, polygon, read_all, tree
 
 YOLO = builtin('yolo')
 HALVES = {'train': 0.5, 'valid': 0.5}
@@ -27,8 +27,7 @@ def labels(root: Path) -> dict[str, list[list[float]]]:
 
 
 def read(root: Path) -> tuple[list[Sample], LossReport]:
-    report = LossReport()
-    return list(YOLO.bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
+    return read_all(YOLO, root)
 
 
 @pytest.fixture
@@ -255,7 +254,7 @@ def put(root: Path, name: str, rows: str | None = '0 0.5 0.5 0.2 0.4\n', *, size
 def test_names_as_list_or_mapping(tmp_path: Path, names: object) -> None:
     put(tmp_path, 'images/train/a')
     (tmp_path / 'dataset.yaml').write_text(yaml.safe_dump({'train': 'images/train', 'names': names}))
-    assert YOLO.declare(tmp_path).classes == ('car', 'dog')
+    assert info_of(YOLO, tmp_path).classes == ('car', 'dog')
     samples, _ = read(tmp_path)
     shape = samples[0].annotations[0]
     assert isinstance(shape, Box)
@@ -314,7 +313,7 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path: Path, row: str, said: str
     put(tmp_path, 'images/train/a', f'0 0.5 0.5 0.1 0.1\n{row}\n')
     (tmp_path / 'dataset.yaml').write_text('train: images/train\nnames: [car]\n')
     with pytest.raises(UnreadableItem, match=r'a\.txt, line 2') as caught:
-        list(YOLO.read(tmp_path))
+        read_all(YOLO, tmp_path, unreadable='fail')
     assert said in caught.value.problem
 
 

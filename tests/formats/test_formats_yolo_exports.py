@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from synapse_hooks.data import LossReport, Sample, Unreadable
+from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import BUILTIN, guess_format
-from tests.formats.format_kit import Converter, builtin, png
+from tests.formats.format_kit import Converter, builtin, info_of, png, read_all
 
 YOLO = builtin('yolo')
 ROW = '0 0.5 0.5 0.2 0.2\n'
@@ -29,8 +29,7 @@ def put_item(root: Path, image: str, label: str) -> None:
 
 
 def read(path: Path) -> tuple[list[Sample], LossReport]:
-    report = LossReport()
-    return [*YOLO.bound(report=report, unreadable=Unreadable('skip', report)).read(path)], report
+    return read_all(YOLO, path)
 
 
 def told(path: Path) -> list[tuple[str | None, str, list[str]]]:
@@ -57,7 +56,7 @@ def darknet(tmp_path: Path) -> Path:
 def test_yolo_1_1_is_read_by_its_own_lists_and_names(darknet: Path) -> None:
     expected = [('train', 'a', ['car']), ('train', 'b', ['car']), ('valid', 'c', ['car'])]
     assert told(darknet) == told(darknet / 'obj.data') == expected
-    assert YOLO.declare(darknet).classes == ('car', 'no')
+    assert info_of(YOLO, darknet).classes == ('car', 'no')
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_a_list_of_classes_alone_makes_no_dataset(tmp_path: Path) -> None:
 def test_images_and_labels_without_names_say_what_to_write(tmp_path: Path) -> None:
     put_item(tmp_path, 'images/a.png', 'labels/a.txt')
     with pytest.raises(DatasetInvalid) as caught:
-        YOLO.declare(tmp_path)
+        info_of(YOLO, tmp_path)
     assert 'write classes.txt' in caught.value.hint
 
 
@@ -165,7 +164,7 @@ def test_two_splits_are_never_taken_for_one_folder(tmp_path: Path) -> None:
     put_item(tmp_path, 'images/a.png', 'labels/a.txt')
     put_all(tmp_path, {'data.yaml': 'train: /x/train/images\nval: /x/valid/images\nnames: [car]\n'})
     with pytest.raises(DatasetInvalid, match='`val: /x/valid/images` is not there'):
-        YOLO.declare(tmp_path)
+        info_of(YOLO, tmp_path)
 
 
 def test_files_that_macos_leaves_beside_others_are_not_read(tmp_path: Path) -> None:
@@ -178,7 +177,7 @@ def test_splits_that_number_their_classes_differently_are_refused(tmp_path: Path
     for split, names in (('train', 'car\ndog\n'), ('valid', 'car\n')):
         put_item(tmp_path, f'{split}/{split}.png', f'{split}/{split}.txt')
         put_all(tmp_path, {f'{split}/_darknet.labels': names})
-    assert YOLO.declare(tmp_path).classes == ('car', 'dog')
+    assert info_of(YOLO, tmp_path).classes == ('car', 'dog')
     put_all(tmp_path, {'valid/_darknet.labels': 'dog\ncar\n'})
     with pytest.raises(DatasetInvalid, match='number the classes differently'):
-        YOLO.declare(tmp_path)
+        info_of(YOLO, tmp_path)

@@ -13,15 +13,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Polygon, RotatedBox, Sample, Unreadable
+from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Polygon, RotatedBox, Sample
 from synapse_hooks.data.geometry import corners
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats.yolo.config import read_config, write_config
 from synapse_hooks.formats.yolo.labels import turned_box
 from synapse_hooks.formats.yolo.layout import label_path
-from synapse_hooks.formats.yolo.reading import YoloItems
 from synapse_hooks.formats.yolo.schema import pose_config
-from tests.formats.format_kit import builtin, png
+from tests.formats.format_kit import builtin, info_of, png, read_all, source_of
 
 YOLO = builtin('yolo')
 BOX = '0 0.5 0.5 0.2 0.4\n'
@@ -44,8 +43,7 @@ def say(root: Path, **said: Any) -> None:
 
 
 def read(root: Path) -> tuple[list[Sample], LossReport]:
-    report = LossReport()
-    return list(YOLO.bound(report=report, unreadable=Unreadable('skip', report)).read(root)), report
+    return read_all(YOLO, root)
 
 
 def rows(root: Path, text: str, **said: Any) -> list[AnyAnnotation]:
@@ -199,7 +197,7 @@ def test_a_folder_of_classes_is_not_taken_for_yolo(tmp_path: Path) -> None:
 def test_classes_that_are_only_counted(tmp_path: Path, count: object) -> None:
     put(tmp_path, 'images/a.png')
     (tmp_path / 'dataset.yaml').write_text(yaml.safe_dump({'train': 'images', 'nc': count}))
-    assert YOLO.declare(tmp_path).classes == ('class_0', 'class_1')
+    assert info_of(YOLO, tmp_path).classes == ('class_0', 'class_1')
 
 
 def test_valid_is_a_key_as_well_as_val(tmp_path: Path) -> None:
@@ -214,7 +212,7 @@ def test_a_count_of_classes_that_contradicts_their_names_is_refused(tmp_path: Pa
     put(tmp_path, 'images/a.png')
     say(tmp_path, train='images', nc=3)
     with pytest.raises(DatasetInvalid, match='`nc` is 3, and there are 2 names'):
-        YOLO.declare(tmp_path)
+        info_of(YOLO, tmp_path)
 
 
 def test_two_classes_of_one_name_are_told(tmp_path: Path) -> None:
@@ -287,7 +285,7 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path: Path, row: str, said: str
     put(tmp_path, 'images/a.png', f'{BOX}\n{row}\n')
     say(tmp_path, train='images')
     with pytest.raises(UnreadableItem, match=r'labels/a\.txt, line 3: ') as caught:
-        list(YOLO.read(tmp_path))
+        read_all(YOLO, tmp_path, unreadable='fail')
     assert said in caught.value.problem
     assert (caught.value.facts['path'], caught.value.facts['line']) == (str(tmp_path / 'labels' / 'a.txt'), 3)
 
@@ -428,21 +426,21 @@ def test_any_part_can_be_read_in_another_process(tmp_path: Path) -> None:
     for name in ('train/a', 'train/b', 'train/sub/c', 'val/d', 'val/e'):
         put(tmp_path, f'images/{name}.png')
     say(tmp_path, train='images/train', val='images/val')
-    items = YoloItems(tmp_path, YOLO)
-    ids = [f'{sample.split} {sample.id}' for sample in items.read(0, len(items))]
-    assert ids == ['train a', 'train b', 'train sub/c', 'valid d', 'valid e']
-    assert len(items) == 5
-    again = pickle.loads(pickle.dumps(items))
+    source = source_of(YOLO, tmp_path)
+    assert list(source.shards()) == [range(5)]
+    ids = ['train a', 'train b', 'train sub/c', 'valid d', 'valid e']
+    again = pickle.loads(pickle.dumps(source))
     for start in range(6):
         for stop in range(start, 7):
-            assert [f'{sample.split} {sample.id}' for sample in again.read(start, stop)] == ids[start:stop]
+            (batch,) = again.read(range(start, stop))
+            assert [f'{sample.split} {sample.id}' for sample in batch.samples] == ids[start:stop]
 
 
 def test_a_dataset_without_images_has_no_items(tmp_path: Path) -> None:
     (tmp_path / 'images').mkdir()
     say(tmp_path, train='images')
-    items = YoloItems(tmp_path, YOLO)
-    assert (len(items), list(items.read(0, 1))) == (0, [])
+    source = source_of(YOLO, tmp_path)
+    assert (list(source.shards()), source.count) == ([], 0)
 
 
 def test_an_unreadable_item_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -453,7 +451,7 @@ def test_an_unreadable_item_is_told_and_the_rest_is_read(tmp_path: Path) -> None
     assert [sample.id for sample in samples] == ['b']
     assert report.unreadable_count == 1
     with pytest.raises(UnreadableItem):
-        list(YoloItems(tmp_path, YOLO).read(0, 2))
+        read_all(YOLO, tmp_path, unreadable='fail')
 
 
 # -- ultralytics -------------------------------------------------------------------------------------------------
@@ -470,7 +468,7 @@ def test_ultralytics_reads_the_same_skeletons(tmp_path: Path, monkeypatch: pytes
         f'0 0.5 0.5 0.2 0.4 {joints}\n',
         pose_config(['car', 'dog'], {'car': ['left_eye', 'right_eye']}, [1, 0], dims),
     )
-    ours = next(YOLO.read(tmp_path)).annotations[0]
+    ours = read(tmp_path)[0][0].annotations[0]
     assert isinstance(ours, Keypoints)
     assert ours.names == ['left_eye', 'right_eye']
     there = labels[0]['keypoints'][0][:, :2] * (100, 50)
@@ -484,7 +482,7 @@ def test_ultralytics_reads_the_same_corners(tmp_path: Path, monkeypatch: pytest.
     from ultralytics.utils.ops import xyxyxyxy2xywhr
 
     x, y, w, h, angle = xyxyxyxy2xywhr(labels[0]['segments'][0][None] * (100, 50))[0].tolist()
-    ours = next(YOLO.read(tmp_path)).annotations[0]
+    ours = read(tmp_path)[0][0].annotations[0]
     assert isinstance(ours, RotatedBox)
     assert (x, y) == pytest.approx((ours.x + ours.w / 2, ours.y + ours.h / 2), abs=1e-3)
     assert (w, h, angle) == pytest.approx((ours.w, ours.h, ours.angle), abs=1e-3)
@@ -514,7 +512,7 @@ def test_ultralytics_finds_the_same_images_and_labels(tmp_path: Path, monkeypatc
             (image, Path(label).exists()) for image, label in zip(images, img2label_paths(images), strict=True)
         ]
     ours = {
-        split: sorted((str(it.image), bool(it.annotations)) for it in YOLO.read(root) if it.split == split)
+        split: sorted((str(it.image), bool(it.annotations)) for it in read(root)[0] if it.split == split)
         for split in theirs
     }
     assert ours == theirs

@@ -49,7 +49,7 @@ class TestYoloPose(FormatConformance):
 class YoloClassify(YoloFormat):
     """What is written for this task is an image folder, and read as one."""
 
-    items, read, recognise = Format.items, Format.read, Format.recognise
+    source, recognise = Format.source, Format.recognise  # type: ignore[assignment]
 
 
 class TestYoloClassify(FormatConformance):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from synapse_hooks.conversion.writer import counted
-from synapse_hooks.data import DatasetInfo, Sample
+from synapse_hooks.data import DatasetInfo
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.coco.document import Openings, open_document
-from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco, need_sources
-from synapse_hooks.formats.coco.schemas import Schemas, declared
+from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco
+from synapse_hooks.formats.coco.schemas import Schemas
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.reading import ReadContext
     from synapse_hooks.conversion.writer import Writer
-    from synapse_hooks.formats.coco.items import CocoItems
+    from synapse_hooks.formats.coco.source import CocoSource
 
 __all__ = ['CocoFormat']
 
@@ -28,25 +29,11 @@ class CocoFormat(Format):
     """
 
     name: ClassVar[str] = 'coco'
-    trusted: ClassVar[bool] = True
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def __init__(self) -> None:
         self._openings = Openings()
-
-    def declare(self, path: Path) -> DatasetInfo:
-        """The classes are the categories, in the order of their ids; files of one dataset meet by name."""
-        sources = need_sources(path)
-        naming = [file for source in sources for file in source.naming]
-        categories = [category for file in naming for category in self._openings.categories(file)]
-        skeletons = declared(categories)
-        return DatasetInfo(
-            classes=tuple(dict.fromkeys(str(category['name']) for category in categories)),
-            splits={source.split: 0 for source in sources if source.split is not None},
-            skeletons={label: tuple(map(str, schema['keypoints'])) for label, schema in skeletons.items()},
-            extra={'coco': {'skeletons': skeletons}} if skeletons else {},
-        )
 
     def recognise(self, path: Path) -> bool:
         """A folder with annotation files in one of the known places, or such a file.
@@ -61,22 +48,11 @@ class CocoFormat(Format):
             open_document(file, whole=False)
         return False
 
-    def items(self, path: Path) -> CocoItems:
-        """The images, in the order of each file's `images`. Annotations without image or category count as dropped."""
-        from synapse_hooks.formats.coco.items import CocoItems
+    def source(self, path: Path, context: ReadContext) -> CocoSource:
+        """The images of all annotation files."""
+        from synapse_hooks.formats.coco.source import CocoSource
 
-        sources = need_sources(path)
-        if path.is_file() and self.files.boundary is not None:
-            # Its images may be in a folder beside its own: annotations/ and val2017/.
-            self.files.boundary.add(path.parent.parent)
-        for source in sources:
-            for file in source.files:
-                self.files.admit(file)
-        return CocoItems(self, sources, self._openings)
-
-    def read(self, path: Path) -> Iterator[Sample]:
-        """The same one after the other."""
-        yield from self.items(path).read()
+        return CocoSource(path, context, self._openings)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from synapse_hooks.data import Sample
-from synapse_hooks.data.batch import Attributes, Columns, Gathering
+from synapse_hooks.data.batch import Attributes, BatchBuilder, Columns
 from synapse_hooks.formats.coco.document import Fields
 
 _NOTHING = (b'', b'[]', b'null')
@@ -74,28 +74,28 @@ class Plain:
             return False
         return bool(_nested(text)) and len(text) >= _SHORTEST if text else self._boxes[row] is not None
 
-    def add(self, gathering: Gathering, samples: Sequence[Sample], first: int) -> None:
+    def add(self, builder: BatchBuilder, samples: Sequence[Sample], first: int) -> None:
         """Add images that are plain, with their entries.
 
         Args:
-            gathering: The batch in the making.
+            builder: The batch in the making.
             samples: Consecutive images, without annotations.
             first: The number of the first of them.
         """
         begin, end = self._ends[first], self._ends[first + len(samples)]
-        item, place = len(gathering.samples) - first, gathering.place - begin
-        gathering.samples += samples
-        gathering.place += end - begin
+        item, place = len(builder.samples) - first, builder.place - begin
+        builder.samples += samples
+        builder.place += end - begin
         polygons: Sequence[int] = [row for row in range(begin, end) if self._outlines[row]]
         if len(polygons) < end - begin:
             boxes = [row for row in range(begin, end) if not self._outlines[row]]
-            self._fill(gathering.boxes, boxes, item, place)
-            gathering.boxes.add_numbers([box for row in boxes if (box := self._boxes[row])])
+            self._fill(builder.boxes, boxes, item, place)
+            builder.boxes.add_numbers([box for row in boxes if (box := self._boxes[row])])
         else:
             polygons = range(begin, end)
-        self._fill(gathering.polygons, polygons, item, place)
-        gathering.polygons.texts += _some(self._outlines, polygons)
-        gathering.polygons.add_boxes(_some(self._boxes, polygons))
+        self._fill(builder.polygons, polygons, item, place)
+        builder.polygons.texts += _some(self._outlines, polygons)
+        builder.polygons.add_boxes(_some(self._boxes, polygons))
 
     def _fill(self, columns: Columns, rows: Sequence[int], item: int, place: int) -> None:
         columns.items += [item + image for image in _some(self._images, rows)]

@@ -16,7 +16,7 @@ from pathlib import Path
 from posixpath import splitext
 from typing import NamedTuple
 
-from synapse_hooks.conversion.reader import unique_ids
+from synapse_hooks.conversion.ids import unique_ids
 from synapse_hooks.data import SPLITS, SUFFIXES, Sample, is_image_name, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.storage import is_dropping

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from synapse_hooks.conversion.writer import counted
-from synapse_hooks.data import DatasetInfo, Sample
+from synapse_hooks.data import DatasetInfo
 from synapse_hooks.errors import ParamsError, suggest
 from synapse_hooks.formats import trainer_cache
 from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.imagefolder.layout import ImageItems, looks_like_one
+from synapse_hooks.formats.imagefolder.layout import looks_like_one
 from synapse_hooks.formats.imagefolder.names import class_folders, folder_of
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.reading import ReadContext
     from synapse_hooks.conversion.writer import Writer
+    from synapse_hooks.formats.imagefolder.source import ImageFolderSource
 
 __all__ = ['ImageFolderFormat']
 
@@ -32,43 +34,20 @@ class ImageFolderFormat(Format):
     """
 
     name: ClassVar[str] = 'imagefolder'
-    trusted: ClassVar[bool] = True
     kinds: ClassVar[tuple[str, ...]] = ('classification',)
     """The kinds of annotation whose labels are its classes."""
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def declare(self, path: Path) -> DatasetInfo:
-        """Everything is in the names: nothing is opened."""
-        items = ImageItems(path)
-        splits: Counter[str] = Counter()
-        for place, names in zip(items.places, items.files, strict=True):
-            if place.split is not None and names:
-                splits[place.split] += len(names)
-        used = {items.label(place.name) for place, names in zip(items.places, items.files, strict=True) if names}
-        return DatasetInfo(
-            classes=tuple(dict.fromkeys(map(items.label, items.folders))),
-            splits=splits,
-            count=len(items),
-            kinds={'classification': len(items)} if used else {},
-            labels={'classification': frozenset(used)} if used else {},
-        )
-
     def recognise(self, path: Path) -> bool:
         """A folder with two or more folders that hold images and nothing else, or with such folders in its splits."""
         return path.is_dir() and looks_like_one(path)
 
-    def items(self, path: Path) -> ImageItems:
-        """The images as a list that can be read from anywhere. Images in no class, and other files, are dropped."""
-        items = ImageItems(path)
-        for kind, reason, file in items.strays:
-            self.report.dropped(kind, reason, file)
-        return items
+    def source(self, path: Path, context: ReadContext) -> ImageFolderSource:
+        """The images. Those in no class, and other files, are counted as dropped."""
+        from synapse_hooks.formats.imagefolder.source import ImageFolderSource
 
-    def read(self, path: Path) -> Iterator[Sample]:
-        """An image has the class whose folder it is in."""
-        items = self.items(path)
-        yield from items.read(0, len(items))
+        return ImageFolderSource(path, context)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

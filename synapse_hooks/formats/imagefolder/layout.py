@@ -1,4 +1,4 @@
-"""Where an image folder keeps its images: as a list of texts, from which samples are made when they are wanted.
+"""Where an image folder keeps its images.
 
 cat/001.jpg                    a dataset without splits
 train/cat/001.jpg              splits: train, val (or valid, validation), test
@@ -8,24 +8,23 @@ Rules: torchvision's `ImageFolder` (a class is a folder; images in folders below
 """
 
 # A Path for each of a million images costs more than finding them.
-# ruff: noqa: PTH118, PTH122
+# ruff: noqa: PTH118
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator
-from itertools import accumulate, islice
-from os.path import join, splitext
+from itertools import islice
+from os.path import join
 from pathlib import Path
 from typing import NamedTuple
 
-from synapse_hooks.conversion.reader import safe_id
-from synapse_hooks.data import SPLITS, Classification, Sample, is_image_name
+from synapse_hooks.data import SPLITS, is_image_name
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats.imagefolder.names import NAMES, read_names, split_of
-from synapse_hooks.storage import FreeNames, is_dropping
+from synapse_hooks.formats.imagefolder.names import NAMES, split_of
+from synapse_hooks.storage import is_dropping
 
-_NO_IMAGE = 'it is not an image'
+NO_IMAGE = 'it is not an image'
 _NO_CLASS = 'it is in no folder of a class'
 _NO_SPLIT = 'it is in no split, while others are'
 
@@ -36,59 +35,6 @@ class Place(NamedTuple):
     split: str | None
     name: str
     path: str
-
-
-class ImageItems:
-    """The images of a dataset, in the order of splits, classes and names; `read` makes samples of any stretch of them.
-
-    Args:
-        path: The dataset's folder.
-
-    Raises:
-        DatasetInvalid: There are no folders of classes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.places, self.strays = find_places(path)
-        self.labels = read_names(path)
-        self.folders = sorted({place.name for place in self.places})
-        """Of classes, those of all splits together, in torchvision's order."""
-        self.prefixes = dict(zip(self.folders, _unique([(name, '') for name in self.folders]), strict=True))
-        self.files: list[list[str]] = []
-        self.ids: dict[int, list[str]] = {}
-        for number, place in enumerate(self.places):
-            found = list(files_below(place.path))
-            images = [name for name in found if is_image_name(name)]
-            self.files.append(images)
-            others = (name for name in found if not is_image_name(name))
-            self.strays += [('file', _NO_IMAGE, join(place.path, name)) for name in others]
-            wanted = [safe_id(splitext(name)[0]) for name in images]
-            if len(set(wanted)) < len(wanted):
-                self.ids[number] = _unique([splitext(name) for name in images])
-        self.starts = [0, *accumulate(map(len, self.files))]
-
-    measured = False
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return self.starts[-1]
-
-    def label(self, folder: str) -> str:
-        """The class that a folder stands for."""
-        return self.labels.get(folder, folder)
-
-    def read(self, start: int, stop: int) -> Iterator[Sample]:
-        """The samples from number `start` to before number `stop`. The class's folder is a part of the id."""
-        for number, (place, names, first) in enumerate(zip(self.places, self.files, self.starts, strict=False)):
-            label, prefix, ids = self.label(place.name), self.prefixes[place.name], self.ids.get(number)
-            for at in range(max(start - first, 0), min(stop - first, len(names))):
-                name = ids[at] if ids else safe_id(splitext(names[at])[0])
-                yield Sample(
-                    f'{prefix}/{name}',
-                    image=join(place.path, names[at]),
-                    split=place.split,
-                    annotations=[Classification(label=label)],
-                )
 
 
 def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
@@ -122,7 +68,7 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
             classes, files = _entries(join(root, splits[split]))
             places += [Place(split, name, join(root, splits[split], name)) for name in classes]
             for name in files:
-                kind, reason = ('image', _NO_CLASS) if is_image_name(name) else ('file', _NO_IMAGE)
+                kind, reason = ('image', _NO_CLASS) if is_image_name(name) else ('file', NO_IMAGE)
                 strays.append((kind, reason, join(root, splits[split], name)))
     if not places:
         raise DatasetInvalid(
@@ -187,15 +133,3 @@ def files_below(folder: str, prefix: str = '', above: frozenset[str] = frozenset
         yield prefix + name
     for name in folders:
         yield from files_below(join(folder, name), f'{prefix}{name}/', above | {here})
-
-
-def _unique(wanted: list[tuple[str, str]]) -> list[str]:
-    """Ids that are safe and differ, of stems with their extensions: the first of two equal stems keeps it."""
-    names = FreeNames[str]()
-    return [_free(names, safe_id(stem), suffix) for stem, suffix in wanted]
-
-
-def _free(names: FreeNames[str], id: str, suffix: str) -> str:
-    return names.take(
-        id, lambda id, number: f'{id}{suffix}' if number == 1 and suffix else f'{id}{suffix}~{number}', first=1
-    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from synapse_hooks.conversion.writer import counted
-from synapse_hooks.data import DatasetInfo, Sample
+from synapse_hooks.data import DatasetInfo
 from synapse_hooks.data.skeletons import flip_index, joint_order
 from synapse_hooks.errors import DatasetInvalid, ParamsError, suggest
 from synapse_hooks.formats import trainer_cache
@@ -17,11 +17,12 @@ from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.config import config_files, read_config, write_config
 from synapse_hooks.formats.yolo.exports import is_export_file
-from synapse_hooks.formats.yolo.reading import YoloItems
 from synapse_hooks.formats.yolo.schema import pose_config
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.reading import ReadContext
     from synapse_hooks.conversion.writer import Writer
+    from synapse_hooks.formats.yolo.source import YoloSource
 
 __all__ = ['YoloFormat']
 
@@ -53,18 +54,8 @@ class YoloFormat(Format):
     """
 
     name: ClassVar[str] = 'yolo'
-    trusted: ClassVar[bool] = True
 
     # -- reading -------------------------------------------------------------------------------------------------
-
-    def declare(self, path: Path) -> DatasetInfo:
-        """The classes are in `names`, the splits are keys."""
-        config = read_config(path)
-        return DatasetInfo(
-            classes=config.names,
-            splits={split: 0 for split in config.sources if split is not None},
-            skeletons=dict(config.skeletons),
-        )
 
     def recognise(self, path: Path) -> bool:
         """A folder with one dataset.yaml, or with what exports have in place of it; or that file.
@@ -76,16 +67,11 @@ class YoloFormat(Format):
             return False
         return bool(config_files(path)) and bool(read_config(path))
 
-    def items(self, path: Path) -> YoloItems:
+    def source(self, path: Path, context: ReadContext) -> YoloSource:
         """The images. Label files without one are counted as dropped."""
-        items = YoloItems(path, self)
-        items.note_losses(self.report)
-        return items
+        from synapse_hooks.formats.yolo.source import YoloSource
 
-    def read(self, path: Path) -> Iterator[Sample]:
-        """An image without a label file is a background image."""
-        items = self.items(path)
-        yield from items.read(0, len(items))
+        return YoloSource(path, context)
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -167,7 +153,7 @@ class YoloFormat(Format):
     ) -> Callable[[Path], None] | None:
         """Write the caches of ultralytics, which hold absolute paths."""
         if plan.task == 'classify':
-            folders = ImageFolderFormat().bound(report=self.report, options=self.options)
+            folders = ImageFolderFormat().bound(self.context, options=self.options)
             return folders.when_published(None, info, out, found)
         from synapse_hooks.formats.yolo.scan import LabelCaches
 

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from synapse_hooks.conversion.reader import unique_ids
-from synapse_hooks.data import MEASURED, Sample
+from synapse_hooks.conversion.contract import ItemSource
+from synapse_hooks.conversion.ids import unique_ids
+from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.data import MEASURED, DatasetInfo, Sample
+from synapse_hooks.data.batch import Batch, BatchBuilder
 from synapse_hooks.data.images import MOST_PIXELS
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
+from synapse_hooks.formats.coco.columns import Plain
 from synapse_hooks.formats.coco.document import Category, Openings
 from synapse_hooks.formats.coco.entries import KNOWN, Entry, read_caption, read_entry, text_of
 from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
-from synapse_hooks.formats.coco.layout import Source
+from synapse_hooks.formats.coco.layout import need_sources
 from synapse_hooks.formats.coco.mask_sizes import correct_size_by_masks
 from synapse_hooks.formats.coco.repairs import (
     CATEGORY_ID,
@@ -31,13 +37,10 @@ from synapse_hooks.formats.coco.repairs import (
     repair_segmentation_text,
     undeclared,
 )
+from synapse_hooks.formats.coco.schemas import declared
 from synapse_hooks.formats.coco.sorting import File, Sorted, sort
 from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
 from synapse_hooks.geometry.frame import fit_to_image
-
-if TYPE_CHECKING:
-    from synapse_hooks.data.batch import Batch, Gathering
-    from synapse_hooks.formats.base import Format
 
 BATCH = 512
 """Images that are read together."""
@@ -64,43 +67,71 @@ class Found:
         return self.size == (self.sample.width, self.sample.height)
 
 
-class CocoItems:
+class CocoSource(ItemSource):
     """All images of a dataset, split after split.
 
-    Args:
-        format: Gets a report of annotations that cannot be read (those without an image now, others when their image is
-            read) and of images that cannot be read. Where it is `compact`, an `Outline` takes the place of a `Polygon`
-            whose entry is a usual one, and keys that say nothing of shapes are left out.
-        sources: Where they are, as `find_sources` tells.
-        openings: Has the files that were opened already.
+    Annotations without an image or category are reported as dropped. For shapes only, an `Outline` takes the place of a
+    `Polygon` whose entry is a usual one, and keys that say nothing of shapes are left out.
 
-    Raises:
-        DatasetInvalid: A file is not a COCO file.
+    Args:
+        path: The dataset's folder or annotation file.
+        context: The reading at hand.
+        openings: Has the files that were opened already.
     """
 
-    measured = True
+    def __init__(self, path: Path, context: ReadContext, openings: Openings) -> None:
+        self.path = path
+        self.context = context
+        self._openings = openings
+        self._shapes_only = context.projection == 'shapes'
+        self._sources = need_sources(path)
 
-    def __init__(self, format: Format, sources: Sequence[Source], openings: Openings) -> None:
-        self.format = format
+    @property
+    def info(self) -> DatasetInfo:
+        """The classes are the categories, in the order of their ids; files of one dataset meet by name."""
+        naming = [file for source in self._sources for file in source.naming]
+        categories = [category for file in naming for category in self._openings.categories(file)]
+        skeletons = declared(categories)
+        return DatasetInfo(
+            classes=tuple(dict.fromkeys(str(category['name']) for category in categories)),
+            splits={source.split: 0 for source in self._sources if source.split is not None},
+            skeletons={label: tuple(map(str, schema['keypoints'])) for label, schema in skeletons.items()},
+            extra={'coco': {'skeletons': skeletons}} if skeletons else {},
+        )
+
+    @cached_property
+    def _parts(self) -> list[Sorted]:
+        files = self.context.files
+        if self.path.is_file() and files.boundary is not None:
+            # Its images may be in a folder beside its own: annotations/ and val2017/.
+            files.boundary.add(self.path.parent.parent)
+        for source in self._sources:
+            for file in source.files:
+                files.admit(file)
         collecting = gc.isenabled()
         gc.disable()
         try:
-            self._parts = [
-                sort(source, openings, format.report, format.skip, whole=not format.compact) for source in sources
+            parts = [
+                sort(source, self._openings, self.context.report, self.context.skip, whole=not self._shapes_only)
+                for source in self._sources
             ]
         finally:
             if collecting:
                 gc.enable()
-        _name(self._parts)
-        self._count = sum(len(part.images) for part in self._parts)
+        _name(parts)
+        return parts
 
-    def __len__(self) -> int:
+    @cached_property
+    def count(self) -> int:
         """How many images there are, those included whose file may turn out to be missing."""
-        return self._count
+        return sum(len(part.images) for part in self._parts)
 
-    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
-        """The samples from number `start` up to `stop`, in the order of the files' `images`."""
-        for part, places in self._ranges(start, self._count if stop is None else stop):
+    def read(self, shard: range) -> Iterator[Batch]:
+        """The images, in the order of each file's `images`."""
+        yield self._shapes(shard) if self._shapes_only else Batch.of_samples(list(self._samples(shard)), measured=True)
+
+    def _samples(self, shard: range) -> Iterator[Sample]:
+        for part, places in self._ranges(shard.start, shard.stop):
             said = [self._decoded(file, places) for file in part.files]
             self._note(part)
             found = {one.place: one for one in self._found(part, places)}
@@ -109,23 +140,18 @@ class CocoItems:
                 if place in found:
                     yield self._filled(part, groups, found[place])
 
-    def batch(self, start: int, stop: int) -> Batch:
-        """The same in columns, for a writer that asks for shapes only."""
-        from synapse_hooks.data.batch import Gathering
-
-        gathering = Gathering()
-        for part, places in self._ranges(start, stop):
-            self._gather(gathering, part, places)
+    def _shapes(self, shard: range) -> Batch:
+        builder = BatchBuilder()
+        for part, places in self._ranges(shard.start, shard.stop):
+            self._gather(builder, part, places)
             self._note(part)
-        return gathering.batch()
+        return builder.build(measured=True)
 
-    def _gather(self, gathering: Gathering, part: Sorted, places: range) -> None:
-        from synapse_hooks.formats.coco.columns import Plain
-
+    def _gather(self, builder: BatchBuilder, part: Sorted, places: range) -> None:
         found = self._found(part, places)
         if len(part.files) > 1:
             for one in found:
-                self._gather_whole(gathering, part, one)
+                self._gather_whole(builder, part, one)
             return
         (file,) = part.files
         plain = Plain([file.entries.get(one.place, ()) for one in found], file.labels)
@@ -133,14 +159,14 @@ class CocoItems:
         begin = 0
         for number, one in enumerate(found):
             if number in plain.odd or not one.fits:
-                plain.add(gathering, samples[begin:number], begin)
-                self._gather_whole(gathering, part, one)
+                plain.add(builder, samples[begin:number], begin)
+                self._gather_whole(builder, part, one)
                 begin = number + 1
-        plain.add(gathering, samples[begin:], begin)
+        plain.add(builder, samples[begin:], begin)
 
-    def _gather_whole(self, gathering: Gathering, part: Sorted, found: Found) -> None:
+    def _gather_whole(self, builder: BatchBuilder, part: Sorted, found: Found) -> None:
         groups: list[list[Any]] = [[*decode_entries(file.texts(found.place))] for file in part.files]
-        gathering.add_whole(self._filled(part, groups, found))
+        builder.add_whole(self._filled(part, groups, found))
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
         """Some consecutive places in a part of the dataset."""
@@ -152,11 +178,11 @@ class CocoItems:
             stop -= len(part.images)
 
     def _note(self, part: Sorted) -> None:
-        identity = self.format.identity
-        if identity is None:
+        fingerprint = self.context.fingerprint
+        if fingerprint is None:
             return
         for file in part.files:
-            identity.note_text(file.digest)
+            fingerprint.add_bytes(file.digest)
 
     # -- images --------------------------------------------------------------------------------------------------
 
@@ -175,16 +201,16 @@ class CocoItems:
             if sample.suffix.lower() not in MEASURED:
                 sample.width, sample.height = image.size or (0, 0)
         found = []
-        for place, sample, fine in zip(places, samples, self.format.measure_all(samples), strict=True):
+        for place, sample, fine in zip(places, samples, self.context.measure_all(samples), strict=True):
             if place in missing:
-                self.format.skip(missing[place])
+                self.context.skip(missing[place])
             elif fine:
                 found.append(Found(place, sample))
                 width, height = part.images[place].size or (sample.width, sample.height)
                 if width * height <= MOST_PIXELS:
                     sample.width, sample.height = width, height
                 else:
-                    self.format.report.doubtful('image', _TOO_LARGE, sample.id)
+                    self.context.report.doubtful('image', _TOO_LARGE, sample.id)
         return found
 
     def _file(self, part: Sorted, name: str, id: str) -> str:
@@ -192,7 +218,7 @@ class CocoItems:
             return part.finder.find(name)
         except LookupError:
             found = part.finder.find_elsewhere(name)
-        self.format.report.repaired('image', found.reason, name, id)
+        self.context.report.repaired('image', found.reason, name, id)
         return found.file
 
     def _filled(self, part: Sorted, groups: list[list[Any]], found: Found) -> Sample:
@@ -200,12 +226,12 @@ class CocoItems:
         if told_apart(part.files, place):
             groups = join_skeletons(part.files, place)
         if not found.fits:
-            correct_size_by_masks(groups, sample, found.size, self.format.report)
+            correct_size_by_masks(groups, sample, found.size, self.context.report)
         taken: set[str] = set()
         for file, entries in zip(part.files, groups, strict=True):
             for entry in entries:
                 self._add(entry, file, sample, taken)
-        fit_to_image(sample, found.size, self.format.report)
+        fit_to_image(sample, found.size, self.context.report)
         return sample
 
     def _decoded(self, file: File, places: range) -> Iterator[list[Said]]:
@@ -233,7 +259,7 @@ class CocoItems:
             self._repaired(wrong, sample, entry.id)
         label = str(category['name'])
         shape: Any = read_usual(entry, label, sample.width, sample.height)
-        if not self.format.compact and type(shape) is Outline:
+        if not self._shapes_only and type(shape) is Outline:
             shape = shape.polygon()
         if shape.id in taken:
             shape.id = _free(shape.id, taken)
@@ -245,7 +271,7 @@ class CocoItems:
         if isinstance(segments, list) and (segments or 'category_id' not in entry):
             for segment in segments:
                 id = segment.get('id') if isinstance(segment, dict) else None
-                self.format.report.dropped('panoptic segment', 'panoptic images are not read', sample.id, text_of(id))
+                self.context.report.dropped('panoptic segment', 'panoptic images are not read', sample.id, text_of(id))
             return
         if 'caption' in entry and 'category_id' not in entry:
             sample.annotations.append(read_caption(entry))
@@ -258,7 +284,7 @@ class CocoItems:
             entry = {**entry, 'segmentation': segmentation}
             self._repaired(wrong, sample, entry.get('id'))
         # No other format has a place for them.
-        self.format.report.left_out(entry.keys() - KNOWN)
+        self.context.report.left_out(entry.keys() - KNOWN)
         id = _free(text_of(entry.get('id')) or 'entry', taken)
         sample.annotations += [*read_entry({**entry, 'id': id}, category, sample.width, sample.height)]
         taken.add(id)
@@ -276,10 +302,10 @@ class CocoItems:
         return file.categories[other]
 
     def _repaired(self, reason: str, sample: Sample, id: Any) -> None:
-        self.format.report.repaired('annotation', reason, sample.id, text_of(id))
+        self.context.report.repaired('annotation', reason, sample.id, text_of(id))
 
     def _drop(self, reason: str, sample: Sample, id: Any) -> None:
-        self.format.report.dropped('annotation', reason, sample.id, text_of(id))
+        self.context.report.dropped('annotation', reason, sample.id, text_of(id))
 
 
 def _name(parts: Sequence[Sorted]) -> None:

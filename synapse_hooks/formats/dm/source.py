@@ -8,64 +8,84 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from synapse_hooks.data import Sample, image_size
+from synapse_hooks.conversion.contract import ItemSource
+from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.data import SPLITS, DatasetInfo, Sample, image_size, is_image_name
+from synapse_hooks.data.batch import Batch, BatchBuilder, Columns
+from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.dm.document import decode, read_document
-from synapse_hooks.formats.dm.layout import FILES, Folder
+from synapse_hooks.formats.dm.layout import DOCUMENTS, FILES, Folder, split_folders, stray_folders
 from synapse_hooks.geometry.sizes import declared_wrongly
 
-if TYPE_CHECKING:
-    from synapse_hooks.data.batch import Batch, Columns, Gathering
-    from synapse_hooks.formats.base import Format
 
-
-class DmItems:
+class DmSource(ItemSource):
     """The documents of all splits, in a stable order.
 
     Args:
-        format: Gets a report of unreadable items.
-        folders: The splits.
+        path: The dataset's folder.
+        context: The reading at hand.
     """
 
-    def __init__(self, format: Format, folders: list[Folder]) -> None:
-        self.format = format
-        self.folders = folders
+    def __init__(self, path: Path, context: ReadContext) -> None:
+        self.path = path
+        self.context = context
 
-    measured = False
+    @property
+    def info(self) -> DatasetInfo:
+        """The splits are folders."""
+        return DatasetInfo(splits={split: 0 for split, _ in split_folders(self.path) if split is not None})
 
-    def __len__(self) -> int:
+    @cached_property
+    def folders(self) -> list[Folder]:
+        """Those of the splits. What is in none of them is reported."""
+        report, splits = self.context.report, split_folders(self.path)
+        for name in stray_folders(self.path, [root for _, root in splits]):
+            report.dropped('folder', f'it is not a split ({", ".join(SPLITS)}): name it to read it alone', name)
+        folders = [Folder(split, root) for split, root in splits]
+        for name in (name for folder in folders for name in folder.unpaired):
+            kind = 'image' if is_image_name(name) else 'file'
+            report.dropped(kind, f'there is no document for it in {DOCUMENTS}/', name)
+        return folders
+
+    @property
+    def count(self) -> int:
+        """How many documents there are."""
         return sum(map(len, self.folders))
 
-    def read(self, start: int, stop: int) -> Iterator[Sample]:
-        """Whole samples, from which the same documents can be written."""
-        for folder, numbers in self._ranges(start, stop):
+    def read(self, shard: range) -> Iterator[Batch]:
+        """Whole samples, from which the same documents can be written; or shapes."""
+        yield self._shapes(shard) if self.context.projection == 'shapes' else self._samples(shard)
+
+    def _samples(self, shard: range) -> Batch:
+        samples = []
+        for folder, numbers in self._ranges(shard.start, shard.stop):
             for number in numbers:
                 sample = folder.sample(number)
                 if self._fill(folder, number, sample):
-                    yield sample
+                    samples.append(sample)
+        return Batch.of_samples(samples)
 
-    def batch(self, start: int, stop: int) -> Batch:
-        """The same for a writer that asks for shapes only."""
-        from synapse_hooks.data.batch import Gathering
-
-        gathering = Gathering()
-        for folder, numbers in self._ranges(start, stop):
+    def _shapes(self, shard: range) -> Batch:
+        builder = BatchBuilder()
+        for folder, numbers in self._ranges(shard.start, shard.stop):
             samples = [folder.sample(number) for number in numbers]
-            for number, sample, fine in zip(numbers, samples, self.format.measure_all(samples), strict=True):
+            for number, sample, fine in zip(numbers, samples, self.context.measure_all(samples), strict=True):
                 if not fine:
                     continue
                 entry = self._usual(folder.document(number)) if sample.file else None
                 if entry is None:
-                    self._add_whole(folder, number, sample, gathering)
+                    self._add_whole(folder, number, sample, builder)
                 else:
-                    _add(entry, sample, gathering)
-        return gathering.batch()
+                    _add(entry, sample, builder)
+        return builder.build(measured=True)
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[Folder, range]]:
         for folder in self.folders:
@@ -78,7 +98,7 @@ class DmItems:
     def _usual(self, document: str) -> _Entry | None:
         """What a usual document says; None for one that must be read whole."""
         try:
-            data = self.format.files.read(document)
+            data = self.context.files.read(document)
             (entry,) = _decode(data).images
         except (OSError, ValueError, RecursionError):
             return None
@@ -87,38 +107,36 @@ class DmItems:
             return None
         if not _MEANING.isdisjoint([one.name for row in (*boxes, *polygons) if row.attrs for one in row.attrs]):
             return None
-        if self.format.identity is not None:
-            self.format.identity.note_text(data)
+        if self.context.fingerprint is not None:
+            self.context.fingerprint.add_bytes(data)
         return entry
 
-    def _add_whole(self, folder: Folder, number: int, sample: Sample, gathering: Gathering) -> None:
-        from synapse_hooks.data.skeletons import assemble
-
+    def _add_whole(self, folder: Folder, number: int, sample: Sample, builder: BatchBuilder) -> None:
         measured = bool(sample.file)
-        if not self._fill(folder, number, sample) or not (measured or self.format.measure(sample)):
+        if not self._fill(folder, number, sample) or not (measured or self.context.measure(sample)):
             return
         sample.annotations = assemble(sample.annotations)
-        gathering.add_whole(sample)
+        builder.add_whole(sample)
 
     def _fill(self, folder: Folder, number: int, sample: Sample) -> bool:
         """Add everything that a document says to its sample; False where it cannot be read, which is reported."""
         pair = folder.pair(number)
         size = sample.width, sample.height
         try:
-            data = self.format.files.read(pair.document)
+            data = self.context.files.read(pair.document)
             needs_image = read_document(decode(data), sample)
         except OSError as error:
-            self.format.skip(cannot_read(UnreadableItem, error, pair.document))
+            self.context.skip(cannot_read(UnreadableItem, error, pair.document))
             return False
         except ValueError as error:
-            self.format.skip(
+            self.context.skip(
                 UnreadableItem(f'{pair.document} {error}', hint='repair or remove the document', path=pair.document)
             )
             return False
-        if self.format.identity is not None:
-            self.format.identity.note_text(data)
+        if self.context.fingerprint is not None:
+            self.context.fingerprint.add_bytes(data)
         if len(pair.images) > 1:
-            self.format.skip(
+            self.context.skip(
                 UnreadableItem(
                     f'{pair.document} could be about {" or ".join(map(os.path.basename, pair.images))}',
                     hint='give each image a name and a document of its own',
@@ -133,7 +151,7 @@ class DmItems:
             if declared != size and all(declared):
                 self._compare(sample, declared)
         elif needs_image:
-            self.format.skip(
+            self.context.skip(
                 UnreadableItem(
                     f'{pair.document} has no image: {FILES}/{pair.id}.* is missing',
                     hint='restore the image or remove the document',
@@ -152,8 +170,8 @@ class DmItems:
         except UnreadableItem:
             # That is reported where the image is measured.
             return
-        if not declared_wrongly(sample, declared, own, self.format.report) and declared != own[::-1]:
-            self.format.report.doubtful('image', _ANOTHER_SIZE, sample.id)
+        if not declared_wrongly(sample, declared, own, self.context.report) and declared != own[::-1]:
+            self.context.report.doubtful('image', _ANOTHER_SIZE, sample.id)
 
 
 _ANOTHER_SIZE = 'its document declares another size than it has, and annotations may be for that one: they stay'
@@ -214,27 +232,27 @@ def _boxes_first(data: bytes) -> bool:
     return 0 <= data.find(b'"bounding_box":', start) < data.find(b'"polygon":', start)
 
 
-def _add(entry: _Entry, sample: Sample, gathering: Gathering) -> None:
-    item = len(gathering.samples)
-    gathering.samples.append(sample)
+def _add(entry: _Entry, sample: Sample, builder: BatchBuilder) -> None:
+    item = len(builder.samples)
+    builder.samples.append(sample)
     if entry.bounding_box:
-        boxes = gathering.boxes
-        _add_rows(entry.bounding_box, item, gathering, boxes)
+        boxes = builder.boxes
+        _add_rows(entry.bounding_box, item, builder, boxes)
         boxes.add_numbers([box.data for box in entry.bounding_box])
     if entry.polygon:
-        polygons = gathering.polygons
-        _add_rows(entry.polygon, item, gathering, polygons)
+        polygons = builder.polygons
+        _add_rows(entry.polygon, item, builder, polygons)
         count = len(entry.polygon)
         polygons.points.add(range(len(polygons) - count, len(polygons)), [polygon.data for polygon in entry.polygon])
         polygons.add_boxless(count)
 
 
-def _add_rows(rows: Sequence[_Box | _Polygon], item: int, gathering: Gathering, columns: Columns) -> None:
+def _add_rows(rows: Sequence[_Box | _Polygon], item: int, builder: BatchBuilder, columns: Columns) -> None:
     labels, ids, attributes = columns.labels, columns.ids, columns.attributes
     for row in rows:
         labels.append(row.classification)
         ids.append(row.id)
         attributes.append({one.name: one.value for one in row.attrs} if row.attrs else None)
     columns.items += [item] * len(rows)
-    columns.places += range(gathering.place, gathering.place + len(rows))
-    gathering.place += len(rows)
+    columns.places += range(builder.place, builder.place + len(rows))
+    builder.place += len(rows)

@@ -13,59 +13,76 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from synapse_hooks.conversion.reader import unique_ids
-from synapse_hooks.data import LossReport, RotatedBox, Sample
+from synapse_hooks.conversion.contract import ItemSource
+from synapse_hooks.conversion.ids import unique_ids
+from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.data import DatasetInfo, LossReport, RotatedBox, Sample
+from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.skeletons import flip_index
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.yolo.config import named_elsewhere, read_config
 from synapse_hooks.formats.yolo.labels import LabelReader
-from synapse_hooks.formats.yolo.layout import folders_of, labels_of, orphans, stem_of
+from synapse_hooks.formats.yolo.layout import Folder, folders_of, labels_of, orphans, stem_of
 from synapse_hooks.formats.yolo.pixels import READ_IN_PIXELS, may_count_pixels, proves_pixels
-
-if TYPE_CHECKING:
-    from synapse_hooks.formats.base import Format
 
 _LOOKED_AT = 1000
 
 
-class YoloItems:
+class YoloSource(ItemSource):
     """Every image of a dataset, in a stable order, without its labels: they are read when they are asked for.
 
     It is cheap to make, and to hand to another process.
 
     Args:
         path: The dataset's folder, or its yaml.
-        format: Asked for the size of each image, and told of items that cannot be read.
+        context: The reading at hand.
 
     Raises:
         DatasetInvalid: The dataset cannot be used.
     """
 
-    measured = True
-
-    def __init__(self, path: Path, format: Format) -> None:
-        self.format = format
-        self.config = config = read_config(path)
-        if format.files.boundary is not None:
-            # What the yaml names by its path is the dataset's own, wherever it is; what a link leads to is not.
-            format.files.boundary.add(config.root, *named_elsewhere(config))
-        lists = (file for files in config.sources.values() for file in files if not file.is_dir())
-        for file in (config.file, *lists):
-            format.files.admit(file)
-        self.folders = folders_of(config)
-        self._ends = list(accumulate(len(folder.names) for folder in self.folders))
-        self._ids = self._unique()
-        self._labels = LabelReader(config, turned=True, open=format.files.read)
+    def __init__(self, path: Path, context: ReadContext) -> None:
+        self.context = context
+        self.config = read_config(path)
         self.in_pixels = Counter[str]()
         """How many rows of each image count pixels, where that is proven for the whole dataset."""
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The classes are in `names`, the splits are keys."""
+        return DatasetInfo(
+            classes=self.config.names,
+            splits={split: 0 for split in self.config.sources if split is not None},
+            skeletons=dict(self.config.skeletons),
+        )
+
+    @cached_property
+    def folders(self) -> list[Folder]:
+        """Where the images are."""
+        config, files = self.config, self.context.files
+        if files.boundary is not None:
+            # What the yaml names by its path is the dataset's own, wherever it is; what a link leads to is not.
+            files.boundary.add(config.root, *named_elsewhere(config))
+        lists = (file for places in config.sources.values() for file in places if not file.is_dir())
+        for file in (config.file, *lists):
+            files.admit(file)
+        return folders_of(config)
+
+    def shards(self) -> Sequence[range]:
+        """Ranges of images. What belongs to no image is reported: label files without one, for example."""
+        self._ends = list(accumulate(len(folder.names) for folder in self.folders))
+        self._ids = self._unique()
+        self._labels = LabelReader(self.config, turned=True, open=self.context.files.read)
         self._labels.pixels = self._all_in_pixels()
         self._labels.turned = self._turned()
+        self._report_losses(self.context.report)
+        return super().shards()
 
     def _unique(self) -> dict[int, dict[int, str]]:
         """The ids that are not the names: of images that differ by their extension only, or from several sources."""
@@ -85,8 +102,8 @@ class YoloItems:
         if self.config.task or self.config.joints:
             return self.config.task == 'obb'
         found = False
-        with self.format.aside():
-            for sample in self.read(0, _LOOKED_AT):
+        with self.context.discarding():
+            for sample in self._samples(0, _LOOKED_AT):
                 if not all(isinstance(annotation, RotatedBox) for annotation in sample.annotations):
                     return False
                 found = found or bool(sample.annotations)
@@ -94,7 +111,7 @@ class YoloItems:
 
     def _all_in_pixels(self) -> bool:
         """Whether the rows of every label file count pixels; of most datasets, the first one says that they do not."""
-        with self.format.aside():
+        with self.context.discarding():
             for _, file in self._places(0, _LOOKED_AT):
                 with suppress(UnreadableItem):
                     said = may_count_pixels(self._labels.rows(file), self.config.joints)
@@ -106,10 +123,10 @@ class YoloItems:
 
     def _prove_pixels(self) -> bool:
         found = Counter[str]()
-        for sample, file in self._places(0, len(self)):
+        for sample, file in self._places(0, self.count):
             with suppress(UnreadableItem):
                 rows = [row[1:] for row in self._labels.rows(file) if row]
-                if not rows or not self.format.measure(sample):
+                if not rows or not self.context.measure(sample):
                     continue
                 if not all(proves_pixels(row, sample.width, sample.height, self.config.joints) for row in rows):
                     return False
@@ -117,35 +134,35 @@ class YoloItems:
         self.in_pixels = found
         return bool(found)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many images there are."""
         return self._ends[-1] if self._ends else 0
 
-    def read(self, start: int, stop: int) -> Iterator[Sample]:
-        """The samples from `start` to before `stop`. An image without a label file is a background image.
+    def read(self, shard: range) -> Iterator[Batch]:
+        """Images with their labels. One without a label file is a background image."""
+        yield Batch.of_samples(list(self._samples(shard.start, shard.stop)), measured=True)
 
-        Args:
-            start: The place of the first one.
-            stop: The place after the last one.
-        """
-        identity = self.format.identity
-        self._labels.note = None if identity is None else identity.note_text
-        if identity is not None:
+    def _samples(self, start: int, stop: int) -> Iterator[Sample]:
+        fingerprint = self.context.fingerprint
+        self._labels.note = None if fingerprint is None else fingerprint.add_bytes
+        if fingerprint is not None:
             # How rows are understood. Every block says it: the first one is not always read by the same process.
             said = self.config.task, self.config.joints, sorted(self.config.skeletons.items())
-            identity.note_text(repr(said).encode(errors='backslashreplace'))
+            fingerprint.add_bytes(repr(said).encode(errors='backslashreplace'))
         for sample, file in self._places(start, stop):
-            if not self.format.measure(sample):
+            if not self.context.measure(sample):
                 continue
             try:
                 sample.annotations = self._labels.read(file, sample.width, sample.height)
             except UnreadableItem as error:
-                self.format.skip(error)
+                self.context.skip(error)
             else:
                 yield sample
 
     def _places(self, start: int, stop: int) -> Iterator[tuple[Sample, str]]:
         """Images, without a look at them, and where their labels are."""
-        stop = min(stop, len(self))
+        stop = min(stop, self.count)
         first = bisect_right(self._ends, start)
         for number, (folder, end) in enumerate(zip(self.folders[first:], self._ends[first:], strict=True), first):
             begin = end - len(folder.names)
@@ -164,7 +181,7 @@ class YoloItems:
         names = next(iter(self.config.skeletons.values()), ())
         return tuple(flip_index(names) if len(names) == count else range(count))
 
-    def note_losses(self, report: LossReport) -> None:
+    def _report_losses(self, report: LossReport) -> None:
         """Count what belongs to no item: label files without an image, what dataset.yaml says and nothing uses."""
         file = self.config.file.name
         for name, count in Counter(self.config.names).items():

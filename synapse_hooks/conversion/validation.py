@@ -1,7 +1,8 @@
-"""A check of every sample that a format which is not built in reads, before anything is done with it.
+"""A check of everything that a format which is not built in reads, before anything is done with it.
 
 A label that is not text or a coordinate that is not a number would be noticed much later, far from its cause: as an
-error of the format that writes, or as a dataset that cannot be read again. What the built-in formats read is trusted.
+error of the format that writes, or as a dataset that cannot be read again. What the built-in formats read is not
+checked: their tests do that.
 """
 
 from __future__ import annotations
@@ -15,30 +16,6 @@ from synapse_hooks.conversion.well_formed import SAMPLES, Wrong, check_info, che
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.safe_text import repr_of
-
-
-class CheckedItems:
-    """The items of a format that is not trusted.
-
-    Args:
-        items: What its `items` answered.
-        format: Its name.
-    """
-
-    def __init__(self, items: Any, format: str) -> None:
-        self._items = items
-        self._format = format
-        self.measured: bool = items.measured
-        if hasattr(items, 'batch'):
-            # Columns hold what their types allow.
-            self.batch = items.batch
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def read(self, start: int, stop: int) -> Iterator[Sample]:
-        """See `Items.read`."""
-        return checked(self._items.read(start, stop), self._format)
 
 
 class CheckedReader:
@@ -95,6 +72,31 @@ def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
         except Wrong as wrong:
             raise _error(_place(number, sample, wrong.place), wrong, format) from None
         yield sample
+
+
+def validate(batch: Any, format: str) -> None:
+    """See that a batch is as it should be: columns at once, everything else one by one.
+
+    Args:
+        batch: What the `read` of a source returned.
+        format: The name of the format, for the message.
+
+    Raises:
+        WrongAnswer: It is not.
+    """
+    # Not at the top: it needs numpy, and who lists plugins does not.
+    from synapse_hooks.conversion.columns import WrongRow, check_batch, check_id
+
+    try:
+        check_batch(batch)
+    except WrongRow as wrong:
+        raise _error(wrong.where(), wrong, format) from None
+    for number, sample in enumerate(batch.samples, 1):
+        try:
+            check_sample(sample)
+            check_id(sample)
+        except Wrong as wrong:
+            raise _error(_place(number, sample, wrong.place), wrong, format) from None
 
 
 def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:

@@ -1,0 +1,226 @@
+"""The way of every batch from a source to a sink: validated, measured, divided, counted, fingerprinted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+
+import msgspec
+
+from synapse_hooks.context import DatasetReader
+from synapse_hooks.conversion.contract import Projection, Source
+from synapse_hooks.conversion.crowds import take_as_object
+from synapse_hooks.conversion.fingerprint import Fingerprint
+from synapse_hooks.conversion.reader import FormatReader
+from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.rows import ReaderSource, RowSource
+from synapse_hooks.conversion.validation import validate
+from synapse_hooks.data import Keypoint, LossReport, Sample, Tally, Tolerance, Unreadable
+from synapse_hooks.data.batch import Batch, gather
+from synapse_hooks.data.skeletons import assemble
+from synapse_hooks.geometry.upright import sort_corners_of
+
+Divide = Callable[[Sample], str | None]
+"""Says into which split a sample goes."""
+
+
+@dataclass
+class ReadResult:
+    """What is known of the samples that were read; it travels between processes."""
+
+    tally: Tally = field(default_factory=Tally)
+    report: LossReport = field(default_factory=LossReport)
+    """What the source could not read or carry."""
+    unreadable: Unreadable | None = None
+    blocks: list[bytes] = field(default_factory=list)
+    """See `Fingerprint.digests`."""
+
+    def merge(self, other: ReadResult) -> None:
+        """Add what was read elsewhere, after what was read here."""
+        self.tally.merge(other.tally)
+        self.report.merge(other.report)
+        self.blocks += other.blocks
+        if self.unreadable is None:
+            self.unreadable = other.unreadable
+        elif other.unreadable is not None:
+            self.unreadable.merge(other.unreadable)
+
+
+class Pipeline:
+    """One reading of a dataset, in batches.
+
+    Args:
+        reader: What `open_dataset` answered.
+        projection: What the sink wants of the samples.
+        tolerance: What to do about unreadable items.
+        digest: Whether to take note of what is read.
+        counts: Whether samples and annotations are counted.
+        divide: Says into which split a sample goes; None keeps its own.
+        crowds_as_objects: See `synapse_hooks.conversion.crowds`.
+    """
+
+    def __init__(
+        self,
+        reader: DatasetReader,
+        projection: Projection,
+        *,
+        tolerance: Tolerance,
+        digest: bool,
+        counts: bool = True,
+        divide: Divide | None = None,
+        crowds_as_objects: bool = False,
+    ) -> None:
+        self.reader = reader
+        self.projection = projection
+        self.divide = divide
+        self.counts = counts
+        self.crowds_as_objects = crowds_as_objects
+        self.result = ReadResult()
+        self._fingerprint = Fingerprint() if digest else None
+        self._begun: tuple[Batch | None, Iterator[Batch]] | None = None
+        if isinstance(reader, FormatReader):
+            unreadable = self.result.unreadable = Unreadable(tolerance, self.result.report)
+            self._context = ReadContext(
+                reader.path, projection, report=self.result.report, unreadable=unreadable, fingerprint=self._fingerprint
+            )
+            with self._noted():
+                self.source: Source = reader.open(self._context)
+                self.shards = self.source.shards()
+                self.count = self.source.count
+            if self.count is not None:
+                # What was met when the dataset was opened is none of them.
+                unreadable.total = self.count + unreadable.count
+        else:
+            self._context = ReadContext(report=self.result.report, fingerprint=self._fingerprint)
+            self.source = ReaderSource(reader)
+            self.shards = self.source.shards()
+            self.count = self.source.count
+        self._is_foreign = not type(self.source).__module__.startswith('synapse_hooks.')
+        self._notes = self._is_foreign or isinstance(self.source, ReaderSource | RowSource)
+
+    def batches(self, shards: Sequence[Any] | None = None) -> Iterator[Batch]:
+        """The batches of some shards, or of all. They are counted as they pass."""
+        for shard in self.shards if shards is None else shards:
+            for batch in self._of(shard):
+                self._divide(batch.samples)
+                self._count(batch)
+                if self._fingerprint is not None:
+                    # With the extension: the target's names have it too.
+                    names = [sample.file_name for sample in batch.samples]
+                    self._fingerprint.close_block(names + [str(sample.split) for sample in batch.samples])
+                yield batch
+
+    def peek(self, count: int = 64) -> Tally:
+        """What some items show: a guess at the whole. Nothing of it is counted.
+
+        They are from all over the dataset; the first ones, where others cannot be had.
+        """
+        tally = Tally()
+        if len(self.shards) == 1 and self.count is None:
+            # To begin twice may take twice as long: what was read is kept.
+            batches = self._of(self.shards[0])
+            first = next(batches, None)
+            self._begun = first, batches
+            if first is not None:
+                tally.add_batch(first)
+            return tally
+        with self._noted(), self._context.discarding():
+            for batch in self.source.peek(count):
+                self._validate(batch)
+                tally.add_batch(_whole(batch))
+        return tally
+
+    def forget_opening(self) -> None:
+        """Forget what was reported when the dataset was opened: of several processes, only one reports it."""
+        self.result.report.clear()
+        if self.result.unreadable is not None:
+            self.result.unreadable.clear()
+
+    def finish(self) -> ReadResult:
+        """What has passed, when all of it has."""
+        if self._fingerprint is not None:
+            self.result.blocks = self._fingerprint.digests
+        return self.result
+
+    def _of(self, shard: Any) -> Iterator[Batch]:
+        """The batches of a shard, validated and measured."""
+        if self._begun is not None:
+            first, rest = self._begun
+            self._begun = None
+            if first is not None:
+                yield first
+            yield from rest
+            return
+        batches = self.source.read(shard)
+        while True:
+            # Not while the batch is at work elsewhere: errors there are not the reader's.
+            with self._noted():
+                batch = next(batches, None)
+                if batch is None:
+                    return
+                self._validate(batch)
+                batch = self._prepared(batch)
+            yield batch
+
+    def _validate(self, batch: Batch) -> None:
+        # The built-in sources are tested instead, and those of rows check what they are given.
+        if self._is_foreign and isinstance(self.reader, FormatReader):
+            validate(batch, self.reader.format.name)
+
+    def _prepared(self, batch: Batch) -> Batch:
+        if not batch.measured:
+            fine = list(self._context.measure_all(batch.samples))
+            if not all(fine):
+                batch = Batch.of_samples(list(compress(batch.rows(), fine)))
+        shapes = self.projection == 'shapes' and batch.is_rows
+        if shapes:
+            batch = _whole(batch)
+        if self._fingerprint is not None and self._notes and not self._fingerprint.has_content:
+            for sample in batch.samples:
+                self._fingerprint.add_bytes(_text(sample))
+            for columns in (batch.boxes, batch.polygons):
+                if columns.items:
+                    self._fingerprint.add_bytes(repr(columns).encode(errors='backslashreplace'))
+        return gather(batch.samples) if shapes else batch
+
+    def _divide(self, samples: list[Sample]) -> None:
+        if self.divide is not None:
+            for sample in samples:
+                sample.split = self.divide(sample)
+
+    def _count(self, batch: Batch) -> None:
+        report = self.result.report
+        sort_corners_of(batch, report)
+        if self.crowds_as_objects:
+            for item, _, annotation in batch.others:
+                take_as_object(annotation, batch.samples[item], report)
+        if self.counts:
+            self.result.tally.add_batch(batch)
+
+    def _noted(self) -> AbstractContextManager[None]:
+        return self.reader.noted() if isinstance(self.reader, FormatReader) else nullcontext()
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=repr)
+
+
+def _text(sample: Sample) -> bytes:
+    content = [sample.width, sample.height, sample.annotations, sample.extra]
+    try:
+        return _ENCODER.encode(content)
+    except UnicodeEncodeError:
+        # The name of a file or folder may be no valid Unicode, and so may a class that is called after it.
+        return repr(content).encode(errors='backslashreplace')
+
+
+def _whole(batch: Batch) -> Batch:
+    """The batch, with joints that stand by themselves put together as skeletons."""
+    if not batch.is_rows or not any(type(annotation) is Keypoint for _, _, annotation in batch.others):
+        return batch
+    for sample in batch.samples:
+        if any(type(annotation) is Keypoint for annotation in sample.annotations):
+            sample.annotations = assemble(sample.annotations)
+    return Batch.of_samples(batch.samples)
