@@ -13,17 +13,31 @@ hook's nearest answer, and `super()` in it reaches the next one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Generic, cast
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
+from synapse_hooks.actions.brackets import in_brackets
 from synapse_hooks.actions.overrides import overridden_hooks
 from synapse_hooks.actions.params import BaseTrainParams, validated
-from synapse_hooks.context import AutologSession, Checkpoint, Model, RuntimeContext, TrainContext, TrainingLog
+from synapse_hooks.context import (
+    AutologSession,
+    Changes,
+    Checkpoint,
+    Dataset,
+    DatasetReader,
+    Model,
+    RuntimeContext,
+    StepResult,
+    TrainContext,
+    TrainingLog,
+)
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.hookspecs import HookSpecs
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import HookCalls, bind
 from synapse_hooks.steps import (
@@ -41,15 +55,20 @@ from synapse_hooks.steps import (
 
 __all__ = ['BaseTrainAction', 'BaseTrainParams', 'TrainContext']
 
+T = TypeVar('T')
 P = TypeVar('P', bound=BaseTrainParams)
+"""The class of the parameters."""
+R = TypeVar('R', default=Any)
+"""What `run` returns: the class of the result, or anything."""
 
 
 class _NoRunYet(ConfigError, AttributeError):
     """There is no context outside of a run. As an AttributeError it lets `hasattr` and `getattr` answer."""
 
 
-class BaseTrainAction(Generic[P]):
-    """A train action. Subclass it, with the class of its parameters in brackets.
+class BaseTrainAction(Generic[P, R]):
+    """A train action. Subclass it, with the class of its parameters in brackets, and that of its result if it has one:
+    `BaseTrainAction[TrainParams]`, `BaseTrainAction[TrainParams, TrainResult]`.
 
     Args:
         params: An instance of the action's parameters, or a mapping that is validated here.
@@ -72,17 +91,22 @@ class BaseTrainAction(Generic[P]):
     target_format: ClassVar[str | None] = None
     """The format the training wants: `yolo`, `coco`, or that of a plugin; None hands over the exported folder."""
     result_model: ClassVar[type[BaseModel] | None] = None
-    """The pydantic model that `execute`'s result must fit; None takes any."""
+    """The pydantic model that `execute`'s result must fit; None takes any. A model in the brackets is it already."""
     params_model: ClassVar[type[BaseTrainParams]] = BaseTrainParams
-    """The class in the brackets."""
+    """The class of the parameters in the brackets."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for base in getattr(cls, '__orig_bases__', ()):
-            if isinstance(get_origin(base), type) and issubclass(get_origin(base), BaseTrainAction):
-                argument = get_args(base)[0]
-                if isinstance(argument, type) and issubclass(argument, BaseTrainParams):
-                    cls.params_model = argument
+        params, result = in_brackets(cls, BaseTrainAction)
+        if isinstance(params, type) and issubclass(params, BaseTrainParams):
+            cls.params_model = params
+        if isinstance(result, type) and issubclass(result, BaseModel):
+            if cls.result_model is not None and not issubclass(cls.result_model, result):
+                raise TypeError(
+                    f'{cls.__name__}: the result is {result.__name__} in the brackets, but result_model is '
+                    f'{cls.result_model.__name__}; state one of them'
+                )
+            cls.result_model = cls.result_model or result
 
     def __init__(self, params: P | Mapping[str, Any], ctx: RuntimeContext | None = None) -> None:
         self.params: P = params if isinstance(params, BaseModel) else cast(P, validated(self.params_model, params))
@@ -94,7 +118,7 @@ class BaseTrainAction(Generic[P]):
 
     # -- what an author writes ---------------------------------------------------------------------------------------
 
-    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
+    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> R | Mapping[str, Any]:
         """Train.
 
         Args:
@@ -105,7 +129,8 @@ class BaseTrainAction(Generic[P]):
         Returns:
             A dict or an instance of `result_model`. Its `weights_path`, a file or folder, is uploaded.
         """
-        return self._next('execute', (), {'data_path': data_path, 'checkpoint': checkpoint})
+        result: R = self._next(HookSpecs.execute, (), {'data_path': data_path, 'checkpoint': checkpoint})
+        return result
 
     def setup_steps(self, registry: StepRegistry[TrainContext]) -> None:
         """Register the steps of the run: by default export, convert, pre_execute, execute and upload.
@@ -121,54 +146,54 @@ class BaseTrainAction(Generic[P]):
 
     # -- stage hooks: an override is the nearest answer, and super() reaches the next ---------------------------------
 
-    def resolve_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+    def resolve_checkpoint(self, *args: Any, **kwargs: Any) -> Checkpoint | None:
         """`(context) -> dict or None`: find the model to start from. See `HookSpecs.resolve_checkpoint`."""
-        return self._next('resolve_checkpoint', args, kwargs)
+        return self._next(HookSpecs.resolve_checkpoint, args, kwargs)
 
-    def export(self, *args: Any, **kwargs: Any) -> Any:
+    def export(self, *args: Any, **kwargs: Any) -> Dataset:
         """`(context) -> dataset`: fetch the dataset. See `HookSpecs.export`."""
-        return self._next('export', args, kwargs)
+        return self._next(HookSpecs.export, args, kwargs)
 
-    def convert(self, *args: Any, **kwargs: Any) -> Any:
+    def convert(self, *args: Any, **kwargs: Any) -> Dataset:
         """`(context, dataset, target_format) -> dataset`: convert it. See `HookSpecs.convert`."""
-        return self._next('convert', args, kwargs)
+        return self._next(HookSpecs.convert, args, kwargs)
 
-    def open_dataset(self, *args: Any, **kwargs: Any) -> Any:
+    def open_dataset(self, *args: Any, **kwargs: Any) -> DatasetReader:
         """`(dataset) -> reader`: open a dataset for reading. See `HookSpecs.open_dataset`."""
-        return self._next('open_dataset', args, kwargs)
+        return self._next(HookSpecs.open_dataset, args, kwargs)
 
-    def pre_execute(self, *args: Any, **kwargs: Any) -> Any:
+    def pre_execute(self, *args: Any, **kwargs: Any) -> Changes | None:
         """`(context) -> dict or None`: check, seed, change data_path or checkpoint. See `HookSpecs.pre_execute`."""
-        return self._next('pre_execute', args, kwargs)
+        return self._next(HookSpecs.pre_execute, args, kwargs)
 
-    def upload(self, *args: Any, **kwargs: Any) -> Any:
+    def upload(self, *args: Any, **kwargs: Any) -> Model | None:
         """`(context, result) -> model`: publish the trained model. See `HookSpecs.upload`."""
-        return self._next('upload', args, kwargs)
+        return self._next(HookSpecs.upload, args, kwargs)
 
-    def uploaded(self, *args: Any, **kwargs: Any) -> Any:
+    def uploaded(self, *args: Any, **kwargs: Any) -> None:
         """`(context, model)`: a model was uploaded. See `HookSpecs.uploaded`."""
 
-    def run_step(self, *args: Any, **kwargs: Any) -> Any:
+    def run_step(self, *args: Any, **kwargs: Any) -> StepResult:
         """`(context, step) -> StepResult`: run one step. See `HookSpecs.run_step`."""
-        return self._next('run_step', args, kwargs)
+        return self._next(HookSpecs.run_step, args, kwargs)
 
-    def retry_step(self, *args: Any, **kwargs: Any) -> Any:
+    def retry_step(self, *args: Any, **kwargs: Any) -> float | None:
         """`(context, step, error, attempt) -> seconds or None`: try again? See `HookSpecs.retry_step`."""
-        return self._next('retry_step', args, kwargs)
+        return self._next(HookSpecs.retry_step, args, kwargs)
 
-    def run_started(self, *args: Any, **kwargs: Any) -> Any:
+    def run_started(self, *args: Any, **kwargs: Any) -> None:
         """`(context)`: the run begins. See `HookSpecs.run_started`."""
 
-    def step_started(self, *args: Any, **kwargs: Any) -> Any:
+    def step_started(self, *args: Any, **kwargs: Any) -> None:
         """`(context, step)`: a step begins. See `HookSpecs.step_started`."""
 
-    def step_finished(self, *args: Any, **kwargs: Any) -> Any:
+    def step_finished(self, *args: Any, **kwargs: Any) -> None:
         """`(context, step, result, error)`: a step ended. See `HookSpecs.step_finished`."""
 
-    def run_finished(self, *args: Any, **kwargs: Any) -> Any:
+    def run_finished(self, *args: Any, **kwargs: Any) -> None:
         """`(context, outcome, error)`: the run ended. See `HookSpecs.run_finished`."""
 
-    def cleanup(self, *args: Any, **kwargs: Any) -> Any:
+    def cleanup(self, *args: Any, **kwargs: Any) -> None:
         """`(context, outcome)`: free what was taken. See `HookSpecs.cleanup`."""
 
     # -- helpers -----------------------------------------------------------------------------------------------------
@@ -206,7 +231,7 @@ class BaseTrainAction(Generic[P]):
         """
         return None if self._run_dir is None else RunDirectory.open(self._run_dir)
 
-    def autolog(self, framework: str) -> AbstractContextManager[Any]:
+    def autolog(self, framework: str) -> AbstractContextManager[object]:
         """Log metrics of a training framework automatically, from now to the end of the run.
 
         Args:
@@ -283,11 +308,12 @@ class BaseTrainAction(Generic[P]):
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def run(self) -> Any:
+    def run(self) -> R:
         """Run the pipeline.
 
         Returns:
-            What `execute` returned, as an instance of `result_model` where there is one.
+            What `execute` returned, as an instance of `result_model` where there is one. None where the pipeline has
+            no such step.
 
         Raises:
             StepFailed: A step failed; its cause is the `__cause__`.
@@ -300,7 +326,7 @@ class BaseTrainAction(Generic[P]):
             )
         self._is_running, self._run_dir = True, None
         try:
-            return run_plan(self._plan())
+            return cast(R, run_plan(self._plan()))
         finally:
             self._context, self._is_running = None, False
 
@@ -331,7 +357,7 @@ class BaseTrainAction(Generic[P]):
     def _attach(self, context: TrainContext) -> None:
         self._context, self._run_dir = context, context.run_dir
 
-    def _next(self, hook: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        context = self.context
-        calls = cast(HookCalls, context.hooks)
-        return calls.next(hook, bind(hook, args, kwargs, context))
+    def _next(self, hook: Callable[..., T], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> T:
+        """What the plugins that are less near than the action answer, to a hook of `HookSpecs`."""
+        context, name = self.context, hook.__name__
+        return cast(T, cast(HookCalls, context.hooks).next(name, bind(name, args, kwargs, context)))

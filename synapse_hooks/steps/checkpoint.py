@@ -94,7 +94,7 @@ def _as_failure(plugins: Plugins, directory: RunDirectory) -> Iterator[None]:
 
 
 def checked_checkpoint(
-    answer: Any, allow_pickle: Collection[str], hook: str = 'resolve_checkpoint'
+    answer: object, allow_pickle: Collection[str], hook: str = 'resolve_checkpoint'
 ) -> Checkpoint | None:
     """A plugin's answer as a `Checkpoint` with all of its keys; None stays None.
 

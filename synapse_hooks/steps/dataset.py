@@ -79,7 +79,7 @@ class ConvertDatasetStep(BaseStep[TrainContext]):
         return StepResult(data={'dataset': context.dataset})
 
 
-def checked_dataset(answer: Any, hook: str) -> Dataset:
+def checked_dataset(answer: object, hook: str) -> Dataset:
     """A plugin's answer as a `Dataset` whose paths are `Path`s and exist.
 
     Args:

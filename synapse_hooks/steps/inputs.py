@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -73,7 +73,9 @@ class StageInputs:
         named = [step.name] if step.name in hook_names() else []
         return list(dict.fromkeys((*named, *step.hooks, AROUND)))
 
-    def answering(self, hook: str, formats: Collection[Any] = ()) -> Iterator[tuple[Plugin, str, Any]]:
+    def answering(
+        self, hook: str, formats: Collection[str | None] = ()
+    ) -> Iterator[tuple[Plugin, str, Callable[..., Any] | None]]:
         """The plugins that have a part in a hook, in order, each with its role and function; see `Plugins.answers`.
 
         Args:
@@ -208,7 +210,7 @@ def _siblings(action: type) -> Iterator[type]:
                     yield other
 
 
-def is_ours(thing: Any) -> bool:
+def is_ours(thing: object) -> bool:
     """Whether a class or function belongs to this package, or to Python: its version is known otherwise."""
     module = str(getattr(thing, '__module__', ''))
     if module.partition('.')[0] in ('synapse_hooks', 'builtins', 'typing', 'abc'):

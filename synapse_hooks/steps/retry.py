@@ -6,7 +6,7 @@ import math
 import threading
 from typing import Any, Final
 
-from synapse_hooks.context import TrainContext
+from synapse_hooks.context import Step, TrainContext
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.safe_text import add_note, summary
@@ -16,7 +16,7 @@ LONGEST_WAIT: Final = threading.TIMEOUT_MAX
 
 
 def seconds_until_retry(
-    context: TrainContext, plugins: Plugins, step: Any, error: BaseException, attempt: int
+    context: TrainContext, plugins: Plugins, step: Step, error: BaseException, attempt: int
 ) -> float | None:
     """Seconds until another attempt, or None for none.
 

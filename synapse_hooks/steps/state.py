@@ -17,7 +17,7 @@ PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path', 'w
 """What of the context is a dict with paths, and which of its values they are."""
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """`value` as JSON values; what has no JSON form becomes its nearest one, at worst its repr."""
     return msgspec.json.decode(encode(value))
 

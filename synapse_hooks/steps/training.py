@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
 from synapse_hooks.autologgers.restricted import restricted_loading
-from synapse_hooks.context import StepResult, TrainContext
+from synapse_hooks.context import Model, StepResult, TrainContext
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.checkpoint import checked_checkpoint
@@ -99,7 +99,7 @@ class ExecuteStep(BaseStep[TrainContext]):
                 sync_below(weights.absolute(), context.run_dir)
         return StepResult(data={'weights_path': context.model_path})
 
-    def validated(self, result: Any) -> Any:
+    def validated(self, result: object) -> object:
         """The result as an instance of the result model, where there is one.
 
         Raises:
@@ -151,7 +151,7 @@ class UploadStep(BaseStep[TrainContext]):
         return StepResult(data={'model': context.model})
 
 
-def publish_model(context: TrainContext, model: Any) -> None:
+def publish_model(context: TrainContext, model: object) -> None:
     """Take an uploaded model over into the run, and report it to all plugins.
 
     Args:
@@ -165,12 +165,12 @@ def publish_model(context: TrainContext, model: Any) -> None:
         raise WrongAnswer(
             f"the answer to 'upload' is not a model: {model!r}", hint="return {'id': ..., 'name': ...}", hook='upload'
         )
-    context.model = dict(model)  # type: ignore[assignment]
-    context.recorder.record('model', {'id': model['id'], 'name': model.get('name')})
-    context.hooks.uploaded(context=context, model=context.model)  # type: ignore[arg-type]
+    uploaded = context.model = cast(Model, dict(model))
+    context.recorder.record('model', {'id': uploaded['id'], 'name': uploaded.get('name')})
+    context.hooks.uploaded(context=context, model=uploaded)
 
 
-def weights_of(result: Any) -> Path | None:
+def weights_of(result: object) -> Path | None:
     """The `weights_path` of a result, or None where it has none.
 
     Raises:

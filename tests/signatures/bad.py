@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, TrainContext, hookimpl
 from synapse_hooks.context import Changes, Dataset, Outcome, Step
@@ -105,3 +108,20 @@ class Action(BaseTrainAction[BaseTrainParams]):
     @hookimpl.convert  # wrong
     def convert(self, data: Dataset) -> Dataset:
         return data
+
+
+class Weights(BaseModel):
+    weights_path: str
+
+
+class TypedAction(BaseTrainAction[BaseTrainParams, Weights]):
+    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> int:  # wrong
+        return 1
+
+    def upload(self, result: Weights) -> str:  # wrong
+        return result.weights_path
+
+
+def runs(context: TrainContext) -> str:
+    context.log_message(context.dataset['format'])  # wrong
+    return TypedAction({}).run().weight_path  # wrong

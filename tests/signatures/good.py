@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from synapse_hooks import BaseTrainAction, BaseTrainParams, StepResult, TrainContext, hookimpl
 from synapse_hooks.context import AutologSession, Changes, Checkpoint, Dataset, DatasetReader, Model, Outcome, Step
 
@@ -149,3 +151,31 @@ def calls(plugin: Plugin, context: TrainContext) -> Dataset:
     """A marked function is still the function that it was."""
     first: Dataset = in_another_order('yolo', plugin.export(context))
     return in_another_order(dataset=first, target_format='coco')
+
+
+class Weights(BaseModel):
+    weights_path: str
+
+
+class TypedAction(BaseTrainAction[BaseTrainParams, Weights]):
+    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Weights:
+        return Weights(weights_path=str(data_path))
+
+    def export(self, context: TrainContext) -> Dataset:
+        exported = super().export(context)
+        return {**exported, 'format': 'dm'}
+
+    def run_finished(self) -> None: ...
+
+
+class ActionWithADict(BaseTrainAction[BaseTrainParams, Weights]):
+    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> dict[str, str]:
+        return {'weights_path': str(data_path)}
+
+
+def runs(context: TrainContext) -> str:
+    """What `run` returns, and what a context holds, has a type."""
+    if context.dataset is not None:
+        context.log_message(context.dataset['format'])
+    anything = Action({}).run()
+    return str(anything['losses']) + TypedAction({}).run().weights_path
