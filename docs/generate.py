@@ -19,7 +19,11 @@ from synapse_hooks import context, errors
 from synapse_hooks.hookspecs import HookSpecs, describe, hook_names, semantics
 
 HERE = Path(__file__).parent
-DICTIONARIES = (context.Dataset, context.Checkpoint, context.Changes, context.Model)
+DICTIONARIES = (
+    *(context.Dataset, context.Checkpoint, context.Changes, context.Model, context.Event, context.ParamsEvent),
+    *(context.MetricsEvent, context.MessageEvent, context.ArtifactEvent, context.ProgressEvent),
+    *(context.RunStartEvent, context.RunEndEvent),
+)
 INTRODUCTION = """\
 # Hooks
 
@@ -94,7 +98,7 @@ def _dictionary(kind: type) -> str:
     rows = []
     for field in fields(kind):
         optional = re.fullmatch(r'NotRequired\[(.*)\]', field.type)
-        key = f'*{field.name}*' if optional else field.name
+        key = f'*{field.name}*' if optional or not getattr(kind, '__total__', True) else field.name
         shown = in_cell(optional[1] if optional else field.type)
         rows.append(f'| {key} | `{shown}` | {in_cell(field.meaning)} |')
     title = f'### {kind.__name__}\n\n{inspect.getdoc(kind)}\n'

@@ -13,7 +13,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
 from synapse_hooks.safe_text import summary
 from synapse_hooks.trainings import Trainings
-from synapse_hooks.types import Changes, Checkpoint, Dataset, Model, Outcome, Step, StepResult
+from synapse_hooks.types import (
+    ArtifactEvent,
+    Changes,
+    Checkpoint,
+    Dataset,
+    Event,
+    MessageEvent,
+    MetricsEvent,
+    Model,
+    Outcome,
+    ParamsEvent,
+    ProgressEvent,
+    RunEndEvent,
+    RunStartEvent,
+    StepResult,
+)
 
 if TYPE_CHECKING:
     from synapse_hooks.data.dataset import DatasetInfo
@@ -21,18 +36,26 @@ if TYPE_CHECKING:
     from synapse_hooks.hookspecs import HookSpecs
 
 __all__ = [
+    'ArtifactEvent',
     'AutologSession',
     'BackendClient',
     'Changes',
     'Checkpoint',
     'Dataset',
     'DatasetReader',
+    'Event',
     'LocalDatasets',
     'Logging',
+    'MessageEvent',
+    'MetricsEvent',
     'Model',
     'NullRecorder',
     'Outcome',
+    'ParamsEvent',
+    'ProgressEvent',
     'Recorder',
+    'RunEndEvent',
+    'RunStartEvent',
     'RuntimeContext',
     'Step',
     'StepResult',
@@ -179,6 +202,17 @@ class RuntimeContext:
     in the run directory. See `keep_conversions` among the settings of the project, which limits their size."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Values the platform hands to the action."""
+
+
+class Step(Protocol):
+    """What the hooks see of a step; authors subclass `synapse_hooks.steps.BaseStep`."""
+
+    @property
+    def name(self) -> str:
+        """Unique within a run."""
+
+    def execute(self, context: TrainContext) -> StepResult:
+        """Do the work of the step."""
 
 
 @dataclass(eq=False)

@@ -28,7 +28,7 @@ report arguments that the hook does not have, wrong types and a wrong answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -39,13 +39,20 @@ from synapse_hooks.marker import Marker
 
 if TYPE_CHECKING:
     from synapse_hooks.context import (
+        ArtifactEvent,
         AutologSession,
         Changes,
         Checkpoint,
         Dataset,
         DatasetReader,
+        MessageEvent,
+        MetricsEvent,
         Model,
         Outcome,
+        ParamsEvent,
+        ProgressEvent,
+        RunEndEvent,
+        RunStartEvent,
         Step,
         StepResult,
         TrainContext,
@@ -275,7 +282,7 @@ class HookSpecs:
     # -- what the run says: called off the training thread -------------------------------------------------------
 
     @hookspec
-    def log_params(self, context: TrainContext, params: Sequence[Mapping[str, Any]]) -> None:
+    def log_params(self, context: TrainContext, params: Sequence[ParamsEvent]) -> None:
         """Deliver parameters: a batch of `params` events of the journal, in order, each with `values`.
 
         A run may hold several trainings. An event that belongs to one has its name under `training`; one that belongs
@@ -293,7 +300,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def log_metrics(self, context: TrainContext, points: Sequence[Mapping[str, Any]]) -> None:
+    def log_metrics(self, context: TrainContext, points: Sequence[MetricsEvent]) -> None:
         """Deliver metrics: a batch of `metrics` events, each with `phase, axis, step, values`, and `training`. A sink.
 
         Example:
@@ -304,7 +311,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def log_message(self, context: TrainContext, messages: Sequence[Mapping[str, Any]]) -> None:
+    def log_message(self, context: TrainContext, messages: Sequence[MessageEvent]) -> None:
         """Deliver messages: a batch of `message` events, each with `level, code, text`. A sink.
 
         Example:
@@ -315,7 +322,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def log_artifact(self, context: TrainContext, artifacts: Sequence[Mapping[str, Any]]) -> None:
+    def log_artifact(self, context: TrainContext, artifacts: Sequence[ArtifactEvent]) -> None:
         """Deliver files: a batch of `artifact` events, each with `kind, role, path, size`; `path` is absolute. A sink.
 
         Example:
@@ -326,7 +333,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def progress_changed(self, context: TrainContext, progress: Mapping[str, Any]) -> None:
+    def progress_changed(self, context: TrainContext, progress: ProgressEvent) -> None:
         """Deliver progress: a `progress` event (`category, curr, total, step, overall`), the latest of its step,
         category and training; older ones are left out. The last one of every step always comes.
 
@@ -337,7 +344,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def log_status(self, context: TrainContext, statuses: Sequence[Mapping[str, Any]]) -> None:
+    def log_status(self, context: TrainContext, statuses: Sequence[RunStartEvent | RunEndEvent]) -> None:
         """Deliver how the run stands: `run_start` events (with `action, target, params`) and `run_end` events (with
         `status`, which is `finished`, `failed` or `cancelled`, `error`, `model`). A sink: unlike `run_started` and
         `run_finished`, it arrives also when the receiver could not be reached at once. A `run_end` comes alone, after

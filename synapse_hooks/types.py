@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from synapse_hooks.storage import TreeStamp
@@ -63,15 +63,6 @@ class Model(TypedDict):
     """Where its files are, for a backend that keeps them on this machine."""
 
 
-@runtime_checkable
-class Step(Protocol):
-    """What the hooks see of a step; authors subclass `synapse_hooks.steps.BaseStep`."""
-
-    @property
-    def name(self) -> str:
-        """Unique within a run."""
-
-
 @dataclass
 class StepResult:
     """How a step ended.
@@ -91,3 +82,117 @@ class StepResult:
     """The step had nothing to do."""
     rollback_data: dict[str, Any] = field(default_factory=dict)
     """What `rollback` will need."""
+
+
+class Event(TypedDict):
+    """What every event of the journal has. Those that the log hooks get are below."""
+
+    v: int
+    """The version of the journal: 1."""
+    run: str
+    """The name of the run."""
+    attempt: int
+    """Which process, from 1, drove the run."""
+    rank: int
+    """The place of the process among those that train together, from 0."""
+    pid: int
+    """The process."""
+    seq: int
+    """Counts the events of a process, from 1."""
+    ts: str
+    """The time, UTC, in ISO 8601."""
+    mono: float
+    """Seconds on a clock that never jumps, for durations within a process."""
+    training: NotRequired[str]
+    """The training that it belongs to."""
+    truncated: NotRequired[int]
+    """Of an event whose long strings were cut: how many bytes it had."""
+
+
+class ParamsEvent(Event):
+    """Parameters of a training, as `log_params` gets them."""
+
+    type: Literal['params']
+    values: dict[str, Any]
+
+
+class MetricsEvent(Event):
+    """Numbers of a training, as `log_metrics` gets them."""
+
+    type: Literal['metrics']
+    phase: str
+    """`train`, `val`, `final` or `custom`."""
+    axis: str
+    """What `step` counts: `epoch`, `batch` or `time`."""
+    step: int | None
+    values: dict[str, float]
+    nonfinite: NotRequired[dict[str, str]]
+    """Not-a-number and infinity, as text."""
+
+
+class MessageEvent(Event):
+    """A sentence for people, as `log_message` gets it."""
+
+    type: Literal['message']
+    level: str
+    """`debug`, `info`, `warning` or `error`."""
+    code: str | None
+    """What kind of message it is, for programs."""
+    text: str
+
+
+class ArtifactEvent(Event):
+    """A file that the run made, as `log_artifact` gets it."""
+
+    type: Literal['artifact']
+    kind: str
+    """`image`, `weights`, `table` or `file`."""
+    role: str | None
+    """What it is for: `best`, for instance."""
+    path: str
+    """Absolute. In the journal it is relative to the run directory, where it is in there."""
+    size: int | None
+    """Bytes; None of a folder."""
+
+
+class ProgressEvent(Event):
+    """How far a step is, as `progress_changed` gets it."""
+
+    type: Literal['progress']
+    category: str
+    """What is counted: `train`, for instance, or the step."""
+    curr: float
+    total: float
+    """0 where it is not known."""
+    step: str
+    """The step of the run."""
+    overall: float
+    """How far the run is, from 0 to 1; it never goes back."""
+    bytes: NotRequired[int]
+    """What came or went over a network for it."""
+
+
+class RunStartEvent(Event):
+    """A run began, as `log_status` gets it."""
+
+    type: Literal['run_start']
+    action: str
+    """The name of the action."""
+    target: str
+    """`module:Class` of the action."""
+    params: dict[str, Any]
+    plugins: dict[str, str]
+    """The plugins that may take part, with their versions."""
+    env: dict[str, Any]
+    """Versions of Python and of packages, and the machine."""
+
+
+class RunEndEvent(Event):
+    """A run ended, as `log_status` gets it."""
+
+    type: Literal['run_end']
+    status: Literal['finished', 'failed', 'cancelled']
+    error: dict[str, Any] | None
+    """Of a run that failed: `type`, `message` and more."""
+    model: dict[str, Any] | None
+    """The model that was uploaded."""

@@ -14,7 +14,7 @@ from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
 
 if TYPE_CHECKING:
-    from synapse_hooks.context import Checkpoint, Dataset, Model, TrainContext
+    from synapse_hooks.context import Checkpoint, Dataset, Model, Step, StepResult, TrainContext
 
 
 def no_data() -> ParamsError:
@@ -28,7 +28,7 @@ def no_data() -> ParamsError:
 class Stages:
     """Export, checkpoint and upload through the context's client; a step is run by calling it."""
 
-    @hookimpl(trylast=True)
+    @hookimpl.resolve_checkpoint(trylast=True)
     def resolve_checkpoint(self, context: TrainContext) -> Checkpoint | None:
         """`ctx.checkpoint`, then `params.checkpoint` through the client."""
         given = context.runtime_ctx.checkpoint
@@ -47,7 +47,7 @@ class Stages:
         context.client.get_model(wanted)
         return context.client.fetch_model(wanted, context.output_dir)
 
-    @hookimpl(trylast=True)
+    @hookimpl.export(trylast=True)
     def export(self, context: TrainContext) -> Dataset:
         """The dataset that `params.dataset` names, through the client."""
         dataset = context.params.get('dataset')
@@ -60,8 +60,8 @@ class Stages:
                 return stored
         return client.export_dataset(dataset, context.output_dir, splits=splits, progress=partial(_progress, context))
 
-    @hookimpl(trylast=True)
-    def run_step(self, context: TrainContext, step: Any) -> Any:
+    @hookimpl.run_step(trylast=True)
+    def run_step(self, context: TrainContext, step: Step) -> StepResult:
         """Call the step."""
         result = step.execute(context)
         if result is None:
@@ -70,7 +70,7 @@ class Stages:
             )
         return result
 
-    @hookimpl(trylast=True)
+    @hookimpl.upload(trylast=True)
     def upload(self, context: TrainContext, result: Any) -> Model | None:
         """`context.model_path`, through the client."""
         if context.model_path is None:

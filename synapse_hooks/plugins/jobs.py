@@ -20,7 +20,15 @@ from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import without_secrets
 
 if TYPE_CHECKING:
-    from synapse_hooks.context import TrainContext
+    from synapse_hooks.context import (
+        ArtifactEvent,
+        MessageEvent,
+        MetricsEvent,
+        ProgressEvent,
+        RunEndEvent,
+        RunStartEvent,
+        TrainContext,
+    )
 
 STATUS: Final = {'finished': 'SUCCEEDED', 'failed': 'FAILED', 'cancelled': 'STOPPED'}
 """The status of a job, by how its run ended."""
@@ -40,8 +48,8 @@ class JobReporter:
         self._metrics: dict[tuple[str | None, str], dict[str, float]] = {}
         self._pictures = 0
 
-    @hookimpl
-    def log_status(self, context: TrainContext, statuses: Sequence[Mapping[str, Any]]) -> None:
+    @hookimpl.log_status
+    def log_status(self, context: TrainContext, statuses: Sequence[RunStartEvent | RunEndEvent]) -> None:
         """RUNNING, and where; then SUCCEEDED with the model, FAILED with the error, or STOPPED."""
         for status in statuses:
             if status['type'] == 'run_start':
@@ -53,8 +61,8 @@ class JobReporter:
                 result['error'] = f'{error["type"]}: {error["message"]}' if error['message'] else error['type']
             _update(context, status=STATUS[status['status']], result=result)
 
-    @hookimpl
-    def progress_changed(self, context: TrainContext, progress: Mapping[str, Any]) -> None:
+    @hookimpl.progress_changed
+    def progress_changed(self, context: TrainContext, progress: ProgressEvent) -> None:
         """How far the step and the run are, in percent, with the seconds that remain if the pace stays."""
         self._catch_up(context, progress)
         step = self._reached(progress)
@@ -70,8 +78,8 @@ class JobReporter:
         }
         _update(context, progress_record={'record': {'steps': self._steps}, 'current_progress': current})
 
-    @hookimpl
-    def log_metrics(self, context: TrainContext, points: Sequence[Mapping[str, Any]]) -> None:
+    @hookimpl.log_metrics
+    def log_metrics(self, context: TrainContext, points: Sequence[MetricsEvent]) -> None:
         """The latest value of each metric by phase, and every one in the log.
 
         Where a run holds several trainings, a phase is called `TRAINING/PHASE`.
@@ -86,8 +94,8 @@ class JobReporter:
         _log(context, [_logged('metric', point, **_metric(point)) for point in points if point['values']])
         _update(context, metrics_record={'record': {'steps': steps}})
 
-    @hookimpl
-    def log_message(self, context: TrainContext, messages: Sequence[Mapping[str, Any]]) -> None:
+    @hookimpl.log_message
+    def log_message(self, context: TrainContext, messages: Sequence[MessageEvent]) -> None:
         """Every message in the log."""
         entries = []
         for message in messages:
@@ -96,8 +104,8 @@ class JobReporter:
             entries.append({**entry, 'level': message.get('level')})
         _log(context, entries)
 
-    @hookimpl
-    def log_artifact(self, context: TrainContext, artifacts: Sequence[Mapping[str, Any]]) -> None:
+    @hookimpl.log_artifact
+    def log_artifact(self, context: TrainContext, artifacts: Sequence[ArtifactEvent]) -> None:
         """Pictures in the log; other files stay where they are."""
         import base64
         import mimetypes

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, TrainContext, hookimpl
-from synapse_hooks.context import Changes, Dataset, Outcome, Step
+from synapse_hooks.context import Changes, Dataset, MetricsEvent, Outcome, Step
 
 
 @hookimpl.convrt  # wrong
@@ -93,6 +93,15 @@ def misspelt_change() -> Changes:
 @hookimpl.retry_step  # wrong
 def attempts_are_numbers(attempt: str) -> float:
     return float(attempt)
+
+
+@hookimpl.log_metrics  # wrong
+def one_point(points: MetricsEvent) -> None: ...
+
+
+@hookimpl.log_metrics
+def misspelt_key(points: Sequence[MetricsEvent]) -> None:
+    print(points[0]['vals'])  # wrong
 
 
 class Plugin:

@@ -10,7 +10,19 @@ from typing import Any
 from pydantic import BaseModel
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, StepResult, TrainContext, hookimpl
-from synapse_hooks.context import AutologSession, Changes, Checkpoint, Dataset, DatasetReader, Model, Outcome, Step
+from synapse_hooks.context import (
+    AutologSession,
+    Changes,
+    Checkpoint,
+    Dataset,
+    DatasetReader,
+    MetricsEvent,
+    Model,
+    Outcome,
+    RunEndEvent,
+    RunStartEvent,
+    Step,
+)
 
 
 @hookimpl
@@ -118,6 +130,23 @@ def step_finished(step: Step, result: StepResult | None, error: BaseException | 
 
 @hookimpl.log_metrics
 def log_metrics(context: TrainContext, points: Sequence[Mapping[str, Any]]) -> None: ...
+
+
+@hookimpl.log_metrics
+def plot(points: Sequence[MetricsEvent]) -> None:
+    for point in points:
+        print(point['step'], sum(point['values'].values()), point.get('training'))
+
+
+@hookimpl.log_status
+def report(statuses: Sequence[RunStartEvent | RunEndEvent]) -> None:
+    for status in statuses:
+        print(status['action'] if status['type'] == 'run_start' else status['status'])
+
+
+@hookimpl.run_step
+def elsewhere_run(context: TrainContext, step: Step) -> StepResult:
+    return step.execute(context)
 
 
 @hookimpl.cleanup

@@ -47,7 +47,7 @@ __all__ = ['UltralyticsAutologger', 'resumable']
 class UltralyticsAutologger:
     """The plugin: answers `autolog` for the framework `ultralytics`."""
 
-    @hookimpl
+    @hookimpl.autolog
     def autolog(self, framework: str, session: AutologSession) -> AbstractContextManager[Any] | None:
         """A context manager that logs every training inside it to `session`; None for any other framework.
 
