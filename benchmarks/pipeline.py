@@ -22,7 +22,7 @@ from synapse_hooks.storage import write_atomic
 
 ROUNDS, FEW = 41, 11
 PARTS = (
-    ('plugins: find, validate, register', 'synapse_hooks.steps.preparing', 'build'),
+    ('plugins: find, validate, register', 'synapse_hooks.steps.preflight', 'build'),
     ('run directory: make, lock', 'synapse_hooks.journal:RunDirectory', 'create'),
     ('run.json: every change', 'synapse_hooks.journal:RunDirectory', 'update'),
     ('journal: every event', 'synapse_hooks.journal:Journal', 'record'),

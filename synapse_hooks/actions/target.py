@@ -13,7 +13,7 @@ from synapse_hooks.actions.train import BaseTrainAction
 from synapse_hooks.errors import SynapseHooksError, TargetError, suggest
 from synapse_hooks.plugins.files import import_file, import_module
 from synapse_hooks.safe_text import described
-from synapse_hooks.storage.places import working_directory
+from synapse_hooks.storage.user_paths import working_directory
 
 FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml'
 

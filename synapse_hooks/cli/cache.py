@@ -16,7 +16,7 @@ from synapse_hooks.plugins.settings import size_of
 
 if TYPE_CHECKING:
     from synapse_hooks.backends.synapse import Cache
-    from synapse_hooks.storage.kept import Kept, KeptFolders
+    from synapse_hooks.storage.folder_cache import CachedFolder, FolderCache
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Answer:
     """Do what is asked for."""
     from synapse_hooks.backends.synapse import Cache
-    from synapse_hooks.storage.kept import CONVERSIONS, KeptFolders
-    from synapse_hooks.storage.places import default_cache
+    from synapse_hooks.storage.folder_cache import CONVERSIONS, FolderCache
+    from synapse_hooks.storage.user_paths import default_cache
 
     files = Cache(options.cache or default_cache())
-    conversions = KeptFolders(files.root / CONVERSIONS)
+    conversions = FolderCache(files.root / CONVERSIONS)
     files.sweep()
     conversions.sweep()
     if options.action == 'prune':
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> Answer:
     return _list(files, conversions)
 
 
-def _list(files: Cache, conversions: KeptFolders) -> Answer:
+def _list(files: Cache, conversions: FolderCache) -> Answer:
     count, size, free = files.measure()
     kept = [_conversion(conversions, each) for each in conversions.entries()]
     lines = [
@@ -67,7 +67,7 @@ def _list(files: Cache, conversions: KeptFolders) -> Answer:
     return Answer(data, '\n'.join(lines))
 
 
-def _prune(files: Cache, conversions: KeptFolders, to: int) -> Answer:
+def _prune(files: Cache, conversions: FolderCache, to: int) -> Answer:
     # Conversions go first: to convert again is cheaper than to fetch again, and files that one links to stay.
     converted, converted_bytes = conversions.prune(max(0, to - files.measure()[1]))
     removed, freed = files.prune(max(0, to - conversions.measure()))
@@ -82,7 +82,7 @@ def _prune(files: Cache, conversions: KeptFolders, to: int) -> Answer:
     return Answer(data, '\n'.join(lines), stands_alone=True)
 
 
-def _verify(files: Cache, conversions: KeptFolders, *, deep: bool) -> Answer:
+def _verify(files: Cache, conversions: FolderCache, *, deep: bool) -> Answer:
     count, entries = files.measure()[0], len(conversions.entries())
     damaged, changed = files.verify(deep=deep), [str(kept.data) for kept in conversions.verify()]
     lines = [
@@ -95,10 +95,10 @@ def _verify(files: Cache, conversions: KeptFolders, *, deep: bool) -> Answer:
     return Answer(data, '\n'.join(lines), int(bool(damaged or changed)))
 
 
-def _conversion(conversions: KeptFolders, kept: Kept) -> dict[str, Any]:
+def _conversion(conversions: FolderCache, kept: CachedFolder) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from synapse_hooks.storage.kept import own_bytes
+    from synapse_hooks.storage.folder_cache import own_bytes
 
     dataset = kept.record['dataset']
     return {

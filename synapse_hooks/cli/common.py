@@ -20,7 +20,7 @@ from synapse_hooks.cli.streams import ProtectedStream, say
 from synapse_hooks.cli.telling import error_data, exit_code, told
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.steps.signals import terminate_raises
-from synapse_hooks.storage.places import working_directory
+from synapse_hooks.storage.user_paths import working_directory
 
 
 @dataclass

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.conversion.reader import reading
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import plain
-    from synapse_hooks.storage import follow, staging, sweep
+    from synapse_hooks.storage import relocate, staging, sweep
 
     plugins = build(load_settings(block=options.block, only=options.only))
     plugins.check_format(options.to)
@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> Answer:
                 settings=settings,
                 strict=options.strict,
             )
-            dataset = follow(made.dataset, staged, options.target)
+            dataset = relocate(made.dataset, staged, options.target)
             losses.say_pace()
         made.call_when_published(options.target)
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())

@@ -17,7 +17,7 @@ from synapse_hooks.cli.inspection import ambiguities, inspect_plugins
 from synapse_hooks.cli.train import add_backend, add_job, chosen_job
 from synapse_hooks.context import Finding
 from synapse_hooks.errors import SynapseHooksError
-from synapse_hooks.plugins.loading import way_out
+from synapse_hooks.plugins.loading import fix_hint
 from synapse_hooks.version import __version__
 
 
@@ -75,7 +75,7 @@ def _plugins(options: argparse.Namespace) -> Iterator[Finding]:
             continue
         bad = plugin.state in ('broken', 'incompatible')
         detail = f'{plugin.who}: {plugin.state}' + ''.join(f': {text}' for text in (plugin.reason, plugin.fix) if text)
-        fix = getattr(plugin.error, 'hint', '') or way_out(plugin)
+        fix = getattr(plugin.error, 'hint', '') or fix_hint(plugin)
         yield Finding(f'{plugin.kind} {plugin.name}', not bad, detail, fix if bad else '')
     for (kind, name), shared in ambiguous.items():
         yield Finding(f'{kind} {name}', False, shared.problem, shared.hint)

@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.journal.values import REDACTED
-    from synapse_hooks.storage.places import working_directory
+    from synapse_hooks.storage.user_paths import working_directory
 
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()

@@ -55,13 +55,13 @@ def _run_checks(folder: Path, deep: bool) -> list[dict[str, Any]]:
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.steps.output import output_problem
     from synapse_hooks.steps.reuse import DONE
-    from synapse_hooks.storage import follow
+    from synapse_hooks.storage import relocate
 
     directory = RunDirectory.open(folder)
     record = directory.read()
     if record.get('run_dir'):
         # The folder may have been moved since.
-        record = follow(record, Path(record['run_dir']), directory.path)
+        record = relocate(record, Path(record['run_dir']), directory.path)
     checks = []
     for stage in record['stages']:
         if stage['status'] not in DONE:

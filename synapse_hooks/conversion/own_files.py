@@ -14,7 +14,7 @@ from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.data.images import MOST_PIXELS, looks_like_image
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.storage.boundary import Boundary
-from synapse_hooks.storage.door import TEXT_LIMIT, Refused, StrPath, read_file
+from synapse_hooks.storage.safe_open import TEXT_LIMIT, Refused, StrPath, read_file
 
 LEADS_OUT = 'it is outside of the dataset, where a link or a path leads'
 _REFUSED = 'it is a link that leads out of the dataset'

@@ -16,7 +16,7 @@ from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.conversion.validation import CheckedReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, survey
 from synapse_hooks.errors import DatasetInvalid, NoAnswer, cannot_read
-from synapse_hooks.storage.door import Refused
+from synapse_hooks.storage.safe_open import Refused
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import Format

@@ -17,7 +17,7 @@ from synapse_hooks.data import MEASURED, LossReport, Sample, Unreadable, probe, 
 from synapse_hooks.data.images import MOST_PIXELS, Probed
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.storage.boundary import Boundary
-from synapse_hooks.storage.door import TEXT_LIMIT
+from synapse_hooks.storage.safe_open import TEXT_LIMIT
 
 
 class ReadContext:

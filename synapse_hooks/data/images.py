@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from synapse_hooks.errors import UnreadableItem, cannot_read
-from synapse_hooks.storage.door import NO_LINK, OPENING, open_regular, read_head
+from synapse_hooks.storage.safe_open import NO_LINK, OPENING, open_regular, read_head
 
 MEASURED = frozenset(('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.bmp', '.gif', '.webp', '.tif', '.tiff'))
 """Extensions, in lower case, of images whose header is understood here."""

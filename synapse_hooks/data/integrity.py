@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from synapse_hooks.storage.door import OPENING
+from synapse_hooks.storage.safe_open import OPENING
 
 CUT_OFF: Final = 'the JPEG has no end marker: the file is probably cut off'
 BAD_CHUNK: Final = 'a chunk of the PNG fails its checksum: the file is damaged'

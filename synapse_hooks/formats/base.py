@@ -33,7 +33,7 @@ from synapse_hooks.data import OBJECT_KINDS, DatasetInfo, LossReport, Sample, Un
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.storage import link_or_copy
-from synapse_hooks.storage.door import TEXT_LIMIT
+from synapse_hooks.storage.safe_open import TEXT_LIMIT
 
 if TYPE_CHECKING:
     from synapse_hooks.conversion.contract import Source

@@ -23,7 +23,7 @@ from typing import Final
 
 from synapse_hooks.data.integrity import Examined
 from synapse_hooks.storage.disk import disk_errors
-from synapse_hooks.storage.ownership import aside
+from synapse_hooks.storage.ownership import temporary_path
 
 VERSIONS: Final = frozenset(('1.0.10', '1.0.11', '1.0.12'))
 """The versions of the cache that can be written: ultralytics raises it when its scan finds something else. These differ
@@ -138,7 +138,7 @@ def write_cache(root: Path, file: Path, content: Iterable[bytes]) -> None:
         StorageError: It cannot be written.
     """
     with disk_errors(file):
-        unfinished = aside(root)
+        unfinished = temporary_path(root)
         try:
             with unfinished.open('xb') as opened:
                 opened.writelines(content)

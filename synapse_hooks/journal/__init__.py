@@ -17,6 +17,7 @@ from synapse_hooks.lazy import lazily
 if TYPE_CHECKING:
     from synapse_hooks.journal.journal import Journal
     from synapse_hooks.journal.metrics import MetricKey, last_metrics, metrics_table
+    from synapse_hooks.journal.provenance import environment, git_revision
     from synapse_hooks.journal.reader import (
         Events,
         journal_files,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     )
     from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
     from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
-    from synapse_hooks.journal.surroundings import environment, git_revision
     from synapse_hooks.journal.trainings import last_checkpoint, read_trainings
     from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
 
@@ -39,8 +39,8 @@ _HOMES = {
     'RunDirectory': 'run_directory',
     'Sink': 'sinks',
     'SinkPump': 'sinks',
-    'environment': 'surroundings',
-    'git_revision': 'surroundings',
+    'environment': 'provenance',
+    'git_revision': 'provenance',
     'journal_files': 'reader',
     'last_attempt': 'reader',
     'last_checkpoint': 'trainings',

@@ -42,7 +42,7 @@ from synapse_hooks.journal.cursor import FOLDER as SINKS
 from synapse_hooks.journal.record import RECORD, VERSION, read_record, unusable
 from synapse_hooks.journal.values import Redactor, encode
 from synapse_hooks.storage import safe_name, sweep, write_atomic
-from synapse_hooks.storage.ownership import is_aside
+from synapse_hooks.storage.ownership import is_temporary
 
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
@@ -226,7 +226,7 @@ def new_run_name(now: datetime, action: str) -> str:
 
 
 def _refuse_taken(path: Path) -> None:
-    taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_aside(name))
+    taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_temporary(name))
     if RECORD in taken:
         raise unusable(path, 'holds a run already', f'type `synapse-hooks resume {path}`, or choose another folder')
     if taken:

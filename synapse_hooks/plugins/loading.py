@@ -15,7 +15,7 @@ from synapse_hooks.plugins.files import import_file, import_module
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import HookFunction, faults, hook_functions
 from synapse_hooks.safe_text import described
-from synapse_hooks.storage.places import working_directory
+from synapse_hooks.storage.user_paths import working_directory
 from synapse_hooks.version import __version__
 
 
@@ -36,7 +36,7 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
     if plugin.state == 'incompatible':
         raise PluginIncompatible(
             f'{plugin.who} does not go with this synapse-hooks: {plugin.reason}',
-            hint=way_out(plugin),
+            hint=fix_hint(plugin),
             kind=plugin.kind,
             name=plugin.name,
             distribution=plugin.distribution,
@@ -57,7 +57,7 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
     return validated(plugin, loaded)
 
 
-def way_out(plugin: Plugin) -> str:
+def fix_hint(plugin: Plugin) -> str:
     """What to do about a plugin that is broken or incompatible."""
     file, colon, attribute = plugin.target.partition(':')
     if colon and file.endswith('.py'):
@@ -90,7 +90,7 @@ def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
 def _broken(plugin: Plugin, reason: str, **facts: Any) -> PluginBroken:
     error = PluginBroken(
         f'{plugin.who} is broken: {reason}',
-        hint=way_out(plugin),
+        hint=fix_hint(plugin),
         kind=plugin.kind,
         name=plugin.name,
         distribution=plugin.distribution,

@@ -30,8 +30,8 @@ from synapse_hooks.plugins.calls import HookCalls, PluginWarning
 from synapse_hooks.plugins.catalogue import Catalogue
 from synapse_hooks.plugins.discovery import DISTRIBUTION, installed_plugins
 from synapse_hooks.plugins.dispatcher import DISPATCHED, Dispatcher
+from synapse_hooks.plugins.duplicates import without_duplicates
 from synapse_hooks.plugins.loading import load, validated
-from synapse_hooks.plugins.once import each_once
 from synapse_hooks.plugins.records import Kind, Plugin
 from synapse_hooks.plugins.settings import Settings
 from synapse_hooks.plugins.validation import MARKER, HookFunction
@@ -98,7 +98,7 @@ class Plugins:
         """
         for catalogue in self.catalogues.values():
             for plugin in catalogue.plugins:
-                if plugin.state != 'blocked' and self.settings.is_pinned(plugin) and self.settings.insists_on(plugin):
+                if plugin.state != 'blocked' and self.settings.is_pinned(plugin) and self.settings.requires(plugin):
                     catalogue.adapter(plugin)
 
     def order(self, hook: str) -> list[tuple[Plugin, str]]:
@@ -232,14 +232,14 @@ def build(
             near.append((plugin, load(plugin, settings.root)))
         except (PluginBroken, PluginIncompatible) as error:
             # A listing shows what the project wants and cannot have; a reader who typed a name wants to see it at work.
-            if settings.insists_on(plugin) if refuse else settings.is_on_command_line(plugin):
+            if settings.requires(plugin) if refuse else settings.is_on_command_line(plugin):
                 wanted.append(error)
             skipped.append(f'{error.problem}; it is skipped')
     if wanted:
         raise _unusable(wanted)
     # LIFO: the plugin that is registered last is asked first.
     manager.register(Dispatcher(catalogues, 'installed'), name='installed formats and autologgers')
-    for plugin, functions in reversed(each_once(near)):
+    for plugin, functions in reversed(without_duplicates(near)):
         register(plugin, functions)
     # Built-in answers are `trylast`, and the last of those that is registered is asked last of all.
     manager.register(Dispatcher(catalogues, 'built-in'), name='built-in formats and autologgers')

@@ -31,7 +31,7 @@ from typing import Any, Final
 
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
-from synapse_hooks.storage.places import working_directory
+from synapse_hooks.storage.user_paths import working_directory
 
 _KEYS: Final = (
     'plugins',
@@ -126,7 +126,7 @@ class Settings:
                     return level.only_setting
         return None
 
-    def insists_on(self, plugin: Plugin) -> bool:
+    def requires(self, plugin: Plugin) -> bool:
         """Whether a run without the plugin would be a surprise: the project lists or pins it, or `--only` names it."""
         if self.is_on_command_line(plugin):
             return True

@@ -14,9 +14,9 @@ from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.inputs import StageInputs, chosen, digest_of
-from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.state import plain
-from synapse_hooks.storage import check_pickles, follow, publish
+from synapse_hooks.steps.tracked_params import TrackedParams
+from synapse_hooks.storage import check_pickles, publish, relocate
 from synapse_hooks.storage.pickles import SUFFIXES
 
 
@@ -54,7 +54,7 @@ def resolve_checkpoint(
     staged.mkdir(parents=True)
     context.output_dir = staged
     given = dict(context.params)
-    params = context.params = Params(given)
+    params = context.params = TrackedParams(given)
     with _as_failure(plugins, directory):
         checkpoint = checked_checkpoint(
             context.hooks.resolve_checkpoint(context=context), context.runtime_ctx.allow_pickle
@@ -63,7 +63,7 @@ def resolve_checkpoint(
             final = directory.path / 'stages' / 'checkpoint'
             final.parent.mkdir(exist_ok=True)
             publish(staged, final, replace=True)
-            checkpoint = cast('Checkpoint | None', follow(checkpoint, staged, final))
+            checkpoint = cast('Checkpoint | None', relocate(checkpoint, staged, final))
     context.checkpoint = checkpoint
     if inputs.uses_all_for_checkpoint():
         params.use_all()

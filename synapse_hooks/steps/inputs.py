@@ -19,7 +19,15 @@ import msgspec
 
 from synapse_hooks.hookspecs import hook_names
 from synapse_hooks.plugins import Plugin, Plugins
-from synapse_hooks.plugins.source import Answer, OwnCode, Place, is_own, places, plain_function, source_file
+from synapse_hooks.plugins.source_digest import (
+    Answer,
+    Place,
+    SourceDigests,
+    is_own,
+    places,
+    plain_function,
+    source_file,
+)
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.state import plain
 
@@ -39,7 +47,7 @@ class StageInputs:
     def __init__(self, steps: Iterable[BaseStep[Any]], plugins: Plugins) -> None:
         self.steps = list(steps)
         self.plugins = plugins
-        self.code = OwnCode(plugins.settings.root)
+        self.code = SourceDigests(plugins.settings.root)
         self._known: dict[str, dict[str, str]] = {}
 
     def of(

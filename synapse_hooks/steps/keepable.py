@@ -20,7 +20,7 @@ from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
 from synapse_hooks.steps.inputs import AROUND, StageInputs, canonical, digest_of, is_editable, is_ours
 from synapse_hooks.steps.training import ExecuteStep
-from synapse_hooks.storage.places import default_cache
+from synapse_hooks.storage.user_paths import default_cache
 
 Step = BaseStep[TrainContext]
 _SHORT: Final = 16

@@ -29,12 +29,12 @@ from synapse_hooks.steps.inputs import StageInputs, chosen
 from synapse_hooks.steps.keepable import key_of, reason_not_kept
 from synapse_hooks.steps.output import OutputPaths, is_in_place
 from synapse_hooks.steps.state import PATHS_OF, plain
-from synapse_hooks.storage import follow, tree_stamp
+from synapse_hooks.storage import relocate, tree_stamp
 from synapse_hooks.storage.disk import disk_bytes
-from synapse_hooks.storage.kept import CONVERSIONS, Kept, KeptFolders, is_kept
-from synapse_hooks.storage.ownership import aside
-from synapse_hooks.storage.places import default_cache
+from synapse_hooks.storage.folder_cache import CONVERSIONS, CachedFolder, FolderCache, is_kept
+from synapse_hooks.storage.ownership import temporary_path
 from synapse_hooks.storage.publishing import publish
+from synapse_hooks.storage.user_paths import default_cache
 
 _REPEATED: Final = ('losses', 'message')
 """The types of events that are recorded again in each run that uses a conversion."""
@@ -74,8 +74,8 @@ class KeptConversions:
         A link to what no longer counts is removed: the files may be gone at any moment.
         """
         for link in filter(is_kept, list(stages.glob('*'))):
-            kept = Kept(link.readlink().parent, {})
-            if not self._start_using(KeptFolders(kept.path.parent), kept) and not kept.last_used:
+            kept = CachedFolder(link.readlink().parent, {})
+            if not self._start_using(FolderCache(kept.path.parent), kept) and not kept.last_used:
                 link.unlink(missing_ok=True)
 
     def is_asked_again(self, step: Step) -> bool:
@@ -83,7 +83,7 @@ class KeptConversions:
         names = [each.name for each in self.inputs.steps]
         return self._ctx.from_stage in names[: names.index(step.name) + 1]
 
-    def find(self, step: Step, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Iterator[Kept]:
+    def find(self, step: Step, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Iterator[CachedFolder]:
         """The kept conversions of what would be converted now, the oldest first; nothing is changed.
 
         Args:
@@ -127,7 +127,7 @@ class KeptConversions:
         *,
         source: Mapping[str, Any] | None,
         params: Mapping[str, Any],
-    ) -> Kept | None:
+    ) -> CachedFolder | None:
         """Use a conversion that is kept, if there is one: the run gets a link to it, and the context the dataset.
 
         What was reported when it was made is reported again. One whose files were changed is discarded.
@@ -181,7 +181,7 @@ class KeptConversions:
         source: Mapping[str, Any] | None,
         params: Mapping[str, Any],
         facts: Mapping[str, Any],
-    ) -> Kept | None:
+    ) -> CachedFolder | None:
         """Move a conversion into the store, and have a link to it in the run, if it may be kept.
 
         Where another run has left the same there meanwhile, that one is used.
@@ -253,7 +253,7 @@ class KeptConversions:
 
     def _usable(
         self, step: Step, context: TrainContext, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]
-    ) -> Kept | None:
+    ) -> CachedFolder | None:
         """The first conversion that is kept and whole, in use by this run; those that were changed are discarded."""
         for kept in self.find(step, dataset, params):
             if not self._start_using(_store(), kept):
@@ -269,7 +269,7 @@ class KeptConversions:
             )
         return None
 
-    def _start_using(self, folders: KeptFolders, kept: Kept) -> bool:
+    def _start_using(self, folders: FolderCache, kept: CachedFolder) -> bool:
         user = folders.use(kept)
         if user is not None:
             self._users.append(user)
@@ -289,8 +289,8 @@ class _Collector:
         self._recorder.record(type, payload)
 
 
-def _store() -> KeptFolders:
-    return KeptFolders(default_cache() / CONVERSIONS)
+def _store() -> FolderCache:
+    return FolderCache(default_cache() / CONVERSIONS)
 
 
 def remove_link(path: Path) -> None:
@@ -306,11 +306,11 @@ def _why(error: Exception, run_dir: Path) -> str:
     return summary(error)
 
 
-def _link(kept: Kept, place: OutputPaths) -> None:
+def _link(kept: CachedFolder, place: OutputPaths) -> None:
     place.final.parent.mkdir(exist_ok=True)
     place.staged.parent.mkdir(exist_ok=True)
     remove_link(place.final)
-    link = aside(place.staged)
+    link = temporary_path(place.staged)
     link.symlink_to(kept.data, target_is_directory=True)
     try:
         publish(link, place.final, replace=True)
@@ -320,5 +320,5 @@ def _link(kept: Kept, place: OutputPaths) -> None:
 
 def _moved(dataset: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
     """A dataset whose folder was moved from `old` to `new`. Only paths change: a class may be named like a folder."""
-    paths = {key: follow(dataset[key], old, new) for key in PATHS_OF['dataset'] if dataset.get(key) is not None}
+    paths = {key: relocate(dataset[key], old, new) for key in PATHS_OF['dataset'] if dataset.get(key) is not None}
     return {**dataset, **paths}

@@ -22,12 +22,12 @@ from synapse_hooks.steps.kept_conversions import KeptConversions, remove_link
 from synapse_hooks.steps.output import OutputPaths, is_in_place, output_entry, output_in_place
 from synapse_hooks.steps.processes import parent_only
 from synapse_hooks.steps.progress import Progress
-from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.retry import seconds_until_retry
 from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.state import follow_context, plain, restore, snapshot
-from synapse_hooks.storage import follow, publish, safe_name, tree_stamp
-from synapse_hooks.storage.kept import Kept
+from synapse_hooks.steps.tracked_params import TrackedParams
+from synapse_hooks.storage import publish, relocate, safe_name, tree_stamp
+from synapse_hooks.storage.folder_cache import CachedFolder
 
 
 class Orchestrator:
@@ -146,14 +146,14 @@ class Orchestrator:
         self._ended(step, stage, started, result=result)
         self.progress.finish(step.name)
 
-    def _used(self, step: BaseStep[TrainContext], params: Params) -> dict[str, Any]:
+    def _used(self, step: BaseStep[TrainContext], params: TrackedParams) -> dict[str, Any]:
         """The parameters that a step has used, as they were given."""
         if self.inputs.uses_all(step) or self.context.params is not params:
             params.use_all()
         return chosen(sorted(params.used), self._given)
 
     def _take(
-        self, step: BaseStep[TrainContext], stage: dict[str, Any], params: Params, source: Any
+        self, step: BaseStep[TrainContext], stage: dict[str, Any], params: TrackedParams, source: Any
     ) -> StepResult | None:
         """Use what another run has kept of the same step, instead of running it; None where there is nothing to use."""
         place = self._place(step)
@@ -256,7 +256,7 @@ class Orchestrator:
             now = time.time_ns()
             stage['published'] = output_entry(place.final, tree_stamp(place.final, until_ns=now), now)
         follow_context(self.context, place.staged, place.final)
-        result.data = follow(result.data, place.staged, place.final)
+        result.data = relocate(result.data, place.staged, place.final)
         self.context.call_when_published(place.final)
 
     def _place(self, step: BaseStep[TrainContext]) -> OutputPaths:
@@ -345,10 +345,10 @@ class Orchestrator:
             failed.facts['rollback_errors'] = ExceptionGroup('rollback failed', errors)
             failed.add_note('rollback failed too: ' + '; '.join(map(summary, errors)))
 
-    def _watched(self) -> Params:
+    def _watched(self) -> TrackedParams:
         """The parameters of the context, as they note what is read; a plugin may have put others there."""
-        if not isinstance(self.context.params, Params):
-            self.context.params = Params(self.context.params)
+        if not isinstance(self.context.params, TrackedParams):
+            self.context.params = TrackedParams(self.context.params)
         return self.context.params
 
     @staticmethod
@@ -362,7 +362,7 @@ def _is_asked_wrongly(error: BaseException) -> bool:
     return isinstance(error, RecordNotFound) or (isinstance(error, SynapseHooksError) and error.exit_code == 2)
 
 
-def _kept_fields(kept: Kept, place: OutputPaths) -> dict[str, Any]:
+def _kept_fields(kept: CachedFolder, place: OutputPaths) -> dict[str, Any]:
     """What run.json has of a stage whose output is a link to a kept conversion."""
     entry = {'path': str(kept.path), 'run': kept.record['run'], 'created': kept.record['created']}
     return {'published': output_entry(place.final, kept.record['stamp'], kept.record['at_ns']), 'kept': entry}

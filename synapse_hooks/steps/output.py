@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.storage import TreeStamp, tree_stamp
-from synapse_hooks.storage.kept import is_kept
+from synapse_hooks.storage.folder_cache import is_kept
 
 
 class OutputPaths(NamedTuple):

@@ -20,8 +20,8 @@ from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.state import plain
-from synapse_hooks.storage import follow
-from synapse_hooks.storage.places import working_directory
+from synapse_hooks.storage import relocate
+from synapse_hooks.storage.user_paths import working_directory
 
 _NAME: Final = re.compile(r'[^\W_][\w.-]{0,99}')
 
@@ -134,7 +134,7 @@ def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
     if moved and Path(moved) != directory.path:
         # The folder was moved or copied: what it says about itself moves along.
         places = {*map(str, earlier_places(directory)), moved, str(Path(moved).resolve())}
-        directory.update(**{**follow(record, Path(moved), directory.path), 'moved_from': sorted(places)})
+        directory.update(**{**relocate(record, Path(moved), directory.path), 'moved_from': sorted(places)})
     return directory
 
 

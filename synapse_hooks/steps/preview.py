@@ -19,10 +19,10 @@ from synapse_hooks.steps.inputs import AROUND, StageInputs
 from synapse_hooks.steps.keepable import reason_not_kept
 from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.plan import RunPlan
-from synapse_hooks.steps.preparing import decisions_of, prepared
+from synapse_hooks.steps.preflight import decisions_of, prepare_plugins
 from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.state import plain
-from synapse_hooks.storage import follow
+from synapse_hooks.storage import relocate
 
 _USES: Final = {
     'export': ('dataset', 'splits'),
@@ -49,7 +49,7 @@ def preview(plan: RunPlan) -> dict[str, Any]:
     Raises:
         ConfigError, ParamsError, SelectionError, NoAnswer, RunError: It could not begin.
     """
-    plugins = prepared(plan)
+    plugins = prepare_plugins(plan)
     inputs = StageInputs(plan.registry, plugins)
     record = _record(plan)
     decisions = decisions_of(plan, inputs, record or {'status': 'created', 'stages': []})
@@ -77,7 +77,7 @@ def _record(plan: RunPlan) -> dict[str, Any] | None:
     directory = RunDirectory.open(path)
     record = directory.read()
     moved = record.get('run_dir')
-    moved_along: dict[str, Any] = follow(record, Path(moved), directory.path) if moved else record
+    moved_along: dict[str, Any] = relocate(record, Path(moved), directory.path) if moved else record
     return moved_along
 
 

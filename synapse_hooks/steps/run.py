@@ -35,12 +35,12 @@ from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.orchestrator import Orchestrator
 from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
-from synapse_hooks.steps.preparing import decisions_of, prepared
+from synapse_hooks.steps.preflight import decisions_of, prepare_plugins
 from synapse_hooks.steps.progress import Progress
-from synapse_hooks.steps.reads import Params
 from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.signals import terminate_raises
 from synapse_hooks.steps.state import plain, restore
+from synapse_hooks.steps.tracked_params import TrackedParams
 from synapse_hooks.steps.training import ExecuteStep
 
 _SECONDS: Final = 10.0
@@ -64,7 +64,7 @@ def run_plan(plan: RunPlan) -> Any:
         ConfigError, SelectionError, NoAnswer, RunError: It could not begin.
     """
     ctx = plan.ctx
-    plugins = prepared(plan)
+    plugins = prepare_plugins(plan)
     if ctx.client is None:
         ctx.client = connect()
     redact = secrets_of(os.environ)
@@ -99,7 +99,7 @@ class _Run:
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
         self.progress = Progress(self.journal, plan.registry)
         self.context = TrainContext(
-            params=Params(plan.params.model_dump()),
+            params=TrackedParams(plan.params.model_dump()),
             runtime_ctx=plan.ctx,
             hooks=plugins.calls,
             recorder=self.progress,

@@ -10,7 +10,7 @@ import msgspec
 
 from synapse_hooks.context import TrainContext
 from synapse_hooks.journal.values import encode
-from synapse_hooks.storage import follow
+from synapse_hooks.storage import relocate
 
 _PLAIN: Final = ('model_path', 'model', 'values')
 PATHS_OF: Final = {'dataset': ('path', 'config_path'), 'checkpoint': ('path', 'weights')}
@@ -53,4 +53,4 @@ def restore(context: TrainContext, kept: Mapping[str, Any], as_result: Callable[
 def follow_context(context: TrainContext, old: Path, new: Path) -> None:
     """Let every path that the context holds move with a folder."""
     for name in (*_PLAIN, *PATHS_OF, 'data_path', 'result'):
-        setattr(context, name, follow(getattr(context, name), old, new))
+        setattr(context, name, relocate(getattr(context, name), old, new))

@@ -11,10 +11,18 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.storage.archive import pack, unpack
+    from synapse_hooks.storage.archive_kinds import archive_kind
     from synapse_hooks.storage.bulk import link_all, link_tree, write_all
     from synapse_hooks.storage.digest import TreeStamp, file_digest, stamped_digest, tree_digest, tree_stamp
     from synapse_hooks.storage.disk import disk_errors
-    from synapse_hooks.storage.door import (
+    from synapse_hooks.storage.links import LinkMode, link_or_copy
+    from synapse_hooks.storage.members import Limits
+    from synapse_hooks.storage.moved_paths import relocate
+    from synapse_hooks.storage.names import FreeNames, folded, is_dropping, safe_name
+    from synapse_hooks.storage.ownership import is_dead, owner
+    from synapse_hooks.storage.pickles import check_pickles
+    from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, sync_below, write_atomic
+    from synapse_hooks.storage.safe_open import (
         TABLE_LIMIT,
         TEXT_LIMIT,
         Refused,
@@ -23,62 +31,54 @@ if TYPE_CHECKING:
         read_file,
         read_head,
     )
-    from synapse_hooks.storage.following import follow
-    from synapse_hooks.storage.kinds import archive_kind
-    from synapse_hooks.storage.links import LinkMode, link_or_copy
-    from synapse_hooks.storage.members import Limits
-    from synapse_hooks.storage.names import FreeNames, folded, is_dropping, safe_name
-    from synapse_hooks.storage.ownership import is_dead, owner
-    from synapse_hooks.storage.pickles import check_pickles
-    from synapse_hooks.storage.places import absolute, working_directory
-    from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, sync_below, write_atomic
     from synapse_hooks.storage.safe_yaml import parse_yaml, read_yaml
     from synapse_hooks.storage.spool import Spool
     from synapse_hooks.storage.tree import FileEntry, walk_files
+    from synapse_hooks.storage.user_paths import absolute, working_directory
 
 _HOMES = {
-    'FreeNames': 'names',
-    'FileEntry': 'tree',
-    'Limits': 'members',
-    'LinkMode': 'links',
-    'Refused': 'door',
-    'Spool': 'spool',
-    'TABLE_LIMIT': 'door',
-    'TEXT_LIMIT': 'door',
-    'TreeStamp': 'digest',
-    'absolute': 'places',
-    'archive_kind': 'kinds',
+    'absolute': 'user_paths',
+    'archive_kind': 'archive_kinds',
     'check_pickles': 'pickles',
     'disk_errors': 'disk',
     'file_digest': 'digest',
+    'FileEntry': 'tree',
     'folded': 'names',
-    'follow': 'following',
+    'FreeNames': 'names',
     'is_dead': 'ownership',
     'is_dropping': 'names',
-    'is_inside': 'door',
+    'is_inside': 'safe_open',
+    'Limits': 'members',
     'link_all': 'bulk',
     'link_or_copy': 'links',
     'link_tree': 'bulk',
-    'open_regular': 'door',
+    'LinkMode': 'links',
+    'open_regular': 'safe_open',
     'owner': 'ownership',
     'pack': 'archive',
     'parse_yaml': 'safe_yaml',
     'publish': 'publishing',
-    'read_file': 'door',
-    'read_head': 'door',
+    'read_file': 'safe_open',
+    'read_head': 'safe_open',
     'read_yaml': 'safe_yaml',
+    'Refused': 'safe_open',
+    'relocate': 'moved_paths',
     'safe_name': 'names',
     'scratch': 'publishing',
+    'Spool': 'spool',
     'staging': 'publishing',
     'stamped_digest': 'digest',
     'sweep': 'publishing',
     'sync_below': 'publishing',
+    'TABLE_LIMIT': 'safe_open',
+    'TEXT_LIMIT': 'safe_open',
     'tree_digest': 'digest',
     'tree_stamp': 'digest',
+    'TreeStamp': 'digest',
     'unpack': 'archive',
     'walk_files': 'tree',
+    'working_directory': 'user_paths',
     'write_all': 'bulk',
-    'working_directory': 'places',
     'write_atomic': 'publishing',
 }
 
@@ -98,7 +98,6 @@ __all__ = [
     'disk_errors',
     'file_digest',
     'folded',
-    'follow',
     'is_dead',
     'is_dropping',
     'is_inside',
@@ -113,6 +112,7 @@ __all__ = [
     'read_file',
     'read_head',
     'read_yaml',
+    'relocate',
     'safe_name',
     'scratch',
     'staging',

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from synapse_hooks.errors import ArchiveRefused
+from synapse_hooks.storage.archive_kinds import archive_kind
 from synapse_hooks.storage.disk import disk_errors, need_space
-from synapse_hooks.storage.kinds import archive_kind
 from synapse_hooks.storage.members import Guard, Limits
-from synapse_hooks.storage.ownership import aside
+from synapse_hooks.storage.ownership import temporary_path
 from synapse_hooks.storage.publishing import staging
 from synapse_hooks.storage.tree import walk_files
 
@@ -86,7 +86,7 @@ def pack(folder: Path, archive: Path, *, compress: bool = False) -> Path:
         archive.parent.mkdir(parents=True, exist_ok=True)
         if not compress:
             need_space(archive.parent, sum(entry.size for entry in walk_files(folder)), archive.name)
-        unfinished = aside(archive)
+        unfinished = temporary_path(archive)
         try:
             with zipfile.ZipFile(unfinished, 'x') as file:
                 for entry in walk_files(folder):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from synapse_hooks.storage.digest import file_digest
 from synapse_hooks.storage.disk import disk_errors, need_folder
-from synapse_hooks.storage.ownership import aside_many
+from synapse_hooks.storage.ownership import numbered_temporary_path
 from synapse_hooks.storage.publishing import sweep
 
 _NAME = re.compile(r'[0-9a-f]{64}')
@@ -83,7 +83,7 @@ class BlobStore:
             sha256 = hashlib.sha256(content).hexdigest()
         final = self._place(sha256)
         with disk_errors(final):
-            unfinished = aside_many(final[: -len(sha256) - 1], sha256)
+            unfinished = numbered_temporary_path(final[: -len(sha256) - 1], sha256)
             try:
                 handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
                 try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypedDict
 
-from synapse_hooks.storage.door import StrPath, open_regular
+from synapse_hooks.storage.safe_open import StrPath, open_regular
 from synapse_hooks.storage.tree import FileEntry, walk_files
 
 _FIRST: Final = 1 << 16

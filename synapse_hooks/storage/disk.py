@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from synapse_hooks.errors import DiskFull, StorageError
-from synapse_hooks.storage.ownership import is_aside
+from synapse_hooks.storage.ownership import is_temporary
 
 _FULL = {
     errno.ENOSPC: 'no space is left on the device',
@@ -180,7 +180,7 @@ def filling(folder: Path) -> Iterator[None]:
 def _culprit(error: OSError, path: str | os.PathLike[str]) -> str:
     """The file or folder that an error names, else `path`; of a temporary file its folder, which a reader knows."""
     culprit = Path(os.fsdecode(error.filename or path))
-    return str(culprit.parent if is_aside(culprit.name) else culprit)
+    return str(culprit.parent if is_temporary(culprit.name) else culprit)
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from synapse_hooks.errors import StorageError
 from synapse_hooks.storage.disk import disk_errors
-from synapse_hooks.storage.door import open_regular
+from synapse_hooks.storage.safe_open import open_regular
 
 LinkMode = Literal['hardlink', 'symlink', 'copy']
 """How a file is put in a second place. Only `copy` may be edited there without changing the first place too."""

@@ -37,21 +37,21 @@ def is_dead(owner: str, since: float, *, abandoned_after: float = _ABANDONED) ->
     return time.time() - since > abandoned_after
 
 
-def aside(final: Path) -> Path:
-    """A fresh name beside `final` that no other process or thread will choose, and that says whose it is."""
+def temporary_path(final: Path) -> Path:
+    """A new name beside `final`, which no other process or thread chooses and which names its owner."""
     return final.with_name(f'.{final.name[:32]}.staging-{owner()}-{secrets.token_hex(4)}')
 
 
-def aside_many(folder: str, name: str) -> str:
-    """What `aside` makes up for a file in `folder`, where thousands are needed: a number is not random."""
+def numbered_temporary_path(folder: str, name: str) -> str:
+    """Like `temporary_path`, for a file in `folder`, for thousands of them: counting is faster than a random number."""
     return f'{folder}/.{name[:32]}.staging-{owner()}-{next(_numbers) & 0xFFFFFFFF:08x}'
 
 
-def is_aside(name: str) -> bool:
-    """Whether `name` is one that `aside` makes up: unfinished work, never part of a tree.
+def is_temporary(name: str) -> bool:
+    """Whether `name` was made by `temporary_path`: unfinished work, never part of a tree.
 
     Example:
-        >>> is_aside(aside(Path('yolo')).name), is_aside('yolo')
+        >>> is_temporary(temporary_path(Path('yolo')).name), is_temporary('yolo')
         (True, False)
     """
     return _NAME.fullmatch(name) is not None
@@ -59,7 +59,7 @@ def is_aside(name: str) -> bool:
 
 def is_abandoned(path: Path) -> bool:
     """Whether `path` is unfinished work of a process that is dead; see `is_dead` for one that cannot be asked."""
-    if not is_aside(path.name):
+    if not is_temporary(path.name):
         return False
     try:
         return is_dead_work(path.name, time.time() - path.stat().st_mtime)
@@ -73,7 +73,7 @@ def is_dead_work(name: str, age: float) -> bool:
     return match is not None and is_dead(match[1], time.time() - age)
 
 
-def is_left_here(name: str) -> bool:
+def is_leftover_here(name: str) -> bool:
     """Whether `name` is one of unfinished work of a process that died since this machine was started.
 
     All that such a process wrote is there. What is older than the last boot may have lost its end.
@@ -95,7 +95,7 @@ def scope() -> str:
 
 
 def _start(pid: int) -> int:
-    """When a process began, in the kernel's ticks; 0 where it is not known. It tells a reused number apart."""
+    """When a process began, in the kernel's ticks; 0 where it is not known. A reused number has another start."""
     try:
         # The second field is the program's name in parentheses, which may hold anything, parentheses too.
         return int(Path(f'/proc/{pid}/stat').read_bytes().rpartition(b')')[2].split()[19])

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Final
 
 from synapse_hooks.errors import PickleRefused
-from synapse_hooks.storage.door import open_regular
 from synapse_hooks.storage.pickle_machine import Machine, Unsafe
 from synapse_hooks.storage.pickle_opcodes import run_pickle
+from synapse_hooks.storage.safe_open import open_regular
 from synapse_hooks.storage.tree import walk_files
 
 ANYTHING: Final = 'all'

@@ -20,7 +20,7 @@ from pathlib import Path
 from synapse_hooks.errors import StorageError
 from synapse_hooks.storage.disk import disk_errors, disk_full, making, need_folder, sync_folder
 from synapse_hooks.storage.exchange import exchange
-from synapse_hooks.storage.ownership import aside, is_abandoned
+from synapse_hooks.storage.ownership import is_abandoned, temporary_path
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -42,7 +42,7 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
         raise StorageError(f'{path} is not a regular file', hint='name a file that may be replaced', path=str(path))
     need_folder(path.parent)
     with disk_errors(path):
-        unfinished = aside(path)
+        unfinished = temporary_path(path)
         try:
             with unfinished.open('xb') as file:
                 file.write(data.encode() if isinstance(data, str) else data)
@@ -88,7 +88,7 @@ def scratch(final: Path) -> Iterator[Path]:
         DiskFull: No space, here or in the block.
     """
     need_folder(final.parent)
-    staged = aside(final)
+    staged = temporary_path(final)
     with making(final):
         staged.mkdir()
     try:

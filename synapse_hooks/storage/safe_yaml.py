@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.safe_text import summary
-from synapse_hooks.storage.door import read_file
+from synapse_hooks.storage.safe_open import read_file
 
 if TYPE_CHECKING:
     from yaml import Node

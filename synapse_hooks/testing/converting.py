@@ -13,7 +13,7 @@ from synapse_hooks.data import DatasetInfo, Sample, dataset
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.plugins import HookCalls, Settings, build
 from synapse_hooks.steps import checked_dataset
-from synapse_hooks.storage import follow, staging
+from synapse_hooks.storage import relocate, staging
 from synapse_hooks.testing.recording import Recording
 from synapse_hooks.testing.samples import CLASSES
 
@@ -107,7 +107,7 @@ def convert_dataset(
             settings=settings or {},
         )
         made = context.hooks.convert(context=context, dataset=source, target_format=target_format)
-        converted = follow(checked_dataset(made, 'convert'), staged, out)
+        converted = relocate(checked_dataset(made, 'convert'), staged, out)
     losses = recording.of('losses')
     return Converted(converted, losses[-1] if losses else {}, recording)
 

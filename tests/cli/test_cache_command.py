@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from synapse_hooks.backends.synapse import Cache
-from synapse_hooks.storage.kept import CONVERSIONS, Kept, KeptFolders
+from synapse_hooks.storage.folder_cache import CONVERSIONS, CachedFolder, FolderCache
 from tests.support.environments import Environment
 
 
@@ -58,12 +58,12 @@ def test_damage_is_found_and_removed(bare: Environment, tmp_path: Path) -> None:
     )
 
 
-def with_conversion(root: Path, folder: Path, run: str = 'first') -> Kept:
+def with_conversion(root: Path, folder: Path, run: str = 'first') -> CachedFolder:
     made = folder / 'made'
     made.mkdir()
     (made / 'a.txt').write_bytes(bytes(5000))
     record = {'from': 'dm', 'dataset': {'format': 'yolo', 'splits': {'train': 3, 'valid': 1}}, 'run': run}
-    kept, user = KeptFolders(root / CONVERSIONS).keep(made, 'ab', {**record, 'created': '2026-11-29T12:00:00+00:00'})
+    kept, user = FolderCache(root / CONVERSIONS).keep(made, 'ab', {**record, 'created': '2026-11-29T12:00:00+00:00'})
     user.unlink()
     return kept
 
@@ -71,7 +71,7 @@ def with_conversion(root: Path, folder: Path, run: str = 'first') -> Kept:
 def test_conversions_are_listed_and_pruned_unless_they_are_used(bare: Environment, tmp_path: Path) -> None:
     root = tmp_path / 'cache'
     kept = with_conversion(root, tmp_path)
-    user = KeptFolders(root / CONVERSIONS).use(kept)
+    user = FolderCache(root / CONVERSIONS).use(kept)
     assert user is not None
     (told,) = bare.hooks('cache', 'list', '--cache', root, '--json').json['conversions']
     assert (told['path'], told['from'], told['to'], told['images']) == (str(kept.data), 'dm', 'yolo', 4)

@@ -27,7 +27,7 @@ from synapse_hooks.cli.telling import exit_code
 from synapse_hooks.context import Dataset
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.storage import staging, sweep
-from synapse_hooks.storage.ownership import is_aside
+from synapse_hooks.storage.ownership import is_temporary
 from tests.faults.backend import SIGNATURE, Backend
 from tests.support.raw_server import RawServer, raw_server
 
@@ -129,7 +129,7 @@ class World:
 
     def check_leftovers(self) -> None:
         """I5."""
-        left = [file for file in self.folder.rglob('.*') if is_aside(file.name)]
+        left = [file for file in self.folder.rglob('.*') if is_temporary(file.name)]
         left += (self.folder / 'cache' / 'parts').glob('*')
         assert not left, f'I5: {left}'
         assert children() <= self._children, 'I5: a process stays'

@@ -120,10 +120,10 @@ def test_a_lock_dies_with_its_process_and_what_it_left_is_swept(tmp_path):
         import sys, time
         from pathlib import Path
         from synapse_hooks.journal import RunDirectory
-        from synapse_hooks.storage.ownership import aside
+        from synapse_hooks.storage.ownership import temporary_path
         run = RunDirectory.open(Path(sys.argv[1]))
         with run.locked():
-            aside(run.path / 'run.json').write_text('half')
+            temporary_path(run.path / 'run.json').write_text('half')
             print('locked', flush=True)
             time.sleep(60)
     """

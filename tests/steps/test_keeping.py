@@ -20,7 +20,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import StepFailed
 from synapse_hooks.journal import read_events
 from synapse_hooks.steps import BaseStep, StepRegistry, StepResult
-from synapse_hooks.storage.kept import CONVERSIONS, KeptFolders
+from synapse_hooks.storage.folder_cache import CONVERSIONS, FolderCache
 from tests.formats.format_kit import add_item, box, polygon
 
 pytestmark = pytest.mark.usefixtures('elsewhere')
@@ -44,7 +44,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.workspace = Workspace(folder / 'workspace')
-        self.store = KeptFolders(Path(os.environ['SYNAPSE_HOOKS_CACHE']) / CONVERSIONS)
+        self.store = FolderCache(Path(os.environ['SYNAPSE_HOOKS_CACHE']) / CONVERSIONS)
         self.add('small')
 
     def add(self, name: str, **item: Any) -> None:
@@ -455,7 +455,7 @@ def test_another_file_system_keeps_nothing(world: World, tmp_path: Path, monkeyp
         said = world.messages('r1', 'not-kept')[0]['text']
         assert f'the cache {other} is on another file system than the run' in said
         assert 'let SYNAPSE_HOOKS_CACHE name a folder' in said
-        assert KeptFolders(other / CONVERSIONS).entries() == []
+        assert FolderCache(other / CONVERSIONS).entries() == []
     finally:
         shutil.rmtree(other, ignore_errors=True)
 
@@ -552,7 +552,7 @@ def test_two_processes_at_once_both_have_it(world: World, tmp_path: Path) -> Non
 
 @pytest.mark.timeout(300)
 def test_a_run_that_is_killed_while_it_keeps_harms_no_other(tmp_path: Path) -> None:
-    command = [sys.executable, '-m', 'tests.steps.kept_kills', str(tmp_path / 'sweep'), '2']
+    command = [sys.executable, '-m', 'tests.steps.cache_kills', str(tmp_path / 'sweep'), '2']
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])

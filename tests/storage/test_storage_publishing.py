@@ -14,7 +14,7 @@ import pytest
 
 from synapse_hooks.errors import DiskFull, StorageError
 from synapse_hooks.storage import publish, scratch, staging, sweep, write_atomic
-from synapse_hooks.storage.ownership import aside, is_abandoned, is_aside, is_dead, owner
+from synapse_hooks.storage.ownership import is_abandoned, is_dead, is_temporary, owner, temporary_path
 
 
 def names(folder: Path) -> list[str]:
@@ -201,7 +201,7 @@ def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / f'.run.json.staging-{dead}-00000001').write_text('half')
     (tmp_path / '.hidden').write_text('mine')
     (tmp_path / 'data').mkdir()
-    alive = aside(tmp_path / 'yolo')
+    alive = temporary_path(tmp_path / 'yolo')
     alive.mkdir()
     assert len(sweep(tmp_path)) == 3
     assert names(tmp_path) == sorted(['.hidden', alive.name, 'data'])
@@ -226,10 +226,10 @@ def test_a_process_elsewhere_is_left_alone_for_a_week(tmp_path: Path) -> None:
 
 def test_names_of_unfinished_work_are_unique_and_fit_any_disk(tmp_path: Path) -> None:
     long = tmp_path / ('ж' * 120)
-    made = {aside(long).name for _ in range(50)}
+    made = {temporary_path(long).name for _ in range(50)}
     assert len(made) == 50
-    assert all(is_aside(name) and len(name.encode()) < 255 for name in made)
-    assert not is_aside('yolo.staging-1')
+    assert all(is_temporary(name) and len(name.encode()) < 255 for name in made)
+    assert not is_temporary('yolo.staging-1')
     assert not is_abandoned(tmp_path / 'yolo')
 
 

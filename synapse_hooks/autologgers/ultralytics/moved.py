@@ -12,7 +12,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.storage import follow, safe_name, write_atomic
+from synapse_hooks.storage import relocate, safe_name, write_atomic
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession
@@ -83,5 +83,5 @@ def _relocated(value: Any, session: AutologSession) -> Any:
         # A copy inside of the original: what leads there already is not led there again.
         if here.is_relative_to(place) and isinstance(value, str | Path) and Path(value).is_relative_to(here):
             continue
-        value = follow(value, place, here)
+        value = relocate(value, place, here)
     return value

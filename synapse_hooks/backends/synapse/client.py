@@ -31,7 +31,7 @@ from synapse_hooks.data import split_name
 from synapse_hooks.errors import AccessDenied, BackendError, RecordNotFound
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.storage import archive_kind, link_or_copy, safe_name, unpack
-from synapse_hooks.storage.places import default_cache
+from synapse_hooks.storage.user_paths import default_cache
 
 _CLOCK: Final = 300.0
 """Seconds by which the clocks of this machine and of the backend may differ."""

@@ -34,7 +34,7 @@ from synapse_hooks.storage import safe_name
 from synapse_hooks.storage.blobs import Blob
 from synapse_hooks.storage.bulk import link_all, write_all
 from synapse_hooks.storage.disk import filling, free_bytes
-from synapse_hooks.storage.ownership import aside
+from synapse_hooks.storage.ownership import temporary_path
 
 DOCUMENTS: Final = 'json'
 FILES: Final = 'original_files'
@@ -108,7 +108,7 @@ class Export:
             BackendError: Something cannot be had; it is named.
             DiskFull: No space.
         """
-        unfinished = aside(self.out / MANIFEST)
+        unfinished = temporary_path(self.out / MANIFEST)
         with filling(self.out), ExitStack() as stack:
             stack.callback(unfinished.unlink, missing_ok=True)
             self._manifest = stack.enter_context(unfinished.open('xb'))

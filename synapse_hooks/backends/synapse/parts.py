@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from synapse_hooks.storage.disk import disk_errors, need_folder
-from synapse_hooks.storage.ownership import aside, is_dead_work, is_left_here, scope
+from synapse_hooks.storage.ownership import is_dead_work, is_leftover_here, scope, temporary_path
 
 _STATE: Final = '.state'
 _RELEASED: Final = re.compile(r'[0-9a-f]{32}\.part-([0-9a-f]{8})-[0-9a-f]{8}')
@@ -59,7 +59,7 @@ class Parts:
             state: None for a part that cannot be continued.
         """
         need_folder(self.folder)
-        part = aside(self.folder / _prefix(key))
+        part = temporary_path(self.folder / _prefix(key))
         if state is not None:
             self._write_state(part, state)
         return part
@@ -76,7 +76,7 @@ class Parts:
         for found in [self.folder / name for name in names if base in name and not name.endswith(_STATE)]:
             if not _is_usable(found):
                 continue
-            mine = aside(self.folder / base)
+            mine = temporary_path(self.folder / base)
             try:
                 state = msgspec.json.decode(_state_file(found).read_bytes(), type=PartState)
                 self._write_state(mine, state)
@@ -158,7 +158,7 @@ def _state_file(part: Path) -> Path:
 
 def _is_usable(part: Path) -> bool:
     free = _RELEASED.fullmatch(part.name)
-    return is_left_here(part.name) if free is None else free[1] == scope()
+    return is_leftover_here(part.name) if free is None else free[1] == scope()
 
 
 def _is_abandoned(part: Path, age: float) -> bool:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from synapse_hooks.errors import DatasetInvalid, cannot_read
-from synapse_hooks.storage.door import TABLE_LIMIT, read_file
+from synapse_hooks.storage.safe_open import TABLE_LIMIT, read_file
 
 Category = dict[str, Any]
 

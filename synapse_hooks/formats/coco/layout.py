@@ -19,8 +19,8 @@ from typing import NamedTuple
 from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.folders import files_in
-from synapse_hooks.storage.door import read_head
 from synapse_hooks.storage.names import is_dropping
+from synapse_hooks.storage.safe_open import read_head
 
 CONFIG = 'annotations.json'
 _ROBOFLOW = '_annotations.coco.json'

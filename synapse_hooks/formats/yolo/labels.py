@@ -12,7 +12,7 @@ from synapse_hooks.data.geometry import corners
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.yolo.config import Config
 from synapse_hooks.formats.yolo.pixels import HINT, IN_PIXELS, RowInPixels, counts_pixels
-from synapse_hooks.storage.door import read_file
+from synapse_hooks.storage.safe_open import read_file
 
 _UNIT = 1e6
 """Coordinates are rounded to a millionth of a pixel, so that 0.3 of 100 pixels is 30."""

@@ -1,6 +1,6 @@
-"""The one door for opening what a dataset names: regular files only, of bounded size, inside of the dataset.
+"""Opening files whose names come from a dataset: regular files only, of bounded size, inside of the dataset.
 
-What stands in a dataset is untrusted: a pipe in place of an image would be waited for, a device would be read for
+A dataset is untrusted: a read of a pipe in place of an image would wait without end, a device would be read for
 ever, and a link could show a file of the reader's own.
 """
 
@@ -48,7 +48,7 @@ def open_regular(file: StrPath, *, inside: StrPath | None = None, links: bool = 
         >>> open_regular('/dev/null')
         Traceback (most recent call last):
             ...
-        synapse_hooks.storage.door.Refused: [Errno 22] it is a device, not a regular file: '/dev/null'
+        synapse_hooks.storage.safe_open.Refused: [Errno 22] it is a device, not a regular file: '/dev/null'
     """
     if inside is not None and not is_inside(file, inside):
         raise Refused(errno.EACCES, f'it leads out of {os.fspath(inside)}', os.fspath(file))

@@ -6,11 +6,11 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
 
-class Params(dict[str, Any]):
+class TrackedParams(dict[str, Any]):
     """The parameters of a run, as a dict that notes which of them are read.
 
     Example:
-        >>> params = Params({'dataset': 7, 'epochs': 3})
+        >>> params = TrackedParams({'dataset': 7, 'epochs': 3})
         >>> params['dataset'], params.used
         (7, {'dataset'})
         >>> dict(params), sorted(params.used)

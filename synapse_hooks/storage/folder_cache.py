@@ -48,13 +48,13 @@ _ABANDONED: Final = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedFolder:
     """A folder that is kept."""
 
     path: Path
     """The folder of the entry."""
     record: Mapping[str, Any]
-    """What `KeptFolders.keep` was given, and: `v`, the version of the record; `stamp`, a `TreeStamp`; `at_ns`, the time
+    """What `FolderCache.keep` was given, and: `v`, the version of the record; `stamp`, a `TreeStamp`; `at_ns`, the time
     of the last change of its files, in nanoseconds since 1970."""
 
     @property
@@ -88,7 +88,7 @@ class Kept:
             return False
 
 
-class KeptFolders:
+class FolderCache:
     """The folders that are kept below `root`, which is made when something is put there.
 
     Example:
@@ -96,7 +96,7 @@ class KeptFolders:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     (made := Path(folder, 'made')).mkdir()
         ...     _ = (made / 'file').write_text('content')
-        ...     store = KeptFolders(Path(folder, 'store'))
+        ...     store = FolderCache(Path(folder, 'store'))
         ...     kept, user = store.keep(made, '1234', {'from': 'here'})
         ...     (kept.data / 'file').read_text(), store.prune(0), user.unlink(), store.prune(0)[0]
         ('content', (0, 0), None, 1)
@@ -105,16 +105,16 @@ class KeptFolders:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
-    def entries(self, key: str = '') -> list[Kept]:
+    def entries(self, key: str = '') -> list[CachedFolder]:
         """The entries whose key begins with `key`, the oldest first."""
         found = []
         for path in self._folders(key):
             with suppress(OSError):
                 if (record := _record(path)) is not None:
-                    found.append(Kept(path, record))
+                    found.append(CachedFolder(path, record))
         return sorted(found, key=lambda kept: (kept.record['at_ns'], kept.path))
 
-    def keep(self, folder: Path, key: str, record: Mapping[str, Any], *, most: int = 0) -> tuple[Kept, Path]:
+    def keep(self, folder: Path, key: str, record: Mapping[str, Any], *, most: int = 0) -> tuple[CachedFolder, Path]:
         """Move a finished folder here, in use by this process.
 
         Args:
@@ -152,9 +152,9 @@ class KeptFolders:
             except BaseException:
                 (staged / DATA).rename(folder)
                 raise
-        return Kept(final, record), final / _USERS / user
+        return CachedFolder(final, record), final / _USERS / user
 
-    def use(self, kept: Kept) -> Path | None:
+    def use(self, kept: CachedFolder) -> Path | None:
         """Keep an entry from being removed while this process lives.
 
         Returns:
@@ -183,7 +183,7 @@ class KeptFolders:
                         user.unlink(missing_ok=True)
         return count
 
-    def discard(self, kept: Kept) -> bool:
+    def discard(self, kept: CachedFolder) -> bool:
         """Let an entry count no more, and remove it as soon as no process uses it; returns whether it is removed."""
         with suppress(OSError):
             (kept.path / _RECORD).unlink(missing_ok=True)
@@ -215,7 +215,7 @@ class KeptFolders:
         """The bytes that entries take on the disk; what something else links to does not count."""
         return sum(own_bytes(kept.data) for kept in self.entries())
 
-    def verify(self) -> list[Kept]:
+    def verify(self) -> list[CachedFolder]:
         """Discard the entries whose files were changed, and return them."""
         damaged = [kept for kept in self.entries() if not kept.is_whole()]
         for kept in damaged:
@@ -233,7 +233,7 @@ class KeptFolders:
             except OSError:
                 continue
             if not counts:
-                self.discard(Kept(path, {}))
+                self.discard(CachedFolder(path, {}))
 
     def _folders(self, key: str = '') -> Iterator[Path]:
         with suppress(OSError):

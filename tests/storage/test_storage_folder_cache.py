@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from synapse_hooks.errors import StorageError
-from synapse_hooks.storage.kept import Kept, KeptFolders, is_kept, own_bytes
+from synapse_hooks.storage.folder_cache import CachedFolder, FolderCache, is_kept, own_bytes
 from synapse_hooks.storage.ownership import owner
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> KeptFolders:
-    return KeptFolders(tmp_path / 'store')
+def store(tmp_path: Path) -> FolderCache:
+    return FolderCache(tmp_path / 'store')
 
 
 def made(tmp_path: Path, *, size: int = 10) -> Path:
@@ -27,7 +27,7 @@ def made(tmp_path: Path, *, size: int = 10) -> Path:
     return folder
 
 
-def kept(store: KeptFolders, tmp_path: Path, key: str, *, size: int = 10, used: float = 0) -> Kept:
+def kept(store: FolderCache, tmp_path: Path, key: str, *, size: int = 10, used: float = 0) -> CachedFolder:
     """An entry that no process uses."""
     entry, user = store.keep(made(tmp_path, size=size), key, {'of': key})
     user.unlink()
@@ -41,7 +41,7 @@ def dead_owner() -> str:
     return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_an_entry_is_found_by_the_beginning_of_its_key(store: KeptFolders, tmp_path: Path) -> None:
+def test_an_entry_is_found_by_the_beginning_of_its_key(store: FolderCache, tmp_path: Path) -> None:
     first, second = kept(store, tmp_path, 'ab-cd'), kept(store, tmp_path, 'ab-ef')
     assert not (tmp_path / 'made').exists()
     assert [entry.path for entry in store.entries('ab-')] == [first.path, second.path]
@@ -49,7 +49,7 @@ def test_an_entry_is_found_by_the_beginning_of_its_key(store: KeptFolders, tmp_p
     assert store.entries('cd') == []
 
 
-def test_what_comes_later_does_not_count_and_what_was_changed_does(store: KeptFolders, tmp_path: Path) -> None:
+def test_what_comes_later_does_not_count_and_what_was_changed_does(store: FolderCache, tmp_path: Path) -> None:
     entry = kept(store, tmp_path, 'ab')
     cache = entry.data / 'labels' / 'train.cache'
     cache.write_bytes(b'cache')
@@ -64,14 +64,14 @@ def test_what_comes_later_does_not_count_and_what_was_changed_does(store: KeptFo
 
 @pytest.mark.parametrize(('name', 'whole'), [('labels/new.txt', False), ('NEW.TXT', False), ('a.npy', True)])
 def test_a_file_that_is_added_to_those_that_were_there_is_a_change(
-    store: KeptFolders, tmp_path: Path, name: str, whole: bool
+    store: FolderCache, tmp_path: Path, name: str, whole: bool
 ) -> None:
     entry = kept(store, tmp_path, 'ab')
     (entry.data / name).write_bytes(b'later')
     assert entry.is_whole() == whole
 
 
-def test_files_of_the_future_are_not_kept(store: KeptFolders, tmp_path: Path) -> None:
+def test_files_of_the_future_are_not_kept(store: FolderCache, tmp_path: Path) -> None:
     made = tmp_path / 'made'
     made.mkdir()
     (made / 'a.txt').write_bytes(b'a')
@@ -83,13 +83,13 @@ def test_files_of_the_future_are_not_kept(store: KeptFolders, tmp_path: Path) ->
     assert store.entries() == []
 
 
-def test_a_deleted_file_is_missed(store: KeptFolders, tmp_path: Path) -> None:
+def test_a_deleted_file_is_missed(store: FolderCache, tmp_path: Path) -> None:
     entry = kept(store, tmp_path, 'ab')
     (entry.data / 'labels' / 'a.txt').unlink()
     assert not entry.is_whole()
 
 
-def test_what_was_not_used_for_longest_is_removed_first(store: KeptFolders, tmp_path: Path) -> None:
+def test_what_was_not_used_for_longest_is_removed_first(store: FolderCache, tmp_path: Path) -> None:
     old, new = (kept(store, tmp_path, key, size=8192, used=when) for key, when in (('ab', 2e9), ('cd', 1e9)))
     assert store.prune(20_000) == (0, 0)
     assert store.prune(10_000) == (1, 8192)
@@ -97,7 +97,7 @@ def test_what_was_not_used_for_longest_is_removed_first(store: KeptFolders, tmp_
     assert not new.path.exists()
 
 
-def test_bytes_that_something_else_links_to_are_not_counted(store: KeptFolders, tmp_path: Path) -> None:
+def test_bytes_that_something_else_links_to_are_not_counted(store: FolderCache, tmp_path: Path) -> None:
     folder = made(tmp_path, size=100_000)
     image = tmp_path / 'image.jpg'
     image.write_bytes(bytes(200_000))
@@ -110,7 +110,7 @@ def test_bytes_that_something_else_links_to_are_not_counted(store: KeptFolders, 
     assert store.prune(150_000)[0] == 1
 
 
-def test_an_entry_that_is_used_stays_until_it_is_not(store: KeptFolders, tmp_path: Path) -> None:
+def test_an_entry_that_is_used_stays_until_it_is_not(store: FolderCache, tmp_path: Path) -> None:
     entry = kept(store, tmp_path, 'ab')
     user = store.use(entry)
     assert user is not None
@@ -127,14 +127,14 @@ def test_an_entry_that_is_used_stays_until_it_is_not(store: KeptFolders, tmp_pat
     assert not entry.path.exists()
 
 
-def test_a_process_that_was_killed_uses_nothing(store: KeptFolders, tmp_path: Path) -> None:
+def test_a_process_that_was_killed_uses_nothing(store: FolderCache, tmp_path: Path) -> None:
     entry = kept(store, tmp_path, 'ab')
     (entry.path / 'users' / f'{dead_owner()}-12345678').touch()
     assert store.users(entry.path) == 0
     assert store.prune(0)[0] == 1
 
 
-def test_a_user_on_another_machine_counts_for_a_month(store: KeptFolders, tmp_path: Path) -> None:
+def test_a_user_on_another_machine_counts_for_a_month(store: FolderCache, tmp_path: Path) -> None:
     entry = kept(store, tmp_path, 'ab')
     user = entry.path / 'users' / f'00000000-{owner().partition("-")[2]}-12345678'
     user.touch()
@@ -144,7 +144,7 @@ def test_a_user_on_another_machine_counts_for_a_month(store: KeptFolders, tmp_pa
     assert store.prune(0)[0] == 1
 
 
-def test_what_a_dead_process_left_unfinished_is_removed(store: KeptFolders, tmp_path: Path) -> None:
+def test_what_a_dead_process_left_unfinished_is_removed(store: FolderCache, tmp_path: Path) -> None:
     kept(store, tmp_path, 'ab')
     unfinished = store.root / f'.cd.staging-{dead_owner()}-12345678'
     (unfinished / 'data').mkdir(parents=True)
@@ -155,7 +155,7 @@ def test_what_a_dead_process_left_unfinished_is_removed(store: KeptFolders, tmp_
 
 @pytest.mark.parametrize('content', [b'', b'{', b'[]', b'{}', b'{"v": 1, "stamp": {}, "at_ns": 0}'])
 def test_a_damaged_record_or_one_of_another_version_is_passed_over_and_swept(
-    store: KeptFolders, tmp_path: Path, content: bytes
+    store: FolderCache, tmp_path: Path, content: bytes
 ) -> None:
     entry = kept(store, tmp_path, 'ab')
     user = store.use(entry)
@@ -169,7 +169,7 @@ def test_a_damaged_record_or_one_of_another_version_is_passed_over_and_swept(
     assert not entry.path.exists()
 
 
-def test_a_folder_with_links_or_too_large_is_left_where_it_is(store: KeptFolders, tmp_path: Path) -> None:
+def test_a_folder_with_links_or_too_large_is_left_where_it_is(store: FolderCache, tmp_path: Path) -> None:
     folder = made(tmp_path, size=100_000)
     with pytest.raises(StorageError, match='the limit is 1,000'):
         store.keep(folder, 'ab', {}, most=1000)
@@ -181,7 +181,7 @@ def test_a_folder_with_links_or_too_large_is_left_where_it_is(store: KeptFolders
     assert store.entries() == []
 
 
-def test_a_link_to_an_entry_is_known_when_the_entry_is_gone(store: KeptFolders, tmp_path: Path) -> None:
+def test_a_link_to_an_entry_is_known_when_the_entry_is_gone(store: FolderCache, tmp_path: Path) -> None:
     entry = kept(store, tmp_path, 'ab')
     link, other = tmp_path / 'link', tmp_path / 'other'
     link.symlink_to(entry.data)

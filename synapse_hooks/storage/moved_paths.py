@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-def follow(value: Any, old: Path, new: Path) -> Any:
+def relocate(value: Any, old: Path, new: Path) -> Any:
     """`value` with every path below `old`, however deep inside, below `new` instead.
 
     Example:
-        >>> follow({'path': Path('/tmp/a/x'), 'n': 1}, Path('/tmp/a'), Path('/tmp/b'))
+        >>> relocate({'path': Path('/tmp/a/x'), 'n': 1}, Path('/tmp/a'), Path('/tmp/b'))
         {'path': PosixPath('/tmp/b/x'), 'n': 1}
     """
     if isinstance(value, Path):
@@ -25,11 +25,11 @@ def follow(value: Any, old: Path, new: Path) -> Any:
             return f'{new}{value[len(prefix) :]}'
         return value
     if isinstance(value, dict):
-        return {key: follow(item, old, new) for key, item in value.items()}
+        return {key: relocate(item, old, new) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(follow(item, old, new) for item in value)
+        return type(value)(relocate(item, old, new) for item in value)
     if _is_model(value):
-        changed = {name: follow(getattr(value, name), old, new) for name in type(value).model_fields}
+        changed = {name: relocate(getattr(value, name), old, new) for name in type(value).model_fields}
         return value.model_copy(update=changed)
     return value
 

@@ -9,7 +9,7 @@ from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import HookFunction
 
 
-def each_once(plugins: Sequence[tuple[Plugin, list[HookFunction]]]) -> list[tuple[Plugin, list[HookFunction]]]:
+def without_duplicates(plugins: Sequence[tuple[Plugin, list[HookFunction]]]) -> list[tuple[Plugin, list[HookFunction]]]:
     """The plugins, each with the functions that are its own.
 
     A function belongs to the plugin in whose file it is written, else to the nearest that brings it. A plugin that

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from synapse_hooks.storage.door import read_head
+from synapse_hooks.storage.safe_open import read_head
 
 Kind = Literal['zip', 'tar']
 

@@ -2,7 +2,7 @@
 
 A script of its own, as `kill_sweep` is. The last line of stdout is a JSON object `{events, faults}`.
 
-    python -m tests.steps.kept_kills FOLDER [STRIDE]
+    python -m tests.steps.cache_kills FOLDER [STRIDE]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from synapse_hooks import RuntimeContext, hookimpl
 from synapse_hooks.backends import Workspace
-from synapse_hooks.storage.kept import CONVERSIONS, KeptFolders
+from synapse_hooks.storage.folder_cache import CONVERSIONS, FolderCache
 from tests.formats.format_kit import tree
 from tests.steps.kill_sweep import Action, prepare
 from tests.support.killing import Killer
@@ -68,7 +68,7 @@ def main() -> None:
     folder, stride = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     pristine, at = folder / 'pristine', folder / 'at'
     prepare(pristine)
-    store = KeptFolders(at / 'cache' / CONVERSIONS)
+    store = FolderCache(at / 'cache' / CONVERSIONS)
     os.environ['SYNAPSE_HOOKS_CACHE'] = str(at / 'cache')
 
     def fresh() -> None:

@@ -52,7 +52,7 @@ class _Unit:
     """Module and level (dots before it) of each import, also of those inside functions and by `import_module`."""
 
 
-class OwnCode:
+class SourceDigests:
     """The project's and the action's own source.
 
     Args:

@@ -1,4 +1,4 @@
-"""The door for files that a dataset names."""
+"""Opening files that a dataset names."""
 
 from __future__ import annotations
 

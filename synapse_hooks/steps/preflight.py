@@ -15,7 +15,7 @@ from synapse_hooks.steps.reuse import Decision, check_params, decide
 from synapse_hooks.steps.training import ExecuteStep
 
 
-def prepared(plan: RunPlan) -> Plugins:
+def prepare_plugins(plan: RunPlan) -> Plugins:
     """The plugins of a run, which is sure to find what it needs of them.
 
     Raises:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from synapse_hooks.plugins.source import OwnCode, places
+from synapse_hooks.plugins.source_digest import SourceDigests, places
 
 ACTION = """
 from sub import thing as other_thing
@@ -64,7 +64,7 @@ def module() -> ModuleType:
 
 def convert(folder: Path) -> dict[str, str]:
     action = module().Action
-    return OwnCode(folder).digests([action.convert], places(action.execute))
+    return SourceDigests(folder).digests([action.convert], places(action.execute))
 
 
 def test_every_own_module_that_is_imported_counts(folder: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_function_without_a_file_counts_by_its_code() -> None:
     spaces: list[dict[str, object]] = [{}, {}, {}]
     for space, text in zip(spaces, ('1', '1', '2'), strict=True):
         exec(f'def convert(): return {text} in {{"a", "b"}}', space)
-    one, same, other = (OwnCode(None).digests([space['convert']]) for space in spaces)  # type: ignore[list-item]
+    one, same, other = (SourceDigests(None).digests([space['convert']]) for space in spaces)  # type: ignore[list-item]
     assert one == same != other
 
 
