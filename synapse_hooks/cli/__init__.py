@@ -1,4 +1,4 @@
-"""The command line. This module imports nothing heavy: `--help` must be there at once.
+"""The command line. This module imports nothing heavy, so that `--help` is fast.
 
 Exit codes: 0 done; 1 the run or check failed; 2 usage, configuration or selection; 130 Ctrl-C; 143 SIGTERM or
 SIGHUP.
@@ -17,16 +17,16 @@ COMMANDS: Final = {
     'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
     'train': 'run a train action',
     'resume': 'go on with a run that was interrupted or failed',
-    'sync': 'deliver what the job and the trackers of a run have not got',
+    'sync': 'deliver what the job and the trackers of a run have not received',
     'convert': 'convert a dataset from one format to another',
-    'inspect': 'look at a dataset: what it holds, and what is wrong with it',
+    'inspect': 'examine a dataset: what it holds, and what is wrong with it',
     'workspace': 'the datasets and models of the embedded workspace',
     'plugins': 'every plugin: state, origin, hooks',
-    'hooks': 'the hooks, and who is called for them, in order',
+    'hooks': 'the hooks, and the plugins that are called for each, in order',
     'formats': 'the dataset formats',
-    'autologgers': 'the training frameworks that log by themselves',
-    'verify': 'check that a dataset or a run still is as it was made',
-    'cache': 'what is kept for the next run: fetched files, and conversions',
+    'autologgers': 'the training frameworks whose metrics are logged automatically',
+    'verify': 'check that the files of a dataset or a run are unchanged',
+    'cache': 'what is cached for later runs: fetched files and conversions',
     'serve': 'serve the workspace as a Synapse backend, for development',
     'doctor': 'check this installation and project',
     'completion': 'a script that lets the shell complete commands and names',
@@ -37,13 +37,13 @@ COMMANDS: Final = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     if '_ARGCOMPLETE' in os.environ:
-        from synapse_hooks.cli.completing import complete
+        from synapse_hooks.cli.completer import complete
 
         complete(os.environ.get('COMP_LINE', ''))
         return 1
     if argv is None:
-        # This process is ours.
-        from synapse_hooks.cli.leaving import exit_guard
+        # Called as a program: streams and exit may be replaced for the whole process.
+        from synapse_hooks.cli.exit_guard import exit_guard
         from synapse_hooks.cli.streams import protect
 
         protect()
@@ -64,10 +64,10 @@ def _top(words: list[str], command: str | None) -> int:
         prog='synapse-hooks',
         usage='synapse-hooks COMMAND [--help]',
         description='A model-training pipeline made of hooks.',
-        epilog=f'commands:\n{listing}\n\nsynapse-hooks COMMAND --help tells more.',
+        epilog=f'commands:\n{listing}\n\nsynapse-hooks COMMAND --help describes its options.',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--version', action='store_true', help='print the version and leave')
+    parser.add_argument('--version', action='store_true', help='print the version and exit')
     if command is not None:
         from difflib import get_close_matches
 

@@ -1,8 +1,8 @@
-"""What is kept for the next run: files that were fetched from backends, and conversions.
+"""What is cached for later runs: files fetched from backends, and conversions.
 
-list     how much there is
-prune    remove what nothing uses, the least recently used first
-verify   look for what was changed, and remove it; with --deep every byte of the files is read
+list     show what is cached
+prune    remove what is not in use, the least recently used first
+verify   remove what has changed; with --deep every byte of the files is read
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.cli.common import Answer, add_common
+from synapse_hooks.cli.common import CommandResult, add_common
 from synapse_hooks.plugins.settings import size_of
 
 if TYPE_CHECKING:
@@ -23,23 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The action, and where the cache is."""
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
     for name, text in (
-        ('list', 'how much there is'),
-        ('prune', 'remove files that no dataset uses, and conversions that no run uses at the moment'),
-        ('verify', 'look for what was changed, and remove it'),
+        ('list', 'show what is cached'),
+        ('prune', 'remove files that no dataset uses, and conversions that no run is using'),
+        ('verify', 'remove what has changed'),
     ):
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument('--cache', metavar='DIR', type=Path, help='the cache to use')
         if name == 'prune':
             action.add_argument(
-                '--to', metavar='SIZE', default='0', help='stop at so many bytes (5G, 500M); 0 removes all it can'
+                '--to',
+                metavar='SIZE',
+                default='0',
+                help='the size to reduce the cache to (5G, 500M); 0 removes all that is not in use',
             )
         if name == 'verify':
             action.add_argument('--deep', action='store_true', help='read every byte of the files')
-        add_common(action, again=True)
+        add_common(action, subcommand=True)
 
 
-def run(options: argparse.Namespace) -> Answer:
-    """Do what is asked for."""
+def run(options: argparse.Namespace) -> CommandResult:
+    """Run the action."""
     from synapse_hooks.backends.synapse import Cache
     from synapse_hooks.storage.folder_cache import CONVERSIONS, FolderCache
     from synapse_hooks.storage.user_paths import default_cache
@@ -55,7 +58,7 @@ def run(options: argparse.Namespace) -> Answer:
     return _list(files, conversions)
 
 
-def _list(files: Cache, conversions: FolderCache) -> Answer:
+def _list(files: Cache, conversions: FolderCache) -> CommandResult:
     count, size, free = files.measure()
     kept = [_conversion(conversions, each) for each in conversions.entries()]
     lines = [
@@ -64,11 +67,11 @@ def _list(files: Cache, conversions: FolderCache) -> Answer:
         *map(_line, kept),
     ]
     data = {'path': str(files.root), 'files': count, 'bytes': size, 'unused': free, 'conversions': kept}
-    return Answer(data, '\n'.join(lines))
+    return CommandResult(data, '\n'.join(lines))
 
 
-def _prune(files: Cache, conversions: FolderCache, to: int) -> Answer:
-    # Conversions go first: to convert again is cheaper than to fetch again, and files that one links to stay.
+def _prune(files: Cache, conversions: FolderCache, to: int) -> CommandResult:
+    # Conversions first: converting again costs less than fetching again, and files that a conversion links to stay.
     converted, converted_bytes = conversions.prune(max(0, to - files.measure()[1]))
     removed, freed = files.prune(max(0, to - conversions.measure()))
     in_use = sum(conversions.users(kept.path) > 0 for kept in conversions.entries())
@@ -79,10 +82,10 @@ def _prune(files: Cache, conversions: FolderCache, to: int) -> Answer:
     ]
     bytes_ = freed + converted_bytes
     data = {'path': str(files.root), 'removed': removed, 'conversions': converted, 'in_use': in_use, 'bytes': bytes_}
-    return Answer(data, '\n'.join(lines), stands_alone=True)
+    return CommandResult(data, '\n'.join(lines), has_side_effects=True)
 
 
-def _verify(files: Cache, conversions: FolderCache, *, deep: bool) -> Answer:
+def _verify(files: Cache, conversions: FolderCache, *, deep: bool) -> CommandResult:
     count, entries = files.measure()[0], len(conversions.entries())
     damaged, changed = files.verify(deep=deep), [str(kept.data) for kept in conversions.verify()]
     lines = [
@@ -92,7 +95,7 @@ def _verify(files: Cache, conversions: FolderCache, *, deep: bool) -> Answer:
         f'{len(changed):,} of {_count(entries, "conversion")} changed',
     ]
     data = {'path': str(files.root), 'damaged': damaged, 'changed': changed}
-    return Answer(data, '\n'.join(lines), int(bool(damaged or changed)))
+    return CommandResult(data, '\n'.join(lines), int(bool(damaged or changed)))
 
 
 def _conversion(conversions: FolderCache, kept: CachedFolder) -> dict[str, Any]:

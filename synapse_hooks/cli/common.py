@@ -1,4 +1,4 @@
-"""What all commands share: options, output for people or as JSON, errors and exit codes."""
+"""Common to all commands: options, output as text or JSON, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from errno import EPIPE
 from types import ModuleType
 from typing import Any, NoReturn, TextIO
 
-from synapse_hooks.cli.leaving import exit_guard
-from synapse_hooks.cli.outgoing import outgoing, outgoing_json
-from synapse_hooks.cli.streams import ProtectedStream, say
-from synapse_hooks.cli.telling import error_data, exit_code, told
+from synapse_hooks.cli.error_report import error_data, error_text, exit_code
+from synapse_hooks.cli.exit_guard import exit_guard
+from synapse_hooks.cli.sanitize import sanitized, sanitized_json
+from synapse_hooks.cli.streams import ProtectedStream, write_stderr
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.steps.signals import terminate_raises
 from synapse_hooks.storage.user_paths import working_directory
 
 
 @dataclass
-class Answer:
-    """What a command ends with."""
+class CommandResult:
+    """The result of a command."""
 
     data: dict[str, Any]
     """The JSON object of `--json`."""
     text: str = ''
-    """The same for people; printed on stdout without `--json`."""
+    """The same as text; printed on stdout without `--json`."""
     exit_code: int = 0
     error: BaseException | None = field(default=None, repr=False)
-    """What went wrong, for a command that has an answer nevertheless."""
-    stands_alone: bool = False
-    """Whether something was done that stands without the answer: a run, a conversion, an import. Then the exit code
-    tells how that ended, also where the answer cannot be written."""
+    """The error, for a command that has a result nevertheless."""
+    has_side_effects: bool = False
+    """Whether the command has made something (a run, a conversion, an import). Then the exit code is its outcome, even
+    if the result cannot be written to stdout."""
 
 
 def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
-    """Parse a command's words, run it, print its answer.
+    """Parse the arguments of a command, run it, print its result.
 
     Args:
         module: Has a docstring (the help), `add_arguments(parser)` and `run(options) -> Answer`.
-        name: What the command is called.
-        words: What follows the command's name.
+        name: The name of the command.
+        words: The arguments after the name.
 
     Returns:
         The exit code.
@@ -61,85 +61,85 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     warnings.showwarning = _show_warning
     as_json = '--json' in words
     with _stdout(as_json) as out, terminate_raises():
-        with exit_guard.reporting(lambda error: _print(_failure(error), out, as_json)):
-            answer = _answer(module, parser, words)
-        return exit_guard.ends_with(_print(answer, out, as_json))
+        with exit_guard.on_early_exit(lambda error: _print(_failure(error), out, as_json)):
+            result = _run_module(module, parser, words)
+        return exit_guard.set_exit_code(_print(result, out, as_json))
 
 
-def add_common(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+def add_common(parser: argparse.ArgumentParser, *, subcommand: bool = False) -> None:
     """The options of every command.
 
     Args:
         parser: Where to add them.
-        again: For the parser of a sub-command: they may stand there too, and where they do not, they say nothing.
+        subcommand: For the parser of a sub-command: the options may follow it too, and have no defaults there.
     """
-    names: Any = argparse.SUPPRESS if again else []
+    names: Any = argparse.SUPPRESS if subcommand else []
     common = parser.add_argument_group('every command')
     common.add_argument(
-        '--block', metavar='NAME', action='append', default=names, help='keep a plugin out (repeatable)'
+        '--block', metavar='NAME', action='append', default=names, help='do not use a plugin (repeatable)'
     )
     common.add_argument(
-        '--only', metavar='NAME', action='append', default=names, help='let only this one in (repeatable)'
+        '--only', metavar='NAME', action='append', default=names, help='use this plugin only (repeatable)'
     )
     common.add_argument(
         '--json',
         action='store_true',
-        default=argparse.SUPPRESS if again else False,
+        default=argparse.SUPPRESS if subcommand else False,
         help='the last line of stdout is one JSON object',
     )
 
 
-def one_thread_for_numpy() -> None:
-    """Let NumPy's linear algebra have one thread, unless the environment says otherwise. Call it before NumPy is there.
+def limit_numpy_threads() -> None:
+    """Limit NumPy's linear algebra to one thread, unless the environment sets a number. Call it before importing NumPy.
 
-    On import it would start a thread for every core, which takes longer than the rest of NumPy; no conversion and no
-    inspection has a matrix to multiply. For a command only: another program decides that for itself.
+    On import NumPy would start a thread for every core, which takes longer than the rest of its import; no conversion
+    or inspection multiplies matrices. For commands only: a program that uses this package decides for itself.
     """
     for name in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS'):
         os.environ.setdefault(name, '1')
 
 
 class _Parser(argparse.ArgumentParser):
-    """Its errors are reported as all others are."""
+    """Raises usage errors as ConfigError, so that they are reported as all other errors are."""
 
     def error(self, message: str) -> NoReturn:
-        found = re.search(r'unrecognized arguments: .*?\b([A-Za-z_]\w*=\S+)', message)
-        if found and '-p' in self._option_string_actions:
-            raise ConfigError(message, hint=f'a parameter is given as `-p {found[1]}`')
+        assignment = re.search(r'unrecognized arguments: .*?\b([A-Za-z_]\w*=\S+)', message)
+        if assignment and '-p' in self._option_string_actions:
+            raise ConfigError(message, hint=f'a parameter is given as `-p {assignment[1]}`')
         raise ConfigError(message, hint=' '.join(self.format_usage().split()))
 
 
-def _answer(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence[str]) -> Answer:
+def _run_module(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence[str]) -> CommandResult:
     try:
         options = parser.parse_args(words)
-        # Nearly everything looks for a project, and relative paths need it.
+        # Fails if the working directory is gone: the search for a project and relative paths need it.
         working_directory()
     except ConfigError as error:
         return _failure(error)
     try:
-        answer: Answer = module.run(options)
-        return answer
+        result: CommandResult = module.run(options)
+        return result
     except BaseException as error:
-        # Not only errors of ours: a stranger's plugin may raise anything, and leave with sys.exit().
+        # A third-party plugin may raise anything, SystemExit too.
         return _failure(error)
 
 
-def _failure(error: BaseException) -> Answer:
-    return Answer({'error': error_data(error)}, exit_code=exit_code(error), error=error)
+def _failure(error: BaseException) -> CommandResult:
+    return CommandResult({'error': error_data(error)}, exit_code=exit_code(error), error=error)
 
 
-def _print(answer: Answer, out: TextIO, as_json: bool) -> int:
-    """Say what went wrong and print the answer; returns the exit code."""
-    if answer.error is not None:
-        say(told(answer.error))
-    text = outgoing_json(answer.data) if as_json else outgoing(answer.text)
-    if text and not _written(text, out) and not answer.stands_alone:
-        return answer.exit_code or 1
-    return answer.exit_code
+def _print(result: CommandResult, out: TextIO, as_json: bool) -> int:
+    """Print the error and the result; returns the exit code."""
+    if result.error is not None:
+        write_stderr(error_text(result.error))
+    text = sanitized_json(result.data) if as_json else sanitized(result.text)
+    if text and not _write_output(text, out) and not result.has_side_effects:
+        return result.exit_code or 1
+    return result.exit_code
 
 
-def _written(text: str, out: TextIO) -> bool:
-    """Whether stdout took the answer, or has no reader; where the disk did not, stderr says why."""
+def _write_output(text: str, out: TextIO) -> bool:
+    """Write to stdout. False if that failed, which is reported on stderr; a closed pipe is not a failure."""
     try:
         print(text, file=out, flush=True)
         error = out.failure() if isinstance(out, ProtectedStream) else None
@@ -147,7 +147,7 @@ def _written(text: str, out: TextIO) -> bool:
         error = raised
     if error is None or error.errno == EPIPE:
         return True
-    say(f'error: the answer cannot be written to stdout: {error.strerror}')
+    write_stderr(f'error: the result cannot be written to stdout: {error.strerror}')
     return False
 
 
@@ -160,14 +160,14 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if issubclass(category, UserWarning):
-        say(f'warning: {message}')
+        write_stderr(f'warning: {message}')
     else:
-        say(warnings.formatwarning(message, category, filename, lineno, line).rstrip('\n'))
+        write_stderr(warnings.formatwarning(message, category, filename, lineno, line).rstrip('\n'))
 
 
 @contextmanager
 def _stdout(as_json: bool) -> Iterator[TextIO]:
-    """Where the answer goes. With JSON, whatever else is written to stdout, by any code, goes to stderr."""
+    """The stream for the result. With JSON, everything else that any code writes to stdout goes to stderr."""
     if not as_json:
         yield sys.stdout
         return
@@ -178,7 +178,7 @@ def _stdout(as_json: bool) -> Iterator[TextIO]:
     try:
         yield ProtectedStream(own)
     finally:
-        # Foreign code may have put any object in its place, None too.
+        # Third-party code may have replaced it by any object, None too.
         for stream in (stdout, sys.stdout):
             with suppress(Exception):
                 stream.flush()

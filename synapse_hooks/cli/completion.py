@@ -11,18 +11,18 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.errors import ConfigError
 
 SHELLS: Final = ('bash', 'zsh', 'fish')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """For which shell."""
+    """The shell."""
     parser.add_argument('shell', metavar='SHELL', choices=SHELLS, help=', '.join(SHELLS))
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """Print the script."""
     try:
         from argcomplete import shellcode
@@ -31,4 +31,4 @@ def run(options: argparse.Namespace) -> Answer:
             'completion needs argcomplete, which is not installed', hint="pip install 'synapse-hooks[completion]'"
         ) from error
     script = shellcode(['synapse-hooks'], shell=options.shell).strip()
-    return Answer({'shell': options.shell, 'script': script}, script)
+    return CommandResult({'shell': options.shell, 'script': script}, script)

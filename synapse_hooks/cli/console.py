@@ -8,27 +8,27 @@ from typing import Any
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
-from synapse_hooks.cli.outgoing import hidden_texts, outgoing
+from synapse_hooks.cli.sanitize import sanitized, secret_replacements
 
 
-class OutgoingConsole(Console):
-    """A console whose colours are its own: an escape in a text that it prints is shown, not obeyed."""
+class SanitizingConsole(Console):
+    """A console that shows escape sequences in what it prints instead of sending them to the terminal."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._hidden = hidden_texts()
+        self._replacements = secret_replacements()
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print, as a refreshed bar does too. Looking through the environment for every piece would take longer."""
-        self._hidden = hidden_texts()
+        """Print. A refreshed bar comes through here too, so the secrets are looked up once for all segments."""
+        self._replacements = secret_replacements()
         super().print(*objects, **options)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What a renderable becomes, piece by piece: everything that is printed comes through here."""
+        """The segments of a renderable, sanitized: everything that is printed comes through here."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(outgoing(segment.text, self._hidden), segment.style)
+            yield segment if segment.control else Segment(sanitized(segment.text, self._replacements), segment.style)
 
 
-def on_stderr() -> OutgoingConsole:
+def on_stderr() -> SanitizingConsole:
     """The console for a run, a conversion or a demo."""
-    return OutgoingConsole(stderr=True, highlight=False)
+    return SanitizingConsole(stderr=True, highlight=False)

@@ -1,4 +1,4 @@
-"""A conversion outside of a run, and what it has to say: its loss report, its messages."""
+"""A conversion outside of a run: its loss report, messages and progress."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synapse_hooks.cli.voice import Voice
+from synapse_hooks.cli.reporter import Reporter
 from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.steps import checked_dataset
 
 
-class Losses:
-    """A recorder that keeps the loss report and tells the rest at once.
+class ConversionRecorder:
+    """A recorder of events that keeps the loss report, and prints messages and progress at once.
 
     Args:
-        voice: Tells it.
-        named: How a text names the dataset: see `Source.named`.
+        reporter: Prints messages and progress.
+        with_archive_path: Applied to every text: see `InputDataset.with_archive_path`.
     """
 
-    def __init__(self, voice: Voice, named: Callable[[str], str] = str) -> None:
-        self._voice = voice
-        self._named = named
-        self._begun = time.monotonic()
+    def __init__(self, reporter: Reporter, with_archive_path: Callable[[str], str] = str) -> None:
+        self._reporter = reporter
+        self._with_archive_path = with_archive_path
+        self._started = time.monotonic()
         self._count = 0.0
         self.report: dict[str, Any] | None = None
         """The loss report, once there is one."""
 
-    def say(self, text: str) -> None:
-        """Tell a sentence."""
-        self._voice.say([{'level': 'info', 'text': text}])
+    def info(self, text: str) -> None:
+        """Print a message of level `info`."""
+        self._reporter.messages([{'level': 'info', 'text': text}])
 
-    def say_pace(self) -> None:
-        """Report how many images there were and how long they took, if they were counted."""
+    def report_throughput(self) -> None:
+        """Print the number of images and how long they took, if they were counted."""
         if self._count:
-            self.say(pace(self._count, time.monotonic() - self._begun))
+            self.info(throughput(self._count, time.monotonic() - self._started))
 
     def record(self, type: str, payload: Mapping[str, Any]) -> None:
-        """Take an event."""
+        """Take an event of the conversion; called through the context."""
         if type == 'losses':
-            self.report = self._plain(dict(payload))
+            self.report = self._with_archive_paths(dict(payload))
         elif type == 'message':
-            self._voice.say([self._plain(dict(payload))])
+            self._reporter.messages([self._with_archive_paths(dict(payload))])
         elif type == 'progress':
             what, done, total = str(payload['category']), float(payload['curr']), float(payload['total'])
             if what == 'convert':
                 self._count = done
-            self._voice.progress(what, done, total or None)
+            self._reporter.progress(what, done, total or None)
 
-    def _plain(self, value: Any) -> Any:
+    def _with_archive_paths(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: self._plain(item) for key, item in value.items()}
+            return {key: self._with_archive_paths(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._plain(item) for item in value]
-        return self._named(value) if isinstance(value, str) else value
+            return [self._with_archive_paths(item) for item in value]
+        return self._with_archive_path(value) if isinstance(value, str) else value
 
 
 class Converted(NamedTuple):
-    """What came of a conversion."""
+    """The result of a conversion."""
 
     dataset: Dataset
     call_when_published: Callable[[Path], None]
@@ -72,7 +72,7 @@ def convert_into(
     source: Dataset,
     target_format: str,
     plugins: Plugins,
-    losses: Losses,
+    recorder: ConversionRecorder,
     *,
     params: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -83,11 +83,11 @@ def convert_into(
     Args:
         out: An existing, empty folder.
         source: The dataset.
-        target_format: The format wanted.
-        plugins: Who answers.
-        losses: Where the loss report and messages go.
-        params: What a run would have as parameters; None values are left out.
-        settings: What takes precedence over the project's settings for the format; None values are left out.
+        target_format: The name of the target format.
+        plugins: The plugins whose hooks are called.
+        recorder: Receives the loss report and messages.
+        params: The parameters that a run would have; None values are left out.
+        settings: Settings of the format; they go before those of the project, and None values are left out.
         strict: Refuse to lose annotations.
 
     Raises:
@@ -99,23 +99,23 @@ def convert_into(
         params={name: value for name, value in (params or {}).items() if value is not None},
         runtime_ctx=RuntimeContext(strict=strict),
         hooks=plugins.calls,
-        recorder=losses,
+        recorder=recorder,
         output_dir=out,
         settings={**project, target_format: {**project.get(target_format, {}), **own}},
     )
-    made = plugins.calls.convert(context=context, dataset=source, target_format=target_format)
+    converted = plugins.calls.convert(context=context, dataset=source, target_format=target_format)
     try:
-        return Converted(checked_dataset(made, 'convert'), context.call_when_published)
+        return Converted(checked_dataset(converted, 'convert'), context.call_when_published)
     except WrongAnswer as error:
         plugins.blame_answerer(error)
         raise
 
 
-def pace(count: float, seconds: float) -> str:
-    """How many images, how long, how fast.
+def throughput(count: float, seconds: float) -> str:
+    """Number of images, duration and rate.
 
     Example:
-        >>> pace(20000, 1.234), pace(1, 0.25)
+        >>> throughput(20000, 1.234), throughput(1, 0.25)
         ('20,000 images in 1.2 s (16,200 images/s)', '1 image in 0.2 s (4.0 images/s)')
     """
     rate = float(f'{count / max(seconds, 1e-3):.3g}')

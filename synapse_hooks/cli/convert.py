@@ -1,7 +1,7 @@
 """Convert a dataset on disk from one format to another.
 
-DST appears whole, by one rename, or not at all: it can be interrupted and run again. Images are hard-linked where the
-disk allows it.
+DST appears complete, by one rename, or not at all, so a conversion can be interrupted and run again. Images are
+hard-linked if the file system allows it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.cli.common import Answer, one_thread_for_numpy
+from synapse_hooks.cli.common import CommandResult, limit_numpy_threads
 from synapse_hooks.errors import ConfigError, ParamsError
 
 if TYPE_CHECKING:
-    from synapse_hooks.cli.reading import Source
+    from synapse_hooks.cli.input_dataset import InputDataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help='its folder, main file or archive (zip, tar), or its name or id in the workspace',
     )
-    parser.add_argument('target', metavar='DST', type=Path, help='the folder to make')
+    parser.add_argument('target', metavar='DST', type=Path, help='the folder to create')
     parser.add_argument('--to', metavar='FORMAT', required=True, help='`synapse-hooks formats` lists them')
-    parser.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
+    parser.add_argument(
+        '--from', metavar='FORMAT', dest='source_format', help='the format of SRC; guessed if it is not given'
+    )
     parser.add_argument('--workspace', metavar='DIR', type=Path, help='where to look for a name that is not a path')
     parser.add_argument('--split', metavar='T,V[,E]', help='fractions for train, valid and test: 0.8,0.1,0.1')
     parser.add_argument(
         '--group-by', metavar='ATTR', help='keep items with the same value of an attribute in one split (folder: too)'
     )
-    parser.add_argument('--stratify', action='store_true', help='give every split its share of each class')
+    parser.add_argument(
+        '--stratify', action='store_true', help='divide each class over the splits in the same proportions'
+    )
     parser.add_argument(
         '--task',
         metavar='TASK',
@@ -43,34 +47,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--images',
         metavar='MODE',
-        help='how images get there: hardlink (a reflink or copy across disks), symlink, copy',
+        help='how images are transferred: hardlink (a reflink or copy across disks), symlink, copy',
     )
     parser.add_argument(
         '--workers',
         metavar='N',
         type=int,
-        help='how many processes, 1 or more; left out, the number of items and cores decides',
+        help='how many processes, 1 or more; by default it depends on the number of items and cores',
     )
     parser.add_argument(
         '--unreadable', metavar='POLICY', help='items that cannot be read: skip, fail, or the tolerated share (0.01)'
     )
     parser.add_argument(
-        '--crowds', metavar='MODE', help='crowd regions (iscrowd): keep, or objects to take them as objects'
+        '--crowds', metavar='MODE', help='crowd regions (iscrowd): keep, or objects to treat them as objects'
     )
     parser.add_argument(
         '--no-trainer-cache',
         action='store_true',
-        help='do not write the cache in which ultralytics keeps what it finds in a dataset',
+        help='do not write the label cache of ultralytics',
     )
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations')
 
 
-def run(options: argparse.Namespace) -> Answer:
-    """Open, convert, publish."""
-    one_thread_for_numpy()
-    from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.reading import find_source, number_or_text
-    from synapse_hooks.cli.voice import voice
+def run(options: argparse.Namespace) -> CommandResult:
+    """Open the dataset, convert it, publish the result."""
+    limit_numpy_threads()
+    from synapse_hooks.cli.conversion import ConversionRecorder, convert_into
+    from synapse_hooks.cli.input_dataset import find_input, number_or_text
+    from synapse_hooks.cli.reporter import open_reporter
     from synapse_hooks.conversion.reader import reading
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import plain
@@ -87,16 +91,16 @@ def run(options: argparse.Namespace) -> Answer:
     settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
     settings['stratify'] = options.stratify or None
     settings['trainer_cache'] = False if options.no_trainer_cache else None
-    # Of a conversion that was killed, which could not do it.
+    # Remove what a conversion that was killed has left.
     sweep(options.target.parent)
     with (
-        find_source(plugins, options.source, options.source_format, options.workspace, options.target) as source,
-        voice() as said,
+        find_input(plugins, options.source, options.source_format, options.workspace, options.target) as source,
+        open_reporter() as reporter,
     ):
         path = source.dataset['path']
         if path.is_dir() and path.resolve() in options.target.resolve().parents:
             raise ConfigError(
-                f'{options.target} is in {options.source}, which would have its own conversion in it',
+                f'{options.target} is in {options.source}, so the dataset would contain its own conversion',
                 hint='choose a folder outside of the dataset',
             )
         if source.dataset['format'] == options.to:
@@ -104,38 +108,39 @@ def run(options: argparse.Namespace) -> Answer:
                 f'{options.source} is in the format {options.to!r} already',
                 hint='give another format with --to'
                 if options.to == 'dm'
-                else 'give another format with --to; to divide it, take it into the workspace, and convert that: '
+                else 'give another format with --to; to divide it, import it into the workspace and convert that: '
                 f'`synapse-hooks workspace import {options.source} --name NAME`',
             )
         _check_links(source, plugins.settings.settings.get(options.to, {}), options.images)
         with staging(options.target) as staged, reading(path):
-            losses = Losses(said, source.named)
-            if source.remark:
-                losses.say(source.remark)
-            made = convert_into(
+            recorder = ConversionRecorder(reporter, source.with_archive_path)
+            if source.note:
+                recorder.info(source.note)
+            converted = convert_into(
                 staged,
                 source.dataset,
                 options.to,
                 plugins,
-                losses,
+                recorder,
                 params=params,
                 settings=settings,
                 strict=options.strict,
             )
-            dataset = relocate(made.dataset, staged, options.target)
-            losses.say_pace()
-        made.call_when_published(options.target)
+            dataset = relocate(converted.dataset, staged, options.target)
+            recorder.report_throughput()
+        converted.call_when_published(options.target)
     splits = ', '.join(f'{name} {count}' for name, count in (dataset.get('splits') or {}).items())
     text = f'{dataset.get("config_path") or dataset["path"]}{f" ({splits})" if splits else ""}'
-    data = {'dataset': plain(dataset), 'from': source.dataset['format'], 'losses': losses.report}
-    return Answer(data, text, stands_alone=True)
+    data = {'dataset': plain(dataset), 'from': source.dataset['format'], 'losses': recorder.report}
+    return CommandResult(data, text, has_side_effects=True)
 
 
-def _check_links(source: Source, settings: Mapping[str, Any], asked: str | None) -> None:
-    """Refuse links to what is unpacked for the conversion only."""
-    if source.unpacked and (asked or settings.get('images')) == 'symlink':
+def _check_links(source: InputDataset, settings: Mapping[str, Any], images: str | None) -> None:
+    """Refuse symlinks to files that are unpacked for the conversion only."""
+    if source.unpacked and (images or settings.get('images')) == 'symlink':
         raise ConfigError(
-            'images: links into an archive lead nowhere', hint='unpack it first, or leave out `--images symlink`'
+            'images: symlinks into an archive would point to files that are removed',
+            hint='unpack it first, or do not use `--images symlink`',
         )
 
 
@@ -146,8 +151,8 @@ def _fractions(text: str | None) -> dict[str, float] | None:
         numbers = [float(part) for part in text.split(',')]
     except ValueError as error:
         raise ParamsError(
-            f'--split {text!r} is not two or three fractions', hint='for instance 0.8,0.1,0.1', field='split'
+            f'--split {text!r} is not two or three fractions', hint='for example 0.8,0.1,0.1', field='split'
         ) from error
     if len(numbers) not in (2, 3):
-        raise ParamsError(f'--split {text!r} is not two or three fractions', hint='for instance 0.8,0.1,0.1')
+        raise ParamsError(f'--split {text!r} is not two or three fractions', hint='for example 0.8,0.1,0.1')
     return dict(zip(('train', 'valid', 'test'), numbers, strict=False))

@@ -14,20 +14,20 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 
 DATASET: Final = 'demo-scenes'
 MODEL: Final = 'demo-base'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where, and for how long."""
+    """The workspace, and the number of epochs."""
     parser.add_argument('--workspace', metavar='DIR', type=Path, help='the workspace to use')
     parser.add_argument('--epochs', metavar='N', type=_epochs, help='passes over the training scenes')
 
 
-def run(options: argparse.Namespace) -> Answer:
-    """Data in, model out."""
+def run(options: argparse.Namespace) -> CommandResult:
+    """Import the scenes, train, score the model."""
     from synapse_hooks.autologgers.offline import go_offline
     from synapse_hooks.backends import Workspace, default_root
     from synapse_hooks.cli.console import on_stderr
@@ -35,23 +35,23 @@ def run(options: argparse.Namespace) -> Answer:
 
     require_extra('ultralytics', 'sklearn', 'PIL')
     started = time.monotonic()
-    say = on_stderr().print
+    print_line = on_stderr().print
     workspace = Workspace(options.workspace or default_root())
     go_offline(workspace.init() / 'ultralytics')
-    # The display shows what matters; ultralytics' own log would go between its lines.
+    # The log of ultralytics would mix with the lines of the display.
     os.environ.setdefault('YOLO_VERBOSE', 'false')
 
-    say('composing scenes out of handwritten digits ...')
-    dataset = _take_in_scenes(workspace)
+    print_line('composing scenes out of handwritten digits ...')
+    dataset = _import_scenes(workspace)
     splits = ', '.join(f'{name} {count}' for name, count in dataset['splits'].items())
-    say(f'[bold]dataset {dataset["id"]}[/] {dataset["name"]}: {dataset["count"]} scenes ({splits})')
-    model = _take_in_base(workspace)
-    say(f'[bold]model {model["id"]}[/] {model["name"]}: an untrained detector to start from')
+    print_line(f'[bold]dataset {dataset["id"]}[/] {dataset["name"]}: {dataset["count"]} scenes ({splits})')
+    model = _import_base_model(workspace)
+    print_line(f'[bold]model {model["id"]}[/] {model["name"]}: an untrained detector to start from')
     params = {'dataset': dataset['id'], 'checkpoint': model['id']}
     if options.epochs is not None:
         params['epochs'] = options.epochs
-    answer = _train(params, workspace, options)
-    return answer if answer.error is not None else _judged(answer, workspace, started)
+    result = _train(params, workspace, options)
+    return result if result.error is not None else _with_scores(result, workspace, started)
 
 
 def _epochs(text: str) -> int:
@@ -61,8 +61,8 @@ def _epochs(text: str) -> int:
     return number
 
 
-def _take_in_scenes(workspace: Any) -> Any:
-    """The scenes as a dataset of the workspace, through the door that `workspace import` uses."""
+def _import_scenes(workspace: Any) -> Any:
+    """Import the scenes into the workspace, as `workspace import` does."""
     from synapse_hooks.demo.scenes import write_scenes
     from synapse_hooks.storage import scratch
 
@@ -71,20 +71,20 @@ def _take_in_scenes(workspace: Any) -> Any:
         return workspace.add_dataset(folder / 'scenes', name=DATASET)
 
 
-def _take_in_base(workspace: Any) -> Any:
-    """The untrained detector as a model of the workspace, made once."""
+def _import_base_model(workspace: Any) -> Any:
+    """The untrained detector as a model of the workspace; created once."""
     from synapse_hooks.demo.base import write_base_model
     from synapse_hooks.storage import scratch
 
-    there = next((model for model in workspace.list_models() if model['name'] == MODEL), None)
-    if there is not None:
-        return there
+    existing = next((model for model in workspace.list_models() if model['name'] == MODEL), None)
+    if existing is not None:
+        return existing
     with scratch(workspace.root / 'demo') as folder:
         return workspace.create_model(write_base_model(folder / 'base'), name=MODEL, category='base')
 
 
-def _train(params: dict[str, Any], workspace: Any, options: argparse.Namespace) -> Answer:
-    from synapse_hooks.cli.running import run_action
+def _train(params: dict[str, Any], workspace: Any, options: argparse.Namespace) -> CommandResult:
+    from synapse_hooks.cli.run_action import run_action
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.demo.action import TrainParams, YOLOTrainAction
 
@@ -97,13 +97,13 @@ def _train(params: dict[str, Any], workspace: Any, options: argparse.Namespace) 
     return run_action(YOLOTrainAction, TrainParams.model_validate(params), ctx)
 
 
-def _judged(answer: Answer, workspace: Any, started: float) -> Answer:
-    """The answer with the score on scenes that were held out, and a picture."""
+def _with_scores(result: CommandResult, workspace: Any, started: float) -> CommandResult:
+    """The result with the score on the test scenes, and a picture."""
     from synapse_hooks.conversion.reader import FormatReader
     from synapse_hooks.demo import contact_sheet, evaluate
     from synapse_hooks.formats.dm import DmFormat
 
-    data = answer.data
+    data = result.data
     run_dir = Path(data['run_dir'])
     weights = Path(data['model']['path'])
     scores = evaluate(weights, Path(data['dataset']['config_path']))
@@ -114,10 +114,10 @@ def _judged(answer: Answer, workspace: Any, started: float) -> Answer:
     data.update(mAP50=round(scores['mAP50'], 4), scores=scores, sheet=str(sheet), seconds=time.monotonic() - started)
     best = sorted(scores['classes'].items(), key=lambda item: -item[1])
     prefix = '' if workspace.root == _default() else f' --workspace {workspace.root}'
-    # Started by `make demo`, it need not be on the reader's path.
+    # With `make demo` the command may not be on the PATH.
     command = 'synapse-hooks' if shutil.which('synapse-hooks') else sys.argv[0]
     classes = '  '.join(f'{name} {score:.2f}' for name, score in best)
-    answer.text = f"""
+    result.text = f"""
 It learned to find: {classes}
 (average precision on scenes it has never seen, after {data['seconds']:.0f} s in all)
 
@@ -133,7 +133,7 @@ What to do next:
   {command} hooks convert
 
 mAP50 {scores['mAP50']:.2f}"""
-    return answer
+    return result
 
 
 def _default() -> Path:

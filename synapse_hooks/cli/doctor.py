@@ -1,6 +1,6 @@
-"""Check this installation and project, and the backend that `train` would use: what is broken, and what to do about it.
+"""Check this installation and project, and the backend that `train` would use: what is wrong, and how to fix it.
 
-Exit code 1 when something is.
+The exit code is 1 if something is wrong.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.inspection import ambiguities, inspect_plugins
+from synapse_hooks.cli.common import CommandResult
+from synapse_hooks.cli.plugin_listing import ambiguities, inspect_plugins
 from synapse_hooks.cli.train import add_backend, add_job, chosen_job
 from synapse_hooks.context import Finding
 from synapse_hooks.errors import SynapseHooksError
@@ -22,12 +22,12 @@ from synapse_hooks.version import __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The backend and the job that `train` would be given."""
+    """The backend and the job, as for `train`."""
     add_job(parser)
     add_backend(parser)
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """Check everything."""
     checks = [*_environment(), *_backend(options), *_plugins(options)]
     ok = all(check.ok for check in checks)
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> Answer:
             lines.append(f'      → {check.fix}')
     bad = sum(not check.ok for check in checks)
     lines.append('no problems found' if ok else f'{bad} of these {"needs" if bad == 1 else "need"} attention')
-    return Answer({'ok': ok, 'checks': [check._asdict() for check in checks]}, '\n'.join(lines), 0 if ok else 1)
+    return CommandResult({'ok': ok, 'checks': [check._asdict() for check in checks]}, '\n'.join(lines), 0 if ok else 1)
 
 
 def _environment() -> Iterator[Finding]:
@@ -46,8 +46,8 @@ def _environment() -> Iterator[Finding]:
     yield Finding('synapse-hooks', True, __version__)
     for name in ('pluggy', 'pydantic'):
         yield Finding(name, True, metadata.version(name))
-    found = next((v for name in ('ultralytics', 'ultralytics-opencv-headless') if (v := _version(name))), None)
-    yield Finding('ultralytics', True, found or "not installed (pip install 'synapse-hooks[ultralytics]')")
+    ultralytics = next((v for name in ('ultralytics', 'ultralytics-opencv-headless') if (v := _version(name))), None)
+    yield Finding('ultralytics', True, ultralytics or "not installed (pip install 'synapse-hooks[ultralytics]')")
 
 
 def _backend(options: argparse.Namespace) -> Iterator[Finding]:

@@ -1,17 +1,17 @@
-"""The formats that are here, each with its state and origin. Nothing is imported for it: `plugins` does that."""
+"""The formats that are installed, each with its state and origin. None is imported; `plugins` imports them."""
 
 from __future__ import annotations
 
 import argparse
 
-from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.inspection import list_kind
+from synapse_hooks.cli.common import CommandResult
+from synapse_hooks.cli.plugin_listing import list_kind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing besides what every command has."""
+    """No options besides those of every command."""
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """List the formats."""
     return list_kind(options, 'format', 'formats')

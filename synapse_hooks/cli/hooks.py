@@ -1,7 +1,7 @@
-"""The hooks: what each promises, and who is called for it in this project, in order.
+"""The hooks: what each does, and the plugins that this project calls for it, in order.
 
-Without a name: all hooks. With a name: its contract and the order of calls, wrappers outermost. An action's own methods
-are asked before all of these.
+Without a name: all hooks. With a name: its contract and the order of calls, wrappers first. The methods of an action
+are called before all of these.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import argparse
 import inspect
 from typing import Any
 
-from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.inspection import ambiguities, entries, inspect_plugins, reasons
+from synapse_hooks.cli.common import CommandResult
+from synapse_hooks.cli.plugin_listing import ambiguities, entries, inspect_plugins, reasons
 from synapse_hooks.cli.table import table
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.hookspecs import HookSpecs, arguments, describe, hook_names, semantics
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('name', nargs='?', metavar='HOOK', help='one hook')
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """List the hooks, or show one."""
     plugins = inspect_plugins(options)
     if options.name is None:
@@ -33,15 +33,15 @@ def run(options: argparse.Namespace) -> Answer:
             for h in hooks
         ]
         shown = table(['hook', 'semantics', 'arguments', 'called in this order'], rows)
-        return Answer({'hooks': hooks}, shown + _left_out(plugins))
+        return CommandResult({'hooks': hooks}, shown + _not_loaded(plugins))
     if options.name not in hook_names():
         hint = suggest(options.name, hook_names()) or f'the hooks are {", ".join(hook_names())}'
         raise ConfigError(f'there is no hook {options.name!r}', hint=hint, name=options.name)
     hook = _hook(plugins, options.name)
-    return Answer(hook, _page(hook) + _left_out(plugins))
+    return CommandResult(hook, _page(hook) + _not_loaded(plugins))
 
 
-def _left_out(plugins: Plugins) -> str:
+def _not_loaded(plugins: Plugins) -> str:
     return reasons([entry for entry in entries(plugins) if entry['state'] in ('broken', 'incompatible')])
 
 

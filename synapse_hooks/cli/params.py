@@ -1,4 +1,4 @@
-"""Parameters as they are typed: `-p NAME=VALUE` words and files, both read as YAML."""
+"""Parameters of a command: `-p NAME=VALUE` arguments and files, both read as YAML."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from synapse_hooks.storage.safe_yaml import YAML_LIMIT
 
 
 def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
-    """Parameters from a file and from `NAME=VALUE` words, which go first.
+    """Parameters from a file and from `NAME=VALUE` arguments, which take precedence.
 
     Raises:
-        ParamsError: Something is not YAML, or not what it should be.
+        ConfigError: The file cannot be read.
+        ParamsError: A value is not valid YAML, or the file is not a mapping.
     """
     values: dict[str, Any] = {}
     if file is not None:
         try:
             with file.open('rb') as opened:
-                # A pipe is welcome here: the user names it, not a dataset.
+                # Not `read_file`: the user names this file, so a pipe is fine.
                 loaded = parse_yaml(opened.read(YAML_LIMIT + 1))
         except OSError as error:
             raise ConfigError(f'--params {file}: {error.strerror}', hint='check the path', path=str(file)) from error
@@ -37,7 +38,7 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
     for word in words:
         name, equals, text = word.partition('=')
         if not equals or not name:
-            raise ParamsError(f'-p {word!r} is not NAME=VALUE', hint='for instance `-p epochs=10`', field=name)
+            raise ParamsError(f'-p {word!r} is not NAME=VALUE', hint='for example `-p epochs=10`', field=name)
         try:
             values[name] = parse_yaml(text)
             if isinstance(values[name], dict) and any(':' in str(key) for key in values[name]):

@@ -1,22 +1,22 @@
-"""Every plugin that is here: state and reason, distribution, version, hooks, path, import time.
+"""Every plugin that is installed: state and reason, distribution, version, hooks, path, import time.
 
-Everything that may take part is imported, so that what is broken is seen to be.
+Every plugin that may take part is imported, so that one that cannot be imported is listed as broken.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from synapse_hooks.cli.common import Answer
-from synapse_hooks.cli.inspection import entries, inspect_plugins, origin, reasons
+from synapse_hooks.cli.common import CommandResult
+from synapse_hooks.cli.plugin_listing import entries, inspect_plugins, origin, reasons
 from synapse_hooks.cli.table import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing besides what every command has."""
+    """No options besides those of every command."""
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """List the plugins."""
     data = entries(inspect_plugins(options, load_all=True))
     rows = []
@@ -25,4 +25,4 @@ def run(options: argparse.Namespace) -> Answer:
         hooks = ', '.join(entry['hooks'])
         rows.append([entry['name'], entry['kind'], entry['state'], origin(entry), hooks, took, entry['path']])
     text = table(['name', 'kind', 'state', 'from', 'hooks', 'import', 'path'], rows) + reasons(data)
-    return Answer({'plugins': data}, text)
+    return CommandResult({'plugins': data}, text)

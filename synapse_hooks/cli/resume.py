@@ -1,7 +1,7 @@
 """Go on with a run that was interrupted or failed, at the stage that did not finish.
 
-What is whole is used again: a failed upload is only an upload, and a training goes on from its last checkpoint where
-its action can. A run that succeeded is only asked to deliver what its sinks have not got yet.
+Finished stages are reused: after a failed upload only the upload is run, and a training continues from its last
+checkpoint if its action can. For a run that has succeeded, only events that its sinks have not received are delivered.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.train import add_deadlines, add_job, add_params, add_pickles, add_plan, deadlines_of
 from synapse_hooks.errors import RunError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The run directory, and what must be different."""
+    """The run directory, and what to change."""
     parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
     parser.add_argument(
-        '--from-stage', metavar='NAME', help='run this stage and all after it again, whatever became of them'
+        '--from-stage', metavar='NAME', help='run this stage and all after it again, even if they have succeeded'
     )
     add_params(parser)
     add_plan(parser)
@@ -29,23 +29,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_job(parser)
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """Load the run's action again, and run it."""
-    from synapse_hooks.cli.running import not_begun
+    from synapse_hooks.cli.run_action import failed_before_start
 
     try:
         return _run(options)
     except BaseException as error:
-        return not_begun(error)
+        return failed_before_start(error)
 
 
-def _run(options: argparse.Namespace) -> Answer:
+def _run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.actions.params import known, validated
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
-    from synapse_hooks.cli.planning import planned
-    from synapse_hooks.cli.running import run_action
+    from synapse_hooks.cli.plan import plan_result
+    from synapse_hooks.cli.run_action import run_action
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.journal.values import REDACTED
@@ -54,34 +54,36 @@ def _run(options: argparse.Namespace) -> Answer:
     directory = RunDirectory.open(options.run_dir)
     record: dict[str, Any] = directory.read()
     changes = read_params(options.file, options.params)
-    goes_on = options.plan or options.from_stage is not None or bool(changes) or bool(record.get('undelivered'))
-    if record['status'] == 'succeeded' and not goes_on:
+    is_changed = options.plan or options.from_stage is not None or bool(changes) or bool(record.get('undelivered'))
+    if record['status'] == 'succeeded' and not is_changed:
         model = record['model'] or {}
-        told = 'the run has succeeded already'
+        text = 'the run has succeeded already'
         if model:
-            told += f'; its model is {model["id"]}'
-        told += f'\n  → to train again: `synapse-hooks resume {options.run_dir} --from-stage execute`'
+            text += f'; its model is {model["id"]}'
+        text += f'\n  → to train again: `synapse-hooks resume {options.run_dir} --from-stage execute`'
         data = {key: record[key] for key in ('result', 'model', 'dataset', 'error')}
-        return Answer(
-            {'outcome': 'succeeded', 'run_dir': str(directory.path), 'metrics': {}, **data}, told, stands_alone=True
+        return CommandResult(
+            {'outcome': 'succeeded', 'run_dir': str(directory.path), 'metrics': {}, **data},
+            text,
+            has_side_effects=True,
         )
     if not record['target']:
         raise RunError(
-            f'{directory.path} does not say which action it ran: it was started from Python',
+            f'{directory.path} does not record its action: the run was started from Python',
             hint='resume it there: RuntimeContext(run_dir=..., resume=True)',
             path=str(directory.path),
         )
     hidden = [name for name, value in record['params'].items() if REDACTED in str(value) and name not in changes]
     if hidden:
         raise RunError(
-            f'{directory.path} does not hold the parameters {", ".join(hidden)}: they were secret, and left out',
+            f'{directory.path} does not hold the parameters {", ".join(hidden)}: they are secret, and not stored',
             hint='give them with `-p NAME=VALUE`',
             path=str(directory.path),
         )
     runtime = record.get('runtime', {})
     start = Path(runtime.get('cwd') or '.')
     if start.is_dir() and start != working_directory():
-        # Relative paths of the run mean what they meant when it began.
+        # Relative paths of the run are relative to the folder in which it was started.
         os.chdir(start)
     kind, target, _ = load_action(record['target'])
     workspace = record['workspace']
@@ -103,7 +105,7 @@ def _run(options: argparse.Namespace) -> Answer:
     )
     known(kind.params_model, changes)
     params = validated(kind.params_model, {**record['params'], **changes})
-    return planned(kind, params, ctx) if options.plan else run_action(kind, params, ctx)
+    return plan_result(kind, params, ctx) if options.plan else run_action(kind, params, ctx)
 
 
 def _checkpoint(runtime: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
-"""Standard output and standard error that cannot fail: what only watches a command never harms it.
+"""Standard output and standard error whose writes never raise, so that output problems never fail a command.
 
-A reader that went away, a full disk, a terminal that was closed: whatever prints (this package, `warnings`, rich, a
-training, the interpreter when it ends) goes on, and what it prints is lost.
+If a pipe is closed, a disk is full or a terminal is gone, the code that prints (this package, `warnings`, rich, a
+training, the interpreter at exit) continues, and the output is lost.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from contextlib import suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Final, TextIO
 
-from synapse_hooks.cli.outgoing import outgoing
+from synapse_hooks.cli.sanitize import sanitized
 
-# After these there may be room again; any other failure is for good.
+# After these errors there may be space again; any other one is permanent.
 _FULL: Final = (ENOSPC, EDQUOT, EFBIG)
 
 
 def protect() -> None:
-    """Let `sys.stdout` and `sys.stderr` never raise again, for the rest of the process.
+    """Replace `sys.stdout` and `sys.stderr` by streams that never raise, for the rest of the process.
 
     Descriptors 0 to 2 that were closed when the process started become the null device: otherwise the next file that
-    is opened would be standard output. A stream that other code put in place, such as a test, stays. When the
-    interpreter ends, whatever has taken the place of the streams since is gone: the exit code is that of the command.
+    is opened would be standard output. A stream that other code has put in place, such as a test, stays. At exit
+    the streams are put back, whatever has replaced them since, so that the exit code is that of the command.
     """
     null = os.open(os.devnull, os.O_RDWR)
     while null < 3:
@@ -40,18 +40,18 @@ def protect() -> None:
         atexit.register(setattr, sys, name, stream)
 
 
-def say(text: str) -> None:
-    """Write one message and the end of its line to stderr, as `outgoing` lets it. It never raises."""
-    # Foreign code may have put any object in place of the stream.
+def write_stderr(text: str) -> None:
+    """Write one line to stderr, sanitized. Never raises."""
+    # Third-party code may have replaced the stream by any object.
     with suppress(Exception):
-        print(outgoing(text), file=sys.stderr, flush=True)
+        print(sanitized(text), file=sys.stderr, flush=True)
 
 
 class ProtectedStream(io.TextIOWrapper):
     """A text stream whose writes never raise. A letter that its encoding lacks is written as an escape.
 
     Args:
-        descriptor: Where to. It stays open when the stream is closed.
+        descriptor: The file descriptor. It stays open when the stream is closed.
         like: Encoding and buffering are those of this stream; None is UTF-8, in blocks.
     """
 
@@ -61,7 +61,7 @@ class ProtectedStream(io.TextIOWrapper):
             self._raw.name = like.name
         unbuffered = getattr(like, 'write_through', False)
         super().__init__(
-            # As `python -u` has it: nothing waits anywhere.
+            # With `python -u` nothing is buffered.
             self._raw if unbuffered else io.BufferedWriter(self._raw),
             encoding='utf-8' if like is None else like.encoding,
             errors='backslashreplace',
@@ -70,7 +70,7 @@ class ProtectedStream(io.TextIOWrapper):
         )
 
     def failure(self) -> OSError | None:
-        """Why something that was written is lost, since the last call or for good; None where all is well."""
+        """The error that has lost output since the last call, or None. A permanent error is returned each time."""
         self.flush()
         error = self._raw.error
         if error is not None and error.errno in _FULL:
@@ -84,7 +84,7 @@ class ProtectedStream(io.TextIOWrapper):
 
 
 class _Descriptor(io.FileIO):
-    """A file descriptor that takes whatever it is given."""
+    """A file descriptor whose writes never raise; the last error is kept."""
 
     error: OSError | None = None
 
@@ -104,11 +104,11 @@ class _Descriptor(io.FileIO):
         except OSError as error:
             self.error = error
             if error.errno not in _FULL:
-                self._leave()
+                self._redirect_to_null()
         return size
 
-    def _leave(self) -> None:
-        """Let every writer to the descriptor, in other languages and processes too, write to nowhere."""
+    def _redirect_to_null(self) -> None:
+        """Point the descriptor to the null device, for every writer in this process, native code too."""
         with suppress(OSError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.fileno())
@@ -131,4 +131,4 @@ def _protected(stream: TextIO | None, descriptor: int) -> TextIO:
 
 
 _REPLACED: Final[list[TextIO]] = []
-"""What is forgotten is closed, and its descriptor with it."""
+"""References to the replaced streams: a stream that is garbage collected would close its descriptor."""

@@ -1,6 +1,6 @@
-"""Deliver what the job and the trackers of a run have not got yet. Nothing is run.
+"""Deliver what the job and the trackers of a run have not received yet. No stage is run.
 
-What could not be delivered while a run went on comes from its journal, in order.
+Events that could not be delivered during the run are read from its journal, and delivered in order.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run directory."""
     parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
-    parser.add_argument('--deadline', metavar='SECONDS', type=float, default=60.0, help='how long to go on trying (60)')
+    parser.add_argument('--deadline', metavar='SECONDS', type=float, default=60.0, help='how long to try (60)')
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """Deliver."""
     from synapse_hooks.backends import connect
     from synapse_hooks.context import RuntimeContext
@@ -42,4 +42,4 @@ def run(options: argparse.Namespace) -> Answer:
         late, reasons = deliver(ctx, directory, deadline=options.deadline)
     lines = [undelivered_text(name, count, reasons.get(name)) for name, count in late.items()]
     lines.append(f'  → try again later: `synapse-hooks sync {directory.path}`' if late else 'all is delivered')
-    return Answer({'run_dir': str(directory.path), 'undelivered': late}, '\n'.join(lines), 1 if late else 0)
+    return CommandResult({'run_dir': str(directory.path), 'undelivered': late}, '\n'.join(lines), 1 if late else 0)

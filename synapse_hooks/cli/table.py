@@ -1,12 +1,12 @@
-"""Plain tables, which cost no import: folded to the width of a terminal, and whole where they are piped."""
+"""Plain-text tables without rich: folded to the width of a terminal, and not folded in a pipe."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from synapse_hooks.cli.outgoing import hidden_texts, one_line
-from synapse_hooks.cli.widths import bounded, fold, terminal_columns, width
+from synapse_hooks.cli.sanitize import one_line, secret_replacements
+from synapse_hooks.cli.text_width import fold, terminal_columns, truncated, width
 
 _GAP: Final = '  '
 _NARROWEST: Final = 12
@@ -26,8 +26,8 @@ def table(
         headings: One for each column.
         rows: The cells.
         right: Columns of numbers, which are never folded.
-        columns: Fold to this width: the widest cells give way. None is the terminal's width, or no folding where
-            stdout is not a terminal.
+        columns: Fold the widest cells so that the table has this width. None is the width of the terminal; nothing is
+            folded if stdout is not one.
 
     Example:
         >>> print(table(['name', 'n'], [['a', 1], ['bcd', None], ['승용차', 12]], right=[1]))
@@ -40,24 +40,24 @@ def table(
         coco  convert,
               open_dataset
     """
-    # A table may have a hundred thousand cells, and a look at the environment takes a while.
-    hidden = hidden_texts()
-    cells = [['-' if cell in (None, '') else one_line(bounded(str(cell)), hidden) for cell in row] for row in rows]
+    # Looked up once: a table may have a hundred thousand cells.
+    replacements = secret_replacements()
+    cells = [
+        ['-' if cell in (None, '') else one_line(truncated(str(cell)), replacements) for cell in row] for row in rows
+    ]
     if columns is None:
         columns = terminal_columns()
     widths = [max(map(width, column)) for column in zip(headings, *cells, strict=True)]
     if columns is not None:
         fitted = _fitted(widths, right, columns - len(_GAP) * (len(widths) - 1))
         if fitted is None:
-            return '\n\n'.join(_as_lines(headings, row, columns) for row in cells)
+            return '\n\n'.join(_as_records(headings, row, columns) for row in cells)
         widths = fitted
     return '\n'.join(line for row in [headings, *cells] for line in _lines(row, widths, right))
 
 
 def _fitted(widths: list[int], right: Collection[int], room: int) -> list[int] | None:
-    """The widths of columns that share the room: all but the numbers are at most as wide as one limit. None where that
-    would be too narrow.
-    """
+    """The widths of columns that fit into `room`: columns of text share one limit. None if it would be too small."""
     most = max(widths)
     for limit in range(most, min(most, _NARROWEST) - 1, -1):
         fitted = [size if place in right else min(size, limit) for place, size in enumerate(widths)]
@@ -67,7 +67,7 @@ def _fitted(widths: list[int], right: Collection[int], room: int) -> list[int] |
 
 
 def _lines(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
-    """A row as lines, of which there are as many as its most folded cell has."""
+    """A row as lines: as many as its most folded cell has."""
     folded = [fold(cell, size) if width(cell) > size else [cell] for cell, size in zip(row, widths, strict=True)]
     height = max(map(len, folded))
     return [
@@ -79,7 +79,7 @@ def _lines(row: Sequence[str], widths: Sequence[int], right: Collection[int]) ->
     ]
 
 
-def _as_lines(headings: Sequence[str], row: Sequence[str], columns: int) -> str:
+def _as_records(headings: Sequence[str], row: Sequence[str], columns: int) -> str:
     """A row with a line for each cell, for a terminal that is too narrow for the table."""
     names = max(map(width, headings))
     room = max(columns - names - len(_GAP), 1)

@@ -10,15 +10,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Target, parameters, backend."""
-    parser.add_argument('target', metavar='TARGET', help='what to run')
+    parser.add_argument('target', metavar='TARGET', help='the action to run')
     add_params(parser)
-    parser.add_argument('--name', help="what to call the run: its folder below the workspace's runs")
-    parser.add_argument('--run-dir', metavar='DIR', type=Path, help='where to keep the run')
+    parser.add_argument('--name', help='the name of the run: its folder below the runs of the workspace')
+    parser.add_argument('--run-dir', metavar='DIR', type=Path, help='the folder of the run')
     add_plan(parser)
     parser.add_argument('--params-help', action='store_true', help='show the parameters of TARGET, and run nothing')
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
@@ -39,7 +39,9 @@ def add_params(parser: argparse.ArgumentParser) -> None:
 def add_plan(parser: argparse.ArgumentParser) -> None:
     """`--plan`."""
     parser.add_argument(
-        '--plan', action='store_true', help='show what each stage would do and who answers it, and run nothing'
+        '--plan',
+        action='store_true',
+        help='show what each stage would do and which plugin would answer, and run nothing',
     )
 
 
@@ -50,7 +52,7 @@ def add_pickles(parser: argparse.ArgumentParser) -> None:
         metavar='NAME',
         action='append',
         default=[],
-        help='let a checkpoint import this (module.name), or `all`; only if you trust its author',
+        help='allow a checkpoint to import this (module.name), or `all`; only if you trust its author',
     )
 
 
@@ -67,10 +69,10 @@ def add_deadlines(parser: argparse.ArgumentParser) -> None:
 
 
 def deadlines_of(options: argparse.Namespace) -> dict[str, float]:
-    """What `--deadline` says.
+    """The values of `--deadline`.
 
     Raises:
-        ConfigError: It is not a number of seconds.
+        ConfigError: A value is not a number of seconds.
     """
     from synapse_hooks.plugins.settings import seconds_of
 
@@ -80,11 +82,11 @@ def deadlines_of(options: argparse.Namespace) -> dict[str, float]:
 
 def add_job(parser: argparse.ArgumentParser) -> None:
     """`--job`."""
-    parser.add_argument('--job', metavar='ID', help='the job of the backend that is run')
+    parser.add_argument('--job', metavar='ID', help='the job of the backend for this run')
 
 
 def chosen_job(options: argparse.Namespace) -> str | None:
-    """`--job`, else what a platform says in the environment."""
+    """`--job`, else the job that the platform sets in the environment."""
     return options.job or os.environ.get('SYNAPSE_JOB_ID') or None
 
 
@@ -95,23 +97,23 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     backend.add_argument('--host', metavar='URL', help='the Synapse backend to use')
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """Load the action, validate the parameters, run."""
-    from synapse_hooks.cli.running import not_begun
+    from synapse_hooks.cli.run_action import failed_before_start
 
     try:
         return _run(options)
     except BaseException as error:
-        return not_begun(error)
+        return failed_before_start(error)
 
 
-def _run(options: argparse.Namespace) -> Answer:
+def _run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.actions.params import validated
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
-    from synapse_hooks.cli.planning import params_help, planned
-    from synapse_hooks.cli.running import fail_job, run_action
+    from synapse_hooks.cli.plan import params_help, plan_result
+    from synapse_hooks.cli.run_action import fail_job, run_action
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.errors import BackendUnavailable, SynapseHooksError
 
@@ -128,7 +130,7 @@ def _run(options: argparse.Namespace) -> Answer:
             fail_job(client, job, error)
         raise
     if job is not None and not options.plan:
-        # Without it a model could not be uploaded, which would be found out after the training.
+        # A missing job would only be noticed after the training, by the upload.
         with suppress(BackendUnavailable):
             client.get_job(job)
     ctx = RuntimeContext(
@@ -143,4 +145,4 @@ def _run(options: argparse.Namespace) -> Answer:
         allow_pickle=tuple(options.allow_pickle),
         deadlines=deadlines_of(options),
     )
-    return planned(kind, params, ctx) if options.plan else run_action(kind, params, ctx)
+    return plan_result(kind, params, ctx) if options.plan else run_action(kind, params, ctx)

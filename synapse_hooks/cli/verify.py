@@ -1,8 +1,8 @@
-"""Check what is on disk: an exported dataset, or what the stages of a run have made.
+"""Check files on disk: an exported dataset, or the output of the stages of a run.
 
-A dataset is compared with its items.jsonl: every file is there, and has its size; with --deep its SHA-256. A stage of a
-run is compared with what run.json noted when it ended: names, sizes and times of change of its files. The exit code is
-1 when something is not as it was.
+A dataset is compared with its items.jsonl: every file exists and has its size, with --deep its SHA-256. The output of a
+stage is compared with run.json: names, sizes and modification times of its files. The exit code is 1 if something has
+changed.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.errors import ConfigError
 
 _SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to check, and how."""
+    """The folder to check, and how."""
     parser.add_argument('path', metavar='DATASET_OR_RUN', type=Path, help='the folder of an exported dataset or a run')
     parser.add_argument('--deep', action='store_true', help='read every byte of exported datasets')
 
 
-def run(options: argparse.Namespace) -> Answer:
+def run(options: argparse.Namespace) -> CommandResult:
     """Check, and report."""
     from synapse_hooks.backends.synapse.verifying import is_export
     from synapse_hooks.journal.record import RECORD
@@ -38,16 +38,16 @@ def run(options: argparse.Namespace) -> Answer:
         checks = [_export_check('dataset', folder, options.deep)]
     else:
         raise ConfigError(
-            f'{folder} has neither an items.jsonl nor a run.json: nothing says what it should hold',
+            f'{folder} has neither an items.jsonl nor a run.json to compare it with',
             hint='name the folder of a run, or of a dataset that was exported from a backend',
             path=str(folder),
         )
     damaged = any(check['problems'] for check in checks)
     text = '\n'.join(line for check in checks for line in _lines(check))
     if again := next((check['again'] for check in checks if 'again' in check), ''):
-        text += f'\n  → to make it again, and all that comes after it: `{again}`'
+        text += f'\n  → to run this stage and all after it again: `{again}`'
     data = {'path': str(folder), 'deep': options.deep, 'damaged': damaged, 'checks': checks}
-    return Answer(data, text or 'nothing to check: no stage of the run has ended', 1 if damaged else 0)
+    return CommandResult(data, text or 'nothing to check: no stage of the run has ended', 1 if damaged else 0)
 
 
 def _run_checks(folder: Path, deep: bool) -> list[dict[str, Any]]:

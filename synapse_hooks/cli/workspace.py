@@ -9,61 +9,63 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.cli.common import Answer, add_common, one_thread_for_numpy
+from synapse_hooks.cli.common import CommandResult, add_common, limit_numpy_threads
 
 _RECENT: Final = 10
-"""Jobs in the list on a terminal."""
+"""How many jobs a terminal lists."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`init`, `import`, `add-model`, `list`."""
     actions = parser.add_subparsers(dest='action', required=True)
-    init = actions.add_parser('init', help='make the workspace')
-    take = actions.add_parser('import', help='take a dataset in; prints its id')
-    take.add_argument(
-        'source', metavar='SRC', type=Path, help='a folder in any format that can be read, or a zip or tar of it'
+    init = actions.add_parser('init', help='create the workspace')
+    import_ = actions.add_parser('import', help='import a dataset; prints its id')
+    import_.add_argument(
+        'source', metavar='SRC', type=Path, help='a folder in any readable format, or a zip or tar of it'
     )
-    take.add_argument('--name', metavar='N', required=True, help='what to call it')
-    take.add_argument('--from', metavar='FORMAT', dest='source_format', help='guessed when it is left out')
-    take.add_argument(
+    import_.add_argument('--name', metavar='N', required=True, help='its name')
+    import_.add_argument(
+        '--from', metavar='FORMAT', dest='source_format', help='the format of SRC; guessed if it is not given'
+    )
+    import_.add_argument(
         '--unreadable',
         metavar='POLICY',
-        help='items that cannot be read: skip, fail, or the tolerated share (0.01); of dm all are taken',
+        help='items that cannot be read: skip, fail, or the tolerated share (0.01); for dm, all items are imported',
     )
-    add = actions.add_parser('add-model', help='take a model in; prints its id')
+    add = actions.add_parser('add-model', help='import a model; prints its id')
     add.add_argument(
         'path', metavar='PATH', type=Path, help='a folder, or one file; a .pt or .pth is stored as best.pt'
     )
-    add.add_argument('--name', metavar='N', required=True, help='what to call it')
+    add.add_argument('--name', metavar='N', required=True, help='its name')
     add.add_argument('--category', metavar='C', default='base', help='what kind of model it is (default: base)')
-    show = actions.add_parser('list', help='what there is')
-    for action in (init, take, add, show):
-        action.add_argument('--workspace', metavar='DIR', type=Path, help='which workspace')
-        add_common(action, again=True)
+    show = actions.add_parser('list', help='list datasets, models and jobs')
+    for action in (init, import_, add, show):
+        action.add_argument('--workspace', metavar='DIR', type=Path, help='the workspace to use')
+        add_common(action, subcommand=True)
 
 
-def run(options: argparse.Namespace) -> Answer:
-    """Do one of them."""
+def run(options: argparse.Namespace) -> CommandResult:
+    """Run the action."""
     from synapse_hooks.backends import Workspace, default_root
 
     workspace = Workspace(options.workspace or default_root())
     if options.action == 'init':
         root = workspace.init()
-        return Answer({'path': str(root)}, str(root), stands_alone=True)
+        return CommandResult({'path': str(root)}, str(root), has_side_effects=True)
     if options.action == 'import':
         return _import(options, workspace)
     if options.action == 'add-model':
         model = workspace.create_model(options.path, name=options.name, category=options.category)
         data = {'id': model['id'], 'name': model.get('name')}
-        return Answer(data, str(model['id']), stands_alone=True)
+        return CommandResult(data, str(model['id']), has_side_effects=True)
     return _list(workspace)
 
 
-def _import(options: argparse.Namespace, workspace: Any) -> Answer:
-    one_thread_for_numpy()
-    from synapse_hooks.cli.conversion import Losses, convert_into
-    from synapse_hooks.cli.reading import number_or_text, open_source
-    from synapse_hooks.cli.voice import voice
+def _import(options: argparse.Namespace, workspace: Any) -> CommandResult:
+    limit_numpy_threads()
+    from synapse_hooks.cli.conversion import ConversionRecorder, convert_into
+    from synapse_hooks.cli.input_dataset import number_or_text, open_input
+    from synapse_hooks.cli.reporter import open_reporter
     from synapse_hooks.conversion.reader import reading
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.storage import scratch
@@ -71,29 +73,29 @@ def _import(options: argparse.Namespace, workspace: Any) -> Answer:
     tolerance = number_or_text(options.unreadable)
     plugins = build(load_settings(block=options.block, only=options.only))
     with (
-        voice() as said,
+        open_reporter() as reporter,
         reading(options.source),
-        open_source(plugins, options.source, options.source_format) as source,
+        open_input(plugins, options.source, options.source_format) as source,
     ):
-        losses = Losses(said, source.named)
-        if source.remark:
-            losses.say(source.remark)
+        recorder = ConversionRecorder(reporter, source.with_archive_path)
+        if source.note:
+            recorder.info(source.note)
         if source.dataset['format'] == 'dm':
             record = workspace.add_dataset(source.dataset['path'], name=options.name)
         else:
             workspace.init()
             with scratch(workspace.root / 'import') as staged:
-                asked = {'unreadable': tolerance}
-                made = convert_into(staged, source.dataset, 'dm', plugins, losses, params=asked).dataset
-                losses.say_pace()
-                record = workspace.add_dataset(made['path'], name=options.name, classes=made.get('classes'))
+                params = {'unreadable': tolerance}
+                converted = convert_into(staged, source.dataset, 'dm', plugins, recorder, params=params).dataset
+                recorder.report_throughput()
+                record = workspace.add_dataset(converted['path'], name=options.name, classes=converted.get('classes'))
     data = {name: record[name] for name in ('id', 'name', 'count', 'splits')}
-    return Answer({**data, 'losses': losses.report}, str(record['id']), stands_alone=True)
+    return CommandResult({**data, 'losses': recorder.report}, str(record['id']), has_side_effects=True)
 
 
-def _list(workspace: Any) -> Answer:
+def _list(workspace: Any) -> CommandResult:
     from synapse_hooks.cli.table import table
-    from synapse_hooks.cli.widths import terminal_columns
+    from synapse_hooks.cli.text_width import terminal_columns
 
     datasets, models, jobs = workspace.list_datasets(), workspace.list_models(), workspace.list_jobs()
     rows = [['dataset', d['id'], d['name'], f'{d["count"]} items', d['created']] for d in datasets]
@@ -106,10 +108,10 @@ def _list(workspace: Any) -> Answer:
     text = table(['', 'id', 'name', '', 'created'], rows) if rows else nothing
     if len(jobs) > len(recent):
         text += f'\n\nThe newest {len(recent)} of {len(jobs)} jobs; --json has all.'
-    return Answer({'path': str(workspace.root), 'datasets': datasets, 'models': models, 'jobs': jobs}, text)
+    return CommandResult({'path': str(workspace.root), 'datasets': datasets, 'models': models, 'jobs': jobs}, text)
 
 
 def _job(job: dict[str, Any]) -> str:
-    """Its status and, where there is something left to do, the run to resume."""
+    """The status of a job and, if it can be resumed, its run."""
     run_dir = (job.get('meta') or {}).get('run_dir')
     return job['status'] if job['status'] == 'SUCCEEDED' or not run_dir else f'{job["status"]} {run_dir}'

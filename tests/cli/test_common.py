@@ -72,9 +72,9 @@ def test_a_reader_that_goes_away_is_no_error(bare: Environment) -> None:
 
 
 @pytest.mark.parametrize('words', ['formats', 'formats --json', 'inspect {data} --from dm', 'workspace list'])
-def test_an_answer_that_finds_no_space_is_one_sentence(words: str, full: Path, bare: Environment, data: Path) -> None:
+def test_a_result_for_a_full_disk_is_one_sentence(words: str, full: Path, bare: Environment, data: Path) -> None:
     ended = bare.run('/bin/sh', '-c', f'{bare.root}/bin/synapse-hooks {words.format(data=data)} >{full}')
-    assert (ended.code, ended.err) == (1, 'error: the answer cannot be written to stdout: No space left on device\n')
+    assert (ended.code, ended.err) == (1, 'error: the result cannot be written to stdout: No space left on device\n')
 
 
 def test_letters_that_a_terminal_has_not_are_escaped(bare: Environment, data: Path, tmp_path: Path) -> None:

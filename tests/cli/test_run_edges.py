@@ -86,4 +86,4 @@ def test_a_run_whose_parameters_were_secret_is_not_resumed_without_them(bare: En
     hiding = bare.at(bare.cwd, SYNAPSE_ACCESS_TOKEN=SECRET)
     hiding.hooks(*train(hiding, data, 'fails', '-p', f'key={SECRET}'), code=1)
     refused = hiding.hooks('resume', 'run', '--json', code=1).json
-    assert 'does not hold the parameters key: they were secret' in refused['error']['message']
+    assert 'does not hold the parameters key: they are secret' in refused['error']['message']

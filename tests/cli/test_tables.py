@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synapse_hooks.cli.table import table
-from synapse_hooks.cli.widths import LONGEST, bounded, fold, width
+from synapse_hooks.cli.text_width import MAX_CHARACTERS, fold, truncated, width
 from tests.formats.format_kit import add_item, box
 from tests.support.environments import Environment
 
@@ -88,9 +88,9 @@ def test_a_terminal_that_is_too_narrow_for_columns_gets_a_line_for_each_cell() -
 
 def test_megabytes_in_a_cell_are_bounded_and_said() -> None:
     shown = table(['name'], [['x' * 5_000_000]])
-    assert len(shown) < LONGEST + 100
+    assert len(shown) < MAX_CHARACTERS + 100
     assert shown.endswith('… (5,000,000 characters)')
-    assert bounded('x' * LONGEST) == 'x' * LONGEST
+    assert truncated('x' * MAX_CHARACTERS) == 'x' * MAX_CHARACTERS
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_listings_are_folded_on_terminals_alone(words: list[str], bare: Environm
     piped = bare.hooks(*words).out
     listing = piped.partition('\n\n')[0].splitlines()
     shown = at_a_terminal(bare, 40, *words).splitlines()
-    tables = [line for line in shown if not line.startswith('Others come')]
+    tables = [line for line in shown if not line.startswith('More can be')]
     assert max(map(width, tables)) <= 40
     # Every row of the pipe is one line, with what its folded lines say.
     assert len({line.split()[0] for line in listing}) == len(listing)

@@ -24,7 +24,7 @@ from synapse_hooks.backends.synapse.fastest import best_transfer
 from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
 from synapse_hooks.backends.synapse.upload import Upload
 from synapse_hooks.cli.conversion import convert_into
-from synapse_hooks.cli.telling import exit_code
+from synapse_hooks.cli.error_report import exit_code
 from synapse_hooks.plugins import build, load_settings
 from synapse_hooks.storage import staging, sweep, tree_digest
 from tests.faults.world import CANARY

@@ -23,7 +23,7 @@ import pytest
 from synapse_hooks.backends.synapse import Connection, SynapseClient
 from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
 from synapse_hooks.backends.synapse.verifying import verify_export
-from synapse_hooks.cli.telling import exit_code
+from synapse_hooks.cli.error_report import exit_code
 from synapse_hooks.context import Dataset
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.storage import staging, sweep

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
-from synapse_hooks.cli.telling import error_data, told
+from synapse_hooks.cli.error_report import error_data, error_text
 from synapse_hooks.errors import StepFailed
 from synapse_hooks.safe_text import notes_of, summary, text_of
 from synapse_hooks.testing import run_action
@@ -136,7 +136,7 @@ def test_whatever_a_stage_raises_is_its_failure(hook: str, make: Any, tmp_path: 
         assert isinstance(run.error, StepFailed)
         assert type(make()).__name__ in run.record['error']['message']
     assert (run.run_dir / 'run.json').stat().st_size < FEW
-    assert len(told(run.error)) < FEW
+    assert len(error_text(run.error)) < FEW
     assert len(str(error_data(run.error))) < FEW
 
 
@@ -176,7 +176,7 @@ def test_the_text_of_anything_is_short_and_never_raises() -> None:
     assert summary(Untold()) == 'Untold: <Untold whose __str__ raised TypeError>'
     assert notes_of(Untold()) == []
     assert len(str(notes_of(long()))) < FEW
-    assert len(told(long())) < FEW
+    assert len(error_text(long())) < FEW
 
 
 def test_a_record_that_cannot_be_written_takes_no_cause_away(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`--plan` and `--params-help`: what `train` or `resume` would do, and which parameters an action takes."""
+"""`--plan` and `--params-help`: what `train` or `resume` would do, and the parameters of an action."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from synapse_hooks.actions import BaseTrainAction
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.table import table
 from synapse_hooks.context import RuntimeContext
 from synapse_hooks.hookspecs import hook_names
 
 
-def planned(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> Answer:
-    """The answer of `--plan`: `{target, run_dir, stages, allow_pickle}`. Nothing is run and nothing is written."""
-    told = kind(params, ctx).preview()
+def plan_result(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> CommandResult:
+    """The result of `--plan`: `{target, run_dir, stages, allow_pickle}`. Nothing is run and nothing is written."""
+    preview = kind(params, ctx).preview()
     rows = []
-    for stage in told['stages']:
+    for stage in preview['stages']:
         joined = ' and ' if stage['stage'] == 'pre_execute' else ', else '
         step = None if stage['stage'] in hook_names() else stage['step']
         given = {**stage['options'], **stage['params'], **stage['settings']}
@@ -31,17 +31,17 @@ def planned(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) 
             ]
         )
     text = table(['stage', 'does', 'answered by', 'wrapped by', 'with', 'because'], rows)
-    run = f'the run {told["run_dir"]}, if it is resumed' if told['run_dir'] else 'a new run'
-    pickles = f'\nA checkpoint may import {", ".join(told["allow_pickle"])}.' if told['allow_pickle'] else ''
-    return Answer({'target': ctx.target, **told}, f'{text}\n{pickles}\nThis is {run}. Nothing was run.')
+    run = f'the run {preview["run_dir"]}, if it is resumed' if preview['run_dir'] else 'a new run'
+    pickles = f'\nA checkpoint may import {", ".join(preview["allow_pickle"])}.' if preview['allow_pickle'] else ''
+    return CommandResult({'target': ctx.target, **preview}, f'{text}\n{pickles}\nThis is {run}. Nothing was run.')
 
 
-def params_help(kind: type[BaseTrainAction[Any]], defaults: Mapping[str, Any]) -> Answer:
-    """The answer of `--params-help`: `{params}`, with the defaults that a config.yaml gives."""
+def params_help(kind: type[BaseTrainAction[Any]], defaults: Mapping[str, Any]) -> CommandResult:
+    """The result of `--params-help`: `{params}`, with the defaults of a config.yaml."""
     from synapse_hooks.actions.describe import described_params
 
-    told = described_params(kind.params_model)
-    for param in told:
+    preview = described_params(kind.params_model)
+    for param in preview:
         if param['name'] in defaults:
             param.update(default=defaults[param['name']], required=False)
     rows = [
@@ -51,7 +51,7 @@ def params_help(kind: type[BaseTrainAction[Any]], defaults: Mapping[str, Any]) -
             'required' if param['required'] else param['default'],
             '; '.join([param['description'] or '', *param['constraints']]).strip('; ') or None,
         ]
-        for param in told
+        for param in preview
     ]
     text = table(['parameter', 'type', 'default', 'meaning'], rows)
-    return Answer({'params': told}, f'{text}\n\nGive them with `-p NAME=VALUE` or `--params FILE`.')
+    return CommandResult({'params': preview}, f'{text}\n\nGive them with `-p NAME=VALUE` or `--params FILE`.')

@@ -1,4 +1,4 @@
-"""Plugins of strangers, installed with pip, used by name from the command line without a change to anything."""
+"""Plugins of other distributions, installed with pip, used by name from the command line without any change."""
 
 from __future__ import annotations
 

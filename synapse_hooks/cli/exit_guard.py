@@ -1,4 +1,4 @@
-"""`os._exit` in foreign code: it would end the command at once, without an answer, perhaps with the exit code 0."""
+"""`os._exit` in third-party code: it would end the command at once, without a result, perhaps with exit code 0."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Report = Callable[[BaseException], object]
 
 
 class ExitGuard:
-    """Takes the place of `os._exit` in this process: what leaves early is a failure, with an answer.
+    """Replaces `os._exit` in this process: an early exit is a failure, and is reported.
 
     In the main thread it raises SystemExit, so that a run is recorded as failed and cleaned up. Another thread, which
     may be a watchdog, ends the process after the report. In a forked child it is `os._exit`.
@@ -26,20 +26,20 @@ class ExitGuard:
         self._code: int | None = None
 
     def install(self) -> None:
-        """From now on, for the rest of the process."""
+        """Replace `os._exit` for the rest of the process."""
         os._exit = self
 
     @contextmanager
-    def reporting(self, report: Report) -> Iterator[None]:
-        """Within the block a command is at work, and `report` prints its answer where it is ended early."""
+    def on_early_exit(self, report: Report) -> Iterator[None]:
+        """Call `report` with the error if the process exits within the block."""
         self._report = report
         try:
             yield
         finally:
             self._report = None
 
-    def ends_with(self, code: int) -> int:
-        """The command has ended with this exit code. What leaves now, at the interpreter's exit, cannot better it."""
+    def set_exit_code(self, code: int) -> int:
+        """Set the exit code of the command that has ended. A later `os._exit(0)` does not change it."""
         self._code = code
         return code
 
@@ -48,10 +48,10 @@ class ExitGuard:
             self._exit(status)
         if self._report is None:
             self._exit(self._code or status)
-        error = SystemExit(f'os._exit({status!r}) was called, which ends a process without any cleaning up')
+        error = SystemExit(f'os._exit({status!r}) was called, which ends a process without cleanup')
         if threading.current_thread() is threading.main_thread():
             raise error
-        # What is being handled is the reason, where there is such.
+        # An exception that is being handled is the reason for the exit.
         self._report(sys.exception() or error)
         self._exit(status or 1)
 

@@ -1,4 +1,4 @@
-"""How wide text is, and how it is folded: to the width of a terminal, and nowhere else."""
+"""The width of text in terminal columns, and folding to the width of the terminal."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import shutil
 import unicodedata
 from typing import Final
 
-from synapse_hooks.cli.outgoing import outgoing
+from synapse_hooks.cli.sanitize import sanitized
 
-LONGEST: Final = 2000
-"""Characters that a cell or a paragraph may have. What people write is shorter; a hostile file may hold megabytes."""
+MAX_CHARACTERS: Final = 2000
+"""Characters of a cell or a paragraph that are printed: a hostile file may hold a name of megabytes."""
 _BREAKS: Final = ' ,/-'
 
 
 def terminal_columns() -> int | None:
-    """How many columns stdout has, or None where it is not a terminal: then nothing is folded."""
+    """The number of columns of stdout; None if it is not a terminal, and nothing is to be folded."""
     return max(shutil.get_terminal_size().columns, 1) if os.isatty(1) else None
 
 
 def width(text: str) -> int:
-    """How many columns of a terminal a text takes.
+    """The number of terminal columns that a text takes.
 
     Example:
         >>> width('abc'), width('승용차')
@@ -44,7 +44,7 @@ def fold(text: str, columns: int) -> list[str]:
         start = after = used = 0
         for place, letter in enumerate(paragraph):
             size = width(letter)
-            # A blank at the end of a line takes no room: it is left out.
+            # A blank at the end of a line is removed, so it needs no column.
             while used + size > columns and place > start and letter != ' ':
                 end = after if after > start else place
                 lines.append(paragraph[start:end].rstrip())
@@ -56,23 +56,23 @@ def fold(text: str, columns: int) -> list[str]:
     return lines
 
 
-def bounded(text: str) -> str:
-    """A text that is not longer than any that people write; where it was, it says how long.
+def truncated(text: str) -> str:
+    """A text of at most `MAX_CHARACTERS`; a longer one is cut, and its length appended.
 
     Example:
-        >>> bounded('a' * 1_000_000)[-24:]
+        >>> truncated('a' * 1_000_000)[-24:]
         '… (1,000,000 characters)'
     """
-    return text if len(text) <= LONGEST else f'{text[:LONGEST]}… ({len(text):,} characters)'
+    return text if len(text) <= MAX_CHARACTERS else f'{text[:MAX_CHARACTERS]}… ({len(text):,} characters)'
 
 
 def paragraph(text: str, indent: str) -> str:
-    """A text below its heading: indented, and on a terminal folded.
+    """A text below a heading: indented, and folded on a terminal.
 
     Example:
         >>> paragraph('street/1.png box-7: too small', '    ')
         '    street/1.png box-7: too small'
     """
-    columns, text = terminal_columns(), bounded(outgoing(text))
+    columns, text = terminal_columns(), truncated(sanitized(text))
     lines = [text] if columns is None else fold(text, max(columns - width(indent), 1))
     return '\n'.join(indent + line for line in lines)

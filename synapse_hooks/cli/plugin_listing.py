@@ -1,4 +1,4 @@
-"""The plugins as a run of this project would have them, for the commands that look at them."""
+"""The plugins that a run of this project would use, for the commands that list them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-from synapse_hooks.cli.common import Answer
+from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.table import table
 from synapse_hooks.errors import PluginAmbiguous, SelectionError
 from synapse_hooks.plugins import Plugins, PluginWarning, build, load_settings
@@ -20,11 +20,11 @@ def inspect_plugins(options: argparse.Namespace, *, load_all: bool = False) -> P
 
     Args:
         options: `block` and `only`.
-        load_all: Import also what a run would import only when it is asked for by name.
+        load_all: Also import the plugins that a run imports only when they are selected by name.
     """
     settings = load_settings(block=options.block, only=options.only)
     with warnings.catch_warnings():
-        # A listing shows what is broken; it need not warn of it too.
+        # A listing shows broken plugins, so no warnings are needed.
         warnings.simplefilter('ignore', PluginWarning)
         plugins = build(settings, refuse=False)
     if load_all:
@@ -38,38 +38,38 @@ def inspect_plugins(options: argparse.Namespace, *, load_all: bool = False) -> P
 
 def ambiguities(plugins: Plugins) -> dict[tuple[Kind, str], PluginAmbiguous]:
     """The error for every name of a kind that two distributions provide and that is not pinned."""
-    found: dict[tuple[Kind, str], PluginAmbiguous] = {}
+    errors: dict[tuple[Kind, str], PluginAmbiguous] = {}
     for kind, catalogue in plugins.catalogues.items():
         for name in dict.fromkeys(plugin.name for plugin in catalogue.plugins):
             try:
                 catalogue.select(name)
             except PluginAmbiguous as error:
-                found[kind, name] = error
+                errors[kind, name] = error
             except SelectionError:
                 continue
-    return found
+    return errors
 
 
 def entries(plugins: Plugins) -> list[dict[str, Any]]:
     """Every plugin as JSON values; those that share a name with another one have the state `ambiguous`."""
     ambiguous = ambiguities(plugins)
-    found = []
+    listed = []
     for plugin in plugins.records:
         entry = plugin.to_dict()
         error = ambiguous.get((plugin.kind, plugin.name))
         if error is not None and plugin.state in ('available', 'active'):
             entry.update(state='ambiguous', reason=f'{error.problem}; {error.hint}')
-        found.append(entry)
-    return found
+        listed.append(entry)
+    return listed
 
 
-def list_kind(options: argparse.Namespace, kind: Kind, key: str) -> Answer:
-    """The answer of `formats` and `autologgers`."""
+def list_kind(options: argparse.Namespace, kind: Kind, key: str) -> CommandResult:
+    """The result of `formats` and `autologgers`."""
     plugins = inspect_plugins(options)
-    # A project's own format or autologger is a plain plugin, but it is one all the same.
+    # A format or autologger of the project has the kind `plugin`.
     hooks = set(LAZY_HOOKS[kind])
     data = [e for e in entries(plugins) if e['kind'] == kind or (e['rank'] == 'project' and hooks & set(e['hooks']))]
-    # What is typed is the format's own name, not the line in pyproject.toml.
+    # A format is selected by its own name, not by its entry in pyproject.toml.
     names = own_names(plugins)
     for entry in data:
         entry['name'] = names.get(entry['name'], entry['name'])
@@ -77,25 +77,25 @@ def list_kind(options: argparse.Namespace, kind: Kind, key: str) -> Answer:
     rows = [[e['name'], e['state'], origin(e)] for e in data]
     text = table(['name', 'state', 'from'], rows) + reasons(data)
     if not any(entry['rank'] == 'installed' for entry in data):
-        text += f'\n\nOthers come with pip: any distribution with an entry point in synapse_hooks.{key}.'
-    return Answer({key: data}, text)
+        text += f'\n\nMore can be installed with pip: distributions with an entry point in synapse_hooks.{key}.'
+    return CommandResult({key: data}, text)
 
 
 def own_names(plugins: Plugins) -> dict[str, str]:
-    """The names of the project's own formats, by the lines of pyproject.toml that bring them."""
+    """The names of the project's own formats, by their entries in pyproject.toml."""
     project = [plugin for plugin in plugins.records if plugin.rank == 'project']
     return {plugin.name: name for plugin in project if (name := getattr(plugin.loaded, 'name', ''))}
 
 
 def origin(entry: dict[str, Any]) -> str:
-    """Distribution and version, or the rank of what has none."""
+    """Distribution and version, or the rank of a plugin without a distribution."""
     return f'{entry["distribution"]} {entry["version"]}' if entry['distribution'] else str(entry['rank'])
 
 
 def reasons(data: list[dict[str, Any]]) -> str:
     """A paragraph with each reason once."""
-    told = (e for e in data if e['reason'])
+    with_reason = (e for e in data if e['reason'])
     lines = dict.fromkeys(
-        f'{e["name"]} is {e["state"]}: {e["reason"]}' + (f'; {e["fix"]}' if e['fix'] else '') for e in told
+        f'{e["name"]} is {e["state"]}: {e["reason"]}' + (f'; {e["fix"]}' if e['fix'] else '') for e in with_reason
     )
     return '\n\n' + '\n'.join(lines) if lines else ''

@@ -1,4 +1,4 @@
-"""What a command says on its way: a bar for who sits at a terminal, lines for everybody else."""
+"""Messages and progress of commands: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The voice on a terminal: sentences in colour, and below them a bar with count, total, rate and time."""
+"""The reporter for a terminal: messages in colour, and below them a bar with count, total, rate and time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from synapse_hooks.cli.rate import Rate
 
 
 @contextmanager
-def lively() -> Iterator[Lively]:
-    """The voice; when the block ends, its bar is gone."""
+def terminal_reporter() -> Iterator[TerminalReporter]:
+    """The reporter; its bar is removed when the block ends."""
     display = Display()
     columns = (
         TextColumn('{task.description:18}', markup=False),
@@ -24,35 +24,35 @@ def lively() -> Iterator[Lively]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=display.console, transient=True) as bar:
-        yield Lively(display, bar)
+        yield TerminalReporter(display, bar)
 
 
-class Lively:
-    """See `synapse_hooks.cli.voice.Voice`.
+class TerminalReporter:
+    """See `synapse_hooks.cli.reporter.Reporter`.
 
     Args:
-        display: Says the sentences.
-        bar: Is on the terminal already.
+        display: Prints the messages.
+        bar: A progress bar that is started.
     """
 
     def __init__(self, display: Display, bar: Progress) -> None:
         self._display = display
         self._bar = bar
-        self._begin('reading', None)
+        self._start('reading', None)
 
-    def say(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """See `Voice.say`."""
+    def messages(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """See `Reporter.say`."""
         self._display.log_message(messages)
 
     def progress(self, what: str, done: float, total: float | None) -> None:
-        """See `Voice.progress`."""
+        """See `Reporter.progress`."""
         if what != self._what:
             self._bar.remove_task(self._task)
-            self._begin(what, total)
-        shown = self._rate.shown(time.monotonic(), done, total)
-        self._bar.update(self._task, completed=done, total=total, count=shown)
+            self._start(what, total)
+        text = self._rate.update(time.monotonic(), done, total)
+        self._bar.update(self._task, completed=done, total=total, count=text)
 
-    def _begin(self, what: str, total: float | None) -> None:
-        # The first block took as long as everything before it: it says nothing of the pace.
+    def _start(self, what: str, total: float | None) -> None:
+        # A rate counts from here: the first block of images took as long as everything before it.
         self._what, self._rate = what, Rate('images')
         self._task = self._bar.add_task(what, total=total, count='')

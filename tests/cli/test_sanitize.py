@@ -20,9 +20,9 @@ from rich.text import Text
 
 import synapse_hooks.cli
 from synapse_hooks.cli import main
-from synapse_hooks.cli.console import OutgoingConsole
+from synapse_hooks.cli.console import SanitizingConsole
 from synapse_hooks.cli.display import Display
-from synapse_hooks.cli.outgoing import outgoing, outgoing_json
+from synapse_hooks.cli.sanitize import sanitized, sanitized_json
 from tests.formats.format_kit import add_item, box
 
 EVIL = '\x1b]0;pwned\x07\x1b[2J\x9b2J\u202e'
@@ -32,7 +32,7 @@ CANARY = 'canary-7f3e9b'
 
 @given(st.text())
 def test_no_text_is_obeyed_and_lines_stay(text: str) -> None:
-    shown = outgoing(text)
+    shown = sanitized(text)
     assert not OBEYED.search(shown)
     assert shown.count('\n') == text.count('\n')
 
@@ -45,7 +45,7 @@ values = st.recursive(
 
 @given(st.dictionaries(st.text(), values))
 def test_json_says_the_same_and_no_letter_of_it_is_obeyed(data: dict[str, Any]) -> None:
-    text = outgoing_json(data)
+    text = sanitized_json(data)
     assert '\n' not in text
     assert not OBEYED.search(text)
     assert json.loads(text) == data
@@ -54,7 +54,7 @@ def test_json_says_the_same_and_no_letter_of_it_is_obeyed(data: dict[str, Any]) 
 @pytest.mark.parametrize('terminal', [True, False])
 def test_a_run_that_is_displayed_shows_escapes_and_markup_as_they_are(terminal: bool) -> None:
     out = io.StringIO()
-    display = Display(OutgoingConsole(file=out, force_terminal=terminal, highlight=False, width=200))
+    display = Display(SanitizingConsole(file=out, force_terminal=terminal, highlight=False, width=200))
     context: Any = SimpleNamespace(run_dir=Path(f'runs/[/b]{EVIL}'), dataset=None, model=None, outlook=[EVIL])
     display.run_started(context)
     step = SimpleNamespace(name=f'[/red]{EVIL}')
@@ -74,7 +74,7 @@ def test_a_run_that_is_displayed_shows_escapes_and_markup_as_they_are(terminal: 
 
 def test_a_bar_shows_escapes_as_they_are() -> None:
     out = io.StringIO()
-    console = OutgoingConsole(file=out, force_terminal=True, width=200)
+    console = SanitizingConsole(file=out, force_terminal=True, width=200)
     with Progress(TextColumn('{task.description}', markup=False), console=console) as bar:
         bar.add_task(f'train {EVIL}')
         console.print(Text(EVIL))
@@ -150,7 +150,7 @@ def run(words: list[str]) -> None:
 
 
 def test_commands_print_in_three_places_only() -> None:
-    """Every one of which lets text out through `outgoing`."""
+    """Every one of which lets text out through `sanitized`."""
     folder = Path(synapse_hooks.cli.__file__).parent
     found = {
         file.name
@@ -164,7 +164,7 @@ def test_commands_print_in_three_places_only() -> None:
 def test_a_secret_that_is_a_number_is_redacted_and_json_stays_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MY_API_KEY', '135792468013')
     said = json.loads(
-        outgoing_json({'key': 135792468013, 'text': 'key=135792468013', 'epochs': 3, '135792468013': 1.0})
+        sanitized_json({'key': 135792468013, 'text': 'key=135792468013', 'epochs': 3, '135792468013': 1.0})
     )
     assert said == {'key': '<redacted>', 'text': 'key=<redacted>', 'epochs': 3, '<redacted>': 1.0}
 
@@ -172,5 +172,5 @@ def test_a_secret_that_is_a_number_is_redacted_and_json_stays_json(monkeypatch: 
 def test_a_secret_in_quotes_or_in_an_address_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = 'pa/ss"wo\\rd'
     monkeypatch.setenv('MY_PASSWORD', secret)
-    shown = outgoing(f'{secret} {secret!r} {json.dumps(secret)} https://me:pa%2Fss%22wo%5Crd@host')
+    shown = sanitized(f'{secret} {secret!r} {json.dumps(secret)} https://me:pa%2Fss%22wo%5Crd@host')
     assert 'wo' not in shown

@@ -1,4 +1,4 @@
-"""What the Tab key offers. A shell that completes a line runs `synapse-hooks` with the line in its environment."""
+"""Completion by the Tab key: a shell runs `synapse-hooks` with the line to complete in the environment."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from synapse_hooks.errors import SynapseHooksError
 
 
 def complete(line: str) -> None:
-    """Answer the shell, and end the process; return where argcomplete is not installed.
+    """Print the completions and exit; return if argcomplete is not installed.
 
     Args:
-        line: What was typed, the program's name included.
+        line: The line to complete, with the name of the program.
     """
     try:
         import argcomplete
@@ -27,7 +27,7 @@ def complete(line: str) -> None:
 
 
 def _parser(line: str) -> argparse.ArgumentParser:
-    """The parser of the whole command line. Of the commands only the one that was typed is imported."""
+    """The parser of the whole command line. Only the command in the line is imported."""
     parser = argparse.ArgumentParser(prog='synapse-hooks')
     parser.add_argument('--version', action='store_true')
     commands = parser.add_subparsers(dest='command')
@@ -37,18 +37,18 @@ def _parser(line: str) -> argparse.ArgumentParser:
         if name == typed:
             import_module(f'synapse_hooks.cli.{name}').add_arguments(command)
             add_common(command)
-            _offer_names(command)
+            _set_completers(command)
     return parser
 
 
-def _offer_names(parser: argparse.ArgumentParser) -> None:
-    """Say of each argument which names there are, by what the help calls it."""
+def _set_completers(parser: argparse.ArgumentParser) -> None:
+    """Set the completer of each argument, by its metavar."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for sub_command in action.choices.values():
-                _offer_names(sub_command)
-        elif found := _NAMES.get('PLUGIN' if action.dest in ('block', 'only') else str(action.metavar)):
-            action.completer = found  # type: ignore[attr-defined]
+                _set_completers(sub_command)
+        elif completer := _COMPLETERS.get('PLUGIN' if action.dest in ('block', 'only') else str(action.metavar)):
+            action.completer = completer  # type: ignore[attr-defined]
 
 
 def _formats(**_: Any) -> Iterable[str]:
@@ -79,7 +79,7 @@ def _datasets(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterabl
 
 
 def _provided(kind: str) -> list[str]:
-    """The names of a kind that are built in or installed; nothing is imported for it."""
+    """The names of the plugins of a kind that are built in or installed; none is imported."""
     from synapse_hooks.autologgers import BUILTIN as AUTOLOGGERS
     from synapse_hooks.formats import BUILTIN as FORMATS
     from synapse_hooks.plugins.discovery import installed_plugins
@@ -88,7 +88,7 @@ def _provided(kind: str) -> list[str]:
     return sorted({*builtin, *(plugin.name for plugin in installed_plugins() if plugin.kind == kind)})
 
 
-_NAMES: Final[dict[str, Callable[..., Iterable[str]]]] = {
+_COMPLETERS: Final[dict[str, Callable[..., Iterable[str]]]] = {
     'FORMAT': _formats,
     'HOOK': _hooks,
     'PLUGIN': _plugins,

@@ -1,4 +1,4 @@
-"""An inspection of a dataset for people: tables, bars and places, folded on a terminal and whole where it is piped."""
+"""An inspection of a dataset as text: tables, bar charts and problems; folded on a terminal, not folded in a pipe."""
 
 from __future__ import annotations
 
@@ -7,68 +7,73 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from synapse_hooks.cli.table import table
-from synapse_hooks.cli.widths import bounded, paragraph, terminal_columns, width
+from synapse_hooks.cli.text_width import paragraph, terminal_columns, truncated, width
 from synapse_hooks.insight import Inspection, Label, Problem
 from synapse_hooks.insight.histograms import Histogram
 from synapse_hooks.insight.scales import bucket_name, count_name, ratio_name, share_name
 
-_BAR: Final = 40
-_SHORTEST_BAR: Final = 8
-_MOST: Final = 40
+_BAR_LENGTH: Final = 40
+_MIN_BAR_LENGTH: Final = 8
+_MAX_LABELS: Final = 40
 """Labels in the table on a terminal."""
 _SPLITS: Final = 3
 
 
-def findings(inspection: Inspection) -> str:
-    """All of it, as paragraphs."""
-    counted = inspection.statistics
-    facts = f'{counted.items:,} items, {counted.annotations:,} annotations, {len(inspection.classes):,} classes'
-    parts = [f'{shown(inspection.name)}: {inspection.format}, {facts}', _splits(inspection)]
+def inspection_report(inspection: Inspection) -> str:
+    """The whole report."""
+    statistics = inspection.statistics
+    facts = f'{statistics.items:,} items, {statistics.annotations:,} annotations, {len(inspection.classes):,} classes'
+    parts = [f'{for_terminal(inspection.name)}: {inspection.format}, {facts}', _splits(inspection)]
     if inspection.labels:
         parts.append(_labels(inspection))
     parts += [_kinds(inspection), _sizes(inspection)]
-    parts.append(_bars('annotations in an item', counted.counts(), count_name))
-    if counted.boxes.count:
-        boxes = counted.boxes
+    parts.append(_histogram('annotations in an item', statistics.counts(), count_name))
+    if statistics.boxes.count:
+        boxes = statistics.boxes
         sizes = [(bucket_name(name), count) for name, count in boxes.buckets.items()]
-        parts.append(_drawn('boxes of objects', sizes))
-        parts.append(_bars("box area, as a share of its image's", boxes.shares.coarser(4), share_name))
-        parts.append(_bars('box width by height', boxes.ratios.coarser(4), ratio_name))
+        parts.append(_bar_chart('boxes of objects', sizes))
+        parts.append(_histogram("box area, as a share of its image's", boxes.shares.coarser(4), share_name))
+        parts.append(_histogram('box width by height', boxes.ratios.coarser(4), ratio_name))
     parts.append('\n'.join(_problems(inspection.problems.found)))
     return '\n\n'.join(part for part in parts if part)
 
 
-def shown(text: str) -> str:
-    """A text from a dataset as it may stand in a terminal: no control characters, and not megabytes.
+def for_terminal(text: str) -> str:
+    """A text from a dataset made safe for a terminal: no control characters, and not megabytes.
 
     Example:
-        >>> shown('a\\x1b[2Jb')
+        >>> for_terminal('a\\x1b[2Jb')
         'a�[2Jb'
     """
     return ''.join(
-        '\ufffd' if unicodedata.category(letter) in ('Cc', 'Cf', 'Cs') else letter for letter in bounded(text)
+        '\ufffd' if unicodedata.category(letter) in ('Cc', 'Cf', 'Cs') else letter for letter in truncated(text)
     )
 
 
 def _split_names(inspection: Inspection) -> list[str]:
-    """The splits that get columns of their own: those with names, where there are any, and not too many."""
+    """The splits that get columns of their own: none if the dataset has no splits, or too many."""
     names = list(inspection.statistics.splits)
     return [] if names == [''] or len(names) > _SPLITS + 1 else names
 
 
 def _splits(inspection: Inspection) -> str:
-    counted = inspection.statistics
-    named = list(counted.splits) != ['']
+    statistics = inspection.statistics
+    named = list(statistics.splits) != ['']
     rows = [
-        [shown(name) or ('no split' if named else 'all'), count, counted.bare[name], counted.annotations_by_split[name]]
-        for name, count in counted.splits.items()
+        [
+            for_terminal(name) or ('no split' if named else 'all'),
+            count,
+            statistics.bare[name],
+            statistics.annotations_by_split[name],
+        ]
+        for name, count in statistics.splits.items()
     ]
     return _numbers('split', ['items', 'without annotations', 'annotations'], rows)
 
 
 def _labels(inspection: Inspection) -> str:
     splits = _split_names(inspection)
-    most = None if terminal_columns() is None else _MOST
+    most = None if terminal_columns() is None else _MAX_LABELS
     rows = [_label(label, splits) for label in inspection.labels[:most]]
     headings = ['class', 'number', *(name or 'no split' for name in splits), 'all', 'items']
     text = _numbers(headings[0], headings[1:], rows, extra='kinds')
@@ -82,19 +87,19 @@ def _labels(inspection: Inspection) -> str:
 def _label(label: Label, splits: Sequence[str]) -> list[object]:
     counts = [label.splits.get(name, 0) for name in splits]
     return [
-        shown(label.name),
+        for_terminal(label.name),
         label.number,
         *counts,
         label.count,
         label.samples,
-        shown(', '.join(sorted(label.kinds))),
+        for_terminal(', '.join(sorted(label.kinds))),
     ]
 
 
 def _kinds(inspection: Inspection) -> str:
     splits = _split_names(inspection)
     rows = [
-        [shown(kind), *(counts[name] for name in splits), counts.total()]
+        [for_terminal(kind), *(counts[name] for name in splits), counts.total()]
         for kind, counts in inspection.statistics.kinds().items()
     ]
     return _numbers('kind', [*(name or 'no split' for name in splits), 'all'], rows) if rows else ''
@@ -113,25 +118,25 @@ def _sizes(inspection: Inspection) -> str:
 
 
 def _numbers(name: str, headings: Sequence[str], rows: Sequence[Sequence[object]], *, extra: str = '') -> str:
-    """A table whose columns are numbers, but for the first, and the last where it has a name."""
+    """A table: names in the first column, then numbers, then text in the column `extra` if it is given."""
     cells = [[f'{cell:,}' if isinstance(cell, int) else cell for cell in row] for row in rows]
     columns = [name, *headings, *([extra] if extra else [])]
     return table(columns, cells, right=range(1, len(headings) + 1))
 
 
-def _bars(title: str, histogram: Histogram, name: Callable[[float | None, float | None], str]) -> str:
+def _histogram(title: str, histogram: Histogram, name: Callable[[float | None, float | None], str]) -> str:
     rows = [(name(low, high), count) for low, high, count in histogram.spans()]
     filled = [place for place, (_, count) in enumerate(rows) if count]
-    return _drawn(title, rows[filled[0] : filled[-1] + 1]) if filled else ''
+    return _bar_chart(title, rows[filled[0] : filled[-1] + 1]) if filled else ''
 
 
-def _drawn(title: str, rows: Sequence[tuple[str, int]]) -> str:
+def _bar_chart(title: str, rows: Sequence[tuple[str, int]]) -> str:
     most, total = max(count for _, count in rows) or 1, sum(count for _, count in rows) or 1
     cells = [[name, f'{count:,}', f'{count / total:.1%}'] for name, count in rows]
     headings, columns = [title, 'count', 'share'], terminal_columns()
     taken = sum(max(map(width, column)) + 2 for column in zip(headings, *cells, strict=True))
-    length = _BAR if columns is None else min(_BAR, columns - taken)
-    if length >= _SHORTEST_BAR:
+    length = _BAR_LENGTH if columns is None else min(_BAR_LENGTH, columns - taken)
+    if length >= _MIN_BAR_LENGTH:
         headings.append('')
         for cell, (_, count) in zip(cells, rows, strict=True):
             cell.append(_bar(count / most, length))
@@ -139,7 +144,7 @@ def _drawn(title: str, rows: Sequence[tuple[str, int]]) -> str:
 
 
 def _bar(share: float, length: int) -> str:
-    """Eighths of a character; whatever is there can be seen.
+    """A bar in eighths of a character; a share above 0 is always visible.
 
     Example:
         >>> _bar(0.1, 40), _bar(0.001, 40), _bar(0, 40)
@@ -157,12 +162,12 @@ def _problems(found: Sequence[Problem]) -> Iterator[str]:
         severity: sum(problem.kind.severity == severity for problem in found)
         for severity in ('error', 'warning', 'note')
     }
-    told = [f'{count} {severity}{"s" * (count > 1)}' for severity, count in counts.items() if count]
-    yield f'problems: {", ".join(told)}'
+    parts = [f'{count} {severity}{"s" * (count > 1)}' for severity, count in counts.items() if count]
+    yield f'problems: {", ".join(parts)}'
     for problem in found:
         yield f'{problem.kind.severity:8}{problem.kind.title}: {problem.count:,}'
         for example in problem.examples:
-            where = ' '.join(shown(word) for word in (example.file, example.annotation) if word)
+            where = ' '.join(for_terminal(word) for word in (example.file, example.annotation) if word)
             if example.split and not example.file:
-                where += shown(example.split)
-            yield paragraph(': '.join(part for part in (where, shown(example.detail)) if part), ' ' * 8)
+                where += for_terminal(example.split)
+            yield paragraph(': '.join(part for part in (where, for_terminal(example.detail)) if part), ' ' * 8)

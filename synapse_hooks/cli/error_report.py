@@ -1,4 +1,4 @@
-"""An error, told to people and to programs."""
+"""An error as text, as JSON values, and as an exit code."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def exit_code(error: BaseException) -> int:
 
 
 def error_data(error: BaseException) -> dict[str, Any]:
-    """An error as JSON values: type, message, hint, and who is to blame, where it is known."""
+    """An error as JSON values: type, message, hint, and the plugin that caused it, if known."""
     data: dict[str, Any] = {'type': type(error).__name__, 'message': text_of(error)}
     if isinstance(error, SynapseHooksError):
-        # What to do about a step that failed is what to do about its cause.
+        # The hint of a step that failed is that of its cause.
         data['message'], data['hint'] = (
             text_of(error.problem),
             error.hint or getattr(error.__cause__, 'hint', None) or None,
@@ -37,27 +37,27 @@ def error_data(error: BaseException) -> dict[str, Any]:
     return data
 
 
-def told(error: BaseException) -> str:
-    """An error for people: the frames of foreign code that failed, then the sentence and what to do."""
+def error_text(error: BaseException) -> str:
+    """An error for people: the frames of third-party code that failed, then the message and the hint."""
     if isinstance(error, KeyboardInterrupt):
-        sentence = 'cancelled' if not text_of(error) else f'cancelled ({text_of(error)})'
-        return '\n'.join([sentence, *(f'  {note}' for note in notes_of(error))])
+        message = 'cancelled' if not text_of(error) else f'cancelled ({text_of(error)})'
+        return '\n'.join([message, *(f'  {note}' for note in notes_of(error))])
     failed = error.__cause__ if isinstance(error, StepFailed) else error
-    sentence = f'error: {text_of(error) if isinstance(error, SynapseHooksError) else summary(error)}'
+    message = f'error: {text_of(error) if isinstance(error, SynapseHooksError) else summary(error)}'
     lines = []
     if failed is not None and not isinstance(failed, SynapseHooksError):
         # The notes of what failed stand below its frames.
         lines += [_frames(failed)]
-        lines += [sentence]
+        lines += [message]
         lines += [f'  {note}' for note in notes_of(error) if error is not failed]
     else:
-        lines += [sentence]
+        lines += [message]
         lines += [f'  {note}' for note in (*notes_of(error), *notes_of(error.__cause__))]
     return '\n'.join(lines)
 
 
 def _frames(error: BaseException) -> str:
-    """A traceback without the frames that lead from one piece of foreign code to the next, where there is any."""
+    """A traceback without our own frames between those of third-party code, if there are such."""
     shown = traceback.TracebackException.from_exception(error)
     names = [frame.f_globals.get('__name__', '') for frame, _ in traceback.walk_tb(error.__traceback__)]
     foreign = [name.partition('.')[0] not in _OWN for name in names]
