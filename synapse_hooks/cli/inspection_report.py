@@ -9,8 +9,8 @@ from typing import Final
 from synapse_hooks.cli.table import table
 from synapse_hooks.cli.text_width import paragraph, terminal_columns, truncated, width
 from synapse_hooks.insight import Inspection, Label, Problem
+from synapse_hooks.insight.bin_names import bucket_name, count_name, ratio_name, share_name
 from synapse_hooks.insight.histograms import Histogram
-from synapse_hooks.insight.scales import bucket_name, count_name, ratio_name, share_name
 
 _BAR_LENGTH: Final = 40
 _MIN_BAR_LENGTH: Final = 8
@@ -27,13 +27,13 @@ def inspection_report(inspection: Inspection) -> str:
     if inspection.labels:
         parts.append(_labels(inspection))
     parts += [_kinds(inspection), _sizes(inspection)]
-    parts.append(_histogram('annotations in an item', statistics.counts(), count_name))
+    parts.append(_histogram('annotations in an item', statistics.annotations_per_item(), count_name))
     if statistics.boxes.count:
         boxes = statistics.boxes
         sizes = [(bucket_name(name), count) for name, count in boxes.buckets.items()]
         parts.append(_bar_chart('boxes of objects', sizes))
-        parts.append(_histogram("box area, as a share of its image's", boxes.shares.coarser(4), share_name))
-        parts.append(_histogram('box width by height', boxes.ratios.coarser(4), ratio_name))
+        parts.append(_histogram("box area, as a share of its image's", boxes.shares.merged(4), share_name))
+        parts.append(_histogram('box width by height', boxes.ratios.merged(4), ratio_name))
     parts.append('\n'.join(_problems(inspection.problems.found)))
     return '\n\n'.join(part for part in parts if part)
 
@@ -63,7 +63,7 @@ def _splits(inspection: Inspection) -> str:
         [
             for_terminal(name) or ('no split' if named else 'all'),
             count,
-            statistics.bare[name],
+            statistics.unannotated[name],
             statistics.annotations_by_split[name],
         ]
         for name, count in statistics.splits.items()
@@ -106,7 +106,7 @@ def _kinds(inspection: Inspection) -> str:
 
 
 def _sizes(inspection: Inspection) -> str:
-    facts = inspection.statistics.size_facts()
+    facts = inspection.statistics.size_summary()
     if not facts['common']:
         return ''
     rows: list[list[object]] = [
@@ -125,7 +125,7 @@ def _numbers(name: str, headings: Sequence[str], rows: Sequence[Sequence[object]
 
 
 def _histogram(title: str, histogram: Histogram, name: Callable[[float | None, float | None], str]) -> str:
-    rows = [(name(low, high), count) for low, high, count in histogram.spans()]
+    rows = [(name(low, high), count) for low, high, count in histogram.bins()]
     filled = [place for place, (_, count) in enumerate(rows) if count]
     return _bar_chart(title, rows[filled[0] : filled[-1] + 1]) if filled else ''
 

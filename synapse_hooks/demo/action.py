@@ -1,7 +1,7 @@
-"""The training action of the demo: what an author writes, and nothing more.
+"""The training action of the demo: the code that an author writes.
 
-Everything around `execute` is done for it: the dataset is exported and converted to YOLO, the checkpoint is fetched
-before that, and what `weights_path` names is uploaded afterwards.
+The other stages are provided: the checkpoint is fetched, the dataset is exported and converted to YOLO, and afterwards
+the files at `weights_path` are uploaded.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from synapse_hooks.actions.train import BaseTrainAction, BaseTrainParams
-from synapse_hooks.demo.pace import TimeBudget, use_one_core
+from synapse_hooks.demo.time_budget import TimeBudget, use_one_core
 
 TUNING: Final[dict[str, Any]] = {
-    # A step for every batch; ultralytics would gather 64 images for one, and there are few.
+    # An optimizer step for every batch; ultralytics would accumulate 64 images for one, and there are few.
     'nbs': 8,
     'optimizer': 'AdamW',
     'lr0': 0.004,
@@ -24,23 +24,23 @@ TUNING: Final[dict[str, Any]] = {
     # A mirrored digit is not a digit.
     'fliplr': 0.0,
 }
-"""What makes a small model learn a small dataset within a minute."""
+"""Hyperparameters with which a small model learns a small dataset within a minute."""
 MACHINE: Final[dict[str, Any]] = {'device': 'cpu', 'workers': 0, 'plots': False}
 
 
 class TrainParams(BaseTrainParams):
-    """What `synapse-hooks train synapse_hooks.demo.action:YOLOTrainAction -p NAME=VALUE` accepts."""
+    """The parameters of `synapse-hooks train synapse_hooks.demo.action:YOLOTrainAction -p NAME=VALUE`."""
 
     dataset: int | str = Field(description='The dataset, by id or name')
     splits: dict[str, Any] | None = Field(default=None, description='Which images are train, valid and test')
     epochs: int = Field(default=16, ge=1, le=1000, description='Passes over the training images')
     batch_size: int = Field(default=8, ge=1, description='Images in a batch')
     image_size: int = Field(default=128, ge=32, description='Width and height of the network input, in pixels')
-    seconds: float = Field(default=150, gt=0, description='Epochs are cut so that training takes no longer')
+    seconds: float = Field(default=150, gt=0, description='Time limit: the number of epochs is reduced')
 
 
 class TrainResult(BaseModel):
-    """What a training leaves behind."""
+    """The result of a training."""
 
     weights_path: str
     final_mAP: float | None = None
@@ -48,7 +48,7 @@ class TrainResult(BaseModel):
 
 
 class YOLOTrainAction(BaseTrainAction[TrainParams]):
-    """Trains an ultralytics detector on the CPU, and goes on where an interrupted run stopped."""
+    """Trains an ultralytics detector on the CPU, and continues an interrupted training."""
 
     action_name = 'train'
     target_format = 'yolo'

@@ -1,4 +1,4 @@
-"""The model that the demo starts from: an architecture with random weights, made here and not downloaded."""
+"""The model that the demo starts from: an architecture with random weights, without a download."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_base_model(out: Path, *, seed: int = 7) -> Path:
 
     Args:
         out: A folder that is empty or does not exist.
-        seed: Where the random numbers of the weights start.
+        seed: The seed of the random weights.
 
     Returns:
         `out`.

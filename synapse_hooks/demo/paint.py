@@ -1,8 +1,7 @@
-"""The painter of the demo: backgrounds, handwritten digits and cut-out shapes, as pixels.
+"""Backgrounds, handwritten digits and shapes of the demo, as pixels.
 
 Colours are floats from 0 to 1, a canvas is `(side, side, 3)`, a mask says from 0 to 1 how much of a pixel is covered.
-Masks are drawn `FINE` times too large and scaled down, which is all the anti-aliasing there is. What comes out depends
-on `rng` alone.
+Masks are drawn `SUPERSAMPLING` times too large and scaled down, for anti-aliasing. The result depends on `rng` only.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from PIL import Image, ImageDraw, ImageFilter
 Pixels = NDArray[np.floating[Any]]
 Point = tuple[float, float]
 
-FINE = 4
+SUPERSAMPLING = 4
 
 
 class Palette(NamedTuple):
-    """Two grounds that blend into each other, and inks that stand out from both. Hexadecimal RGB."""
+    """Two background colours that blend into each other, and inks with contrast to both. Hexadecimal RGB."""
 
     grounds: tuple[str, str]
     inks: tuple[str, ...]
@@ -51,21 +50,21 @@ def background(side: int, palette: Palette, rng: np.random.Generator) -> Pixels:
 
 
 def digit(grey: NDArray[Any], height: float, angle: float) -> tuple[Pixels, float, float]:
-    """A scanned 8 x 8 digit (greys 0 to 16), enlarged to about `height` pixels and turned by `angle` degrees.
+    """A scanned 8 x 8 digit (greys 0 to 16), enlarged to about `height` pixels and rotated by `angle` degrees.
 
-    Enlarging blurs the strokes; cutting the blur off near half its height gives them an edge again.
+    Enlarging blurs the strokes; a threshold near half of the maximum makes their edges sharp again.
 
     Returns:
-        The mask, and the width and height in pixels of what it shows, from its left-top corner.
+        The mask, and the width and height of the digit in pixels, from its left-top corner.
     """
-    side = round(height * FINE * 12 / 8)
+    side = round(height * SUPERSAMPLING * 12 / 8)
     small = Image.fromarray((np.pad(grey, 2) * 255 / 16).round().astype(np.uint8))
     large = small.resize((side, side), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(side / 42))
     turned = np.asarray(large.rotate(angle, Image.Resampling.BICUBIC), np.float32) / 255
     strokes = np.clip((turned - 0.36) / 0.12, 0, 1)
     rows, columns = np.flatnonzero(strokes.max(1) > 0.5), np.flatnonzero(strokes.max(0) > 0.5)
     strokes = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _scale_down(strokes), strokes.shape[1] / FINE, strokes.shape[0] / FINE
+    return _scale_down(strokes), strokes.shape[1] / SUPERSAMPLING, strokes.shape[0] / SUPERSAMPLING
 
 
 def star(radius: float, angle: float, waist: float) -> list[Point]:
@@ -79,25 +78,25 @@ def star(radius: float, angle: float, waist: float) -> list[Point]:
 
 def polygon(corners: Sequence[Point]) -> Pixels:
     """The mask of a polygon whose box starts at the origin."""
-    width, height = (ceil(max(corner[axis] for corner in corners)) * FINE for axis in (0, 1))
+    width, height = (ceil(max(corner[axis] for corner in corners)) * SUPERSAMPLING for axis in (0, 1))
     fine = Image.new('L', (width, height))
-    ImageDraw.Draw(fine).polygon([(x * FINE, y * FINE) for x, y in corners], fill=255)
+    ImageDraw.Draw(fine).polygon([(x * SUPERSAMPLING, y * SUPERSAMPLING) for x, y in corners], fill=255)
     return _scale_down(np.asarray(fine, np.float32) / 255)
 
 
 def stamp(canvas: Pixels, mask: Pixels, left: int, top: int, colour: str) -> None:
     """Paint a mask on the canvas, with its left-top corner at a pixel, above a soft shadow."""
     side = len(canvas)
-    room = Image.new('L', (side, side))
-    room.paste(Image.fromarray((mask * 255).round().astype(np.uint8)), (left, top))
-    cover = np.asarray(room, np.float32) / 255
-    soft = np.asarray(room.filter(ImageFilter.GaussianBlur(1.5)), np.float32) / 255
+    layer = Image.new('L', (side, side))
+    layer.paste(Image.fromarray((mask * 255).round().astype(np.uint8)), (left, top))
+    cover = np.asarray(layer, np.float32) / 255
+    soft = np.asarray(layer.filter(ImageFilter.GaussianBlur(1.5)), np.float32) / 255
     shadow = np.roll(soft, (2, 1), (0, 1))[..., None] * 0.35
     canvas[:] = _mix(canvas * (1 - shadow), _rgb(colour), cover)
 
 
-def develop(canvas: Pixels) -> Image.Image:
-    """The canvas as a picture."""
+def to_image(canvas: Pixels) -> Image.Image:
+    """The canvas as an image."""
     return Image.fromarray((np.clip(canvas, 0, 1) * 255).round().astype(np.uint8))
 
 
@@ -125,14 +124,14 @@ def _lights(ground: Pixels, palette: Palette, rng: np.random.Generator) -> Pixel
 
 def _terrazzo(ground: Pixels, palette: Palette, rng: np.random.Generator) -> Pixels:
     side = len(ground)
-    chips = develop(ground).resize((side * FINE, side * FINE), Image.Resampling.BILINEAR)
+    chips = to_image(ground).resize((side * SUPERSAMPLING, side * SUPERSAMPLING), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(chips)
     for _ in range(int(rng.integers(26, 44))):
-        (x, y), radius = rng.uniform(0, side * FINE, 2), rng.uniform(0.006, 0.022) * side * FINE
+        (x, y), radius = rng.uniform(0, side * SUPERSAMPLING, 2), rng.uniform(0.006, 0.022) * side * SUPERSAMPLING
         turns = np.sort(rng.uniform(0, 2 * pi, int(rng.integers(4, 7))))
         colour = palette.inks[rng.integers(len(palette.inks))]
         draw.polygon([(x + radius * cos(turn), y + radius * sin(turn)) for turn in turns], fill=colour)
-    laid = np.asarray(chips.reduce(FINE), np.float32) / 255
+    laid = np.asarray(chips.reduce(SUPERSAMPLING), np.float32) / 255
     return _mix(ground, laid, np.full(ground.shape[:2], 0.5, np.float32))
 
 
@@ -149,10 +148,12 @@ def _noise(side: int, cells: int, rng: np.random.Generator) -> Pixels:
 
 
 def _scale_down(fine: Pixels) -> Pixels:
-    height, width = (ceil(length / FINE) * FINE for length in fine.shape)
+    height, width = (ceil(length / SUPERSAMPLING) * SUPERSAMPLING for length in fine.shape)
     whole = np.zeros((height, width), np.float32)
     whole[: fine.shape[0], : fine.shape[1]] = fine
-    coarse: Pixels = whole.reshape(height // FINE, FINE, width // FINE, FINE).mean((1, 3), dtype=np.float32)
+    coarse: Pixels = whole.reshape(height // SUPERSAMPLING, SUPERSAMPLING, width // SUPERSAMPLING, SUPERSAMPLING).mean(
+        (1, 3), dtype=np.float32
+    )
     return coarse
 
 

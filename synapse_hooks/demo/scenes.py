@@ -1,8 +1,8 @@
-"""The data of the demo: handwritten digits and cut-out shapes, composed into little scenes, as a DM v2 dataset.
+"""The data of the demo: handwritten digits and shapes, composed into small scenes, as a DM v2 dataset.
 
 The digits are real: 1797 scans that scikit-learn ships (the test part of "Optical Recognition of Handwritten Digits",
 UCI Machine Learning Repository). Digits are labelled with bounding boxes, shapes with polygons. A scan that appears in
-one split appears in no other, so a model is judged by handwriting it has never seen.
+one split appears in no other, so a model is evaluated on digits that it was not trained on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHAPES = ('star',)
 CLASSES = (*DIGITS, *SHAPES)
 """Every class, in order."""
 PARTS = {'train': 0.7, 'valid': 0.15, 'test': 0.15}
-"""How scenes, and the scans in them, are divided."""
+"""The shares of scenes, and of scans, in each split."""
 
 
 def write_scenes(out: Path, *, count: int = 240, size: int = 128, seed: int = 7) -> dict[str, int]:
@@ -38,7 +38,7 @@ def write_scenes(out: Path, *, count: int = 240, size: int = 128, seed: int = 7)
         out: A folder that is empty or does not exist.
         count: Scenes in all splits together, at least 10.
         size: Width and height of a scene in pixels, at least 64.
-        seed: Where the random numbers start.
+        seed: The seed of the random numbers.
 
     Returns:
         The number of scenes in each split.
@@ -61,7 +61,7 @@ def write_scenes(out: Path, *, count: int = 240, size: int = 128, seed: int = 7)
             for name in ('json', 'original_files'):
                 (folder / split / name).mkdir(parents=True)
             for index in range(counts[split]):
-                # Every scene has random numbers of its own, so that it is the same whatever `count` is.
+                # Every scene has a generator of its own, so that it does not depend on `count`.
                 rng = np.random.default_rng((seed, number, index))
                 stem = f'{split}_{index + 1:04}'
                 picture, document = _compose(size, scans[split], stem, rng)
@@ -74,12 +74,12 @@ def require_extra(*modules: str) -> None:
     """Check that what the demo needs beyond the core is installed.
 
     Raises:
-        ConfigError: A module is missing; the message says what to type.
+        ConfigError: A module is not installed; the hint is the command that installs it.
     """
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f'the demo needs {", ".join(missing)}, not installed here',
+            f'the demo needs packages that are not installed: {", ".join(missing)}',
             hint="pip install 'synapse-hooks[demo]'",
             missing=missing,
         )
@@ -142,7 +142,7 @@ def _compose(
         'classification': {'bounding_box': list(DIGITS), 'polygon': list(SHAPES)},
         'images': [{'bounding_box': boxes, 'polygon': polygons}],
     }
-    return paint.develop(canvas), document
+    return paint.to_image(canvas), document
 
 
 def _free_spot(

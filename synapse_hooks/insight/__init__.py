@@ -1,6 +1,4 @@
-"""What a dataset holds and what is wrong with it: counted in one pass over its samples, told as JSON values or as a
-page of HTML.
-"""
+"""What a dataset holds and what is wrong with it, counted in one pass; as JSON values or an HTML page."""
 
 from synapse_hooks.insight.inspection import Inspection, inspect_dataset
 from synapse_hooks.insight.page import page

@@ -1,4 +1,4 @@
-"""What is wrong with one sample."""
+"""Checks of one sample."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, Mask, Other, Polyline, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, overhang
 from synapse_hooks.data.masks import beyond
-from synapse_hooks.insight.extents import POINTS, covers_nothing, geometry, visible
+from synapse_hooks.insight.extents import POINT_KINDS, covers_nothing, geometry, visible
 from synapse_hooks.insight.problems import MARGIN, TINY
 
-Finding = tuple[str, str, str]
-"""A problem's id, the annotation's id, and details."""
+Issue = tuple[str, str, str]
+"""The id of a problem, the id of the annotation, and details."""
 
 
-def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> Iterator[Finding]:
-    """What is wrong with one annotation by itself.
+def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> Iterator[Issue]:
+    """Check one annotation by itself.
 
     Args:
         annotation: The annotation.
         around: Its extent.
-        sample: Whose it is. The edge is not looked at while its size is unknown.
+        sample: The sample that has it. Without a known image size, edges are not checked.
     """
     if not annotation.label and annotation.kind in OBJECT_KINDS:
         yield 'unlabelled', annotation.id, annotation.kind
@@ -29,7 +29,7 @@ def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> I
         yield 'malformed', annotation.id, f'{annotation.kind}: {annotation.fault}'
     if isinstance(annotation, Mask) and sample.width:
         yield from _check_pixels(annotation, around, sample)
-    if isinstance(annotation, POINTS):
+    if isinstance(annotation, POINT_KINDS):
         yield from _check_points(annotation, sample)
     if around is not None and not math.isfinite(sum(around)):
         yield 'not-finite', annotation.id, annotation.kind
@@ -39,13 +39,13 @@ def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> I
         yield from _check_extent(annotation, around, sample)
 
 
-def _check_pixels(mask: Mask, around: Bounds | None, sample: Sample) -> Iterator[Finding]:
+def _check_pixels(mask: Mask, around: Bounds | None, sample: Sample) -> Iterator[Issue]:
     if beyond(mask.runs, sample.width * sample.height):
         where = f'pixels beyond those of {sample.width} x {sample.height}'
         yield ('outside', mask.id, f'mask, only {where}') if around is None else ('beyond', mask.id, f'mask, {where}')
 
 
-def _check_points(annotation: AnyAnnotation, sample: Sample) -> Iterator[Finding]:
+def _check_points(annotation: AnyAnnotation, sample: Sample) -> Iterator[Issue]:
     for x, y in visible(annotation):
         if not math.isfinite(x + y):
             yield 'not-finite', annotation.id, annotation.kind
@@ -53,7 +53,7 @@ def _check_points(annotation: AnyAnnotation, sample: Sample) -> Iterator[Finding
             yield 'keypoint-outside', annotation.id, f'{x:g}, {y:g} in {sample.width} x {sample.height}'
 
 
-def _check_extent(annotation: AnyAnnotation, around: Bounds, sample: Sample) -> Iterator[Finding]:
+def _check_extent(annotation: AnyAnnotation, around: Bounds, sample: Sample) -> Iterator[Issue]:
     left, top, right, bottom = around
     if sample.width:
         reach = overhang(around, sample.width, sample.height)
@@ -73,31 +73,31 @@ def _check_extent(annotation: AnyAnnotation, around: Bounds, sample: Sample) -> 
         yield 'tiny', annotation.id, f'{annotation.kind}, {wide:.3g} x {high:.3g} px'
 
 
-class Twins:
-    """Finds annotations of one sample that say the same. Make one for each sample.
+class DuplicateAnnotations:
+    """Finds equal annotations in one sample. Make one for each sample.
 
     Example:
         >>> from synapse_hooks.data import Box
-        >>> twins = Twins()
-        >>> [list(twins.add(Box(0, 0, 4, 4, label='car', id=id), (0, 0, 4, 4))) for id in 'ab']
+        >>> duplicates = DuplicateAnnotations()
+        >>> [list(duplicates.add(Box(0, 0, 4, 4, label='car', id=id), (0, 0, 4, 4))) for id in 'ab']
         [[], [('duplicate-annotation', 'b', 'box, the same as a')]]
     """
 
     def __init__(self) -> None:
         self._seen: dict[tuple[type, str, Bounds | None], list[AnyAnnotation]] = {}
 
-    def add(self, annotation: AnyAnnotation, around: Bounds | None) -> Iterator[Finding]:
-        """Say so if there was one like this before."""
+    def add(self, annotation: AnyAnnotation, around: Bounds | None) -> Iterator[Issue]:
+        """Add an annotation; yields an issue if an equal one was added before."""
         key = (type(annotation), annotation.label, around)
         before = self._seen.get(key)
         if before is None:
             self._seen[key] = [annotation]
             return
-        # Few annotations share their extent, so that whole geometries are seldom compared.
+        # Few annotations have the same extent, so geometries are seldom compared.
         mine = geometry(annotation)
         for other in before:
             if mine is not None and geometry(other) == mine:
-                same = f', the same as {other.id}' if other.id else ''
-                yield 'duplicate-annotation', annotation.id, f'{annotation.kind}{same}'
+                reference = f', the same as {other.id}' if other.id else ''
+                yield 'duplicate-annotation', annotation.id, f'{annotation.kind}{reference}'
                 return
         before.append(annotation)

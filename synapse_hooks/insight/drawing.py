@@ -36,7 +36,7 @@ Points = Iterable[tuple[float, float]]
 
 
 def colour(place: int) -> str:
-    """The colour of a class: neighbours differ much, and each can be read on a dark ground.
+    """The colour of a class: colours of adjacent numbers differ much, and each can be read on a dark background.
 
     Example:
         >>> colour(0), colour(0) == colour(1)
@@ -66,16 +66,16 @@ class Drawing:
         self.scale = SIDE / max(sample.width, sample.height, 1)
         self.width, self.height = sample.width * self.scale, sample.height * self.scale
         self.skipped = 0
-        """Annotations that were left out, because there are too many."""
+        """How many annotations are not drawn because there are too many."""
         self.not_drawn: list[str] = []
-        """The kinds of those that have no place in an image."""
+        """The kinds of annotations without a position."""
 
     def svg(self, picture: str | None, alt: str) -> Html:
-        """The picture and what is over it.
+        """The picture, with the annotations over it.
 
         Args:
-            picture: A `data:` URI, or None for an empty ground.
-            alt: What is to be seen.
+            picture: A `data:` URI, or None for an empty background.
+            alt: The text alternative.
         """
         box = {'width': self.width, 'height': self.height}
         ground = tag('rect', class_='ground', **box)
@@ -99,7 +99,7 @@ class Drawing:
                 self.not_drawn.append(annotation.kind)
                 continue
             ink = self.colours.get(annotation.label, '#9aa4b2')
-            shape = tag('g', tag('title', _told(annotation)), *drawn, stroke=ink, fill=ink)
+            shape = tag('g', tag('title', _tooltip(annotation)), *drawn, stroke=ink, fill=ink)
             name = self._name(annotation, ink)
             shapes.append(shape)
             labels += [name] if name is not None else []
@@ -112,7 +112,7 @@ class Drawing:
         return area if math.isfinite(area) else 0.0
 
     def _draw(self, annotation: AnyAnnotation) -> list[Html] | None:
-        """The elements of a shape; None for what has no place, or one that is not a number."""
+        """The elements of a shape; None if it has no position, or one that is not finite."""
         around = extent(annotation, self.sample)
         if around is not None and not math.isfinite(sum(around)):
             return None
@@ -156,7 +156,7 @@ class Drawing:
         return ''.join(words) + ('Z' if closed else '')
 
     def _mask(self, mask: Mask) -> str:
-        """Runs as rectangles, one line of the picture after the other."""
+        """The runs of a mask as rectangles, row by row."""
         width, scale = self.sample.width, self.scale
         step = max(math.ceil(1 / scale), 1)
         words = []
@@ -172,7 +172,7 @@ class Drawing:
         return ''.join(words)
 
     def _joints(self, joints: Sequence[tuple[float, float, int]]) -> list[Html]:
-        """Visible joints are filled, occluded ones are rings, missing ones are not there."""
+        """Visible joints are discs, occluded ones rings; missing ones are not drawn."""
         return [
             tag('circle', cx=x * self.scale, cy=y * self.scale, r=3.2, class_='joint' if visibility > 1 else 'ring')
             for x, y, visibility in joints
@@ -199,7 +199,7 @@ class Drawing:
         return tag('text', annotation.label[:40], x=x, y=y, fill=ink)
 
 
-def _told(annotation: AnyAnnotation) -> str:
+def _tooltip(annotation: AnyAnnotation) -> str:
     facts = [annotation.label or '(no class)', annotation.kind, annotation.id]
     facts += [f'{name}: {value}' for name, value in list(annotation.attributes.items())[:8]]
     return ' · '.join(str(fact)[:80] for fact in facts if fact)

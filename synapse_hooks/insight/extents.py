@@ -1,4 +1,4 @@
-"""Where an annotation lies, and what makes two of them the same."""
+"""The extent of an annotation, and its geometry for comparisons."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from synapse_hooks.data import (
 from synapse_hooks.data.geometry import Bounds, bounds, corners, has_area
 from synapse_hooks.data.masks import mask_bounds
 
-POINTS = (Keypoint, Keypoints)
-"""Kinds whose points are looked at one by one."""
+POINT_KINDS = (Keypoint, Keypoints)
+"""Kinds whose points are checked one by one."""
 
 
 def extent(annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
-    """The smallest upright rectangle around an annotation, in pixels; None for what has no place, or no points.
+    """The smallest upright rectangle around an annotation, in pixels; None if it has no position or no points.
 
     Example:
         >>> extent(Box(8, 2, -4, 3), Sample('a'))
@@ -78,7 +78,7 @@ def visible(annotation: AnyAnnotation) -> list[tuple[float, float]]:
 
 
 def geometry(annotation: AnyAnnotation) -> Any:
-    """What can be compared to tell whether two annotations of one kind say the same; None where that means nothing."""
+    """A value that is equal for annotations of one kind and equal geometry; None for kinds that are not compared."""
     match annotation:
         case Box(x, y, w, h):
             return x, y, w, h
@@ -91,7 +91,7 @@ def geometry(annotation: AnyAnnotation) -> Any:
         case Polyline() | Keypoints():
             return annotation.points
         case Keypoint(x=x, y=y, visibility=visibility):
-            # Missing joints all lie in one corner.
+            # Missing joints all have the coordinates 0, 0.
             return (x, y, annotation.group) if visibility else None
         case Classification():
             return ()

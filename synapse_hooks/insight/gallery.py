@@ -11,11 +11,11 @@ from synapse_hooks.insight.html import Html, tag
 from synapse_hooks.insight.inspection import Inspection
 from synapse_hooks.insight.pictures import can_draw, data_uri
 from synapse_hooks.insight.problems import KINDS
-from synapse_hooks.insight.selection import Shown
+from synapse_hooks.insight.selection import SelectedSample
 
 
 def gallery(inspection: Inspection) -> Html | None:
-    """The samples that were kept for showing; None where there are none."""
+    """The samples selected for the page; None if there are none."""
     if not inspection.faulty and not inspection.others:
         return None
     with_pictures = can_draw()
@@ -28,7 +28,7 @@ def gallery(inspection: Inspection) -> Html | None:
     toggles = tag('div', _toggle('no-shapes', 'annotations'), _toggle('no-names', 'names'), class_='toggles')
     parts = [
         ('With problems', inspection.faulty),
-        ('Spread over splits and classes', inspection.others),
+        ('From all splits and classes', inspection.others),
     ]
     sections = [
         part for title, shown in parts if shown for part in (tag('h3', title), _grid(shown, colours, with_pictures))
@@ -40,11 +40,11 @@ def _toggle(id: str, name: str) -> Html:
     return tag('label', tag('input', type='checkbox', id=id, checked=True), f' {name}')
 
 
-def _grid(shown: Sequence[Shown], colours: dict[str, str], with_pictures: bool) -> Html:
+def _grid(shown: Sequence[SelectedSample], colours: dict[str, str], with_pictures: bool) -> Html:
     return tag('div', *(_card(one, colours, with_pictures) for one in shown), class_='grid')
 
 
-def _card(shown: Shown, colours: dict[str, str], with_pictures: bool) -> Html:
+def _card(shown: SelectedSample, colours: dict[str, str], with_pictures: bool) -> Html:
     sample = shown.sample
     picture = data_uri(sample.image) if with_pictures and sample.image is not None else None
     drawing = Drawing(sample, colours)
@@ -52,7 +52,7 @@ def _card(shown: Shown, colours: dict[str, str], with_pictures: bool) -> Html:
     count = len(sample.annotations)
     facts = [f'{sample.width} × {sample.height}', f'{count:,} annotation{"s" if count != 1 else ""}']
     if drawing.skipped:
-        facts.append(f'{drawing.skipped:,} of them too many to draw')
+        facts.append(f'{drawing.skipped:,} not drawn: there are too many')
     others = Counter(kind for kind in drawing.not_drawn if kind != 'classification')
     facts += [f'not drawn: {count} {kind}' for kind, count in sorted(others.items())]
     if with_pictures and picture is None:
@@ -61,12 +61,12 @@ def _card(shown: Shown, colours: dict[str, str], with_pictures: bool) -> Html:
     badges = [tag('span', sample.split, class_='badge split') if sample.split else None]
     badges += [tag('span', label, class_='badge note') for label in classes]
     badges += [tag('span', id, class_=f'badge {KINDS[id].severity}') for id in shown.problems]
-    told = tag('span', ' · '.join(facts), class_='soft')
-    caption = tag('figcaption', tag('span', shown.file, class_='file'), *badges, told)
+    summary = tag('span', ' · '.join(facts), class_='soft')
+    caption = tag('figcaption', tag('span', shown.file, class_='file'), *badges, summary)
     return tag('figure', svg, caption, class_='card')
 
 
-def _alt(shown: Shown) -> str:
+def _alt(shown: SelectedSample) -> str:
     counts = Counter(annotation.label or annotation.kind for annotation in shown.sample.annotations)
-    told = ', '.join(f'{count} {name}' for name, count in counts.most_common(6))
-    return f'{shown.file}: {told or "no annotations"}'
+    summary = ', '.join(f'{count} {name}' for name, count in counts.most_common(6))
+    return f'{shown.file}: {summary or "no annotations"}'

@@ -1,4 +1,4 @@
-"""Histograms with fixed steps, and the boxes of objects, measured in batches."""
+"""Histograms with fixed bins, and the sizes and positions of boxes, computed in batches."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from synapse_hooks.data.geometry import Bounds
 Floats = npt.NDArray[np.float64]
 
 SHARES: Final = tuple(10 ** (step / 4) for step in range(-20, 1))
-"""Areas as shares of their image's: four steps to a power of ten, from 0.00001 to 1."""
+"""Bin edges of box area by image area: four bins for a power of ten, from 0.00001 to 1."""
 RATIOS: Final = tuple(2 ** (step / 4) for step in range(-16, 17))
-"""Width by height: four steps to a doubling, from 1/16 to 16."""
+"""Bin edges of width by height: four bins for a factor of two, from 1/16 to 16."""
 COUNTS: Final = (1, 2, 3, 4, 5, 10, 20, 50, 100, 200)
-"""Annotations in an image."""
+"""Bin edges of annotations in an image."""
 BUCKETS: Final = {'tiny': 16**2, 'small': 32**2, 'medium': 96**2, 'large': None}
-"""Sizes of boxes, in square pixels, below the number: COCO's 32 x 32 and 96 x 96, and below 16 x 16."""
+"""Names of box sizes, each with its upper limit in square pixels: 32 x 32 and 96 x 96 as in COCO, and 16 x 16."""
 CELLS: Final = 32
 """Columns and rows of the heat map."""
 _BATCH: Final = 8192
 
 
 class Histogram:
-    """Counts values between edges; the first number is for what lies below all edges, the last for what lies above.
+    """Counts values between edges; the first count is for values below all edges, the last for values above.
 
     Example:
         >>> histogram = Histogram([1, 10])
@@ -41,20 +41,20 @@ class Histogram:
         self.counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
 
     def add(self, values: Floats | Iterable[float]) -> None:
-        """Count values; an edge belongs to what is above it."""
+        """Count values; a value equal to an edge is counted above it."""
         values = np.asarray(values if isinstance(values, np.ndarray) else list(values), dtype=np.float64)
         places = np.searchsorted(self.edges, values, side='right')
         self.counts += np.bincount(places, minlength=len(self.counts))
 
-    def coarser(self, step: int) -> Histogram:
-        """The same with every `step`th edge only. The first edge stays, so the number of steps must be a multiple."""
+    def merged(self, step: int) -> Histogram:
+        """The histogram with every `step`th edge only; the number of inner bins must be a multiple of `step`."""
         made = Histogram(self.edges[::step])
         inner = self.counts[1:-1].reshape(-1, step).sum(axis=1)
         made.counts[:] = [self.counts[0], *inner, self.counts[-1]]
         return made
 
-    def spans(self) -> list[tuple[float | None, float | None, int]]:
-        """Every step: from, to (None for without end), count."""
+    def bins(self) -> list[tuple[float | None, float | None, int]]:
+        """Every bin: lower edge, upper edge (None for an open end), count."""
         ends = [None, *self.edges, None]
         return [(low, high, int(count)) for (low, high), count in zip(pairwise(ends), self.counts, strict=True)]
 
@@ -63,8 +63,8 @@ class Histogram:
         return {'edges': [float(f'{edge:.6g}') for edge in self.edges], 'counts': self.counts.tolist()}
 
 
-class Boxes:
-    """The boxes around objects: how large they are, of which form, and where."""
+class BoxStatistics:
+    """Sizes, aspect ratios and positions of the boxes around objects."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -76,13 +76,13 @@ class Boxes:
         self._rows: list[tuple[float, ...]] = []
 
     def add(self, box: Bounds, width: int, height: int) -> None:
-        """Take a box with an area, in an image of a known size."""
+        """Add a box with an area, in an image of known size."""
         self._rows.append((*box, width, height))
         if len(self._rows) == _BATCH:
             self.flush()
 
     def flush(self) -> None:
-        """Count what was taken."""
+        """Count the boxes that were added."""
         if not self._rows:
             return
         left, top, right, bottom, width, height = np.array(self._rows, dtype=np.float64).T
@@ -101,7 +101,7 @@ class Boxes:
         np.add.at(self.centres, (rows, columns), 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """What was measured, as JSON values."""
+        """The statistics as JSON values."""
         return {
             'count': self.count,
             'buckets': self.buckets,

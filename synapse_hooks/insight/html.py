@@ -1,4 +1,4 @@
-"""HTML, element by element. Text is escaped unless it is HTML already: names of classes and files are not trusted."""
+"""HTML, element by element. Text is escaped unless it is `Html`: names of classes and files are not trusted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import Final
 
 Child = str | None
-"""Text, or HTML that was made here; None is nothing."""
+"""Text, or `Html`, which is not escaped; None is omitted."""
 
 _VOID: Final = frozenset(('meta', 'input', 'br'))
 _FORBIDDEN: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), '�')
 
 
 class Html(str):
-    """HTML: what is not escaped again."""
+    """HTML, which is not escaped again."""
 
     __slots__ = ()
 
@@ -39,9 +39,9 @@ def tag(name: str, /, *children: Child, **attributes: str | float | bool | None)
 
     Args:
         name: Its name.
-        *children: What is in it.
-        **attributes: `class_` is `class`, `stroke_width` is `stroke-width`. True stands alone; None and False are left
-            out.
+        *children: Its content.
+        **attributes: `class_` is `class`, `stroke_width` is `stroke-width`. True is an attribute without a value;
+            None and False are omitted.
 
     Example:
         >>> tag('p', 'a < b', tag('b', '!'), class_='x', hidden=True)
@@ -55,11 +55,11 @@ def tag(name: str, /, *children: Child, **attributes: str | float | bool | None)
         elif value is not None and value is not False:
             words.append(f'{key}="{escaped(number(value) if isinstance(value, int | float) else value)}"')
     opened = f'<{" ".join(words)}>'
-    return Html(opened if name in _VOID else f'{opened}{together(children)}</{name}>')
+    return Html(opened if name in _VOID else f'{opened}{join(children)}</{name}>')
 
 
-def together(children: Iterable[Child]) -> Html:
-    """Several elements, one after the other."""
+def join(children: Iterable[Child]) -> Html:
+    """Elements concatenated."""
     return Html(''.join(escaped(child) for child in children if child is not None))
 
 
@@ -75,7 +75,7 @@ def number(value: float) -> str:
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Html:
-    """A table; numbers stand to the right, and None is a dash."""
+    """A table; numbers are aligned to the right, and None is a dash."""
     rows = [list(row) for row in rows]
     sides = {place for row in rows for place, cell in enumerate(row) if isinstance(cell, int)}
     names = enumerate(headings)

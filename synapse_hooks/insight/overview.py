@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from synapse_hooks.insight.bin_names import bucket_name, count_name, ratio_name, share_name
 from synapse_hooks.insight.histograms import Histogram
 from synapse_hooks.insight.html import Html, table, tag
 from synapse_hooks.insight.inspection import Inspection
 from synapse_hooks.insight.plots import Bar, bubbles, columns, heat_map, stack
-from synapse_hooks.insight.scales import bucket_name, count_name, ratio_name, share_name
 from synapse_hooks.insight.statistics import Label
 
 _MOST_CLASSES: Final = 100
@@ -64,9 +64,9 @@ def _kinds(inspection: Inspection, splits: Sequence[str], names: Sequence[str]) 
 
 
 def plots(inspection: Inspection) -> Html:
-    """How large things are, how many, and where."""
-    counted = inspection.statistics
-    boxes = counted.boxes
+    """Plots of box sizes, aspect ratios and positions, annotations in an item, and image sizes."""
+    statistics = inspection.statistics
+    boxes = statistics.boxes
     figures = []
     if boxes.count:
         shares: dict[float, str] = {1: '0.001 %', 5: '0.01 %', 9: '0.1 %', 13: '1 %', 17: '10 %', 21: '100 %'}
@@ -77,14 +77,14 @@ def plots(inspection: Inspection) -> Html:
             _histogram('Box width by height', boxes.ratios, ratio_name, ratios),
             _places(boxes.centres),
         ]
-    counts = counted.counts()
+    counts = statistics.annotations_per_item()
     middles = {place + 0.5: f'{edge:g}' for place, edge in enumerate([0, *counts.edges])}
     figures.append(_histogram('Annotations in an item', counts, count_name, middles))
-    if counted.sizes:
-        facts = counted.size_facts()
+    if statistics.sizes:
+        facts = statistics.size_summary()
         common = [(f'{size["width"]} × {size["height"]}', size['count']) for size in facts['common']]
         title = f'Image sizes, {facts["different"]:,} different'
-        figures.append(_figure(title, bubbles(counted.sizes, alt=_alt(title, common)), table(_HEADINGS, common)))
+        figures.append(_figure(title, bubbles(statistics.sizes, alt=_alt(title, common)), table(_HEADINGS, common)))
     return tag('section', tag('h2', 'Shapes and sizes'), tag('div', *figures, class_='plots'))
 
 
@@ -95,13 +95,13 @@ def _histogram(
     ticks: Mapping[float, str],
     more: Sequence[Bar] = (),
 ) -> Html:
-    bars = [(name(low, high), count) for low, high, count in histogram.spans()]
+    bars = [(name(low, high), count) for low, high, count in histogram.bins()]
     rows = [*more, *(bar for bar in bars if bar[1])]
     return _figure(title, columns(bars, ticks, alt=_alt(title, bars)), table(_HEADINGS, rows))
 
 
 def _places(centres: npt.NDArray[np.int64]) -> Html:
-    """The heat map, and a table with a quarter of its rows and columns each way."""
+    """The heat map, and a table with a quarter of its rows and columns."""
     fourth = len(centres) // 4
     coarse = centres.reshape(4, fourth, 4, fourth).sum(axis=(1, 3))
     rows = [[name, *map(int, row)] for name, row in zip(('top', '', '', 'bottom'), coarse, strict=True)]
@@ -115,6 +115,6 @@ def _figure(title: str, plot: Html, numbers: Html) -> Html:
 
 
 def _alt(title: str, bars: Sequence[Bar]) -> str:
-    """A plot in a sentence: its highest bars."""
+    """The text alternative of a plot: its highest bars."""
     highest = sorted((bar for bar in bars if bar[1]), key=lambda bar: -bar[1])[:3]
     return f'{title}; most: ' + ', '.join(f'{name}: {count:,}' for name, count in highest)

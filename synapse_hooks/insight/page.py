@@ -1,4 +1,4 @@
-"""An inspection as one page of HTML that needs nothing besides: no network, no scripts, no files."""
+"""An inspection as one HTML page without scripts, which loads no other files and needs no network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def page(inspection: Inspection) -> str:
     head = tag(
         'head',
         tag('meta', charset='utf-8'),
-        # Whatever slipped through would still not be run, nor load anything.
+        # If escaping had a gap, scripts would still not run, and nothing would be loaded.
         tag('meta', http_equiv='Content-Security-Policy', content=_POLICY),
         tag('meta', name='viewport', content='width=device-width, initial-scale=1'),
         tag('title', f'{inspection.name} ({inspection.format})'),
@@ -43,15 +43,15 @@ def page(inspection: Inspection) -> str:
 
 
 def _header(inspection: Inspection) -> Html:
-    counted = inspection.statistics
+    statistics = inspection.statistics
     facts: dict[str, str] = {
-        'items': f'{counted.items:,}',
-        'annotations': f'{counted.annotations:,}',
+        'items': f'{statistics.items:,}',
+        'annotations': f'{statistics.annotations:,}',
         'classes': f'{len(inspection.classes):,}',
-        'not annotated': f'{sum(counted.bare.values()):,}',
+        'not annotated': f'{sum(statistics.unannotated.values()):,}',
     }
-    facts |= {name: f'{count:,}' for name, count in counted.splits.items() if name}
-    sizes = counted.size_facts()
+    facts |= {name: f'{count:,}' for name, count in statistics.splits.items() if name}
+    sizes = statistics.size_summary()
     if sizes['common']:
         facts['median size, px'] = f'{sizes["width"]["median"]} × {sizes["height"]["median"]}'
     pairs = [tag('div', tag('dt', name), tag('dd', value)) for name, value in facts.items()]
@@ -70,13 +70,13 @@ def _problems(inspection: Inspection) -> Html:
 def _problem(problem: Problem) -> Html:
     kind = problem.kind
     title = tag('h3', tag('span', kind.severity, class_=f'badge {kind.severity}'), f'{kind.title}: {problem.count:,}')
-    names = {'file': 'file', 'split': 'split', 'annotation': 'annotation', 'detail': 'what'}
-    # A column that is empty everywhere says nothing.
+    names = {'file': 'file', 'split': 'split', 'annotation': 'annotation', 'detail': 'detail'}
+    # Columns without any value are omitted.
     columns = [name for name in names if any(getattr(example, name) for example in problem.examples)]
     rows: Sequence[Sequence[Any]] = [
         [getattr(example, name) or None for name in columns] for example in problem.examples
     ]
-    first = 'the first of them' if problem.count > len(problem.examples) else 'where'
+    first = f'the first {len(problem.examples)}' if problem.count > len(problem.examples) else 'where'
     listing = table([names[name] for name in columns], rows)
     examples = tag('details', tag('summary', first), listing, open=kind.severity == 'error')
     return tag('li', title, tag('p', kind.advice, class_='soft'), examples, class_=f'card {kind.severity}')

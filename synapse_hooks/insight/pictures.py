@@ -1,4 +1,4 @@
-"""Small pictures of images, ready for a page. Pillow makes them, where it is installed."""
+"""Thumbnails of images for the page, made by Pillow if it is installed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 SIDE: Final = 320
 """The longer side of a picture, in pixels."""
 _QUALITY: Final = 70
-_MOST_PIXELS: Final = 1 << 25
-"""Of an image that is decoded whole, and takes 4 bytes for each. A large JPEG is decoded in a smaller size."""
+_MAX_PIXELS: Final = 1 << 25
+"""The largest image that is decoded, with 4 bytes for a pixel. A large JPEG is decoded in a smaller size."""
 _REDUCIBLE: Final = ('L', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 
 
 def can_draw() -> bool:
-    """Whether Pillow is there."""
+    """Whether Pillow is installed."""
     return find_spec('PIL') is not None
 
 
@@ -41,28 +41,28 @@ def data_uri(path: Path) -> str | None:
             warnings.simplefilter('ignore')
             with open(open_regular(path), 'rb') as opened, PIL.Image.open(opened) as image:
                 image.draft('RGB', (SIDE, SIDE))
-                if image.width * image.height > _MOST_PIXELS:
+                if image.width * image.height > _MAX_PIXELS:
                     return None
                 small = PIL.ImageOps.exif_transpose(_coloured(image))
         small.thumbnail((SIDE, SIDE))
         small.save(data, 'JPEG', quality=_QUALITY, optimize=True)
-    except Exception:  # a decoder raises anything for a damaged image: it costs this picture
+    except Exception:  # a decoder may raise anything for a damaged image: only this thumbnail is missing
         return None
     return f'data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}'
 
 
 def _coloured(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Whatever an image holds, as colours of 8 bits."""
+    """An image of any mode as RGB with 8 bits."""
     import PIL.Image
 
     orientation = image.getexif()
     factor = max(1, max(image.size) // (2 * SIDE))
     if factor > 1 and image.mode in _REDUCIBLE:
-        # A copy of it all in other colours would take the same memory again.
+        # Reduced before the conversion of its mode, which would copy the whole image.
         info, image = image.info, image.reduce(factor)
         image.info = info
     if image.mode.startswith(('I', 'F')):
-        # Deep greys (16 bits, thermal) are stretched; otherwise they would be all white or all black.
+        # 16-bit greys (thermal images) are scaled to their range; otherwise they would be all white or all black.
         grey = image.convert('I') if image.mode.startswith('I') else image
         low, high = (float(str(end)) for end in grey.getextrema())
         scale = 255 / max(high - low, 1e-9)

@@ -15,7 +15,7 @@ _WIDTH: Final = 400
 _HEIGHT: Final = 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 22, 26
 _LETTER: Final = 7
-"""How wide a letter is, about."""
+"""The approximate width of a letter, in pixels."""
 _MOST_SIZES: Final = 300
 
 Bar = tuple[str, int]
@@ -26,16 +26,16 @@ def columns(bars: Sequence[Bar], ticks: Mapping[float, str], *, alt: str) -> Htm
     """A histogram.
 
     Args:
-        bars: From the left to the right.
-        ticks: What stands below the axis, by place: 0 is the left side of the first bar, 1 its right side.
-        alt: What it shows, for those who do not see it.
+        bars: The bars, from the left to the right.
+        ticks: The labels below the axis, by position: 0 is the left side of the first bar, 1 its right side.
+        alt: The text alternative.
     """
     most = max((count for _, count in bars), default=0) or 1
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(bars), 1)
     floor = _HEIGHT - _BOTTOM
     drawn = []
     for place, (name, count) in enumerate(bars):
-        # What is there can be seen.
+        # A bar above 0 is always visible.
         high = max((floor - _TOP) * count / most, 1.5) if count else 0
         x = _LEFT + place * step
         gap = min(step * 0.12, 3)
@@ -47,7 +47,7 @@ def columns(bars: Sequence[Bar], ticks: Mapping[float, str], *, alt: str) -> Htm
 
 
 def heat_map(counts: npt.NDArray[np.int64], *, alt: str) -> Html:
-    """A square of cells, the fuller the darker."""
+    """A square of cells; higher counts are darker."""
     rows, places = counts.shape
     most = int(counts.max()) or 1
     cells = []
@@ -73,7 +73,7 @@ def heat_map(counts: npt.NDArray[np.int64], *, alt: str) -> Html:
 
 
 def bubbles(sizes: Mapping[tuple[int, int], int], *, alt: str) -> Html:
-    """Image sizes: a circle at width and height, its area after the count. Of many, only the most common ones."""
+    """Image sizes: a circle at width and height, with an area by count. Of many sizes, only the most common ones."""
     common = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_MOST_SIZES]
     widest, highest = max(width for (width, _), _ in common), max(height for (_, height), _ in common)
     most = common[0][1]
@@ -92,7 +92,7 @@ def bubbles(sizes: Mapping[tuple[int, int], int], *, alt: str) -> Html:
 
 
 def stack(counts: Sequence[Bar], most: int) -> Html:
-    """A horizontal bar of several parts, as long as their sum is against `most`. The table around it has numbers."""
+    """A horizontal stacked bar; its length is the sum of the counts by `most`. The table around it has the numbers."""
     parts, x = [], 0.0
     for place, (name, count) in enumerate(counts):
         wide = 100 * count / (most or 1)

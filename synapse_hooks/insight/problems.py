@@ -1,4 +1,4 @@
-"""What can be wrong with a dataset, and where it was met."""
+"""The kinds of problems that a dataset may have, and where they were found."""
 
 from __future__ import annotations
 
@@ -8,72 +8,82 @@ from typing import Any, Final, Literal, NamedTuple
 Severity = Literal['error', 'warning', 'note']
 
 EXAMPLES: Final = 5
-"""How many places are named for each problem."""
+"""How many examples are kept for each problem."""
 TINY: Final = 2.0
 """A shape with a side below so many pixels is tiny."""
 MARGIN: Final = 1.0
-"""By how many pixels a shape may reach out of its image: that much is rounding."""
+"""By how many pixels a shape may reach out of its image, as a result of rounding."""
 IMBALANCE: Final = 100
-"""From how many times as many annotations on, in the largest class as in the smallest, a dataset is unbalanced."""
+"""A class is rare if the largest class has at least this many times as many annotations."""
 
 
-class Kind(NamedTuple):
-    """One thing that is looked for."""
+class ProblemKind(NamedTuple):
+    """One kind of problem."""
 
     severity: Severity
     title: str
     advice: str
-    """What it leads to, or what to do about it."""
+    """Its consequence, or how to fix it."""
 
 
-KINDS: Final[dict[str, Kind]] = {
-    'unreadable': Kind(
-        'error', 'items that cannot be read', 'Repair or remove them: a conversion leaves out 1 in 100.'
+KINDS: Final[dict[str, ProblemKind]] = {
+    'unreadable': ProblemKind(
+        'error', 'items that cannot be read', 'Repair or remove them: a conversion skips up to 1 % of all items.'
     ),
-    'leak': Kind(
-        'error', 'images that are in another split too', 'A score on images that were trained on says nothing.'
+    'leak': ProblemKind(
+        'error', 'images that are in another split too', 'A score on images of the training set is not valid.'
     ),
-    'malformed': Kind(
-        'error', 'annotations that are not as their format has them', 'Correct them: no other format can hold them.'
+    'malformed': ProblemKind(
+        'error', 'annotations that violate their format', 'Correct them: no other format can hold them.'
     ),
-    'not-finite': Kind('error', 'coordinates that are not finite numbers', 'Draw these annotations again.'),
-    'empty': Kind('error', 'shapes without an area', 'Most targets cannot hold them, and drop them.'),
-    'outside': Kind('error', 'shapes that lie wholly outside of their image', 'Check the size they were drawn on.'),
-    'beyond': Kind(
+    'not-finite': ProblemKind('error', 'coordinates that are not finite numbers', 'Draw these annotations again.'),
+    'empty': ProblemKind('error', 'shapes without an area', 'Most formats cannot hold them, and drop them.'),
+    'outside': ProblemKind(
+        'error', 'shapes that lie wholly outside of their image', 'Check for which image size they were drawn.'
+    ),
+    'beyond': ProblemKind(
         'warning',
         f'shapes that reach out of their image by more than {MARGIN:g} px',
         "They are cut at the image's edge.",
     ),
-    'keypoint-outside': Kind('warning', 'joints outside of their image', 'A missing joint needs visibility 0.'),
-    'left-out': Kind('warning', 'annotations or files that the reader dropped or changed', 'A conversion loses them.'),
-    'repaired': Kind(
+    'keypoint-outside': ProblemKind('warning', 'joints outside of their image', 'A missing joint needs visibility 0.'),
+    'left-out': ProblemKind(
+        'warning', 'annotations or files that the reader dropped or changed', 'A conversion loses them.'
+    ),
+    'repaired': ProblemKind(
         'warning',
         'annotations or files that contradict themselves, and are repaired',
         'Check that the repair is right.',
     ),
-    'doubtful': Kind('warning', 'doubtful annotations or files, kept as they are', 'Check that they are meant so.'),
-    'duplicate-annotation': Kind(
-        'warning', 'annotations that are there twice in one image', 'They count twice in the training and in scores.'
+    'doubtful': ProblemKind(
+        'warning', 'doubtful annotations or files, kept as they are', 'Check that they are correct.'
     ),
-    'duplicate-image': Kind(
-        'warning', 'images that are there twice in one split', 'They weigh more than the others in the training.'
+    'duplicate-annotation': ProblemKind(
+        'warning', 'annotations that occur twice in one image', 'They count twice in the training and in scores.'
     ),
-    'unlabelled': Kind('warning', 'objects without a class', 'They become a class with an empty name.'),
-    'similar-classes': Kind(
-        'warning', 'classes that differ in case or blanks only', 'They are learned as different things.'
+    'duplicate-image': ProblemKind(
+        'warning', 'images that occur twice in one split', 'They count twice in the training and in scores.'
     ),
-    'missing-class': Kind('warning', 'classes that a split lacks', 'They are not learned there, or not measured.'),
-    'unused-class': Kind('note', 'classes that are declared and never used', 'A model keeps a place for each of them.'),
-    'tiny': Kind('note', f'shapes with a side below {TINY:g} px', 'They are often slips of the mouse.'),
-    'imbalance': Kind(
+    'unlabelled': ProblemKind('warning', 'objects without a class', 'They become a class with an empty name.'),
+    'similar-classes': ProblemKind(
+        'warning', 'classes that differ in case or blanks only', 'They are learned as different classes.'
+    ),
+    'missing-class': ProblemKind(
+        'warning', 'classes that a split lacks', 'They are not learned, or not evaluated, in that split.'
+    ),
+    'unused-class': ProblemKind(
+        'note', 'classes that are declared and never used', 'A model has an output for each of them.'
+    ),
+    'tiny': ProblemKind('note', f'shapes with a side below {TINY:g} px', 'They are often drawn by mistake.'),
+    'imbalance': ProblemKind(
         'note', f'classes with {IMBALANCE} times as many annotations as others', 'Rare classes are learned badly.'
     ),
 }
-"""Every problem, the worst first."""
+"""Every kind of problem, the most severe first."""
 
 
 class Example(NamedTuple):
-    """One place where a problem was met; what does not apply is empty."""
+    """One place where a problem was found; fields that do not apply are empty."""
 
     file: str = ''
     """The image below the dataset's folder, or the item's id where it has none."""
@@ -85,15 +95,15 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Problem:
-    """How often one thing is wrong, and where first."""
+    """A problem of a dataset: how often it was found, and the first examples."""
 
     id: str
     count: int = 0
     examples: list[Example] = field(default_factory=list)
 
     @property
-    def kind(self) -> Kind:
-        """What it is."""
+    def kind(self) -> ProblemKind:
+        """Its kind."""
         return KINDS[self.id]
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,11 +120,11 @@ class Problem:
 
 
 class Problems:
-    """Counts what is wrong.
+    """Counts problems.
 
     Example:
         >>> problems = Problems()
-        >>> problems.met('tiny', Example('a.jpg', annotation='b1', detail='1 x 9 px'))
+        >>> problems.add('tiny', Example('a.jpg', annotation='b1', detail='1 x 9 px'))
         >>> [(problem.id, problem.count) for problem in problems.found]
         [('tiny', 1)]
     """
@@ -122,7 +132,7 @@ class Problems:
     def __init__(self) -> None:
         self._by_id = {id: Problem(id) for id in KINDS}
 
-    def met(self, id: str, example: Example, count: int = 1) -> None:
+    def add(self, id: str, example: Example, count: int = 1) -> None:
         """Count a problem, `count` times."""
         problem = self._by_id[id]
         problem.count += count
@@ -131,10 +141,10 @@ class Problems:
 
     @property
     def found(self) -> list[Problem]:
-        """What was met at least once, the worst first."""
+        """The problems found at least once, the most severe first."""
         return [problem for problem in self._by_id.values() if problem.count]
 
     @property
     def serious(self) -> list[Problem]:
-        """The errors and warnings among them: what `--strict` minds."""
+        """The errors and warnings: with `--strict`, they fail an inspection."""
         return [problem for problem in self.found if problem.kind.severity != 'note']

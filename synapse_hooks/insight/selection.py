@@ -1,4 +1,4 @@
-"""Which samples are shown: the same ones each time, spread over splits and classes, and some that have problems."""
+"""The samples that a page shows: a stable choice over all splits and classes, and some with problems."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ _FOR_EACH_PROBLEM: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A sample to show."""
+class SelectedSample:
+    """A sample for the page."""
 
     sample: Sample
     file: str
-    """What it is called."""
+    """Its path below the folder of the dataset."""
     problems: tuple[str, ...] = ()
-    """The ids of the problems it has by itself."""
+    """The ids of the problems that were found in it."""
 
 
 class Selection:
-    """Looks at every sample, and keeps a few.
+    """Selects a few of all samples.
 
-    A sample's place is a hash of its name, so that the choice depends neither on the order of reading nor on chance.
+    Samples are ranked by a hash of their name, so that the selection depends neither on their order nor on chance.
 
     Args:
-        limit: How many to show.
+        limit: How many samples to select.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._strata: dict[tuple[str | None, str], tuple[int, Shown]] = {}
-        self._spread: list[tuple[int, int, Shown]] = []
-        self._problems: dict[str, list[Shown]] = {}
+        self._strata: dict[tuple[str | None, str], tuple[int, SelectedSample]] = {}
+        self._spread: list[tuple[int, int, SelectedSample]] = []
+        self._problems: dict[str, list[SelectedSample]] = {}
         self._count = 0
 
-    def consider(self, sample: Sample, file: str, problems: Collection[str]) -> None:
-        """Look at the next sample."""
+    def add(self, sample: Sample, file: str, problems: Collection[str]) -> None:
+        """Add the next sample."""
         if not self.limit or not sample.file:
             return
         self._count += 1
-        shown = Shown(sample, file, tuple(sorted(problems)))
+        shown = SelectedSample(sample, file, tuple(sorted(problems)))
         name = f'{sample.split}/{sample.id}'.encode(errors='surrogatepass')
         place = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), 'big')
         for problem in problems:
@@ -58,35 +58,35 @@ class Selection:
             best = self._strata.get(stratum)
             if (best is None and len(self._strata) < _STRATA) or (best is not None and place < best[0]):
                 self._strata[stratum] = (place, shown)
-        # The largest place comes out first; no two are compared beyond their number.
+        # The largest rank is removed first; the count makes entries unique, so that samples are never compared.
         entry = (-place, self._count, shown)
         if len(self._spread) < self.limit:
             heappush(self._spread, entry)
         else:
             heappushpop(self._spread, entry)
 
-    def chosen(self, also: Sequence[str]) -> tuple[list[Shown], list[Shown]]:
-        """Samples with problems, and others, together at most `limit`.
+    def select(self, problems: Sequence[str]) -> tuple[list[SelectedSample], list[SelectedSample]]:
+        """The selected samples: those with problems, and others; at most `limit` together.
 
         Args:
-            also: The ids of problems, the worst first.
+            problems: The ids of the problems found, the most severe first.
         """
-        bad: dict[int, Shown] = {}
+        bad: dict[int, SelectedSample] = {}
         for turn in range(_FOR_EACH_PROBLEM):
-            for problem in also:
+            for problem in problems:
                 for shown in self._problems.get(problem, [])[turn : turn + 1]:
                     if len(bad) < self.limit // 3:
                         bad[id(shown)] = shown
         strata = [shown for _, shown in sorted(self._strata.values(), key=lambda entry: entry[0])]
         spread = [shown for _, _, shown in sorted(self._spread, reverse=True)]
-        others: dict[int, Shown] = {}
-        for shown in (*_in_turns(strata), *spread):
+        others: dict[int, SelectedSample] = {}
+        for shown in (*_round_robin(strata), *spread):
             if len(bad) + len(others) < self.limit and id(shown) not in bad:
                 others[id(shown)] = shown
         return list(bad.values()), list(others.values())
 
 
-def _in_turns(shown: Sequence[Shown]) -> list[Shown]:
+def _round_robin(shown: Sequence[SelectedSample]) -> list[SelectedSample]:
     """One of each split, then the next of each split, and so on."""
     turns: dict[str | None, int] = {}
     numbered = []

@@ -1,4 +1,4 @@
-"""What is counted in a dataset, in one pass over its samples. Nothing here grows with the number of samples."""
+"""Statistics of a dataset, counted in one pass over its samples. Memory does not grow with the number of samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from synapse_hooks.data import OBJECT_KINDS, SPLITS, AnyAnnotation, Sample
 from synapse_hooks.data.geometry import Bounds
-from synapse_hooks.insight.histograms import COUNTS, Boxes, Histogram
+from synapse_hooks.insight.histograms import COUNTS, BoxStatistics, Histogram
 
 _COMMON = 10
 
@@ -21,17 +21,17 @@ class Label:
 
     name: str
     number: int | None
-    """Its place among the classes; None for what is no class of objects (a joint, a class of whole images)."""
+    """Its class number; None if it is not a class of objects (but a joint, or a class of whole images)."""
     declared: bool
     kinds: Mapping[str, int]
     splits: Mapping[str, int]
-    """By split, for those in which it occurs."""
+    """Counts by split, for splits in which it occurs."""
     samples: int
-    """In how many samples it occurs."""
+    """The number of samples in which it occurs."""
 
     @property
     def count(self) -> int:
-        """In all."""
+        """The number of annotations with it."""
         return sum(self.kinds.values())
 
 
@@ -45,16 +45,16 @@ class Statistics:
         self.objects = 0
         self.crowds = 0
         """How many objects are crowd regions."""
-        self.boxes = Boxes()
+        self.boxes = BoxStatistics()
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.per_item: Counter[int] = Counter()
         self._splits: Counter[str] = Counter()
-        self._bare: Counter[str] = Counter()
+        self._unannotated: Counter[str] = Counter()
         self._labels: Counter[tuple[str, str, str]] = Counter()
-        self._holding: Counter[str] = Counter()
+        self._samples_with: Counter[str] = Counter()
 
     def add(self, sample: Sample) -> None:
-        """Count a sample, and the annotations in it. Their boxes come one by one, through `add_box`."""
+        """Count a sample and its annotations. Boxes are added one by one, by `add_box`."""
         split = sample.split or ''
         self.items += 1
         self._splits[split] += 1
@@ -66,17 +66,17 @@ class Statistics:
         self.annotations += len(annotations)
         self.per_item[len(annotations)] += 1
         if not annotations:
-            self._bare[split] += 1
+            self._unannotated[split] += 1
             return
         for annotation in annotations:
             self._labels[annotation.kind, annotation.label, split] += 1
             if annotation.kind in OBJECT_KINDS:
                 self.objects += 1
                 self.crowds += bool(annotation.attributes.get('iscrowd'))
-        self._holding.update({annotation.label for annotation in annotations})
+        self._samples_with.update({annotation.label for annotation in annotations})
 
     def add_box(self, annotation: AnyAnnotation, around: Bounds, sample: Sample) -> None:
-        """Measure the box around an annotation, if that is an object with an area."""
+        """Add the box around an annotation, if it is an object with an area."""
         has_area = around[2] > around[0] and around[3] > around[1] and math.isfinite(sum(around))
         if has_area and sample.width and annotation.kind in OBJECT_KINDS:
             self.boxes.add(around, sample.width, sample.height)
@@ -99,61 +99,61 @@ class Statistics:
         classes = [*declared, *sorted(objects - known)]
         numbers = {name: number for number, name in enumerate(classes)}
         return [
-            Label(name, numbers.get(name), name in known, kinds[name], splits[name], self._holding[name])
+            Label(name, numbers.get(name), name in known, kinds[name], splits[name], self._samples_with[name])
             for name in (*classes, *sorted(kinds.keys() - numbers.keys() - {''}))
         ]
 
     def kinds(self) -> dict[str, Counter[str]]:
         """Annotations by kind, then by split."""
-        found: dict[str, Counter[str]] = {}
+        counts: dict[str, Counter[str]] = {}
         for (kind, _, split), count in sorted(self._labels.items()):
-            found.setdefault(kind, Counter())[split] += count
-        return found
+            counts.setdefault(kind, Counter())[split] += count
+        return counts
 
     @property
     def splits(self) -> dict[str, int]:
-        """Items in each split, in the usual order; '' stands for none."""
+        """Items in each split, in the order train, valid, test; '' is no split."""
         return {name: self._splits[name] for name in sorted(self._splits, key=_rank)}
 
     @property
-    def bare(self) -> dict[str, int]:
+    def unannotated(self) -> dict[str, int]:
         """Items without annotations, by split."""
-        return {name: self._bare[name] for name in self.splits}
+        return {name: self._unannotated[name] for name in self.splits}
 
     @property
     def annotations_by_split(self) -> dict[str, int]:
         """Annotations, by split."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for (_, _, split), count in self._labels.items():
-            found[split] += count
-        return {name: found[name] for name in self.splits}
+            counts[split] += count
+        return {name: counts[name] for name in self.splits}
 
-    def counts(self) -> Histogram:
-        """How many annotations an item has."""
+    def annotations_per_item(self) -> Histogram:
+        """The histogram of annotations in an item."""
         histogram = Histogram(COUNTS)
         for number, times in self.per_item.items():
             histogram.counts[sum(number >= edge for edge in histogram.edges)] += times
         return histogram
 
-    def size_facts(self) -> dict[str, Any]:
-        """The sizes of images: least, middle and largest, and the most common ones."""
+    def size_summary(self) -> dict[str, Any]:
+        """Image sizes: minimum, median and maximum, and the most common ones."""
         facts: dict[str, Any] = {'different': len(self.sizes)}
         for place, name in enumerate(('width', 'height')):
             lengths: Counter[int] = Counter()
             for size, count in self.sizes.items():
                 lengths[size[place]] += count
-            facts[name] = spread(lengths)
-        # Of equally common sizes the smaller comes first, whichever was read first.
+            facts[name] = min_median_max(lengths)
+        # Equally common sizes are sorted by size, so that the result does not depend on the order of samples.
         common = sorted(self.sizes.items(), key=lambda item: (-item[1], item[0]))[:_COMMON]
         facts['common'] = [{'width': width, 'height': height, 'count': count} for (width, height), count in common]
         return facts
 
 
-def spread(values: Counter[int]) -> dict[str, int]:
-    """The least, the middle and the largest of counted numbers; empty where there are none.
+def min_median_max(values: Counter[int]) -> dict[str, int]:
+    """Minimum, median and maximum of counted numbers; empty if there are none.
 
     Example:
-        >>> spread(Counter({1: 5, 9: 2}))
+        >>> min_median_max(Counter({1: 5, 9: 2}))
         {'min': 1, 'median': 1, 'max': 9}
     """
     if not values:

@@ -1,4 +1,4 @@
-"""How a page looks, in light and in dark."""
+"""The CSS of the pages, for light and dark schemes."""
 
 from typing import Final
 

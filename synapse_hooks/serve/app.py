@@ -1,4 +1,4 @@
-"""The development server as an ASGI application: routes, authentication, and errors as a backend sends them."""
+"""The development server as an ASGI application: routes, authentication, and errors in the form of a backend."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import RecordNotFound, SynapseHooksError
 from synapse_hooks.serve.items import CATEGORIES, entries, event
 from synapse_hooks.serve.page import page
-from synapse_hooks.serve.replies import Refusal, json_object, json_reply, json_value, number_of, page_of
+from synapse_hooks.serve.responses import RequestError, json_object, json_response, json_value, number_of, page_of
 from synapse_hooks.serve.signing import Signer
 from synapse_hooks.serve.uploads import Uploads, chunk_range, upload_record
 from synapse_hooks.storage import is_inside, pack, scratch
@@ -49,12 +49,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Server:
-    """What the routes share.
+    """The state that the routes share, and their handlers.
 
     Args:
-        workspace: Whose datasets, models and jobs are served.
-        token: What a caller must send.
-        signer: Makes the addresses of files.
+        workspace: The workspace whose datasets, models and jobs are served.
+        token: The token that clients must send.
+        signer: Signs the URLs of files.
     """
 
     workspace: Workspace
@@ -63,7 +63,7 @@ class Server:
 
     @property
     def uploads(self) -> Uploads:
-        """The uploads on their way."""
+        """The uploads in progress."""
         return Uploads(self.workspace.root / 'serve' / 'uploads')
 
     # -- datasets ----------------------------------------------------------------------------------------------------
@@ -77,19 +77,19 @@ class Server:
             listed = tuple(entry for entry in listed if CATEGORIES.get(entry.split or '', entry.split) == category)
         root = Path(record['path'])
 
-        def address(name: str) -> str:
+        def url(name: str) -> str:
             return self._signed(request, f'/files/datasets/{record["id"]}/{name}')
 
-        return await run_in_threadpool(page_of, request, listed, lambda entry: event(root, entry, address))
+        return await run_in_threadpool(page_of, request, listed, lambda entry: event(root, entry, url))
 
     async def datasets(self, request: Request) -> Response:
-        """Every dataset, as a version of itself."""
+        """Every dataset, as a dataset version with the same id."""
         records = await run_in_threadpool(self.workspace.list_datasets)
         return page_of(request, records, _version)
 
     async def dataset(self, request: Request) -> Response:
         """One dataset."""
-        return json_reply(_version(await run_in_threadpool(self.workspace.get_dataset, request.path_params['id'])))
+        return json_response(_version(await run_in_threadpool(self.workspace.get_dataset, request.path_params['id'])))
 
     # -- models ------------------------------------------------------------------------------------------------------
 
@@ -105,23 +105,23 @@ class Server:
     async def model(self, request: Request) -> Response:
         """One model."""
         record = await run_in_threadpool(self.workspace.get_model, request.path_params['id'])
-        return json_reply(self._model(request, record))
+        return json_response(self._model(request, record))
 
     async def _create_model(self, request: Request) -> Response:
         body = await json_object(request)
         if unknown := sorted(set(body) - _MODEL_KEYS):
-            raise Refusal(400, f'unknown: {", ".join(unknown)}')
+            raise RequestError(400, f'unknown: {", ".join(unknown)}')
         if empty := sorted(name for name, value in body.items() if value is None):
-            raise Refusal(400, f'must not be null: {", ".join(empty)}')
+            raise RequestError(400, f'must not be null: {", ".join(empty)}')
         missing = sorted({'name', 'plugin', 'version', 'chunked_upload'} - set(body))
         if missing:
-            raise Refusal(400, f'required: {", ".join(missing)}')
+            raise RequestError(400, f'required: {", ".join(missing)}')
         name = str(body['name'])
         if any(record['name'] == name for record in await run_in_threadpool(self.workspace.list_models)):
-            raise Refusal(400, 'name must be unique')
+            raise RequestError(400, 'name must be unique')
         state = self.uploads.get(str(body['chunked_upload']))
         if state.completed_at is None:
-            raise Refusal(400, 'chunked_upload is not finished')
+            raise RequestError(400, 'chunked_upload is not finished')
         kept = {key: value for key, value in body.items() if key not in ('name', 'chunked_upload')}
 
         def create() -> dict[str, Any]:
@@ -129,7 +129,7 @@ class Server:
             self.uploads.remove(state.id)
             return self.workspace.get_model(made['id'])
 
-        return json_reply(self._model(request, await run_in_threadpool(create)), 201)
+        return json_response(self._model(request, await run_in_threadpool(create)), 201)
 
     def _model(self, request: Request, record: dict[str, Any]) -> dict[str, Any]:
         shown = {name: value for name, value in record.items() if name not in ('path', 'digest')}
@@ -138,25 +138,25 @@ class Server:
     # -- files -------------------------------------------------------------------------------------------------------
 
     async def file(self, request: Request) -> Response:
-        """A file, by its signed address; no other credential is needed."""
+        """A file, by its signed URL; no other credential is needed."""
         path = unquote(request.scope['raw_path'].decode('latin-1').partition('?')[0])
         query = request.query_params
         if not self.signer.is_valid(path, query.get('expires', ''), query.get('signature', '')):
-            raise Refusal(403, 'the address has expired')
+            raise RequestError(403, 'the URL has expired')
         kind, id, name = path.removeprefix('/files/').split('/', 2)
         if kind == 'models':
-            found = await run_in_threadpool(self._archive, id)
+            file = await run_in_threadpool(self._archive, id)
         else:
             record = await run_in_threadpool(self.workspace.get_dataset, id)
-            found = Path(record['path'], name)
-            if not is_inside(found, record['path']):
-                raise Refusal(404, 'there is no such file')
-        if not found.is_file():
-            raise Refusal(404, 'there is no such file')
-        return FileResponse(found, headers=_FILE_HEADERS)
+            file = Path(record['path'], name)
+            if not is_inside(file, record['path']):
+                raise RequestError(404, 'there is no such file')
+        if not file.is_file():
+            raise RequestError(404, 'there is no such file')
+        return FileResponse(file, headers=_FILE_HEADERS)
 
     def _archive(self, id: str) -> Path:
-        """A model as one zip: what was uploaded as it is, and else packed once."""
+        """A model as one zip: the uploaded zip, else one that is packed once."""
         record = self.workspace.get_model(id)
         stored = Path(record['path'])
         if (stored / 'model.zip').is_file():
@@ -176,30 +176,30 @@ class Server:
         async with request.form(max_part_size=1 << 30) as form:
             file = form.get('file')
             if not isinstance(file, UploadFile):
-                raise Refusal(400, 'expected a part `file`')
+                raise RequestError(400, 'expected a part `file`')
             if file.size != last + 1 - first and total:
-                raise Refusal(400, f'Content-Range says {last + 1 - first} bytes, and {file.size} came')
+                raise RequestError(400, f'Content-Range says {last + 1 - first} bytes, got {file.size}')
             if id is None and first:
-                raise Refusal(400, 'the first chunk must begin at 0')
+                raise RequestError(400, 'the first chunk must begin at 0')
             state = uploads.get(id) if id else uploads.begin(str(form.get('filename') or file.filename), total)
             if state.total != total:
-                raise Refusal(400, f'the upload has {state.total} bytes in all, not {total}')
+                raise RequestError(400, f'the upload has {state.total} bytes in all, not {total}')
 
             async def parts() -> Any:
                 while data := await file.read(1 << 20):
                     yield data
 
             await uploads.append(state, first, parts())
-        return json_reply(self._upload(request, state))
+        return json_response(self._upload(request, state))
 
     async def upload_state(self, request: Request) -> Response:
-        """How far an upload is; a POST finishes it."""
+        """The state of an upload; a POST finishes it."""
         state = self.uploads.get(request.path_params['id'])
         if request.method == 'POST':
             body = await json_object(request)
             now = datetime.now(UTC).isoformat()
             state = await run_in_threadpool(self.uploads.finish, state, str(body.get('md5')), now)
-        return json_reply(self._upload(request, state))
+        return json_response(self._upload(request, state))
 
     def _upload(self, request: Request, state: Any) -> dict[str, Any]:
         return upload_record(state, self.uploads.offset(state), self._url(request, f'/chunked_upload/{state.id}/'))
@@ -207,10 +207,10 @@ class Server:
     # -- jobs --------------------------------------------------------------------------------------------------------
 
     async def jobs(self, request: Request) -> Response:
-        """Every job; a POST opens one, which a real backend leaves to its platform."""
+        """Every job; a POST creates one. (A real backend does not have this route: its platform creates jobs.)"""
         if request.method == 'POST':
             made = await run_in_threadpool(self.workspace.create_job, **await json_object(request))
-            return json_reply(_job(made), 201)
+            return json_response(_job(made), 201)
         return page_of(request, await run_in_threadpool(self.workspace.list_jobs), _job)
 
     async def job(self, request: Request) -> Response:
@@ -219,12 +219,12 @@ class Server:
         if request.method == 'PATCH':
             body = await json_object(request)
             if unknown := sorted(set(body) - _JOB_KEYS):
-                raise Refusal(400, f'unknown: {", ".join(unknown)}')
+                raise RequestError(400, f'unknown: {", ".join(unknown)}')
             status = body.get('status', 'RUNNING')
             if not isinstance(status, str) or status not in _STATUSES:
-                raise Refusal(400, f'status must be one of {", ".join(sorted(_STATUSES))}')
+                raise RequestError(400, f'status must be one of {", ".join(sorted(_STATUSES))}')
             await run_in_threadpool(self.workspace.update_job, id, **body)
-        return json_reply(_job(await run_in_threadpool(self.workspace.get_job, id)))
+        return json_response(_job(await run_in_threadpool(self.workspace.get_job, id)))
 
     async def logs(self, request: Request) -> Response:
         """Entries for the logs of jobs: one, or several."""
@@ -233,37 +233,37 @@ class Server:
         by_job: dict[str, list[dict[str, Any]]] = {}
         for entry in listed:
             if not isinstance(entry, dict) or not {'event', 'data', 'datetime', 'job'} <= set(entry):
-                raise Refusal(400, 'expected {event, data, datetime, job}')
+                raise RequestError(400, 'expected {event, data, datetime, job}')
             if not isinstance(entry['data'], dict) or not isinstance(entry['datetime'], str):
-                raise Refusal(400, '`data` must be an object, and `datetime` a text')
+                raise RequestError(400, '`data` must be an object, and `datetime` a text')
             by_job.setdefault(str(entry['job']), []).append(entry)
         for job, entries_ in by_job.items():
             await run_in_threadpool(self.workspace.add_logs, job, entries_)
-        return json_reply(body, 201)
+        return json_response(body, 201)
 
     async def job_logs(self, request: Request) -> Response:
         """The log of a job from an entry on, for the page."""
         after = number_of(request.query_params.get('after') or '0', 'after', least=0)
         listed = await run_in_threadpool(self.workspace.read_logs, request.path_params['id'], after)
-        return json_reply(listed)
+        return json_response(listed)
 
     async def plugin_release(self, request: Request) -> Response:
         """The release that every job here runs."""
-        return json_reply({**_RELEASE, 'plugin': _PLUGIN if request.query_params.get('expand') == 'plugin' else 1})
+        return json_response({**_RELEASE, 'plugin': _PLUGIN if request.query_params.get('expand') == 'plugin' else 1})
 
     async def best_trial(self, request: Request) -> Response:
-        """What a search found best."""
+        """Set the best trial of a search."""
         body = await json_object(request)
         await run_in_threadpool(self.workspace.update_job, request.path_params['id'], best_trial=body)
-        return json_reply(body)
+        return json_response(body)
 
-    # -- people ------------------------------------------------------------------------------------------------------
+    # -- page ------------------------------------------------------------------------------------------------------
 
     async def index(self, request: Request) -> Response:
         """The page."""
         return Response(page(), media_type='text/html; charset=utf-8', headers=_PAGE_HEADERS)
 
-    # -- what they share ---------------------------------------------------------------------------------------------
+    # -- common ---------------------------------------------------------------------------------------------
 
     def protected(self, handler: Handler, *, public: bool = False) -> Handler:
         """A route that requires the token, and replies to errors as a backend does."""
@@ -271,17 +271,17 @@ class Server:
         async def respond(request: Request) -> Response:
             try:
                 if not public and not self._has_token(request):
-                    raise Refusal(401, 'Invalid token.')
+                    raise RequestError(401, 'Invalid token.')
                 return await handler(request)
-            except Refusal as error:
-                return json_reply({'detail': error.detail}, error.status)
+            except RequestError as error:
+                return json_response({'detail': error.detail}, error.status)
             except ClientDisconnect:
-                # No one is left to read it.
-                return json_reply({'detail': 'the request broke off'}, 400)
+                # The client is gone and will not read this response.
+                return json_response({'detail': 'the client has disconnected'}, 400)
             except RecordNotFound as error:
-                return json_reply({'detail': error.problem}, 404)
+                return json_response({'detail': error.problem}, 404)
             except SynapseHooksError as error:
-                return json_reply({'detail': error.problem}, 400)
+                return json_response({'detail': error.problem}, 400)
 
         return respond
 
@@ -301,10 +301,10 @@ def application(workspace: Workspace, token: str, *, key: bytes, lifetime: float
     """The server of a workspace.
 
     Args:
-        workspace: What is served.
-        token: What callers must send.
-        key: Signs the addresses of files.
-        lifetime: Seconds for which such an address is valid.
+        workspace: The workspace to serve.
+        token: The token that clients must send.
+        key: Signs the URLs of files.
+        lifetime: Seconds for which such a URL is valid.
     """
     server = Server(workspace, token, Signer(key, lifetime))
     routes = [
@@ -332,7 +332,7 @@ def application(workspace: Workspace, token: str, *, key: bytes, lifetime: float
                 for path, answer, methods in public
             ),
         ],
-        # A page elsewhere could have its name resolved to this machine.
+        # Against DNS rebinding: a page on another host could have its name resolved to this machine.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=['127.0.0.1', 'localhost', '[::1]'])],
     )
 

@@ -1,4 +1,4 @@
-"""The items of a workspace's dataset as the events of a backend."""
+"""The items of a dataset of a workspace as the events of a backend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CATEGORIES: Final = {'train': 'train', 'valid': 'validation', 'test': 'test'}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item: where its document is, and its file, if it has one."""
+    """One item: the path of its document, and of its file if it has one."""
 
     number: int
     """Its id: unique in the dataset, from 1."""
@@ -36,10 +36,10 @@ def entries(root: Path, digest: str) -> tuple[Entry, ...]:
 
     Args:
         root: Its folder.
-        digest: Of its content: another digest is another list.
+        digest: The digest of its content, for the cache of this function.
     """
     layout = Layout.of(root)
-    found: list[Entry] = []
+    items: list[Entry] = []
     for split, folder in (layout.splits or {'': root}).items():
         files = {os.path.splitext(name)[0]: name for name in _names(folder / FILES)}  # noqa: PTH122
         prefix = '' if folder == root else f'{folder.name}/'
@@ -48,37 +48,37 @@ def entries(root: Path, digest: str) -> tuple[Entry, ...]:
                 stem = name[:-5]
                 file = files.get(stem)
                 if file is None and is_image_name(stem):
-                    # A document `a.jpg.json` says the file's whole name.
+                    # The document `a.jpg.json` belongs to the file `a.jpg`.
                     file = stem if (folder / FILES / stem).is_file() else None
-                found.append(
+                items.append(
                     Entry(
-                        len(found) + 1,
+                        len(items) + 1,
                         split or None,
                         f'{prefix}{DOCUMENTS}/{name}',
                         None if file is None else f'{prefix}{FILES}/{file}',
                     )
                 )
-    return tuple(found)
+    return tuple(items)
 
 
-def event(root: Path, entry: Entry, address: Callable[[str], str]) -> dict[str, Any]:
-    """An item as the protocol has it.
+def event(root: Path, entry: Entry, url: Callable[[str], str]) -> dict[str, Any]:
+    """An item in the form of the protocol.
 
     Args:
         root: The dataset's folder.
-        entry: Which.
-        address: Makes the address of a file, given its relative name.
+        entry: The item.
+        url: Returns the URL of a file, given its relative name.
     """
     files = {}
     if entry.file is not None:
         files['image_1'] = {
-            'url': address(entry.file),
+            'url': url(entry.file),
             'is_primary': True,
             'file_type': 'image',
             'meta': {'size': (root / entry.file).stat().st_size},
         }
     category = None if entry.split is None else CATEGORIES.get(entry.split, entry.split)
-    # Pasted as it is: numbers keep their digits.
+    # Inserted without parsing, so that numbers keep their digits.
     data = msgspec.Raw((root / entry.document).read_bytes() or b'null')
     return {'id': entry.number, 'category': category, 'files': files, 'data': data}
 

@@ -1,4 +1,4 @@
-"""The page for people: datasets with their pictures, models, and jobs as they run."""
+"""The web page of the server: datasets with their pictures, models, and jobs as they run."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from synapse_hooks.insight.style import STYLE
 
 @cache
 def page() -> str:
-    """The page as HTML, with everything in it: it works without any network."""
+    """The page as HTML, with styles and scripts included, so that it works without a network."""
     return files('synapse_hooks.serve').joinpath('page.html').read_text(encoding='utf-8').replace('/*STYLE*/', STYLE)

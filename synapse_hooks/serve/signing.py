@@ -1,4 +1,4 @@
-"""Addresses that are valid for a while, without any other credential: what a presigned URL is."""
+"""Presigned URLs: valid for a limited time, without any other credential."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs addresses, and checks them.
+    """Signs URLs, and checks signatures.
 
     Args:
         key: Secret; a new one for each start of the server.
-        lifetime: Seconds for which an address is valid.
+        lifetime: Seconds for which a URL is valid.
 
     Example:
         >>> signer = Signer(b'key', 60)
@@ -33,7 +33,7 @@ class Signer:
         return f'{quote(path)}?expires={expires}&signature={self._signature(path, expires)}'
 
     def is_valid(self, path: str, expires: str, signature: str, *, now: float | None = None) -> bool:
-        """Whether an address was signed here, and is valid still."""
+        """Whether a URL was signed with this key, and has not expired."""
         if not hmac.compare_digest(signature.encode(), self._signature(path, expires).encode()):
             return False
         return (time.time() if now is None else now) < int(expires)

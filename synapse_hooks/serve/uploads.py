@@ -1,4 +1,4 @@
-"""Uploads in chunks: bytes are appended where they belong, even if they arrive twice or late."""
+"""Uploads in chunks: a chunk is only appended at the offset at which the received bytes end."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, Final
 
 import msgspec
 
-from synapse_hooks.serve.replies import Refusal
+from synapse_hooks.serve.responses import RequestError
 from synapse_hooks.storage import write_atomic
 
 _RANGE: Final = re.compile(r'bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})')
 _ID: Final = re.compile(r'[0-9a-f]{32}')
 
 
-class State(msgspec.Struct):
-    """What is known of an upload."""
+class UploadState(msgspec.Struct):
+    """The state of an upload."""
 
     id: str
     filename: str
@@ -33,90 +33,90 @@ class Uploads:
     """The uploads below a folder.
 
     Args:
-        root: The folder; it is made when an upload begins.
+        root: The folder; it is created when an upload begins.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
-    def begin(self, filename: str, total: int) -> State:
+    def begin(self, filename: str, total: int) -> UploadState:
         """Open an upload of `total` bytes."""
         self.root.mkdir(parents=True, exist_ok=True)
-        state = State(uuid.uuid4().hex, filename, total)
+        state = UploadState(uuid.uuid4().hex, filename, total)
         self.file(state.id).touch()
         self._save(state)
         return state
 
-    def get(self, id: str) -> State:
-        """What is known of an upload.
+    def get(self, id: str) -> UploadState:
+        """The state of an upload.
 
         Raises:
-            Refusal: It does not exist.
+            RequestError: It does not exist.
         """
         if not _ID.fullmatch(id):
-            raise Refusal(404, 'there is no such upload')
+            raise RequestError(404, 'there is no such upload')
         try:
-            return msgspec.json.decode((self.root / f'{id}.json').read_bytes(), type=State)
+            return msgspec.json.decode((self.root / f'{id}.json').read_bytes(), type=UploadState)
         except (OSError, msgspec.MsgspecError) as error:
-            raise Refusal(404, 'there is no such upload') from error
+            raise RequestError(404, 'there is no such upload') from error
 
     def file(self, id: str) -> Path:
-        """Where its bytes are."""
+        """The file with its bytes."""
         return self.root / f'{id}.part'
 
-    def offset(self, state: State) -> int:
-        """How many bytes have arrived."""
+    def offset(self, state: UploadState) -> int:
+        """How many bytes have been received."""
         return self.file(state.id).stat().st_size
 
-    async def append(self, state: State, start: int, body: AsyncIterator[bytes]) -> None:
+    async def append(self, state: UploadState, start: int, body: AsyncIterator[bytes]) -> None:
         """Append a chunk that begins at `start`.
 
         Raises:
-            Refusal: It does not begin where the bytes that are here end, or is too long.
+            RequestError: It does not begin where the received bytes end, or is too long.
         """
         if state.completed_at is not None:
-            raise Refusal(409, 'the upload is finished')
+            raise RequestError(409, 'the upload is finished')
         handle = os.open(self.file(state.id), os.O_WRONLY | os.O_CLOEXEC)
         try:
-            here = os.fstat(handle).st_size
-            if start != here:
-                raise Refusal(409, f'expected the chunk at {here}, got one at {start}')
+            received = os.fstat(handle).st_size
+            if start != received:
+                raise RequestError(409, f'expected the chunk at {received}, got one at {start}')
             at = start
             async for data in body:
                 if at + len(data) > state.total:
-                    raise Refusal(400, f'more than {state.total} bytes came')
+                    raise RequestError(400, f'more than {state.total} bytes received')
                 os.pwrite(handle, data, at)
                 at += len(data)
         finally:
             os.close(handle)
 
-    def finish(self, state: State, md5: str, now: str) -> State:
-        """Check that all is here.
+    def finish(self, state: UploadState, md5: str, now: str) -> UploadState:
+        """Check that the upload is complete, and mark it as finished.
 
         Raises:
-            Refusal: Bytes are missing, or others than were sent.
+            RequestError: Bytes are missing, or the digest differs.
         """
         if state.completed_at is not None:
             if state.md5 == md5:
                 return state
-            raise Refusal(400, 'the upload is finished, with another md5')
-        here = self.offset(state)
-        if here != state.total:
-            raise Refusal(400, f'{here} of {state.total} bytes are here')
+            raise RequestError(400, 'the upload is finished, with another md5')
+        received = self.offset(state)
+        if received != state.total:
+            raise RequestError(400, f'{received} of {state.total} bytes have been received')
         with self.file(state.id).open('rb') as file:
-            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        if found != md5:
-            raise Refusal(400, f'md5 is {found}, not {md5}')
+            actual = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if actual != md5:
+            raise RequestError(400, f'md5 is {actual}, not {md5}')
         state.completed_at, state.md5 = now, md5
         self._save(state)
         return state
 
     def remove(self, id: str) -> None:
-        """Remove an upload that is in use now."""
+        """Remove an upload after its file has been used."""
         self.file(id).unlink(missing_ok=True)
         (self.root / f'{id}.json').unlink(missing_ok=True)
 
-    def _save(self, state: State) -> None:
+    def _save(self, state: UploadState) -> None:
         write_atomic(self.root / f'{state.id}.json', msgspec.json.encode(state), durable=False)
 
 
@@ -124,19 +124,19 @@ def chunk_range(header: str) -> tuple[int, int, int]:
     """First byte, last byte and total of a `Content-Range`.
 
     Raises:
-        Refusal: It is not a valid one.
+        RequestError: The header is not valid.
     """
     match = _RANGE.fullmatch(header)
     if match is None:
-        raise Refusal(400, 'expected Content-Range: bytes FIRST-LAST/TOTAL')
+        raise RequestError(400, 'expected Content-Range: bytes FIRST-LAST/TOTAL')
     first, last, total = map(int, match.groups())
     if not (first <= last + 1 and (last < total or total == 0)):
-        raise Refusal(400, f'Content-Range {header!r} contradicts itself')
+        raise RequestError(400, f'Content-Range {header!r} contradicts itself')
     return first, last, total
 
 
-def upload_record(state: State, offset: int, url: str) -> dict[str, Any]:
-    """An upload as the protocol has it."""
+def upload_record(state: UploadState, offset: int, url: str) -> dict[str, Any]:
+    """An upload in the form of the protocol."""
     return {
         'id': state.id,
         'url': url,

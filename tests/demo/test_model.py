@@ -21,7 +21,7 @@ from ultralytics import YOLO
 
 from synapse_hooks.data import Box, Sample
 from synapse_hooks.demo import contact_sheet, evaluate, write_base_model, write_scenes
-from synapse_hooks.demo.judge import quiet
+from synapse_hooks.demo.evaluation import quiet
 from synapse_hooks.errors import DatasetInvalid
 
 print('imported')

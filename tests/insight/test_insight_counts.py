@@ -10,7 +10,7 @@ import pytest
 
 from synapse_hooks.data import Box, Classification, Keypoint, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.insight.histograms import Boxes, Histogram
+from synapse_hooks.insight.histograms import BoxStatistics, Histogram
 from tests.insight.insight_kit import inspect, sample
 
 
@@ -76,7 +76,7 @@ def test_the_boxes_of_all_kinds_of_objects_are_measured_and_of_nothing_else(tmp_
     assert boxes.count == 3
     # A box as large as its image lies in the last step, which has no end.
     assert boxes.shares.counts[-1] == 1
-    ratios = {(low, high): count for low, high, count in boxes.ratios.coarser(4).spans() if count}
+    ratios = {(low, high): count for low, high, count in boxes.ratios.merged(4).bins() if count}
     assert ratios == {(0.5, 1): 1, (1, 2): 1, (4, 8): 1}
     assert boxes.centres.sum() == 3
     assert boxes.centres[16, 16] == 2
@@ -85,11 +85,11 @@ def test_the_boxes_of_all_kinds_of_objects_are_measured_and_of_nothing_else(tmp_
 def test_a_histogram_loses_nothing_when_it_is_made_coarser() -> None:
     histogram = Histogram([1, 2, 3, 4, 5])
     histogram.add([0, 1, 2.5, 3, 4, 5, 99])
-    assert histogram.coarser(2).spans() == [(None, 1, 1), (1, 3, 2), (3, 5, 2), (5, None, 2)]
+    assert histogram.merged(2).bins() == [(None, 1, 1), (1, 3, 2), (3, 5, 2), (5, None, 2)]
 
 
 def test_boxes_do_not_pile_up() -> None:
-    boxes = Boxes()
+    boxes = BoxStatistics()
     tracemalloc.start()
     for number in range(40_000):
         boxes.add((0, 0, number % 50 + 1, 10), 100, 80)

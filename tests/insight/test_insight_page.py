@@ -123,13 +123,13 @@ def test_each_kind_is_drawn_or_said_not_to_be(found: Inspection) -> None:
     assert 'not drawn: 1 group' in ''.join(Page(page(found)).text)
 
 
-def test_too_many_annotations_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+def test_too_many_annotations_are_not_drawn_and_reported(tmp_path: Path) -> None:
     ring = [(number % 90 + 0.5, number * 7 % 70 + 0.5) for number in range(400)]
     shapes = [Polygon.simple([*ring, (shift, 0.0)], label='x') for shift in range(60)]
     found = inspect(tmp_path, sample(tmp_path, 'a', *shapes), shown=PICTURES)
     text = page(found)
     assert len(text) < 100_000
-    assert 'of them too many to draw' in text
+    assert 'not drawn: there are too many' in text
 
 
 def test_the_choice_is_the_same_in_any_order_and_has_every_split_and_class(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from synapse_hooks.data.integrity import BAD_CHUNK
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.yolo import YoloFormat
 from synapse_hooks.insight import KINDS, Example, inspect_dataset
-from synapse_hooks.insight.contents import Contents
+from synapse_hooks.insight.duplicate_images import DuplicateImages
 from tests.formats.format_kit import add_item, png
 from tests.formats.format_kit import box as dm_box
 from tests.insight.insight_kit import examples, inspect, problems, sample
@@ -120,21 +120,21 @@ def test_the_same_image_twice_and_in_two_splits(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_size_of_its_own_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    contents = Contents()
+    images = DuplicateImages()
     for number in range(4):
         (tmp_path / str(number)).write_bytes(bytes(number))
-        contents.add(str(tmp_path / str(number)), '')
+        images.add(str(tmp_path / str(number)), '')
         (tmp_path / str(number)).unlink()
-    assert list(contents.same()) == []
+    assert list(images.groups()) == []
 
 
 def test_links_to_one_file_are_one_content(tmp_path: Path) -> None:
-    contents = Contents()
+    images = DuplicateImages()
     for place in ('a', 'b', 'c'):
         path = tmp_path / place
         path.hardlink_to(tmp_path / 'a') if place == 'b' else path.write_bytes(place.encode())
-        contents.add(str(path), 'train')
-    assert list(contents.same()) == [[('train', str(tmp_path / 'a')), ('train', str(tmp_path / 'b'))]]
+        images.add(str(path), 'train')
+    assert list(images.groups()) == [[('train', str(tmp_path / 'a')), ('train', str(tmp_path / 'b'))]]
 
 
 def test_classes_that_are_unused_alike_missing_or_rare(tmp_path: Path) -> None:

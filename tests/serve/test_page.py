@@ -95,12 +95,12 @@ def test_ids_and_sizes_are_exact_and_the_model_of_a_job_is_named(server: DevServ
     model = workspace.create_model(tmp_path / 'best.pt', name='night')
     workspace.update_job(1, status='SUCCEEDED', result={'model': {'id': model['id'], 'name': 'night'}})
     assert '123,456' in seen(server, 'models', tmp_path)
-    assert re.search(r'It made\s+model 1\s+\(night\)', seen(server, 'job/1', tmp_path))
+    assert re.search(r'It created\s+model 1\s+\(night\)', seen(server, 'job/1', tmp_path))
     workspace.update_job(1, status='RUNNING')
-    assert 'It made' not in seen(server, 'job/1', tmp_path)
+    assert 'It created' not in seen(server, 'job/1', tmp_path)
 
 
 def test_without_the_token_it_says_what_to_open(server: DevServer, tmp_path: Path) -> None:
     words = [BROWSER, *QUIET, f'--user-data-dir={tmp_path / "profile"}', f'{server.host}/']
     done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=True)
-    assert 'open the address that the terminal printed' in done.stdout
+    assert 'open the URL that the terminal printed' in done.stdout

@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from synapse_hooks.demo.pace import TimeBudget
+from synapse_hooks.demo.time_budget import TimeBudget
 
 
 def train(durations: list[float], *, seconds: float, epochs: int) -> tuple[int, list[int], list[str]]:

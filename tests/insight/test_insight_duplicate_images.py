@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from synapse_hooks.insight.contents import Contents
+from synapse_hooks.insight.duplicate_images import DuplicateImages
 
 END = 1 << 15
 SIZES = (0, 1, 2 * END - 1, 2 * END, 2 * END + 1, 3 * END, 40 * END)
 
 
 def groups(folder: Path) -> list[list[tuple[str, str]]]:
-    contents = Contents()
+    images = DuplicateImages()
     for number, file in enumerate(sorted(folder.iterdir())):
-        contents.add(str(file), 'ab'[number % 2])
-    return list(contents.same())
+        images.add(str(file), 'ab'[number % 2])
+    return list(images.groups())
 
 
 def compared_whole(folder: Path) -> list[list[tuple[str, str]]]:
@@ -68,10 +68,10 @@ def test_large_images_that_differ_at_their_ends_are_not_read_whole(
 
 
 def test_what_is_gone_by_then_is_like_no_other(tmp_path: Path) -> None:
-    contents = Contents()
+    images = DuplicateImages()
     for name in 'abcd':
         (tmp_path / name).write_text('x')
-        contents.add(str(tmp_path / name), '')
+        images.add(str(tmp_path / name), '')
     (tmp_path / 'a').unlink()
     (tmp_path / 'c').unlink()
-    assert [[Path(file).name for _, file in group] for group in contents.same()] == [['b', 'd']]
+    assert [[Path(file).name for _, file in group] for group in images.groups()] == [['b', 'd']]

@@ -1,4 +1,4 @@
-"""How good a model is: its score on scenes it has not seen, and what it gets right and wrong in one of them."""
+"""The evaluation of a detector: its score on a split, and its predictions matched with the labels of one image."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from synapse_hooks.demo.scenes import require_extra
 from synapse_hooks.errors import DatasetInvalid
 
 CONFIDENCE: Final = 0.35
-"""Predictions that the model trusts less are not shown."""
-OVERLAP: Final = 0.5
-"""Intersection over union from which a prediction counts as being at a label: the 50 of mAP50."""
+"""Predictions with a lower confidence are ignored."""
+IOU_THRESHOLD: Final = 0.5
+"""The intersection over union from which a prediction matches a label, as in mAP50."""
 
 Corners = tuple[float, float, float, float]
 """A box: left, top, right, bottom."""
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """Something in a picture, labelled or predicted."""
+class Detection:
+    """An object in an image, labelled or predicted."""
 
     label: str
     box: Corners
     """Left, top, right, bottom, in pixels."""
     ring: Sequence[tuple[float, float]] | None = None
-    """The outline, of what is labelled with a polygon."""
+    """The outline, if it is labelled with a polygon."""
     confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The predictions for one picture, judged."""
+class MatchResult:
+    """The predictions for one image, matched with its labels."""
 
-    right: list[Thing]
-    wrong: list[Thing]
-    missed: list[Thing]
-    """Labels that no right prediction stands for."""
+    true_positives: list[Detection]
+    false_positives: list[Detection]
+    false_negatives: list[Detection]
+    """Labels without a matching prediction."""
 
 
 def evaluate(weights: Path, data: Path, *, split: str = 'test') -> dict[str, Any]:
@@ -66,12 +66,19 @@ def evaluate(weights: Path, data: Path, *, split: str = 'test') -> dict[str, Any
     expected = list(names.values()) if isinstance(names, dict) else list(names)
     if list(model.names.values()) != expected:
         raise DatasetInvalid(
-            f'{weights} knows the classes {list(model.names.values())}, {data} has {expected}',
+            f'{weights} has the classes {list(model.names.values())}, {data} has {expected}',
             hint='evaluate a model on the dataset it was trained on',
         )
-    with quiet(), TemporaryDirectory(prefix='synapse-hooks-') as aside:
+    with quiet(), TemporaryDirectory(prefix='synapse-hooks-') as temporary:
         metrics = model.val(
-            data=str(data), split=split, device='cpu', workers=0, plots=False, verbose=False, project=aside, name='val'
+            data=str(data),
+            split=split,
+            device='cpu',
+            workers=0,
+            plots=False,
+            verbose=False,
+            project=temporary,
+            name='val',
         )
     box = metrics.box
     return {
@@ -83,8 +90,8 @@ def evaluate(weights: Path, data: Path, *, split: str = 'test') -> dict[str, Any
     }
 
 
-def predict(weights: Path, images: Sequence[Path]) -> list[list[Thing]]:
-    """What a detector sees in each of the images, the surest first: one thing at a place.
+def predict(weights: Path, images: Sequence[Path]) -> list[list[Detection]]:
+    """The detections in each of the images, the highest confidence first, after class-agnostic NMS.
 
     Args:
         weights: A weights file, or a folder with `best.pt`.
@@ -96,53 +103,63 @@ def predict(weights: Path, images: Sequence[Path]) -> list[list[Thing]]:
     model = _open(weights)
     with quiet():
         results = model.predict(
-            [str(image) for image in images], conf=CONFIDENCE, iou=OVERLAP, agnostic_nms=True, device='cpu', save=False
+            [str(image) for image in images],
+            conf=CONFIDENCE,
+            iou=IOU_THRESHOLD,
+            agnostic_nms=True,
+            device='cpu',
+            save=False,
         )
-    return [[_thing(row, result.names) for row in result.boxes.data.tolist()] for result in results]
+    return [[_detection(row, result.names) for row in result.boxes.data.tolist()] for result in results]
 
 
-def labelled(sample: Sample) -> list[Thing]:
+def ground_truth(sample: Sample) -> list[Detection]:
     """The boxes and polygons of a sample."""
-    things = []
+    detections = []
     for annotation in sample.annotations:
         if isinstance(annotation, Box):
             x, y, w, h = annotation.x, annotation.y, annotation.w, annotation.h
-            things.append(Thing(annotation.label, (x, y, x + w, y + h)))
+            detections.append(Detection(annotation.label, (x, y, x + w, y + h)))
         elif isinstance(annotation, Polygon):
             ring = [(x, y) for x, y in annotation.parts[0][0]]
             xs, ys = zip(*ring, strict=True)
-            things.append(Thing(annotation.label, (min(xs), min(ys), max(xs), max(ys)), ring))
-    return things
+            detections.append(Detection(annotation.label, (min(xs), min(ys), max(xs), max(ys)), ring))
+    return detections
 
 
-def judge(labels: Iterable[Thing], predictions: Iterable[Thing]) -> Verdict:
-    """Pair predictions with labels, the surest first; each label is found once.
+def match_predictions(labels: Iterable[Detection], predictions: Iterable[Detection]) -> MatchResult:
+    """Match predictions with labels, the highest confidence first; a label is matched once.
 
     Example:
-        >>> star = Thing('star', (0, 0, 10, 10))
-        >>> verdict = judge([star], [Thing('star', (1, 0, 10, 10), confidence=0.9), Thing('one', (0, 0, 10, 10))])
-        >>> [thing.label for thing in verdict.right], [thing.label for thing in verdict.wrong], verdict.missed
-        (['star'], ['one'], [])
+        >>> star = Detection('star', (0, 0, 10, 10))
+        >>> predictions = [Detection('star', (1, 0, 10, 10), confidence=0.9), Detection('one', (0, 0, 10, 10))]
+        >>> result = match_predictions([star], predictions)
+        >>> [each.label for each in result.true_positives], [each.label for each in result.false_positives]
+        (['star'], ['one'])
+        >>> result.false_negatives
+        []
     """
-    open_labels = list(labels)
-    verdict = Verdict([], [], open_labels)
-    for thing in sorted(predictions, key=lambda thing: -thing.confidence):
+    unmatched = list(labels)
+    result = MatchResult([], [], unmatched)
+    for detection in sorted(predictions, key=lambda detection: -detection.confidence):
         near = [
-            label for label in open_labels if label.label == thing.label and overlap(label.box, thing.box) >= OVERLAP
+            label
+            for label in unmatched
+            if label.label == detection.label and iou(label.box, detection.box) >= IOU_THRESHOLD
         ]
         if near:
-            open_labels.remove(max(near, key=lambda label: overlap(label.box, thing.box)))
-            verdict.right.append(thing)
+            unmatched.remove(max(near, key=lambda label: iou(label.box, detection.box)))
+            result.true_positives.append(detection)
         else:
-            verdict.wrong.append(thing)
-    return verdict
+            result.false_positives.append(detection)
+    return result
 
 
-def overlap(one: Corners, other: Corners) -> float:
+def iou(one: Corners, other: Corners) -> float:
     """Intersection over union of two boxes.
 
     Example:
-        >>> overlap((0, 0, 2, 2), (1, 0, 3, 2))
+        >>> iou((0, 0, 2, 2), (1, 0, 3, 2))
         0.3333333333333333
     """
     width = min(one[2], other[2]) - max(one[0], other[0])
@@ -154,7 +171,7 @@ def overlap(one: Corners, other: Corners) -> float:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep ultralytics from writing to the terminal, but for errors."""
+    """Let ultralytics log errors only."""
     from ultralytics.utils import LOGGER
 
     level = LOGGER.level
@@ -172,6 +189,6 @@ def _open(weights: Path) -> Any:
     return YOLO(weights / 'best.pt' if weights.is_dir() else weights)
 
 
-def _thing(row: Sequence[float], names: dict[int, str]) -> Thing:
-    left, top, right, bottom, confidence, number = row
-    return Thing(names[int(number)], (left, top, right, bottom), confidence=confidence)
+def _detection(row: Sequence[float], names: dict[int, str]) -> Detection:
+    left, top, true_positives, bottom, confidence, number = row
+    return Detection(names[int(number)], (left, top, true_positives, bottom), confidence=confidence)

@@ -1,4 +1,4 @@
-"""How the steps of the histograms are called."""
+"""Names for the bins of histograms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from synapse_hooks.insight.histograms import BUCKETS
 
 
 def share_name(low: float | None, high: float | None) -> str:
-    """A step of areas.
+    """The name of a bin of areas.
 
     Example:
         >>> share_name(None, 1e-5), share_name(1e-3, 1e-2), share_name(1.0, None)
@@ -20,7 +20,7 @@ def share_name(low: float | None, high: float | None) -> str:
 
 
 def ratio_name(low: float | None, high: float | None) -> str:
-    """A step of widths by heights.
+    """The name of a bin of aspect ratios.
 
     Example:
         >>> ratio_name(0.25, 0.5), ratio_name(1, 2), ratio_name(16, None)
@@ -30,7 +30,7 @@ def ratio_name(low: float | None, high: float | None) -> str:
 
 
 def count_name(low: float | None, high: float | None) -> str:
-    """A step of whole numbers.
+    """The name of a bin of whole numbers.
 
     Example:
         >>> count_name(None, 1), count_name(3, 4), count_name(5, 10), count_name(200, None)
@@ -42,7 +42,7 @@ def count_name(low: float | None, high: float | None) -> str:
 
 
 def bucket_name(name: str) -> str:
-    """A bucket of box sizes.
+    """The name of a range of box sizes.
 
     Example:
         >>> bucket_name('small'), bucket_name('large')
@@ -53,7 +53,7 @@ def bucket_name(name: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share, in per cent, with two digits."""
+    """A share in percent, with two digits."""
     return f'{share * 100:.2g}'.replace('1e+02', '100').replace('1e-03', '0.001') + ' %'
 
 

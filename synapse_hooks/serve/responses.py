@@ -1,4 +1,4 @@
-"""What every route of the development server does: read JSON, reply with JSON, in pages, or refuse."""
+"""Requests and responses of the development server: JSON bodies, JSON responses, pagination, errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MAX_DIGITS: Final = 18
 _JSON: Final = 'application/json'
 
 
-class Refusal(Exception):
+class RequestError(Exception):
     """A request that cannot be served.
 
     Args:
-        status: Of the answer.
-        detail: For the answer.
+        status: The HTTP status of the response.
+        detail: The text of the response.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -35,68 +35,68 @@ def page_of(request: Request, records: Any, shown: Callable[[Any], Any]) -> Resp
     Args:
         request: The request.
         records: All of them, in a stable order.
-        shown: What the reply has for a record.
+        shown: Returns the JSON value for a record.
 
     Raises:
-        Refusal: There is no such page.
+        RequestError: There is no such page.
     """
     query = dict(request.query_params.multi_items())
     size = number_of(query.get('page_size', '100'), 'page_size', MAX_PER_PAGE)
     number = number_of(query.get('page', '1'), 'page')
     start, stop = (number - 1) * size, number * size
     if start >= len(records) > 0 or (not records and number > 1):
-        raise Refusal(404, 'Invalid page.')
+        raise RequestError(404, 'Invalid page.')
 
-    def address(page: int) -> str:
+    def url(page: int) -> str:
         kept = [(name, value) for name, value in request.query_params.multi_items() if name != 'page']
         url = request.url
         return f'{url.scheme}://{url.netloc}{url.path}?{urlencode([*kept, ("page", page)])}'
 
-    return json_reply(
+    return json_response(
         {
             'count': len(records),
-            'next': address(number + 1) if stop < len(records) else None,
-            'previous': address(number - 1) if number > 1 else None,
+            'next': url(number + 1) if stop < len(records) else None,
+            'previous': url(number - 1) if number > 1 else None,
             'results': [shown(record) for record in records[start:stop]],
         }
     )
 
 
 def number_of(text: str, name: str, most: int = 1 << 31, *, least: int = 1) -> int:
-    """A parameter that is a number.
+    """The value of a parameter that is a number.
 
     Raises:
-        Refusal: It is not one from `least` to `most`.
+        RequestError: It is not a number from `least` to `most`.
     """
     if not text.isdecimal() or len(text) > _MAX_DIGITS or not least <= int(text) <= most:
-        raise Refusal(400, f'{name} must be a number from {least} to {most}')
+        raise RequestError(400, f'{name} must be a number from {least} to {most}')
     return int(text)
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object that a request carries.
+    """The JSON object in the body of a request.
 
     Raises:
-        Refusal: It carries something else.
+        RequestError: The body is something else.
     """
     body = await json_value(request)
     if not isinstance(body, dict):
-        raise Refusal(400, 'expected a JSON object')
+        raise RequestError(400, 'expected a JSON object')
     return body
 
 
 async def json_value(request: Request) -> Any:
-    """The JSON value that a request carries.
+    """The JSON value in the body of a request.
 
     Raises:
-        Refusal: It is not JSON.
+        RequestError: It is not JSON.
     """
     try:
         return msgspec.json.decode(await request.body())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(400, f'JSON parse error: {error}') from error
+        raise RequestError(400, f'JSON parse error: {error}') from error
 
 
-def json_reply(value: Any, status: int = 200) -> Response:
-    """A reply of JSON."""
+def json_response(value: Any, status: int = 200) -> Response:
+    """A response with a JSON body."""
     return Response(msgspec.json.encode(value), status, media_type=_JSON)
