@@ -7,6 +7,7 @@ SIGHUP.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         protect()
         exit_guard.install()
+        # Conversions make millions of small objects and no cycles, for which Python would look every 700 objects.
+        gc.set_threshold(50_000, 20, 20)
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if not word.startswith('-')), None)
     if command in COMMANDS and words.index(command) == 0:

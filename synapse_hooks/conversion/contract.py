@@ -7,10 +7,12 @@ are measured, it is divided, counted and fingerprinted, and handed to a sink.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from synapse_hooks.data.dataset import BATCH, DatasetInfo
+from synapse_hooks.data.dataset import BATCH, OBJECT_KINDS, DatasetInfo
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch
@@ -120,3 +122,120 @@ class ItemSource(BaseSource):
         """Items at equal distances."""
         for number in range(0, self.count, max(1, self.count // count)):
             yield from self.read(range(number, number + 1))
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What a shard that was written leaves for the rest of the conversion; it travels between processes."""
+
+    splits: Mapping[str, int] | None = None
+    """How many images were written into each split, by its name, '' where there are none. None: all that were read."""
+    state: Any = None
+    """What `finalize_shard` and `finalize` must know of it; it can be pickled."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A dataset as a sink has written it."""
+
+    config_path: Path | None = None
+    """The file that a trainer wants; None where the folder itself is the answer."""
+    format: str | None = None
+    """The format of it; None: that of the sink's format."""
+    when_published: Callable[[Path], None] | None = None
+    """Called with the place where the dataset stays, such as to write a file that holds absolute paths. A failure there
+    is a warning: the dataset must be complete without."""
+
+
+class Sink(Protocol):
+    """Writes a dataset into an empty folder, in shards.
+
+    Sinks are made by `Format.sink`, one for each shard and one for the whole, each with a loss report of its own. What
+    they have in common is a plan. A shard is written without knowing what the rest holds: what depends on the whole,
+    such as the numbers of classes, waits for `finalize_shard`.
+    """
+
+    @property
+    def projection(self) -> Projection:
+        """What it needs of the samples."""
+
+    @property
+    def survey(self) -> bool:
+        """Whether the plan needs the whole dataset, which is read twice then; else it is made from a few samples."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether several shards can be written at once, in several processes."""
+
+    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """The classes of what is written, in the order of their numbers.
+
+        Args:
+            info: Complete but for the classes, which are as the source declares them, or None.
+        """
+
+    def initialize_write(self, info: DatasetInfo) -> Any:
+        """The plan: what must be known of the whole dataset before the first shard. It is compared, and can be pickled.
+
+        It is asked before the first sample, with what a few samples show, and after the last one. Where the answers
+        differ, everything is written again with the second one.
+
+        Args:
+            info: What is known, with `classes` as they would be written.
+
+        Raises:
+            DatasetInvalid: The dataset cannot be written.
+        """
+
+    def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+        """Write a shard. All batches must be taken.
+
+        Args:
+            plan: What `initialize_write` returned.
+            info: Declared by the source, not counted; `classes` may be None.
+            shard: Its number, from 0.
+            batches: Its samples, in their order.
+        """
+
+    def finalize_shard(self, plan: Any, info: DatasetInfo, shard: int, results: Sequence[WriteResult]) -> None:
+        """Finish a shard when the whole is known; several at once, in several processes.
+
+        Args:
+            plan: What `initialize_write` returned.
+            info: Complete.
+            shard: Its number.
+            results: What `write` returned, for each shard.
+        """
+
+    def finalize(self, plan: Any, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+        """Finish the dataset, after all shards."""
+
+
+class BaseSink:
+    """A sink with nothing to plan and nothing to finish: a base class that fills in what a sink need not have."""
+
+    projection: Projection = 'shapes'
+    """See `Sink.projection`."""
+    survey: bool = False
+    """See `Sink.survey`."""
+    parallel: bool = True
+    """See `Sink.parallel`."""
+
+    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """Those of objects: boxes, polygons, masks, skeletons."""
+        return info.classes_of(*OBJECT_KINDS)
+
+    def initialize_write(self, info: DatasetInfo) -> Any:
+        """See `Sink.initialize_write`."""
+        return None
+
+    def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+        """See `Sink.write`."""
+        raise NotImplementedError
+
+    def finalize_shard(self, plan: Any, info: DatasetInfo, shard: int, results: Sequence[WriteResult]) -> None:
+        """See `Sink.finalize_shard`."""
+
+    def finalize(self, plan: Any, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+        """See `Sink.finalize`."""
+        return Written()

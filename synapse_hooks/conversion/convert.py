@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from synapse_hooks.context import Dataset, TrainContext
-from synapse_hooks.conversion import one_pass, two_pass
+from synapse_hooks.conversion.contract import Projection
+from synapse_hooks.conversion.conversion import Conversion
 from synapse_hooks.conversion.division import divided
 from synapse_hooks.conversion.fingerprint import joined
-from synapse_hooks.conversion.job import Job
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.pipeline import Pipeline
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.target import HasSink, Target
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
 from synapse_hooks.data.doubts import ALL_CROWDS, doubt
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.geometry.extents import FAULTS
 from synapse_hooks.version import __version__
 
-if TYPE_CHECKING:
-    from synapse_hooks.formats.base import Format
 
-
-def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
+def convert(format: HasSink, context: TrainContext, source: Dataset) -> Dataset:
     """Convert `source` into `format`, in `context.output_dir`. A dataset that has the format already is returned.
 
     The loss report goes to the journal, as an event `losses`, and to the user as a warning when something was lost.
@@ -46,12 +43,11 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
         reader.tolerance = options.tolerance
     declared = declared_by(reader)
     division = divided(reader, declared, options, context)
-    at_once = format.at_once
 
-    def opened() -> Pipeline:
+    def opened(projection: Projection) -> Pipeline:
         return Pipeline(
             reader,
-            'shapes' if at_once else 'samples',
+            projection,
             divide=division.of,
             tolerance=options.tolerance,
             digest='digest' not in source,
@@ -60,10 +56,9 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
 
     out = context.output_dir
     out.mkdir(parents=True, exist_ok=True)
-    asked = format.bound(ReadContext(), options=options)
-    job = Job(asked, options, source, division.info(declared), out, opened, Progress(context))
+    target = Target(format, out, options)
     try:
-        made = (one_pass if at_once else two_pass).write(job)
+        made = Conversion(source, division.info(declared), opened, target, Progress(context)).run()
     except UnicodeEncodeError as error:
         raise DatasetInvalid(
             f'{source["path"]}: the name {error.object!r} is not valid UTF-8, so it cannot be written into a text',
@@ -71,8 +66,8 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
             path=str(source['path']),
         ) from error
 
-    if made.when_published is not None:
-        context.when_published.append(made.when_published)
+    if made.written.when_published is not None:
+        context.when_published.append(made.written.when_published)
     report, info = made.report, made.info
     tally = made.read.tally
     report.finalize(tally.sources)
@@ -90,7 +85,14 @@ def convert(format: Format, context: TrainContext, source: Dataset) -> Dataset:
     names = [name for name in dict.fromkeys((*SPLITS, *made.splits)) if name and made.splits.get(name)]
     splits = {name: made.splits[name] for name in names}
     digest = _digest(source.get('digest') or joined(made.read.blocks), format, options, info)
-    return dataset(out, made.format, config_path=made.config_path, info=replace(info, splits=splits), digest=digest)
+    written = made.written
+    return dataset(
+        out,
+        written.format or format.name,
+        config_path=written.config_path,
+        info=replace(info, splits=splits),
+        digest=digest,
+    )
 
 
 def _way_out(report: LossReport) -> str:
@@ -104,7 +106,7 @@ def _way_out(report: LossReport) -> str:
     return 'choose another target format or task'
 
 
-def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Format) -> None:
+def _tell(context: TrainContext, report: LossReport, source: Dataset, format: HasSink) -> None:
     context.recorder.record('losses', {'from': source['format'], 'to': format.name, **report.to_dict()})
     if context.runtime_ctx.strict:
         report.refuse_losses()
@@ -113,7 +115,7 @@ def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Fo
         context.log_message(f'{source["format"]} to {format.name}: {summary}', level=level, code='losses')
 
 
-def _digest(content: str, format: Format, options: Options, info: DatasetInfo) -> str:
+def _digest(content: str, format: HasSink, options: Options, info: DatasetInfo) -> str:
     """Equal digests mean equal output: it covers the input, what was asked for, and who did it."""
     settings = {name: value for name, value in options.settings.items() if name not in ('workers', 'trainer_cache')}
     facts: list[Any] = [content, format.name, format.version, __version__, options.task, list(options.shares.items())]

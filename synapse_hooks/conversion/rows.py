@@ -1,19 +1,21 @@
-"""Datasets that are read one sample at a time: by a format's `read`, or by a reader that a plugin brings."""
+"""Datasets that are read or written one sample at a time: by `read` and `write` of a format, or by a reader."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from synapse_hooks.context import DatasetReader
-from synapse_hooks.conversion.contract import BaseSource
+from synapse_hooks.conversion.contract import BaseSink, BaseSource, WriteResult, Written
 from synapse_hooks.conversion.ids import free_id
 from synapse_hooks.conversion.validation import checked, checked_info
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.dataset import BATCH
+from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.storage import FreeNames
 
 
@@ -29,6 +31,25 @@ class ReadsRows(Protocol):
 
     def read(self, path: Path) -> Iterator[Sample]:
         """See `Format.read`."""
+
+
+class WritesRows(Protocol):
+    """What `RowSink` needs of a format."""
+
+    @property
+    def name(self) -> str:
+        """See `Format.name`."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """See `Format.kinds`."""
+
+    @property
+    def surveys(self) -> bool:
+        """See `Format.surveys`."""
+
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path | None:
+        """See `Format.write`."""
 
 
 class RowSource(BaseSource):
@@ -80,3 +101,67 @@ class ReaderSource(BaseSource):
         samples = iter(self.reader)
         while block := list(islice(samples, BATCH)):
             yield Batch.of_samples(block, measured=True)
+
+
+class RowSink(BaseSink):
+    """Hands samples to the `write` of a format, one at a time.
+
+    Args:
+        format: A copy that belongs to this conversion.
+        out: The folder.
+    """
+
+    projection = 'samples'
+    parallel = False
+
+    def __init__(self, format: WritesRows, out: Path) -> None:
+        self.format = format
+        self.out = out
+        self.survey = format.surveys
+
+    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """Those of the kinds that the format names."""
+        return info.classes_of(*self.format.kinds)
+
+    def initialize_write(self, info: DatasetInfo) -> DatasetInfo | None:
+        """What `write` is told of the dataset; None where it needs nothing."""
+        return info if self.survey else None
+
+    def write(self, plan: DatasetInfo | None, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+        """All samples.
+
+        Raises:
+            WrongAnswer: The format did not take all of them.
+        """
+        feed = _Feed(batches)
+        # An error of the format holds on to what it was reading from, which may be a process.
+        with closing(feed.samples()) as samples:
+            config_path = self.format.write(samples, info if plan is None else plan, self.out)
+        if not feed.finished:
+            of = '' if plan is None or plan.count is None else f' of {plan.count:,}'
+            raise WrongAnswer(
+                f'format {self.format.name!r} stopped writing after {feed.taken:,}{of} samples',
+                hint='its `write` must take every sample',
+                hook='convert',
+            )
+        return WriteResult(state=config_path)
+
+    def finalize(self, plan: DatasetInfo | None, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+        """What `write` returned."""
+        return Written(results[0].state)
+
+
+class _Feed:
+    """Batches as samples, and how many of them were taken."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self.batches = batches
+        self.taken = 0
+        self.finished = False
+
+    def samples(self) -> Generator[Sample, None, None]:
+        for batch in self.batches:
+            for sample in batch.rows():
+                self.taken += 1
+                yield sample
+        self.finished = True

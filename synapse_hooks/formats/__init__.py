@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
-    from synapse_hooks.conversion.contract import BaseSource, ItemSource, Projection, Source
+    from synapse_hooks.conversion.contract import (
+        BaseSink,
+        BaseSource,
+        ItemSource,
+        Projection,
+        Sink,
+        Source,
+        WriteResult,
+        Written,
+    )
     from synapse_hooks.conversion.ids import unique_ids
     from synapse_hooks.conversion.options import Options
     from synapse_hooks.conversion.reader import FormatReader
     from synapse_hooks.conversion.reading import ReadContext
+    from synapse_hooks.conversion.writing import WriteContext
     from synapse_hooks.data.batch import Batch, BatchBuilder, gather
     from synapse_hooks.formats.base import Format
     from synapse_hooks.formats.folders import files_below
@@ -30,13 +40,18 @@ BUILTIN: dict[str, str] = {
 """The built-in formats, as entry points would name them."""
 
 _HOMES = {
+    'BaseSink': 'synapse_hooks.conversion.contract',
     'BaseSource': 'synapse_hooks.conversion.contract',
     'Batch': 'synapse_hooks.data.batch',
     'BatchBuilder': 'synapse_hooks.data.batch',
     'ItemSource': 'synapse_hooks.conversion.contract',
     'Projection': 'synapse_hooks.conversion.contract',
     'ReadContext': 'synapse_hooks.conversion.reading',
+    'Sink': 'synapse_hooks.conversion.contract',
     'Source': 'synapse_hooks.conversion.contract',
+    'WriteContext': 'synapse_hooks.conversion.writing',
+    'WriteResult': 'synapse_hooks.conversion.contract',
+    'Written': 'synapse_hooks.conversion.contract',
     'gather': 'synapse_hooks.data.batch',
     'unique_ids': 'synapse_hooks.conversion.ids',
     'Fitter': 'synapse_hooks.geometry.shapes',
@@ -52,6 +67,7 @@ _HOMES = {
 
 __all__ = [
     'BUILTIN',
+    'BaseSink',
     'BaseSource',
     'Batch',
     'BatchBuilder',
@@ -63,7 +79,11 @@ __all__ = [
     'Options',
     'Projection',
     'ReadContext',
+    'Sink',
     'Source',
+    'WriteContext',
+    'WriteResult',
+    'Written',
     'declared_wrongly',
     'files_below',
     'fit_to_image',

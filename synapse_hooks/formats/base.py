@@ -16,28 +16,26 @@ Image sizes, class numbers, splits, progress, the loss report, unreadable items,
 come with it.
 """
 
-# ruff: noqa: PTH103, PTH120 (a Path for each of a million images costs more than linking them)
 from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.reader import FormatReader
 from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.writing import WriteContext
 from synapse_hooks.data import OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.hookspecs import hookimpl
-from synapse_hooks.storage import link_or_copy
 from synapse_hooks.storage.safe_open import TEXT_LIMIT
 
 if TYPE_CHECKING:
-    from synapse_hooks.conversion.contract import Source
-    from synapse_hooks.conversion.writer import Writer
+    from synapse_hooks.conversion.contract import Sink, Source
 
 
 class Format:
@@ -102,7 +100,7 @@ class Format:
         """
         return False
 
-    # -- what it may write too, for speed -------------------------------------------------------------------------
+    # -- what it may answer in their place, for speed --------------------------------------------------------------
 
     def source(self, path: Path, context: ReadContext) -> Source:
         """The dataset in batches: in parts, in any order, in several processes.
@@ -117,69 +115,22 @@ class Format:
 
         return RowSource(self.bound(context), path)
 
-    def plan(self, info: DatasetInfo) -> Any:
-        """What a `writer` must know of the whole dataset beforehand, beyond classes: a task, for instance.
+    def sink(self, context: WriteContext) -> Sink:
+        """What writes the dataset in batches, in several processes.
 
-        It is asked before the first sample, with what a few samples show, and after the last one. Where the answers
-        differ, everything is written again with the second one.
-        """
-        return None
-
-    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
-        """The classes of what is written, in the order of their numbers.
+        A format that answers this one does not need `write`, and is never asked for it.
 
         Args:
-            info: Complete but for the classes, which are as the source declares them, or None.
+            context: The conversion at hand: the folder, options, the loss report.
         """
-        return info.classes_of(*self.kinds)
+        from synapse_hooks.conversion.rows import RowSink
 
-    def written_format(self, plan: Any) -> str:
-        """The name of what is written, where that depends on the plan: another format may be what a task wants."""
-        return self.name
-
-    def writer(self, plan: Any, info: DatasetInfo, out: Path, share: int) -> Writer | None:
-        """Who writes a share of the dataset in one pass; there may be several, in processes of their own.
-
-        Args:
-            plan: What `plan` answered.
-            info: Declared, not surveyed; `classes` may be None.
-            out: The folder, the same for all.
-            share: The number of the share, from 0.
-
-        Returns:
-            The writer; None where there is only `write`.
-        """
-        return None
-
-    def counts(self, found: Sequence[Any]) -> Mapping[str, int] | None:
-        """The images that were written in each split, from what each writer's `found` answered; None: all of them."""
-        return None
-
-    def finish(self, plan: Any, info: DatasetInfo, out: Path, found: Sequence[Any]) -> Path | None:
-        """What is left to do when all shares are written; the answer is that of `write`.
-
-        Args:
-            plan: What `plan` answered.
-            info: Complete.
-            out: The folder.
-            found: What each writer's `found` answered.
-        """
-        return None
-
-    def when_published(
-        self, plan: Any, info: DatasetInfo, out: Path, found: Sequence[Any]
-    ) -> Callable[[Path], None] | None:
-        """What to call once the dataset has its final place, to write a file that holds absolute paths, for instance.
-
-        It is asked last, after `finish` and with the same arguments. The answer is called with the final place; an
-        error raised there becomes a warning, so the dataset must be complete without it. None: there is nothing to do.
-        """
-        return None
+        return RowSink(self.bound(report=context.report, options=context.options), context.out)
 
     # -- what it may use -----------------------------------------------------------------------------------------
 
     _context: ReadContext | None = None
-    _made: set[str] | None = None
+    _links: WriteContext | None = None
     options: Options = Options()
     """How the conversion at hand is done."""
 
@@ -213,15 +164,9 @@ class Format:
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""
-        if not sample.file:
-            return
-        if self._made is None:
-            self._made = set()
-        folder = os.path.dirname(target)
-        if folder not in self._made:
-            os.makedirs(folder, exist_ok=True)
-            self._made.add(folder)
-        link_or_copy(sample.file, target, mode=self.options.images)
+        if self._links is None:
+            self._links = WriteContext(Path(), self.options)
+        self._links.link_image(sample, target)
 
     # -- how it answers hooks ------------------------------------------------------------------------------------
 
@@ -238,11 +183,6 @@ class Format:
     def open_dataset(self, dataset: Dataset) -> DatasetReader | None:
         """Answer for `dataset['format'] == self.name`; decline otherwise."""
         return FormatReader(self, dataset) if dataset['format'] == self.name else None
-
-    @property
-    def at_once(self) -> bool:
-        """Whether it writes batches, in one pass."""
-        return type(self).writer is not Format.writer
 
     def bound(
         self,
@@ -262,6 +202,6 @@ class Format:
         """
         worker = copy.copy(self)
         worker._context = context or ReadContext(report=report, unreadable=unreadable)
-        worker._made = None
+        worker._links = None
         worker.options = options or Options()
         return worker

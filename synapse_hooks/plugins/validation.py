@@ -17,6 +17,8 @@ from synapse_hooks.hookspecs import PROJECT, arguments, describe, hook_names, se
 from synapse_hooks.plugins.records import Kind
 
 MARKER: Final = f'{PROJECT}_impl'
+_IN_PLACE_OF: Final = {'source': ('read', 'declare'), 'sink': ('write',)}
+"""What a format that answers the first is not asked for."""
 LAZY_HOOKS: Final[dict[Kind, tuple[str, ...]]] = {'format': ('convert', 'open_dataset'), 'autologger': ('autolog',)}
 """The hooks that a plugin of the lazy groups may answer; it is imported when one of them asks for its name."""
 
@@ -49,9 +51,25 @@ def faults(plugin: object, kind: Kind = 'plugin') -> list[str]:
         found += function_faults(function, kind)
     if hasattr(plugin, 'recognise') and not getattr(plugin, 'name', ''):
         found.append('a format needs a `name`: what `target_format` and `--to` call it')
+    found += _unused_overrides(type(plugin))
     hooks = [function.hook for function in functions]
     found += [f'two functions answer hook {hook!r}' for hook in sorted({h for h in hooks if hooks.count(h) > 1})]
     return found
+
+
+def _unused_overrides(format: type) -> Iterator[str]:
+    """Methods that are never called, because a class that the format derives from has put another in their place."""
+    kinds = format.__mro__
+    for method, rows in _IN_PLACE_OF.items():
+        owners = [kind for kind in kinds if method in vars(kind)]
+        # The first is that of `Format`, which calls the others.
+        for name in rows if len(owners) > 1 else ():
+            nearest = next(kind for kind in kinds if name in vars(kind))
+            if kinds.index(nearest) < kinds.index(owners[0]):
+                yield (
+                    f'{nearest.__name__}.{name}() is never called, because {owners[0].__name__} answers {method}(): '
+                    f'override {method}(), or derive from Format'
+                )
 
 
 def function_faults(answer: HookFunction, kind: Kind = 'plugin') -> list[str]:

@@ -12,7 +12,8 @@ class Spool:
     """Lists, tuples, numbers and texts that are needed again later, and are too many for the memory.
 
     Args:
-        file: Where they wait; it is made when there is something to wait, and removed when everything was taken.
+        file: Where they wait; it is made when there is something to wait, and removed when everything was taken. What
+            waits there already comes first.
 
     Example:
         >>> spool = Spool(getfixture('tmp_path') / 'waiting')
@@ -28,7 +29,7 @@ class Spool:
     def put(self, value: Any) -> None:
         """Append a value."""
         if self._open is None:
-            self._open = self.file.open('wb')
+            self._open = self.file.open('ab')
         # `marshal.dump` and `load` on a file go byte by byte.
         data = marshal.dumps(value)
         self._open.write(len(data).to_bytes(8, 'little'))

@@ -164,7 +164,7 @@ class FormatConformance:
     def test_an_interrupted_write_leaves_nothing(self, tmp_path: Path) -> None:
         """A failure passes through `write` as it is, and nothing is left outside the folder that `write` got."""
         self._need_writing()
-        surveyed = self.format.surveys and type(self.format).writer is Format.writer
+        surveyed = self.format.surveys and type(self.format).sink is Format.sink
         samples = _Interrupted(self.samples(tmp_path / 'images'), look=2 if surveyed else 1)
         before = tree(tmp_path)
         caught: Exception | None = None

@@ -108,7 +108,7 @@ def reads(format: Format) -> bool:
 
 def writes(format: Format) -> bool:
     """Whether the format can be written."""
-    return type(format).write is not Format.write or type(format).writer is not Format.writer
+    return type(format).write is not Format.write or type(format).sink is not Format.sink
 
 
 def _hooks(loaded: object) -> tuple[str, ...]:

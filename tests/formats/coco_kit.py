@@ -9,6 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from synapse_hooks.conversion.contract import WriteResult
+from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.writing import WriteContext
 from synapse_hooks.data import DatasetInfo, LossReport, Sample, survey
 from synapse_hooks.data.batch import gather
 from synapse_hooks.data.skeletons import assemble
@@ -56,22 +59,19 @@ def write(
         sample.annotations = assemble(sample.annotations)
     info = survey(declared or DatasetInfo(), samples)
     report = LossReport()
-    format = COCO.bound(report=report)
-    plan = format.plan(info)
+    sink = COCO.sink(WriteContext(out, Options(), report))
+    plan = sink.initialize_write(info)
     cuts = [len(samples) * number // shares for number in range(shares + 1)]
-    found: list[Any] = []
-    writers = []
+    results: list[WriteResult] = []
     for number, (first, last) in enumerate(pairwise(cuts)):
-        writer = format.writer(plan, declared or DatasetInfo(), out, number)
-        assert writer is not None
-        for start in range(first, last, 2):
-            writer.add(gather(copy.copy(sample) for sample in samples[start : min(start + 2, last)]))
-        found.append(writer.found())
-        writers.append(writer)
-    for number, writer in enumerate(writers):
-        writer.settle(info, found[:number])
-        writer.close()
-    file = format.finish(plan, info, out, found)
+        batches = (
+            gather(copy.copy(sample) for sample in samples[start : min(start + 2, last)])
+            for start in range(first, last, 2)
+        )
+        results.append(sink.write(plan, declared or DatasetInfo(), number, batches))
+    for number in range(shares):
+        sink.finalize_shard(plan, info, number, results)
+    file = sink.finalize(plan, info, results).config_path
     assert file is not None
     assert not list(out.rglob('.*'))
     return file, report

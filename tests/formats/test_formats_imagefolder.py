@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.writing import WriteContext
 from synapse_hooks.data import Classification, DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import FormatReader
@@ -235,7 +237,7 @@ def test_the_classes_are_in_the_order_of_their_folders() -> None:
         splits={},
         labels={'classification': frozenset({'a/b'}), 'box': frozenset({'car'})},
     )
-    assert ImageFolderFormat().written_classes(info) == ('a/b', 'ape', 'zebra')
+    assert ImageFolderFormat().sink(WriteContext(Path(), Options())).classes(info) == ('a/b', 'ape', 'zebra')
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from synapse_hooks.conversion.writer import counted
-from synapse_hooks.data import DatasetInfo
 from synapse_hooks.formats.base import Format
 from synapse_hooks.formats.coco.document import Openings, open_document
 from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco
-from synapse_hooks.formats.coco.schemas import Schemas
 
 if TYPE_CHECKING:
     from synapse_hooks.conversion.reading import ReadContext
-    from synapse_hooks.conversion.writer import Writer
+    from synapse_hooks.conversion.writing import WriteContext
+    from synapse_hooks.formats.coco.sink import CocoSink
     from synapse_hooks.formats.coco.source import CocoSource
 
 __all__ = ['CocoFormat']
@@ -56,26 +52,8 @@ class CocoFormat(Format):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def written_classes(self, info: DatasetInfo) -> tuple[str, ...]:
-        """Those of objects that have one."""
-        return tuple(filter(None, super().written_classes(info)))
+    def sink(self, context: WriteContext) -> CocoSink:
+        """See `synapse_hooks.formats.coco.sink`."""
+        from synapse_hooks.formats.coco.sink import CocoSink
 
-    def plan(self, info: DatasetInfo) -> dict[str, tuple[str, ...]]:
-        """The joints of each class that has any."""
-        return {label: names for label, names in info.skeletons.items() if names}
-
-    def writer(self, plan: dict[str, tuple[str, ...]], info: DatasetInfo, out: Path, share: int) -> Writer:
-        """See `synapse_hooks.formats.coco.writer`."""
-        from synapse_hooks.formats.coco.writer import CocoWriter
-
-        return CocoWriter(self, Schemas(plan, info, self.report), out, share)
-
-    def counts(self, found: Sequence[Any]) -> Counter[str]:
-        """Items without an image are not there."""
-        return counted({split: images for split, (images, _) in counts.items()} for counts in found)
-
-    def finish(self, plan: dict[str, tuple[str, ...]], info: DatasetInfo, out: Path, found: Sequence[Any]) -> Path:
-        """Put the files together; the training split's is the one that a trainer wants."""
-        from synapse_hooks.formats.coco.writer import put_together
-
-        return put_together(Schemas(plan, info, self.report), info, out, found)
+        return CocoSink(context)

@@ -6,7 +6,6 @@ than its files. Reading takes a batch of images at a time.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import count, islice
@@ -108,16 +107,10 @@ class CocoSource(ItemSource):
         for source in self._sources:
             for file in source.files:
                 files.admit(file)
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            parts = [
-                sort(source, self._openings, self.context.report, self.context.skip, whole=not self._shapes_only)
-                for source in self._sources
-            ]
-        finally:
-            if collecting:
-                gc.enable()
+        parts = [
+            sort(source, self._openings, self.context.report, self.context.skip, whole=not self._shapes_only)
+            for source in self._sources
+        ]
         _name(parts)
         return parts
 

@@ -107,7 +107,9 @@ class ScanNotes:
             texts: The rest of each row.
         """
         if self._entries is None:
-            self._entries = self._file.open('wb')
+            # What was noted of this shard before comes first.
+            self._entries = self._file.open('ab')
+            self._place = self._entries.tell()
         labels = Labels(self._task, self._joints, numbers, texts)
         names, facts = [], []
         ends = list(accumulate(counts))

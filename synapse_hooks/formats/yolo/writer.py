@@ -6,19 +6,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from synapse_hooks.data import SUFFIXES, USUAL, DatasetInfo, Sample, read_header
+from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.data import SUFFIXES, USUAL, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
 from synapse_hooks.formats.yolo.scan import ScanNotes, Seen
 from synapse_hooks.storage import Spool, link_all, write_all
-
-if TYPE_CHECKING:
-    from synapse_hooks.formats.base import Format
 
 Waiting = tuple[list[str], list[Seen], list[str], list[int], list[str], list[bytes]]
 """The paths of images, what was seen of them, the paths of label files, how many rows each has, their classes, and the
@@ -27,30 +24,26 @@ READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
 """Extensions, in lower case, of images that ultralytics reads."""
 
 
-class YoloWriter:
-    """Writes a share: images and labels at once, or the labels later where the classes are not known yet.
+class ShardWriter:
+    """Writes a shard: images and labels at once, or the labels later where the classes are not known yet.
 
     Args:
-        format: Whose report and options count.
+        context: The conversion at hand.
         rows: Makes the rows of label files.
-        info: What is known beforehand.
-        out: The dataset's folder.
-        share: The number of the share.
-        notes: Takes note of what was written; None where that is not wanted.
+        labels: Writes label files.
+        waiting: Where those wait whose classes are not known.
     """
 
-    def __init__(
-        self, format: Format, rows: Rows, info: DatasetInfo, out: Path, share: int, notes: ScanNotes | None = None
-    ) -> None:
-        self.format = format
+    def __init__(self, context: WriteContext, rows: Rows, labels: LabelWriter, waiting: Spool) -> None:
+        self.context = context
         self.rows = rows
-        self.out = str(out)
-        self._notes = notes
-        self._numbers = _numbered(info)
-        self._spool = Spool(out / f'.waiting-{share}')
+        self.labels = labels
+        self.waiting = waiting
+        self.counts: Counter[str] = Counter()
+        """The images in each split."""
+        self._out = str(context.out)
         self._places: dict[str, tuple[str, str]] = {}
         self._folders: set[tuple[str, str]] = set()
-        self._counts: Counter[str] = Counter()
 
     def add(self, batch: Batch) -> None:
         """Link the images, and write the labels as far as their classes have numbers."""
@@ -66,58 +59,25 @@ class YoloWriter:
                 continue
             stem, suffix = name
             split = str(sample.split)
-            self._counts[split] += 1
+            self.counts[split] += 1
             images_at, labels_at = self._above(split, stem)
             images.append(f'{images_at}{stem}{suffix}')
             links.append((sample.file, images[-1]))
             files.append(f'{labels_at}{stem}.txt')
-        link_all(links, mode=self.format.options.images)
-        seen = [] if self._notes is None else self._notes.examine(images)
+        link_all(links, mode=self.context.options.images)
+        seen = [] if self.labels.notes is None else self.labels.notes.examine(images)
         waiting = images, seen, files, rows.counts(len(files)), rows.labels, rows.texts
-        if self._numbers.keys() >= set(rows.labels):
-            self._write(waiting)
+        if self.labels.knows(rows.labels):
+            self.labels.write(waiting)
         else:
-            self._spool.put(waiting)
-
-    def found(self) -> dict[str, int]:
-        """The images in each split."""
-        return dict(self._counts)
-
-    def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
-        """Write the labels that waited."""
-        self._numbers = _numbered(info)
-        for waiting in self._spool.take():
-            self._write(waiting)
-        if self._notes is not None:
-            self._notes.close()
-
-    def close(self) -> None:
-        """Close the files of what waits."""
-        self._spool.close()
-        if self._notes is not None:
-            self._notes.close()
-
-    def _write(self, waiting: Waiting) -> None:
-        """Write label files."""
-        images, seen, files, counts, labels, texts = waiting
-        numbers = [self._numbers[label] for label in labels]
-        rows = [number + text for number, text in zip(numbers, texts, strict=True)]
-        end = 0
-        made: list[tuple[str, bytes]] = []
-        for file, count in zip(files, counts, strict=True):
-            begin, end = end, end + count
-            if file:
-                made.append((file, b'\n'.join([*rows[begin:end], b''])))
-        states = write_all(made)
-        if self._notes is not None:
-            self._notes.add(images, seen, states, counts, numbers, texts)
+            self.waiting.put(waiting)
 
     def _above(self, split: str, stem: str) -> tuple[str, str]:
         """What the paths of an image and its labels begin with; the folders are there then."""
         places = self._places.get(split)
         if places is None:
             folder = folder_of(split)
-            places = self._places[split] = f'{self.out}/images/{folder}/', f'{self.out}/labels/{folder}/'
+            places = self._places[split] = f'{self._out}/images/{folder}/', f'{self._out}/labels/{folder}/'
         below = stem.rpartition('/')[0]
         if (split, below) not in self._folders:
             for place in places:
@@ -133,7 +93,7 @@ class YoloWriter:
             if found is None:
                 reason = f'ultralytics reads no {suffix} images' if sample.file else 'there is no image'
                 if sample.file:
-                    self.format.report.dropped('image', reason, sample.id)
+                    self.context.report.dropped('image', reason, sample.id)
                 return reason
             suffix = found
         if 'images' not in sample.id:
@@ -143,6 +103,39 @@ class YoloWriter:
         return '/'.join([*(f'{part}_' if part.rstrip('_') == 'images' else part for part in folders), stem]), suffix
 
 
-def _numbered(info: DatasetInfo) -> dict[str, bytes]:
-    """The number of each class, as text. A declaration may have one without a name, which is not written."""
-    return {name: b'%d' % place for place, name in enumerate(filter(None, info.classes or ()))}
+class LabelWriter:
+    """Writes label files.
+
+    Args:
+        classes: In the order of their numbers; None where they are not known yet.
+        notes: Takes note of what was written; None where that is not wanted.
+    """
+
+    def __init__(self, classes: Sequence[str] | None, notes: ScanNotes | None) -> None:
+        self.notes = notes
+        # A declaration may have a class without a name, which is not written.
+        self._numbers = {name: b'%d' % place for place, name in enumerate(filter(None, classes or ()))}
+
+    def knows(self, labels: Iterable[str]) -> bool:
+        """Whether all these classes have numbers."""
+        return self._numbers.keys() >= set(labels)
+
+    def write(self, waiting: Waiting) -> None:
+        """Write the label files of some images."""
+        images, seen, files, counts, labels, texts = waiting
+        numbers = [self._numbers[label] for label in labels]
+        rows = [number + text for number, text in zip(numbers, texts, strict=True)]
+        end = 0
+        made: list[tuple[str, bytes]] = []
+        for file, count in zip(files, counts, strict=True):
+            begin, end = end, end + count
+            if file:
+                made.append((file, b'\n'.join([*rows[begin:end], b''])))
+        states = write_all(made)
+        if self.notes is not None:
+            self.notes.add(images, seen, states, counts, numbers, texts)
+
+    def close(self) -> None:
+        """Nothing more will be written."""
+        if self.notes is not None:
+            self.notes.close()

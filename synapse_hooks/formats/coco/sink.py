@@ -6,23 +6,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import msgspec
 
+from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written
+from synapse_hooks.conversion.writing import WriteContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.coco.layout import CONFIG
 from synapse_hooks.formats.coco.rows import Rows
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.storage import Spool, link_all
-
-if TYPE_CHECKING:
-    from synapse_hooks.formats.base import Format
 
 Counts = dict[str, tuple[int, int]]
 """Images and annotations in each split; '' where there are none."""
@@ -44,28 +43,66 @@ class _Content:
     """What follows the numbers of each annotation."""
 
 
-class CocoWriter:
-    """Writes a share: images at once, the lists of images and annotations when their numbers are known.
+class CocoSink(BaseSink):
+    """Writes images at once, the lists of images and annotations when their numbers are known.
 
     Args:
-        format: Whose report and options count.
-        schemas: The joints of classes.
-        out: The dataset's folder.
-        share: The number of the share.
+        context: The conversion at hand.
     """
 
-    def __init__(self, format: Format, schemas: Schemas, out: Path, share: int) -> None:
-        self.format = format
-        self.rows = Rows(format.report, schemas)
-        self.out = out
-        self.share = share
-        self._spool = Spool(out / f'.waiting-{share}')
+    def __init__(self, context: WriteContext) -> None:
+        self.context = context
+        self.out = context.out
         self._folders: set[str] = set()
-        self._counts: Counts = {}
 
-    def add(self, batch: Batch) -> None:
+    def classes(self, info: DatasetInfo) -> tuple[str, ...]:
+        """Those of objects that have one."""
+        return tuple(filter(None, super().classes(info)))
+
+    def initialize_write(self, info: DatasetInfo) -> dict[str, tuple[str, ...]]:
+        """The joints of each class that has any."""
+        return {label: names for label, names in info.skeletons.items() if names}
+
+    def write(
+        self, plan: dict[str, tuple[str, ...]], info: DatasetInfo, shard: int, batches: Iterator[Batch]
+    ) -> WriteResult:
         """Link the images, and let wait what is said of them."""
-        rows = self.rows.of(batch)
+        rows = Rows(self.context.report, Schemas(plan, info, self.context.report))
+        counts: Counts = {}
+        with closing(self._spool(shard)) as spool:
+            for batch in batches:
+                for split, content in self._contents(batch, rows).items():
+                    images, annotations = counts.get(split, (0, 0))
+                    counts[split] = images + len(content.images), annotations + len(content.texts)
+                    spool.put((split, content.images, content.rows, content.labels, content.texts))
+        # Items without an image are not there.
+        return WriteResult({split: images for split, (images, _) in counts.items()}, counts)
+
+    def finalize_shard(self, plan: Any, info: DatasetInfo, shard: int, results: Sequence[WriteResult]) -> None:
+        """Write this shard's part of every list."""
+        numbers = {name: place for place, name in enumerate(info.classes or (), 1)}
+        before: list[Counts] = [result.state for result in results[:shard]]
+        own: Counts = results[shard].state
+        made = {split: total(split, before) for split in own}
+        with ExitStack() as stack:
+            files = {
+                (split, name): stack.enter_context(part(self.out, split, name, shard).open('wb'))
+                for split in own
+                for name in _LISTS
+            }
+            for split, *content in self._spool(shard).take():
+                made[split] = _write(
+                    files[split, 'images'], files[split, 'annotations'], numbers, made[split], *content
+                )
+
+    def finalize(self, plan: dict[str, tuple[str, ...]], info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+        """Put the files together; the training split's is the one that a trainer wants."""
+        schemas = Schemas(plan, info, self.context.report)
+        return Written(put_together(schemas, info, self.out, [result.state for result in results]))
+
+    def _contents(self, batch: Batch, maker: Rows) -> dict[str, _Content]:
+        """What a batch has for each split; its images are linked."""
+        rows = maker.of(batch)
         counts = rows.counts(len(batch.samples))
         contents: dict[str, _Content] = {}
         links: list[tuple[str, str]] = []
@@ -87,34 +124,11 @@ class CocoWriter:
             content.labels += rows.labels[begin:end]
             content.texts += rows.texts[begin:end]
             links.append((sample.file, self._target(sample.split, name)))
-        link_all(links, mode=self.format.options.images)
-        for split, content in contents.items():
-            images, annotations = self._counts.get(split, (0, 0))
-            self._counts[split] = images + len(content.images), annotations + len(content.texts)
-            self._spool.put((split, content.images, content.rows, content.labels, content.texts))
+        link_all(links, mode=self.context.options.images)
+        return contents
 
-    def found(self) -> Counts:
-        """The images and annotations in each split."""
-        return self._counts
-
-    def settle(self, info: DatasetInfo, before: Sequence[Any]) -> None:
-        """Write this share's part of every list."""
-        numbers = {name: place for place, name in enumerate(info.classes or (), 1)}
-        made = {split: total(split, before) for split in self._counts}
-        with ExitStack() as stack:
-            files = {
-                (split, name): stack.enter_context(part(self.out, split, name, self.share).open('wb'))
-                for split in self._counts
-                for name in _LISTS
-            }
-            for split, *content in self._spool.take():
-                made[split] = _write(
-                    files[split, 'images'], files[split, 'annotations'], numbers, made[split], *content
-                )
-
-    def close(self) -> None:
-        """Close the file of what waits."""
-        self._spool.close()
+    def _spool(self, shard: int) -> Spool:
+        return Spool(self.out / f'.waiting-{shard}')
 
     def _target(self, split: str | None, name: str) -> str:
         target = f'{self.out}/{split}/{name}' if split else f'{self.out}/{name}'

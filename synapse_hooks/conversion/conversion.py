@@ -1,0 +1,151 @@
+"""One conversion: everything that a source gives, written by a sink.
+
+What a sink must know of the whole dataset beforehand is presumed from a few items and checked at the end: if it was
+wrong, which is rare, everything is written again. What only counts at the end, such as the numbers of classes, comes
+last.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from synapse_hooks.context import Dataset
+from synapse_hooks.conversion.content import need_content
+from synapse_hooks.conversion.contract import Projection, Sink, Written
+from synapse_hooks.conversion.executors import Executor, Fork, Serial
+from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
+from synapse_hooks.conversion.progress import Progress
+from synapse_hooks.conversion.read_ahead import ReadAhead
+from synapse_hooks.conversion.shards import FinalizeShard, ShardResult, WriteShards
+from synapse_hooks.conversion.target import Target
+from synapse_hooks.data import DatasetInfo, LossReport, Tally
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A dataset as it was written, before it is published."""
+
+    written: Written
+    read: ReadResult
+    """What was read."""
+    report: LossReport
+    """What the sink could not express."""
+    info: DatasetInfo
+    """Complete."""
+    splits: Mapping[str, int]
+    """The images in each split, as written."""
+
+
+class Conversion:
+    """A dataset on its way into another format.
+
+    Args:
+        source: What is read, for messages.
+        declared: What is known before the first sample.
+        open: Opens the dataset, to be read from its beginning.
+        target: Where it goes.
+        progress: Where progress is reported.
+    """
+
+    def __init__(
+        self,
+        source: Dataset,
+        declared: DatasetInfo,
+        open: Callable[[Projection], Pipeline],
+        target: Target,
+        progress: Progress,
+    ) -> None:
+        self.source = source
+        self.declared = declared
+        self.open = open
+        self.target = target
+        self.progress = progress
+
+    def run(self) -> Converted:
+        """Convert.
+
+        Raises:
+            DatasetInvalid, UnreadableItem: The dataset cannot be read, or not be written.
+        """
+        sink, report = self.target.sink()
+        surveyed = self._survey(sink) if sink.survey else None
+        pipeline = self.open(sink.projection)
+        if not pipeline.shards:
+            need_content(self.source, pipeline.finish())
+        known = surveyed or replace(self._complete(sink, pipeline.peek()), splits=self.declared.splits)
+        plan = sink.initialize_write(known)
+        while True:
+            self.progress.start(pipeline.count or known.count if surveyed else pipeline.count)
+            executor, tasks = self._tasks(sink, pipeline, plan, known)
+            results = executor.map(tasks, self.progress.add)
+            read, losses = _merged(results)
+            need_content(self.source, read)
+            info = self._complete(sink, read.tally)
+            better = plan if surveyed else sink.initialize_write(info)
+            if better == plan:
+                break
+            plan = better
+            shutil.rmtree(self.target.out)
+            self.target.out.mkdir()
+            pipeline = self.open(sink.projection)
+        done = [result.written for result in results]
+        last = [FinalizeShard(self.target, plan, info, number, done) for number in range(len(done))]
+        for one in executor.map(last, lambda count: None):
+            losses.merge(one)
+        written = sink.finalize(plan, info, done)
+        losses.merge(report)
+        self.progress.finish()
+        return Converted(written, read, losses, info, _splits(info, [result.splits for result in done]))
+
+    def _survey(self, sink: Sink) -> DatasetInfo:
+        pipeline = self.open(sink.projection)
+        # No total: a step of a run is not done when everything was looked at.
+        self.progress.start(None, 'survey')
+        for batch in pipeline.batches():
+            self.progress.add(len(batch.samples))
+        read = pipeline.finish()
+        need_content(self.source, read)
+        return self._complete(sink, read.tally)
+
+    def _complete(self, sink: Sink, tally: Tally) -> DatasetInfo:
+        """What is known of the dataset when everything was counted."""
+        found = replace(tally.info(self.declared), classes=self.declared.classes)
+        return replace(found, classes=sink.classes(found))
+
+    def _tasks(
+        self, sink: Sink, pipeline: Pipeline, plan: Any, known: DatasetInfo
+    ) -> tuple[Executor, list[WriteShards]]:
+        shards = pipeline.shards
+        processes = self.target.options.processes(pipeline.count or known.count or 0)
+        count = min(processes, len(shards)) if sink.parallel and pipeline.count is not None else 1
+        # What cannot be read in parts, or not be written in parts, is read in one process and written in another.
+        reading = ReadAhead(pipeline) if count == 1 < processes and len(shards) > 0 else pipeline
+        cuts = [round(number * len(shards) / count) for number in range(count + 1)]
+        tasks = [
+            WriteShards(reading, shards[first:last], self.target, plan, self.declared, number)
+            for number, (first, last) in enumerate(pairwise(cuts))
+        ]
+        return Fork() if count > 1 else Serial(), tasks
+
+
+def _merged(results: Sequence[ShardResult]) -> tuple[ReadResult, LossReport]:
+    read, report = results[0].read, results[0].report
+    for one in results[1:]:
+        read.merge(one.read)
+        report.merge(one.report)
+    return read, report
+
+
+def _splits(info: DatasetInfo, written: Sequence[Mapping[str, int] | None]) -> dict[str, int]:
+    """The images in each split."""
+    found: dict[str, int] = {}
+    for splits in written:
+        if splits is None:
+            return dict(info.splits or {})
+        for name, count in splits.items():
+            found[name] = found.get(name, 0) + count
+    return found

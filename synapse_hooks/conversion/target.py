@@ -1,0 +1,41 @@
+"""What a conversion writes to: it makes the sinks, each with a loss report of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from synapse_hooks.conversion.contract import Sink
+from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.data import LossReport
+
+
+class HasSink(Protocol):
+    """What is needed of a format that is written."""
+
+    @property
+    def name(self) -> str:
+        """See `Format.name`."""
+
+    @property
+    def version(self) -> str:
+        """See `Format.version`."""
+
+    def sink(self, context: WriteContext) -> Sink:
+        """See `Format.sink`."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A format, where it is written, and how."""
+
+    format: HasSink
+    out: Path
+    options: Options
+
+    def sink(self) -> tuple[Sink, LossReport]:
+        """A sink, and where it reports what cannot be expressed."""
+        context = WriteContext(self.out, self.options)
+        return self.format.sink(context), context.report

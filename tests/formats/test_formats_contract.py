@@ -1,0 +1,245 @@
+"""What formats of others may do in batches, and what they are told where it is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synapse_hooks.context import Dataset
+from synapse_hooks.data import Box, DatasetInfo, Sample
+from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.formats import (
+    BaseSink,
+    BaseSource,
+    Batch,
+    BatchBuilder,
+    Format,
+    ReadContext,
+    Source,
+    WriteContext,
+    WriteResult,
+    Written,
+    gather,
+)
+from synapse_hooks.formats.dm import DmFormat
+from synapse_hooks.formats.yolo import YoloFormat
+from synapse_hooks.plugins.validation import faults
+from synapse_hooks.testing import convert_dataset, png
+from tests.formats.format_kit import add_item, box
+
+Make = Callable[[Path], list[list[Batch]]]
+
+
+class InColumns(Format):
+    """Reads what it was made with: the batches of each shard."""
+
+    name = 'columns'
+
+    def __init__(self, make: Make) -> None:
+        self.make = make
+
+    def source(self, path: Path, context: ReadContext) -> Source:
+        return Given(self.make(path))
+
+
+class Given(BaseSource):
+    def __init__(self, batches: list[list[Batch]]) -> None:
+        self.batches = batches
+
+    def shards(self) -> Sequence[int]:
+        return range(len(self.batches))
+
+    def read(self, shard: int) -> Iterator[Batch]:
+        yield from self.batches[shard]
+
+
+def images(folder: Path, *names: str) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f'{name}.png' for name in names]
+    for file in files:
+        file.write_bytes(png(100, 80))
+    return files
+
+
+def two_boxes(
+    change: Callable[[BatchBuilder], None] = lambda builder: None, id: str = 'a', labels: Sequence[Any] = ('car', 'dog')
+) -> Make:
+    """A dataset of one image with two boxes, which `change` makes wrong."""
+
+    def make(path: Path) -> list[list[Batch]]:
+        builder = BatchBuilder()
+        item = builder.add_sample(Sample(id, image=path / 'a.png', split='train'))
+        builder.add_boxes([item, item], labels, np.array([[1, 2, 30, 40], [5, 6, 7, 8]]))
+        change(builder)
+        return [[builder.build()]]
+
+    return make
+
+
+def converted(tmp_path: Path, make: Make, target: str = 'coco', **options: Any) -> Any:
+    images(tmp_path / 'in', 'a', 'b', 'c')
+    return convert_dataset(
+        {'path': tmp_path / 'in', 'format': 'columns'}, target, tmp_path / 'out', InColumns(make), **options
+    )
+
+
+@pytest.mark.parametrize('target', ['coco', 'dm'])
+def test_columns_are_converted_like_samples(tmp_path: Path, target: str) -> None:
+    boxes = [Box(1, 2, 30, 40, label='car', id='1'), Box(5, 6, 7, 8, label='dog', id='2')]
+
+    def rows(path: Path) -> list[list[Batch]]:
+        sample = Sample('a', image=path / 'a.png', split='train', annotations=list(boxes))
+        return [[gather([sample])]]
+
+    one = converted(tmp_path / 'one', two_boxes(), target)
+    other = converted(tmp_path / 'other', rows, target)
+    assert one.losses == other.losses
+    files = sorted(file.relative_to(one.path) for file in one.path.rglob('*.json'))
+    assert files
+    for file in files:
+        assert (one.path / file).read_bytes() == (other.path / file).read_bytes()
+
+
+def of(field: str, value: Any) -> Callable[[BatchBuilder], None]:
+    def change(builder: BatchBuilder) -> None:
+        setattr(builder.boxes, field, value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ('make', 'message', 'field'),
+    [
+        (two_boxes(labels=['car', 3]), r"sample 'a', box 2 of its batch: labels is 3 \(int\), not text", 'labels'),
+        (two_boxes(of('labels', ['car'])), 'labels is 1 .*, not of equal length', 'labels'),
+        (two_boxes(of('items', [0, 1])), 'items is 1 .*, not the number of a sample', 'items'),
+        (two_boxes(of('places', [1, 0])), 'places is 0 .*, not in ascending order', 'places'),
+        (two_boxes(of('attributes', [None, {'a': object()}])), 'attributes is .*, not a value of JSON', 'attributes'),
+        (two_boxes(lambda builder: builder.boxes.numbers.append(1)), 'numbers is 9 .*, not of equal length', 'numbers'),
+        (two_boxes(id='../a'), r"id is '\.\./a' \(str\), not safe as the name of a file", 'id'),
+        (lambda path: [[5]], 'what `read` returned is 5 .*, not a Batch', ''),  # type: ignore[list-item]
+    ],
+)
+@pytest.mark.parametrize('target', ['yolo', 'coco', 'dm'])
+def test_what_is_wrong_in_a_batch_is_named(tmp_path: Path, make: Make, message: str, field: str, target: str) -> None:
+    with pytest.raises(WrongAnswer, match=f"format 'columns': .*{message}") as caught:
+        converted(tmp_path, make, target)
+    assert (caught.value.format, caught.value.field) == ('columns', field)
+    assert any("while format 'columns' was reading" in note for note in caught.value.__notes__)
+    assert not any(f"'{target}'" in note for note in caught.value.__notes__)
+
+
+def test_an_image_that_cannot_be_read_takes_its_annotations_with_it(tmp_path: Path) -> None:
+    def make(path: Path) -> list[list[Batch]]:
+        builder = BatchBuilder()
+        for name in ('a', 'gone', 'b'):
+            item = builder.add_sample(Sample(name, image=path / f'{name}.png', split='train'))
+            builder.add_boxes([item], [name], [(1, 2, 30, 40)])
+            builder.add_polygons([item], [name], [[(1, 1), (9, 1), (9, 9)]])
+        return [[builder.build()]]
+
+    made = converted(tmp_path, make, unreadable='skip')
+    assert made.dataset['classes'] == ['a', 'b']
+    assert made.losses['unreadable']['count'] == 1
+    assert made.losses['written'] == {'box': 2, 'polygon': 2}
+
+
+def test_content_counts_in_the_digest(tmp_path: Path) -> None:
+    digests = set()
+    for labels in (('car', 'dog'), ('car', 'dog'), ('dog', 'car')):
+        for file in images(tmp_path / 'in', 'a'):
+            os.utime(file, ns=(0, 10**18))
+        source: Dataset = {'path': tmp_path / 'in', 'format': 'columns'}
+        made = convert_dataset(source, 'coco', tmp_path / f'out-{labels[0]}', InColumns(two_boxes(labels=labels)))
+        digests.add(made.dataset['digest'])
+        shutil.rmtree(made.path)
+    assert len(digests) == 2
+
+
+# -- sinks ---------------------------------------------------------------------------------------------------------
+
+
+class CountSink(BaseSink):
+    def __init__(self, context: WriteContext) -> None:
+        self.context = context
+
+    def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+        return WriteResult(state=[sample.id for batch in batches for sample in batch.samples])
+
+    def finalize(self, plan: Any, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+        file = self.context.out / 'ids.txt'
+        file.write_text('\n'.join(id for result in results for id in result.state))
+        return Written(file)
+
+
+class Counts(Format):
+    name = 'counts'
+
+    def sink(self, context: WriteContext) -> CountSink:
+        return CountSink(context)
+
+
+@pytest.mark.parametrize('workers', [1, 3])
+def test_shards_are_written_in_any_number_of_processes(tmp_path: Path, workers: int) -> None:
+    for number in range(300):
+        add_item(tmp_path / 'dm', f'{number:03}', {'bounding_box': [box(1, 1, 5, 5)]})
+    made = convert_dataset(
+        {'path': tmp_path / 'dm', 'format': 'dm'},
+        'counts',
+        tmp_path / 'out',
+        Counts(),
+        settings={'counts': {'workers': workers}},
+    )
+    ids = Path(str(made.dataset['config_path'])).read_text().splitlines()
+    assert ids == [f'{number:03}' for number in range(300)]
+
+
+# -- overrides that are never called -------------------------------------------------------------------------------
+
+
+class WritesYolo(YoloFormat):
+    name = 'mine'
+
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> None:
+        """Never."""
+
+
+class ReadsDm(DmFormat):
+    name = 'mine'
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        raise AssertionError
+
+    def declare(self, path: Path) -> DatasetInfo:
+        raise AssertionError
+
+
+class Both(Format):
+    """A class may read rows, and one that derives from it batches."""
+
+    name = 'both'
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        yield Sample('a')
+
+
+class Batches(Both):
+    def source(self, path: Path, context: ReadContext) -> Source:
+        return Given([])
+
+
+def test_an_override_that_is_never_called_is_a_fault() -> None:
+    assert faults(WritesYolo(), 'format') == [
+        'WritesYolo.write() is never called, because YoloFormat answers sink(): override sink(), or derive from Format'
+    ]
+    assert [fault.partition(' is never')[0] for fault in faults(ReadsDm(), 'format')] == [
+        'ReadsDm.read()',
+        'ReadsDm.declare()',
+    ]
+    assert faults(Both(), 'format') == faults(Batches(), 'format') == faults(DmFormat(), 'format') == []
