@@ -56,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='how many processes, 1 or more; by default it depends on the number of items and cores',
     )
     parser.add_argument(
+        '--executor',
+        metavar='NAME',
+        help='where the parts are written: serial, fork, or the name of a plugin',
+    )
+    parser.add_argument(
         '--unreadable', metavar='POLICY', help='items that cannot be read: skip, fail, or the tolerated share (0.01)'
     )
     parser.add_argument(
@@ -89,6 +94,7 @@ def run(options: argparse.Namespace) -> CommandResult:
         'unreadable': number_or_text(options.unreadable),
     }
     settings = {'images': options.images, 'workers': options.workers, 'group_by': options.group_by}
+    settings['executor'] = options.executor
     settings['stratify'] = options.stratify or None
     settings['trainer_cache'] = False if options.no_trainer_cache else None
     # Remove what a conversion that was killed has left.

@@ -16,7 +16,7 @@ from typing import Any
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.content import need_content
 from synapse_hooks.conversion.contract import Projection, Sink, Written
-from synapse_hooks.conversion.executors import Executor, Fork, Serial
+from synapse_hooks.conversion.executors import Executor, Serial, executor_named
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.read_ahead import ReadAhead
@@ -120,16 +120,21 @@ class Conversion:
         self, sink: Sink, pipeline: Pipeline, plan: Any, known: DatasetInfo
     ) -> tuple[Executor, list[WriteShards]]:
         shards = pipeline.shards
-        processes = self.target.options.processes(pipeline.count or known.count or 0)
-        count = min(processes, len(shards)) if sink.parallel and pipeline.count is not None else 1
+        options = self.target.options
+        fitting = options.processes(pipeline.count or known.count or 0)
+        executor: Executor = Serial()
+        if sink.parallel and len(shards) > 1:
+            executor = executor_named(options.executor, options.workers, fitting)
+        count = max(1, min(executor.workers, len(shards)))
         # What cannot be read in parts, or not be written in parts, is read in one process and written in another.
-        reading = ReadAhead(pipeline) if count == 1 < processes and len(shards) > 0 else pipeline
+        ahead = count == 1 < fitting and options.executor != 'serial' and not (sink.parallel and len(shards) > 1)
+        reading = ReadAhead(pipeline) if ahead else pipeline
         cuts = [round(number * len(shards) / count) for number in range(count + 1)]
         tasks = [
             WriteShards(reading, shards[first:last], self.target, plan, self.declared, number)
             for number, (first, last) in enumerate(pairwise(cuts))
         ]
-        return Fork() if count > 1 else Serial(), tasks
+        return executor if count > 1 else Serial(), tasks
 
 
 def _merged(results: Sequence[ShardResult]) -> tuple[ReadResult, LossReport]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from synapse_hooks.context import Dataset, TrainContext
 from synapse_hooks.conversion.contract import Projection
@@ -21,6 +21,9 @@ from synapse_hooks.data.doubts import ALL_CROWDS, doubt
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.geometry.extents import FAULTS
 from synapse_hooks.version import __version__
+
+_SAME_OUTPUT: Final = ('workers', 'executor', 'trainer_cache')
+"""Settings that change nothing of what is written."""
 
 
 def convert(format: HasSink, context: TrainContext, source: Dataset) -> Dataset:
@@ -117,7 +120,9 @@ def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Ha
 
 def _digest(content: str, format: HasSink, options: Options, info: DatasetInfo) -> str:
     """Equal digests mean equal output: it covers the input, what was asked for, and who did it."""
-    settings = {name: value for name, value in options.settings.items() if name not in ('workers', 'trainer_cache')}
+    settings = {
+        name: value for name, value in options.settings.items() if name not in ('workers', 'executor', 'trainer_cache')
+    }
     facts: list[Any] = [content, format.name, format.version, __version__, options.task, list(options.shares.items())]
     if options.crowds != 'keep':
         facts.append(options.crowds)

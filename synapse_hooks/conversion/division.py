@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from synapse_hooks.context import DatasetReader, TrainContext
@@ -27,6 +27,38 @@ class Division:
     def info(self, declared: DatasetInfo) -> DatasetInfo:
         """What is declared of the dataset once it is divided."""
         return replace(declared, splits=dict.fromkeys(self.names, 0)) if self.names else declared
+
+
+@dataclass(frozen=True)
+class ById:
+    """Divides by ids: a sample goes into the same split in every conversion.
+
+    Args:
+        shares: The fraction of each split.
+    """
+
+    shares: Mapping[str, float]
+
+    def __call__(self, sample: Sample) -> str:
+        """The split of a sample."""
+        return assign(sample.id, self.shares)
+
+
+@dataclass(frozen=True)
+class ByUnit:
+    """Divides by units, which are not torn apart.
+
+    Args:
+        units: The unit of each sample, by its id.
+        splits: The split of each unit.
+    """
+
+    units: Mapping[str, str]
+    splits: Mapping[str, str]
+
+    def __call__(self, sample: Sample) -> str:
+        """The split of a sample."""
+        return self.splits[self.units[sample.id]]
 
 
 def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, context: TrainContext) -> Division:
@@ -54,7 +86,7 @@ def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, cont
         return Division()
     names = tuple(shares)
     if not (options.stratify or options.group_by):
-        return Division(names, lambda sample: assign(sample.id, shares))
+        return Division(names, ById(shares))
     # What an item shows of its class or group may not be there any more when it is written: one look beforehand.
     units: dict[str, str] = {}
     groups: set[str] = set()
@@ -75,8 +107,8 @@ def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, cont
             field='group_by',
         )
     if options.stratify:
-        return Division(names, lambda sample: found[units[sample.id]])
-    return Division(names, lambda sample: assign(units[sample.id], shares))
+        return Division(names, ByUnit(units, found))
+    return Division(names, ByUnit(units, {unit: assign(unit, shares) for unit in set(units.values())}))
 
 
 def _tell(context: TrainContext, text: str) -> None:

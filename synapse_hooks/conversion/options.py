@@ -33,6 +33,8 @@ class Options:
     """How image files come into the target."""
     workers: int | None = None
     """How many processes may work; None lets the number of items and of processor cores decide."""
+    executor: str | None = None
+    """Where the shards are written: `serial`, `fork`, or what a plugin brings; None lets the number of items decide."""
     group_by: str = ''
     """The attribute whose values are not torn apart when a dataset is divided; empty for none."""
     stratify: bool = False
@@ -62,6 +64,7 @@ class Options:
         | `crowds` | `crowds` | `keep`, or `objects`: crowd regions are taken as objects |
         | | `images` | `hardlink`, `symlink`, `copy` |
         | | `workers` | how many processes may work |
+        | | `executor` | where the parts of a dataset are written: `serial`, `fork`, or what a plugin brings |
         | | `group_by` | an attribute: items with the same value of it go into one split (`folder:` is their folder) |
         | | `stratify` | whether every split gets its share of each class |
         | | `trainer_cache` | whether ultralytics' cache of labels is written, true by default |
@@ -84,6 +87,7 @@ class Options:
             # No parameters: actions use these words for other things.
             images=_images(settings.get('images', 'hardlink')),
             workers=_workers(settings.get('workers')),
+            executor=_name('executor', settings.get('executor')),
             group_by=str(settings.get('group_by', '')),
             stratify=_switch('stratify', settings.get('stratify', False)),
             trainer_cache=_switch('trainer_cache', settings.get('trainer_cache', True)),
@@ -122,6 +126,12 @@ def _workers(value: Any) -> int | None:
         hint='leave it out to have it decided',
         field='workers',
     )
+
+
+def _name(field: str, value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise ParamsError(f'{field}: must be a name, got {value!r}', hint='leave it out for the default', field=field)
 
 
 def _switch(name: str, value: Any) -> bool:

@@ -73,6 +73,13 @@ class Pipeline:
         divide: Divide | None = None,
         crowds_as_objects: bool = False,
     ) -> None:
+        self._options = {
+            'tolerance': tolerance,
+            'digest': digest,
+            'counts': counts,
+            'divide': divide,
+            'crowds_as_objects': crowds_as_objects,
+        }
         self.reader = reader
         self.projection = projection
         self.divide = divide
@@ -100,6 +107,10 @@ class Pipeline:
             self.count = self.source.count
         self._is_foreign = not type(self.source).__module__.startswith('synapse_hooks.')
         self._notes = self._is_foreign or isinstance(self.source, ReaderSource | RowSource)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process, which has not read anything yet, the dataset is opened anew."""
+        return _opened, (self.reader, self.projection, self._options)
 
     def batches(self, shards: Sequence[Any] | None = None) -> Iterator[Batch]:
         """The batches of some shards, or of all. They are counted as they pass."""
@@ -202,6 +213,10 @@ class Pipeline:
 
     def _noted(self) -> AbstractContextManager[None]:
         return self.reader.noted() if isinstance(self.reader, FormatReader) else nullcontext()
+
+
+def _opened(reader: DatasetReader, projection: Projection, options: dict[str, Any]) -> Pipeline:
+    return Pipeline(reader, projection, **options)
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=repr)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.conversion.contract import Source
@@ -71,6 +71,10 @@ class FormatReader:
         self.blame: Callable[[BaseException], None] = lambda error: None
         """Called with an error that `read` raises. It is read while another plugin writes, which is not to blame."""
         self._total: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What was met while reading stays behind."""
+        return FormatReader, (self.format, self.dataset)
 
     @cached_property
     def declared(self) -> DatasetInfo:

@@ -1,0 +1,107 @@
+"""The parts of a dataset are written wherever an executor of a plugin brings them, and the result is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synapse_hooks.context import Dataset
+from synapse_hooks.errors import ConfigError, PluginBroken
+from synapse_hooks.testing import Converted, convert_dataset
+from tests.formats.format_kit import add_item, box, polygon, tree
+
+POOL = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+
+class Pool:
+    '''Processes that have nothing of this one: what they need travels to them.'''
+
+    def __init__(self, workers):
+        self.workers = workers or 2
+
+    def map(self, tasks, report):
+        with ProcessPoolExecutor(self.workers, mp_context=get_context('spawn')) as pool:
+            results = list(pool.map(run, tasks))
+        report(0)
+        return results
+
+
+def run(task):
+    return task(ignore)
+
+
+def ignore(count):
+    pass
+
+
+def broken(workers):
+    raise OSError('no cluster here')
+"""
+
+
+@pytest.fixture
+def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed distribution with executors."""
+    place = tmp_path / 'site'
+    info = place / 'acme_pool-1.0.dist-info'
+    info.mkdir(parents=True)
+    (place / 'acme_pool.py').write_text(POOL)
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: acme-pool\nVersion: 1.0\n')
+    (info / 'entry_points.txt').write_text(
+        '[synapse_hooks.executors]\npool = acme_pool:Pool\nbroken = acme_pool:broken\n'
+    )
+    monkeypatch.syspath_prepend(place)
+
+
+@pytest.fixture
+def dm(tmp_path: Path) -> Path:
+    for number in range(300):
+        label = f'class{number % 3}'
+        shapes: dict[str, Any] = {'bounding_box': [box(1, 1, 5, 5, label)]}
+        if number % 2:
+            shapes['polygon'] = [polygon([[0, 0], [9, 0], [9, 9]], label)]
+        add_item(tmp_path / 'dm', f'{number:03}', shapes)
+    return tmp_path / 'dm'
+
+
+def converted(dm: Path, target: str, out: Path, **settings: Any) -> Converted:
+    source: Dataset = {'path': dm, 'format': 'dm'}
+    options: dict[str, Any] = {'splits': {'train': 0.7, 'valid': 0.3}} if target == 'yolo' else {}
+    return convert_dataset(source, target, out, settings={target: settings}, **options)
+
+
+def content(made: Converted) -> dict[str, Any]:
+    """The files, but for those that name the folder they are in."""
+    return {
+        name: content
+        for name, content in tree(made.path).items()
+        if not name.endswith('.cache') and name != 'dataset.yaml'
+    }
+
+
+@pytest.mark.usefixtures('acme')
+@pytest.mark.parametrize('target', ['yolo', 'coco'])
+def test_processes_that_share_nothing_write_the_same(tmp_path: Path, dm: Path, target: str) -> None:
+    alone = converted(dm, target, tmp_path / 'alone', workers=1)
+    assert len(content(alone)) >= 300
+    for name, settings in (('pool', {'executor': 'pool'}), ('forked', {'executor': 'fork', 'workers': 3})):
+        other = converted(dm, target, tmp_path / name, **settings)
+        assert content(other) == content(alone)
+        assert other.dataset['digest'] == alone.dataset['digest']
+        assert other.losses == alone.losses
+
+
+def test_an_executor_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path, dm: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no executor 'forks'") as caught:
+        converted(dm, 'coco', tmp_path / 'out', executor='forks', workers=2)
+    assert 'fork, serial' in caught.value.hint
+
+
+@pytest.mark.usefixtures('acme')
+def test_an_executor_that_cannot_be_used_is_named_with_its_distribution(tmp_path: Path, dm: Path) -> None:
+    with pytest.raises(PluginBroken, match=r"executor 'broken' of acme-pool 1\.0 .*no cluster here"):
+        converted(dm, 'coco', tmp_path / 'out', executor='broken')
