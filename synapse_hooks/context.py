@@ -1,4 +1,4 @@
-"""What a run knows, and the backend that it talks to.
+"""The context of a run, and the interface of the backend that it uses.
 
 `TrainContext` travels through the whole pipeline; `RuntimeContext` is what the surrounding platform gave to the action.
 """
@@ -177,7 +177,7 @@ class RuntimeContext:
     block: tuple[str, ...] = ()
     """Plugins or distributions to keep out, as `--block` does."""
     only: tuple[str, ...] = ()
-    """The only plugins or distributions to let in besides the built-in ones, as `--only` does."""
+    """The only plugins or distributions to allow besides the built-in ones, as `--only` does."""
     project: Path | None = None
     """The folder whose pyproject.toml configures the run; None starts at the working directory."""
     plugins: tuple[object, ...] = ()
@@ -196,7 +196,7 @@ class RuntimeContext:
     resume: bool = False
     """Go on with the run that `run_dir` holds."""
     from_stage: str | None = None
-    """With `resume`: run this stage and all after it again, whatever became of them."""
+    """With `resume`: run this stage and all after it again, even those that have succeeded."""
     keep_conversions: bool = True
     """Use a conversion that another run of the same dataset has made, and keep this run's for others; False converts
     in the run directory. See `keep_conversions` among the settings of the project, which limits their size."""
@@ -217,7 +217,7 @@ class Step(Protocol):
 
 @dataclass(eq=False)
 class TrainContext(Logging):
-    """What a run knows, handed from step to step. Steps and plugins read it and change it."""
+    """The state of a run, passed from step to step. Steps and plugins read and change it."""
 
     params: dict[str, Any]
     """The validated parameters."""
@@ -248,7 +248,7 @@ class TrainContext(Logging):
     """The last checkpoint of this run's interrupted training, or None. An action that can, goes on from here."""
     trainings: Trainings = field(default_factory=Trainings)
     """What earlier attempts of this run left of each of its trainings, by name: a
-    `synapse_hooks.trainings.TrainingState`, which says whether it has finished, and where it can go on."""
+    `synapse_hooks.trainings.TrainingState`, with whether it has finished, and the checkpoint to resume from."""
     moved_from: tuple[Path, ...] = ()
     """Where the run directory was before it was moved or copied."""
     result: Any = None
@@ -260,7 +260,7 @@ class TrainContext(Logging):
     outlook: tuple[str, ...] = ()
     """When a run is resumed: a line for each stage, whether it is used again or runs, and why."""
     values: dict[str, Any] = field(default_factory=dict)
-    """For custom steps to hand things on. Kept in run.json, so JSON values only."""
+    """For custom steps to pass values to later ones. Stored in run.json, so JSON values only."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]` of the project, by plugin."""
 

@@ -3,29 +3,29 @@
     SynapseHooksError                 something went wrong, and the message says what to do about it
     ├── ConfigError                   a setting, a flag or an environment variable is unusable        exit 2
     ├── ParamsError                   the parameters of a run do not fit its action                   exit 2
-    ├── TargetError                   what `train` was asked to run cannot be imported or used        exit 2
-    ├── SelectionError                a plugin that was asked for by name cannot be had               exit 2
+    ├── TargetError                   the target of `train` cannot be imported or used                exit 2
+    ├── SelectionError                a plugin that was selected by name cannot be used               exit 2
     │   ├── PluginMissing             no plugin provides it
     │   ├── PluginBlocked             a setting keeps it out
     │   ├── PluginBroken              it fails to import, or its hooks are invalid
     │   ├── PluginIncompatible        it was written for another version of synapse_hooks
     │   └── PluginAmbiguous           two distributions provide it
-    ├── NoAnswer                      every plugin that was asked for a stage declined                exit 2
-    ├── WrongAnswer                   a plugin's answer has not the type that the hook promises
+    ├── NoAnswer                      every plugin that was called for a stage declined               exit 2
+    ├── WrongAnswer                   a plugin's answer does not have the type that the hook requires
     ├── StepFailed                    a step of the run failed; the cause is its `__cause__`
     ├── DeadlineExceeded              a stage took longer than its deadline
     ├── CleanupFailed                 the run is over, but cleaning up after it was not complete
     ├── JournalIncomplete             the run succeeded, but its journal could not be written
-    ├── RunError                      a run directory cannot be used (missing, in use, foreign)
+    ├── RunError                      a run directory cannot be used (missing, in use, not a run)
     ├── DataError                     the data are not what they should be
     │   ├── UnreadableItem            one file of a dataset cannot be read
     │   ├── DatasetInvalid            a dataset cannot be used as it is (no images, no split, ...)
-    │   └── LossRefused               a conversion would lose annotations, and strict was asked for
+    │   └── LossRefused               a conversion would lose annotations, and strict was set
     ├── StorageError                  bytes on disk
     │   ├── ArchiveRefused            an archive holds what must not be unpacked
     │   ├── PickleRefused             a checkpoint would run code when it is loaded
     │   └── DiskFull                  no space left
-    └── BackendError                  a dataset, model or job cannot be had
+    └── BackendError                  a dataset, model or job is not available
         ├── AccessDenied              the token is wrong, or does not allow that
         ├── BackendUnavailable        the backend does not answer; trying again later may help
         └── RecordNotFound            there is no record of that id
@@ -33,7 +33,7 @@
     Terminated (KeyboardInterrupt)    SIGTERM or SIGHUP arrived
 
 An error carries its facts as attributes, so that a program need not parse its text, and it survives pickling, so that
-a worker process can hand it to its parent.
+a worker process can pass it to its parent.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class SynapseHooksError(Exception):
     """The root of the tree: `str()` is the problem, and after it on a line of its own what to do.
 
     Args:
-        problem: One sentence that names the culprit and says what was expected. Of more than 10,000 characters the
+        problem: One sentence that names the cause and says what was expected. Of more than 10,000 characters the
             middle is left out.
-        hint: What the reader should type or change next; empty when there is nothing to say.
+        hint: What the reader should type or change next; empty when there is nothing to add.
         **facts: What the sentence is made of (`path=`, `name=`, `field=`, ...); each becomes an attribute.
 
     Example:
@@ -70,7 +70,7 @@ class SynapseHooksError(Exception):
     """The exit code of the command line for this error."""
 
     def __init__(self, problem: str, *, hint: str = '', **facts: Any) -> None:
-        # What a dataset says of itself is quoted in it, and may be of any length.
+        # It quotes the content of datasets, which may be of any length.
         problem = text_of(problem, _LONGEST)
         super().__init__(problem)
         self.problem = problem
@@ -114,19 +114,19 @@ class ParamsError(SynapseHooksError):
 
 
 class TargetError(SynapseHooksError):
-    """What `train` was asked to run cannot be imported, or is not an action."""
+    """The target of `train` cannot be imported, or is not an action."""
 
     exit_code = 2
 
 
 class SelectionError(SynapseHooksError):
-    """A plugin that was asked for by name cannot be had. `kind` (format, autologger, plugin) and `name` say which."""
+    """A plugin that was selected by name cannot be used. `kind` (format, autologger, plugin) and `name` identify it."""
 
     exit_code = 2
 
 
 class PluginMissing(SelectionError):
-    """No plugin provides what was asked for. `available` lists what there is."""
+    """No plugin has the name that was selected. `available` lists the names that exist."""
 
 
 class PluginBlocked(SelectionError):
@@ -138,7 +138,7 @@ class PluginBroken(SelectionError):
 
 
 class PluginIncompatible(SelectionError):
-    """The plugin's distribution asks for another version of synapse-hooks. `requirement` and `version` say which."""
+    """The plugin's distribution requires another synapse-hooks: `requirement`; the installed one is `version`."""
 
 
 class PluginAmbiguous(SelectionError):
@@ -146,7 +146,7 @@ class PluginAmbiguous(SelectionError):
 
 
 class NoAnswer(SynapseHooksError):
-    """Every plugin that was asked for a stage declined. `hook` and `asked` say which stage and who was asked."""
+    """Every plugin that was called for a stage declined. `hook` is the stage, `asked` the plugins that were called."""
 
     exit_code = 2
 
@@ -170,7 +170,7 @@ class StepFailed(SynapseHooksError):
 
 
 class DeadlineExceeded(SynapseHooksError):
-    """A stage took longer than its deadline and was ended. `step` and `seconds` say which; it is not tried again."""
+    """A stage took longer than its deadline and was ended. It has `step` and `seconds`. It is not tried again."""
 
 
 class CleanupFailed(SynapseHooksError):
@@ -198,7 +198,7 @@ class DatasetInvalid(DataError):
 
 
 class LossRefused(DataError):
-    """A conversion would lose annotations, and strict was asked for. `losses` holds the counts."""
+    """A conversion would lose annotations, and strict was set. `losses` holds the counts."""
 
 
 class StorageError(SynapseHooksError):
@@ -222,7 +222,7 @@ class BackendError(SynapseHooksError):
 
 
 class AccessDenied(BackendError):
-    """The backend answered 401 (wrong token) or 403 (no right to do that). `status` and `url` say which and where."""
+    """The backend answered 401 (wrong token) or 403 (no permission). It has `status` and `url`."""
 
 
 class BackendUnavailable(BackendError):
@@ -230,7 +230,7 @@ class BackendUnavailable(BackendError):
 
 
 class RecordNotFound(BackendError):
-    """There is no record of that id. `kind` (dataset, model, job) and `id` say which; `known` lists what there is."""
+    """There is no record of that id. It has `kind` (dataset, model, job) and `id`; `known` lists those that exist."""
 
 
 class SinkUnavailable(Exception):
@@ -238,7 +238,7 @@ class SinkUnavailable(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived. Whatever handles Ctrl-C handles this too, but the exit code is 143."""
+    """SIGTERM or SIGHUP arrived. Code that handles Ctrl-C handles this too, but the exit code is 143."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -258,11 +258,11 @@ _D = TypeVar('_D', bound=DataError)
 
 
 def cannot_read(kind: type[_D], error: OSError, file: str | os.PathLike[str] | None = None) -> _D:
-    """What the operating system says about a file or folder of a dataset, as an error of ours; raise it from `error`.
+    """An `OSError` about a file or folder of a dataset, as an error of this package; raise it from `error`.
 
     Args:
         kind: `DatasetInvalid` or `UnreadableItem`.
-        error: What it says.
+        error: The error of the operating system.
         file: The culprit; None for the one that `error` names.
 
     Example:

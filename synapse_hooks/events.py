@@ -1,4 +1,4 @@
-"""How a run says what happens: each call is one event, handed to a recorder. The journal is one.
+"""Logging of a run: each call is one event, passed to a recorder. The journal is one.
 
 `Logging` has the methods. The context of a run has them, the log of one of its trainings (`TrainingLog`), and what an
 autologger works with (`AutologSession`).
@@ -32,7 +32,7 @@ class NullRecorder:
 
 
 class Logging:
-    """The methods by which a run says what happens. Each returns at once; sinks get it from the journal."""
+    """The methods by which a run logs events. Each returns at once; sinks read them from the journal."""
 
     recorder: Recorder
     """Where it is written."""
@@ -61,7 +61,7 @@ class Logging:
         for name, value in values.items():
             try:
                 number = float(value)
-            except Exception:  # whatever a foreign number does: it may be a tensor of many, or an int too large
+            except Exception:  # a number of the user's may raise anything: a tensor of many values, or an int too large
                 # It may be the last of a hundred epochs.
                 text = f'the metric {name!r} was left out: {text_of(value)} is not a number'
                 self.log_message(text, level='warning')
@@ -112,7 +112,7 @@ class Logging:
         """Begin one of the trainings of the run.
 
         Args:
-            name: What to call it. A run that is resumed knows a training by its name, so one that is given should not
+            name: Its name. A run that is resumed identifies a training by its name, so one that is given should not
                 depend on what was trained before. `train`, `train2`, ... number the trainings of an attempt.
             checkpoint: What it goes on from. A training that goes on from its own checkpoint keeps its name.
             folder: Where the framework keeps its files.
@@ -164,7 +164,7 @@ class TrainingLog(Logging):
     """One training of a run: what is logged here carries its name."""
 
     name: str
-    """What stands with whatever is logged here."""
+    """The fields that are added to every event that is logged here."""
     recorder: Recorder
     """Where it is written; the methods below use it."""
     run_dir: Path
@@ -175,7 +175,7 @@ class TrainingLog(Logging):
     """The last checkpoint of this training in an earlier attempt of the run, or None."""
 
     def finish(self) -> None:
-        """The training has come to its end. It is not resumed any more, whatever becomes of the run."""
+        """The training has come to its end. It is not resumed any more, even if the run fails later."""
         self.trainings.finish(self.name)
         self.recorder.record('training', {'status': 'finished'})
 
@@ -195,7 +195,7 @@ class AutologSession(Logging):
     """
 
     framework: str
-    """The name that was asked for."""
+    """The name of the framework, as `autolog` was called with it."""
     recorder: Recorder
     """Where it is written; the methods below use it."""
     run_dir: Path
@@ -209,12 +209,12 @@ class AutologSession(Logging):
     _failed: set[str] = field(default_factory=set, repr=False)
 
     def guard(self, what: str = 'callback') -> AbstractContextManager[None]:
-        """A context that turns an exception into one warning for each kind of error, and lets the training go on."""
+        """A context that turns an exception into one warning for each kind of error, so that the training continues."""
         return _Guard(self, what)
 
 
 class _Guard:
-    """A class, not a generator: it stands around every training batch."""
+    """A class, not a generator, for speed: it is entered for every training batch."""
 
     __slots__ = ('session', 'what')
 

@@ -1,18 +1,18 @@
 """Every hook of the train pipeline: what a plugin author reads.
 
 A plugin is a module, an object or a class with functions marked by `@hookimpl`. A function takes any subset of its
-hook's arguments, by name. The nearest plugin is asked first: action, project, installed plugins, what is built in.
+hook's arguments, by name. The nearest plugin is called first: action, project, installed plugins, built-in.
 
     from synapse_hooks import hookimpl
 
     @hookimpl
     def convert(context, dataset, target_format):
         if target_format != 'acme':
-            return None                      # decline: the next plugin is asked
+            return None                      # decline: the next plugin is called
         ...
         return {'path': out, 'format': 'acme'}
 
-A wrapper stands around all answers, and must return what it got (or something better):
+A wrapper encloses all answers, and must return the result that it got (or a better one):
 
     @hookimpl(wrapper=True)
     def run_step(context, step):
@@ -22,8 +22,8 @@ A wrapper stands around all answers, and must return what it got (or something b
         finally:
             print(step.name, time.perf_counter() - started)
 
-`@hookimpl.convert` in place of `@hookimpl` says which hook a function answers, whatever its name is. Type checkers then
-report arguments that the hook does not have, wrong types and a wrong answer.
+`@hookimpl.convert` in place of `@hookimpl` names the hook that a function answers; its own name is free. Type checkers
+then report arguments that the hook does not have, wrong types and a wrong answer.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PROJECT: Final = 'synapse_hooks'
 hookspec = pluggy.HookspecMarker(PROJECT)
 
 Semantics = Literal['first', 'merged', 'isolated', 'sink', 'always']
-"""How the answers to a hook are put together; `describe` says it in words."""
+"""How the answers to a hook are combined; `describe` explains it in words."""
 
 
 class HookSpecs:
@@ -135,7 +135,7 @@ class HookSpecs:
 
         Returns:
             Seconds to wait before another attempt (0 is at once), `math.inf` to forbid one, None for no opinion. A
-            bool is an error. A step has at most `max_attempts` attempts, 10 unless a setting says otherwise.
+            bool is an error. A step has at most `max_attempts` attempts, 10 unless a setting overrides it.
 
         Example:
             >>> @hookimpl
@@ -164,7 +164,7 @@ class HookSpecs:
 
     @hookspec(firstresult=True)
     def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Dataset:
-        """Turn a dataset into the format the trainer wants, in `context.output_dir`.
+        """Convert a dataset to the format that the trainer needs, in `context.output_dir`.
 
         Every format answers for its own name only. Most authors subclass `synapse_hooks.formats.Format` and never
         see this hook.
@@ -194,7 +194,7 @@ class HookSpecs:
 
     @hookspec
     def pre_execute(self, context: TrainContext) -> Changes | None:
-        """Check, seed, make last edits. All plugins are asked, and the answers are merged.
+        """Check, seed, make last edits. All plugins are called, and the answers are merged.
 
         Returns:
             None, or a dict with `data_path` and/or `checkpoint`: the values that `execute` gets instead. The same
@@ -279,7 +279,7 @@ class HookSpecs:
             ...     context.log_message(f'{step.name}: {"failed" if error else "done"}')
         """
 
-    # -- what the run says: called off the training thread -------------------------------------------------------
+    # -- events of the run: called outside of the training thread ------------------------------------------------
 
     @hookspec
     def log_params(self, context: TrainContext, params: Sequence[ParamsEvent]) -> None:
@@ -345,7 +345,7 @@ class HookSpecs:
 
     @hookspec
     def log_status(self, context: TrainContext, statuses: Sequence[RunStartEvent | RunEndEvent]) -> None:
-        """Deliver how the run stands: `run_start` events (with `action, target, params`) and `run_end` events (with
+        """Deliver the state of the run: `run_start` events (with `action, target, params`) and `run_end` events (with
         `status`, which is `finished`, `failed` or `cancelled`, `error`, `model`). A sink: unlike `run_started` and
         `run_finished`, it arrives also when the receiver could not be reached at once. A `run_end` comes alone, after
         everything that was recorded before it.
@@ -384,7 +384,7 @@ SINK_HOOKS: Final = ('log_params', 'log_metrics', 'log_message', 'log_artifact',
 _ISOLATED: Final = ('run_started', 'step_started', 'step_finished', 'run_finished', 'uploaded')
 _WORDS: Final[dict[Semantics, str]] = {
     'first': 'the nearest plugin that answers wins; None declines',
-    'merged': 'all plugins are asked; the answers are merged, and the same key twice is an error',
+    'merged': 'all plugins are called; the answers are merged, and the same key twice is an error',
     'isolated': 'all plugins are called; a failure is a warning; no wrappers',
     'sink': 'all plugins are called, off the training thread; nothing is lost; no wrappers',
     'always': 'all plugins are called, always; errors are grouped after all ran; no wrappers',

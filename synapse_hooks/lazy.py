@@ -26,7 +26,7 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         if home is None:
             raise AttributeError(f'module {package!r} has no attribute {name!r}')
         value = getattr(import_module(home if home.startswith('synapse_hooks.') else f'{package}.{home}'), name)
-        # From now on it is found without asking.
+        # From now on it is an attribute of the package.
         setattr(sys.modules[package], name, value)
         return value
 

@@ -12,7 +12,7 @@ import pluggy
 class Marker:
     """Marks functions for pluggy, with an attribute for each hook.
 
-    Type checkers see it as `synapse_hooks.signatures.HookImpl`, which knows what each hook takes and returns.
+    Type checkers see it as `synapse_hooks.signatures.HookImpl`, which has the signature of each hook.
 
     Args:
         project: The name that pluggy's manager has.

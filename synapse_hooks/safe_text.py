@@ -1,4 +1,4 @@
-"""What foreign code hands over, values and exceptions, as text that is never long. Nothing here raises."""
+"""Values and exceptions of third-party code as text of bounded length. Nothing here raises."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _IMPORTING = tuple(file.rpartition('/')[0] for file in (__file__, importlib.__fi
 
 
 def text_of(value: object, longest: int = 4000) -> str:
-    """`str(value)` of whatever foreign code hands over; it never raises and is never long.
+    """`str(value)` for values of third-party code; it never raises, and its length is bounded.
 
-    Of a text with more than `longest` characters the middle is left out: what to do about an error stands at its end.
+    Of a text with more than `longest` characters the middle is left out: the end of an error has what to do about it.
 
     Example:
         >>> text_of('x' * 10_000_000)[1990:2050]
@@ -66,13 +66,13 @@ def notes_of(error: BaseException | None) -> list[str]:
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an exception, unless its class does not let one."""
+    """Add a note to an exception, unless its class does not allow that."""
     with suppress(TypeError, AttributeError):
         error.add_note(note)
 
 
 def described(error: BaseException) -> str:
-    """An exception of foreign code in one line: type, message, and the file and line it came from.
+    """An exception of third-party code in one line: type, message, and the file and line it came from.
 
     Example:
         >>> try:
@@ -84,5 +84,5 @@ def described(error: BaseException) -> str:
     text = summary(error)
     frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     files = [(file, line) for file, line in frames if not file.startswith('<') and not file.startswith(_IMPORTING)]
-    # A SyntaxError says where by itself, and has no frame of the file.
+    # The message of a SyntaxError has the line, and there is no frame of the file.
     return text if not files or isinstance(error, SyntaxError) else f'{text} ({files[-1][0]}, line {files[-1][1]})'

@@ -629,11 +629,11 @@ class HookImpl:
     export: export_marker
     """Fetch the dataset that `context.params['dataset']` names, into `context.output_dir`."""
     convert: convert_marker
-    """Turn a dataset into the format the trainer wants, in `context.output_dir`."""
+    """Convert a dataset to the format that the trainer needs, in `context.output_dir`."""
     open_dataset: open_dataset_marker
     """Open a dataset for reading: answered by the format that `dataset['format']` names."""
     pre_execute: pre_execute_marker
-    """Check, seed, make last edits. All plugins are asked, and the answers are merged."""
+    """Check, seed, make last edits. All plugins are called, and the answers are merged."""
     execute: execute_marker
     """Train. The action's own `execute` is the usual answer."""
     autolog: autolog_marker
@@ -655,7 +655,7 @@ class HookImpl:
     progress_changed: progress_changed_marker
     """Deliver progress: a `progress` event (`category, curr, total, step, overall`), the latest of its step, category and training; older ones are left out. The last one of every step always comes."""
     log_status: log_status_marker
-    """Deliver how the run stands: `run_start` events (with `action, target, params`) and `run_end` events (with `status`, which is `finished`, `failed` or `cancelled`, `error`, `model`). A sink: unlike `run_started` and `run_finished`, it arrives also when the receiver could not be reached at once. A `run_end` comes alone, after everything that was recorded before it."""
+    """Deliver the state of the run: `run_start` events (with `action, target, params`) and `run_end` events (with `status`, which is `finished`, `failed` or `cancelled`, `error`, `model`). A sink: unlike `run_started` and `run_finished`, it arrives also when the receiver could not be reached at once. A `run_end` comes alone, after everything that was recorded before it."""
     cleanup: cleanup_marker
     """The run is over, however it ended: free what you took. All plugins are called; errors are grouped afterwards."""
     run_finished: run_finished_marker

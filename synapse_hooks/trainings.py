@@ -1,7 +1,7 @@
 """The trainings of a run: their names, and what earlier attempts left of each.
 
-A run may hold several trainings: folds, a teacher and a student, a pre-training in a step of its own. Whatever a
-training logs carries its name, so that they do not overwrite each other, and so that a run that goes on knows which one
+A run may hold several trainings: folds, a teacher and a student, a pre-training in a step of its own. Everything a
+training logs has its name, so that they do not overwrite each other, and so that a resumed run knows which one
 was interrupted.
 """
 
@@ -26,9 +26,9 @@ class TrainingState:
     finished: bool = False
     """Whether it was trained to its end. Then it is not resumed."""
     resume_from: Path | None = None
-    """The last whole checkpoint from which it can go on; None where there is none, or it has finished."""
+    """The last complete checkpoint from which it can be resumed; None where there is none, or it has finished."""
     weights: Path | None = None
-    """The weights that it recorded last, its best ones where it said which; None where they are gone."""
+    """The weights that it recorded last, its best ones where it marked them; None where they do not exist any more."""
     folder: Path | None = None
     """Where the framework kept its files, where that is known."""
 

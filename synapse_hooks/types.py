@@ -24,7 +24,7 @@ class Dataset(TypedDict):
     format: str
     """The name of its format: `dm`, `yolo`, `coco`, `imagefolder`, or a plugin's."""
     config_path: NotRequired[Path | None]
-    """The file a trainer wants (`dataset.yaml`, `annotations.json`), or None where the folder itself is the answer."""
+    """The file that a trainer needs (`dataset.yaml`, `annotations.json`), or None where it takes the folder itself."""
     splits: NotRequired[dict[str, int]]
     """Images in each split, by its name: `train`, `valid`, `test`."""
     classes: NotRequired[list[str]]
@@ -75,7 +75,7 @@ class StepResult:
     success: bool = True
     """False is a failure, as if the step had raised."""
     data: dict[str, Any] = field(default_factory=dict)
-    """What the step wants to have recorded in run.json."""
+    """What is recorded in run.json for the step."""
     error: str | None = None
     """Why it failed, for `success=False`."""
     skipped: bool = False

@@ -1,6 +1,6 @@
 """The config.yaml of a folder that holds an action.
 
-name: digits                 # what a platform knows of the plugin, as far as it is there
+name: digits                 # the name under which a platform shows the plugin; optional
 actions:
   train:
     entrypoint: train:TrainAction
@@ -30,7 +30,7 @@ _TRAIN: Final = ('entrypoint', 'params', 'description', 'method', 'hyperparamete
 
 @dataclass(frozen=True)
 class Config:
-    """What a config.yaml says of its train action."""
+    """The settings of the train action in a config.yaml."""
 
     entrypoint: str
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The parameters of an action for people: name, type, default, what they mean, what they must be."""
+"""A description of the parameters of an action: name, type, default, meaning, constraints."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def overridden_hooks(action: object, base: type) -> Sequence[HookFunction]:
         base: The class whose methods are not overrides.
 
     Raises:
-        PluginBroken: An override asks for arguments that the hook does not have, or is marked for another hook; every
+        PluginBroken: An override has arguments that the hook does not have, or is marked for another hook; every
             fault is listed.
 
     Warns:
@@ -60,7 +60,7 @@ def overridden_hooks(action: object, base: type) -> Sequence[HookFunction]:
 
 
 def _misplaced(action: object) -> Iterator[str]:
-    """Methods that are marked as answers to hooks which are not asked for them."""
+    """Methods that are marked as answers to hooks under names at which they are not called."""
     for answer in hook_functions(action):
         name, hook = answer.function.__name__, answer.hook
         if hook not in hook_names():

@@ -15,7 +15,7 @@ from synapse_hooks.safe_text import repr_of
 
 P = TypeVar('P', bound='BaseTrainParams')
 LARGEST: Final = (1 << 63) - 1
-"""The largest whole number that databases and JSON readers keep as it is."""
+"""The largest integer that databases and JSON readers keep exactly."""
 
 
 class BaseTrainParams(BaseModel):
@@ -72,7 +72,7 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     """A backend's parameters with the first of `hyperparameters` lifted to the top level.
 
     Raises:
-        ParamsError: A search (`is_tune`) is asked for, or `hyperparameters` is not a list of mappings.
+        ParamsError: A search (`is_tune`) is requested, or `hyperparameters` is not a list of mappings.
     """
     flat = dict(values)
     if flat.pop('is_tune', False):
@@ -99,7 +99,7 @@ def validated(model: type[P], values: Mapping[str, Any], *, strict: bool = False
     Args:
         model: The action's parameters.
         values: As a backend, a file or a command line gives them.
-        strict: Refuse names that the model does not know, instead of a warning.
+        strict: Refuse names that the model does not have, instead of a warning.
 
     Raises:
         ParamsError: Every fault, with field, value and rule.
@@ -154,7 +154,7 @@ def _is_too_large(value: Any) -> bool:
 
 
 def known(model: type[BaseModel], values: Mapping[str, Any]) -> None:
-    """Refuse names that the model does not know.
+    """Refuse names that the model does not have.
 
     Raises:
         ParamsError: It has a near name, or all that there are.

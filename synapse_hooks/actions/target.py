@@ -1,4 +1,4 @@
-"""From what was typed to an action: `module:Class`, `path/file.py:Class`, or a folder with a config.yaml."""
+"""Loading an action by its target: `module:Class`, `path/file.py:Class`, or a folder with a config.yaml."""
 
 from __future__ import annotations
 

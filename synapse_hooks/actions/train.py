@@ -63,7 +63,7 @@ R = TypeVar('R', default=Any)
 
 
 class _NoRunYet(ConfigError, AttributeError):
-    """There is no context outside of a run. As an AttributeError it lets `hasattr` and `getattr` answer."""
+    """There is no context outside of a run. It is an AttributeError, so that `hasattr` and `getattr` work."""
 
 
 class BaseTrainAction(Generic[P, R]):
@@ -89,7 +89,7 @@ class BaseTrainAction(Generic[P, R]):
     action_name: ClassVar[str] = 'train'
     """Names the action in run directories and jobs."""
     target_format: ClassVar[str | None] = None
-    """The format the training wants: `yolo`, `coco`, or that of a plugin; None hands over the exported folder."""
+    """The format that the training needs: `yolo`, `coco`, or that of a plugin; None passes the exported folder."""
     result_model: ClassVar[type[BaseModel] | None] = None
     """The pydantic model that `execute`'s result must fit; None takes any. A model in the brackets is it already."""
     params_model: ClassVar[type[BaseTrainParams]] = BaseTrainParams
@@ -135,7 +135,7 @@ class BaseTrainAction(Generic[P, R]):
     def setup_steps(self, registry: StepRegistry[TrainContext]) -> None:
         """Register the steps of the run: by default export, convert, pre_execute, execute and upload.
 
-        An override has the whole pipeline in its hands; `super().setup_steps(registry)` registers the default steps,
+        An override controls the whole pipeline; `super().setup_steps(registry)` registers the default steps,
         to be changed with `insert_before`, `insert_after`, `replace` and `unregister`.
         """
         registry.register(ExportDatasetStep())
@@ -200,7 +200,7 @@ class BaseTrainAction(Generic[P, R]):
 
     @property
     def context(self) -> TrainContext:
-        """What the run knows; there is one only while `run()` runs.
+        """The context of the run; there is one only while `run()` runs.
 
         Raises:
             ConfigError: There is no run. (It is an AttributeError too: `hasattr(action, 'context')` is False then.)
@@ -212,7 +212,7 @@ class BaseTrainAction(Generic[P, R]):
     @property
     def last_run(self) -> RunDirectory | None:
         """The run that `run()` drives or drove last, however it ended: its `path`, `name`, `status`, and `read()` for
-        all that run.json says. None before the first one, and where a run could not even begin.
+        the content of run.json. None before the first one, and where a run could not begin.
 
         Raises:
             RunError: Its directory was removed.
@@ -238,7 +238,7 @@ class BaseTrainAction(Generic[P, R]):
             framework: For instance `ultralytics`; `synapse-hooks autologgers` lists them.
 
         Returns:
-            A context manager, for those who want it to end earlier: `with self.autolog('ultralytics'): ...`.
+            A context manager, to end it earlier: `with self.autolog('ultralytics'): ...`.
 
         Raises:
             SelectionError: There is no such autologger, or it cannot be used.
@@ -268,7 +268,7 @@ class BaseTrainAction(Generic[P, R]):
 
         Args:
             path: A file or folder.
-            **kwargs: `name`, and whatever else the backend must keep with it.
+            **kwargs: `name`, and any other field that the backend must store with it.
 
         Returns:
             The model, with its `id`.

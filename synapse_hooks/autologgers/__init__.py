@@ -10,4 +10,4 @@ from typing import Final
 __all__ = ['BUILTIN']
 
 BUILTIN: Final[dict[str, str]] = {'ultralytics': 'synapse_hooks.autologgers.ultralytics:UltralyticsAutologger'}
-"""Framework to the plugin that answers for it, as `module:attribute`: what entry points would say."""
+"""Framework to the plugin that answers for it, as `module:attribute`, as in entry points."""

@@ -19,9 +19,9 @@ FONTS: Final = ('Arial.ttf', 'Arial.Unicode.ttf')
 
 
 def offline_environment(folder: str | Path) -> dict[str, str]:
-    """The environment variables under which ultralytics asks for no network.
+    """The environment variables under which ultralytics does not use the network.
 
-    What they cannot prevent: weights that are asked for by name and are not there (`YOLO('yolo11n.pt')`), a `download:`
+    What they cannot prevent: weights that are named and are not there (`YOLO('yolo11n.pt')`), a `download:`
     in a data file, and on CUDA the check of `amp=True` (pass `amp=False`).
 
     Args:
@@ -41,7 +41,7 @@ def offline_environment(folder: str | Path) -> dict[str, str]:
         home.mkdir(parents=True, exist_ok=True)
         for font in missing:
             shutil.copyfile(source, font)
-    # Early versions know each by one spelling only: true and false here, 1 there.
+    # Early versions accept one spelling of each only: true and false here, 1 there.
     return {
         'YOLO_OFFLINE': 'true',
         'YOLO_AUTOINSTALL': 'false',

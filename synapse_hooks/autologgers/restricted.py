@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from typing import Final
 
 VARIABLE: Final = 'ULTRALYTICS_SAFE_LOAD'
-"""What ultralytics asks for, in versions that know it; it also makes `torch.load` take weights only."""
+"""The variable of ultralytics, in versions that support it; it also makes `torch.load` take weights only."""
 _FLAG: Final = 'SAFE_LOAD'
 _READERS: Final = ('ultralytics.utils', 'ultralytics.nn.tasks')
 
 
 @contextmanager
 def restricted_loading(wanted: bool = True) -> Iterator[None]:
-    """Have ultralytics load and build only what it knows, in this process and its children, while the block runs.
+    """Restrict ultralytics to loading its own classes, in this process and its children, while the block runs.
 
     Args:
-        wanted: False does nothing. A value that is set already stands in any case.
+        wanted: False does nothing. A value that is set already is kept in any case.
     """
     if not wanted or VARIABLE in os.environ:
         yield

@@ -1,4 +1,4 @@
-"""Where datasets, models and jobs live: the embedded workspace, behind `synapse_hooks.context.BackendClient`."""
+"""Where datasets, models and jobs are stored: the embedded workspace, behind `synapse_hooks.context.BackendClient`."""
 
 from synapse_hooks.backends.connect import connect, default_root, runs_folder
 from synapse_hooks.backends.workspace import Workspace

@@ -1,4 +1,4 @@
-"""What the records of a workspace hold, by type. They may have been edited by hand, so each is checked when read."""
+"""The fields of the records of a workspace, by type. They may be edited by hand, so each is checked when read."""
 
 from __future__ import annotations
 

@@ -46,13 +46,13 @@ def connect(
     *,
     job: int | str | None = None,
 ) -> Workspace | SynapseClient:
-    """The backend that is asked for: `host`, then `workspace`, then what the environment says, then `default_root`.
+    """The backend that is selected: `host`, then `workspace`, then the environment variables, then `default_root`.
 
-    Nothing is asked of a backend yet.
+    Nothing is requested from a backend yet.
 
     Args:
-        workspace: What `--workspace` says.
-        host: What `--host` says.
+        workspace: The value of `--workspace`.
+        host: The value of `--host`.
         env: The environment. An empty value counts as none.
         job: The job that is run: it belongs to a backend, unless a workspace is given.
 

@@ -1,4 +1,4 @@
-"""The SQLite file of a workspace: made whole, opened with suspicion, its errors in words."""
+"""The SQLite file of a workspace: created atomically, checked when opened, its errors with hints."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Database:
             return self.file.exists()
 
     def create(self) -> None:
-        """Make the file, unless it is there. It appears whole: with its tables, or not at all."""
+        """Create the file, unless it exists. It appears with its tables, or not at all."""
         if self.exists():
             with self.connected() as connection:
                 connection.execute(_RESERVED)
@@ -78,7 +78,7 @@ class Database:
             except FileExistsError:
                 return
             except OSError:
-                # A file system without hard links: two processes that make it at the same instant are not told apart.
+                # A file system without hard links: two processes that create it at the same time are not noticed.
                 if not self.file.exists():
                     fresh.rename(self.file)
 
@@ -118,7 +118,7 @@ def _check(file: Path, connection: sqlite3.Connection) -> None:
         )
     if version > VERSION:
         raise BackendError(
-            f'{file} was written by a newer synapse-hooks (version {version} of its tables; this one knows {VERSION})',
+            f'{file} was written by a newer synapse-hooks (version {version}, this one supports {VERSION})',
             hint='upgrade with `pip install -U synapse-hooks`, or choose another folder with --workspace',
             path=str(file),
         )
@@ -152,7 +152,7 @@ def _errors(file: Path) -> Iterator[None]:
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether there is no room for the file that even reading needs; SQLite then speaks of an I/O error only."""
+    """Whether there is no room for the file that even reading needs; SQLite then reports an I/O error only."""
     try:
         return shutil.disk_usage(folder).free < 1 << 16
     except OSError:

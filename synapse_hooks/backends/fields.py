@@ -1,4 +1,4 @@
-"""What may be written into a record."""
+"""Validation of the fields of records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WEIGHTS = ('.pt', '.pth')
 
 
 def stored_name(name: str) -> str:
-    """What a model's only file is stored as: weights are `best.pt`, whatever they were called.
+    """The name under which a model's only file is stored: weights are `best.pt`, whatever their name was.
 
     Example:
         >>> stored_name('epoch9.PT'), stored_name('model.onnx')

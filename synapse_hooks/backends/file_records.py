@@ -61,7 +61,7 @@ class FileRecords:
                 return found
             raise self._name_taken(name) from error
         except BaseException:
-            # The first error is the one to tell; what cannot be undone now is what a sweep is for.
+            # The first error is the one to report; what cannot be undone now is left to a sweep.
             with suppress(SynapseHooksError, OSError):
                 self._undo(number)
             raise
@@ -97,7 +97,7 @@ class FileRecords:
         return self.folder / _UNFINISHED / self.kind
 
     def files(self, record: Mapping[str, Any]) -> Path:
-        """The folder of a record's files, which are found to be what was added.
+        """The folder of a record's files, after a check that they are unchanged.
 
         Raises:
             BackendError: They are gone, or were changed.

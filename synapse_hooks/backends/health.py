@@ -1,4 +1,4 @@
-"""What backends find out about this machine, for `synapse-hooks doctor`."""
+"""Checks of this machine by backends, for `synapse-hooks doctor`."""
 
 from __future__ import annotations
 

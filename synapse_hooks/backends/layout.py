@@ -1,4 +1,4 @@
-"""What a dataset in DM layout looks like from outside: its splits, and how many items they have."""
+"""The layout of a dataset in DM: its splits, and how many items they have."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _admitting(root: Path, report: LossReport) -> Callable[[FileEntry], None]:
 
 
 def chosen_splits(record: Mapping[str, Any], splits: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The stored splits that a `splits` parameter asks for; all of them for None and for fractions.
+    """The stored splits that a `splits` parameter selects; all of them for None and for fractions.
 
     Raises:
         BackendError: A split that the dataset has not, or a filter, which only a server can apply.

@@ -1,7 +1,7 @@
 """The records of a workspace.
 
-A record with files beside it comes into being in three steps, each a transaction or a rename: `reserve` takes a number,
-the files are published under it, `complete` makes the record visible. Whatever dies in between leaves a reservation,
+A record with files is made in three steps, each a transaction or a rename: `reserve` takes a number,
+the files are published under it, `complete` makes the record visible. A process that dies before leaves a reservation,
 and the reservation is what allows another process to remove the files: a folder without one is never touched.
 """
 

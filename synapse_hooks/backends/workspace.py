@@ -3,9 +3,9 @@
     ROOT/workspace.sqlite    the records
     ROOT/datasets/ID/        a dataset in DM layout
     ROOT/models/ID/          a model's files
-    ROOT/jobs/ID/log.jsonl   what a job said
+    ROOT/jobs/ID/log.jsonl   the log of a job
 
-A record is visible when its files are whole, and not before; several processes may use a workspace at once.
+A record is visible when its files are complete, and not before; several processes may use a workspace at once.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Workspace:
         if len(chosen_splits(record, splits)) != len(record['splits']):
             return None
         path = self._datasets.files(record)
-        # Asked for once more: `files` stores a new stamp where the workspace was copied with new times.
+        # Read again: `files` stores a new stamp where the workspace was copied with new times.
         return {**_dataset(record, path), 'stamp': self._datasets.get(dataset)['stamp']}
 
     # -- models --------------------------------------------------------------------------------------------------

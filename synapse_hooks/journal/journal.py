@@ -121,7 +121,7 @@ class Journal:
 
         It never raises an Exception and never waits, but for the disk on `checkpoint` and `run_end`. Values that are
         not JSON become the nearest thing that is. A key of the envelope in `payload` gets an underscore at its end.
-        A line above 64 KiB has its long strings cut and says so with `truncated`, the bytes there were. What cannot be
+        A line above 64 KiB has its long strings cut, and `truncated`, its original size in bytes. What cannot be
         written, on a full disk, is a `JournalWarning` the first time, is counted in `lost`, and in a `sink_loss` event
         of the sink `journal` as soon as there is room.
         """

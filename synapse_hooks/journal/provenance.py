@@ -1,4 +1,4 @@
-"""Where a run takes place: the interpreter, the machine, the revision of the code."""
+"""The provenance of a run: the interpreter, the machine, the revision of the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what happened: the events of a run, and the questions that are asked most.
+"""Reading the events of a run, and what is most often needed of them.
 
 A run that was killed leaves a torn last line, and a disk that was full a torn line in the middle. Neither keeps the
 other lines from being read.
@@ -29,7 +29,7 @@ class Events(Iterator[dict[str, Any]]):
         self._types = frozenset(types)
         # Looking for a few bytes is ten times as fast as parsing a line that is not wanted.
         self._marks = [f'"{type}"'.encode() for type in types]
-        # merge() keeps the order within each file whatever the clocks say; the time only orders files among each other.
+        # merge() keeps the order within each file, even if a clock was changed; the time only orders the files.
         self._events = heapq.merge(*(self._of(path) for path in journal_files(run_dir)), key=_moment)
 
     def __iter__(self) -> Events:
@@ -56,7 +56,7 @@ class Events(Iterator[dict[str, Any]]):
 def read_events(run_dir: Path, *, types: Collection[str] = ()) -> Events:
     """Every event of a run, of all attempts and processes, in the order in which they were recorded.
 
-    Types that this version does not know are among them. A line that is not finished is left out: it is being written
+    Unknown types are included. A line that is not finished is left out: it is being written
     now, or was when the process died.
 
     Args:
@@ -97,7 +97,7 @@ def journal_files(run_dir: Path) -> list[Path]:
 
 
 def last_attempt(run_dir: Path) -> int:
-    """The highest attempt that has an event, or 0. It reads the end of each file, not the whole."""
+    """The highest attempt that has an event, or 0. It reads the end of each file only."""
     return max((_last_attempt(path) for path in journal_files(run_dir)), default=0)
 
 
@@ -122,7 +122,7 @@ def _last_attempt(path: Path) -> int:
 
 
 def attempt_of(event: dict[str, Any]) -> int:
-    """The attempt of a run that an event belongs to, from 1; 0 where it does not say."""
+    """The attempt of a run that an event belongs to, from 1; 0 where it has none."""
     attempt = event.get('attempt')
     return attempt if isinstance(attempt, int) else 0
 

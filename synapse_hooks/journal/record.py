@@ -64,8 +64,8 @@ class _Inputs(Struct):
     previous: str
 
 
-class _Found(Struct):
-    """What went into finding the checkpoint."""
+class _CheckpointInputs(Struct):
+    """The inputs of `resolve_checkpoint`."""
 
     params: dict[str, Any] = {}
     digest: str | None = None
@@ -114,7 +114,7 @@ class _Record(Struct):
     workspace: str | None = None
     dataset: _Dataset | None = None
     checkpoint: _Checkpoint | None = None
-    checkpoint_of: _Found | None = None
+    checkpoint_of: _CheckpointInputs | None = None
     model: _Model | None = None
     stages: list[_Stage] = []
     attempts: int = 0
@@ -123,7 +123,7 @@ class _Record(Struct):
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What the `run.json` in a folder says.
+    """The content of the `run.json` in a folder.
 
     Raises:
         FileNotFoundError, NotADirectoryError: There is none.
@@ -137,7 +137,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise unusable(folder, f'has a {RECORD} that cannot be read: {error}', 'start a new run') from error
     version = record.get('v')
     if not isinstance(version, int) or version > VERSION:
-        problem = f'has a {RECORD} of version {version!r:.50}; this synapse-hooks knows {VERSION}'
+        problem = f'has a {RECORD} of version {version!r:.50}; this synapse-hooks supports {VERSION}'
         raise unusable(folder, problem, 'type `pip install --upgrade synapse-hooks`')
     try:
         known = msgspec.convert(record, _Record)
@@ -154,7 +154,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def _need_whole_stages(record: _Record) -> None:
-    """What a finished stage handed on is what the next one begins with."""
+    """The output of a finished stage is the input of the next one."""
     for place, stage in enumerate(record.stages):
         last = record.status == 'succeeded' and stage is record.stages[-1]
         missing = [name for name in ('data', 'context') if getattr(stage, name) is UNSET]

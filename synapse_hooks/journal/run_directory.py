@@ -1,6 +1,6 @@
 """The directory of a run, and `run.json` in it: what the run is, and how far it got.
 
-    run.json        the record: written whole by every change, never half
+    run.json        the record: every change replaces the file atomically
     events.jsonl    the journal
     sinks/          how far each sink has got in the journal
     .staging/       the output of the stage at hand
@@ -81,7 +81,7 @@ class RunDirectory:
         Args:
             path: Where.
             redact: Secrets that `run.json` must not hold; see `secrets_of`.
-            **fields: What `run.json` says at first, besides `v`, `run` (the folder's name) and `created`.
+            **fields: The initial fields of `run.json`, besides `v`, `run` (the folder's name) and `created`.
 
         Raises:
             RunError: There is a run at `path` already, or something else, or it cannot be made.
@@ -145,7 +145,7 @@ class RunDirectory:
         return str(self._record['status'])
 
     def read(self) -> dict[str, Any]:
-        """What `run.json` says; a copy."""
+        """The content of `run.json`; a copy."""
         with self._lock:
             copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._record))
             return copy

@@ -1,4 +1,4 @@
-"""Delivering the journal to sinks: the backend, the terminal, whatever a plugin adds.
+"""Delivering the journal to sinks: the backend, the terminal, and those of plugins.
 
 Every sink has a thread and a cursor of its own, so a slow one does not delay the others, an unreachable one gets
 everything later, and a process that starts again goes on where the last one stopped.
@@ -54,15 +54,15 @@ class Sink(Protocol):
 class SinkPump:
     """Delivers the events of a run to sinks, each on a daemon thread; without sinks there is no thread.
 
-    Delivery is at least once: `(run, attempt, rank, pid, seq)` tells a repetition. A sink that fails (other than being
-    unavailable) loses the events at hand, which a `sink_loss` event counts; the first failure of each kind is a
+    Delivery is at least once: `(run, attempt, rank, pid, seq)` identifies a repetition. A sink that fails (other than
+    being unavailable) loses the events at hand, which a `sink_loss` event counts; the first failure of each kind is a
     warning in the journal.
 
     Args:
         journal: The journal to deliver; warnings go into it.
         sinks: Where to.
         poll: Seconds between two looks at the journal: how live a terminal is.
-        batch: Events handed over at once, at most.
+        batch: The largest number of events per delivery.
         retry: Seconds to wait after the first failed delivery, and at most after many; they double in between.
         jitter: A number in [0, 1); a wait is 50 % to 100 % of its length, so that many runs do not come back at once.
 
@@ -164,7 +164,7 @@ class _Lane:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        # In this order: a thread that gives up says so before it ends, and then there is no other last try.
+        # In this order: a thread that gives up sets this before it ends, and then there is no other last try.
         if self._thread is None or not (self._thread.is_alive() or self.gave_up):
             self._thread = threading.Thread(target=self._run, name=f'sink-{self.sink.name}', daemon=True)
             self._thread.start()
@@ -181,7 +181,7 @@ class _Lane:
     def _run(self) -> None:
         failures = 0
         while True:
-            # Looked at before the journal is: whatever was recorded before close() is delivered.
+            # Read before the journal is: everything recorded before close() is delivered.
             closing = self.closing.is_set()
             try:
                 wait = self._poll if self._deliver_some() else 0.0
@@ -216,7 +216,7 @@ class _Lane:
                     self.sink.deliver(hook, events)
             except _UNAVAILABLE:
                 raise
-            except BaseException as error:  # a sink is foreign code, and signals arrive in the main thread
+            except BaseException as error:  # a sink is third-party code, and signals arrive in the main thread
                 self._lose(hook, len(events), error)
             del self._pending[0]
         self._cursor.save()
@@ -234,7 +234,7 @@ class _Lane:
 
 
 def _latest(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last progress of every step and whatever has a progress in it: the end of a step is not lost in the next."""
+    """The last progress event of every step, and all other events: the end of a step is not lost in the next."""
     last: dict[tuple[Any, ...], dict[str, Any]] = {}
     for event in events:
         key = event.get('step'), event.get('category'), event.get('training')

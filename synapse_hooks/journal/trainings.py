@@ -1,4 +1,4 @@
-"""What the journal says of each training of a run: whether it has finished, and from where it can go on."""
+"""The state of each training of a run, from the journal: whether it has finished, and the checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TYPES: Final = ('training', 'checkpoint', 'artifact')
 def read_trainings(run_dir: Path) -> Trainings:
     """The trainings of a run, in the order in which they were begun (or gone on with).
 
-    A checkpoint from which a training can go on is the last `checkpoint` event of it that says `resumable`, whose file
+    A training resumes from the checkpoint of its last `checkpoint` event that has `resumable`, whose file
     is there, and whose `size` (bytes) and `sha256` (hexadecimal) match where the event has them. A relative path counts
     from the run directory.
 
@@ -36,7 +36,7 @@ def read_trainings(run_dir: Path) -> Trainings:
         name = event.get('training')
         name = name if isinstance(name, str) else ''
         if event['type'] == 'training' or (event['type'] == 'checkpoint' and not name):
-            # What began last stands last. Of checkpoints without a training it is not known when it began.
+            # Sorted by when they began. For checkpoints without a training that is not known.
             found[name] = found.pop(name, _Events())
         found.setdefault(name, _Events()).add(event)
     return Trainings(events.state(name, Path(run_dir)) for name, events in found.items() if events.counts)

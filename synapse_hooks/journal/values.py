@@ -1,6 +1,6 @@
 """Any value as JSON: what the journal and run.json write, without ever raising.
 
-A logging call stands in the middle of a user's training. So a value that is not JSON becomes the nearest thing that
+A logging call is in the middle of a user's training. So a value that is not JSON becomes the nearest thing that
 is, and the worst case is a `repr`.
 """
 
@@ -44,7 +44,7 @@ def encode(value: Any) -> bytes:
     """
     try:
         return _ENCODER.encode(value)
-    except Exception:  # whatever a foreign object does while it is looked at, logging goes on
+    except Exception:  # an object of the user's may raise anything while it is encoded; logging goes on
         return _ENCODER.encode(_rebuilt(value, frozenset()))
 
 
@@ -65,7 +65,7 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
 
 
 def forms_of(secret: str) -> tuple[str, ...]:
-    """How a secret may stand in a text: as it is, in a `repr`, in JSON, in an address, in Base64 as HTTP sends it.
+    """The forms that a secret may have in a text: as it is, in a `repr`, in JSON, in a URL, in Base64 as HTTP sends it.
 
     Example:
         >>> forms_of('canary')
@@ -122,7 +122,7 @@ class Redactor:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        # The longest first, so that a secret which contains another one goes as a whole.
+        # The longest first, so that a secret which contains another one is removed completely.
         self.secrets = tuple(sorted({secret for secret in secrets if secret}, key=len, reverse=True))
         self._forms = tuple(form for secret in self.secrets for form in forms_of(secret))
         self._needles = tuple(encode(form)[1:-1] for form in self._forms)
@@ -133,7 +133,7 @@ class Redactor:
         # A loop takes half the time of `any`, and this is for every line of a journal.
         for needle in self._needles:
             if needle in line:
-                # A hit may be a part of a number or span an escape, so the bytes only tell where to look.
+                # A match may be a part of a number or span an escape, so the bytes only show where to look.
                 return _ENCODER.encode(self.clean(msgspec.json.decode(line)))
         return line
 
@@ -188,7 +188,7 @@ def _cut(value: Any, longest: int) -> Any:
 
 
 def _nearest(value: Any) -> Any:
-    """What msgspec encodes in place of a value that it does not know."""
+    """What msgspec encodes in place of a value of a type that it does not support."""
     for kind in (str, int, float):  # a subclass, numpy.float64 for one
         if isinstance(value, kind):
             return kind(value)
@@ -214,7 +214,7 @@ def _nearest(value: Any) -> Any:
 def _dumped(dump: Callable[..., Any]) -> Any:
     try:
         return dump(mode='json')
-    except Exception:  # pydantic refuses a model with one strange value, an array for one
+    except Exception:  # pydantic fails on a model with one value that it cannot encode, such as an array
         return dump()
 
 
@@ -222,7 +222,7 @@ _ENCODER: Final = msgspec.json.Encoder(enc_hook=_nearest)
 
 
 def _rebuilt(value: Any, within: frozenset[int]) -> Any:
-    """`value` made anew of plain types, part by part, so that one bad part does not cost the others."""
+    """`value` rebuilt from plain types, part by part, so that one bad part does not affect the others."""
     if isinstance(value, str):
         return str(value).encode('utf-8', 'replace').decode()
     if id(value) in within or len(within) > _DEEP:

@@ -1,4 +1,4 @@
-"""Who answers the hooks: discovery, selection, validation, blame, order."""
+"""The plugins that answer hooks: discovery, selection, validation, blame, order."""
 
 from synapse_hooks.plugins.blame import culprit
 from synapse_hooks.plugins.builtin import no_data

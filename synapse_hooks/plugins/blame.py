@@ -1,4 +1,4 @@
-"""Who raised this, and who answered: a guard around every function of a plugin.
+"""Which plugin raised an exception, and which one answered: a guard around every function of a plugin.
 
 An exception that leaves a plugin carries a note with the plugin's name and distribution; the innermost plugin is the
 one to blame. A wrapper that forgets to return what it got is an error here, where pluggy would lose the result.
@@ -22,7 +22,7 @@ _BLAME: Final = '__synapse_blame__'
 
 @dataclass(eq=False)
 class Trail:
-    """Who answered what, within one run."""
+    """Which plugin gave which answer, within one run."""
 
     last: dict[str, Plugin] = field(default_factory=dict)
     """For each hook, the plugin whose answer was the last; an action's None is one."""
@@ -46,7 +46,7 @@ def blame(error: BaseException, plugin: Plugin, hook: str) -> None:
     except AttributeError:
         return
     if plugin.rank == 'built-in' and isinstance(error, SynapseHooksError):
-        # It says itself what is wrong; who found out is no help.
+        # Its message says what is wrong; which built-in plugin raised it does not help.
         return
     add_note(error, f'raised by {plugin.who} in hook {hook!r}')
 

@@ -1,4 +1,4 @@
-"""The built-in answers to the stage hooks: the farthest plugin, asked after all others."""
+"""The built-in answers to the stage hooks: the last plugin that is called, after all others."""
 
 from __future__ import annotations
 

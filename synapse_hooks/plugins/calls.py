@@ -58,7 +58,7 @@ class HookCalls(HookSpecs):
             'always': self._always,
         }
         for hook in hook_names():
-            # Instance attributes stand before the specifications' own (empty) methods.
+            # Instance attributes take precedence over the specifications' own (empty) methods.
             setattr(self, hook, functools.partial(_called, kinds[semantics(hook)], hook))
 
     def __getattr__(self, name: str) -> Any:
@@ -71,15 +71,15 @@ class HookCalls(HookSpecs):
     def next(self, hook: str, call: Mapping[str, Any]) -> Any:
         """What the action's `super()` reaches: the next plain answer, without the action and without wrappers.
 
-        Hooks that ask all plugins ask the others anyway, so for them this does nothing.
+        Hooks that call all plugins call the others anyway, so for them this does nothing.
         """
         if semantics(hook) != 'first':
             return None
         wrapping = {impl.plugin for impl in self._impls(hook) if impl.wrapper}
         return self._answer(hook, self._manager.subset_hook_caller(hook, {self._action, *wrapping}), call)
 
-    def asked(self, hook: str) -> list[str]:
-        """Who is asked for `hook`, nearest first, as phrases for a sentence."""
+    def implementers(self, hook: str) -> list[str]:
+        """The plugins that are called for `hook`, nearest first, as phrases for a sentence."""
         found = []
         for impl in reversed(self._impls(hook)):
             if not impl.wrapper:
@@ -110,14 +110,14 @@ class HookCalls(HookSpecs):
         return answer
 
     def no_answer(self, hook: str, call: Mapping[str, Any]) -> SynapseHooksError:
-        """The error for a call that no plugin answered: it lists who was asked, or what names there are."""
+        """The error for a call that no plugin answered, with the plugins that were called, or the names that exist."""
         if hook == 'convert':
             return self._explain('format', call['target_format'], hook)
         if hook == 'open_dataset':
             return self._explain('format', call['dataset']['format'], hook)
         if hook == 'autolog':
             return self._explain('autologger', call['framework'], hook)
-        asked = self.asked(hook)
+        asked = self.implementers(hook)
         hint = f'{", ".join(asked)} declined' if asked else 'no plugin implements it'
         if hook == 'execute':
             hint = f'write an `execute(self, data_path, checkpoint)` in the action; {hint}'
@@ -140,7 +140,7 @@ class HookCalls(HookSpecs):
                 if key in merged:
                     raise ConfigError(
                         f'{giver[key]} and {who} both return {key!r} from {hook!r}',
-                        hint='let one of them stand aside, or keep one out with `--block`',
+                        hint='change one of them, or block one with `--block`',
                         field=key,
                     )
                 merged[key], giver[key] = value, who

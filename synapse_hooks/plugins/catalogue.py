@@ -1,4 +1,4 @@
-"""Formats and autologgers by name: one of them is chosen, or it is said why none can be.
+"""Formats and autologgers by name: one of them is selected, or an error says why none can be.
 
 Five failures stay apart: no plugin has the name, a setting blocks it, it is broken, it was written for another version,
 or two distributions have it.
@@ -28,7 +28,7 @@ _COMMANDS: Final[dict[Kind, str]] = {'format': 'formats', 'autologger': 'autolog
 
 
 class Catalogue:
-    """The plugins of one kind that are imported only when their name is asked for.
+    """The plugins of one kind that are imported only when they are selected by name.
 
     Args:
         kind: `format` or `autologger`.
@@ -75,7 +75,7 @@ class Catalogue:
         return self._adapters[key]
 
     def may_answer(self, plugin: Plugin) -> bool:
-        """Whether the plugin can be asked for by its name, now or once it is pinned."""
+        """Whether the plugin can be selected by its name, now or once it is pinned."""
         if plugin.state not in ('available', 'active'):
             return False
         try:
@@ -113,7 +113,7 @@ class Catalogue:
             return error
         return PluginMissing(
             f'{plugin.who} declined: it returned None from {hook!r}',
-            hint=f'it must answer for the name {plugin.name!r}; tell its author',
+            hint=f'it must answer for the name {plugin.name!r}; report it to its author',
             kind=self.kind,
             name=plugin.name,
             distribution=plugin.distribution,
@@ -174,5 +174,5 @@ class Catalogue:
 
 
 def _key(name: str) -> str:
-    """A name as TOML wants it on the left of the equals sign."""
+    """A name as a TOML key, quoted where TOML requires it."""
     return name if re.fullmatch(r'[A-Za-z0-9_-]+', name) else f'"{name}"'

@@ -30,8 +30,8 @@ GROUPS: Final[dict[str, Kind]] = {
 }
 DISTRIBUTION: Final = 'synapse-hooks'
 _GROUP: Final = '[synapse_hooks'
-_OURS: Final = re.compile(r'\s*synapse[-_.]+hooks\s*(?P<said>[^\s\w.-].*)', re.IGNORECASE | re.DOTALL)
-"""A requirement of synapse-hooks that says more than the name."""
+_OURS: Final = re.compile(r'\s*synapse[-_.]+hooks\s*(?P<specifier>[^\s\w.-].*)', re.IGNORECASE | re.DOTALL)
+"""A requirement of synapse-hooks with more than the name."""
 
 
 def installed_plugins() -> list[Plugin]:
@@ -45,16 +45,16 @@ def _scan(path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
     for distribution in _candidates(path):
         try:
             entries = dict(_entries(distribution))
-        except Exception as error:  # foreign files may be damaged in any way, and the other plugins are not
+        except Exception as error:  # metadata may be damaged in any way, and the other plugins are not affected
             entries = dict([_damaged(distribution, error)])
         for key, entry in entries.items():
-            # One distribution may stand on the path twice (lib and lib64): the first is the one that is imported.
+            # One distribution may be on the path twice (lib and lib64): the first is the one that is imported.
             found.setdefault(key, entry)
     return tuple(found[key] for key in sorted(found))
 
 
 def _candidates(path: tuple[str, ...]) -> Iterator[Distribution]:
-    """The distributions that may have plugins. One small file of each tells whether the rest is worth parsing."""
+    """The distributions that may have plugins. One small file of each shows whether the rest must be parsed."""
     others = any(hasattr(finder, 'find_distributions') for finder in sys.meta_path if finder is not PathFinder)
     if not others and not any(map(_has_plugins, path)):
         return
@@ -106,7 +106,7 @@ def _entries(distribution: Distribution) -> Iterator[tuple[tuple[str, str, str],
                     'distribution': distribution.name,
                     'version': distribution.version,
                     'state': 'incompatible' if incompatible else 'available',
-                    'reason': f'it asks for synapse-hooks {incompatible}, and this is {__version__}'
+                    'reason': f'it requires synapse-hooks {incompatible}, and this is {__version__}'
                     if incompatible
                     else '',
                     'requires': incompatible,
@@ -131,12 +131,12 @@ def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, s
 
 
 def _incompatible(distribution: Distribution) -> str:
-    """Which synapse-hooks the distribution asks for, if that is not this one; else the empty string."""
-    said = ((line, _OURS.match(line)) for line in distribution.requires or ())
-    ours = [line for line, match in said if match is not None and not _is_met(match['said'])]
+    """Which synapse-hooks the distribution requires, if that is not this one; else the empty string."""
+    matches = ((line, _OURS.match(line)) for line in distribution.requires or ())
+    ours = [line for line, match in matches if match is not None and not _is_met(match['specifier'])]
     if not ours:
         return ''
-    # Importing packaging takes longer than an empty run, and what nearly every plugin says does not need it.
+    # Importing packaging takes longer than an empty run, and what nearly every plugin requires does not need it.
     from packaging.requirements import InvalidRequirement, Requirement
 
     for line in ours:
@@ -151,14 +151,14 @@ def _incompatible(distribution: Distribution) -> str:
     return ''
 
 
-def _is_met(said: str) -> bool:
-    """Whether `said` is `>=` with plain numbers, and our version is plain and not below; packaging knows the rest.
+def _is_met(specifier: str) -> bool:
+    """Whether `specifier` is `>=` with plain numbers, and our version is plain and not below; else False.
 
     Example:
         >>> _is_met('>=0.1'), _is_met('>=99'), _is_met('<99')
         (True, False, False)
     """
-    wanted = re.fullmatch(r'>=\s*(\d+(?:\.\d+)*)', said.strip())
+    wanted = re.fullmatch(r'>=\s*(\d+(?:\.\d+)*)', specifier.strip())
     if wanted is None or not re.fullmatch(r'\d+(?:\.\d+)*', __version__):
         return False
     return _numbers(wanted[1]) <= _numbers(__version__)

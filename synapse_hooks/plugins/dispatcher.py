@@ -1,6 +1,6 @@
 """Answers for formats and autologgers on behalf of plugins that are not imported yet.
 
-One dispatcher stands at the installed rank and one at the built-in rank, so that nearness holds. Blame and answers are
+One dispatcher is at the installed rank and one at the built-in rank, so that nearness holds. Blame and answers are
 noted for the plugin behind the dispatcher, never for the dispatcher.
 """
 
@@ -27,7 +27,7 @@ class Dispatcher:
 
     Args:
         catalogues: The catalogue of each kind.
-        rank: Hand on to plugins of this rank only.
+        rank: Dispatch to plugins of this rank only.
     """
 
     def __init__(self, catalogues: Mapping[Kind, Catalogue], rank: Rank) -> None:
@@ -35,17 +35,17 @@ class Dispatcher:
         self._catalogues = catalogues
 
     def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Any:
-        """Hand on to the format called `target_format`."""
-        return self._hand_on('format', target_format, 'convert', locals())
+        """Call the format named `target_format`."""
+        return self._dispatch('format', target_format, 'convert', locals())
 
     def open_dataset(self, dataset: Dataset) -> DatasetReader | None:
-        """Hand on to the format that the dataset has."""
-        reader: DatasetReader | None = self._hand_on('format', dataset['format'], 'open_dataset', locals())
+        """Call the format of the dataset."""
+        reader: DatasetReader | None = self._dispatch('format', dataset['format'], 'open_dataset', locals())
         return reader
 
     def autolog(self, framework: str, session: AutologSession) -> AbstractContextManager[Any] | None:
-        """Hand on to the autologger of `framework`."""
-        manager: AbstractContextManager[Any] | None = self._hand_on('autologger', framework, 'autolog', locals())
+        """Call the autologger of `framework`."""
+        manager: AbstractContextManager[Any] | None = self._dispatch('autologger', framework, 'autolog', locals())
         return manager
 
     def plugins(self, hook: str) -> list[Plugin]:
@@ -54,7 +54,7 @@ class Dispatcher:
         own = [plugin for plugin in catalogue.plugins if plugin.rank == self.rank]
         return [plugin for plugin in own if catalogue.may_answer(plugin)]
 
-    def _hand_on(self, kind: Kind, name: str, hook: str, call: Mapping[str, Any]) -> Any:
+    def _dispatch(self, kind: Kind, name: str, hook: str, call: Mapping[str, Any]) -> Any:
         catalogue = self._catalogues[kind]
         plugin = catalogue.select(name)
         if plugin is None or plugin.rank != self.rank:
@@ -62,7 +62,7 @@ class Dispatcher:
         function = catalogue.adapter(plugin).function(hook)
         if function is None:
             return None
-        # A plugin is asked by the name it gave itself, however that was typed.
+        # A plugin is called with its own name, in whichever spelling that was typed.
         if hook == 'open_dataset':
             call = {'dataset': {**call['dataset'], 'format': plugin.name}}
         else:

@@ -1,4 +1,4 @@
-"""Each function once: what several plugins bring, by importing it from each other, is called for one of them only."""
+"""Removing duplicates: a function that several plugins have, by importing it from each other, is called once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from synapse_hooks.plugins.validation import HookFunction
 def without_duplicates(plugins: Sequence[tuple[Plugin, list[HookFunction]]]) -> list[tuple[Plugin, list[HookFunction]]]:
     """The plugins, each with the functions that are its own.
 
-    A function belongs to the plugin in whose file it is written, else to the nearest that brings it. A plugin that
+    A function belongs to the plugin in whose file it is written, else to the nearest that has it. A plugin that
     loses functions to others has a `reason` that says so.
 
     Args:
@@ -47,7 +47,7 @@ def _identity(plugin: Plugin, function: HookFunction) -> Hashable:
     else:
         written = (code.co_filename, code.co_firstlineno, code.co_qualname)
     owner = getattr(function.function, '__self__', None)
-    # An instance that was made for this run stands for its class; two that a project made are two.
+    # Instances that were made for this run count by their class; two that a project made are two.
     return function.hook, written, None if plugin.is_made else id(owner)
 
 

@@ -1,8 +1,8 @@
 """A Python file that is imported by its path: a plugin or an action of the project.
 
-It is imported as a script is: the file's folder stands first on `sys.path` from then on, so that it imports its
+It is imported as a script is: the file's folder is first on `sys.path` from then on, so that it imports its
 neighbours by their names (also later, inside a function), and the module has the name by which its neighbours would
-import it. So a file is one module, whatever imports it, and in whichever order.
+import it. So a file is one module, whichever module imports it, and in whichever order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def import_file(file: Path) -> ModuleType:
     Raises:
         FileNotFoundError: There is no such file.
         ImportError: It is not a Python module, or it imports a neighbour as if it were in a package.
-        Exception: Whatever the file itself raises.
+        Exception: From the file itself.
     """
     file = file.resolve()
     if not file.is_file():
@@ -51,7 +51,7 @@ def import_module(name: str, folder: Path) -> ModuleType:
 
     Raises:
         ImportError: There is none.
-        Exception: Whatever the module itself raises.
+        Exception: From the module itself.
     """
     file = folder / f'{name}.py'
     if file.is_file():
@@ -62,7 +62,7 @@ def import_module(name: str, folder: Path) -> ModuleType:
 
 
 def go_first(folder: Path) -> None:
-    """Let modules be imported from `folder`: before those of the same name elsewhere, unless it is on `sys.path`, where
+    """Make modules importable from `folder`: before those of the same name elsewhere, unless it is on `sys.path`, where
     it keeps its place.
     """
     if str(folder) not in sys.path:
@@ -70,9 +70,9 @@ def go_first(folder: Path) -> None:
 
 
 def _imported(file: Path) -> ModuleType | None:
-    """The module that was made of `file`, under whatever name."""
+    """The module that was imported from `file`, under any name."""
     for module in list(sys.modules.values()):
-        # Some modules import others when they are asked for an attribute that they lack.
+        # Some modules import others on access to an attribute that they lack.
         origin = getattr(module, '__dict__', {}).get('__file__')
         if origin is not None and str(origin).endswith(file.name) and Path(origin).resolve() == file:
             return module

@@ -122,7 +122,7 @@ class JobReporter:
             _log(context, [{**entry, 'file': f'data:{kind};base64,{data}'}])
 
     def _catch_up(self, context: TrainContext, event: Mapping[str, Any]) -> None:
-        """Before the first event: learn what other processes reported before it. A record is replaced as a whole."""
+        """Before the first event: read what other processes have reported. An update replaces the whole record."""
         if self._began is not None:
             return
         self._began = self._first = str(event.get('ts') or '')

@@ -1,4 +1,4 @@
-"""From a record to an object: importing a plugin, and saying why it cannot be imported."""
+"""From a record to an object: importing a plugin, and the error where it cannot be imported."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def fix_hint(plugin: Plugin) -> str:
     file, colon, attribute = plugin.target.partition(':')
     if colon and file.endswith('.py'):
         module = file.removeprefix('./').removesuffix('.py').replace('/', '.')
-        return f'write "{module}:{attribute}": what stands before the colon is a module, not a file'
+        return f'write "{module}:{attribute}": what is before the colon must be a module, not a file'
     if plugin.rank != 'installed':
         return f'fix {plugin.target}'
     name = plugin.name
     keep_out = f'keep it out: `--block {name}`, or in pyproject.toml [tool.synapse_hooks] block = ["{name}"]'
     if plugin.state == 'incompatible':
-        # Asked for both, pip finds versions that go together, whichever of the two is behind.
+        # Given both names, pip finds versions that are compatible, whichever of the two is outdated.
         return f'`pip install --upgrade synapse-hooks {plugin.distribution}`, or {keep_out}'
     return f'upgrade or uninstall {plugin.distribution}, or {keep_out}'
 

@@ -45,7 +45,7 @@ _PLAIN: Final = pluggy.HookimplOpts(
 class _Manager(pluggy.PluginManager):
     """pluggy's manager, for adapters and dispatchers only.
 
-    It knows where an adapter keeps its functions, where pluggy would look at everything that an object has; and the
+    It reads the functions that an adapter has, where pluggy would inspect every attribute of an object; and the
     methods of a dispatcher, which cannot bear the marker of their rank.
     """
 
@@ -61,7 +61,7 @@ class Plugins:
     """The plugins of one run, and the way to call their hooks."""
 
     records: list[Plugin]
-    """Every plugin that was found, whatever became of it."""
+    """Every plugin that was found, whatever its state."""
     calls: HookCalls
     trail: Trail
     settings: Settings
@@ -73,7 +73,7 @@ class Plugins:
     def versions(self) -> dict[str, str]:
         """Name to distribution and version, for every plugin that may take part: what run.json keeps.
 
-        Objects that were handed over for this run are left out: they have no name that means anything later.
+        Objects that were passed for this run are left out: their names mean nothing later.
         """
         return {
             f'{plugin.kind}:{plugin.name}': f'{plugin.distribution} {plugin.version}'
@@ -104,7 +104,7 @@ class Plugins:
     def order(self, hook: str) -> list[tuple[Plugin, str]]:
         """Who is called for `hook`, in order, each with its role: wrappers outermost, then answers, nearest first.
 
-        Roles are `wrapper`, `answer`, and `by name` for plugins that a dispatcher imports when they are asked for.
+        Roles are `wrapper`, `answer`, and `by name` for plugins that a dispatcher imports when they are selected.
         """
         return [(plugin, role) for plugin, role, _ in self.answers(hook)]
 
@@ -128,7 +128,7 @@ class Plugins:
     def check_format(self, name: str) -> None:
         """Fail at once where it is certain that no plugin can convert to the format `name`.
 
-        Nothing is certain while some plugin other than a format answers `convert`: it may know the name.
+        Nothing is certain while some plugin other than a format answers `convert`: it may support the name.
 
         Raises:
             SelectionError: No plugin has it, or it cannot be used.
@@ -231,17 +231,17 @@ def build(
         try:
             near.append((plugin, load(plugin, settings.root)))
         except (PluginBroken, PluginIncompatible) as error:
-            # A listing shows what the project wants and cannot have; a reader who typed a name wants to see it at work.
+            # A listing shows what the project requires and cannot have; a name that was typed must work.
             if settings.requires(plugin) if refuse else settings.is_on_command_line(plugin):
                 wanted.append(error)
             skipped.append(f'{error.problem}; it is skipped')
     if wanted:
         raise _unusable(wanted)
-    # LIFO: the plugin that is registered last is asked first.
+    # LIFO: the plugin that is registered last is called first.
     manager.register(Dispatcher(catalogues, 'installed'), name='installed formats and autologgers')
     for plugin, functions in reversed(without_duplicates(near)):
         register(plugin, functions)
-    # Built-in answers are `trylast`, and the last of those that is registered is asked last of all.
+    # Built-in answers are `trylast`, and the last of those that is registered is called last of all.
     manager.register(Dispatcher(catalogues, 'built-in'), name='built-in formats and autologgers')
     stages = built_in[0]
     register(stages, validated(stages, Stages()))
@@ -291,7 +291,7 @@ def _check_command_line(plugins: Iterable[Plugin], settings: Settings) -> None:
 
 
 def _unusable(errors: Sequence[SelectionError]) -> SelectionError:
-    """The first of the errors, which says what to do, with the others as notes."""
+    """The first of the errors, whose hint says what to do, with the others as notes."""
     first, *others = errors
     for other in others:
         first.add_note(other.problem)
@@ -302,7 +302,7 @@ def _unusable(errors: Sequence[SelectionError]) -> SelectionError:
 
 
 def _names_of(things: Iterable[Any]) -> dict[int, str]:
-    """A name for each object, by its `id`: two of one class are told apart by a number."""
+    """A name for each object, by its `id`: two of one class differ by a number."""
     names: dict[int, str] = {}
     for thing in things:
         name = getattr(thing, '__name__', None) or type(thing).__name__

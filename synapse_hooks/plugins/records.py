@@ -1,4 +1,4 @@
-"""What is known of one plugin: where it comes from, whether it may take part, and why not."""
+"""The record of one plugin: where it comes from, whether it may take part, and why not."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 Kind = Literal['plugin', 'format', 'autologger']
 Rank = Literal['action', 'project', 'installed', 'built-in']
-"""How near a plugin is; the nearest is asked first."""
+"""How near a plugin is; the nearest is called first."""
 State = Literal['active', 'available', 'blocked', 'broken', 'incompatible']
-"""`available`: may take part, but is imported only when it is asked for by name."""
+"""`available`: may take part, but is imported only when it is selected by name."""
 
 RANKS: tuple[Rank, ...] = ('action', 'project', 'installed', 'built-in')
 
@@ -43,7 +43,7 @@ class Plugin:
     fix: str = ''
     """What to write to have it take part, for what is kept out because the project does not list it."""
     requires: str = ''
-    """Which synapse-hooks its distribution asks for, where that is not this one: `>=2`."""
+    """Which synapse-hooks its distribution requires, where that is not this one: `>=2`."""
     hooks: tuple[str, ...] = ()
     path: str | None = None
     """The file it was imported from."""

@@ -1,6 +1,6 @@
 """Which plugins may take part: flags, then environment, then the project's pyproject.toml, then the default.
 
-The decision is made by name before anything is imported. The first of these levels that says anything about a plugin
+The decision is made by name before anything is imported. The first of these levels that mentions a plugin
 decides; within a level, `block` is stronger than `only`.
 
     [tool.synapse_hooks]
@@ -11,7 +11,7 @@ decides; within a level, `block` is stronger than `only`.
     pin.formats.yolo = "acme-yolo"                 # of two distributions that provide a name, this one
     settings.acme = { registry = "https://..." }   # what plugins read from context.settings
     allow_broken = ["hooks.py"]                    # go on without these of `plugins` when they are broken
-    max_attempts = 10                              # how often a step may be tried, where `retry_step` asks for it
+    max_attempts = 10                              # how often a step may be tried, where `retry_step` requests it
     deadline.export = 3600                         # seconds that a stage may take
     keep_conversions = "20G"                       # bytes of conversions that are kept for other runs; 0 for none
 """
@@ -46,7 +46,7 @@ _KEYS: Final = (
     'keep_conversions',
 )
 MAX_ATTEMPTS: Final = 10
-"""How often a step may be tried, unless a setting says otherwise."""
+"""How often a step may be tried, unless a setting overrides it."""
 _TRUST: Final = 'SYNAPSE_HOOKS_TRUST'
 _KEEP: Final = 'SYNAPSE_HOOKS_KEEP_CONVERSIONS'
 _UNITS: Final = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12}
@@ -56,7 +56,7 @@ _PIN_KEYS: Final[dict[Kind, str]] = {kind: table for table, kind in _PIN_TABLES.
 
 @dataclass(frozen=True)
 class Level:
-    """What one source of settings says about plugins."""
+    """What one source of settings contains about plugins."""
 
     block_setting: str
     """How to name the setting in a sentence: `--block`, `SYNAPSE_HOOKS_BLOCK`, `block in /x/pyproject.toml`."""
@@ -80,7 +80,7 @@ class Settings:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]`."""
     allow_broken: tuple[str, ...] = ()
-    """Plugins or distributions that the project wants, and without which a run may go on when they are broken."""
+    """Plugins or distributions of the project without which a run may go on when they are broken."""
     max_attempts: int = MAX_ATTEMPTS
     """How often a step may be tried, the first attempt included."""
     deadlines: Mapping[str, float] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Settings:
         """The setting that keeps `plugin` out, as a phrase; None when it may take part."""
         if reason := self._kept_out_by(plugin):
             return reason
-        # No flag widens it: the user of a command need not know what else is installed.
+        # No flag extends it: the user of a command need not know what else is installed.
         return self.unlisted if self.unlisted and plugin.rank == 'installed' and not self._lists(plugin) else None
 
     def how_to_allow(self, plugin: Plugin) -> str:
@@ -246,7 +246,7 @@ def _attempts(value: Any, setting: str) -> int:
 
 
 def seconds_of(value: Any, setting: str) -> float:
-    """A deadline, from what a setting or a flag says.
+    """A deadline, from the value of a setting or a flag.
 
     Args:
         value: A number, or the text of one.

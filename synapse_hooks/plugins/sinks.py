@@ -1,4 +1,4 @@
-"""Plugins that take logs, as the journal's pump wants them."""
+"""Adapters of plugins that take logs to the interface of the journal's pump."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PluginSink:
 
     def __init__(self, adapter: HookAdapter, context: TrainContext) -> None:
         plugin = adapter.plugin
-        # What synapse-hooks brings itself stands at the rank of the project, and goes on with the cursors of old runs.
+        # Sinks of synapse-hooks itself have the rank of the project, and continue with the cursors of old runs.
         origin = plugin.rank if plugin.rank == 'project' else plugin.distribution or plugin.rank
         self.name = f'{origin}-{plugin.name}'
         self.hooks = adapter.plugin.hooks
@@ -31,7 +31,7 @@ class PluginSink:
     def deliver(self, hook: str, payload: Any) -> None:
         """Hand a batch to the plugin."""
         if hook == 'log_artifact':
-            # The journal has paths relative to the run directory, which may be moved; a plugin wants to open the file.
+            # The journal has paths relative to the run directory, which may be moved; a plugin opens the file.
             payload = [{**event, 'path': str(Path(self._context.run_dir, event['path']))} for event in payload]
         function = self._adapter.function(hook)
         assert function is not None, f'{hook} is none of {self.hooks}'

@@ -7,7 +7,7 @@ own modules that these import. Of each file everything counts but
   nothing about `convert`;
 - plain functions at the top of a file whose names are not used by what counts.
 
-A name is used when it stands anywhere in the code that counts, also as an attribute or as text; so a function that is
+A name is used when it occurs anywhere in the code that counts, also as an attribute or as text; so a function that is
 reached by `getattr` counts as well. Comments and layout never count. Installed libraries count by their versions.
 """
 
@@ -38,7 +38,7 @@ _LIBRARIES: Final = tuple({Path(sysconfig.get_path(name)).resolve() for name in 
 
 @dataclass(frozen=True)
 class _Unit:
-    """A piece of a file: a statement, the head of a class, or what stands in its body."""
+    """A piece of a file: a statement, the head of a class, or a statement of its body."""
 
     line: int
     """Where it begins, as code objects have it: with its decorators."""
@@ -74,7 +74,7 @@ class SourceDigests:
         for answer in answers:
             file = source_file(answer)
             if file is None:
-                # Typed into an interpreter or a notebook: there is no source to read again.
+                # Typed into an interpreter or a notebook: there is no source file.
                 found[f'<{getattr(answer, "__qualname__", answer)}>'] = _digest(_compiled(answer))
             else:
                 starts.add(file)
@@ -85,7 +85,7 @@ class SourceDigests:
         return found
 
     def files(self) -> dict[str, str]:
-        """A digest of the whole content of every file that was looked at."""
+        """A digest of the whole content of every file that was read."""
         found: dict[str, str] = {}
         for file in sorted(self._seen):
             with suppress(OSError):
@@ -214,7 +214,7 @@ def _unit(node: ast.stmt, *, is_top: bool = False) -> _Unit:
             base = part.module or ''
             imports += [(base, part.level)]
             imports += [(f'{base}.{alias.name}'.lstrip('.'), part.level) for alias in part.names]
-            # What is imported is used where its name stands; another name is one for it.
+            # An import is used where its name is; `as` gives another name to it.
             names.update(alias.name for alias in part.names if alias.asname)
     decorators = getattr(node, 'decorator_list', [])
     is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -251,12 +251,12 @@ def _home(file: Path) -> Path | None:
 
 def _modules(module: str, level: int, importer: Path, homes: Iterable[Path]) -> list[Path]:
     """The files that an import reads, as far as they are the user's own."""
-    found = _found(module, level, importer.parent, tuple(sys.path))
+    found = _imported_files(module, level, importer.parent, tuple(sys.path))
     return [file for file in found if is_own(file) or any(file.is_relative_to(home) for home in homes)]
 
 
 @lru_cache(maxsize=8192)
-def _found(module: str, level: int, folder: Path, path: tuple[str, ...]) -> tuple[Path, ...]:
+def _imported_files(module: str, level: int, folder: Path, path: tuple[str, ...]) -> tuple[Path, ...]:
     """Every file along a dotted name that is imported by a file in `folder`."""
     parts = tuple(filter(None, module.split('.')))
     if level:

@@ -1,6 +1,6 @@
-"""Is this object a sound plugin? Every fault is found at registration, and all are reported at once.
+"""Whether an object is a valid plugin. Every fault is found at registration, and all are reported at once.
 
-pluggy accepts much that fails later or never says a word: a misspelt hook, a keyword-only argument, a wrapper that does
+pluggy accepts much that fails later or silently: a misspelt hook, a keyword-only argument, a wrapper that does
 not yield. Here each is a sentence.
 """
 
@@ -20,7 +20,7 @@ MARKER: Final = f'{PROJECT}_impl'
 _IN_PLACE_OF: Final = {'source': ('read', 'declare'), 'sink': ('write',)}
 """What a format that answers the first is not asked for."""
 LAZY_HOOKS: Final[dict[Kind, tuple[str, ...]]] = {'format': ('convert', 'open_dataset'), 'autologger': ('autolog',)}
-"""The hooks that a plugin of the lazy groups may answer; it is imported when one of them asks for its name."""
+"""The hooks that a plugin of the lazy groups may answer; it is imported when one of them is called with its name."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def hook_functions(plugin: object) -> list[HookFunction]:
 
 
 def faults(plugin: object, kind: Kind = 'plugin') -> list[str]:
-    """What is wrong with `plugin`: one sentence each, empty when it is sound."""
+    """What is wrong with `plugin`: one sentence each, empty when it is valid."""
     functions = hook_functions(plugin)
     found = [f'{name}() overrides a hook and is not marked: put @hookimpl on it' for name in _unmarked(plugin)]
     if not functions and not found:

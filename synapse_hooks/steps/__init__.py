@@ -1,4 +1,4 @@
-"""When a hook runs: steps, their order, and the run around them. Each name is imported on first use."""
+"""The steps of a run, their order, and the run itself: when each hook is called. Each name is imported on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step is."""
+"""The base class of steps."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class BaseStep(ABC, Generic[C]):
         >>> class Shout(BaseStep[Any]):
         ...     name = 'shout'
         ...     def execute(self, context):
-        ...         return StepResult(data={'said': 'HELLO'})
+        ...         return StepResult(data={'greeting': 'HELLO'})
         >>> Shout().execute(None).data
-        {'said': 'HELLO'}
+        {'greeting': 'HELLO'}
     """
 
     hooks: ClassVar[tuple[str, ...]] = ('open_dataset',)
@@ -49,7 +49,7 @@ class BaseStep(ABC, Generic[C]):
         """Undo what `execute` did, because a later step failed.
 
         A step that is rolled back runs again on resume, unless the training after it is done: what led to that is not
-        asked for again.
+        requested again.
         """
         return
 

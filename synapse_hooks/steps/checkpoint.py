@@ -23,10 +23,10 @@ from synapse_hooks.storage.pickles import SUFFIXES
 def resolve_checkpoint(
     context: TrainContext, plugins: Plugins, directory: RunDirectory, inputs: StageInputs, *, keep: bool = False
 ) -> None:
-    """Ask for the checkpoint, and keep it in the run directory; a resumed run takes the one it has.
+    """Call `resolve_checkpoint`, and keep the answer in the run directory; a resumed run takes the one it has.
 
-    It asks again when the parameters that were used, or those who answer, have changed. Pickles in it are looked into
-    before anything may load them. Those from which this run's own training goes on are not: they lie beside run.json,
+    The hook is called again when the parameters that were used, or the plugins, have changed. Pickles in it are checked
+    before anything may load them. Those from which this run's own training goes on are not: they are beside run.json,
     which names the code of the action, so that an attacker who can write there needs no pickle to have code run.
 
     Args:
@@ -46,7 +46,7 @@ def resolve_checkpoint(
         context.checkpoint = _with_paths(kept)
         if not keep:
             with _as_failure(plugins, directory):
-                # It may lie outside of the run directory, and have been changed since.
+                # It may be outside of the run directory, and have been changed since.
                 check_pickles(context.checkpoint['path'], context.runtime_ctx.allow_pickle)
         return
     staged = directory.staging('checkpoint')
@@ -83,7 +83,7 @@ def _as_failure(plugins: Plugins, directory: RunDirectory) -> Iterator[None]:
         plugin = culprit(error)
         raise StepFailed(
             f'the checkpoint cannot be used: {summary(error)}',
-            # The cause knows better, where it says something: what there is at the backend, what to allow.
+            # The hint of the cause is more specific, where it has one: what there is at the backend, what to allow.
             hint='' if getattr(error, 'hint', '') else 'choose another model: `-p checkpoint=ID`',
             step='checkpoint',
             attempt=1,
@@ -126,7 +126,7 @@ def _with_paths(answer: Mapping[str, Any]) -> Checkpoint:
 def preferred_weights(place: Path) -> Path | None:
     """The file of a model that is best loaded: safetensors before pickles, as loading them runs nothing.
 
-    Of several of a kind it is the one called `best`, else none can be told from the others.
+    Of several of a kind it is the one called `best`; without one it is ambiguous.
 
     Args:
         place: A folder, or a file, which is the answer itself.

@@ -34,7 +34,7 @@ class ExportDatasetStep(BaseStep[TrainContext]):
         return context.params.get('data_path') is not None
 
     def execute(self, context: TrainContext) -> StepResult:
-        """Ask for the dataset."""
+        """Call the hook `export`, and check its answer."""
         dataset = checked_dataset(context.hooks.export(context=context), 'export')
         context.dataset = dataset
         return StepResult(data={'dataset': dataset})
@@ -67,7 +67,7 @@ class ConvertDatasetStep(BaseStep[TrainContext]):
         return self.target_format is None or context.params.get('data_path') is not None
 
     def execute(self, context: TrainContext) -> StepResult:
-        """Ask for the converted dataset."""
+        """Call the hook `convert`, and check its answer."""
         if context.dataset is None:
             raise WrongAnswer(
                 'step convert: there is no dataset to convert', hint='register ExportDatasetStep() before it'
@@ -84,7 +84,7 @@ def checked_dataset(answer: object, hook: str) -> Dataset:
 
     Args:
         answer: What the plugin returned.
-        hook: What it was asked: `export` or `convert`.
+        hook: The hook that it answers: `export` or `convert`.
 
     Raises:
         WrongAnswer: It is something else; the message says what was expected.

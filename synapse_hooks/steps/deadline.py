@@ -2,7 +2,7 @@
 
 At the deadline the main thread gets an exception, as Ctrl-C would raise one. It comes a second time, since the code
 that hangs may have caught the first. A stage that is still there after a grace period is in native code that does not
-return: then the whole process has to end.
+return: then the whole process must end.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OWN: Final = ('synapse_hooks', 'pluggy')
 
 
 class Overdue(KeyboardInterrupt):
-    """Raised within a stage at its deadline. Whatever lets Ctrl-C through lets this through."""
+    """Raised within a stage at its deadline. Code that does not catch Ctrl-C does not catch this."""
 
 
 class Deadline:
@@ -103,11 +103,11 @@ def deadline(stage: str, seconds: float | None, give_up: Callable[[DeadlineExcee
 
     Args:
         stage: The name of the stage.
-        seconds: How long the block may take; None is as long as it wants.
+        seconds: How long the block may take; None is no limit.
         give_up: Called, in another thread, where the block could not be ended by an exception. It ends the process.
 
     Raises:
-        DeadlineExceeded: From what was raised within the block, even where the block let nothing through.
+        DeadlineExceeded: From the exception that was raised within the block, even where the block caught it.
     """
     watch = Deadline(stage, seconds or 0.0, give_up)
     if seconds is None or threading.current_thread() is not threading.main_thread():

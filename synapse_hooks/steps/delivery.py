@@ -1,4 +1,4 @@
-"""Delivering what a run's sinks have not got, without running anything; and ending runs whose process was killed.
+"""Delivering events that sinks of a run have not received, and ending runs whose process was killed.
 
 A process that is killed reports nothing to its job. While a run with a job is on its way, a small file below the
 client's folder says so; the next run on this machine finds those of dead processes, and ends their jobs.
@@ -85,7 +85,7 @@ def deliver(
 
 @contextmanager
 def marked_active(ctx: RuntimeContext, directory: RunDirectory) -> Iterator[None]:
-    """While the block runs, a file says that this process drives a run with a job."""
+    """While the block runs, a file marks this process as the owner of a run with a job."""
     if ctx.job_id is None or ctx.client is None:
         yield
         return

@@ -69,7 +69,7 @@ def _earlier_editor(inputs: StageInputs, step: Step) -> str:
 
 
 def has_symlinks(inputs: StageInputs, step: ConvertDatasetStep) -> bool:
-    """Whether the settings of the project ask for symbolic links to the images of the source."""
+    """Whether the settings of the project choose symbolic links to the images of the source."""
     settings = inputs.plugins.settings.settings.get(str(step.target_format), {})
     return bool(settings.get('images') == 'symlink')
 

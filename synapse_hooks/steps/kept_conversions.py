@@ -40,9 +40,9 @@ _REPEATED: Final = ('losses', 'message')
 """The types of events that are recorded again in each run that uses a conversion."""
 _MOST: Final = 20 * 10**9
 _SHARE: Final = 10
-"""Bytes that are kept where no setting says how many: so many, or this part of the disk, whichever is less."""
+"""The default of `keep_conversions`: this many bytes, or this part of the disk, whichever is less."""
 _PLACEHOLDER: Final = Path('/kept')
-"""Stands for the folder of a dataset in the record of an entry: each run has the folder at a path of its own."""
+"""In the record of an entry, the placeholder for the folder of its dataset: each run has it at a path of its own."""
 
 Step = BaseStep[TrainContext]
 
@@ -79,7 +79,7 @@ class KeptConversions:
                 link.unlink(missing_ok=True)
 
     def is_asked_again(self, step: Step) -> bool:
-        """Whether the user has asked that a step runs again, by `--from-stage` with its name or an earlier one."""
+        """Whether the user requests that a step runs again, by `--from-stage` with its name or an earlier one."""
         names = [each.name for each in self.inputs.steps]
         return self._ctx.from_stage in names[: names.index(step.name) + 1]
 
@@ -254,7 +254,7 @@ class KeptConversions:
     def _usable(
         self, step: Step, context: TrainContext, dataset: Mapping[str, Any] | None, params: Mapping[str, Any]
     ) -> CachedFolder | None:
-        """The first conversion that is kept and whole, in use by this run; those that were changed are discarded."""
+        """The first intact conversion, marked as in use by this run; those that were changed are discarded."""
         for kept in self.find(step, dataset, params):
             if not self._start_using(_store(), kept):
                 continue
@@ -302,7 +302,7 @@ def remove_link(path: Path) -> None:
 def _why(error: Exception, run_dir: Path) -> str:
     if isinstance(error, OSError) and error.errno == errno.EXDEV:
         where = f'the cache {default_cache()} is on another file system than the run {run_dir}'
-        return f'{where}; let SYNAPSE_HOOKS_CACHE name a folder on that of the run'
+        return f'{where}; set SYNAPSE_HOOKS_CACHE to a folder on the disk of the run'
     return summary(error)
 
 

@@ -1,4 +1,4 @@
-"""The folder that a stage has made: where it is, what run.json says of it, and whether it is still as it was."""
+"""The folder that a stage has made: where it is, its entry in run.json, and whether it is unchanged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def is_in_place(dataset: Any) -> bool:
 
 
 def is_there(stage: Mapping[str, Any]) -> bool:
-    """Whether the dataset or the weights that a finished stage handed on still exist.
+    """Whether the dataset or the weights that a finished stage returned still exist.
 
     Args:
         stage: What run.json has of it.

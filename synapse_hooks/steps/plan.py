@@ -1,4 +1,4 @@
-"""What an action wants to have run, and the directory in which that happens."""
+"""The plan of a run, and its directory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r'[^\W_][\w.-]{0,99}')
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What an action wants to have run."""
+    """Everything that a run needs to know of its action before it begins."""
 
     action_name: str
     """Names the action in run directories and jobs."""
@@ -61,7 +61,7 @@ def open_directory(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
 
 @contextmanager
 def revision_noted(directory: RunDirectory) -> Iterator[None]:
-    """Ask git beside the steps; asking takes as long as an empty run."""
+    """Run git in parallel to the steps; it takes as long as an empty run."""
     folder, answers = working_directory(), []
     asking = threading.Thread(target=lambda: answers.append(git_revision(folder)), name='git', daemon=True)
     asking.start()
@@ -132,7 +132,7 @@ def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
     record = directory.read()
     moved = record.get('run_dir')
     if moved and Path(moved) != directory.path:
-        # The folder was moved or copied: what it says about itself moves along.
+        # The folder was moved or copied: the paths in its record change with it.
         places = {*map(str, earlier_places(directory)), moved, str(Path(moved).resolve())}
         directory.update(**{**relocate(record, Path(moved), directory.path), 'moved_from': sorted(places)})
     return directory

@@ -1,4 +1,4 @@
-"""What is known of a run before it begins: who answers, what is certain to fail, and what becomes of each stage."""
+"""The checks before a run: which plugins answer, what is certain to fail, and which stages run or are reused."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from synapse_hooks.steps.training import ExecuteStep
 
 
 def prepare_plugins(plan: RunPlan) -> Plugins:
-    """The plugins of a run, which is sure to find what it needs of them.
+    """The plugins of a run, checked for what the run needs of them.
 
     Raises:
-        ConfigError, ParamsError, SelectionError, NoAnswer: It could not begin.
+        ConfigError, ParamsError, SelectionError, NoAnswer: The run cannot begin.
     """
     ctx = plan.ctx
     plugins = build(
@@ -33,15 +33,15 @@ def prepare_plugins(plan: RunPlan) -> Plugins:
 
 
 def decisions_of(plan: RunPlan, inputs: StageInputs, record: Mapping[str, Any]) -> list[Decision]:
-    """What becomes of each stage.
+    """Whether each stage runs, is reused or is skipped.
 
     Raises:
-        ConfigError, ParamsError: The run cannot go on in this way; see `decide`.
+        ConfigError, ParamsError: The run cannot be resumed like this; see `decide`.
     """
     stages = {stage['name']: stage for stage in record['stages']}
     params = plan.params.model_dump()
     if record['status'] == 'succeeded' and plan.ctx.from_stage is None:
-        # Gone on with for the sake of sinks that could not be reached.
+        # Resumed only to deliver events to sinks that could not be reached.
         check_params(stages, inputs.steps, params)
         return [Decision(step, True, 'the run has succeeded') for step in inputs.steps]
     same = not record.get('checkpoint_of') or inputs.same_checkpoint(record['checkpoint_of'], params)
@@ -59,7 +59,7 @@ def _check(plan: RunPlan, plugins: Plugins) -> None:
         raise ParamsError(f'data_path: there is nothing at {data_path}', hint='check the path', field='data_path')
     names = [step.name for step in plan.registry]
     for name in plan.ctx.deadlines:
-        # One of the project may be for another action.
+        # A deadline of the project may be for another action.
         if name not in names:
             hint = ' '.join(filter(None, (suggest(name, names), f'the stages are {", ".join(names)}')))
             raise ConfigError(f'--deadline: there is no stage {name!r}', hint=hint, field='deadline')

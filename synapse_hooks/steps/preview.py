@@ -36,7 +36,7 @@ _USES: Final = {
 def preview(plan: RunPlan) -> dict[str, Any]:
     """What the run would do.
 
-    Nothing is made, written, exported or asked for, but plugins are imported.
+    Nothing is made, written, exported or requested, but plugins are imported.
 
     Args:
         plan: The run, as for `run_plan`.
@@ -44,7 +44,7 @@ def preview(plan: RunPlan) -> dict[str, Any]:
     Returns:
         `{run_dir, stages, allow_pickle}`, as JSON values. `run_dir` is the existing run that would be gone on with, or
         None. A stage is `{stage, step, does, why, answered_by, wrapped_by, params, options, settings, kept}`, where
-        `does` is `run`, `reuse` or `skip`, and `kept` says of a conversion whether one that is kept would be used.
+        `does` is `run`, `reuse` or `skip`, and `kept` is, for a conversion, whether one that is kept would be used.
 
     Raises:
         ConfigError, ParamsError, SelectionError, NoAnswer, RunError: It could not begin.
@@ -67,7 +67,7 @@ def preview(plan: RunPlan) -> dict[str, Any]:
 
 
 def _record(plan: RunPlan) -> dict[str, Any] | None:
-    """What run.json of an existing run says, as if it were where it is now."""
+    """The record of an existing run, with its paths where the run directory is now."""
     ctx = plan.ctx
     path = ctx.run_dir
     if path is None and ctx.run_name is not None:
@@ -119,7 +119,7 @@ def _kept(plan: RunPlan, inputs: StageInputs, decision: Decision, source: Mappin
 
 
 def _params(plan: RunPlan, name: str, stage: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a stage: those that it has used, else those that concern it; None says nothing."""
+    """The parameters of a stage: those that it has used, else those that concern it; None where that is not known."""
     values = plain(plan.params)
     names = (stage.get('inputs') or {}).get('params')
     if not names:

@@ -1,4 +1,4 @@
-"""Processes of an action: one that it forks has no part in the run, whose files are the parent's; and who ends them."""
+"""Processes that an action starts: a fork does not write into the run, whose files are the parent's; ending them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def parent_only() -> Iterator[None]:
     except BaseException as error:
         if os.getpid() == pid:
             raise
-        code = _told(error)
+        code = _print_and_exit_code(error)
     if os.getpid() != pid:
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):
@@ -34,7 +34,7 @@ def parent_only() -> Iterator[None]:
         os._exit(code)
 
 
-def _told(error: BaseException) -> int:
+def _print_and_exit_code(error: BaseException) -> int:
     """Print what the interpreter would print; returns the exit code that it would end with."""
     if isinstance(error, SystemExit):
         if isinstance(error.code, int | None):
@@ -51,7 +51,7 @@ class Processes:
     """The processes that descend from this one, at some moment.
 
     Args:
-        known: Their numbers and when each began, which tells a reused number apart.
+        known: Their numbers and when each began: a reused number has another time.
     """
 
     def __init__(self, known: frozenset[tuple[int, str]]) -> None:
@@ -71,7 +71,7 @@ class Processes:
 
 
 def _descendants() -> Iterator[tuple[int, str]]:
-    """Number and beginning of each, parents first. Where there is no /proc, only those of `multiprocessing`."""
+    """Number and start time of each, parents first. Where there is no /proc, only those of `multiprocessing`."""
     parents: dict[int, list[tuple[int, str]]] = {}
     for folder in Path('/proc').glob('[0-9]*'):
         with suppress(OSError, IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""Progress of a whole run: weighted by step, and never going back."""
+"""Progress of a whole run: weighted by step, and never decreasing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from synapse_hooks.steps.base import BaseStep
 
 
 class Progress:
-    """A recorder that adds to each progress event how far the whole run is.
+    """A recorder that adds the progress of the whole run to each progress event.
 
     Args:
         recorder: Where events go.

@@ -52,12 +52,12 @@ def decide(
         inputs: Of the run as it would be now.
         stages: The stages that run.json has, by name.
         params: The parameters of the run as it would be now.
-        from_stage: Run this stage and all after it, whatever became of them.
+        from_stage: Run this stage and all after it, even those that have succeeded.
         same_checkpoint: Whether the training would start from the same model.
 
     Raises:
         ConfigError: There is no stage `from_stage`.
-        ParamsError: Parameters differ that a finished stage has used, and nothing else asks for it to run again.
+        ParamsError: Parameters differ that a finished stage has used, and nothing else requires it to run again.
     """
     steps = inputs.steps
     first = _place(steps, from_stage)
@@ -69,7 +69,7 @@ def decide(
     for place, step in enumerate(steps):
         stage = stages.get(step.name)
         if place >= first:
-            why = 'it was asked for' if place == first else f'it comes after {from_stage}'
+            why = 'it was requested' if place == first else f'it comes after {from_stage}'
         elif stage is not None and place < settled:
             _refuse(step, stage, params)
             changed = _differences(inputs, step, stage, previous, dataset)

@@ -1,4 +1,4 @@
-"""A run from its first moment to its last: plugins, directory, journal, checkpoint, steps, clean-up, record."""
+"""A run from start to end: plugins, directory, journal, checkpoint, steps, clean-up, record."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class _Run:
                 restore(context, stage['context'], self._as_result)
             return
         trains = next((decision for decision in decisions if decision.step.name == 'execute'), None)
-        # A stage that was asked for again begins from nothing, and so does the training after it.
+        # A stage that was requested again starts from scratch, and so does the training after it.
         if plan.ctx.resume and not (plan.ctx.from_stage and trains is not None and not trains.reuse):
             context.trainings = read_trainings(self.directory.path)
             context.resume_from = context.trainings.resume_from
@@ -245,28 +245,28 @@ class _Run:
         context = self.context
         if error is not None and cleanup is not None:
             add_note(error, f'cleaning up failed too: {_all(cleanup)}')
-        told = None if error is None else _recorded(error)
+        recorded = None if error is None else _recorded(error)
         self._update(
             status=outcome,
             dataset=plain(context.dataset),
             checkpoint=plain(context.checkpoint),
             result=plain(context.result),
             model=plain(context.model),
-            error=told,
+            error=recorded,
             code=self.inputs.code.files(),
             durable=outcome == 'succeeded' and context.model is not None,
         )
-        # Who is told of the end has been told of everything before it: a job does not succeed at 92 %.
+        # The end is reported after everything before it: a job does not succeed at 92 %.
         pump.close(_SECONDS)
         context.hooks.run_finished(context=context, outcome=outcome, error=error)
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
-        self.journal.record('run_end', {'status': words[outcome], 'error': told, 'model': plain(context.model)})
+        self.journal.record('run_end', {'status': words[outcome], 'error': recorded, 'model': plain(context.model)})
 
     def _give_up(self, error: StepFailed) -> NoReturn:
         """End the process: its main thread is in a stage that does not end. It is recorded as every failure is."""
-        told = _recorded(error)
-        self._update(status='failed', error=told)
-        self.journal.record('run_end', {'status': 'failed', 'error': told, 'model': None})
+        recorded = _recorded(error)
+        self._update(status='failed', error=recorded)
+        self.journal.record('run_end', {'status': 'failed', 'error': recorded, 'model': None})
         self.pump.close(_SECONDS)
         # Where every thread is. It is the operating system's stderr that gets it, if there is one.
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""What a run must remember of its context from one process to the next, as JSON values in run.json."""
+"""The state of a context that the next process of the run needs, as JSON values in run.json."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ def restore(context: TrainContext, kept: Mapping[str, Any], as_result: Callable[
 
 
 def follow_context(context: TrainContext, old: Path, new: Path) -> None:
-    """Let every path that the context holds move with a folder."""
+    """Change every path of the context that leads into a folder which was moved."""
     for name in (*_PLAIN, *PATHS_OF, 'data_path', 'result'):
         setattr(context, name, relocate(getattr(context, name), old, new))

@@ -1,4 +1,4 @@
-"""Which parameters a stage uses: a stage that has run is used again as long as these are the same."""
+"""Tracking which parameters a stage uses: a stage that has run is reused as long as these are the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class TrackedParams(dict[str, Any]):
-    """The parameters of a run, as a dict that notes which of them are read.
+    """The parameters of a run, as a dict that tracks which of them are read.
 
     Example:
         >>> params = TrackedParams({'dataset': 7, 'epochs': 3})
@@ -23,11 +23,11 @@ class TrackedParams(dict[str, Any]):
         """The names that were read since `forget` was called."""
 
     def forget(self) -> None:
-        """Note reads from here on."""
+        """Track reads from here on."""
         self.used = set()
 
     def use_all(self) -> None:
-        """Note that all of them were read, or may have been."""
+        """Mark all of them as read, as they may have been."""
         self.used.update(super().keys())
 
     def __getitem__(self, name: str) -> Any:

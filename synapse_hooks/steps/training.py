@@ -32,7 +32,7 @@ class PreExecuteStep(BaseStep[TrainContext]):
         return 0.01
 
     def execute(self, context: TrainContext) -> StepResult:
-        """Ask all plugins, and take over what they changed."""
+        """Call all plugins, and apply their changes."""
         context.data_path = data_path_of(context)
         changes: Mapping[str, Any] = context.hooks.pre_execute(context=context) or {}
         for key, value in changes.items():
@@ -76,10 +76,10 @@ class ExecuteStep(BaseStep[TrainContext]):
         return 0.7
 
     def execute(self, context: TrainContext) -> StepResult:
-        """Ask for the training, and check what it returned."""
+        """Call the hook `execute`, and check its answer."""
         if context.data_path is None:
             context.data_path = data_path_of(context)
-        # What a run allows besides, ultralytics would not know.
+        # Ultralytics does not know what a run allows besides.
         is_foreign = context.checkpoint is not None and not context.runtime_ctx.allow_pickle
         with restricted_loading(is_foreign):
             result = context.hooks.execute(context=context, data_path=context.data_path, checkpoint=context.checkpoint)
@@ -88,7 +88,7 @@ class ExecuteStep(BaseStep[TrainContext]):
         if weights is not None:
             if not weights.exists():
                 raise WrongAnswer(
-                    f'execute says that the weights are at {weights}, and nothing is there',
+                    f'execute returned {weights} as the weights, and nothing is there',
                     hint='return the file or folder that the training wrote as `weights_path`',
                     hook='execute',
                     path=str(weights),
@@ -135,7 +135,7 @@ class UploadStep(BaseStep[TrainContext]):
         return 0.04
 
     def execute(self, context: TrainContext) -> StepResult:
-        """Ask for the upload, and report the model to all plugins."""
+        """Call the hook `upload`, and report the model to all plugins."""
         if context.model is not None:
             return StepResult(skipped=True, data={'reason': f'model {context.model["id"]} was uploaded already'})
         if context.model_path is None:

@@ -1,4 +1,4 @@
-"""Archives: unpacked with suspicion, packed the same way every time."""
+"""Archives: unpacking untrusted ones, and packing reproducibly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from synapse_hooks.storage.publishing import staging
 from synapse_hooks.storage.tree import walk_files
 
 _CHUNK = 1 << 20
-# The largest piece that reading a tar's own headers may ask for: a header that claims gigabytes stays a claim.
+# The largest read for a tar's own headers: one that claims gigabytes must not allocate them.
 _HEADER = 8 << 20
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError)
@@ -34,7 +34,7 @@ def unpack(archive: Path, out: Path, *, limits: Limits | None = None) -> Path:
 
     Only regular files and folders are unpacked; anything else refuses the whole archive: links, devices, names that are
     absolute or lead outside, names that collide on a disk that ignores case, more than the limits allow, a wrong
-    checksum. `out` appears whole, by one rename, or not at all. Modes, owners and times of the archive are ignored.
+    checksum. `out` appears complete, by one rename, or not at all. Modes, owners and times of the archive are ignored.
 
     Args:
         archive: The file.
@@ -74,12 +74,12 @@ def pack(folder: Path, archive: Path, *, compress: bool = False) -> Path:
 
     Args:
         folder: What is packed. Links are followed; empty folders are left out.
-        archive: The file, which appears whole or not at all; an old one is replaced.
+        archive: The file, which appears complete or not at all; an old one is replaced.
         compress: Deflate. Weights hardly shrink, and deflated bytes differ between versions of zlib: stored is the
             default.
 
     Raises:
-        StorageError, DiskFull: As everywhere in this room.
+        StorageError, DiskFull: The archive cannot be written.
     """
     archive = Path(archive)
     with disk_errors(archive):
@@ -132,7 +132,7 @@ def _write(guard: Guard, folder: Path, name: str, place: str, size: int, opened:
 def _zip_members(guard: Guard) -> Iterator[_Member]:
     with zipfile.ZipFile(guard.archive) as file:
         for info in file.infolist():
-            # `filename` is cut at a NUL; `orig_filename` is what the archive says.
+            # `filename` is cut at a NUL; `orig_filename` is the name in the archive.
             name = info.orig_filename
             place = guard.place(name, is_folder=info.is_dir())
             form = stat.S_IFMT(info.external_attr >> 16)
@@ -178,7 +178,7 @@ def _decompressed(archive: Path) -> Iterator[IO[bytes]]:
 
 
 class _Bounded:
-    """A tar's bytes, as its reader gets them: never more at once than a header can honestly need."""
+    """A tar's bytes, as its reader gets them: never more at once than a valid header needs."""
 
     def __init__(self, raw: IO[bytes], guard: Guard) -> None:
         self._raw = raw

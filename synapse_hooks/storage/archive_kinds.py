@@ -1,4 +1,4 @@
-"""What kind of archive a file is. Asking costs no import of what unpacks it."""
+"""Which kind of archive a file is. This does not import the modules that unpack it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kind = Literal['zip', 'tar']
 def archive_kind(path: Path) -> Kind | None:
     """Whether a file is a zip or a tar (plain or gzip), by what is in it; None for anything else.
 
-    A `.pt` file of PyTorch is a zip too: ask only where an archive is expected.
+    A `.pt` file of PyTorch is a zip too: use it only where an archive is expected.
     """
     head = read_head(path, 512)
     if head.startswith((b'PK\x03\x04', b'PK\x05\x06')):

@@ -1,8 +1,8 @@
-"""Files by their content: each is there once, under the SHA-256 of its bytes, and linked to wherever it is wanted.
+"""A content-addressed store: each file is there once, under the SHA-256 of its bytes, and linked to where it is used.
 
     ROOT/ab/abcdef...    a file; never written into
 
-A file appears whole, by one rename. Its time of change is made of its content, so that one that was edited through a
+A file appears complete, by one rename. Its mtime is derived from its content, so that one that was edited through a
 link is noticed without reading it, and equal files look equal to programs that compare size and time.
 """
 
@@ -126,7 +126,7 @@ class BlobStore:
             return 0
 
     def last_used(self, sha256: str) -> float:
-        """When a file was last linked to or read, in seconds of the epoch, as far as the file system says."""
+        """When a file was last linked to or read, in seconds of the epoch, as far as the file system records it."""
         try:
             found = os.stat(self.path(sha256))
         except OSError:
@@ -141,7 +141,7 @@ class BlobStore:
                     yield Blob(entry.name, entry.stat().st_size)
 
     def matches_digest(self, blob: Blob) -> bool:
-        """Whether a file's content is still what its name says: every byte is read."""
+        """Whether a file's content still matches its name: every byte is read."""
         try:
             return file_digest(self.path(blob.sha256)) == blob.sha256
         except OSError:
@@ -163,7 +163,7 @@ class BlobStore:
 def content_mtime_ns(sha256: str) -> int:
     """The time of change of a file with that content, in nanoseconds of the epoch: between 2001 and 2018.
 
-    Even seconds: there are file systems that know no others.
+    Even seconds: some file systems store no others.
     """
     return (1_000_000_000 + 2 * int(sha256[:7], 16)) * 1_000_000_000
 

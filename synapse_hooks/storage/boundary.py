@@ -1,4 +1,4 @@
-"""Which files really are in a dataset, links resolved, at a price that a million of them can pay."""
+"""Which files are inside of a dataset, links resolved, fast enough for a million of them."""
 
 # A Path for each of a million files costs more than the answer.
 # ruff: noqa: PTH115, PTH118
@@ -11,7 +11,7 @@ _MOST_LINKS = 40
 
 
 class Boundary:
-    """The folders that a dataset consists of. Each folder of a file is resolved once; a file that is no link costs
+    """The folders that a dataset consists of. Each folder of a file is resolved once; a file that is not a link costs
     nothing more.
 
     Args:

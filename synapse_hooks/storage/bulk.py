@@ -16,10 +16,10 @@ from synapse_hooks.storage.tree import FileEntry, walk_files
 
 
 def link_all(files: Iterable[tuple[str, str]], *, mode: LinkMode = 'hardlink') -> None:
-    """What `link_or_copy` does, for many files: in one system call for each where that is enough.
+    """`link_or_copy` for many files: in one system call for each where that is enough.
 
     Args:
-        files: The path of each, which was looked at just now and so is a file, and its new name.
+        files: The path of each, which was just checked and so is a file, and its new name.
         mode: As in `link_or_copy`.
 
     Raises:
@@ -28,7 +28,7 @@ def link_all(files: Iterable[tuple[str, str]], *, mode: LinkMode = 'hardlink') -
     for source, target in files:
         if mode == 'hardlink' and source.startswith('/'):
             try:
-                # With a folder named, even one that does not matter, a link is followed instead of linked.
+                # With any `src_dir_fd`, which an absolute path does not use, a link is followed instead of linked.
                 os.link(source, target, src_dir_fd=_any_folder())
                 continue
             except OSError as error:
@@ -51,7 +51,7 @@ def link_tree(
         source: A folder.
         target: A folder; what is made in it must not exist.
         mode: As in `link_or_copy`.
-        copied: Endings, such as `'.json'`, of files that are copied whatever `mode` says, so that they can be edited.
+        copied: Endings, such as `'.json'`, of files that are copied with every `mode`, so that they can be edited.
         admit: Called with each file before it is put there; it may raise.
 
     Returns:

@@ -53,13 +53,13 @@ def tree_stamp(
     admit: Callable[[FileEntry], None] | None = None,
     later: Callable[[FileEntry], None] | None = None,
 ) -> TreeStamp:
-    """Whether a folder is still whole, without reading its files: over their names, sizes and times of change.
+    """A stamp of a folder, to see later whether it has changed, without reading files: from names, sizes and times.
 
     Two stamps of one folder compare; two stamps of two copies do not, because times differ. See `tree_digest`.
 
     Args:
         folder: The folder.
-        until_ns: Leave out files that were changed after this time (nanoseconds since 1970). So what others put beside
+        until_ns: Leave out files that were changed after this time (nanoseconds since 1970). So what is written beside
             the files that were there does not count, and a file that was changed or deleted is still missed.
         admit: Called with each file that counts; it may raise.
         later: Called with each file that is left out; it may raise.

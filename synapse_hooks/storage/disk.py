@@ -1,4 +1,4 @@
-"""What the operating system says about a disk, as errors of ours."""
+"""Errors of the operating system about a disk, as errors of this package, with hints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FULL = {
 }
 _WAY_OUT = {
     errno.ENOSPC: 'free some space, or use a folder on another disk, then run the same command again',
-    errno.EDQUOT: 'free some space, or ask for a larger quota, then run the same command again',
+    errno.EDQUOT: 'free some space, or request a larger quota, then run the same command again',
     errno.EFBIG: 'raise the limit (`ulimit -f`), or use another file system, then run the same command again',
 }
 _DENIED = {
@@ -31,10 +31,10 @@ _NO_FOLDER = {errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
 
 
 def disk_full(error: OSError, path: str | os.PathLike[str]) -> DiskFull | None:
-    """The `DiskFull` that stands for `error`, or None where it says something else.
+    """The `DiskFull` for `error`, or None where it is another error.
 
     Args:
-        error: What the operating system said. The file it names goes before `path`.
+        error: The error of the operating system. The file that it names takes precedence over `path`.
         path: What was being written.
     """
     if error.errno not in _FULL:
@@ -49,7 +49,7 @@ def disk_full(error: OSError, path: str | os.PathLike[str]) -> DiskFull | None:
 
 @contextmanager
 def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what the operating system says about a full or protected disk into a sentence with a way out.
+    """Turn errors about a full or protected disk into errors with a hint.
 
     Args:
         path: What is being written, for errors that name no file.
@@ -111,7 +111,7 @@ def need_space(folder: Path, needed: int, what: str) -> None:
         what: What it is, for the message.
 
     Raises:
-        DiskFull: There is less space; `needed` and `free` say how much.
+        DiskFull: There is less space; it has `needed` and `free`, in bytes.
     """
     free = free_bytes(folder)
     if 0 < free < needed:
@@ -138,7 +138,7 @@ def need_folder(folder: Path) -> None:
 
 @contextmanager
 def making(folder: Path) -> Iterator[None]:
-    """While the block runs, what the operating system says against making a folder is a sentence with a way out.
+    """While the block runs, an error of the operating system when a folder is made becomes one with a hint.
 
     Raises:
         StorageError: There is a file in the way, or folders cannot be made there.
@@ -162,7 +162,7 @@ def filling(folder: Path) -> Iterator[None]:
     """While the block runs, a folder is filled that is empty, or made now; errors of the system are sentences.
 
     Raises:
-        StorageError: Something that the block makes is there already, or as `need_folder` and `disk_errors` say.
+        StorageError: Something that the block makes is there already, or as `need_folder` and `disk_errors`.
         DiskFull: No space.
     """
     need_folder(folder)
@@ -178,7 +178,7 @@ def filling(folder: Path) -> Iterator[None]:
 
 
 def _culprit(error: OSError, path: str | os.PathLike[str]) -> str:
-    """The file or folder that an error names, else `path`; of a temporary file its folder, which a reader knows."""
+    """The file or folder that an error names, else `path`; of a temporary file its folder, which the user knows."""
     culprit = Path(os.fsdecode(error.filename or path))
     return str(culprit.parent if is_temporary(culprit.name) else culprit)
 

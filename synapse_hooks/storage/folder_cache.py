@@ -1,4 +1,4 @@
-"""Folders that are kept for later runs: each appears whole, is not written again, and is removed when space is needed.
+"""A cache of folders for later runs: each appears complete, is not changed, and is removed when space is needed.
 
     ROOT/KEY-RANDOM/kept.json    what it is; an entry without it, or with one of another version, no longer counts
     ROOT/KEY-RANDOM/data/        the folder
@@ -49,7 +49,7 @@ _ABANDONED: Final = 30 * 24 * 3600.0
 
 @dataclass(frozen=True)
 class CachedFolder:
-    """A folder that is kept."""
+    """An entry of the cache."""
 
     path: Path
     """The folder of the entry."""
@@ -119,17 +119,17 @@ class FolderCache:
 
         Args:
             folder: It must be on the same file system, and is gone afterwards.
-            key: What the folder is found by: hexadecimal digits and `-`.
+            key: The key of the folder: hexadecimal digits and `-`.
             record: What is known of it, as JSON values.
-            most: The bytes that it may take of its own; 0 is no limit.
+            most: The most bytes that it may take on disk, not counting shared hard links; 0 is no limit.
 
         Returns:
-            The entry, and the file that says that it is in use; see `use`.
+            The entry, and the file that marks it as in use; see `use`.
 
         Raises:
             OSError, StorageError: It cannot be kept, and is where it was.
         """
-        found = _Found()
+        found = _Contents()
         stamp = tree_stamp(folder, until_ns=time.time_ns(), admit=found.add, later=_refuse_future)
         if 0 < most < found.own:
             raise StorageError(
@@ -158,7 +158,7 @@ class FolderCache:
         """Keep an entry from being removed while this process lives.
 
         Returns:
-            The file that says so, to be removed afterwards; None where the entry is gone, or cannot be written to.
+            The file that marks it, to be removed afterwards; None where the entry was removed, or cannot be written to.
         """
         user = kept.path / _USERS / f'{owner()}-{secrets.token_hex(4)}'
         try:
@@ -184,7 +184,7 @@ class FolderCache:
         return count
 
     def discard(self, kept: CachedFolder) -> bool:
-        """Let an entry count no more, and remove it as soon as no process uses it; returns whether it is removed."""
+        """Invalidate an entry, and remove it as soon as no process uses it; returns whether it is removed."""
         with suppress(OSError):
             (kept.path / _RECORD).unlink(missing_ok=True)
         return self._remove(kept.path)
@@ -223,7 +223,7 @@ class FolderCache:
         return damaged
 
     def sweep(self) -> None:
-        """Remove what dead processes left unfinished, and what counts no more and is no longer used."""
+        """Remove what dead processes left unfinished, and invalid entries that are no longer used."""
         sweep(self.root)
         for path in self._folders():
             try:
@@ -268,7 +268,7 @@ def own_bytes(folder: Path) -> int:
 
 
 def _record(path: Path) -> dict[str, Any] | None:
-    """What `kept.json` of an entry says; None where it is damaged or of another version.
+    """The content of `kept.json` of an entry; None where it is damaged or of another version.
 
     Raises:
         OSError: It cannot be read.
@@ -290,7 +290,7 @@ def _refuse_future(entry: FileEntry) -> NoReturn:
     raise StorageError(problem, hint='correct the clock, or `touch` the file', path=entry.path)
 
 
-class _Found:
+class _Contents:
     """What is seen of a folder that is to be kept."""
 
     own, changed = 0, 0

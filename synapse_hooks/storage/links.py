@@ -88,7 +88,7 @@ def copy_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) ->
         try:
             shared = found.st_size > _SMALL and _reflink(reader, writer)
             if not shared:
-                _pour(reader, writer, found.st_size)
+                _copy_rest(reader, writer, found.st_size)
             os.utime(writer, ns=(found.st_atime_ns, found.st_mtime_ns))
         except BaseException:
             os.unlink(target)
@@ -113,8 +113,8 @@ def _link(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Non
     os.link(source, target)
 
 
-def _pour(reader: int, writer: int, size: int) -> None:
-    """Copy what is left of a file. Of a small one `size + 1` bytes are asked for: `size` bytes then are all of it."""
+def _copy_rest(reader: int, writer: int, size: int) -> None:
+    """Copy the rest of a file. Of a small one `size + 1` bytes are requested: `size` bytes then are all of it."""
     wanted = min(size + 1, 1 << 20)
     while data := os.read(reader, wanted):
         view = memoryview(data)

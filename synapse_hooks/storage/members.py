@@ -52,7 +52,7 @@ class Guard:
         where = f'member {member!r} {rule}' if member else rule
         error = ArchiveRefused(
             f'{self.archive}: {where}; nothing was unpacked',
-            hint='get the archive again from its source, or pack it anew with plain files and folders only',
+            hint='get the archive again from its source, or pack it again with plain files and folders only',
             path=str(self.archive),
             member=member,
             rule=rule,
@@ -63,7 +63,7 @@ class Guard:
     def place(self, name: str, *, is_folder: bool) -> str:
         """The relative path at which a member is unpacked; empty for the archive's own top folder.
 
-        Refuses whatever could end up outside, or on top of another member on any disk.
+        Refuses a name that could lead outside, or to another member on any file system.
         """
         self.entries += 1
         if self.entries > self.limits.entries:

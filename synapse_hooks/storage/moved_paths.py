@@ -1,4 +1,4 @@
-"""Paths that move along when the folder they lead into gets another place."""
+"""Rewriting paths that lead into a folder which was moved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def relocate(value: Any, old: Path, new: Path) -> Any:
-    """`value` with every path below `old`, however deep inside, below `new` instead.
+    """`value` with every path below `old`, at any depth of nesting, below `new` instead.
 
     Example:
         >>> relocate({'path': Path('/tmp/a/x'), 'n': 1}, Path('/tmp/a'), Path('/tmp/b'))
@@ -35,6 +35,6 @@ def relocate(value: Any, old: Path, new: Path) -> Any:
 
 
 def _is_model(value: Any) -> TypeGuard[BaseModel]:
-    # A conversion has no models, and must not import pydantic to find that out. Code that made one has imported it.
+    # A conversion has no models, and must not import pydantic for this check. Code that made one has imported it.
     pydantic = sys.modules.get('pydantic')
     return pydantic is not None and isinstance(value, pydantic.BaseModel)

@@ -1,4 +1,4 @@
-"""Names that come from elsewhere: text of a server or an archive never becomes a path as it is."""
+"""Untrusted names: text of a server or an archive never becomes a path unchanged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def safe_name(text: str) -> str:
 
 
 class FreeNames(Generic[Name]):
-    """Gives out names of which no two are equal, in the same time however many would be.
+    """Makes names unique, in constant time for each, however many are equal.
 
     Args:
         taken: Names that are not free.
@@ -83,7 +83,7 @@ def folded(text: str) -> str:
 
 
 def is_dropping(name: str) -> bool:
-    """Whether a file or folder is one that operating systems leave everywhere, and not data, by its name.
+    """Whether a file or folder is one that operating systems create everywhere, such as `.DS_Store`, by its name.
 
     Example:
         >>> is_dropping('.DS_Store'), is_dropping('Thumbs.db'), is_dropping('a.jpg')

@@ -18,16 +18,16 @@ _numbers = itertools.count(secrets.randbits(31))
 
 
 def owner() -> str:
-    """This process, in a form that `is_dead` understands in any other one."""
+    """An identifier of this process, which any other one can pass to `is_dead`."""
     return _owner(os.getpid())
 
 
 def is_dead(owner: str, since: float, *, abandoned_after: float = _ABANDONED) -> bool:
-    """Whether the process that called itself `owner` has ended.
+    """Whether the process whose identifier is `owner` has ended.
 
     Args:
         owner: What its `owner()` returned.
-        since: When it last gave a sign of life, in seconds of the epoch.
+        since: When it was last seen alive, in seconds of the epoch.
         abandoned_after: Seconds after which a process counts as dead that cannot be checked: one of another machine,
             another container, or before the last boot.
     """
@@ -58,7 +58,7 @@ def is_temporary(name: str) -> bool:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether `path` is unfinished work of a process that is dead; see `is_dead` for one that cannot be asked."""
+    """Whether `path` is unfinished work of a process that is dead; see `is_dead` for one that cannot be checked."""
     if not is_temporary(path.name):
         return False
     try:

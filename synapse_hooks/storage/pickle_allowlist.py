@@ -7,7 +7,7 @@ Three uses are distinguished, as the same name is harmless in one and not in the
   kept. Of a layer that is harmless; *calling* a model is not, as ultralytics evaluates text of its configuration;
 - those of `CHECKED` are called with arguments that are checked.
 
-Everything else is refused, also what torch itself would let through where it takes another callable as an argument.
+Everything else is refused, also what torch itself would allow where it takes another callable as an argument.
 """
 
 from __future__ import annotations

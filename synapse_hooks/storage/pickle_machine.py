@@ -26,7 +26,7 @@ _COUNTED: Final[Mapping[int, tuple[int, bool]]] = {-2: (1, False), -3: (4, True)
 
 
 class Unsafe(Exception):
-    """A pickle that cannot be followed, and must not be loaded. Its text says why."""
+    """A pickle that cannot be analysed, and must not be loaded. Its text is the reason."""
 
 
 class Stopped(Exception):
@@ -48,7 +48,7 @@ VALUE: Final = AbstractValue()
 FIXED: Final = AbstractValue()
 """An attribute of a class: it may be kept, and neither called nor changed."""
 MARK: Final = AbstractValue()
-"""What stands in the stack between the operands of operations."""
+"""The mark in the stack between the operands of operations."""
 _COMPUTED: Final = Global('(a computed value)')
 
 

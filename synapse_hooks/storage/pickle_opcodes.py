@@ -148,7 +148,7 @@ def _new_keywords(machine: Machine, _: bytes) -> None:
 
 
 def _extension(machine: Machine, _: bytes) -> None:
-    raise Unsafe('it uses the extension registry, which says nothing of what is imported')
+    raise Unsafe('it uses the extension registry, which hides what is imported')
 
 
 def _persistent(machine: Machine, _: bytes) -> None:

@@ -26,7 +26,7 @@ from synapse_hooks.storage.tree import walk_files
 ANYTHING: Final = 'all'
 """Among the names that are allowed: check nothing."""
 SUFFIXES: Final = frozenset(('.pt', '.pth', '.pkl', '.pickle', '.bin', '.ckpt', '.joblib', '.th', '.sav', '.p'))
-"""Files that are loaded as pickles, whatever they begin with."""
+"""Suffixes of files that are checked as pickles, whatever their first bytes are."""
 
 _ZIP: Final = b'PK\x03\x04'
 _ZIP_END: Final = struct.Struct('<4s4H2LH')
@@ -179,7 +179,7 @@ def _cannot(file: Path, why: str, cause: BaseException) -> PickleRefused:
 def _unlisted(file: Path, refused: dict[str, str]) -> PickleRefused:
     reasons = [f'{name} {why}' for name, why in refused.items()]
     rest = f'; and {len(reasons) - _SHOWN} more' if len(reasons) > _SHOWN else ''
-    # What the file says must not become a line that a reader pastes into a shell.
+    # Text of the file must not become a line that a reader pastes into a shell.
     is_plain = len(reasons) <= _SHOWN and all(_NAME.fullmatch(name) for name in refused)
     flags = ' '.join(f'--allow-pickle {name}' for name in (refused if is_plain else [ANYTHING]))
     return PickleRefused(

@@ -1,4 +1,4 @@
-"""Publishing: whatever others may read is written aside and appears whole, by one rename, or not at all.
+"""Atomic publishing: files are written under a temporary name and appear complete, by one rename, or not at all.
 
     with staging(Path('out/yolo')) as folder:
         (folder / 'dataset.yaml').write_text('...')
@@ -24,7 +24,7 @@ from synapse_hooks.storage.ownership import is_abandoned, temporary_path
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
-    """Write a file so that every reader finds the old content or the new one, whole, also when this process is killed.
+    """Write a file so that every reader finds the old or the new content, complete, also when this process is killed.
 
     Args:
         path: The file; missing folders above it are made.
@@ -102,7 +102,7 @@ def scratch(final: Path) -> Iterator[Path]:
 
 
 def publish(staged: Path, final: Path, *, replace: bool = False, durable: bool = False) -> None:
-    """Let a finished folder appear as `final`, by one rename. Arguments and errors are those of `staging`."""
+    """Rename a finished folder to `final`, atomically. Arguments and errors are those of `staging`."""
     final = _real(final)
     with disk_errors(final):
         if durable:
@@ -128,7 +128,7 @@ def sweep(folder: Path) -> list[Path]:
     try:
         entries = list(Path(folder).iterdir())
     except OSError:
-        # There is no such folder, or nothing in it is ours to remove. Writing there raises the error.
+        # There is no such folder, or it cannot be listed. Writing there raises the error.
         return []
     for path in entries:
         if is_abandoned(path):
@@ -180,7 +180,7 @@ def _check_free(final: Path, replace: bool, cause: OSError | None = None) -> Non
             return
         problem = f'{final} already exists and is not empty'
     elif final.exists():
-        problem = f'{final} is a file; a folder was to be put there'
+        problem = f'{final} is a file, expected a folder or nothing'
     else:
         return
     raise StorageError(problem, hint='remove it, or choose another folder', path=str(final)) from cause

@@ -17,7 +17,7 @@ StrPath = str | os.PathLike[str]
 TEXT_LIMIT = 64 << 20
 """Bytes that a document about one item, a list of names or a configuration may have."""
 TABLE_LIMIT = 4 << 30
-"""Bytes that a document about a whole dataset may have."""
+"""The largest size in bytes of a document about a whole dataset."""
 
 OPENING = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0) | getattr(os, 'O_CLOEXEC', 0)
 """Flags of `os.open` that open anything without waiting; what was opened must be checked."""
@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 
 
 class Refused(OSError):
-    """A file that must not be read. `strerror` says why, as part of a sentence; `filename` is the culprit."""
+    """A file that must not be read. `strerror` is the reason, as part of a sentence; `filename` is the file."""
 
     hint = 'put a regular file there, or remove it'
 
@@ -82,14 +82,14 @@ def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None 
     """
     handle = open_regular(file, inside=inside, links=links)
     try:
-        # One more than it has: then one call reads it all, and tells that this is all.
+        # One byte more than it has: then one call reads it all, and shows that this is the end.
         wanted = os.fstat(handle).st_size + 1
         if wanted > limit + 1:
-            # Memory for it is not asked for.
+            # Its size would be allocated.
             raise _too_large(file, limit)
         data = os.read(handle, wanted)
         if len(data) == wanted <= limit or len(data) < wanted - 1:
-            # It grows, or lies in /proc and has no size, or it was more than one call reads.
+            # It grows, or is in /proc and has no size, or is larger than one call reads.
             data += _rest(handle, limit + 1 - len(data))
     finally:
         os.close(handle)
@@ -111,7 +111,7 @@ def _rest(handle: int, limit: int) -> bytes:
 
 
 def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
-    """The first bytes of a file, to tell what it is; none where it is not a regular file, or a link that leads nowhere.
+    """The first bytes of a file, to detect its kind; none where it is not a regular file, or a link that leads nowhere.
 
     Args:
         file: Which.

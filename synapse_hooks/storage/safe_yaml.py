@@ -1,9 +1,9 @@
-"""YAML that others wrote: read with bounds, and every fault of it as a `ValueError` that says where.
+"""Untrusted YAML: read with bounds, and every fault of it is a `ValueError` with the place.
 
 PyYAML takes seconds for a megabyte, and for ever where aliases or brackets are nested to do harm.
 
-YAML 1.1 takes `no` for false, `null` for nothing, `007` for 7 and `12:30` for 750. Where names stand, they can be
-read as the text that stands in the file instead.
+YAML 1.1 takes `no` for false, `null` for nothing, `007` for 7 and `12:30` for 750. Where names are expected, they can
+be read as the text in the file instead.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_yaml(file: Path, texts: Collection[str] = ()) -> Any:
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is not YAML; the message says where.
+        ValueError: It is not YAML; the message has the place.
     """
     return parse_yaml(read_file(file, limit=YAML_LIMIT), texts)
 
@@ -55,7 +55,7 @@ def parse_yaml(document: str | bytes, texts: Collection[str] = ()) -> Any:
 
     Raises:
         ValueError: It is not YAML, it exceeds a bound, or one of these keys has a mapping with two equal keys; the
-            message says where.
+            message has the place.
 
     Example:
         >>> parse_yaml('names: [no, 007]', texts=('names',)), parse_yaml('names: [no, 007]')
@@ -65,7 +65,7 @@ def parse_yaml(document: str | bytes, texts: Collection[str] = ()) -> Any:
             ...
         ValueError: line 1, column 3: expected ',' or ']', but got '<stream end>'
     """
-    # Every format is asked whether it recognises a folder, and most folders have no YAML.
+    # Every format tries to recognise a folder, and most folders have no YAML.
     import yaml
 
     if len(document) > YAML_LIMIT:
@@ -89,7 +89,7 @@ def parse_yaml(document: str | bytes, texts: Collection[str] = ()) -> Any:
 
 @contextmanager
 def _yaml_errors() -> Iterator[None]:
-    """Within the block, whatever PyYAML cannot read is a `ValueError` whose message says where, in one line."""
+    """Within the block, what PyYAML cannot read is a `ValueError` whose message has the place, in one line."""
     import yaml
 
     try:
@@ -97,7 +97,7 @@ def _yaml_errors() -> Iterator[None]:
     except RecursionError as error:
         raise ValueError('it is nested too deep') from error
     except _RAISED_FOR_SCALARS as error:
-        # PyYAML raises these for a scalar that is not what its tag says: `!!bool x`, `!!int ""`.
+        # PyYAML raises these for a scalar that does not fit its tag: `!!bool x`, `!!int ""`.
         raise ValueError(summary(error)) from error
     except yaml.YAMLError as error:
         mark = getattr(error, 'problem_mark', None)
@@ -123,7 +123,7 @@ def _bound(node: Node, sizes: dict[int, int]) -> int:
     """How many nodes a node holds when every alias is written out; most aliases of aliases are made to do harm.
 
     Raises:
-        ValueError: There are too many, or there is a number of too many digits, or an alias stands for itself.
+        ValueError: There are too many, or there is a number of too many digits, or an alias contains itself.
     """
     import yaml
 

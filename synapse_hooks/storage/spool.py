@@ -1,4 +1,4 @@
-"""Values in waiting: written one after the other to a file aside, and taken back in the same order."""
+"""A queue on disk: values are appended to a temporary file, and read back in the same order."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import IO, Any
 
 
 class Spool:
-    """Lists, tuples, numbers and texts that are needed again later, and are too many for the memory.
+    """A queue of lists, tuples, numbers and strings that are too many for the memory.
 
     Args:
-        file: Where they wait; it is made when there is something to wait, and removed when everything was taken. What
-            waits there already comes first.
+        file: The file; it is created by the first `put`, and removed when everything was read. Values that it has
+            already come first.
 
     Example:
         >>> spool = Spool(getfixture('tmp_path') / 'waiting')
@@ -36,13 +36,13 @@ class Spool:
         self._open.write(data)
 
     def close(self) -> None:
-        """Nothing more will come: a spool of the same file, in another process too, can take it."""
+        """End writing: a spool of the same file, in another process too, can read it."""
         if self._open is not None:
             self._open.close()
             self._open = None
 
     def take(self) -> Iterator[Any]:
-        """All of them, in the order in which they came."""
+        """All values, in the order in which they were written."""
         self.close()
         if not self.file.exists():
             return

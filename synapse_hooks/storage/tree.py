@@ -34,7 +34,7 @@ def walk_files(folder: Path) -> Iterator[FileEntry]:
     """Every regular file below `folder`, depth first, each folder sorted by name. Links are followed.
 
     Raises:
-        StorageError: Something in there is no file and no folder, a link that leads nowhere, or one that leads back.
+        StorageError: An entry is neither a file nor a folder, a broken link, or a link to a folder that contains it.
     """
     yield from _walk(os.fspath(folder), '', frozenset(), linked=False)
 

@@ -1,4 +1,4 @@
-"""Folders that a process takes for granted, and may not have: its working directory, a home, a cache."""
+"""Paths that depend on the user and the process: the working directory, `~`, the cache. Any of them may not exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def absolute(path: str | os.PathLike[str], setting: str) -> Path:
 
     Args:
         path: As it was given.
-        setting: What to change where it cannot be had, for messages.
+        setting: The option or variable to change, for messages.
 
     Raises:
         ConfigError: There is no such home, or no working directory.

@@ -156,7 +156,7 @@ def test_what_asks_for_another_version_is_not_even_imported(bad: Environment, da
     ended = train(bad, dataset, 'future', code=2)
     assert ended.json['error']['type'] == 'PluginIncompatible'
     assert ended.json['error']['requirement'] == 'synapse-hooks>=99'
-    assert 'it asks for synapse-hooks >=99, and this is ' in ended.err
+    assert 'it requires synapse-hooks >=99, and this is ' in ended.err
     assert '→ `pip install --upgrade synapse-hooks acme-future`' in ended.err
 
 

@@ -195,7 +195,7 @@ def test_a_finished_training_is_used_again_and_said_so(bare: Environment, projec
     assert ran(ended) == ['upload']
     again = bare.hooks('resume', run, '--from-stage', 'execute', '--json')
     assert 'TRAINING 10' in again.err
-    assert told(again)['execute'] == 'run: it was asked for'
+    assert told(again)['execute'] == 'run: it was requested'
     assert told(again)['upload'] == 'run: it comes after execute'
     assert ran(again) == ['execute', 'upload']
     near = bare.hooks('resume', run, '--from-stage', 'exeute', code=2)

@@ -66,7 +66,7 @@ def test_what_broke_off_for_good_is_continued_by_the_next_export(worlds: Worlds,
 def test_what_ends_early_without_a_length_is_not_taken(worlds: Worlds, transfer: Any) -> None:
     world = worlds(transfer=transfer)
     world.backend.answer_with(SECOND, Reply(body=b'part', sized=False), forever=True)
-    with world.fails(BackendError, 'does not say how long it is'):
+    with world.fails(BackendError, 'sends no length'):
         world.export()
     world.check_invariants(budget=12)
     other = worlds(Announcing(), transfer, 'announcing')

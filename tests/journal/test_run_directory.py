@@ -84,7 +84,7 @@ def test_a_file_in_the_way(tmp_path):
         ('{"v": 1', 'cannot be read'),
         ('[]', 'cannot be read'),
         ('{}', 'of version None'),
-        ('{"v": 2}', r'of version 2; this synapse-hooks knows 1'),
+        ('{"v": 2}', r'of version 2; this synapse-hooks supports 1'),
     ],
 )
 def test_what_is_no_run_says_why(tmp_path, text, message):

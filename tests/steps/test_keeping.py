@@ -454,7 +454,7 @@ def test_another_file_system_keeps_nothing(world: World, tmp_path: Path, monkeyp
         assert world.label('r1').is_file()
         said = world.messages('r1', 'not-kept')[0]['text']
         assert f'the cache {other} is on another file system than the run' in said
-        assert 'let SYNAPSE_HOOKS_CACHE name a folder' in said
+        assert 'set SYNAPSE_HOOKS_CACHE to a folder' in said
         assert FolderCache(other / CONVERSIONS).entries() == []
     finally:
         shutil.rmtree(other, ignore_errors=True)

@@ -167,7 +167,7 @@ def test_a_distribution_is_checked_by_its_entry_points(tmp_path: Path, monkeypat
         'Requires-Dist: not a requirement\n'
     )
     monkeypatch.setattr(sys, 'path', [*sys.path, '/nothing either'])
-    with pytest.raises(AssertionError, match=r'it asks for synapse-hooks <0\.1'):
+    with pytest.raises(AssertionError, match=r'it requires synapse-hooks <0\.1'):
         check_distribution('acme-kit')
     with pytest.raises(AssertionError, match='pip install -e'):
         check_distribution('not-installed')

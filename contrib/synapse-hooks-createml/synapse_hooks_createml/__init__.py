@@ -63,11 +63,11 @@ class CreatemlFormat(Format):
         """One image of the list."""
         try:
             entry = msgspec.json.decode(raw, type=dict[str, Any])
-            told = entry.get('image', entry.get('imagefilename'))
+            image_name = entry.get('image', entry.get('imagefilename'))
             annotations = entry.get('annotations', entry.get('annotation', []))
-            if not isinstance(told, str) or not isinstance(annotations, list):
+            if not isinstance(image_name, str) or not isinstance(annotations, list):
                 raise ValueError('it has no text `image` or no list `annotations`')
-            image = _image(file.parent, told)
+            image = _image(file.parent, image_name)
         except (OSError, RecursionError, ValueError) as error:
             raise UnreadableItem(
                 f'{file}, entry {number}: {error}', hint='repair or remove it', path=str(file)
@@ -85,7 +85,7 @@ class CreatemlFormat(Format):
         return sample
 
     def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
-        """A file for each split, written as the samples come. The training split's is the one that a trainer wants."""
+        """A file for each split, written as the samples come. The one of the training split is the `config_path`."""
         fitter = Fitter(self.report, 'createml')
         files: dict[str, BinaryIO] = {}
         with ExitStack() as opened:
@@ -137,15 +137,15 @@ def _load(file: Path, content: bytes) -> list[msgspec.Raw]:
         raise DatasetInvalid(f'{file} is not a JSON list: {error}', hint='repair it', path=str(file)) from error
 
 
-def _image(folder: Path, told: str) -> Path:
+def _image(folder: Path, image_name: str) -> Path:
     """The image of an entry: beside the file or in images/, never outside the dataset."""
-    inner = PurePosixPath(told.replace('\\', '/'))
+    inner = PurePosixPath(image_name.replace('\\', '/'))
     if inner.is_absolute() or '..' in inner.parts:
-        raise ValueError(f'{told!r} points outside the dataset')
+        raise ValueError(f'{image_name!r} points outside the dataset')
     # Of a name that is too long for a disk, `Path.is_file` raises.
     found = next((place / inner for place in (folder, folder / 'images') if os.path.isfile(place / inner)), None)  # noqa: PTH113
     if found is None or inner.suffix.lower() not in SUFFIXES:
-        raise ValueError(f'its image {told!r} is missing, or no image')
+        raise ValueError(f'its image {image_name!r} is missing, or not an image')
     return found
 
 

@@ -19,7 +19,7 @@ _NO_CLASSES = ('tag', 'points', 'polyline')
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the head of a file says of its labels."""
+    """The labels in the head of a file."""
 
     classes: tuple[str, ...] = ()
     """Of objects, in their order."""
@@ -30,7 +30,7 @@ class Labels:
 
     @classmethod
     def of(cls, meta: ET.Element) -> Labels:
-        """What an element `meta` says, of a task, a project or a job."""
+        """The labels of an element `meta`, of a task, a project or a job."""
         classes: dict[str, None] = {}
         skeletons: dict[str, list[str]] = {}
         inputs: dict[tuple[str, str], str] = {}
@@ -50,7 +50,7 @@ def children(content: bytes) -> Iterator[ET.Element]:
     """The elements right below the file's root, in order, each only as long as it is looked at.
 
     Raises:
-        ValueError, xml.etree.ElementTree.ParseError: It is no such file, or a damaged one.
+        ValueError, xml.etree.ElementTree.ParseError: It is not such a file, or is damaged.
     """
     builder = _Builder()
     parser = ET.XMLParser(target=builder)
@@ -59,7 +59,7 @@ def children(content: bytes) -> Iterator[ET.Element]:
         try:
             parser.feed(view[start : start + CHUNK])
         except LookupError as error:
-            # Its encoding is none, or none that Python knows.
+            # Its encoding is invalid, or Python does not support it.
             raise ValueError(str(error)) from error
         yield from builder.taken()
     parser.close()
@@ -67,7 +67,7 @@ def children(content: bytes) -> Iterator[ET.Element]:
 
 
 class _Builder(ET.TreeBuilder):
-    """Gives out each child of the root when it is whole. Such files need no entities, and entities are how a small
+    """Yields each child of the root when it is complete. Such files need no entities, and entities are how a small
     file becomes a huge one.
     """
 
@@ -79,7 +79,7 @@ class _Builder(ET.TreeBuilder):
         self._whole: list[ET.Element] = []
 
     def taken(self) -> list[ET.Element]:
-        """Those that became whole since they were last taken."""
+        """Those that were completed since the last call."""
         whole, self._whole = self._whole, []
         return whole
 

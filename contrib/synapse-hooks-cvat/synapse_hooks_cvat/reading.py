@@ -27,15 +27,15 @@ from synapse_hooks_cvat.documents import Labels
 _BOUNDS = ('xtl', 'ytl', 'xbr', 'ybr', 'rotation', 'cx', 'cy', 'rx', 'ry', 'left', 'top', 'width', 'height')
 _REST = ('label', 'occluded', 'z_order', 'source', 'group_id', 'points', 'rle', 'outside', 'keyframe')
 _SHAPE = frozenset((*_BOUNDS, *_REST))
-"""The attributes of shapes that are read, or that say nothing of a single image."""
+"""The attributes of shapes that are read, or that do not matter for a single image."""
 _SAGITTA = 0.1
-"""By how many pixels a polygon may lie inside its ellipse."""
+"""The largest distance in pixels between a polygon and its ellipse."""
 _LARGEST = 1e6
 """The radius of an ellipse, in pixels: far more than any image has."""
 
 
 def read_shapes(image: Element, sample: Sample, labels: Labels, report: LossReport) -> list[AnyAnnotation]:
-    """All that is said of an image. Annotations are numbered from 1."""
+    """The annotations of an image. They are numbered from 1."""
     found: list[AnyAnnotation] = []
     for number, element in enumerate(image, 1):
         kind = element.tag

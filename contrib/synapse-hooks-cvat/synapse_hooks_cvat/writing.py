@@ -1,6 +1,6 @@
 """Samples, as the XML file that CVAT takes in.
 
-The labels stand at the head of the file and are known at its end only: the images are written aside, and put after it.
+The labels are at the head of the file and known at its end only: the images go to a temporary file, and are appended.
 """
 
 from __future__ import annotations
@@ -101,27 +101,27 @@ class Writing:
             fitter.report.dropped(shape.kind, why, sample.id, shape.id)
         if drawn is None:
             return
-        tag, said, inner = drawn
+        tag, markup, inner = drawn
         self._note(shape)
         label = quoteattr(shape.label)
-        own, attributes = self._said(shape, fitter)
-        yield f'    <{tag} label={label}{own}{said}>\n{inner}{attributes}    </{tag}>\n'
+        own, attributes = self._attributes(shape, fitter)
+        yield f'    <{tag} label={label}{own}{markup}>\n{inner}{attributes}    </{tag}>\n'
 
     def _note(self, shape: AnyAnnotation) -> None:
         type = _TYPES[shape.kind]
         known = self._types.get(shape.label) or type
-        # A label of a class is one, whatever else it is used for.
+        # A label of a class has the type of the class, whatever else it is used for.
         self._types[shape.label] = type if known == type else _ANY
         if isinstance(shape, Keypoints):
             self._joints.setdefault(shape.label, {}).update(dict.fromkeys(_names(shape)))
 
-    def _said(self, shape: AnyAnnotation, fitter: Fitter) -> tuple[str, str]:
+    def _attributes(self, shape: AnyAnnotation, fitter: Fitter) -> tuple[str, str]:
         """An annotation's own attributes and group as those of its element, and the others as elements in it."""
-        said, own, lines = shape.attributes, [], []
+        attributes, own, lines = shape.attributes, [], []
         if shape.group is not None and shape.kind != 'classification':
             own.append(f'group_id="{self._groups.setdefault(shape.group, len(self._groups) + 1)}"')
         inputs = self._inputs.setdefault(shape.label, {})
-        for name, value in said.items():
+        for name, value in attributes.items():
             if name == 'occluded' and value is True and shape.kind != 'classification':
                 own.append('occluded="1"')
             elif name == 'z_order' and type(value) is int and value:
@@ -161,7 +161,7 @@ def _label(name: str, type: str, attributes: str, more: str = '') -> str:
 
 
 def _refused(shape: AnyAnnotation) -> str:
-    """Why there is no place for an annotation; empty where there is one."""
+    """Why an annotation cannot be written; empty where it can."""
     if isinstance(shape, Other) and shape.fault:
         return f'it is malformed: {shape.fault}'
     if shape.kind not in _TYPES:
@@ -233,7 +233,7 @@ def _input(value: Any) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """An attribute's value as text; None for one that no text stands for."""
+    """An attribute's value as text; None for one that has no text form."""
     if isinstance(value, bool):
         return 'true' if value else 'false'
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
@@ -242,7 +242,7 @@ def _text(value: Any) -> str | None:
 
 
 def _rle(runs: list[tuple[int, int]], sample: Sample, *, columns: bool) -> str:
-    """The pixels of a mask, which lie in the image: their rectangle, and the runs in it."""
+    """The pixels of a mask, all inside of the image: their rectangle, and the runs in it."""
     along = sample.height if columns else sample.width
     spans = []
     for start, length in runs:

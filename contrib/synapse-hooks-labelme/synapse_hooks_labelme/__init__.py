@@ -1,7 +1,7 @@
 """LabelMe datasets for synapse-hooks: one JSON file per image, as labelme 4 to 6 writes them.
 
 Rules: labelme's `_label_file.py` and `utils/shape.py`. Points are pixels from the image's top left corner, of the image
-as it is displayed; a mask lies with its first pixel at the first of its two points.
+as it is displayed; the first pixel of a mask is at the first of its two points.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ class LabelmeFormat(Format):
         for file in files:
             try:
                 name = file.relative_to(root).with_suffix('').as_posix()
-                told = _load(file, self.read_file(file))
-                if told is None:
+                label_file = _load(file, self.read_file(file))
+                if label_file is None:
                     self.report.dropped('file', 'it is not a file of labelme', f'{name}.json')
                     continue
                 found = True
-                yield _sample(root, name, file, told, self.report)
+                yield _sample(root, name, file, label_file, self.report)
             except UnreadableItem as error:
                 found = True
                 self.skip(error)
@@ -104,13 +104,13 @@ class LabelmeFormat(Format):
             file = out / (sample.split or '') / f'{sample.id}.json'
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(msgspec.json.encode(document(sample, image.name, fitter)))
-        # As labelme's own exporters want it: the first line is not a class.
+        # As labelme's own exporters expect it: the first line is not a class.
         lines = '\n'.join((UNCLASSED[0], *(name for name in info.classes or () if name.splitlines() == [name])))
         (out / CLASSES).write_text(f'{lines}\n', encoding='utf-8')
 
 
 def _load(file: Path, content: bytes) -> LabelFile | None:
-    """What a JSON file says, or None where it is not a file of labelme."""
+    """The content of a JSON file, or None where it is not a file of labelme."""
     try:
         try:
             return msgspec.json.decode(content, type=LabelFile)
@@ -122,18 +122,18 @@ def _load(file: Path, content: bytes) -> LabelFile | None:
         raise UnreadableItem(f'{file} is not JSON: {error}', hint='repair or remove it', path=str(file)) from error
 
 
-def _sample(root: Path, name: str, file: Path, told: LabelFile, report: LossReport) -> Sample:
-    image = _image(root, file, told)
-    drawn_on = told.image_width or 0, told.image_height or 0
+def _sample(root: Path, name: str, file: Path, label_file: LabelFile, report: LossReport) -> Sample:
+    image = _image(root, file, label_file)
+    drawn_on = label_file.image_width or 0, label_file.image_height or 0
     width, height = image_size(image) if image.suffix.lower() in MEASURED else drawn_on
     first, _, rest = name.partition('/')
     split = split_name(first) if rest and split_name(first) in SPLITS else None
     sample = Sample(rest if split else name, image=image, width=width, height=height, split=split)
     losses = LossReport()
-    sample.annotations = read_shapes(told.shapes, told.flags or {}, sample, losses)
+    sample.annotations = read_shapes(label_file.shapes, label_file.flags or {}, sample, losses)
     if all(drawn_on) and not declared_wrongly(sample, drawn_on, (width, height), report):
         raise UnreadableItem(
-            f'{file} was drawn on {told.image_width} x {told.image_height} pixels, and {image.name} has '
+            f'{file} was drawn on {label_file.image_width} x {label_file.image_height} pixels, and {image.name} has '
             f'{width} x {height}: its points fit nothing',
             hint='restore the image as it was, or scale the points',
             path=str(file),
@@ -142,24 +142,24 @@ def _sample(root: Path, name: str, file: Path, told: LabelFile, report: LossRepo
     return sample
 
 
-def _image(root: Path, file: Path, told: LabelFile) -> Path:
+def _image(root: Path, file: Path, label_file: LabelFile) -> Path:
     """The image that a JSON file is about, never one outside the dataset.
 
-    `imagePath` is relative to the JSON file. Where it leads to no image, one may lie beside the file, under the name in
+    `imagePath` is relative to the JSON file. Where there is no image, one may be beside the file, under the name in
     `imagePath` or under that of the file: labelme itself has published a file whose `imagePath` is its own name.
     """
-    said = told.image_path.replace('\\', '/')
-    inside = os.path.normpath(file.parent.relative_to(root) / said)
+    image_path = label_file.image_path.replace('\\', '/')
+    inside = os.path.normpath(file.parent.relative_to(root) / image_path)
     safe = not Path(inside).is_absolute() and inside.split('/')[0] != '..'
-    beside = (file.parent / said.rpartition('/')[2], *(file.with_suffix(ending) for ending in _ENDINGS))
+    beside = (file.parent / image_path.rpartition('/')[2], *(file.with_suffix(ending) for ending in _ENDINGS))
     for image in (root / inside, *beside) if safe else beside:
         # A name may be longer than any disk allows.
         with suppress(OSError):
             if image.suffix.lower() in SUFFIXES and image.is_file():
                 return image
-    embedded = bytes(told.image_data) != b'null'
+    embedded = bytes(label_file.image_data) != b'null'
     raise UnreadableItem(
-        f'{file}: its image {told.image_path} is missing, or outside the dataset'
+        f'{file}: its image {label_file.image_path} is missing, or outside the dataset'
         + (' (a copy is embedded in `imageData`, which is not read)' if embedded else ''),
         hint='write the embedded copy out as that file' if embedded else 'put the image beside the JSON file',
         path=str(file),

@@ -18,7 +18,7 @@ def decode(text: str) -> tuple[int, int, bytes]:
     """Width, height, and a byte for each pixel, row by row.
 
     Raises:
-        ValueError: It is no such image.
+        ValueError: It is not such an image.
 
     Example:
         >>> decode(encode(3, 2, bytes([0, 1, 1, 1, 0, 0])))

@@ -42,7 +42,7 @@ POINTS: dict[str, tuple[int, ...]] = {
 """How many points each type of shape has; empty: any number. `rotation` and `quadrilateral` are X-AnyLabeling's."""
 
 _SAGITTA = 0.1
-"""By how many pixels a polygon may lie inside its circle."""
+"""The largest distance in pixels between a polygon and its circle."""
 _LARGEST = 1e6
 """The radius of a circle, in pixels: far more than any image has. Its polygon has 7,025 points."""
 _SKEW = 1.0
@@ -52,7 +52,7 @@ _SKEW = 1.0
 def read_shapes(
     shapes: list[dict[str, Any]], flags: dict[str, Any], sample: Sample, report: LossReport
 ) -> list[AnyAnnotation]:
-    """All that is said of an image. Areas of one label and one group are one polygon of several parts."""
+    """The annotations of an image. Areas of one label and one group are one polygon of several parts."""
     found: list[AnyAnnotation] = [Classification(label=name) for name, on in flags.items() if on and name != IGNORED]
     whole: dict[tuple[str, str], Polygon] = {}
     for number, shape in enumerate(shapes, 1):
@@ -71,9 +71,9 @@ def read_shapes(
                 found.append(first)
             else:
                 first.parts += annotation.parts
-                said = first.attributes
-                report.left_out(name for name, value in annotation.attributes.items() if said.get(name, value) != value)
-                first.attributes = {**annotation.attributes, **said}
+                own = first.attributes
+                report.left_out(name for name, value in annotation.attributes.items() if own.get(name, value) != value)
+                first.attributes = {**annotation.attributes, **own}
         else:
             found.append(annotation)
     return found
@@ -129,12 +129,12 @@ def _attributes(shape: dict[str, Any]) -> dict[str, Any]:
     flags = shape.get('flags') or {}
     if not isinstance(flags, dict):
         raise TypeError('`flags` is not an object')
-    said = {**flags, **{key: value for key, value in shape.items() if key not in KEYS}}
-    return {**said, 'description': shape['description']} if shape.get('description') else said
+    attributes = {**flags, **{key: value for key, value in shape.items() if key not in KEYS}}
+    return {**attributes, 'description': shape['description']} if shape.get('description') else attributes
 
 
 def _rotated(points: Ring, common: dict[str, Any], sample: Sample, report: LossReport) -> AnyAnnotation:
-    """The first edge says where the object's right is."""
+    """The first edge gives the direction of the object's right side."""
     edges = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in pairwise([*points, points[0]])]
     (right, down), (across, along) = edges[:2]
     w, h = math.hypot(right, down), math.hypot(across, along)
@@ -156,7 +156,7 @@ def _circle(centre: tuple[float, float], edge: tuple[float, float]) -> Ring:
 
 
 def _runs(text: Any, corner: tuple[float, float], sample: Sample) -> list[tuple[int, int]]:
-    """The mask's pixels that lie in the image, row by row."""
+    """The mask's pixels that are inside of the image, row by row."""
     width, height, pixels = decode(_text(text))
     left, top, runs = int(corner[0]), int(corner[1]), []
     for row in range(max(0, -top), min(height, sample.height - top)):

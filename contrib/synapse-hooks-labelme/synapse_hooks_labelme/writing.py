@@ -32,8 +32,8 @@ def document(sample: Sample, image: str, fitter: Fitter) -> dict[str, Any]:
     """The JSON file of a sample.
 
     Args:
-        sample: What is said.
-        image: The name of the image file, which lies beside the JSON file.
+        sample: The sample.
+        image: The name of the image file, which is beside the JSON file.
         fitter: It fits masks and polygons with holes, and has the loss report. All else may reach out of the image.
     """
     flags: dict[str, bool] = {}
@@ -49,9 +49,9 @@ def document(sample: Sample, image: str, fitter: Fitter) -> dict[str, Any]:
             continue
         group = annotation.group if annotation.group is not None or len(drawn) == 1 else f'parts of {place}'
         number = None if group is None else groups.setdefault(group, len(groups))
-        said = _said(annotation, fitter)
+        fields = _fields(annotation, fitter)
         for label, type, points, mask in drawn:
-            shape = {'label': label, 'points': points, 'group_id': number, 'shape_type': type, **said, 'mask': mask}
+            shape = {'label': label, 'points': points, 'group_id': number, 'shape_type': type, **fields, 'mask': mask}
             shapes.append(shape)
     size = {'imageHeight': sample.height, 'imageWidth': sample.width}
     return {'version': VERSION, 'flags': flags, 'shapes': shapes, 'imagePath': image, 'imageData': None, **size}
@@ -77,7 +77,7 @@ def _drawn(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Dr
             return [(label, 'linestrip', [[x, y] for x, y in points], None)]
         case Keypoint(x, y, visibility) if visibility:
             if visibility != 2:
-                fitter.report.converted('keypoint', 'labelme knows no visibility', sample.id, annotation.id)
+                fitter.report.converted('keypoint', 'labelme has no visibility', sample.id, annotation.id)
             return [(label, 'point', [[x, y]], None)]
         case Keypoints(points, names) if any(joint.visibility for joint in points):
             fitter.report.converted(
@@ -100,14 +100,14 @@ def _drawn(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Dr
     return []
 
 
-def _said(annotation: AnyAnnotation, fitter: Fitter) -> dict[str, Any]:
-    """Yes and no are flags; whatever else there is stands beside labelme's own keys, and labelme carries it through."""
-    said = annotation.attributes
-    flags = {name: value for name, value in said.items() if isinstance(value, bool)}
-    description = said.get('description')
+def _fields(annotation: AnyAnnotation, fitter: Fitter) -> dict[str, Any]:
+    """Booleans as flags, and the rest beside labelme's own keys, where labelme keeps it."""
+    attributes = annotation.attributes
+    flags = {name: value for name, value in attributes.items() if isinstance(value, bool)}
+    description = attributes.get('description')
     named = isinstance(description, str) and description != ''
-    rest = {name: value for name, value in said.items() if name not in flags and name not in KEYS}
-    fitter.report.left_out(said.keys() - {*flags, *rest, *(('description',) if named else ())})
+    rest = {name: value for name, value in attributes.items() if name not in flags and name not in KEYS}
+    fitter.report.left_out(attributes.keys() - {*flags, *rest, *(('description',) if named else ())})
     return {'flags': flags, 'description': description if named else '', **rest}
 
 

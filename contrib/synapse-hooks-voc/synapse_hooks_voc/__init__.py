@@ -1,7 +1,7 @@
 """Pascal VOC datasets for synapse-hooks.
 
 Rules: "The PASCAL Visual Object Classes Challenge 2012 Development Kit", sections "Data" and "Detection Task".
-An item's name says which files are its own, `JPEGImages/NAME.jpg` and `Annotations/NAME.xml`;
+An item's name gives the names of its files, `JPEGImages/NAME.jpg` and `Annotations/NAME.xml`;
 `<filename>` is a remark. Where else tools put these files: `synapse_hooks_voc.layout`.
 """
 
@@ -86,8 +86,8 @@ class VocFormat(Format):
         try:
             if '..' in file.relative_to(path).parts:
                 raise ValueError('its name leads outside the dataset')
-            told, size, boxes = read_document(self.read_file(file, limit=LARGEST), id, self.report)
-            image = _image(folder.images / id, told)
+            filename, size, boxes = read_document(self.read_file(file, limit=LARGEST), id, self.report)
+            image = _image(folder.images / id, filename)
         except (LookupError, OSError, ParseError, ValueError) as error:
             raise UnreadableItem(f'{file}: {error}', hint='repair or remove it', path=str(file)) from error
         if image is None:
@@ -138,11 +138,11 @@ class VocFormat(Format):
             (out / LISTS / f'{name}.txt').write_text(''.join(f'{id}\n' for id in ids), encoding='utf-8')
 
 
-def _image(stem: Path, told: str) -> Path | None:
+def _image(stem: Path, filename: str) -> Path | None:
     """The image of an item: by its name, as the rules have it; else the one that its annotation file names."""
-    endings = dict.fromkeys((Path(told).suffix or '.jpg', *_ENDINGS))
+    endings = dict.fromkeys((Path(filename).suffix or '.jpg', *_ENDINGS))
     names = [stem.name + ending for ending in endings]
-    if Path(told).name:
-        names.append(Path(told).name)
+    if Path(filename).name:
+        names.append(Path(filename).name)
     # Of a name that is too long for a disk, `Path.is_file` raises.
     return next((file for name in names if os.path.isfile(file := stem.with_name(name))), None)  # noqa: PTH113

@@ -1,4 +1,4 @@
-"""One annotation file of VOC: the boxes it says, and the text that says them.
+"""One annotation file of VOC: reading its boxes, and writing it.
 
 A box is whole pixels counted from 1, the last one included: `xmin = left + 1`, `xmax = right`.
 """
@@ -39,8 +39,8 @@ def read_document(data: bytes, id: str, report: LossReport) -> tuple[str, tuple[
 
 
 def _size(root: ET.Element) -> tuple[int, int]:
-    said = [(root.findtext(f'size/{side}') or '').strip() for side in ('width', 'height')]
-    width, height = (int(text) if text.isdecimal() and len(text) < _DIGITS else 0 for text in said)
+    texts = [(root.findtext(f'size/{side}') or '').strip() for side in ('width', 'height')]
+    width, height = (int(text) if text.isdecimal() and len(text) < _DIGITS else 0 for text in texts)
     return (width, height) if width and height else (0, 0)
 
 
@@ -52,7 +52,7 @@ class _NoDoctype(ET.TreeBuilder):
 
 
 def _box(found: ET.Element, number: str, id: str, report: LossReport) -> Box:
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     sides: dict[str, str] = {}
     for child in found:
         if child.tag == 'bndbox':
@@ -62,9 +62,9 @@ def _box(found: ET.Element, number: str, id: str, report: LossReport) -> Box:
         elif child.tag in ('actions', 'point'):
             report.left_out([child.tag])
         elif child.text:
-            said[child.tag] = child.text.strip()
+            fields[child.tag] = child.text.strip()
     if not sides.keys() >= {*_SIDES}:
-        raise ValueError(f'object {number} has no whole bndbox')
+        raise ValueError(f'object {number} has no complete bndbox')
     left, top, right, bottom = (float(sides[side]) for side in _SIDES)
     if left > right or top > bottom:
         # Before anything else: the first pixel counts from 0 here, the last one does not change.
@@ -74,11 +74,11 @@ def _box(found: ET.Element, number: str, id: str, report: LossReport) -> Box:
     w, h = right - x, bottom - y
     if not math.isfinite(x + y + w + h):
         raise ValueError(f'object {number} has no finite bndbox')
-    # An empty flag says nothing: some tools write <difficult/>.
-    flags = {flag: said[flag] not in ('0', 'false', 'False') for flag in FLAGS if said.get(flag)}
-    pose = said.get('pose') or NO_POSE
+    # An empty flag is no value: some tools write <difficult/>.
+    flags = {flag: fields[flag] not in ('0', 'false', 'False') for flag in FLAGS if fields.get(flag)}
+    pose = fields.get('pose') or NO_POSE
     attributes = flags if pose == NO_POSE else {**flags, 'pose': pose}
-    return Box(x, y, w, h, id=number, label=said.get('name', ''), attributes=attributes)
+    return Box(x, y, w, h, id=number, label=fields.get('name', ''), attributes=attributes)
 
 
 def document(sample: Sample, fitter: Fitter) -> bytes:
@@ -107,14 +107,14 @@ def _object(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> str:
     if box is None:
         return ''
     left, top, right, bottom = box
-    said, pose = shape.attributes, str(shape.attributes.get('pose') or NO_POSE)
-    if said:
-        # Only yes and no fit into a flag; 1 and 0 are equal to them.
-        fitter.report.left_out(flag for flag in FLAGS if said.get(flag) not in (None, True, False))
+    attributes, pose = shape.attributes, str(shape.attributes.get('pose') or NO_POSE)
+    if attributes:
+        # A flag holds a boolean only; 1 and 0 are equal to them.
+        fitter.report.left_out(flag for flag in FLAGS if attributes.get(flag) not in (None, True, False))
         if _UNWRITABLE.search(pose):
             fitter.report.left_out(['pose'])
             pose = NO_POSE
-    difficult, truncated, occluded = (int(bool(said.get(flag))) for flag in FLAGS)
+    difficult, truncated, occluded = (int(bool(attributes.get(flag))) for flag in FLAGS)
     return f"""  <object>
     <name>{_escaped(shape.label)}</name>
     <pose>{_escaped(pose)}</pose>

@@ -1,8 +1,8 @@
-"""How the autologger gets into ultralytics, and out again.
+"""Attaching the autologger to ultralytics, and detaching it.
 
 ultralytics has no plugin interface, and its default callbacks are copied into each model when the model is made: adding
 to them misses every model that exists already, and stays in every model that was made meanwhile. Every *trainer*,
-however, asks two functions by name: where to write (`get_save_dir`), and which integrations to add. Those names are
+however, calls two functions by name: where to write (`get_save_dir`), and which integrations to add. Those names are
 exchanged while at least one session is attached, for functions that call the original and then do their own part. No
 setting, no default and no model is touched, and no callback of ours is ever copied, pickled or sent to another process.
 """
@@ -34,7 +34,7 @@ INTEGRATIONS: Final = 'ultralytics.utils.callbacks'
 
 
 class Placed(NamedTuple):
-    """A training that asked where to write."""
+    """A training whose folder was requested."""
 
     name: str
     """What the user calls it, else `train`."""
@@ -73,7 +73,7 @@ class Attachment:
         if not found >= {(PLACERS[0], 'get_save_dir'), (INTEGRATIONS, 'add_integration_callbacks')}:
             version = getattr(modules['ultralytics'], '__version__', '?')
             self.session.log_message(
-                f'ultralytics {version} is not laid out as the versions this autologger knows (8.4.50 to 8.4.190): '
+                f'ultralytics {version} differs from the versions that this autologger supports (8.4.50 to 8.4.190): '
                 'trainings will not be logged in full',
                 level='warning',
                 code='autolog-unsupported',
@@ -162,7 +162,7 @@ def _integrating(original: Callable[..., Any], module: str) -> Callable[..., Any
     def add_integration_callbacks(instance: Any, *rest: Any, **named: Any) -> Any:
         result = original(instance, *rest, **named)
         attachment = _current()
-        # Predictors, exporters and tuners pass here too: ultralytics itself tells them apart by this name.
+        # Predictors, exporters and tuners call this too: ultralytics itself distinguishes them by this name.
         kind = type(instance).__name__
         if attachment is not None:
             with attachment.session.guard('attaching'):
@@ -203,7 +203,7 @@ def _import(name: str) -> ModuleType:
             ) from error
         raise ConfigError(
             f'ultralytics is installed, but cannot be imported ({name}): {summary(error)}',
-            hint="try `python -c 'import ultralytics.engine.model'`; to install it anew: "
+            hint="try `python -c 'import ultralytics.engine.model'`; to reinstall it: "
             "pip install --force-reinstall 'synapse-hooks[ultralytics]'",
             framework='ultralytics',
         ) from error

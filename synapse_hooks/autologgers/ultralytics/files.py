@@ -44,7 +44,7 @@ def log_files(log: TrainingLog, save_dir: Path, logged: Set[str] = frozenset()) 
 
 
 def publish_checkpoint(last: Path, log: TrainingLog) -> Path:
-    """Copy `last.pt`, which ultralytics rewrites in place, to `<run_dir>/checkpoints/TRAINING/last.pt`, whole at every
+    """Copy `last.pt`, which ultralytics rewrites in place, to `<run_dir>/checkpoints/TRAINING/last.pt`, complete at any
     instant.
 
     Raises:
@@ -73,7 +73,7 @@ def replay_results(log: TrainingLog, table: Path) -> None:
     and one column for each metric.
 
     Raises:
-        OSError, ValueError, KeyError: It cannot be read, or is no such table.
+        OSError, ValueError, KeyError: It cannot be read, or is not such a table.
     """
     with table.open(newline='', encoding='utf-8') as file:
         for raw in csv.DictReader(file):
@@ -87,10 +87,10 @@ def replay_results(log: TrainingLog, table: Path) -> None:
 
 def resumable(path: str | Path) -> bool:
     """Whether `YOLO(path).train(resume=True)` would go on: ultralytics marks a finished model by epoch -1, drops its
-    optimizer, and starts a *new* training, on its sample data, when asked to resume from it.
+    optimizer, and starts a *new* training, on its sample data, when `resume` is set to it.
 
     A file that is absent, torn or no checkpoint is not resumable. Reading one runs code from it (it is a pickle), as
-    loading a model does: ask about your own files only.
+    loading a model does: use it for your own files only.
 
     Example:
         >>> resumable('no/such/last.pt')

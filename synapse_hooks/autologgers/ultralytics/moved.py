@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def relocate_args(args: Any, session: AutologSession) -> None:
-    """Let arguments that lead to where the run directory was lead to where it is. Others stay: the user's own, and data
+    """Rewrite arguments with paths to the former place of the run directory. Others stay: the user's own, and data
     that never were in the run directory.
     """
     for name, value in vars(args).items():
@@ -27,7 +27,7 @@ def relocate_args(args: Any, session: AutologSession) -> None:
 
 
 def keep_in_run(args: Any, session: AutologSession) -> None:
-    """Let a copy of a run, whose training had its folder elsewhere, go on in a folder of its own: the other one is the
+    """Give a copy of a run, whose training had its folder elsewhere, a folder of its own: the other one is the
     original's. A run that was moved, and has no original any more, goes on where it was.
     """
     save_dir = Path(getattr(args, 'save_dir', None) or session.run_dir)

@@ -1,4 +1,4 @@
-"""One training: what ultralytics tells about it, turned into events of the session.
+"""One training: callbacks of ultralytics, turned into events of the session.
 
 Order of events in every 8.4 version: pretrain_routine_start, train_start, then for each epoch epoch_start, batches,
 train_epoch_end, validation, model_save, fit_epoch_end; then the evaluation of the best weights, which fires one more
@@ -64,7 +64,7 @@ class Training:
         self._log_files()
 
     def on_train_start(self, trainer: Any) -> None:
-        """The data are loaded, and every automatic argument is settled."""
+        """The data are loaded, and every automatic argument has its value."""
         with self.session.guard('logging parameters'):
             # These metrics are placeholders (zeros): with `val=False` they stay until the last epoch.
             self.seen_metrics = trainer.metrics

@@ -1,7 +1,7 @@
 """One call to the API of a Synapse backend.
 
 A call is tried again while that can help and cannot hurt. Credentials go to the origin of the API and nowhere else, so
-a redirect or a `next` that leads elsewhere is an error. Errors quote what the server says, bounded, and no token.
+a redirect or a `next` that leads elsewhere is an error. Errors quote the message of the server, bounded, and no token.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ class ApiClient:
         """Every record of a list, page by page."""
         target = path
         for _ in range(_MAX_PAGES):
-            said: _Records = self.get(target, query, type=_Records)
-            yield from said.results
-            if said.next is None or not said.results:
+            page: _Records = self.get(target, query, type=_Records)
+            yield from page.results
+            if page.next is None or not page.results:
                 return
-            target, query = said.next, None
-        raise BackendError(f'{shown(path)}: there is no end to the pages of the backend', hint=REPORT)
+            target, query = page.next, None
+        raise BackendError(f'{shown(path)}: the pages of the backend do not end', hint=REPORT)
 
     def call(
         self,
@@ -112,7 +112,7 @@ class ApiClient:
             path: Below the host, or an absolute URL on its origin.
             query: Parameters; in a list of pairs, a name may be there several times.
             body: JSON values to send.
-            content: Makes a body of bytes instead, anew for each try.
+            content: Makes a body of bytes instead, again for each try.
             headers: More headers.
             idempotent: Whether doing it twice is as good as once. Otherwise it is tried again only where the server
                 certainly did nothing.
@@ -206,14 +206,14 @@ class ApiClient:
         raise self._refusal(method, url, response, bytes(content))
 
     def _refusal(self, method: str, url: str, response: httpx.Response, content: bytes) -> Exception:
-        status, said = response.status_code, self._quoted(content)
-        problem = f'{method} {shown(url)}: the backend answered {status}{f": {said}" if said else ""}'
+        status, message = response.status_code, self._quoted(content)
+        problem = f'{method} {shown(url)}: the backend answered {status}{f": {message}" if message else ""}'
         facts: dict[str, Any] = {'url': shown(url), 'status': status}
         if status in (401, 403):
             hint = (
                 f'the token is wrong or has expired: replace the one from {self.connection.token_source}'
                 if status == 401
-                else 'this token may not do that: ask for the right, or check the tenant (SYNAPSE_PLUGIN_RUN_TENANT)'
+                else 'this token has no permission: request it, or check the tenant (SYNAPSE_PLUGIN_RUN_TENANT)'
             )
             return AccessDenied(problem, hint=hint, **facts)
         if status == 404:
@@ -284,7 +284,7 @@ class ApiClient:
         return url
 
     def _quoted(self, content: bytes) -> str:
-        """What a server says, for a sentence: bounded, and without what is secret, which servers repeat."""
+        """The message of a server, for a sentence: bounded, and without secrets, which servers repeat."""
         text = without_secrets_of_urls(' '.join(content[:_MAX_READ].decode(errors='replace').split()))
         for secret in self.connection.secrets:
             text = text.replace(secret, '[hidden]')
@@ -297,7 +297,7 @@ class ApiClient:
         if asked is not None:
             if asked > self.retry.max_delay:
                 assert failure is not None
-                failure.hint = f'it asks to wait {asked:,.0f} s: try again later'
+                failure.hint = f'it requires a wait of {asked:,.0f} s: try again later'
                 raise failure
             return float(asked)
         return self.retry.delay(attempt)
@@ -310,7 +310,7 @@ class ApiClient:
 
     def _session(self) -> httpx.Client:
         with self._lock:
-            # A connection that two processes use answers one with what the other asked.
+            # On a connection that two processes use, one gets the answers for the other.
             if self._client is None or self._pid != os.getpid():
                 # A token that may go unencrypted to this machine must not go to a proxy.
                 direct = (self._origin.url_host,) if self._origin.is_loopback else ()
@@ -327,14 +327,14 @@ class ApiClient:
 
 
 def checked_id(value: Any, of: str) -> int | str:
-    """What a backend says is the id of a record.
+    """The id of a record, as a backend has sent it, after a check.
 
     Args:
         value: It.
         of: The record, for an error.
 
     Raises:
-        BackendError: It is no id.
+        BackendError: It is not an id.
     """
     try:
         found: int | str = msgspec.convert(value, Id)
@@ -359,12 +359,12 @@ class _Retry(Exception):
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    said = response.headers.get('retry-after', '')
-    if said.strip().isdecimal():
-        return float(said)
+    value = response.headers.get('retry-after', '')
+    if value.strip().isdecimal():
+        return float(value)
     try:
         # Relative to the server's own clock, which may differ from ours.
         now = parsedate_to_datetime(response.headers['date']).timestamp()
-        return max(0.0, parsedate_to_datetime(said).timestamp() - now)
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (KeyError, ValueError, TypeError, OverflowError):
         return None

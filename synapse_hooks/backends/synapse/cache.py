@@ -1,4 +1,4 @@
-"""What was fetched from backends, and is kept: files by content, and which file of which backend each one is.
+"""The cache of files that were fetched from backends: by content, with an index from files of backends to contents.
 
     ROOT/blobs/        see `synapse_hooks.storage.blobs`
     ROOT/parts/        see `synapse_hooks.backends.synapse.parts`
@@ -26,7 +26,7 @@ _BUSY: Final = 30.0
 
 
 class Cache:
-    """The files that were fetched. Several processes may use one cache at once; a broken index is made anew.
+    """The files that were fetched. Several processes may use one cache at once; a broken index is rebuilt.
 
     Args:
         root: Its folder; it is made when something is put there.
@@ -39,7 +39,7 @@ class Cache:
         self._index = self.root / 'index.sqlite'
 
     def find(self, keys: Iterable[str]) -> dict[str, Blob]:
-        """The files that are here, whole, by their keys."""
+        """The files that are here, complete, by their keys."""
         wanted = {_digest(key): key for key in keys}
         if not wanted or not self._index.exists():
             return {}
@@ -71,7 +71,7 @@ class Cache:
         rows = [(sha256,) for sha256 in contents]
         if not rows or not self._index.exists():
             return
-        # A content that is not there is not found either: that the index still has it costs nothing but space.
+        # A content that is not there is a miss: its entry in the index costs nothing but space.
         with suppress(sqlite3.DatabaseError), closing(self._open()) as database, database:
             database.executemany('DELETE FROM files WHERE sha256 = ?', rows)
 

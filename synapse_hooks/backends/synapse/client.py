@@ -113,7 +113,7 @@ class SynapseClient:
         Args:
             dataset: Its id.
             out: The folder. Files in it are linked to the cache: replace one, do not write into it.
-            splits: None is everything, divided as the items say, and so are fractions (numbers), which a conversion
+            splits: None is everything, with the splits of the items, and so are fractions (numbers), which a conversion
                 applies. Otherwise only the splits that are named, each with its filters, such as `{'reviewed': True}`.
             progress: Called a few times a second, and at the end, with the items that are there, all of them, and the
                 bytes that came over the network.
@@ -180,17 +180,17 @@ class SynapseClient:
         return publish_model(self.api, self.root / 'uploads', Path(path), name, key, release, fields)
 
     def release(self, fields: Mapping[str, Any] = {}) -> Release:
-        """The plugin and version that models are made by: of the job, else what `fields` say.
+        """The plugin and version that models are made by: of the job, else those in `fields`.
 
         Raises:
-            BackendError: There is no job, and `fields` do not say it.
+            BackendError: There is no job, and `fields` do not have them.
         """
         if self._release is None:
             if fields.get('plugin') and fields.get('version'):
                 return Release(str(fields['plugin']), str(fields['version']))
             if self.job is None:
                 raise BackendError(
-                    'a model of this backend belongs to the release of a plugin, and there is no job that says which',
+                    'a model of this backend belongs to the release of a plugin, and there is no job to take it from',
                     hint='name the job: `--job ID`, also of `resume`; or use `--workspace DIR`, which takes any model',
                 )
             self._release = Release.of_job(self.api, self.get_job(self.job))
@@ -247,7 +247,7 @@ class SynapseClient:
                 yield self._job_finding(self.job)
         if (offset := api.clock_offset) is not None:
             side = 'behind' if offset > 0 else 'ahead of'
-            # The backend tells whole seconds.
+            # The backend has a resolution of seconds.
             detail = f'{abs(offset):,.0f} s {side} the backend' if abs(offset) > 2 else 'agrees with the backend'
             fix = 'set the clock: addresses of files may seem to have expired'
             yield Finding('clock', abs(offset) < _CLOCK, detail, fix)

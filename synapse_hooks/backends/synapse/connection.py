@@ -22,7 +22,7 @@ from synapse_hooks.safe_text import repr_of
 DEFAULT_HOST: Final = 'https://api.synapse.sh'
 """Where no host is named and there are credentials for one."""
 ALLOW_HTTP: Final = 'SYNAPSE_HOOKS_ALLOW_HTTP'
-"""The variable that lets a token be sent unencrypted to another machine."""
+"""The variable that allows sending a token unencrypted to another machine."""
 
 _SHORT: Final = 6
 """Characters below which a value is in too many texts to be hidden in them."""
@@ -66,7 +66,7 @@ class Origin:
 
     @property
     def url_host(self) -> str:
-        """The host as it stands in an address."""
+        """The host, in the form for a URL."""
         return f'[{self.host}]' if ':' in self.host else self.host
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Connection:
-    """The address of a backend and what proves who asks. Its `repr` holds no secret."""
+    """The address of a backend and the credentials. Its `repr` holds no secret."""
 
     host: str
     """The base URL, without a slash at its end."""
@@ -125,10 +125,10 @@ class Connection:
 def resolve(
     host: str | None = None, env: Mapping[str, str] = os.environ, file: Path | None = None, *, job: bool = False
 ) -> Connection | None:
-    """The backend that is asked for, or None where nothing asks for one.
+    """The backend that is configured, or None where none is.
 
     Args:
-        host: What `--host` says; it goes before `SYNAPSE_HOST`.
+        host: The value of `--host`; it takes precedence over `SYNAPSE_HOST`.
         env: The environment. An empty value counts as none.
         file: The configuration file; None is `~/.synapse/config.json`.
         job: Whether a job of a backend is run: then the file's host counts, and `DEFAULT_HOST` after it.
@@ -146,7 +146,7 @@ def resolve(
         chosen, source = stored.get('host') or DEFAULT_HOST, str(path) if stored.get('host') else 'the default'
     chosen = chosen.strip()
     origin = _origin(chosen, source)
-    # Only then: what stands in the file was given for its own host.
+    # Only then: the credentials in the file are for its own host.
     ours = stored if _origin(stored.get('host') or DEFAULT_HOST, str(path)) == origin else {}
     values, sources = {'host': chosen.rstrip('/')}, {'host': source}
     for name, variable in _VARIABLES.items():
@@ -177,7 +177,7 @@ def _stored(path: Path | None) -> dict[str, str]:
         return {}
     hint = 'fix or remove the file'
     try:
-        said = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -185,9 +185,9 @@ def _stored(path: Path | None) -> dict[str, str]:
     except (ValueError, RecursionError):
         # Without the error's own text: it would quote what may be a token.
         raise ConfigError(f'{path} must be JSON', hint=hint, path=str(path)) from None
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         raise ConfigError(f'{path} must be a JSON object', hint=hint, path=str(path))
-    return {name: _text(said.get(name), name, path) for name in ('host', *_VARIABLES)}
+    return {name: _text(content.get(name), name, path) for name in ('host', *_VARIABLES)}
 
 
 def _text(value: Any, name: str, path: Path) -> str:
@@ -199,7 +199,7 @@ def _text(value: Any, name: str, path: Path) -> str:
 
 
 def _origin(host: str, source: str) -> Origin:
-    hint = 'give a whole address, with https://'
+    hint = 'give a complete URL, with https://'
     try:
         requestable(host)
         origin = Origin.of(host)
@@ -207,7 +207,7 @@ def _origin(host: str, source: str) -> Origin:
         problem = f'{source}: expected an address such as {DEFAULT_HOST}, got {repr_of(shown(host))}: {error}'
         raise ConfigError(problem, hint=hint, setting=source) from error
     if any(sign in host for sign in '@?#'):
-        # What stands there would be sent, recorded and shown with the address.
+        # Credentials in it would be sent, recorded and shown with the address.
         problem = f'{source}: the address of a backend must have no user, query or fragment: {shown(host)}'
         raise ConfigError(problem, hint=hint, setting=source)
     return origin
@@ -231,7 +231,7 @@ def _check(found: Connection, env: Mapping[str, str]) -> None:
             )
     if origin.scheme == 'http' and not origin.is_loopback and env.get(ALLOW_HTTP) != '1':
         raise ConfigError(
-            f'{found.sources["host"]} asks for {origin}: a token would be sent there unencrypted',
+            f'{found.sources["host"]} is {origin}: a token would be sent there unencrypted',
             hint=f'use https://, or set {ALLOW_HTTP}=1 where the network between is trusted',
             host=found.host,
         )

@@ -100,7 +100,7 @@ class CurlTransfer:
         return True
 
     def _refusal(self, host: str) -> str:
-        """Why a host may not be asked for through a proxy, which looks its name up itself."""
+        """Why a host must not be reached through a proxy, which resolves its name itself."""
         return next((why for found in addresses(host) if (why := self.policy.refusal(host, str(found)))), '')
 
     def _end(self, handle: Any, code: int, text: str) -> Download:
@@ -161,7 +161,7 @@ class _Handler:
         self.lines: list[bytes] = []
         """Of the header, each with its end; those of interim responses before it."""
         self.headers: list[str] = []
-        """What the request says."""
+        """The headers of the request."""
         self.begun = False
         self.proxied = False
         self.error: Exception | None = None

@@ -1,7 +1,7 @@
-"""One file on its way from a file server to the store: what an answer must look like, and what is kept of a part.
+"""The download of one file from a file server to the store: checks of the response, and resuming from a part.
 
 Rules: HTTP semantics, RFC 9110 (ranges 14, conditional requests 13). A transfer calls `begin`, `feed` and
-`finish`; nothing here uses the network. A body counts as whole when its length was announced, or its end was marked, or
+`finish`; nothing here uses the network. A body is complete when its length was announced, or its end was marked, or
 a digest proves it.
 """
 
@@ -21,7 +21,7 @@ from synapse_hooks.storage.blobs import Blob, BlobStore
 from synapse_hooks.storage.disk import disk_errors, need_space
 
 Kind = Literal['retry', 'restart', 'expired', 'redirect', 'refused']
-"""What to do: try again from where it is (`retry`), or from the first byte; ask for a fresh address (`expired`); go to
+"""What to do: try again from where it is (`retry`), or from the first byte; request a new address (`expired`); go to
 the address in `location` (`redirect`); give up (`refused`)."""
 
 _SMALL: Final = 1 << 20
@@ -39,7 +39,7 @@ class Failure(Exception):
     Args:
         kind: What to do about it.
         reason: As part of a sentence; it quotes nothing of the server's.
-        wait: Seconds that the server asks to wait.
+        wait: Seconds to wait, as the server requires.
         location: Where the file has moved to.
         busy: Whether the server has too much to do.
         status: What it answered; 0 where that is not the reason.
@@ -69,19 +69,19 @@ class FileRequest:
     """A file that is wanted."""
 
     key: str
-    """What identifies it at the backend: the same key is the same file, whatever its address is today."""
+    """What identifies it at the backend: the same key is the same file, at any address."""
     url: str
     """Where it is now. It may be as good as a password."""
     size: int | None = None
-    """Bytes, where the backend says so."""
+    """Bytes, where the backend has it."""
     sha256: str | None = None
-    """In hex, where the backend says so."""
+    """In hex, where the backend has it."""
     image: bool = False
     """Whether it should be an image: a web page in its place is refused."""
     tag: Any = None
     """Anything of the caller's."""
     refreshed_at: float | None = None
-    """When its address was asked for anew, on the monotonic clock."""
+    """When a new address of it was requested, on the monotonic clock."""
     redirects: int = 0
     """How many redirects were followed since."""
 
@@ -121,7 +121,7 @@ class Download:
         return self._offset
 
     def headers(self) -> dict[str, str]:
-        """What the request says, besides the address."""
+        """The headers of the request."""
         found = {'Accept-Encoding': 'identity'}
         self._claim()
         if self._state is not None:
@@ -145,7 +145,7 @@ class Download:
             self._already_complete(fields)
             return
         if (encoding := fields.get('content-encoding', 'identity').lower()) not in ('', 'identity'):
-            raise Failure('restart', f'it came encoded as {encoding[:40]}, although it was asked for as it is')
+            raise Failure('restart', f'it came encoded as {encoding[:40]}, although no encoding was accepted')
         if self.request.image and fields.get('content-type', '').startswith('text/html'):
             raise Failure('refused', 'a web page came in its place')
         length = _integer(fields.get('content-length'))
@@ -157,7 +157,7 @@ class Download:
         chunked = 'chunked' in fields.get('transfer-encoding', '').lower()
         self._unsized = length is None and not chunked and not framed
         if self._unsized and self.request.size is None and self._sha256 is None:
-            raise Failure('refused', 'the file server does not say how long it is, so nothing proves that it is whole')
+            raise Failure('refused', 'the file server sends no length, so nothing proves that it is complete')
         if self.request.size is not None and self._total is not None and self._total != self.request.size:
             raise Failure('refused', f'expected {self.request.size:,} bytes, got an answer of {self._total:,}')
 
@@ -187,7 +187,7 @@ class Download:
         """The body has ended: put the file into the store.
 
         Raises:
-            Failure: It is not whole, or not what was announced.
+            Failure: It is incomplete, or not what was announced.
             DiskFull: No space.
         """
         for announced in (self._total, self.request.size):
@@ -270,13 +270,13 @@ class Download:
         self._state, self._offset = None, 0
         self._chunks.clear()
 
-    # -- what an answer says -----------------------------------------------------------------------------------------
+    # -- headers of a response -----------------------------------------------------------------------------------
 
     def _restart(self, fields: Mapping[str, str], length: int | None) -> None:
         self._discard()
         self._total = length
         etag = fields.get('etag', '')
-        # A weak tag does not say that the bytes are the same.
+        # An equal weak tag does not mean that the bytes are the same.
         ranged = fields.get('accept-ranges', '').lower() == 'bytes' and _STRONG.fullmatch(etag) is not None
         self._state = PartState(etag, length) if ranged and length is not None and length > _SMALL else None
 
@@ -285,7 +285,7 @@ class Download:
         state = self._state
         if state is None or match is None:
             self._discard()
-            raise Failure('restart', 'a part came that was not asked for')
+            raise Failure('restart', 'a part came that was not requested')
         start, end, total = map(int, match.groups())
         etag = fields.get('etag', state.etag)
         if start != self._offset or end != total - 1 or total != state.total or etag != state.etag:
@@ -300,7 +300,7 @@ class Download:
             self._discard()
             raise Failure('restart', 'the file server does not have the rest of what is here')
         self._total, self._sha256 = state.total, self.request.sha256
-        # What comes now is a page that says so, and no part of the file.
+        # The body is an error page, not a part of the file.
         self._complete = True
 
     def _check_digest(self, sha256: str) -> None:
@@ -308,7 +308,7 @@ class Download:
             self._discard()
             raise Failure('restart', f'its SHA-256 is {sha256[:12]}..., and not the announced {self._sha256[:12]}...')
         if self._unsized and self._sha256 is None and self.request.size is None:
-            raise Failure('refused', 'nothing proves that it is whole')
+            raise Failure('refused', 'nothing proves that it is complete')
 
 
 def _failure(status: int, fields: Mapping[str, str]) -> Failure:
@@ -327,13 +327,13 @@ def _failure(status: int, fields: Mapping[str, str]) -> Failure:
 
 def _sha256_of(fields: Mapping[str, str]) -> str | None:
     """The digest of the whole file that a header announces: RFC 9530, or that of S3."""
-    said = fields.get('x-amz-checksum-sha256', '')
-    if not said and 'repr-digest' not in fields:
+    value = fields.get('x-amz-checksum-sha256', '')
+    if not value and 'repr-digest' not in fields:
         return None
     if match := _DIGEST.search(fields.get('repr-digest', '')):
-        said = match[1]
+        value = match[1]
     try:
-        found = base64.b64decode(said, validate=True).hex()
+        found = base64.b64decode(value, validate=True).hex()
     except ValueError:
         return None
     return found if len(found) == 64 else None

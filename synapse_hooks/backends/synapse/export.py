@@ -4,7 +4,7 @@
     OUT/original_files/ID.EXT   files, linked to the cache
     OUT/items.jsonl             what each item is called at the backend, and which content it has; written last
 
-Where splits are asked for, or the items say theirs, the first two are in a folder for each split. No name of a file is
+Where splits are requested, or the items have theirs, the first two are in a folder for each split. No name of a file is
 taken from the backend: it is made of the item's id.
 """
 
@@ -75,7 +75,7 @@ class Export:
         fetcher: Fetches the files.
         scope: What the keys of files begin with: host, tenant, version.
         out: The folder, empty or new.
-        progress: Told how far it is, a few times a second and at the end.
+        progress: Called with the progress, a few times a second and at the end.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Export:
         self._done = 0
         self._total = 0
         self._begun = 0
-        self._said = 0.0
+        self._reported_at = 0.0
         self._warned = False
         self._reread: tuple[Page, Page, float] | None = None
         self._manifest: IO[bytes]
@@ -120,7 +120,7 @@ class Export:
                 stack.callback(pages.close)
                 self._one(listing, pages)
             made = self._dataset()
-            # It is there when everything is: what it names is what was asked for.
+            # It is written last: it lists what was requested.
             self._manifest.close()
             unfinished.rename(self.out / MANIFEST)
             self.progress(self._done, self._done, self.fetcher.received)
@@ -138,13 +138,13 @@ class Export:
         for fetched in self.fetcher.fetch(next_requests, self._fresh_address):
             if fetched is not None:
                 self._add_file(fetched)
-            if (now := time.monotonic()) > self._said + _EVERY and self._total:
-                self._said = now
+            if (now := time.monotonic()) > self._reported_at + _EVERY and self._total:
+                self._reported_at = now
                 self.progress(self._done, self._total, self.fetcher.received)
                 self._check_space()
 
     def _check_space(self) -> None:
-        """Warn once where the rest will not fit if it is like what came so far; a guess is no reason to end."""
+        """Warn once where the rest is estimated not to fit on the disk; an estimate does not end the export."""
         if self._warned or self._done < _TYPICAL:
             return
         rest = self.fetcher.received * (self._total - self._done) // self._done
@@ -250,12 +250,12 @@ class Export:
         if unsplit and len(self.counts) > 1:
             raise BackendError(
                 f'{unsplit:,} of {self._done:,} items are in no split, while others are',
-                hint="ask for the splits that you want: splits={'train': None, 'valid': None}",
+                hint="request the splits by name: splits={'train': None, 'valid': None}",
             )
         if self._done != self._begun:
             # Two files that a backend names alike are fetched once, and one of their items waits for ever.
             raise BackendError(
-                f'{self._begun - self._done:,} of {self._begun:,} items have files that cannot be told apart',
+                f'{self._begun - self._done:,} of {self._begun:,} items have files that cannot be distinguished',
                 hint='report it to the operator of the backend',
             )
         if not self._done:
@@ -294,7 +294,7 @@ class Export:
         return f'{self.scope}/item {id}/{file.name} ({_path(address)}{told_apart})'
 
     def _fresh_address(self, request: FileRequest) -> str | None:
-        """Ask for an item's page again: the addresses of all its items have expired together, and will again."""
+        """Request an item's page again: the addresses of all its items have expired together, and will again."""
         item, file = request.tag
         now = time.monotonic()
         if (

@@ -1,4 +1,4 @@
-"""The fastest way to move files that this environment has."""
+"""Selecting the fastest transfer of files that this environment has."""
 
 from __future__ import annotations
 

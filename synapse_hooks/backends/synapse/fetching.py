@@ -1,4 +1,4 @@
-"""Fetching many files: what is here is taken from the cache, the rest comes over the network, each until it is whole.
+"""Fetching many files: from the cache where they are there, else over the network, each until it is complete.
 
 One thread moves the bytes, so that Ctrl-C ends it at once; others hash and write what is large.
 """
@@ -35,12 +35,12 @@ Refresh = Callable[[FileRequest], str | None]
 
 @dataclass(frozen=True, slots=True)
 class DownloadLimits:
-    """What a file may take, besides what the `RetryPolicy` says.
+    """The limits of a file, besides those of the `RetryPolicy`.
 
     Args:
-        restarts: How often it is begun anew from the first byte.
+        restarts: How often it is restarted from the first byte.
         deadline: Seconds for one file in all.
-        fresh_for: Seconds for which a new address must work; a file server that refuses it is not asked again.
+        fresh_for: Seconds for which a new address must work; after a refusal of the file server it is not tried again.
     """
 
     restarts: int = 2
@@ -136,15 +136,15 @@ class Fetcher:
         """Fetch files.
 
         Args:
-            next_requests: Asked for files while there is room: some, none for now, or None when there are no more.
-            refresh: Asks the backend for a file's address anew; None where there is none.
+            next_requests: Called for files while there is room: some, none for now, or None when there are no more.
+            refresh: Requests a new address of a file from the backend; None where there is none.
 
         Yields:
             Each file when it is here, in no particular order; None from time to time, while nothing is.
 
         Raises:
             BackendError: A file cannot be had; it is named by its key. `AccessDenied`, `RecordNotFound` and
-                `BackendUnavailable` say why.
+                `BackendUnavailable` as the reason.
             DiskFull: No space.
         """
         self._refresh = refresh
@@ -217,7 +217,7 @@ class Fetcher:
         return download
 
     def _lead_to(self, task: _Task, url: str) -> None:
-        """Let a file be asked for at `url`, which a server has named."""
+        """Set the address of a file to `url`, which a server has sent."""
         try:
             is_absolute = url.startswith(('http://', 'https://'))
             task.request.url = requestable(url if is_absolute else urljoin(task.request.url, url))
@@ -291,13 +291,13 @@ class Fetcher:
             task.restarts += 1
             if task.restarts > limits.restarts:
                 raise self._error(task, failure.reason, failure)
-        # What brought it further was no failure of the whole: a large file may break off often.
+        # A try that made progress does not count as a failure: a large file may break off often.
         task.stalled = 0 if reached > task.reached else task.stalled + 1
         task.reached = max(task.reached, reached)
         if task.stalled >= retry.attempts:
             raise self._error(task, f'{failure.reason} ({task.stalled} times)', failure)
         if failure.wait is not None and failure.wait > retry.max_delay:
-            raise self._error(task, f'{failure.reason}, and asks to wait {failure.wait:,.0f} s', failure)
+            raise self._error(task, f'{failure.reason}, and requires a wait of {failure.wait:,.0f} s', failure)
         when = time.monotonic() + (failure.wait if failure.wait is not None else retry.delay(task.stalled))
         heapq.heappush(self._later, (when, next(self._order), task))
 
@@ -318,7 +318,7 @@ _IDLE_SECONDS: Final = 0.01
 _SHOWN: Final = 600
 _THREADS: Final = 3
 _WORTH_A_LOOK: Final = 64 << 20
-"""Bytes: for fewer, a full disk is found out soon enough."""
+"""Bytes: for fewer, a full disk is noticed soon enough."""
 _BATCH: Final = 512
 """Files whose keys are written into the index at once ..."""
 _FLUSH_SECONDS: Final = 1.0

@@ -25,7 +25,7 @@ def new_client(*, connect: float, answer: float, reuse: bool = True, direct: Seq
         connect: Seconds to wait for a connection.
         answer: Seconds to wait for the next byte.
         reuse: Use a connection for several requests.
-        direct: Hosts that are asked without a proxy, besides this machine.
+        direct: Hosts that are reached without a proxy, besides this machine.
 
     Raises:
         ConfigError: The proxy of the environment cannot be used.
@@ -47,7 +47,7 @@ def new_client(*, connect: float, answer: float, reuse: bool = True, direct: Seq
 
 
 class _NoQueries(logging.Filter):
-    """httpx logs whole addresses, and a presigned one is as good as a password."""
+    """httpx logs complete URLs, and a presigned one is as sensitive as a password."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):

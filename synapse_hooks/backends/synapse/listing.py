@@ -63,9 +63,9 @@ class Page:
 
     items: list[RemoteItem]
     total: int
-    """How many items there are in all, as the backend says on this page."""
+    """How many items there are in all, according to this page."""
     source: Source
-    """What to ask for to get it again."""
+    """The query that gets it again."""
 
 
 class _File(Struct):
@@ -89,7 +89,7 @@ class _Page(Struct):
 
 
 class Listing:
-    """The items of a version that filters let through, in the backend's order.
+    """The items of a version that match the filters, in the backend's order.
 
     Args:
         api: The API.
@@ -123,13 +123,13 @@ class Listing:
         total: int | None = None
         while target is not None:
             source = (target, query, count)
-            said = self.api.get(target, query, type=_Page)
+            answer = self.api.get(target, query, type=_Page)
             query = None
-            page = self._page(said, source)
+            page = self._page(answer, source)
             total = page.total if total is None else total
             count += len(page.items)
             yield page
-            target = said.next
+            target = answer.next
             if target is not None and target in seen:
                 raise BackendError(
                     f'dataset {self.version}: the pages of the backend go in a circle ({shown(target)} comes again)',
@@ -153,8 +153,8 @@ class Listing:
 
     def count(self) -> int:
         """How many items there are, as the backend announces it."""
-        said: _Page = self.api.get(_PATH, [('fields', 'id'), *self._query(1)], type=_Page)
-        return said.count
+        answer: _Page = self.api.get(_PATH, [('fields', 'id'), *self._query(1)], type=_Page)
+        return answer.count
 
     def prefetch(self) -> PagePrefetcher:
         """The same, read ahead by a thread."""
@@ -170,8 +170,8 @@ class Listing:
             query.append(('category', _CATEGORIES.get(self.split, self.split)))
         return query + [(str(name), _plain(value)) for name, value in self.filters.items()]
 
-    def _page(self, said: _Page, source: Source) -> Page:
-        return Page([self._item(entry) for entry in said.results], said.count, source)
+    def _page(self, answer: _Page, source: Source) -> Page:
+        return Page([self._item(entry) for entry in answer.results], answer.count, source)
 
     def _item(self, entry: _Entry) -> RemoteItem:
         files = tuple(
@@ -210,7 +210,7 @@ class PagePrefetcher:
         self._ended = False
 
     def take(self, wait: float = 0.0) -> Page | None:
-        """The next page, if it is there within `wait` seconds. `ended` says whether there may be more."""
+        """The next page, if it is there within `wait` seconds. `ended` is whether there are no more."""
         if self._ended:
             return None
         try:
@@ -255,7 +255,7 @@ class PagePrefetcher:
 
 
 def unsigned(url: str) -> str:
-    """An address without what is signed anew every time, so that it can be compared.
+    """An address without its signature, which changes every time, so that it can be compared.
 
     Example:
         >>> unsigned('https://a.example.com/f?v=2&X-Amz-Signature=1f&Expires=9')

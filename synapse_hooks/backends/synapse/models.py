@@ -1,4 +1,4 @@
-"""Publishing a model: packed, uploaded and created exactly once, whatever is lost on the way.
+"""Publishing a model: packed, uploaded and created exactly once, whichever request fails.
 
 The name of a model is made of what it holds, and a backend has a name only once: a model of that name that is
 there after a lost answer is this one.
@@ -34,7 +34,7 @@ class Release:
         """The release that a job runs.
 
         Raises:
-            BackendError: The job does not say it.
+            BackendError: The job does not have it.
         """
         found = job.get('plugin_release')
         if isinstance(found, int | str):
@@ -44,7 +44,7 @@ class Release:
         code = plugin.get('code') if isinstance(plugin, Mapping) else None
         version = found.get('version') if isinstance(found, Mapping) else None
         if not isinstance(code, str) or not isinstance(version, str):
-            raise BackendError(f'job {job.get("id")} does not say which release of which plugin it runs')
+            raise BackendError(f'job {job.get("id")} has no release of a plugin')
         return cls(code, version)
 
 
@@ -90,7 +90,7 @@ def publish_model(
 def _create(
     api: ApiClient, upload: Upload, called: str, is_ours: bool, release: Release, fields: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Upload, and create the model; `is_ours` says that no other model would have that name."""
+    """Upload, and create the model; `is_ours` is whether no other model can have that name."""
     number = upload.send()
     body = {
         'name': called,
@@ -131,7 +131,7 @@ def _packed(path: Path, uploads: Path) -> tuple[Path, str]:
 
 
 def _find(api: ApiClient, name: str) -> Mapping[str, Any] | None:
-    # A backend that does not know this filter lists them all.
+    # A backend without this filter lists them all.
     listed = api.listed('models/', {'name': name, 'page_size': 100})
     return next((one for one in listed if one.get('name') == name), None)
 

@@ -95,7 +95,7 @@ class Parts:
             self._write_state(free, state)
             part.rename(free)
         except OSError:
-            # No space, or the folder was removed: it is received anew.
+            # No space, or the folder was removed: it is received again.
             self.remove(part)
             _state_file(free).unlink(missing_ok=True)
             return
@@ -132,7 +132,7 @@ class Parts:
             return 0
 
     def _list(self) -> list[str]:
-        # Asked for every file that is fetched, of which few have parts.
+        # Called for every file that is fetched, of which few have parts.
         now = time.monotonic()
         if now > self._listed + _LISTING_SECONDS:
             try:

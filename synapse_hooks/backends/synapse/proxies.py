@@ -1,4 +1,4 @@
-"""Which proxy of the environment a request goes through: none to this machine, whatever the variables say.
+"""Which proxy of the environment a request goes through: none to this machine, whatever the variables are.
 
 A token may be sent unencrypted to this machine; through a proxy it would go elsewhere.
 """

@@ -1,4 +1,4 @@
-"""How often a request is tried again, and how long it is waited for: calls of the API and downloads alike."""
+"""How often a request is tried again, and with which delays: calls of the API and downloads alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RetryPolicy:
     Args:
         attempts: How often a call is tried, at most. A download may fail so often in a row without getting further.
         first_delay: Seconds to wait after the first failure; they double from one to the next.
-        max_delay: Seconds to wait at once, at most. A server that asks for more (`Retry-After`) is not waited for.
+        max_delay: Seconds to wait at once, at most. A server that requires more (`Retry-After`) is not waited for.
     """
 
     attempts: int = 6

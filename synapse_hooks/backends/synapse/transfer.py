@@ -76,7 +76,7 @@ class Transfer(Protocol):
         """Move files until the caller stops asking.
 
         Args:
-            next_download: Asked for the next file while there is room.
+            next_download: Called for the next file while there is room.
             concurrency: How many may be on their way at once.
 
         Yields:

@@ -1,4 +1,4 @@
-"""Sending a file to a backend in chunks: from where it broke off, whatever broke, and never two files mixed.
+"""Sending a file to a backend in chunks: resumed after any failure, and never two files mixed.
 
     ROOT/KEY.json    how far an upload is; written before the first byte is sent, and after each chunk
 
@@ -27,7 +27,7 @@ CHUNK: Final = 52_428_800
 _READ_SIZE: Final = 1 << 20
 _PATH: Final = 'chunked_upload/'
 _DIFFERS: Final = frozenset((400, 404, 409, 410, 412, 416, 422, 460))
-"""Answers of a backend that has other bytes than it would need for what was asked."""
+"""Answers of a backend whose bytes do not match the request."""
 _MAX_DIFFERENCES: Final = 20
 _UNSAFE: Final = re.compile(r'[^A-Za-z0-9._-]')
 
@@ -51,7 +51,7 @@ class _Upload(msgspec.Struct):
 
 
 class _State(msgspec.Struct):
-    """What the journal of an upload says."""
+    """The state of an upload, from its journal."""
 
     size: int
     changed_ns: int
@@ -116,7 +116,7 @@ class Upload:
         self._save()
         self._stopping = False
         with self.file.open('rb') as opened, ThreadPoolExecutor(1, 'md5') as beside:
-            # The protocol wants the digest of the whole file: it is taken beside the sending, not before.
+            # The protocol needs the digest of the whole file: it is computed in parallel to the sending, not before.
             digest = beside.submit(self._digest)
             try:
                 self._send_chunks(opened)
@@ -145,7 +145,7 @@ class Upload:
             start = state.offset
             stop = min(start + self.chunk, state.size)
             try:
-                said = self._put(opened, start, stop)
+                answer = self._put(opened, start, stop)
             except BackendError as error:
                 differences += 1
                 if state.url is None or error.facts.get('status') not in _DIFFERS or differences > _MAX_DIFFERENCES:
@@ -155,11 +155,11 @@ class Upload:
                 if state.url is not None and state.offset <= start:
                     raise
                 continue
-            if said.offset > state.size:
-                raise BackendError(f'the backend says it has {said.offset:,} of {state.size:,} bytes of {self.file}')
-            if said.offset <= start and stop > start:
+            if answer.offset > state.size:
+                raise BackendError(f'the backend reports {answer.offset:,} of {state.size:,} bytes of {self.file}')
+            if answer.offset <= start and stop > start:
                 raise BackendError(f'the backend did not take the bytes {start:,} to {stop:,} of {self.file}')
-            state.id, state.url, state.offset = said.id, said.url, said.offset
+            state.id, state.url, state.offset = answer.id, answer.url, answer.offset
             self._save()
             self.progress(state.offset, state.size)
 
@@ -186,7 +186,7 @@ class Upload:
                 yield data
             yield tail
 
-        said: _Chunk = self.api.call(
+        answer: _Chunk = self.api.call(
             'PUT',
             state.url or _PATH,
             content=body,
@@ -199,22 +199,22 @@ class Upload:
             idempotent=True,
             type=_Chunk,
         )
-        return said
+        return answer
 
     def _ask_offset(self) -> None:
         state = self._state
         try:
-            said: _Upload = self.api.get(f'{_PATH}{state.id}/', type=_Upload)
+            answer: _Upload = self.api.get(f'{_PATH}{state.id}/', type=_Upload)
         except RecordNotFound:
             # It was removed there: backends do not keep uploads for ever.
             self._start_over()
             return
         if state.finished:
             return
-        if said.offset is None or said.offset > state.size:
+        if answer.offset is None or answer.offset > state.size:
             self._start_over()
             return
-        state.offset = said.offset
+        state.offset = answer.offset
         self._save()
 
     def _start_over(self) -> None:
@@ -225,13 +225,13 @@ class Upload:
     def _finish(self) -> None:
         state = self._state
         assert state.url is not None
-        said: _Upload = self.api.call('POST', state.url, body={'md5': state.md5}, type=_Upload)
+        answer: _Upload = self.api.call('POST', state.url, body={'md5': state.md5}, type=_Upload)
         limit = self.api.timeouts.assembly
         until = time.monotonic() + limit
-        while said.completed_at is not msgspec.UNSET and not said.completed_at:
+        while answer.completed_at is not msgspec.UNSET and not answer.completed_at:
             if time.monotonic() > until or self.api.cancelled.wait(self.api.retry.first_delay):
                 raise BackendError(f'the backend has not put upload {state.id} together in {limit:,.0f} s')
-            said = self.api.get(f'{_PATH}{state.id}/', type=_Upload)
+            answer = self.api.get(f'{_PATH}{state.id}/', type=_Upload)
         state.finished = True
         self._save()
 

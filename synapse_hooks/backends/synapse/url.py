@@ -1,4 +1,4 @@
-"""Addresses that a server names: what of one may be shown, and the form in which one can be asked for."""
+"""URLs that a server sends: the part that may be shown, and the form in which one can be requested."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def requestable(url: str) -> str:
     """An address as it goes over the wire: spaces and what is not ASCII are percent-encoded as UTF-8.
 
     Raises:
-        ValueError: It is no absolute address over http or https.
+        ValueError: It is not an absolute URL with http or https.
 
     Example:
         >>> requestable('https://files.example.com/길 1.jpg?v=2')

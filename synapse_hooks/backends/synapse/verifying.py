@@ -1,4 +1,4 @@
-"""Whether an exported dataset still is what was exported, by its `items.jsonl`."""
+"""Verifying that an exported dataset is unchanged, by its `items.jsonl`."""
 
 from __future__ import annotations
 

@@ -258,9 +258,9 @@ def test_what_goes_wrong_once_is_tried_again(
 @pytest.mark.parametrize(
     ('reply', 'reason'),
     [
-        (Reply(body=b'part', sized=False), 'does not say how long it is'),
+        (Reply(body=b'part', sized=False), 'sends no length'),
         (Reply(body=b'<html>log in</html>', headers={'Content-Type': 'text/html'}), 'a web page came'),
-        (Reply(429, headers={'Retry-After': '99999'}), 'asks to wait 99,999 s'),
+        (Reply(429, headers={'Retry-After': '99999'}), 'requires a wait of 99,999 s'),
         (Reply(302, headers={'Location': 'http://169.254.169.254/latest'}), 'that no file server has'),
         (Reply(302, headers={'Location': '/f/1.jpg'}), 'more than 3 redirects'),
         (Reply(403), 'also at a fresh address'),

@@ -210,7 +210,7 @@ def outage(server: DevServer, is_down: Callable[[], bool], status: int) -> Calla
 def test_without_a_job_it_is_said_before_the_training(server: DevServer, project: Path) -> None:
     words = ('train', 'act.py:Action', '--run-dir', 'run', '-p', 'dataset=1')
     err = ended(server.host, project, *words, code=1)
-    assert err.index('this run has no job') < err.index('export') < err.index('and there is no job that says which')
+    assert err.index('this run has no job') < err.index('export') < err.index('and there is no job to take it from')
 
 
 def test_a_run_that_was_killed_is_left_to_its_own_backend(tmp_path: Path) -> None:
