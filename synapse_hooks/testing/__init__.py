@@ -1,8 +1,8 @@
-"""The test kit for plugin authors: check a plugin, run an action, hold a format or an autologger to its promises.
+"""The test kit for plugin authors: check a plugin, run an action, test the contract of a format or an autologger.
 
     from synapse_hooks.testing import FormatConformance, check_plugin, run_action, small_dataset
 
-    def test_it_is_a_sound_plugin():
+    def test_it_is_a_valid_plugin():
         check_plugin('acme_voc:AcmeFormat')
 
     def test_it_trains(tmp_path):
@@ -12,14 +12,14 @@
     class TestAcme(FormatConformance):
         format = AcmeFormat()
 
-Nothing here looks at what else is installed, at the project around, or at a backend: only what a test hands over takes
-part. Failures are AssertionErrors whose sentences say what to fix. pytest runs the classes, but is not imported.
+Installed plugins, the settings of a project and backends are ignored: only the plugins that a test passes are used.
+Failures are AssertionErrors whose messages say what to fix. pytest runs the classes, but is not imported.
 """
 
 from synapse_hooks.testing.autologgers import AutologConformance
-from synapse_hooks.testing.converting import Converted, convert_dataset, open_dataset
+from synapse_hooks.testing.conversion import Converted, convert_dataset, open_dataset
 from synapse_hooks.testing.formats import FormatConformance
-from synapse_hooks.testing.fuzzing import Fuzzer, Tried
+from synapse_hooks.testing.fuzzing import Fuzzer, FuzzResult
 from synapse_hooks.testing.plugins import check_distribution, check_plugin
 from synapse_hooks.testing.recording import Recording, recording_session
 from synapse_hooks.testing.running import FinishedRun, run_action
@@ -31,9 +31,9 @@ __all__ = [
     'Converted',
     'FinishedRun',
     'FormatConformance',
+    'FuzzResult',
     'Fuzzer',
     'Recording',
-    'Tried',
     'bmp',
     'check_distribution',
     'check_plugin',

@@ -1,4 +1,4 @@
-"""What an autologger promises, as tests that its author inherits.
+"""The contract of an autologger, as a test class that its author subclasses.
 
     from synapse_hooks.testing import AutologConformance
 
@@ -9,7 +9,7 @@
         def train(self, folder):
             acme.fit(epochs=2, output=folder)
 
-pytest collects the class under its new name and runs every promise; `tmp_path` is pytest's fixture.
+pytest collects the subclass and runs every test; `tmp_path` is a fixture of pytest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 from synapse_hooks.context import AutologSession
 from synapse_hooks.safe_text import summary
-from synapse_hooks.testing.converting import hook_calls
+from synapse_hooks.testing.conversion import hook_calls
 from synapse_hooks.testing.plugins import check_plugin
 from synapse_hooks.testing.recording import Recording, recording_session
 
@@ -35,22 +35,22 @@ class AutologConformance:
     autologger: ClassVar[object]
     """The plugin under test."""
     framework: ClassVar[str]
-    """The framework that it answers for; also the package whose functions must be as before afterwards."""
+    """The framework that it logs; also the package whose functions must be restored afterwards."""
     metrics: ClassVar[tuple[str, ...]] = ()
     """Names of metrics that the training must have logged."""
 
     # -- what an author writes ---------------------------------------------------------------------------------------
 
     def train(self, folder: Path) -> Any:
-        """Train for an epoch or two, as a user would, who knows nothing of the autologger.
+        """Train for an epoch or two, as a user would, without any call for the autologger.
 
         Args:
-            folder: Where the training may write: a folder that is there, and empty.
+            folder: An existing, empty folder for the output of the training.
         """
         raise NotImplementedError('write a short training in the framework')
 
     def state(self) -> Any:
-        """What must be as before once the autologger has been left.
+        """The state that must be restored when the autologger has exited.
 
         By default: the functions and classes of the framework's modules, the methods of its classes, and the functions
         in its lists and dictionaries (of callbacks).
@@ -63,62 +63,62 @@ class AutologConformance:
             if not isinstance(value, ModuleType)
         }
 
-    # -- promises ----------------------------------------------------------------------------------------------------
+    # -- tests -------------------------------------------------------------------------------------------------------
 
-    def test_it_is_a_sound_plugin(self) -> None:
+    def test_it_is_a_valid_plugin(self) -> None:
         """Its hook is valid."""
         check_plugin(self.autologger, 'autologger')
 
     def test_it_declines_other_frameworks(self, tmp_path: Path) -> None:
-        """It returns None for a name that is not its own."""
+        """It returns None for other frameworks."""
         session, _ = recording_session('no-such-framework', tmp_path)
-        answer = self._answer('no-such-framework', session)
-        assert answer is None, f'it answered {answer!r} for a framework that is not its own; return None'
+        answer = self._autolog('no-such-framework', session)
+        assert answer is None, f'it answered {answer!r} for another framework; it must return None'
 
     def test_a_training_is_logged(self, tmp_path: Path) -> None:
-        """There are metrics, all finite, and progress; nothing goes wrong."""
+        """Metrics are logged, all of them finite, and progress; there are no warnings."""
         log = self._logged(tmp_path)
         assert not log.warnings, f'it warned: {log.warnings}'
         assert log.metrics, 'a training logged no metrics'
         odd = [name for name, value in log.metrics.items() if not math.isfinite(value)]
-        assert not odd, f'these metrics are not numbers: {odd}'
+        assert not odd, f'these metrics are not finite: {odd}'
         missing = set(self.metrics).difference(log.metrics)
         assert not missing, f'the metrics {sorted(missing)} are missing; there are {sorted(log.metrics)}'
         assert log.of('progress'), 'a training reported no progress: session.set_progress(epoch, epochs)'
 
     def test_each_training_has_a_name(self, tmp_path: Path) -> None:
-        """Two trainings of one session do not overwrite each other, and both come to their end."""
+        """Two trainings of one session have different names, and both are finished."""
         session, log = recording_session(self.framework, tmp_path / 'run')
         with self._attach(session):
             for number in range(2):
                 self._train(tmp_path / f'training{number}')
         names = list(dict.fromkeys(event.get('training') for event in log.of('metrics')))
-        told = f'two trainings logged their metrics under {names}: log each through `session.start_training()`'
-        assert len(names) == 2, told
-        assert None not in names, told
+        message = f'two trainings logged their metrics under {names}: log each through `session.start_training()`'
+        assert len(names) == 2, message
+        assert None not in names, message
         ended = [event['training'] for event in log.of('training', status='finished')]
         assert ended == names, f'of the trainings {names}, these were finished: {ended}; call `finish()` at the end'
 
     def test_nothing_happens_before_it_is_entered(self, tmp_path: Path) -> None:
-        """Asking for an autologger attaches nothing; entering does."""
+        """Only entering the context manager attaches anything, not the call of the hook."""
         self._train(tmp_path / 'before')
         before = self.state()
         session, _ = recording_session(self.framework, tmp_path / 'run')
         self._attach(session)
-        self._unchanged(before, 'being asked for, without being entered')
+        self._check_unchanged(before, 'a call of the hook without entering the context manager')
 
     def test_nothing_stays_behind(self, tmp_path: Path) -> None:
-        """Afterwards the framework is as it was, and a training is logged no more."""
+        """Afterwards the framework is restored, and a training is not logged any more."""
         self._train(tmp_path / 'before')
         before = self.state()
         log = self._logged(tmp_path)
-        self._unchanged(before, 'a training')
+        self._check_unchanged(before, 'a training')
         count = len(log.events)
         self._train(tmp_path / 'after')
         assert len(log.events) == count, f'a training after the end was logged: {log.events[count:][:3]}'
 
     def test_errors_of_the_training_pass_through(self, tmp_path: Path) -> None:
-        """The user's error arrives as it is, and nothing stays behind either."""
+        """An error of the training is raised unchanged, and the framework is restored."""
         self._train(tmp_path / 'before')
         before = self.state()
         session, _ = recording_session(self.framework, tmp_path / 'run')
@@ -129,10 +129,10 @@ class AutologConformance:
         except Exception as arrived:
             caught = arrived
         assert caught is error, f'the training raised {error!r}, and the user gets {caught!r}'
-        self._unchanged(before, 'a training that failed')
+        self._check_unchanged(before, 'a training that failed')
 
     def test_a_failure_inside_is_a_warning(self, tmp_path: Path) -> None:
-        """Whatever cannot be logged, the training goes on, and each kind of failure is reported once."""
+        """If logging fails, the training continues, and each kind of failure is reported once."""
         types = {event['type'] for event in self._logged(tmp_path).events} - {'message'}
         log = Recording(fail_on=frozenset(types))
         try:
@@ -142,21 +142,21 @@ class AutologConformance:
                 f'a failure to log ended the training ({summary(error)}): '
                 'wrap the body of every callback in `with session.guard(...):`'
             ) from error
-        assert log.warnings, 'nothing could be logged, and there was no warning'
+        assert log.warnings, 'logging failed, and there was no warning'
         repeated = sorted({text for text in log.warnings if log.warnings.count(text) > 1})
-        assert not repeated, f'these warnings come more than once: {repeated}'
+        assert not repeated, f'these warnings were issued more than once: {repeated}'
 
     def test_it_can_be_used_again(self, tmp_path: Path) -> None:
-        """A second session in the same process gets what the first one got, and the first one nothing more."""
+        """A second session in the same process gets the same metrics, and the first one gets no more events."""
         first = self._logged(tmp_path / 'first')
         count = len(first.events)
         second = self._logged(tmp_path / 'second')
         assert len(first.events) == count, 'the second training was logged to the first session'
         assert first.metrics.keys() == second.metrics.keys(), 'a second session gets other metrics than the first'
 
-    # -- means -------------------------------------------------------------------------------------------------------
+    # -- helpers -----------------------------------------------------------------------------------------------------
 
-    def _answer(self, framework: str, session: AutologSession) -> Any:
+    def _autolog(self, framework: str, session: AutologSession) -> Any:
         autologger: Any = self.autologger
         return autologger.autolog(framework=framework, session=session)
 
@@ -173,34 +173,34 @@ class AutologConformance:
             self._train(folder / 'training')
         return log
 
-    def _unchanged(self, before: Any, what: str) -> None:
+    def _check_unchanged(self, before: Any, what: str) -> None:
         after = self.state()
         if isinstance(before, dict) and isinstance(after, dict):
             changed = sorted(str(key) for key in before if before[key] != after.get(key))
         else:
             changed = [] if before == after else ['its state']
-        assert not changed, f'after {what}, {", ".join(changed)} is not what it was'
+        assert not changed, f'after {what}, {", ".join(changed)} has changed'
 
 
-class _Same:
-    """Equal to the same object only; it keeps the object alive, so that no other one takes its place."""
+class _Identity:
+    """Equal to the same object only; it keeps the object alive, so that its id is not used again."""
 
     def __init__(self, value: object) -> None:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
+        return isinstance(other, _Identity) and self.value is other.value
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def _callables(value: Any, module: str, depth: int = 2) -> Iterator[_Same]:
+def _callables(value: Any, module: str, depth: int = 2) -> Iterator[_Identity]:
     if isinstance(value, list | tuple | set | frozenset | dict):
         if depth:
             for item in [*(value.values() if isinstance(value, dict) else value)]:
                 yield from _callables(item, module, depth - 1)
     elif callable(value):
-        yield _Same(value)
+        yield _Identity(value)
         if isinstance(value, type) and value.__module__ == module and depth == 2:
             for item in [*vars(value).values()]:
                 yield from _callables(item, module, 0)

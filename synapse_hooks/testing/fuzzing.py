@@ -1,4 +1,4 @@
-"""Trying datasets that are wrong, one after another: each is a copy of a valid one with something changed in it."""
+"""Fuzzing of formats: random changes of a valid dataset, each checked for robustness."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from types import TracebackType
 from typing import Self
 
 from synapse_hooks.formats import Format
-from synapse_hooks.testing.hostile import Attempt, Violation
 from synapse_hooks.testing.mutation import OUTSIDE, mutate
-from synapse_hooks.testing.sandbox import Died, Sandbox
+from synapse_hooks.testing.robustness import RobustnessCheck, Violation
+from synapse_hooks.testing.sandbox import Sandbox, WorkerDied
 
 TARGETS = ('dm', 'coco', 'yolo')
-"""What a dataset is converted into, unless it has that format."""
+"""The target formats of conversions."""
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One dataset that was tried."""
+class FuzzResult:
+    """The result for one mutated dataset."""
 
     source: Path
-    """The dataset: it is there while something is wrong with it, else until the next one."""
+    """The dataset; the next call removes it."""
     edits: list[str]
-    """What was changed in it."""
+    """The changes."""
     target: str
-    """What it was converted into."""
+    """The format that it was converted to."""
     findings: list[Violation]
-    """The promises that were broken."""
+    """The violations that were found."""
 
     def __str__(self) -> str:
         lines = ['the dataset was changed:', *(f'  {edit}' for edit in self.edits)]
-        told: set[str] = set()
+        reported: set[str] = set()
         for finding in self.findings:
-            # Reading, inspecting and converting often end at the same place.
-            lines.append(str(finding._replace(trace='') if finding.what in told else finding))
-            told.add(finding.what)
+            # Reading, inspecting and converting often fail at the same line.
+            lines.append(str(finding._replace(trace='') if finding.what in reported else finding))
+            reported.add(finding.what)
         return '\n'.join(line.encode(errors='backslashreplace').decode() for line in lines)
 
 
 class Fuzzer:
-    """Changes a valid dataset at random and sees whether the promises of `synapse_hooks.testing.hostile` hold.
+    """Changes a valid dataset at random, and checks the rules of `synapse_hooks.testing.robustness`.
 
-    Everything is tried in a process aside, which may hang or die.
+    The checks run in a separate process, which may hang or crash.
 
     Args:
         format: The format of the dataset.
         dataset: The valid dataset: small, since it is copied each time.
         folder: A folder to work in.
-        others: Formats that take part besides it and the built-in ones.
-        seconds: How much of a processor's time one dataset may take; six times as much by the clock.
+        others: Formats to use besides it and the built-in ones.
+        seconds: The CPU time that one dataset may take; the wall-clock limit is six times as much.
         memory: How many bytes one dataset may take.
 
     Example:
@@ -60,8 +60,8 @@ class Fuzzer:
         >>> from synapse_hooks.testing import small_dataset
         >>> folder = getfixture('tmp_path')
         >>> with Fuzzer(DmFormat(), small_dataset(folder / 'data')['path'], folder) as fuzzer:
-        ...     tried = fuzzer(Random(1))
-        >>> tried.findings
+        ...     result = fuzzer(Random(1))
+        >>> result.findings
         []
     """
 
@@ -79,7 +79,7 @@ class Fuzzer:
         self.folder = folder / 'tried'
         self.targets = [name for name in TARGETS if name != format.name]
         folder.mkdir(parents=True, exist_ok=True)
-        self._sandbox = Sandbox(Attempt(format, others), folder, seconds=seconds, memory=memory)
+        self._sandbox = Sandbox(RobustnessCheck(format, others), folder, seconds=seconds, memory=memory)
 
     def __enter__(self) -> Self:
         return self
@@ -87,14 +87,14 @@ class Fuzzer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._sandbox.end()
+        self._sandbox.stop()
 
-    def __call__(self, random: Random, edits: int | None = None) -> Tried:
+    def __call__(self, random: Random, edits: int | None = None) -> FuzzResult:
         """Try one dataset.
 
         Args:
-            random: Decides what is changed, and what the dataset is converted into.
-            edits: How many changes; None leaves that to `random`.
+            random: Chooses the changes and the target format.
+            edits: How many changes; None for a random number.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         source, target = self.folder / self.dataset.name, random.choice(self.targets)
@@ -103,11 +103,11 @@ class Fuzzer:
         changes, html = mutate(source, random, edits), random.randrange(8) == 7
         try:
             findings = self._sandbox(source, target, self.folder / 'made' / 'out', html=html)
-        except Died as died:
+        except WorkerDied as error:
             findings = [
-                Violation('hang' if died.how == 'hang' else 'crash', f'reading, or converting to {target}', str(died))
+                Violation('hang' if error.how == 'hang' else 'crash', f'reading, or converting to {target}', str(error))
             ]
         if findings:
-            # What it holds of a failure would be held against the next one.
-            self._sandbox.end()
-        return Tried(source, changes, target, findings)
+            # A new process, so that memory in use after a failure does not count for the next dataset.
+            self._sandbox.stop()
+        return FuzzResult(source, changes, target, findings)

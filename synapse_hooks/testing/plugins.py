@@ -1,4 +1,4 @@
-"""Is this a sound plugin? Every fault at once, as a test's failure."""
+"""Checks of a plugin or a distribution, which report every fault at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from synapse_hooks.plugins.validation import faults, hook_functions
 
 
 def check_plugin(plugin: object, kind: Kind | None = None) -> tuple[str, ...]:
-    """Check what a run would check when it registers a plugin, and more.
+    """Check a plugin as a run does when it registers it, and more.
 
     Args:
-        plugin: A module, an instance, a class, or what an entry point would say: `module` or `module:attribute`.
+        plugin: A module, an instance, a class, or the value of an entry point: `module` or `module:attribute`.
         kind: `format` or `autologger` for a plugin of those groups; None is `format` for a `Format`, else `plugin`.
 
     Returns:
@@ -41,16 +41,16 @@ def check_plugin(plugin: object, kind: Kind | None = None) -> tuple[str, ...]:
         return _checked(Plugin(plugin, kind or 'plugin', 'project', plugin), kind)
     name = getattr(plugin, '__name__', None) or type(plugin).__name__
     loaded = plugin() if inspect.isclass(plugin) else plugin
-    found = _faults(loaded, kind)
-    assert not found, _sentence(f'{name} is not a valid plugin', found)
+    problems = _faults(loaded, kind)
+    assert not problems, _message(f'{name} is not a valid plugin', problems)
     return _hooks(loaded)
 
 
 def check_distribution(name: str) -> dict[str, tuple[str, ...]]:
-    """Check everything that an installed distribution brings: its entry points, their names, the plugins behind them.
+    """Check all plugins of an installed distribution: its entry points, their names, and the plugins themselves.
 
     Args:
-        name: What `pip install` calls it.
+        name: The name of the distribution, as in `pip install NAME`.
 
     Returns:
         The hooks that each plugin answers, by the entry point's name.
@@ -63,14 +63,14 @@ def check_distribution(name: str) -> dict[str, tuple[str, ...]]:
         f'no plugin of a distribution {name!r} is installed: its entry points must be in the groups '
         f'{", ".join(GROUPS)}; after a change to them: pip install -e .'
     )
-    found: list[str] = []
+    problems: list[str] = []
     hooks: dict[str, tuple[str, ...]] = {}
     for plugin in plugins:
         try:
             hooks[plugin.name] = _checked(plugin, plugin.kind)
         except AssertionError as error:
-            found.append(str(error))
-    assert not found, _sentence(f'{name} is broken', found)
+            problems.append(str(error))
+    assert not problems, _message(f'{name} is broken', problems)
     return hooks
 
 
@@ -78,27 +78,29 @@ def _checked(plugin: Plugin, kind: Kind | None) -> tuple[str, ...]:
     try:
         load(plugin)
     except SynapseHooksError as error:
-        # Invalid hooks are among the faults below; anything else kept the plugin from being loaded at all.
+        # With faults, the plugin was loaded and its hooks are invalid; without, it could not be loaded.
         if 'faults' not in error.facts:
             raise AssertionError(f'{plugin.target}: {error.problem}') from error
-        raise AssertionError(_sentence(f'{plugin.target} is not a valid plugin', error.faults)) from error
-    found = _faults(plugin.loaded, kind)
+        raise AssertionError(_message(f'{plugin.target} is not a valid plugin', error.faults)) from error
+    problems = _faults(plugin.loaded, kind)
     own = getattr(plugin.loaded, 'name', plugin.name)
     if plugin.kind == 'format' and plugin.rank == 'installed' and own != plugin.name:
-        found.append(f'the entry point is called {plugin.name!r} and the format {own!r}: they must be equal')
-    assert not found, _sentence(f'{plugin.target} is not a valid plugin', found)
+        problems.append(
+            f'the name of the entry point is {plugin.name!r}, and that of the format {own!r}: they must be equal'
+        )
+    assert not problems, _message(f'{plugin.target} is not a valid plugin', problems)
     return _hooks(plugin.loaded)
 
 
 def _faults(loaded: object, kind: Kind | None) -> list[str]:
-    found = faults(loaded, kind or ('format' if isinstance(loaded, Format) else 'plugin'))
+    problems = faults(loaded, kind or ('format' if isinstance(loaded, Format) else 'plugin'))
     if isinstance(loaded, Format):
         name = getattr(loaded, 'name', None)
         if not isinstance(name, str) or not name.strip():
-            found.append(f'its `name` must say what the format is called, and it is {name!r}')
+            problems.append(f'its `name` must be the name of the format, a non-empty string, not {name!r}')
         if not (reads(loaded) or writes(loaded)):
-            found.append('it has neither a `read` nor a `write`')
-    return found
+            problems.append('it has neither a `read` nor a `write`')
+    return problems
 
 
 def reads(format: Format) -> bool:
@@ -115,5 +117,5 @@ def _hooks(loaded: object) -> tuple[str, ...]:
     return tuple(sorted(function.hook for function in hook_functions(loaded)))
 
 
-def _sentence(what: str, found: list[str]) -> str:
-    return f'{what}:\n' + '\n'.join(f'  {fault}' for fault in found)
+def _message(what: str, problems: list[str]) -> str:
+    return f'{what}:\n' + '\n'.join(f'  {fault}' for fault in problems)

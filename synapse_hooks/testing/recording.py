@@ -1,4 +1,4 @@
-"""Recorders and sessions for tests: what was logged is a list."""
+"""Recorders and sessions for tests, which keep the logged events in a list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from synapse_hooks.context import AutologSession
 class Recording:
     """A recorder that keeps events in a list, each a dict with its `type`. Threads may share it.
 
-    It is stricter than a run's journal: what is not JSON is an error here, where the journal writes its nearest form.
+    It is stricter than the journal of a run: a value that is not JSON is an error here; the journal converts it.
 
     Example:
         >>> log = Recording()
@@ -26,7 +26,7 @@ class Recording:
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
-    """Each with its `type`, in the order in which they came."""
+    """Each with its `type`, in the order of recording."""
     fail_on: frozenset[str] = frozenset()
     """Types of events that cannot be recorded: recording one raises OSError."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -36,18 +36,18 @@ class Recording:
 
         Raises:
             OSError: `fail_on` has its type.
-            TypeError, ValueError: It holds what is not JSON: a tensor, a path, not-a-number.
+            TypeError, ValueError: A value is not JSON: a tensor, a path, not-a-number.
         """
         if type in self.fail_on:
-            raise OSError(f'the recorder takes no {type!r} (a test wants it so)')
+            raise OSError(f'events of type {type!r} cannot be recorded: the test has set `fail_on`')
         json.dumps(payload, allow_nan=False)
         with self._lock:
             self.events.append({'type': type, **payload})
 
     def of(self, type: str, **fields: Any) -> list[dict[str, Any]]:
         """The events of a type that have these values."""
-        found = [event for event in self.events if event['type'] == type]
-        return [event for event in found if all(event.get(name) == value for name, value in fields.items())]
+        events = [event for event in self.events if event['type'] == type]
+        return [event for event in events if all(event.get(name) == value for name, value in fields.items())]
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -66,10 +66,10 @@ def recording_session(
     """A session for an autologger, and the recording of what it logs.
 
     Args:
-        framework: For instance `ultralytics`.
-        run_dir: The run directory; it is made.
-        resume_from: A checkpoint to go on from.
-        recorder: Another recording than a new one.
+        framework: The name of the framework, such as `ultralytics`.
+        run_dir: The run directory; it is created.
+        resume_from: A checkpoint to resume from.
+        recorder: The recording to use; None for a new one.
 
     Example:
         >>> session, log = recording_session('acme', getfixture('tmp_path'))

@@ -1,4 +1,4 @@
-"""Running an action in a test: a workspace of its own, no other plugins, and everything to look at afterwards."""
+"""Running an action in a test: in a workspace of its own, without other plugins, with all results for assertions."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from synapse_hooks.journal import RunDirectory, read_events
 
 @dataclass(eq=False)
 class FinishedRun:
-    """A run that is over, and what it left behind."""
+    """A finished run and its results."""
 
     folder: Path
     """Holds the workspace and the run directory."""
     workspace: Workspace
-    """The workspace that was made for it."""
+    """The workspace of the run."""
     result: Any = None
     """What `execute` returned."""
     error: BaseException | None = None
-    """What the run failed with, for `check=False`."""
+    """The error of the run, with `check=False`."""
     events: list[dict[str, Any]] = field(default_factory=list, repr=False)
     """The journal: each event a dict with `type` and the rest."""
 
@@ -43,19 +43,19 @@ class FinishedRun:
 
     @property
     def statuses(self) -> dict[str, str]:
-        """How each step ended: `succeeded`, `skipped`, `failed`, ..."""
+        """The status of each step: `succeeded`, `skipped`, `failed`, ..."""
         return {stage['name']: stage['status'] for stage in self.record['stages']}
 
     @property
     def model(self) -> Path | None:
-        """The uploaded model's folder, or None."""
+        """The folder of the uploaded model, or None."""
         model = self.record['model']
         return None if model is None else Path(self.workspace.get_model(model['id'])['path'])
 
     def of(self, type: str, **fields: Any) -> list[dict[str, Any]]:
         """The events of a type that have these values."""
-        found = [event for event in self.events if event['type'] == type]
-        return [event for event in found if all(event.get(name) == value for name, value in fields.items())]
+        events = [event for event in self.events if event['type'] == type]
+        return [event for event in events if all(event.get(name) == value for name, value in fields.items())]
 
 
 def run_action(
@@ -69,10 +69,10 @@ def run_action(
     check: bool = True,
     **runtime: Any,
 ) -> FinishedRun:
-    """Run an action with these plugins and the built-in ones alone, in a workspace made for it.
+    """Run an action with these plugins and the built-in ones only, in a new workspace.
 
-    Nothing is discovered: neither installed plugins nor a project's pyproject.toml, nor what other runs have converted.
-    (For settings, write a pyproject.toml into a folder and hand it over as `project=`.)
+    Nothing is discovered: no installed plugins, no pyproject.toml of a project, no conversions of other runs. (For
+    settings, write a pyproject.toml into a folder and pass it as `project=`.)
 
     Args:
         action: The class.
@@ -80,14 +80,14 @@ def run_action(
         plugins: Plugin objects at the rank of the project, nearest first.
         dataset: A dataset in DM layout to put into the workspace; it becomes `params['dataset']`.
         checkpoint: A model's file or folder to put into the workspace; it becomes `params['checkpoint']`.
-        folder: Where the workspace and the run directory go, such as `tmp_path`; None is a folder that goes away with
-            what is returned.
-        check: Raise what the run raises; False hands it over as `error`.
-        **runtime: What else a `RuntimeContext` takes: `strict`, `env`, `project`, ...; `resume=True` goes on with the
-            run that `folder` holds.
+        folder: The folder for the workspace and the run directory, such as `tmp_path`; None is a temporary folder that
+            is removed with the returned object.
+        check: Raise the error of the run; with False it is the attribute `error`.
+        **runtime: Other arguments of `RuntimeContext`: `strict`, `env`, `project`, ...; `resume=True` resumes the run
+            in `folder`.
 
     Raises:
-        StepFailed: And whatever else `action.run()` raises.
+        StepFailed: Or another error of `action.run()`.
 
     Example:
         >>> from synapse_hooks import BaseTrainParams
@@ -100,18 +100,18 @@ def run_action(
         >>> run.statuses['export'], run.of('metrics')[0]['values']
         ('succeeded', {'documents': 8.0})
     """
-    place = Path(tempfile.mkdtemp(prefix='synapse-hooks-test-')) if folder is None else Path(folder)
-    workspace = Workspace(place / 'workspace')
-    run = FinishedRun(place, workspace)
+    root = Path(tempfile.mkdtemp(prefix='synapse-hooks-test-')) if folder is None else Path(folder)
+    workspace = Workspace(root / 'workspace')
+    run = FinishedRun(root, workspace)
     if folder is None:
-        weakref.finalize(run, shutil.rmtree, place, ignore_errors=True)
+        weakref.finalize(run, shutil.rmtree, root, ignore_errors=True)
     values = dict(params or {})
     if dataset is not None:
-        values['dataset'] = _added(workspace, dataset)
+        values['dataset'] = _add_dataset(workspace, dataset)
     if checkpoint is not None:
         values['checkpoint'] = workspace.create_model(checkpoint, key='checkpoint')['id']
     if 'project' not in runtime:
-        runtime['project'] = place / 'project'
+        runtime['project'] = root / 'project'
         runtime['project'].mkdir(parents=True, exist_ok=True)
         (runtime['project'] / 'pyproject.toml').touch()
     ctx = RuntimeContext(
@@ -131,7 +131,7 @@ def run_action(
     return run
 
 
-def _added(workspace: Workspace, dataset: Dataset | Path) -> int:
+def _add_dataset(workspace: Workspace, dataset: Dataset | Path) -> int:
     described: Mapping[str, Any] = dataset if isinstance(dataset, Mapping) else {'path': dataset}
     record = workspace.add_dataset(described['path'], name='dataset', classes=described.get('classes'))
     return int(record['id'])

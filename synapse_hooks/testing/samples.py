@@ -1,4 +1,4 @@
-"""Small data that are hard on a format: real images, made without an imaging library, and annotations with traps."""
+"""Small test data with edge cases: real images, made without an imaging library, and annotations."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from synapse_hooks.data import (
 from synapse_hooks.formats.dm import DmFormat
 
 CLASSES: Final = ('zebra', 'ant', 'grüne Ente')
-"""The classes of the small data, as declared: this is neither the sorted order nor that of their appearance."""
+"""The classes of the small data, as declared: neither sorted nor in the order of their first use."""
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int, Colour]
-"""`x, y, width, height` in pixels, and what to fill it with."""
+"""`x, y, width, height` in pixels, and the fill colour."""
 
 
 def png(width: int, height: int, rectangles: Iterable[Rectangle] = (), colour: Colour = (230, 230, 230)) -> bytes:
-    """A whole PNG image (RGB, 8 bits): filled rectangles on a ground of one colour.
+    """A PNG image (RGB, 8 bits): filled rectangles on a background of one colour.
 
     Args:
         width: In pixels.
         height: In pixels.
         rectangles: `(x, y, width, height, colour)` each, in pixels.
-        colour: Of the ground: red, green and blue from 0 to 255.
+        colour: The background: red, green and blue from 0 to 255.
 
     Example:
         >>> from synapse_hooks.data import image_size
@@ -66,7 +66,7 @@ def png(width: int, height: int, rectangles: Iterable[Rectangle] = (), colour: C
 
 
 def bmp(width: int, height: int, rectangles: Iterable[Rectangle] = (), colour: Colour = (230, 230, 230)) -> bytes:
-    """A whole BMP image (24 bits).
+    """A BMP image (24 bits).
 
     Args:
         width: In pixels.
@@ -93,7 +93,7 @@ def _rows(width: int, height: int, rectangles: Iterable[Rectangle], colour: Colo
 
 
 Instead = Literal['rotated_box', 'keypoints', 'classification']
-"""Kinds of annotation that may stand in the place of boxes and polygons."""
+"""Kinds of annotation that may replace boxes and polygons."""
 
 
 def small_samples(folder: Path, kind: Instead | None = None) -> list[Sample]:
@@ -103,9 +103,9 @@ def small_samples(folder: Path, kind: Instead | None = None) -> list[Sample]:
     dots and letters beyond ASCII, whole and fractional coordinates, a shape that touches the image's edge.
 
     Args:
-        folder: Where the images go; it is made.
-        kind: For a format that holds neither boxes nor polygons: what stands in the place of each. An image has one
-            `classification` at most.
+        folder: The folder for the images; it is created.
+        kind: For a format that holds neither boxes nor polygons: the kind of annotation that replaces each. An image
+            has one `classification` at most.
 
     Example:
         >>> samples = small_samples(getfixture('tmp_path'), 'classification')
@@ -148,10 +148,10 @@ def _small_samples(folder: Path) -> list[Sample]:
 
 
 def small_dataset(folder: Path) -> Dataset:
-    """The small samples as a dataset in DM layout: what a workspace takes in and every run begins with.
+    """The small samples as a dataset in DM layout, which a workspace can import.
 
     Args:
-        folder: Where; missing or empty.
+        folder: A folder that does not exist or is empty.
 
     Example:
         >>> made = small_dataset(getfixture('tmp_path') / 'data')
@@ -168,11 +168,11 @@ def small_dataset(folder: Path) -> Dataset:
 
 
 def odd_samples(folder: Path) -> list[Sample]:
-    """What comes up in real datasets and fits few formats: every kind of annotation, shapes beyond the image's edge or
-    without area, unexpected labels, and an item that is not an image.
+    """Samples as in real datasets that few formats can hold: every kind of annotation, shapes beyond the edge of the
+    image or without area, unexpected labels, and an item that is not an image.
 
     Args:
-        folder: Where the images go; it is made.
+        folder: The folder for the images; it is created.
     """
     zebra, ant, _ = CLASSES
     hole: Part = [[(10, 10), (60, 10), (60, 60), (10, 60)], [(20, 20), (30, 20), (30, 30), (20, 30)]]
@@ -211,7 +211,7 @@ def _sample(
         for place, shape in enumerate(annotations)
         if isinstance(shape, Box) and shape.x < width and shape.y < height
     ]
-    # The ground differs from image to image, so that an image is known by its bytes, whatever it is called.
+    # Each image has another background, so that its bytes identify it under any name.
     ground = zlib.crc32(f'{split}/{id}'.encode())
     image = Path(folder) / split / f'{id}{suffix}'
     image.parent.mkdir(parents=True, exist_ok=True)

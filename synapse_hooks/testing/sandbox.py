@@ -1,4 +1,4 @@
-"""A process aside, in which something may hang, take all memory or die, and which is given work many times."""
+"""A separate process for calls that may hang, exceed a memory limit or crash; it is used for many calls."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import Generic, ParamSpec, Self, TypeVar
 from synapse_hooks.conversion.workers import Worker, send, workers
 from synapse_hooks.errors import DataError
 
-_BY_THE_CLOCK = 6
+_WALL_CLOCK_FACTOR = 6
 
 P = ParamSpec('P')
 T = TypeVar('T')
 
 
-class Died(Exception):
-    """The process did not answer. `how` is `hang` or `crash`; the text says where it was."""
+class WorkerDied(Exception):
+    """The process did not respond. `how` is `hang` or `crash`; the message has its stack if it is known."""
 
     def __init__(self, how: str, text: str) -> None:
         super().__init__(text)
@@ -38,11 +38,11 @@ class Sandbox(Generic[P, T]):
 
     Args:
         work: The function.
-        folder: A folder for what the process says when it hangs.
-        seconds: How much of a processor's time one call may take, and a sixth of what it may take by the clock: a
-            machine may do much else.
-        memory: By how many bytes the process may grow beyond what it has when it begins.
-        calls: After how many calls a fresh process takes over: memory in pieces is not a leak.
+        folder: A folder for the stack that the process writes when it hangs.
+        seconds: The CPU time that one call may take. The wall-clock limit is six times as much, since the machine may
+            be busy.
+        memory: By how many bytes the process may grow after its start.
+        calls: After how many calls a new process is started, so that memory fragmentation is not taken for a leak.
 
     Example:
         >>> with Sandbox(lambda number: number * 2, getfixture('tmp_path')) as sandbox:
@@ -64,7 +64,7 @@ class Sandbox(Generic[P, T]):
         self.memory = memory
         self.calls = calls
         self._stacks = folder / 'stacks.txt'
-        self._opened = ExitStack()
+        self._resources = ExitStack()
         self._worker: Worker | None = None
         self._count = 0
 
@@ -74,67 +74,67 @@ class Sandbox(Generic[P, T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end()
+        self.stop()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function returns.
+        """Call the function in the process, and return its result.
 
         Raises:
-            Died: It takes too long, or its process is gone.
-            Exception: What the function raises.
+            WorkerDied: The call takes too long, or the process has crashed.
+            Exception: An error that the function raises.
         """
         if self._worker is None or self._count >= self.calls:
-            self.end()
-            (self._worker,) = self._opened.enter_context(workers([self._serve]))
+            self.stop()
+            (self._worker,) = self._resources.enter_context(workers([self._run_worker]))
             self._count = 0
         self._count += 1
         worker = self._worker
         worker.send((args, kwargs))
-        # Its own watchdog writes first where it hangs.
-        if not worker.connection.poll(self.seconds * _BY_THE_CLOCK * 1.5 + 1):
-            self.end()
-            raise Died('hang', f'it takes more than {self.seconds:g} s\n{self._where()}')
+        # The watchdog of the process has a shorter limit, so that it can write its stack.
+        if not worker.connection.poll(self.seconds * _WALL_CLOCK_FACTOR * 1.5 + 1):
+            self.stop()
+            raise WorkerDied('hang', f'it takes more than {self.seconds:g} s\n{self._stack()}')
         try:
             result: T = worker.receive()
         except DataError as error:
-            # It has no process any more.
+            # Without a pid, the process has ended.
             died = not worker.pid
-            self.end()
+            self.stop()
             if not died:
                 raise
-            if where := self._where():
-                raise Died('hang', f'it takes more than {self.seconds:g} s\n{where}') from error
-            raise Died('crash', error.problem) from error
+            if where := self._stack():
+                raise WorkerDied('hang', f'it takes more than {self.seconds:g} s\n{where}') from error
+            raise WorkerDied('crash', error.problem) from error
         except Exception:
-            self.end()
+            self.stop()
             raise
         return result
 
-    def end(self) -> None:
-        """End the process; the next call begins another."""
-        self._opened.close()
+    def stop(self) -> None:
+        """End the process; the next call starts another one."""
+        self._resources.close()
         self._worker = None
 
-    def _where(self) -> str:
-        """The frames of the process when it was ended by its watchdog, innermost first; empty where it was not."""
+    def _stack(self) -> str:
+        """The frames of the process when its watchdog ended it, innermost first; empty if it did not."""
         text = self._stacks.read_text(errors='replace') if self._stacks.exists() else ''
         frames = text.rpartition('(most recent call first):\n')[2].splitlines()
         ours = next((place for place, line in enumerate(frames) if __file__ in line), len(frames))
         return '\n'.join(frames[:ours])
 
-    def _serve(self, connection: Connection) -> None:
+    def _run_worker(self, connection: Connection) -> None:
         limit_memory(self.memory)
         with open(os.devnull, 'w') as silence, self._stacks.open('w') as stacks:
             sys.stdout = sys.stderr = silence
             os.dup2(silence.fileno(), 1)
             os.dup2(silence.fileno(), 2)
-            # It says where it is, and dies of the signal.
+            # On the signal it writes its stack and ends.
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
             faulthandler.register(signal.SIGPROF, stacks, chain=True)
             while True:
                 args, kwargs = connection.recv()
                 signal.setitimer(signal.ITIMER_PROF, self.seconds)
-                faulthandler.dump_traceback_later(self.seconds * _BY_THE_CLOCK, file=stacks, exit=True)
+                faulthandler.dump_traceback_later(self.seconds * _WALL_CLOCK_FACTOR, file=stacks, exit=True)
                 result = self.work(*args, **kwargs)
                 faulthandler.cancel_dump_traceback_later()
                 signal.setitimer(signal.ITIMER_PROF, 0)
@@ -142,10 +142,10 @@ class Sandbox(Generic[P, T]):
 
 
 def limit_memory(more: int) -> None:
-    """Let this process grow by so many bytes of address space, and no more: then it meets a MemoryError."""
+    """Limit the growth of the address space of this process to so many bytes; beyond that, MemoryError is raised."""
     state = Path('/proc/self/statm')
     if not state.exists():
-        # Only Linux says how large it is.
+        # The current size is only known on Linux.
         return
     pages = int(state.read_text().split()[0])
     soft = pages * resource.getpagesize() + more

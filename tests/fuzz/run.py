@@ -18,14 +18,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
-from synapse_hooks.testing.fuzzing import Fuzzer, Tried
+from synapse_hooks.testing.fuzzing import Fuzzer, FuzzResult
 from tests.fuzz.seeds import SEEDS, STRANGERS, format_of
 
 TURN = 50
 """Inputs of one layout before it is the next one's turn."""
 
 
-def kind_of(tried: Tried) -> str:
+def kind_of(tried: FuzzResult) -> str:
     """Equal for inputs that fail in the same way: where the first traceback ends, or the sentence without numbers."""
     first = tried.findings[0]
     frames = re.findall(r'File "([^"]+)", line (\d+)', first.trace or first.what)
@@ -36,7 +36,7 @@ def kind_of(tried: Tried) -> str:
     return f'{first.promise} {frame} {sentence[:60]}'
 
 
-def keep(tried: Tried, folder: Path) -> None:
+def keep(tried: FuzzResult, folder: Path) -> None:
     """Copy an input as it is, pipes and links and all."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

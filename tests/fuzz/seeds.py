@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from synapse_hooks.data import Sample
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.testing import CLASSES, convert_dataset, odd_samples, small_dataset, small_samples
-from synapse_hooks.testing.converting import builtin_format
+from synapse_hooks.testing.conversion import builtin_format
 
 ROOT = Path(__file__).parents[2]
 STRANGERS = {

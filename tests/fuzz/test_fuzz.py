@@ -19,7 +19,7 @@ EXAMPLES = 80
 
 
 @pytest.mark.parametrize('name', SEEDS)
-def test_a_wrong_dataset_ends_in_a_sentence(name: str, tmp_path: Path) -> None:
+def test_an_invalid_dataset_raises_an_error_of_the_package(name: str, tmp_path: Path) -> None:
     seed = SEEDS[name]
     seed.make(tmp_path / name)
     others = [format_of(stranger) for stranger in STRANGERS]

@@ -207,4 +207,4 @@ def test_a_patched_method_is_noticed(acme: ModuleType) -> None:
     assert before == suite.state()
     Trainer.fit = lambda self: None  # type: ignore[method-assign]
     with pytest.raises(AssertionError, match=r'acme\.Trainer is not what it was'):
-        suite._unchanged(before, 'this')
+        suite._check_unchanged(before, 'this')

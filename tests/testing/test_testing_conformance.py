@@ -222,11 +222,11 @@ class FailsOnOdd(Good):
         (WritesElsewhere, 'an_interrupted_write_leaves_nothing'),
         (Swallows, 'an_interrupted_write_leaves_nothing'),
         (ChangesImages, 'the_source_is_left_alone'),
-        (Greedy, 'it_recognises_its_own_and_nobody_elses'),
-        (Crashes, 'what_is_no_dataset_is_refused'),
+        (Greedy, 'it_recognises_its_own_datasets_only'),
+        (Crashes, 'what_is_not_a_dataset_is_refused'),
         (Shuffles, 'reading_twice_gives_the_same'),
         (FailsOnOdd, 'odd_annotations_are_counted_too'),
-        (Crashes, 'a_wrong_dataset_ends_in_a_sentence'),
+        (Crashes, 'an_invalid_dataset_raises_an_error_of_the_package'),
     ],
 )
 def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def failures(format: Format, tmp_path: Path) -> set[str]:
         folder = tmp_path / name
         folder.mkdir()
         try:
-            getattr(suite, name)(**({} if name == 'test_it_is_a_sound_plugin' else {'tmp_path': folder}))
+            getattr(suite, name)(**({} if name == 'test_it_is_a_valid_plugin' else {'tmp_path': folder}))
         except SkipTest:
             pass
         except Exception:

@@ -21,7 +21,7 @@ from synapse_hooks.testing import small_dataset
 from synapse_hooks.testing.fuzzing import Fuzzer
 from synapse_hooks.testing.mutation import mutate
 from synapse_hooks.testing.samples import png
-from synapse_hooks.testing.sandbox import Died, Sandbox
+from synapse_hooks.testing.sandbox import Sandbox, WorkerDied
 
 
 class Names(Format):
@@ -177,7 +177,7 @@ def test_a_sandbox_ends_what_computes_for_too_long(tmp_path: Path) -> None:
         while True:
             pass
 
-    with Sandbox(work, tmp_path, seconds=0.2) as sandbox, pytest.raises(Died, match='in work') as caught:
+    with Sandbox(work, tmp_path, seconds=0.2) as sandbox, pytest.raises(WorkerDied, match='in work') as caught:
         sandbox()
     assert caught.value.how == 'hang'
 
@@ -192,7 +192,7 @@ def test_a_sandbox_goes_on_after_what_dies_in_it(tmp_path: Path) -> None:
 
     with Sandbox(work, tmp_path, seconds=5) as sandbox:
         assert sandbox('a') == 'A'
-        with pytest.raises(Died, match='exit code 3'):
+        with pytest.raises(WorkerDied, match='exit code 3'):
             sandbox('die')
         assert sandbox('b') == 'B'
         with pytest.raises(ValueError, match='raise'):

@@ -28,7 +28,7 @@ from synapse_hooks.testing import (
     run_action,
     small_dataset,
 )
-from synapse_hooks.testing.mutation.trees import change_yaml
+from synapse_hooks.testing.mutation.json_yaml import change_yaml
 
 
 class Params(BaseTrainParams):
@@ -137,7 +137,7 @@ def test_a_format_needs_a_name_and_something_to_do() -> None:
     class Nothing(Format):
         pass
 
-    with pytest.raises(AssertionError, match=r'`name` must say(.|\n)*neither a `read` nor a `write`'):
+    with pytest.raises(AssertionError, match=r'`name` must be(.|\n)*neither a `read` nor a `write`'):
         check_plugin(Nothing())
 
 
@@ -157,7 +157,7 @@ def test_a_distribution_is_checked_by_its_entry_points(tmp_path: Path, monkeypat
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(AssertionError) as caught:
         check_distribution('Acme_Kit')
-    assert "the entry point is called 'other' and the format 'dm'" in str(caught.value)
+    assert "the name of the entry point is 'other', and that of the format 'dm'" in str(caught.value)
     assert "No module named 'acme_kit_is_not_here'" in str(caught.value)
     (info / 'entry_points.txt').write_text('[synapse_hooks]\nobserver = acme_kit_plugin\n')
     monkeypatch.setattr(sys, 'path', [*sys.path, '/nothing'])
@@ -212,5 +212,5 @@ def test_aliases_that_stand_for_too_much_are_not_written_out() -> None:
     lines = ['a: &a [l, l, l, l, l, l, l, l, l, l]']
     lines += [f'{name}: &{name} [{", ".join(f"*{of}" for _ in range(10))}]' for of, name in pairwise('abcdefghi')]
     for text in ('\n'.join(lines), 'a: &a [*a]'):
-        with pytest.raises(ValueError, match='stand for too much'):
+        with pytest.raises(ValueError, match='too many values'):
             change_yaml(text.encode(), Random(1))

@@ -1,7 +1,7 @@
-"""A dataset with something wrong in it: the structure of its files is changed at random, by a given generator.
+"""Random mutations of a dataset, by a given generator, which make it invalid.
 
-What is changed follows from what a file is: JSON, YAML and XML as trees, text as lines and words, images as images, and
-any file as bytes, as a name, and as a place where something else may be (a pipe, a link, a folder).
+The mutation depends on the kind of file: JSON, YAML and XML documents, lines and words of text, images; and for any
+file its bytes, its name, or its type (a pipe, a link, a folder).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from random import Random
 from typing import Final
 
 from synapse_hooks.data import SUFFIXES
-from synapse_hooks.testing.mutation.lines import change_bytes, change_lines
-from synapse_hooks.testing.mutation.markup import change_markup
-from synapse_hooks.testing.mutation.pictures import change_picture
-from synapse_hooks.testing.mutation.places import OUTSIDE, change_folder, change_place
-from synapse_hooks.testing.mutation.trees import change_json, change_yaml
+from synapse_hooks.testing.mutation.files import OUTSIDE, change_folder, change_place
+from synapse_hooks.testing.mutation.images import change_picture
+from synapse_hooks.testing.mutation.json_yaml import change_json, change_yaml
+from synapse_hooks.testing.mutation.text import change_bytes, change_lines
+from synapse_hooks.testing.mutation.xml_documents import change_markup
 
 __all__ = ['OUTSIDE', 'mutate']
 
 Change = Callable[[bytes, Random], tuple[bytes, str]]
-"""Changes the content of a file; the text says how. Content that it cannot take apart is a ValueError."""
+"""Changes the content of a file, and returns a description. Content that it cannot parse is a ValueError."""
 
-_LARGEST: Final = 1 << 20
-"""Bytes. What is larger is changed as bytes: to take it apart again and again would be slow."""
+_MAX_PARSED: Final = 1 << 20
+"""In bytes. A larger file is changed as bytes, since parsing it repeatedly would be slow."""
 
 
 def mutate(folder: Path, random: Random, edits: int | None = None) -> list[str]:
@@ -33,11 +33,11 @@ def mutate(folder: Path, random: Random, edits: int | None = None) -> list[str]:
 
     Args:
         folder: The dataset. Its files are replaced, never written to, so links to other files are safe.
-        random: Decides everything. The first choices are the plainest ones.
-        edits: How many changes; None leaves that to chance: mostly one, sometimes up to four.
+        random: Chooses the changes. The first choices are the simplest ones.
+        edits: How many changes; None for a random number, mostly one, at most four.
 
     Returns:
-        A sentence for each change.
+        A description of each change.
 
     Example:
         >>> from synapse_hooks.testing import small_dataset
@@ -56,14 +56,14 @@ def _edit(folder: Path, random: Random) -> str:
     file = _chosen(files, random)
     name = os.fsencode(file.relative_to(folder)).decode(errors='backslashreplace')
     # A file that an earlier change put there may be a pipe.
-    if random.randrange(6) == 5 or not file.is_file() or file.stat().st_size > _LARGEST:
+    if random.randrange(6) == 5 or not file.is_file() or file.stat().st_size > _MAX_PARSED:
         return f'{name}: {change_place(folder, file, random)}'
     content = file.read_bytes()
     change = change_bytes if random.randrange(10) == 9 else _change_of(file, content)
     try:
         changed, how = change(content, random)
     except Exception:
-        # An earlier change broke it, and parsers raise whatever they like.
+        # After an earlier change the file may not be valid, and a parser may raise anything.
         changed, how = change_bytes(content, random)
     file.unlink()
     file.write_bytes(changed)
@@ -82,7 +82,7 @@ def _content(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _chosen(files: list[Path], random: Random) -> Path:
-    """A file: every kind of file has the same chance, however many images there are."""
+    """A random file: every kind of file has the same probability, however many files it has."""
     kinds: dict[str, list[Path]] = {}
     for file in files:
         suffix = file.suffix.lower()

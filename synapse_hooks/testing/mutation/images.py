@@ -6,7 +6,7 @@ import struct
 import zlib
 from random import Random
 
-from synapse_hooks.testing.mutation.lines import change_bytes
+from synapse_hooks.testing.mutation.text import change_bytes
 from synapse_hooks.testing.samples import bmp, png
 
 _SIZES = (
@@ -38,8 +38,8 @@ def change_picture(content: bytes, random: Random) -> tuple[bytes, str]:
         case 0:
             return change_bytes(content, random)
         case 1:
-            found = random.choice(_OTHERS)
-            return found, f'is {found[:16]!r}...'
+            new = random.choice(_OTHERS)
+            return new, f'is {new[:16]!r}...'
         case 2:
             width, height = random.choice(_SIZES)
             return png_header(width, height, content), f'is a PNG of {width} x {height}'
@@ -51,7 +51,7 @@ def change_picture(content: bytes, random: Random) -> tuple[bytes, str]:
 
 
 def png_header(width: int, height: int, content: bytes) -> bytes:
-    """A PNG that says it is of this size, whatever it holds."""
+    """A PNG whose header has this size, with any content."""
     header = _chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0))
     return b'\x89PNG\r\n\x1a\n' + header + content[33:]
 

@@ -1,4 +1,4 @@
-"""Changes of where and what files are: missing, elsewhere, a pipe, a link, a folder, of an odd name or a huge size."""
+"""Mutations of the files of a dataset: removed, moved, replaced by a pipe, link or folder, renamed, or made huge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 OUTSIDE = 'outside.json'
-"""A file beside the dataset that some links lead to. Images may be elsewhere; nothing else may."""
+"""A file beside the dataset that some links point to. Only images may be outside of a dataset."""
 
 _HUGE = 1 << 40
 _NAMES = (
@@ -20,13 +20,13 @@ _NAMES = (
 
 
 def change_place(folder: Path, file: Path, random: Random) -> str:
-    """A change of one file of a dataset."""
+    """Change one file of a dataset."""
     match random.randrange(9):
         case 0:
             file.unlink()
             return 'is missing'
         case 1 | 2:
-            return _something_else(folder, file, random)
+            return _replaced(folder, file, random)
         case 3:
             target = file.with_name(random.choice(_NAMES) + (file.suffix if random.randrange(4) else ''))
             return _moved(file, target)
@@ -42,7 +42,7 @@ def change_place(folder: Path, file: Path, random: Random) -> str:
             copied = file.with_name(random.choice(_NAMES) + file.suffix)
             return _moved(file, copied, keep=True)
         case 7:
-            # Of nothing but holes: it takes no place.
+            # A sparse file, which needs no space on the disk.
             os.truncate(_emptied(file), _HUGE)
             return 'is 1 TB large'
         case _:
@@ -57,7 +57,7 @@ def _emptied(file: Path) -> Path:
 
 
 def change_folder(root: Path, folder: Path, random: Random) -> str:
-    """A change of a folder of a dataset."""
+    """Change one folder of a dataset."""
     name = folder.relative_to(root).as_posix()
     match random.randrange(6):
         case 0 if folder != root:
@@ -69,7 +69,7 @@ def change_folder(root: Path, folder: Path, random: Random) -> str:
         case 2 if folder != root:
             return f'{name}/: {_moved(folder, folder.with_name(random.choice(_NAMES)))}'
         case 3:
-            # It may have been put there by another change of the same dataset.
+            # It may exist from another change of the same dataset.
             folder.joinpath('loop').unlink(missing_ok=True)
             folder.joinpath('loop').symlink_to(folder, target_is_directory=True)
             return f'{name}/: has a link to itself'
@@ -88,13 +88,13 @@ def change_folder(root: Path, folder: Path, random: Random) -> str:
             )
 
 
-def _something_else(root: Path, file: Path, random: Random) -> str:
+def _replaced(root: Path, file: Path, random: Random) -> str:
     file.unlink()
     return _put(root, file, random)
 
 
 def _put(root: Path, file: Path, random: Random) -> str:
-    """Something where nothing is."""
+    """Create something else at the path of a file that does not exist."""
     match random.randrange(9):
         case 0:
             file.mkdir()

@@ -1,4 +1,4 @@
-"""Changes of XML: elements that are missing, there twice, renamed, nested or of another text; entities, encodings."""
+"""Mutations of XML: elements removed, repeated, renamed, nested or with another text; entities, encodings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from random import Random
 from xml.etree import ElementTree as ET
 
-from synapse_hooks.testing.mutation.oddities import DEEP, NUMBERS, Raw, odd_text
+from synapse_hooks.testing.mutation.invalid_values import DEPTH, NUMBERS, Raw, odd_text
 
 _MARK = 'synapse-hooks-raw'
 _RAW = (
-    '<a>' * DEEP + '</a>' * DEEP, '<a>' * DEEP, '<![CDATA[x]]>', '<![CDATA[x', '<!-- x -->', '<?x y?>', '&nobody;',
+    '<a>' * DEPTH + '</a>' * DEPTH, '<a>' * DEPTH, '<![CDATA[x]]>', '<![CDATA[x', '<!-- x -->', '<?x y?>', '&nobody;',
     '&#0;', '&#x1b;', '&#xd800;', '&#99999999999;', '<a', '</a>', '\x01', '<a b="1" b="2"/>', '<x:a/>',
     '<a xmlns="urn:x"/>', '&', '\ufffe', '<a>' + 'x' * 100_000 + '</a>', '<a/>' * 20_000,
     '<a ' + ' '.join(f'b{n}="1"' for n in range(2000)) + '/>',
@@ -23,7 +23,7 @@ _ENCODINGS = (
 
 
 def change_markup(content: bytes, random: Random) -> tuple[bytes, str]:
-    """A change of an XML document."""
+    """Change an XML document."""
     if random.randrange(4) == 3:
         return _whole(content, random)
     try:
@@ -96,7 +96,7 @@ def _whole(content: bytes, random: Random) -> tuple[bytes, str]:
             used = re.sub(rb'>([^<>]+)<', b'>&e;<', body, count=random.choice((1, 1000)))
             return b'<!DOCTYPE x [%s]>' % entities.encode() + used, f'has {entities[:60]}'
         case 3:
-            return b'<a>' * DEEP + body + b'</a>' * DEEP, 'is nested deeply'
+            return b'<a>' * DEPTH + body + b'</a>' * DEPTH, 'is nested deeply'
         case 4:
             return b'<?xml version="9.9"?>' + body, 'is XML 9.9'
         case _:

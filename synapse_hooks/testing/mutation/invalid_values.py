@@ -1,4 +1,4 @@
-"""Values that are not expected."""
+"""Unexpected values for documents."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 
 
 class Raw(NamedTuple):
-    """Text that goes into a document as it is, quotes or not."""
+    """Text that is written into a document without quotes or escapes."""
 
     text: str
 
 
-DEEP: Final = 20_000
-"""How deeply something is nested: more than any interpreter's stack takes."""
+DEPTH: Final = 20_000
+"""A nesting depth that exceeds the recursion limit of any parser."""
 
 TEXTS: Final = (
     '', 'x', ' ', '0', '1', '-1', '1.5', 'null', 'true', 'nan', 'inf', '-inf', '1e999', '1e5', '0x10', '1_0', '٣', '½',
@@ -23,7 +23,7 @@ TEXTS: Final = (
     '{0}', '%s', '$HOME', "'", '"', '<a>', '&amp;', '#', ':', ',', '\udcff', 'CON', 'x' * 300, 'x' * 100_000,
     'ü' * 200, 'a/' * 200, '../' * 50, '9' * 400, '9' * 5000, '1' * 20, '-' + '9' * 30,
 )  # fmt: skip
-"""The plainest first: where a failure is made smaller, it becomes one of these."""
+"""The simplest first: a failure that is minimized ends at one of these."""
 
 NUMBERS: Final = (
     0, 1, -1, 2, 0.5, -0.5, 1e-320, 1e15, 1e16, 1e100, 1e200, 1.7e308, -1.7e308, 255, 256, 65_536, 2**31 - 1, 2**31,
@@ -33,17 +33,17 @@ NUMBERS: Final = (
 
 
 def odd_text(random: Random) -> str:
-    """A text."""
+    """A random text."""
     return random.choice(TEXTS)
 
 
 def odd_number(random: Random) -> Any:
-    """A number, as it stands in a document."""
+    """A random number, or the text of one."""
     return random.choice(NUMBERS)
 
 
 def odd_value(random: Random) -> Any:
-    """Anything that a document can hold."""
+    """A random value of any type that a document can hold."""
     kind = random.randrange(5)
     if kind == 0:
         return random.choice((None, True, False, [], {}, [None], [[]], [[], []], {'': None}, {'x': {}}))

@@ -1,4 +1,4 @@
-"""Reading and converting in a test: the hooks as a run calls them, and the loss report at hand."""
+"""Reading and converting in a test, through the same hooks as in a run, with the loss report as a result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from synapse_hooks.testing.samples import CLASSES
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion made."""
+    """The result of a conversion."""
 
     dataset: Dataset
     """The dataset that was written."""
@@ -28,7 +28,7 @@ class Converted:
     """The loss report: `written`, `converted`, `dropped`, `repaired`, `doubtful`, `attributes`, `unreadable`. See
     `LossReport.to_dict`."""
     recording: Recording
-    """Everything that was said meanwhile."""
+    """All events of the conversion."""
 
     @property
     def path(self) -> Path:
@@ -36,24 +36,24 @@ class Converted:
         return self.dataset['path']
 
     def lost(self, kind: str) -> int:
-        """How many annotations of a kind were converted into something poorer, or dropped."""
+        """How many annotations of a kind were converted with a loss, or dropped."""
         entries = [*self.losses['converted'], *self.losses['dropped']]
         return sum(int(entry['count']) for entry in entries if entry['kind'] == kind)
 
     def accounted(self, kind: str) -> int:
-        """How many annotations of a kind the report tells of."""
+        """How many annotations of a kind are in the report."""
         return int(self.losses['written'].get(kind, 0)) + self.lost(kind)
 
     def ends(self, kind: str) -> str:
-        """What the report tells of a kind, in words."""
-        told = [f'written {self.losses["written"].get(kind, 0)}']
+        """The report on a kind, as text."""
+        parts = [f'written {self.losses["written"].get(kind, 0)}']
         for fate in ('converted', 'dropped'):
-            told += [
+            parts += [
                 f'{fate} {entry["count"]}: {entry["reason"]} {entry["examples"]}'
                 for entry in self.losses[fate]
                 if entry['kind'] == kind
             ]
-        return '; '.join(told)
+        return '; '.join(parts)
 
 
 def convert_dataset(
@@ -67,17 +67,17 @@ def convert_dataset(
     calls: HookCalls | None = None,
     **params: Any,
 ) -> Converted:
-    """Convert as the step `convert` does: written aside, published by one rename.
+    """Convert as the step `convert` does: write to a temporary folder, and publish it by one rename.
 
     Args:
-        source: A dataset, or samples, which then stand for a dataset of their own.
+        source: A dataset, or samples, which are converted as a dataset.
         target_format: The format to convert into.
-        out: The folder to make.
-        plugins: Formats and other plugins that take part, besides the built-in ones.
-        classes: What samples declare as their classes; None declares nothing.
+        out: The folder to create.
+        plugins: Formats and other plugins to use besides the built-in ones.
+        classes: The classes that the dataset of samples declares; None declares none.
         strict: Refuse to lose annotations.
         settings: `[tool.synapse_hooks.settings]`: a table for each plugin.
-        calls: The hooks, where they are at hand already: `plugins` take no part then.
+        calls: Hooks of an earlier `hook_calls`; `plugins` are ignored then.
         **params: Parameters of the run: `splits`, `target_task`, ...
 
     Raises:
@@ -86,14 +86,14 @@ def convert_dataset(
     Example:
         >>> from synapse_hooks.testing import small_samples
         >>> folder = getfixture('tmp_path')
-        >>> made = convert_dataset(small_samples(folder / 'images'), 'coco', folder / 'coco')
-        >>> made.losses['written'], made.lost('box')
+        >>> answer = convert_dataset(small_samples(folder / 'images'), 'coco', folder / 'coco')
+        >>> answer.losses['written'], answer.lost('box')
         ({'box': 7, 'polygon': 3}, 0)
     """
-    taking_part: list[object] = [*plugins]
+    used: list[object] = [*plugins]
     if not isinstance(source, Mapping):
         samples = _Samples(source, classes)
-        taking_part.append(samples)
+        used.append(samples)
         out.parent.mkdir(parents=True, exist_ok=True)
         source = dataset(out.parent, samples.name)
     recording = Recording()
@@ -101,13 +101,13 @@ def convert_dataset(
         context = TrainContext(
             params=params,
             runtime_ctx=RuntimeContext(strict=strict),
-            hooks=calls or hook_calls(*taking_part, settings=settings),
+            hooks=calls or hook_calls(*used, settings=settings),
             recorder=recording,
             output_dir=staged,
             settings=settings or {},
         )
-        made = context.hooks.convert(context=context, dataset=source, target_format=target_format)
-        converted = relocate(checked_dataset(made, 'convert'), staged, out)
+        answer = context.hooks.convert(context=context, dataset=source, target_format=target_format)
+        converted = relocate(checked_dataset(answer, 'convert'), staged, out)
     losses = recording.of('losses')
     return Converted(converted, losses[-1] if losses else {}, recording)
 
@@ -116,35 +116,35 @@ def open_dataset(source: Dataset, *plugins: object) -> DatasetReader:
     """Open a dataset for reading, as a run does.
 
     Args:
-        source: For instance `{'path': folder, 'format': 'acme'}`.
-        plugins: The formats that take part, besides the built-in ones.
+        source: For example `{'path': folder, 'format': 'acme'}`.
+        plugins: The formats to use besides the built-in ones.
 
     Raises:
         SynapseHooksError: No plugin reads the format.
 
     Example:
         >>> from synapse_hooks.testing import small_dataset
-        >>> made = small_dataset(getfixture('tmp_path') / 'data')
-        >>> [sample.id for sample in open_dataset(made)][:2]
+        >>> answer = small_dataset(getfixture('tmp_path') / 'data')
+        >>> [sample.id for sample in open_dataset(answer)][:2]
         ['dots.in.name', 'größe/Straße 7']
     """
     return hook_calls(*plugins).open_dataset(dataset=source)
 
 
 def hook_calls(*plugins: object, settings: Mapping[str, Mapping[str, Any]] | None = None) -> HookCalls:
-    """The hooks, answered by `plugins` and the built-in ones: nothing is discovered."""
+    """The hooks of `plugins` and the built-in plugins; nothing is discovered."""
     return build(Settings(settings=settings or {}), extra=plugins, installed=()).calls
 
 
 def builtin_format(name: str) -> Format:
     """A built-in format by its name."""
     module, _, attribute = BUILTIN[name].partition(':')
-    made: Format = getattr(import_module(module), attribute)()
-    return made
+    answer: Format = getattr(import_module(module), attribute)()
+    return answer
 
 
 class _Samples(Format):
-    """A dataset that is a list of samples, which stays as it is."""
+    """A format whose dataset is a list of samples; they are copied when they are read."""
 
     name: ClassVar[str] = 'samples of a test'
 

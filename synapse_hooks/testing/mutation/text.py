@@ -1,10 +1,10 @@
-"""Changes of text, by lines and words, and of any content, by bytes."""
+"""Mutations of text, by lines and words, and of any content, by bytes."""
 
 from __future__ import annotations
 
 from random import Random
 
-from synapse_hooks.testing.mutation.oddities import NUMBERS, Raw, odd_text
+from synapse_hooks.testing.mutation.invalid_values import NUMBERS, Raw, odd_text
 
 _BYTES = (
     b'',
@@ -26,7 +26,7 @@ _BYTES = (
 
 
 def change_lines(content: bytes, random: Random) -> tuple[bytes, str]:
-    """A change of a text: of a list, of labels, of a table."""
+    """Change a text file: a list, labels, a table."""
     text = content.decode('utf-8', 'surrogateescape')
     lines = text.split('\n')
     place = random.randrange(len(lines))
@@ -39,12 +39,12 @@ def change_lines(content: bytes, random: Random) -> tuple[bytes, str]:
             del lines[place]
             how = 'is missing'
         case 1:
-            words[word] = found = odd_text(random)
-            how = f'has {found[:40]!r}'
+            words[word] = new = odd_text(random)
+            how = f'has {new[:40]!r}'
         case 2:
             number = random.choice(NUMBERS)
-            words[word] = found = number.text if isinstance(number, Raw) else str(number)
-            how = f'has {found[:40]}'
+            words[word] = new = number.text if isinstance(number, Raw) else str(number)
+            how = f'has {new[:40]}'
         case 3:
             del words[word]
             how = 'has a word less'
@@ -75,14 +75,14 @@ def change_lines(content: bytes, random: Random) -> tuple[bytes, str]:
         case _:
             end = random.choice(('\r\n', '\r', '\n\n', '\x85', '\u2028', ';', ''))
             return text.replace('\n', end).encode('utf-8', 'surrogateescape'), f'has lines that end with {end!r}'
-    # A line that was removed or repeated is where it was.
+    # Only these changes are in the words of the line.
     if how.startswith('has'):
         lines[place] = separator.join(words)
     return '\n'.join(lines).encode('utf-8', 'surrogateescape'), f'line {place + 1} {how}'
 
 
 def change_bytes(content: bytes, random: Random) -> tuple[bytes, str]:
-    """A change of any content."""
+    """Change any content."""
     at = random.randrange(len(content) + 1)
     match random.randrange(6):
         case 0:
@@ -94,8 +94,8 @@ def change_bytes(content: bytes, random: Random) -> tuple[bytes, str]:
             length = random.choice((1, 1, 2, 16))
             return content[:at] + content[at + length :], f'has {length} bytes less at byte {at}'
         case 3:
-            found = bytes([random.randrange(256)])
-            return content[:at] + found + content[at + 1 :], f'has {found!r} at byte {at}'
+            new = bytes([random.randrange(256)])
+            return content[:at] + new + content[at + 1 :], f'has {new!r} at byte {at}'
         case 4:
             return random.choice(
                 (

@@ -1,4 +1,4 @@
-"""Changes of JSON and YAML: values of another type, keys that are missing, new or there twice, crossed references."""
+"""Mutations of JSON and YAML: values of another type, keys removed, added or repeated, wrong references."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from synapse_hooks.testing.mutation.oddities import DEEP, TEXTS, Raw, odd_number, odd_text, odd_value
+from synapse_hooks.testing.mutation.invalid_values import DEPTH, TEXTS, Raw, odd_number, odd_text, odd_value
 
 
 class _Twice(NamedTuple):
-    """The value of a key that is there twice."""
+    """The values of a key that occurs twice."""
 
     first: Any
     second: Any
@@ -26,7 +26,7 @@ Write = Callable[[Any], str]
 JSON_ONLY: Final = (
     Raw('NaN'), Raw('Infinity'), Raw('-Infinity'), Raw('"\\ud800"'), Raw('"a\\udc00b"'), Raw('"\\u0000"'), Raw('tru'),
     Raw('01'), Raw('.5'), Raw('+1'), Raw("'x'"), Raw(''), Raw('{"a": 1, "a": 2}'), Raw('"\x01"'), Raw('[1,]'),
-    Raw('[' * DEEP + ']' * DEEP), Raw('{"a":' * DEEP + '1' + '}' * DEEP), Raw('[' * DEEP),
+    Raw('[' * DEPTH + ']' * DEPTH), Raw('{"a":' * DEPTH + '1' + '}' * DEPTH), Raw('[' * DEPTH),
 )  # fmt: skip
 
 YAML_ONLY: Final = (
@@ -48,12 +48,12 @@ _MOST_VALUES = 100_000
 
 
 def change_json(content: bytes, random: Random) -> tuple[bytes, str]:
-    """A change of a JSON document."""
+    """Change a JSON document."""
     return _changed(json.loads(content), _json, JSON_ONLY, random)
 
 
 def change_yaml(content: bytes, random: Random) -> tuple[bytes, str]:
-    """A change of a YAML document."""
+    """Change a YAML document."""
     if random.randrange(12) == 11:
         return _whole_yaml(content, random)
     try:
@@ -61,12 +61,12 @@ def change_yaml(content: bytes, random: Random) -> tuple[bytes, str]:
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError('it is not YAML') from error
     if _is_too_large(document):
-        raise ValueError('its aliases stand for too much to write it out')
+        raise ValueError('it has too many values when its aliases are expanded')
     return _changed(document, _yaml, YAML_ONLY, random)
 
 
 def _is_too_large(document: Any) -> bool:
-    """Whether a document has more values than are worth writing, each alias counted as what it stands for."""
+    """Whether a document has too many values to write it, with its aliases expanded."""
     waiting, count = [document], 0
     while waiting and count <= _MOST_VALUES:
         value = waiting.pop()
@@ -79,11 +79,11 @@ def _is_too_large(document: Any) -> bool:
 
 
 def _changed(document: Any, write: Write, special: tuple[Raw, ...], random: Random) -> tuple[bytes, str]:
-    # The document is in a list of its own, so that it can be replaced as well.
+    # The document is in a list, so that it can be replaced as a whole.
     root = [document]
     holder, key, path = _place(root, random)
     how = _change(root, holder, key, special, random)
-    # Surrogates that escape in a text are bytes that are not UTF-8.
+    # Escaped surrogates stand for bytes that are not UTF-8.
     return write(root[0]).encode('utf-8', 'surrogateescape'), f'{path or "all of it"} {how}'
 
 
@@ -110,10 +110,10 @@ def _change(root: list[Any], holder: Holder, key: Any, special: tuple[Raw, ...],
             holder[key] = chosen = random.choice(special)
             return f'is {_short(chosen)}'
         case 3:
-            holder[key] = found = _other_type(value, random)
-            return f'is {_short(found)}'
+            holder[key] = new = _other_type(value, random)
+            return f'is {_short(new)}'
         case 4:
-            # A reference to something else, or a thing in a place where another one should be.
+            # A value from elsewhere in the document, such as the id of another object.
             other, name, path = _place(root, random)
             holder[key] = copy.deepcopy(other[name])
             return f'is {path or "all of it"}'
@@ -130,8 +130,8 @@ def _change(root: list[Any], holder: Holder, key: Any, special: tuple[Raw, ...],
             return f'is called {_short(name)}'
         case 7 if isinstance(holder, dict):
             name = odd_text(random)
-            holder[name] = found = odd_value(random)
-            return f'has {_short(name)}: {_short(found)} beside it'
+            holder[name] = new = odd_value(random)
+            return f'has {_short(name)}: {_short(new)} beside it'
         case 8:
             holder[key] = [value] if random.randrange(2) else {'x': value}
             return 'is wrapped'
@@ -140,15 +140,15 @@ def _change(root: list[Any], holder: Holder, key: Any, special: tuple[Raw, ...],
             return 'has another order'
         case 10 if isinstance(value, str):
             text = odd_text(random)
-            holder[key] = found = value + text if random.randrange(2) else text + value
-            return f'is {_short(found)}'
+            holder[key] = new = value + text if random.randrange(2) else text + value
+            return f'is {_short(new)}'
         case _:
-            holder[key] = found = odd_number(random) if isinstance(value, int | float) else odd_value(random)
-            return f'is {_short(found)}'
+            holder[key] = new = odd_number(random) if isinstance(value, int | float) else odd_value(random)
+            return f'is {_short(new)}'
 
 
 def _other_type(value: Any, random: Random) -> Any:
-    """The same, said with another type."""
+    """The value in another type."""
     if isinstance(value, str):
         number = Raw(value) if value.isdecimal() else 7
         return random.choice((number, [value], [*value], {'name': value}, value.upper(), f' {value} '))
@@ -175,7 +175,7 @@ def _short(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON with everything that does not belong in it."""
+    """JSON that may hold invalid values."""
     if isinstance(value, Raw):
         return value.text
     if isinstance(value, dict):
@@ -183,7 +183,7 @@ def _json(value: Any) -> str:
     if isinstance(value, list | tuple):
         return '[' + ', '.join(map(_json, value)) + ']'
     if isinstance(value, str):
-        # A reader meets letters beyond ASCII as they are and escaped.
+        # Letters beyond ASCII, both escaped and not.
         return json.dumps(value, ensure_ascii=len(value) % 2 == 0)
     return json.dumps(value, default=str)
 
@@ -195,7 +195,7 @@ def _pair(key: str, value: Any) -> str:
 
 
 def _yaml(document: Any) -> str:
-    """YAML: a line for each key, and JSON, which is YAML, after it."""
+    """YAML: a line for each key, with a JSON value, which is valid YAML."""
     if not isinstance(document, dict):
         return _json(document) + '\n'
     return ''.join(
@@ -210,7 +210,7 @@ def _yaml_key(key: Any) -> str:
 
 
 def _whole_yaml(content: bytes, random: Random) -> tuple[bytes, str]:
-    """What concerns a YAML document as a whole."""
+    """Change a YAML document as a whole."""
     bomb = b''.join(b'a%d: &a%d [%s]\n' % (n + 1, n + 1, b', '.join([b'*a%d' % n] * 10)) for n in range(9))
     return random.choice(
         (
