@@ -17,7 +17,7 @@ from typing import Final
 COMMANDS: Final = {
     'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
     'train': 'run a train action',
-    'resume': 'go on with a run that was interrupted or failed',
+    'resume': 'resume a run that was interrupted or has failed',
     'sync': 'deliver what the job and the trackers of a run have not received',
     'convert': 'convert a dataset from one format to another',
     'inspect': 'examine a dataset: what it holds, and what is wrong with it',

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _METRIC_SECONDS: Final = 2.0
 """Seconds between two lines of metrics that are logged more often than once an epoch."""
 _PROGRESS_SECONDS: Final = 10.0
-"""Seconds between two lines about the progress of a stage, where there is no bar."""
+"""Seconds between two lines about the progress of a stage, if there is no bar."""
 _COUNTED_STAGES: Final = ('export', 'convert')
 """Stages whose progress is shown as number of items, rate and remaining time."""
 _STYLES: Final = {'warning': 'yellow', 'error': 'red'}

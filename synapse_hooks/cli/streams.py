@@ -26,7 +26,7 @@ def protect() -> None:
 
     Descriptors 0 to 2 that were closed when the process started become the null device: otherwise the next file that
     is opened would be standard output. A stream that other code has put in place, such as a test, stays. At exit
-    the streams are put back, whatever has replaced them since, so that the exit code is that of the command.
+    the streams are put back, also if other code has replaced them, so that the exit code is that of the command.
     """
     null = os.open(os.devnull, os.O_RDWR)
     while null < 3:

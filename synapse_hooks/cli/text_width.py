@@ -33,7 +33,7 @@ def width(text: str) -> int:
 
 
 def fold(text: str, columns: int) -> list[str]:
-    """A text as lines of at most so many columns, broken after a blank, comma, slash or hyphen where there is one.
+    """A text as lines of at most so many columns, broken after a blank, comma, slash or hyphen if there is one.
 
     Example:
         >>> fold('convert, open_dataset', 12), fold('승용차', 4), fold('', 4)

@@ -15,7 +15,7 @@ ARCHITECTURE: Final = 'yolo11n.yaml'
 def write_base_model(out: Path, *, seed: int = 7) -> Path:
     """Save an untrained detector as `out/best.pt`.
 
-    Call `synapse_hooks.autologgers.offline.go_offline` before, where there is no network.
+    Call `synapse_hooks.autologgers.offline.go_offline` before, if there is no network.
 
     Args:
         out: A folder that is empty or does not exist.

@@ -84,7 +84,7 @@ class TimeBudget:
 
 
 def use_one_core(trainer: Any) -> None:
-    """A callback for `on_train_start`: compute on one thread, whatever the number of cores.
+    """A callback for `on_train_start`: compute on one thread, for any number of cores.
 
     Networks this small gain a quarter from a second thread on an idle machine. On a busy one, or in a container that
     shows more cores than it gets, threads wait for each other, and an epoch can take ten times as long.

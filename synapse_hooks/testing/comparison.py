@@ -121,10 +121,10 @@ def first_difference(one: Sequence[Sample], other: Sequence[Sample]) -> str:
     return '' if len(one) == len(other) else _changed_text('the number of samples', len(one), len(other))
 
 
-def as_list(sentences: Sequence[str]) -> str:
+def as_lines(texts: Sequence[str]) -> str:
     """The first lines of a list, and the number of further ones."""
-    more = [f'and {len(sentences) - MAX_LISTED} more'] if len(sentences) > MAX_LISTED else []
-    return ''.join(f'\n  {sentence}' for sentence in [*sentences[:MAX_LISTED], *more])
+    more = [f'and {len(texts) - MAX_LISTED} more'] if len(texts) > MAX_LISTED else []
+    return ''.join(f'\n  {text}' for text in [*texts[:MAX_LISTED], *more])
 
 
 def _changed_text(name: str, before: Any, after: Any) -> str:

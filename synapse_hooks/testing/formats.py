@@ -25,7 +25,7 @@ from synapse_hooks.data import Sample
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.safe_text import summary
-from synapse_hooks.testing.comparison import as_list, first_difference, missing, name_of
+from synapse_hooks.testing.comparison import as_lines, first_difference, missing, name_of
 from synapse_hooks.testing.conversion import Converted, builtin_format, convert_dataset, open_dataset
 from synapse_hooks.testing.fuzzing import Fuzzer
 from synapse_hooks.testing.plugins import check_plugin, reads, writes
@@ -79,11 +79,11 @@ class FormatConformance:
             back = after.get(self.identity(sample))
             for annotation, what in missing(sample, back, tolerance=tolerance, left_out=result.losses['attributes']):
                 changed.setdefault(annotation.kind, []).append(what)
-        for kind, sentences in changed.items():
-            assert len(sentences) <= result.lost(kind), (
-                f'{len(sentences)} annotations of kind {kind!r} did not come back as they were, and the report has '
+        for kind, texts in changed.items():
+            assert len(texts) <= result.lost(kind), (
+                f'{len(texts)} annotations of kind {kind!r} did not come back as they were, and the report has '
                 f'{result.lost(kind)}: report what is changed or left out with self.report.converted() or .dropped(), '
-                f'or widen `tolerance`{as_list(sentences)}'
+                f'or widen `tolerance`{as_lines(texts)}'
             )
         self._check_all_read(samples, result, [*after.values()])
 
@@ -267,7 +267,7 @@ class FormatConformance:
             reported = result.accounted(kind)
             assert reported == count, (
                 f'there are {count} annotations of kind {kind!r}, and the report has {reported}: each is written, '
-                f'converted or dropped, once{as_list(_named(samples, kind))}\nthe report: {result.ends(kind)}'
+                f'converted or dropped, once{as_lines(_named(samples, kind))}\nthe report: {result.ends(kind)}'
             )
 
     def _check_all_read(self, samples: Sequence[Sample], result: Converted, back: Sequence[Sample]) -> None:
@@ -282,7 +282,7 @@ class FormatConformance:
             if (count := counts.get(self.identity(sample), 0)) < len(sample.annotations)
         ]
         assert total >= expected, (
-            f'{expected} annotations were written, {dropped} dropped, and {total} were read{as_list(fewer)}'
+            f'{expected} annotations were written, {dropped} dropped, and {total} were read{as_lines(fewer)}'
         )
 
 

@@ -66,7 +66,38 @@ def test_comments_use_plain_words(source: Path) -> None:
     assert odd == []
 
 
+SWEPT = [file for file in SOURCES if file.relative_to(ROOT).parts[1] in ('cli', 'demo', 'insight', 'serve', 'testing')]
+ODD_IN_SWEPT = re.compile(
+    r"""\b(?:tells?|telling|told|strangers?|anew|aside|twins?|whatever|wherever|whoever|in\ silence|for\ instance
+    |says?\ so|as\ it\ was|all\ the\ same|at\ hand|lead(?:s|ing)?\ nowhere|by\ whoever|sound\ plugin)\b
+    | \bwhere\ there\ (?:is|are)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+ODD_NAMES = re.compile(r'(?:^|_)(?:told|tell|telling|said|say|voice|lively|twins?|met|outgoing|leaving|mend)(?:_|$)')
+
+
+@pytest.mark.parametrize('source', SWEPT, ids=lambda source: source.relative_to(ROOT).as_posix())
+def test_messages_comments_and_names_use_the_terms_of_the_field(source: Path) -> None:
+    odd = [f'line {line}: {text!r}' for line, text in (*texts(source), *comments(source)) if ODD_IN_SWEPT.search(text)]
+    odd += [f'the name {name}' for name in (source.stem, *names(source)) if ODD_NAMES.search(name)]
+    assert odd == []
+
+
+def names(source: Path) -> Iterator[str]:
+    """Every name that a module defines: functions, classes, arguments, variables, attributes."""
+    for node in ast.walk(ast.parse(source.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.id if isinstance(node, ast.Name) else node.attr
+
+
 def test_an_odd_word_would_be_found() -> None:
+    assert ODD_IN_SWEPT.search('the exit code tells how it ended')
+    assert ODD_NAMES.search('_told')
+    assert not ODD_NAMES.search('metrics')
     assert ODD.search('a.txt is no regular file')
     assert ODD.search('mend hooks.py')
     assert ODD_IN_PAGES.search('Whoever trains with it has it.')
