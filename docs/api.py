@@ -53,17 +53,17 @@ SECTIONS: Final = (
     Section(
         'A dataset and its loss report',
         'synapse_hooks.data',
-        'DatasetInfo survey Tally dataset LossReport Loss Unreadable Tolerance DEFAULT_TOLERANCE',
+        'DatasetInfo survey DatasetCounts dataset LossReport Loss Unreadable Tolerance DEFAULT_TOLERANCE',
     ),
     Section(
-        'Division into splits',
+        'SplitAssignment into splits',
         'synapse_hooks.data',
         'SPLITS split_name fractions assign group_key BY_FOLDER stratify stratified stratum labels_of',
     ),
     Section(
         'Image files',
         'synapse_hooks.data',
-        'image_size read_header ImageHeader probe probe_many SUFFIXES MEASURED USUAL',
+        'image_size read_header ImageHeader probe probe_many SUFFIXES MEASURED DEFAULT_SUFFIXES',
         'Nothing here decodes an image or needs an imaging library: sizes are read from headers.',
     ),
     Section(

@@ -91,7 +91,7 @@ def test_a_conversion_that_nobody_watches_imports_what_it_needs(target: str, tmp
     # For the archives of a download, several processes, and a project's pyproject.toml.
     assert not found & {'tarfile', 'tempfile', 'multiprocessing.connection', 'tomllib'}
     # For a source in COCO, and for a folder that no format recognises.
-    assert not rooms & {'synapse_hooks.formats.coco.items', 'synapse_hooks.formats.known'}
+    assert not rooms & {'synapse_hooks.formats.coco.source', 'synapse_hooks.formats.file_signatures'}
     assert ('importlib.metadata' in found) == bool(installed_plugins())
 
 

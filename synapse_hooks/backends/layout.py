@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.conversion.own_files import LEADS_OUT, OwnFiles
+from synapse_hooks.conversion.dataset_files import LEADS_OUT, DatasetFiles
 from synapse_hooks.data import SPLITS, LossReport, is_image_name, split_name
 from synapse_hooks.errors import BackendError, DatasetInvalid, cannot_read, suggest
 from synapse_hooks.storage import FileEntry, LinkMode, is_dropping, link_or_copy, link_tree
@@ -86,8 +86,8 @@ class Layout:
             out: The folder.
             splits: Only these; all of them when None.
             mode: How the files are put there.
-            report: Records links that lead out of the dataset and are followed: see `formats.own_files`. None where
-                the dataset is our own.
+            report: Records links that lead out of the dataset and are followed: see
+                `conversion.dataset_files`. None where the dataset is our own.
 
         Raises:
             DatasetInvalid: A document or another file that is not an image is a link that leads out of the dataset.
@@ -108,7 +108,7 @@ class Layout:
 
 
 def _admitting(root: Path, report: LossReport) -> Callable[[FileEntry], None]:
-    own = OwnFiles(report, Boundary(root))
+    own = DatasetFiles(report, Boundary(root))
 
     def admit(entry: FileEntry) -> None:
         try:

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.cli.conversion import ConversionRecorder, convert_into
     from synapse_hooks.cli.input_dataset import find_input, number_or_text
     from synapse_hooks.cli.reporter import open_reporter
-    from synapse_hooks.conversion.reader import reading
+    from synapse_hooks.conversion.reader import explain_os_errors
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.steps.state import plain
     from synapse_hooks.storage import relocate, staging, sweep
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> CommandResult:
                 f'`synapse-hooks workspace import {options.source} --name NAME`',
             )
         _check_links(source, plugins.settings.settings.get(options.to, {}), options.images)
-        with staging(options.target) as staged, reading(path):
+        with staging(options.target) as staged, explain_os_errors(path):
             recorder = ConversionRecorder(reporter, source.with_archive_path)
             if source.note:
                 recorder.info(source.note)

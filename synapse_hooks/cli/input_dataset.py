@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.conversion.reader import reading
+from synapse_hooks.conversion.reader import explain_os_errors
 from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError, SynapseHooksError
 from synapse_hooks.formats import Format
 from synapse_hooks.plugins import Plugins
@@ -48,12 +48,12 @@ def find_input(
         DatasetInvalid: There is no such path or name, or no format recognises it, or several do.
         ArchiveRefused, SelectionError: As in `open_input`.
     """
-    with reading(given):
+    with explain_os_errors(given):
         stored = _stored(given, workspace) if format is None and not given.exists() else None
     if stored is not None:
         yield InputDataset(stored, note=f'{given} is in the workspace: {stored["path"]}')
         return
-    with reading(given), open_input(plugins, given, format, scratch_beside) as source:
+    with explain_os_errors(given), open_input(plugins, given, format, scratch_beside) as source:
         yield source
 
 

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.cli.input_dataset import find_input
     from synapse_hooks.cli.inspection_report import inspection_report
     from synapse_hooks.cli.reporter import open_reporter
-    from synapse_hooks.conversion.reader import open_reader, reading
+    from synapse_hooks.conversion.reader import explain_os_errors, open_reader
     from synapse_hooks.insight import inspect_dataset, page
     from synapse_hooks.insight.page import PICTURES
     from synapse_hooks.plugins import build, load_settings
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     with (
         find_input(plugins, options.dataset, options.source_format, options.workspace) as source,
         open_reporter() as reporter,
-        reading(source.dataset['path']),
+        explain_os_errors(source.dataset['path']),
     ):
         if source.note:
             reporter.messages([{'level': 'info', 'text': source.note}])

@@ -66,7 +66,7 @@ def _import(options: argparse.Namespace, workspace: Any) -> CommandResult:
     from synapse_hooks.cli.conversion import ConversionRecorder, convert_into
     from synapse_hooks.cli.input_dataset import number_or_text, open_input
     from synapse_hooks.cli.reporter import open_reporter
-    from synapse_hooks.conversion.reader import reading
+    from synapse_hooks.conversion.reader import explain_os_errors
     from synapse_hooks.plugins import build, load_settings
     from synapse_hooks.storage import scratch
 
@@ -74,7 +74,7 @@ def _import(options: argparse.Namespace, workspace: Any) -> CommandResult:
     plugins = build(load_settings(block=options.block, only=options.only))
     with (
         open_reporter() as reporter,
-        reading(options.source),
+        explain_os_errors(options.source),
         open_input(plugins, options.source, options.source_format) as source,
     ):
         recorder = ConversionRecorder(reporter, source.with_archive_path)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from synapse_hooks.conversion.ids import safe_id
-from synapse_hooks.conversion.well_formed import COUNT, TEXT, Expected, Wrong, check_attributes
+from synapse_hooks.conversion.schema_checks import COUNT, TEXT, Expected, InvalidField, check_attributes
 from synapse_hooks.data.batch import Batch, Boxes, Columns, Polygons
 from synapse_hooks.data.sample import Sample
 
@@ -19,7 +19,7 @@ _RING: Final = Expected('three points or more', 'leave out what has no area: `co
 _SAFE: Final = Expected('safe as the name of a file', 'take it from `unique_ids(names)` of synapse_hooks.formats')
 
 
-class WrongRow(Wrong):
+class InvalidRow(InvalidField):
     """A row of a column holds something else than it should."""
 
     def __init__(self, kind: str, row: int, field: str, expected: Expected, value: Any, sample: str = '') -> None:
@@ -39,10 +39,10 @@ def check_batch(batch: Any) -> None:
     """See that a batch is one, and that its columns fit together. Samples are not looked at.
 
     Raises:
-        WrongRow: A column holds something else than it should.
+        InvalidRow: A column holds something else than it should.
     """
     if not isinstance(batch, Batch):
-        raise WrongRow('', 0, '', _BATCH, batch)
+        raise InvalidRow('', 0, '', _BATCH, batch)
     samples = [getattr(sample, 'id', '') for sample in batch.samples]
     columns: Boxes | Polygons
     for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):
@@ -52,20 +52,20 @@ def check_batch(batch: Any) -> None:
     _check_lengths('polygon', 'boxes', len(batch.polygons.boxes), 4 * len(batch.polygons))
     owners, counts = batch.polygons.points.owners, batch.polygons.points.counts
     if batch.polygons.items and not batch.polygons.texts and {*owners} != {*range(len(batch.polygons))}:
-        raise WrongRow('polygon', 0, 'points', _LENGTHS, None)
+        raise InvalidRow('polygon', 0, 'points', _LENGTHS, None)
     for owner, count in zip(owners, counts, strict=True) if counts and min(counts) < 3 else ():
         if count < 3:
-            raise WrongRow('polygon', owner, 'points', _RING, count, samples[batch.polygons.items[owner]])
+            raise InvalidRow('polygon', owner, 'points', _RING, count, samples[batch.polygons.items[owner]])
 
 
 def check_id(sample: Sample) -> None:
     """See that the id of a sample can be the name of a file.
 
     Raises:
-        Wrong: It cannot.
+        InvalidField: It cannot.
     """
     if safe_id(sample.id) != sample.id:
-        raise Wrong('id', _SAFE, sample.id)
+        raise InvalidField('id', _SAFE, sample.id)
 
 
 def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
@@ -74,10 +74,10 @@ def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
         _check_lengths(kind, field, len(getattr(columns, field)), count)
     wrong = _first(columns.items, lambda item: type(item) is int and 0 <= item < len(samples))
     if wrong is not None:
-        raise WrongRow(kind, wrong, 'items', _ITEM, columns.items[wrong])
+        raise InvalidRow(kind, wrong, 'items', _ITEM, columns.items[wrong])
 
-    def of(row: int, field: str, expected: Expected) -> WrongRow:
-        return WrongRow(kind, row, field, expected, getattr(columns, field)[row], samples[columns.items[row]])
+    def of(row: int, field: str, expected: Expected) -> InvalidRow:
+        return InvalidRow(kind, row, field, expected, getattr(columns, field)[row], samples[columns.items[row]])
 
     for field in ('items', 'places'):
         values = getattr(columns, field)
@@ -91,7 +91,7 @@ def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
         if attributes is not None:
             try:
                 check_attributes(attributes)
-            except Wrong as error:
+            except InvalidField as error:
                 raise of(row, 'attributes', error.expected) from None
             # An empty one says nothing: writers look for None.
             columns.attributes[row] = attributes or None
@@ -99,7 +99,7 @@ def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
 
 def _check_lengths(kind: str, field: str, found: int, expected: int) -> None:
     if found != expected:
-        raise WrongRow(kind, min(found, expected), field, _LENGTHS, found)
+        raise InvalidRow(kind, min(found, expected), field, _LENGTHS, found)
 
 
 def _first(values: Iterable[Any], is_fine: Any) -> int | None:

@@ -14,15 +14,15 @@ from itertools import pairwise
 from typing import Any
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.conversion.content import need_content
 from synapse_hooks.conversion.contract import Projection, Sink, Written
 from synapse_hooks.conversion.executors import Executor, Serial, executor_named
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.read_ahead import ReadAhead
+from synapse_hooks.conversion.requirements import require_content
 from synapse_hooks.conversion.shards import FinalizeShard, ShardResult, WriteShards
 from synapse_hooks.conversion.target import Target
-from synapse_hooks.data import DatasetInfo, LossReport, Tally
+from synapse_hooks.data import DatasetCounts, DatasetInfo, LossReport
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Conversion:
         surveyed = self._survey(sink) if sink.survey else None
         pipeline = self.open(sink.projection)
         if not pipeline.shards:
-            need_content(self.source, pipeline.finish())
+            require_content(self.source, pipeline.finish())
         known = surveyed or replace(self._complete(sink, pipeline.peek()), splits=self.declared.splits)
         plan = sink.initialize_write(known)
         while True:
@@ -83,7 +83,7 @@ class Conversion:
             executor, tasks = self._tasks(sink, pipeline, plan, known)
             results = executor.map(tasks, self.progress.add)
             read, losses = _merged(results)
-            need_content(self.source, read)
+            require_content(self.source, read)
             info = self._complete(sink, read.tally)
             better = plan if surveyed else sink.initialize_write(info)
             if better == plan:
@@ -108,10 +108,10 @@ class Conversion:
         for batch in pipeline.batches():
             self.progress.add(len(batch.samples))
         read = pipeline.finish()
-        need_content(self.source, read)
+        require_content(self.source, read)
         return self._complete(sink, read.tally)
 
-    def _complete(self, sink: Sink, tally: Tally) -> DatasetInfo:
+    def _complete(self, sink: Sink, tally: DatasetCounts) -> DatasetInfo:
         """What is known of the dataset when everything was counted."""
         found = replace(tally.info(self.declared), classes=self.declared.classes)
         return replace(found, classes=sink.classes(found))

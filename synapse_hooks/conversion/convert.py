@@ -9,15 +9,15 @@ from typing import Any, Final
 from synapse_hooks.context import Dataset, TrainContext
 from synapse_hooks.conversion.contract import Projection
 from synapse_hooks.conversion.conversion import Conversion
-from synapse_hooks.conversion.division import divided
 from synapse_hooks.conversion.fingerprint import joined
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.pipeline import Pipeline
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
-from synapse_hooks.conversion.target import HasSink, Target
+from synapse_hooks.conversion.split_assignment import assign_splits
+from synapse_hooks.conversion.target import Target, WritableFormat
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
-from synapse_hooks.data.doubts import ALL_CROWDS, doubt
+from synapse_hooks.data.plausibility import ALL_CROWDS, check_plausibility
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.geometry.extents import FAULTS
 from synapse_hooks.version import __version__
@@ -26,7 +26,7 @@ _SAME_OUTPUT: Final = ('workers', 'executor', 'trainer_cache')
 """Settings that change nothing of what is written."""
 
 
-def convert(format: HasSink, context: TrainContext, source: Dataset) -> Dataset:
+def convert(format: WritableFormat, context: TrainContext, source: Dataset) -> Dataset:
     """Convert `source` into `format`, in `context.output_dir`. A dataset that has the format already is returned.
 
     The loss report goes to the journal, as an event `losses`, and to the user as a warning when something was lost.
@@ -42,16 +42,16 @@ def convert(format: HasSink, context: TrainContext, source: Dataset) -> Dataset:
     options = Options.of(context, format.name)
     reader = open_reader(context.hooks, source)
     if isinstance(reader, FormatReader):
-        # A division may look at every item before the conversion does.
+        # Assigning splits may read every item before the conversion does.
         reader.tolerance = options.tolerance
     declared = declared_by(reader)
-    division = divided(reader, declared, options, context)
+    assignment = assign_splits(reader, declared, options, context)
 
     def opened(projection: Projection) -> Pipeline:
         return Pipeline(
             reader,
             projection,
-            divide=division.of,
+            divide=assignment.split_of,
             tolerance=options.tolerance,
             digest='digest' not in source,
             crowds_as_objects=options.crowds == 'objects',
@@ -61,7 +61,7 @@ def convert(format: HasSink, context: TrainContext, source: Dataset) -> Dataset:
     out.mkdir(parents=True, exist_ok=True)
     target = Target(format, out, options)
     try:
-        made = Conversion(source, division.info(declared), opened, target, Progress(context)).run()
+        made = Conversion(source, assignment.info(declared), opened, target, Progress(context)).run()
     except UnicodeEncodeError as error:
         raise DatasetInvalid(
             f'{source["path"]}: the name {error.object!r} is not valid UTF-8, so it cannot be written into a text',
@@ -74,17 +74,17 @@ def convert(format: HasSink, context: TrainContext, source: Dataset) -> Dataset:
     report, info = made.report, made.info
     tally = made.read.tally
     report.finalize(tally.sources)
-    doubt(
+    check_plausibility(
         report, objects=tally.objects, crowds=tally.crowds, splits=info.splits or tally.splits, labelled=tally.labelled
     )
     if not report.total('written') + report.total('converted'):
         raise DatasetInvalid(
             f'{source["path"]}: none of its annotations can be expressed in {format.name!r}\n{report.summary()}',
-            hint=_way_out(report),
+            hint=_hint(report),
             path=str(source['path']),
         )
     report.merge(made.read.report)
-    _tell(context, report, source, format)
+    _report(context, report, source, format)
     names = [name for name in dict.fromkeys((*SPLITS, *made.splits)) if name and made.splits.get(name)]
     splits = {name: made.splits[name] for name in names}
     digest = _digest(source.get('digest') or joined(made.read.blocks), format, options, info)
@@ -98,7 +98,7 @@ def convert(format: HasSink, context: TrainContext, source: Dataset) -> Dataset:
     )
 
 
-def _way_out(report: LossReport) -> str:
+def _hint(report: LossReport) -> str:
     """What to do where nothing could be expressed: the most frequent reason decides."""
     if any(loss.reason == ALL_CROWDS for loss in report.losses.values()):
         return 'if these regions are objects, take them as such: `--crowds objects` (of a run: `-p crowds=objects`)'
@@ -109,7 +109,7 @@ def _way_out(report: LossReport) -> str:
     return 'choose another target format or task'
 
 
-def _tell(context: TrainContext, report: LossReport, source: Dataset, format: HasSink) -> None:
+def _report(context: TrainContext, report: LossReport, source: Dataset, format: WritableFormat) -> None:
     context.recorder.record('losses', {'from': source['format'], 'to': format.name, **report.to_dict()})
     if context.runtime_ctx.strict:
         report.refuse_losses()
@@ -118,7 +118,7 @@ def _tell(context: TrainContext, report: LossReport, source: Dataset, format: Ha
         context.log_message(f'{source["format"]} to {format.name}: {summary}', level=level, code='losses')
 
 
-def _digest(content: str, format: HasSink, options: Options, info: DatasetInfo) -> str:
+def _digest(content: str, format: WritableFormat, options: Options, info: DatasetInfo) -> str:
     """Equal digests mean equal output: it covers the input, what was asked for, and who did it."""
     settings = {
         name: value for name, value in options.settings.items() if name not in ('workers', 'executor', 'trainer_cache')

@@ -11,8 +11,8 @@ class Fingerprint:
     """Takes note of everything that is read, shard by shard, in blocks that do not depend on the number of processes.
 
     Of documents and labels it is every byte. Of images, which are linked and never read as a whole, it is their size in
-    bytes and when they were changed, to the nanosecond: what tells a changed file from an unchanged one without a look
-    inside. Blocks are the same however many processes read them, so the digest is too.
+    bytes and when they were changed, to the nanosecond: changed files are recognised without being read.
+    Blocks are the same however many processes read them, so the digest is too.
     """
 
     def __init__(self) -> None:

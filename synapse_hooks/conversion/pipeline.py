@@ -12,16 +12,16 @@ import msgspec
 
 from synapse_hooks.context import DatasetReader
 from synapse_hooks.conversion.contract import Projection, Source
-from synapse_hooks.conversion.crowds import take_as_object
+from synapse_hooks.conversion.crowd_regions import clear_crowd_flag
 from synapse_hooks.conversion.fingerprint import Fingerprint
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.reader import FormatReader
-from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.conversion.rows import ReaderSource, RowSource
 from synapse_hooks.conversion.validation import validate
-from synapse_hooks.data import Keypoint, LossReport, Sample, Tally, Tolerance, Unreadable
+from synapse_hooks.data import DatasetCounts, Keypoint, LossReport, Sample, Tolerance, Unreadable
 from synapse_hooks.data.batch import Batch, gather
 from synapse_hooks.data.skeletons import assemble
-from synapse_hooks.geometry.upright import sort_corners_of
+from synapse_hooks.geometry.corner_order import sort_corners_of
 
 Divide = Callable[[Sample], str | None]
 """Says into which split a sample goes."""
@@ -31,7 +31,7 @@ Divide = Callable[[Sample], str | None]
 class ReadResult:
     """What is known of the samples that were read; it travels between processes."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: DatasetCounts = field(default_factory=DatasetCounts)
     report: LossReport = field(default_factory=LossReport)
     """What the source could not read or carry."""
     unreadable: Unreadable | None = None
@@ -59,7 +59,7 @@ class Pipeline:
         digest: Whether to take note of what is read.
         counts: Whether samples and annotations are counted.
         divide: Says into which split a sample goes; None keeps its own.
-        crowds_as_objects: See `synapse_hooks.conversion.crowds`.
+        crowds_as_objects: See `synapse_hooks.conversion.crowd_regions`.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Pipeline:
                 self.shards = self.source.shards()
                 self.count = self.source.count
             if self.count is not None:
-                # What was met when the dataset was opened is none of them.
+                # Items that were skipped when the dataset was opened are not in `count`.
                 unreadable.total = self.count + unreadable.count
         else:
             self._context = ReadContext(report=self.result.report, fingerprint=self._fingerprint)
@@ -124,12 +124,12 @@ class Pipeline:
                     self._fingerprint.close_block(names + [str(sample.split) for sample in batch.samples])
                 yield batch
 
-    def peek(self, count: int = 64) -> Tally:
+    def peek(self, count: int = 64) -> DatasetCounts:
         """What some items show: a guess at the whole. Nothing of it is counted.
 
         They are from all over the dataset; the first ones, where others cannot be had.
         """
-        tally = Tally()
+        tally = DatasetCounts()
         if len(self.shards) == 1 and self.count is None:
             # To begin twice may take twice as long: what was read is kept.
             batches = self._of(self.shards[0])
@@ -207,7 +207,7 @@ class Pipeline:
         sort_corners_of(batch, report)
         if self.crowds_as_objects:
             for item, _, annotation in batch.others:
-                take_as_object(annotation, batch.samples[item], report)
+                clear_crowd_flag(annotation, batch.samples[item], report)
         if self.counts:
             self.result.tally.add_batch(batch)
 

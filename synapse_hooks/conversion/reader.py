@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.conversion.contract import Source
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.validation import CheckedReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, survey
 from synapse_hooks.errors import DatasetInvalid, NoAnswer, cannot_read
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def explain_os_errors(path: Path) -> Iterator[None]:
     """While the block runs, what the operating system says about the dataset at `path` is a sentence with a way out.
 
     Whatever it says about other files, and about one that is not there, passes: a format that opens it is at fault.
@@ -120,7 +120,7 @@ class FormatReader:
     def noted(self) -> Iterator[None]:
         """While the block runs, an error of the format's gets a note of what was being read."""
         try:
-            with reading(self.path):
+            with explain_os_errors(self.path):
                 yield
         except Exception as error:
             error.add_note(f'while format {self.format.name!r} was reading {self.path}')

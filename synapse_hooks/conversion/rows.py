@@ -19,7 +19,7 @@ from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.storage import FreeNames
 
 
-class ReadsRows(Protocol):
+class RowReader(Protocol):
     """What `RowSource` needs of a format."""
 
     @property
@@ -33,7 +33,7 @@ class ReadsRows(Protocol):
         """See `Format.read`."""
 
 
-class WritesRows(Protocol):
+class RowWriter(Protocol):
     """What `RowSink` needs of a format."""
 
     @property
@@ -62,7 +62,7 @@ class RowSource(BaseSource):
         path: The dataset.
     """
 
-    def __init__(self, format: ReadsRows, path: Path) -> None:
+    def __init__(self, format: RowReader, path: Path) -> None:
         self.format = format
         self.path = path
 
@@ -114,7 +114,7 @@ class RowSink(BaseSink):
     projection = 'samples'
     parallel = False
 
-    def __init__(self, format: WritesRows, out: Path) -> None:
+    def __init__(self, format: RowWriter, out: Path) -> None:
         self.format = format
         self.out = out
         self.survey = format.surveys
@@ -124,7 +124,7 @@ class RowSink(BaseSink):
         return info.classes_of(*self.format.kinds)
 
     def initialize_write(self, info: DatasetInfo) -> DatasetInfo | None:
-        """What `write` is told of the dataset; None where it needs nothing."""
+        """What `write` gets to know of the dataset; None if it needs nothing."""
         return info if self.survey else None
 
     def write(self, plan: DatasetInfo | None, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:

@@ -42,7 +42,7 @@ class WriteShards:
     def __call__(self, report: Report) -> ShardResult:
         """Do it."""
         if self.number and isinstance(self.pipeline, Pipeline):
-            # What was met when the dataset was opened is reported once.
+            # What was reported when the dataset was opened is reported once.
             self.pipeline.forget_opening()
         sink, losses = self.target.sink()
         written = sink.write(self.plan, self.info, self.number, self._batches(report))

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from synapse_hooks.conversion.contract import Sink
 from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import LossReport
 
 
-class HasSink(Protocol):
+class WritableFormat(Protocol):
     """What is needed of a format that is written."""
 
     @property
@@ -31,7 +31,7 @@ class HasSink(Protocol):
 class Target:
     """A format, where it is written, and how."""
 
-    format: HasSink
+    format: WritableFormat
     out: Path
     options: Options
 

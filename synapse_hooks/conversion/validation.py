@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from synapse_hooks.context import DatasetReader
-from synapse_hooks.conversion.well_formed import SAMPLES, Wrong, check_info, check_sample
+from synapse_hooks.conversion.schema_checks import SAMPLES, InvalidField, check_info, check_sample
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.safe_text import repr_of
@@ -65,12 +65,12 @@ def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
           → make it text: `str(...)`
     """
     if not isinstance(samples, Iterable):
-        raise _error('what `read` returned', Wrong('', SAMPLES, samples), format)
+        raise _error('what `read` returned', InvalidField('', SAMPLES, samples), format)
     for number, sample in enumerate(samples, 1):
         try:
             check_sample(sample)
-        except Wrong as wrong:
-            raise _error(_place(number, sample, wrong.place), wrong, format) from None
+        except InvalidField as invalid:
+            raise _error(_place(number, sample, invalid.place), invalid, format) from None
         yield sample
 
 
@@ -85,18 +85,18 @@ def validate(batch: Any, format: str) -> None:
         WrongAnswer: It is not.
     """
     # Not at the top: it needs numpy, and who lists plugins does not.
-    from synapse_hooks.conversion.columns import WrongRow, check_batch, check_id
+    from synapse_hooks.conversion.columns import InvalidRow, check_batch, check_id
 
     try:
         check_batch(batch)
-    except WrongRow as wrong:
-        raise _error(wrong.where(), wrong, format) from None
+    except InvalidRow as invalid:
+        raise _error(invalid.where(), invalid, format) from None
     for number, sample in enumerate(batch.samples, 1):
         try:
             check_sample(sample)
             check_id(sample)
-        except Wrong as wrong:
-            raise _error(_place(number, sample, wrong.place), wrong, format) from None
+        except InvalidField as invalid:
+            raise _error(_place(number, sample, invalid.place), invalid, format) from None
 
 
 def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:
@@ -107,20 +107,20 @@ def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:
     """
     try:
         splits = check_info(info)
-    except Wrong as wrong:
-        raise _error('what is declared', wrong, format) from None
+    except InvalidField as invalid:
+        raise _error('what is declared', invalid, format) from None
     return info if info.splits is None or splits == info.splits else replace(info, splits=splits)
 
 
-def _error(where: str, wrong: Wrong, format: str) -> WrongAnswer:
-    kind = '' if wrong.value is None else f' ({type(wrong.value).__name__})'
-    what = f'{where}: {wrong.field}' if wrong.field else where
+def _error(where: str, invalid: InvalidField, format: str) -> WrongAnswer:
+    kind = '' if invalid.value is None else f' ({type(invalid.value).__name__})'
+    what = f'{where}: {invalid.field}' if invalid.field else where
     return WrongAnswer(
-        f'format {format!r}: {what} is {repr_of(wrong.value, _LONGEST)}{kind}, not {wrong.expected.what}',
-        hint=wrong.expected.hint,
+        f'format {format!r}: {what} is {repr_of(invalid.value, _LONGEST)}{kind}, not {invalid.expected.what}',
+        hint=invalid.expected.hint,
         hook='open_dataset',
         format=format,
-        field=wrong.field,
+        field=invalid.field,
     )
 
 

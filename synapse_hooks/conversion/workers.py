@@ -52,7 +52,7 @@ class Worker:
         theirs.close()
 
     def send(self, content: Any) -> None:
-        """Send a message. Where the process is gone, `receive` tells why."""
+        """Send a message. If the process has ended, `receive` raises its error."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(content)
 
@@ -115,15 +115,15 @@ def _signals_held() -> Iterator[None]:
         # They never arrive here.
         yield
         return
-    met: list[int] = []
+    received: list[int] = []
     # No masks: the system would hand the signal to another thread.
-    before = {number: signal.signal(number, lambda number, _frame: met.append(number)) for number in _SIGNALS}
+    before = {number: signal.signal(number, lambda number, _frame: received.append(number)) for number in _SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for arrived in met:
+        for arrived in received:
             signal.raise_signal(arrived)
 
 

@@ -1,11 +1,11 @@
 """What flows: samples and their annotations, what is known of a dataset, splits, and the loss report."""
 
-from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetInfo, Tally, dataset, survey
+from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetCounts, DatasetInfo, dataset, survey
 from synapse_hooks.data.groups import BY_FOLDER, group_key
 from synapse_hooks.data.images import (
+    DEFAULT_SUFFIXES,
     MEASURED,
     SUFFIXES,
-    USUAL,
     ImageHeader,
     image_size,
     is_image_name,
@@ -39,16 +39,17 @@ from synapse_hooks.data.unreadable import DEFAULT_TOLERANCE, Tolerance, Unreadab
 
 __all__ = [
     'BY_FOLDER',
+    'DEFAULT_SUFFIXES',
     'DEFAULT_TOLERANCE',
     'MEASURED',
     'OBJECT_KINDS',
     'SPLITS',
     'SUFFIXES',
-    'USUAL',
     'Annotation',
     'AnyAnnotation',
     'Box',
     'Classification',
+    'DatasetCounts',
     'DatasetInfo',
     'Group',
     'ImageHeader',
@@ -66,7 +67,6 @@ __all__ = [
     'Ring',
     'RotatedBox',
     'Sample',
-    'Tally',
     'Tolerance',
     'Unreadable',
     'assign',

@@ -82,8 +82,8 @@ class Polygons(Columns):
 
     def add_boxes(self, boxes: Sequence[Sequence[float] | None]) -> None:
         """Add the boxes of some, as the source says them."""
-        told = [_NOTHING if box is None else box for box in boxes]
-        append(self.boxes, list(chain.from_iterable(told)), 4 * len(boxes))
+        rows = [_NOTHING if box is None else box for box in boxes]
+        append(self.boxes, list(chain.from_iterable(rows)), 4 * len(boxes))
 
     def add_boxless(self, count: int) -> None:
         """Add the boxes of so many that have none."""

@@ -22,7 +22,7 @@ BATCH = 128
 """How many samples a batch has, but for the last one of a dataset."""
 
 
-class Tally:
+class DatasetCounts:
     """Counts what passes: of a whole dataset, or of a share of it."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Tally:
             self.sources[kind] += len(labels)
             self.labels.setdefault(kind, set()).update(labels)
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: DatasetCounts) -> None:
         """Add what was counted elsewhere."""
         self.count += other.count
         self.splits.update(other.splits)
@@ -172,7 +172,7 @@ def survey(declared: DatasetInfo, samples: Iterable[Sample]) -> DatasetInfo:
         >>> info.classes, info.count, dict(info.splits)
         (('car',), 1, {})
     """
-    tally = Tally()
+    tally = DatasetCounts()
     for sample in samples:
         tally.add(sample)
     return tally.info(declared)

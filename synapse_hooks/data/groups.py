@@ -58,9 +58,9 @@ def _values(sample: Sample, attribute: str) -> Iterator[Any]:
         elif isinstance(annotation, Other) and isinstance(annotation.document, dict):
             # Rows of other media keep what they say in their document, as DM writes it.
             attrs = annotation.document.get('attrs')
-            for said in attrs if isinstance(attrs, list) else ():
-                if isinstance(said, dict) and said.get('name') == attribute:
-                    yield said.get('value')
+            for entry in attrs if isinstance(attrs, list) else ():
+                if isinstance(entry, dict) and entry.get('name') == attribute:
+                    yield entry.get('value')
 
 
 def _text(value: Any) -> str:

@@ -23,8 +23,8 @@ _EXTENSIONS = frozenset(suffix[1:] for suffix in SUFFIXES)
 
 
 MOST_PIXELS = 1 << 30
-"""Of one image. A header of some bytes can tell any size, and a mask of that size is a few numbers, too."""
-USUAL = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
+"""Of one image. A header of some bytes can declare any size, and a mask of that size is a few numbers, too."""
+DEFAULT_SUFFIXES = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
 """The extension that trainers know, by `ImageHeader.kind`; of GIF there is none."""
 
 
@@ -139,7 +139,7 @@ def probe(file: str) -> Probed:
 
 
 def probe_many(files: Iterable[str], *, links: bool = False) -> Iterator[Probed | None]:
-    """Size and state of millions of images, most of which tell their size in their first bytes.
+    """Size and state of millions of images, most of which have their size in their first bytes.
 
     Args:
         files: Their paths.
@@ -165,7 +165,7 @@ def probe_many(files: Iterable[str], *, links: bool = False) -> Iterator[Probed 
             yield None
             continue
         if head[:2] == b'\xff\xd8':
-            # Images that one program wrote have the same segments up to the one that tells the size.
+            # Images that one program wrote have the same segments up to the one with the size.
             for at, begin in segments:
                 if head[at : at + 4] != begin:
                     segments = _segments_of_jpeg(head)

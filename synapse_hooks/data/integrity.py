@@ -31,7 +31,7 @@ _TAIL: Final = b'\xff\xd9'
 _SIZE: Final = struct.Struct('>HH')
 
 
-class Examined(NamedTuple):
+class ImageCheck(NamedTuple):
     """What was seen of an image file."""
 
     width: int
@@ -48,7 +48,7 @@ class Examined(NamedTuple):
     """Whether Pillow opens and verifies the file, and finds this size. False where that was not established."""
 
 
-def examine(files: Iterable[str]) -> Iterator[Examined | None]:
+def examine(files: Iterable[str]) -> Iterator[ImageCheck | None]:
     """Look at image files; links are followed.
 
     Args:
@@ -97,7 +97,7 @@ def examine(files: Iterable[str]) -> Iterator[Examined | None]:
         finally:
             os.close(handle)
         certain = bool(not fault and width and height and width * height <= _MOST_PIXELS)
-        yield Examined(width, height, size, changed, fault, certain)
+        yield ImageCheck(width, height, size, changed, fault, certain)
 
 
 # -- JPEG ------------------------------------------------------------------------------------------------------------

@@ -19,12 +19,12 @@ EXAMPLES = 5
 Fate = Literal['converted', 'dropped', 'repaired', 'doubtful']
 FATES: Final[tuple[Fate, ...]] = get_args(Fate)
 LOST: Final[tuple[Fate, ...]] = ('converted', 'dropped')
-"""An annotation meets one of these, or is written as it was. The others are said of it besides."""
+"""Each annotation counts as written, or has one of these fates. The other fates are reported in addition."""
 
 
 @dataclass(slots=True)
 class Loss:
-    """How often one kind of annotation met one fate for one reason, and where first."""
+    """How many annotations of a kind had one fate for one reason, and the first of them."""
 
     fate: Fate
     """`converted`, `dropped`, `repaired` or `doubtful`."""
@@ -33,7 +33,7 @@ class Loss:
     reason: str
     """A part of a sentence."""
     count: int = 0
-    """How many annotations it met."""
+    """The number of annotations."""
     examples: list[dict[str, str]] = field(default_factory=list)
     """The first few: `{'file': sample's id, 'id': annotation's id}`."""
 
@@ -110,14 +110,14 @@ class LossReport:
             self.written_kinds[kind] += max(0, count - self.accounted(kind))
 
     def accounted(self, kind: str) -> int:
-        """How many annotations of a kind have met their end."""
+        """How many annotations of a kind were written, converted or dropped."""
         ends = sum(loss.count for loss in self.losses.values() if loss.kind == kind and loss.fate in LOST)
         return self.written_kinds[kind] + ends
 
     def clear(self) -> None:
         """Forget everything."""
-        for told in (self.written_kinds, self.losses, self.attributes, self.unreadable_items):
-            told.clear()
+        for records in (self.written_kinds, self.losses, self.attributes, self.unreadable_items):
+            records.clear()
         self.unreadable_count = 0
 
     def merge(self, other: LossReport) -> None:
@@ -132,7 +132,7 @@ class LossReport:
         self.unreadable_items = [*self.unreadable_items, *other.unreadable_items][:EXAMPLES]
 
     def total(self, fate: Fate | Literal['written']) -> int:
-        """How many annotations met that fate. Images do not count here."""
+        """How many annotations had that fate. Images do not count here."""
         if fate == 'written':
             return self.written_kinds.total()
         return sum(loss.count for loss in self.losses.values() if loss.fate == fate and loss.kind != 'image')
@@ -144,7 +144,7 @@ class LossReport:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to tell."""
+        """Whether there is nothing to report."""
         return not (self.losses or self.attributes or self.unreadable_count)
 
     def refuse_losses(self) -> None:
@@ -173,7 +173,7 @@ class LossReport:
         return found
 
     def summary(self) -> str:
-        """The report for a terminal; empty when there is nothing to tell."""
+        """The report for a terminal; empty when there is nothing to report."""
         if self.empty:
             return ''
         counted = [(fate, self.total(fate)) for fate in FATES]
@@ -188,6 +188,6 @@ class LossReport:
             lines.append(f'  attributes left out: {names}')
         if self.unreadable_count:
             first = self.unreadable_items[0]
-            told = first['reason'] if first['file'] in first['reason'] else f'{first["file"]}: {first["reason"]}'
-            lines.append(f'  unreadable {self.unreadable_count:,}: {told}')
+            example = first['reason'] if first['file'] in first['reason'] else f'{first["file"]}: {first["reason"]}'
+            lines.append(f'  unreadable {self.unreadable_count:,}: {example}')
         return '\n'.join(lines)

@@ -48,7 +48,7 @@ class Rings:
             return found
         if len(texts) == 1:
             return cls(np.zeros(0, np.int64), starts_of([]), np.zeros((0, 2)), [0])
-        # Somewhere in there is an unusual one: divide until it stands alone.
+        # One of them cannot be parsed this way: divide until it is alone.
         half = len(texts) // 2
         one, other = cls.of_texts(texts[:half]), cls.of_texts(texts[half:])
         return cls(

@@ -1,4 +1,4 @@
-"""One image and everything that was said about it: what flows between formats.
+"""One image and its annotations: the canonical form between formats.
 
 A reader makes samples, a writer takes them; neither knows the other. Coordinates are pixels, float or int as they came,
 origin top left, y down, of the image as it is displayed (EXIF orientation applied).
@@ -44,7 +44,7 @@ class Annotation(Struct, kw_only=True, tag_field='kind', tag='annotation'):
     label: str = ''
     """The name of the class; of a `Keypoint`, the name of the joint."""
     attributes: dict[str, Any] = {}
-    """What else was said of it, by name, in order."""
+    """Further values, by name, in the order of the source."""
     group: str | None = None
     """Annotations of one sample with equal `group` belong to one object."""
     entry: int = 0
@@ -223,7 +223,7 @@ class Sample:
         width: In displayed pixels; 0 while unknown. Consumers of samples get it from the image's header.
         height: The same.
         split: `train`, `valid` or `test`; None in a dataset without splits.
-        annotations: What was said about it.
+        annotations: Its annotations, in the order of the source.
         extra: What a format needs to give back its own document unchanged, under the format's name.
 
     Example:

@@ -53,8 +53,8 @@ def assemble(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
     surrounds the boxes of the object, which stay and get the group of the skeleton. A joint whose name the object has
     already, and one without a group, stays a `Keypoint`.
 
-    What joints and group were called and said besides is kept in the skeleton's attributes: the group's as they are,
-    a joint's as `nose.colour`. `made_of` tells how many annotations went into it.
+    The labels and attributes of joints and group are kept in the skeleton's attributes: the group's as they are,
+    a joint's as `nose.colour`. `made_of` has the number of annotations that went into it.
 
     Example:
         >>> made = assemble([
@@ -186,7 +186,7 @@ class _Object:
 
 
 def joint_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Joints in an order that does not depend on where they were met: those of a person as COCO has them, then sorted.
+    """Joints in an order that does not depend on where they occur: those of a person as COCO has them, then sorted.
 
     Example:
         >>> joint_order({'right_eye', 'nose', 'left_eye'})

@@ -145,7 +145,7 @@ def _size(units: Iterable[Unit]) -> int:
 
 def _ends(total: int, quotas: Mapping[str, float], owed: Mapping[str, float]) -> list[int]:
     """Where the part of each split ends, when `total` places are given out by whole quotas and largest remainders."""
-    # What is owed is a sum of rounded numbers: equal claims must not be told apart by their last digits.
+    # What is owed is a sum of rounded numbers: equal claims must not differ in their last digits.
     whole = {name: int(quota + 1e-9) for name, quota in quotas.items()}
     claims = sorted(
         (name for name, quota in quotas.items() if quota - whole[name] > 1e-9),

@@ -110,7 +110,7 @@ def _walks(corners: _Corners) -> Iterator[list[int]]:
     done = bytearray(len(along))
     for start in range(len(along)):
         walk: list[int] = []
-        met: dict[int, int] = {}
+        visited: dict[int, int] = {}
         corner = start
         while not done[corner]:
             across = corner ^ 1
@@ -118,11 +118,11 @@ def _walks(corners: _Corners) -> Iterator[list[int]]:
                 done[here] = 1
                 place = places[here]
                 if place in doubled:
-                    at = met.get(place, len(walk))
+                    at = visited.get(place, len(walk))
                     if at < len(walk) and places[walk[at]] == place:
                         yield _from_top_left(walk[at:])
                         del walk[at:]
-                    met[place] = len(walk)
+                    visited[place] = len(walk)
                 walk.append(here)
             corner = along[across]
         if walk:

@@ -11,7 +11,7 @@ Tolerance = float | Literal['skip', 'fail']
 """`fail` at the first unreadable item, `skip` them all, or the share from 0 to 1 above which it is a failure."""
 
 DEFAULT_TOLERANCE: Tolerance = 0.01
-"""What holds where nothing else is said: one unreadable item in a hundred."""
+"""The default: one unreadable item in a hundred."""
 
 
 class Unreadable:
@@ -26,7 +26,7 @@ class Unreadable:
 
     Example:
         >>> policy = Unreadable('skip', LossReport())
-        >>> policy.met(UnreadableItem('a.jpg is empty', path='a.jpg'))
+        >>> policy.record(UnreadableItem('a.jpg is empty', path='a.jpg'))
         >>> policy.finish(seen=0)
     """
 
@@ -37,7 +37,7 @@ class Unreadable:
         self.count = 0
         self.first: UnreadableItem | None = None
 
-    def met(self, error: UnreadableItem) -> None:
+    def record(self, error: UnreadableItem) -> None:
         """Count an unreadable item.
 
         Raises:
@@ -52,12 +52,12 @@ class Unreadable:
             self.finish(self.total - self.count)
 
     def clear(self) -> None:
-        """Forget what was met."""
+        """Forget the recorded items."""
         self.count = 0
         self.first = None
 
     def merge(self, other: Unreadable) -> None:
-        """Add what was met elsewhere, after what was met here; its report is merged by its owner."""
+        """Add the items that were recorded elsewhere, after those recorded here; the caller merges the reports."""
         self.count += other.count
         self.first = self.first or other.first
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     )
     from synapse_hooks.conversion.ids import unique_ids
     from synapse_hooks.conversion.options import Options
+    from synapse_hooks.conversion.read_context import ReadContext
     from synapse_hooks.conversion.reader import FormatReader
-    from synapse_hooks.conversion.reading import ReadContext
-    from synapse_hooks.conversion.writing import WriteContext
+    from synapse_hooks.conversion.write_context import WriteContext
     from synapse_hooks.data.batch import Batch, BatchBuilder, gather
     from synapse_hooks.formats.base import Format
     from synapse_hooks.formats.folders import files_below
@@ -46,10 +46,10 @@ _HOMES = {
     'BatchBuilder': 'synapse_hooks.data.batch',
     'ItemSource': 'synapse_hooks.conversion.contract',
     'Projection': 'synapse_hooks.conversion.contract',
-    'ReadContext': 'synapse_hooks.conversion.reading',
+    'ReadContext': 'synapse_hooks.conversion.read_context',
     'Sink': 'synapse_hooks.conversion.contract',
     'Source': 'synapse_hooks.conversion.contract',
-    'WriteContext': 'synapse_hooks.conversion.writing',
+    'WriteContext': 'synapse_hooks.conversion.write_context',
     'WriteResult': 'synapse_hooks.conversion.contract',
     'Written': 'synapse_hooks.conversion.contract',
     'gather': 'synapse_hooks.data.batch',

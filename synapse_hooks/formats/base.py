@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
 from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.reader import FormatReader
-from synapse_hooks.conversion.reading import ReadContext
-from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.hookspecs import hookimpl

@@ -103,10 +103,10 @@ def _recognised(path: Path, formats: Sequence[Format]) -> str | None:
 
 def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path, str] | None:
     """The only dataset in the folders of a folder that has none of its own: what unpacking an archive often gives."""
-    from synapse_hooks.formats.contents import contents
-    from synapse_hooks.formats.known import known_format
+    from synapse_hooks.formats.file_signatures import identify_format
+    from synapse_hooks.formats.folder_summary import summarize_folder
 
-    if not path.is_dir() or known_format(contents(path).telling):
+    if not path.is_dir() or identify_format(summarize_folder(path).examples):
         return None
     with os.scandir(path) as entries:
         names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries if not is_dropping(entry.name)}
@@ -130,22 +130,22 @@ def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path,
 
 
 def _unknown(path: Path, formats: Sequence[Format]) -> DatasetInvalid:
-    from synapse_hooks.formats.contents import contents
-    from synapse_hooks.formats.known import known_format
+    from synapse_hooks.formats.file_signatures import identify_format
+    from synapse_hooks.formats.folder_summary import summarize_folder
 
     command = _unpacking(path)
     if command:
         return DatasetInvalid(f'{path} is an archive', hint=f'unpack it: `{command}`', path=str(path), found=[])
     names = [format.name for format in formats]
-    there = contents(path)
-    known = known_format(there.telling)
-    problem = f'{path} is in no format that is known here ({", ".join(names)}): {there.text}'
-    hint = known.hint(names) if known else _near(path, there.telling)
+    summary = summarize_folder(path)
+    signature = identify_format(summary.examples)
+    problem = f'{path} is in no format that is known here ({", ".join(names)}): {summary.text}'
+    hint = signature.hint(names) if signature else _near(path, summary.examples)
     return DatasetInvalid(problem, hint=hint, path=str(path), found=[])
 
 
-def _near(path: Path, telling: Iterable[str]) -> str:
-    inner = next((file for file in map(Path, telling) if file != path and _unpacking(file)), None)
+def _near(path: Path, files: Iterable[str]) -> str:
+    inner = next((file for file in map(Path, files) if file != path and _unpacking(file)), None)
     if inner is not None:
         return f'{inner.name} in it is an archive: unpack that one, and name the folder'
     if (path / 'images').is_dir() and (path / 'labels').is_dir():

@@ -37,7 +37,7 @@ Parts = tuple[str, ...]
 Key = Callable[[Parts], Parts]
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """A file that a path stands for."""
 
     file: str
@@ -74,7 +74,7 @@ class ImageLookup:
         """Whether there is no image at all."""
         return not self._places
 
-    def find(self, path: str) -> Found:
+    def find(self, path: str) -> Match:
         """The file that a path means.
 
         Args:
@@ -97,7 +97,7 @@ class ImageLookup:
             raise LookupError(f'{len(fitting)} images have that name: {", ".join(shown)}{more}')
         if (sharing := self._sharing_tail(parts[-length:], key)) > 1:
             raise LookupError(f'{sharing} images of the dataset could be {shown[0]}')
-        return Found(f'{self.folder}/{shown[0]}', _reason(path, cut=length < len(parts), is_folded=key is _folded))
+        return Match(f'{self.folder}/{shown[0]}', _reason(path, cut=length < len(parts), is_folded=key is _folded))
 
     def _inside(self, place: str) -> bool:
         file = os.path.join(self.folder, place)

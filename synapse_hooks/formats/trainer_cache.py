@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from synapse_hooks.data.integrity import Examined
+from synapse_hooks.data.integrity import ImageCheck
 from synapse_hooks.storage.disk import disk_errors
 from synapse_hooks.storage.ownership import temporary_path
 
@@ -73,7 +73,7 @@ def file_state(size: int, mtime_ns: int) -> FileState:
     return b'%d:%d' % (size, mtime_ns)
 
 
-def fault_of(seen: Examined | None) -> str:
+def fault_of(seen: ImageCheck | None) -> str:
     """Why ultralytics would leave an image out or write it anew, as a sentence; empty where no reason is known.
 
     Args:
@@ -99,15 +99,15 @@ def dataset_hash(files: Iterable[tuple[str, FileState]], others: Iterable[str]) 
     return digest.hexdigest()
 
 
-def is_found(name: str) -> bool:
+def is_scanned(name: str) -> bool:
     """Whether ultralytics finds an image when it looks for images below the dataset's folder.
 
     Args:
         name: Relative to that folder. What is hidden is not found, nor what is in a folder named like an image.
 
     Example:
-        >>> is_found('images/train/a.jpg'), is_found('images/train/.hidden/a.jpg'), is_found('images/train/b.png/a.jpg')
-        (True, False, False)
+        >>> [is_scanned(f'images/train/{name}') for name in ('a.jpg', '.hidden/a.jpg', 'b.png/a.jpg')]
+        [True, False, False]
     """
     *folders, file = name.split('/')
     if any(folder.rpartition('.')[2].lower() in IMAGE_FORMATS for folder in folders if '.' in folder):

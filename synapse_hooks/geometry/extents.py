@@ -21,7 +21,7 @@ from synapse_hooks.data import (
 from synapse_hooks.data.geometry import Bounds, bounds, clip_ring, corners, has_area, overhang
 from synapse_hooks.data.masks import mask_bounds
 
-NOISE = 1.0
+TOLERANCE = 1.0
 """By how many pixels a shape may reach out of its image without a word in the report."""
 
 EXACT = 1e-6
@@ -35,7 +35,7 @@ T = TypeVar('T')
 Shape = Box | RotatedBox | Polygon | Mask | Keypoints
 
 
-class Lost(Exception):
+class NotExpressible(Exception):
     """The annotation cannot be fitted, for this reason."""
 
 
@@ -81,7 +81,7 @@ FAULTS = ('a coordinate', 'it has no', 'it is malformed', 'it lies outside')
 """How the reasons begin that are a fault of the annotation, and none of the target."""
 
 
-def trouble(shape: Shape | Polyline | Keypoint) -> str:
+def number_fault(shape: Shape | Polyline | Keypoint) -> str:
     """Why its numbers cannot be computed with; empty where they can. Missing joints do not count."""
     try:
         total = float(_total(shape))
@@ -128,7 +128,7 @@ def parts_of(shape: Box | RotatedBox | Polygon | Mask, sample: Sample) -> list[P
             from synapse_hooks.data.trace import trace
 
             if shape.runs and not (traced := trace(shape, sample.width, sample.height)):
-                raise Lost('it lies outside the image')
+                raise NotExpressible('it lies outside the image')
             return traced if shape.runs else []
         case _:
             assert_never(shape)
@@ -143,17 +143,17 @@ def inside(parts: list[Part], sample: Sample) -> list[Part]:
     """What lies in the image.
 
     Raises:
-        Lost: Nothing does.
+        NotExpressible: Nothing does.
     """
     if not any(has_area(part[0]) for part in parts if part):
-        raise Lost('it has no area')
+        raise NotExpressible('it has no area')
     found = []
     for part in parts:
         rings = [clip_ring(ring, sample.width, sample.height) for ring in part]
         if rings and has_area(rings[0]):
             found.append([rings[0], *filter(has_area, rings[1:])])
     if not found:
-        raise Lost('it lies outside the image')
+        raise NotExpressible('it lies outside the image')
     return found
 
 
@@ -162,7 +162,7 @@ CUT = "cut at the image's edge"
 
 def cut(extent: Bounds, sample: Sample) -> str:
     """What it costs to cut something of this extent at the image's edge."""
-    return CUT if overhang(extent, sample.width, sample.height) > NOISE else ''
+    return CUT if overhang(extent, sample.width, sample.height) > TOLERANCE else ''
 
 
 def same_object(one: AnyAnnotation, other: AnyAnnotation) -> bool:

@@ -1,9 +1,9 @@
 """Whose pixels an annotation counts: those that are stored, or those that are displayed.
 
-Files of COCO and VOC tell the size of each image, and their annotations are in pixels of that size. Photos that were
+Files of COCO and VOC declare the size of each image, and their annotations are in pixels of that size. Photos that were
 taken on their side are stored lying, with an EXIF orientation that says so. Tools differ: torchvision uses the pixels
-as they are stored, ultralytics and OpenCV as they are displayed; pycocotools looks at no image. The size tells which
-way the annotations were made, unless they prove that it is wrong; `Sample` counts displayed pixels.
+as they are stored, ultralytics and OpenCV as they are displayed; pycocotools does not open images. The size shows how
+the annotations were made, unless they prove that it is wrong; `Sample` counts displayed pixels.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ Move = Callable[[float, float], tuple[float, float]]
 
 
 def fit_to_image(sample: Sample, size: Size, report: LossReport) -> None:
-    """Compare the size that a file tells with the image's own, and move annotations to where they are in the image.
+    """Compare the size that a file declares with the image's own, and move annotations to where they are in the image.
 
     They are turned where they count stored pixels, and stay where they prove that the size is wrong
-    (`synapse_hooks.geometry.sizes`). Else shares of the one that the file tells are right in an image of any size: they
+    (`synapse_hooks.geometry.sizes`). Else shares of the declared size are right in an image of any size: they
     are scaled, and masks are traced for that.
 
     Args:
-        sample: Of the size that the file tells.
+        sample: With the size that the file declares.
         size: Width and height of the image as it is displayed.
         report: Records where the sizes differ.
     """
     width, height = size
     if (sample.width, sample.height) == size:
         return
-    told = sample.width, sample.height
+    declared = sample.width, sample.height
     orientation = read_header(Path(sample.file)).orientation
     move: Move
     mask: Callable[[Mask], Mask | Polygon]
-    on_its_side = orientation >= 5 and told == (height, width)
-    if declared_wrongly(sample, told, size, report, stored=on_its_side):
+    on_its_side = orientation >= 5 and declared == (height, width)
+    if declared_wrongly(sample, declared, size, report, stored=on_its_side):
         sample.width, sample.height = size
         return
     if on_its_side:
-        move = partial(turn, size=told, orientation=orientation)
-        mask = partial(_turned, size=told, orientation=orientation)
+        move = partial(turn, size=declared, orientation=orientation)
+        mask = partial(_turned, size=declared, orientation=orientation)
         report.converted('image', 'annotated as it is stored, displayed on its side: turned', sample.id)
     else:
-        move = partial(_scale, by=(width / told[0], height / told[1]))
-        mask = partial(_traced, size=told, move=move)
+        move = partial(_scale, by=(width / declared[0], height / declared[1]))
+        mask = partial(_traced, size=declared, move=move)
         report.converted('image', 'its annotations are for another size: scaled to its own', sample.id)
     sample.annotations = [*_all_moved(sample, move, mask, report)]
     sample.width, sample.height = size

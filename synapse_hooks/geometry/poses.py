@@ -9,17 +9,27 @@ import msgspec
 from synapse_hooks.data import Box, Joint, Keypoints, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, overhang
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.geometry.extents import EXACT, NOISE, Fit, Lost, Shape, cut, enclosing_box, same_object, trouble
+from synapse_hooks.geometry.extents import (
+    EXACT,
+    TOLERANCE,
+    Fit,
+    NotExpressible,
+    Shape,
+    cut,
+    enclosing_box,
+    number_fault,
+    same_object,
+)
 
 
 def fit_skeleton(skeleton: Keypoints, sample: Sample, target: str) -> Fit[Keypoints | None]:
     """A skeleton whose box and joints lie in the image. A missing joint is `Joint(0, 0, 0)`.
 
     Raises:
-        Lost: It has no box in the image.
+        NotExpressible: It has no box in the image.
     """
-    if reason := trouble(skeleton):
-        raise Lost(reason)
+    if reason := number_fault(skeleton):
+        raise NotExpressible(reason)
     points, outside = [], 0
     for joint in skeleton.points:
         place = _in_image(joint, sample) if joint.visibility else None
@@ -42,33 +52,33 @@ def fit_object(shape: Shape, sample: Sample, target: str) -> Fit[Keypoints | Non
     """The shape of an object that has a skeleton: the skeleton's box stands for it, so there is nothing to write.
 
     Raises:
-        Lost: It has no skeleton, or its skeleton is lost, or has another box.
+        NotExpressible: It has no skeleton, or its skeleton is lost, or has another box.
     """
     skeleton = next(
         (other for other in sample.annotations if isinstance(other, Keypoints) and same_object(shape, other)), None
     )
     if skeleton is None:
-        raise Lost(f'{target} has no place for it')
+        raise NotExpressible(f'{target} has no place for it')
     try:
         fit_skeleton(skeleton, sample, target)
-    except Lost as lost:
-        raise Lost(f'its skeleton is dropped: {lost}') from lost
+    except NotExpressible as lost:
+        raise NotExpressible(f'its skeleton is dropped: {lost}') from lost
     found, _ = _box(skeleton, skeleton.points, sample)
     own = enclosing_box(shape, sample)
     if own is None or own[2] <= own[0] or own[3] <= own[1]:
-        raise Lost('it has no area')
+        raise NotExpressible('it has no area')
     apart = max(abs(one - other) for one, other in zip(own, found, strict=True))
-    if apart <= (EXACT if isinstance(shape, Box) else NOISE):
+    if apart <= (EXACT if isinstance(shape, Box) else TOLERANCE):
         return Fit(None, cut(own, sample) if isinstance(shape, Box) else f'{target} holds boxes: its enclosing box')
     beyond = overhang((own[0] - found[0], own[1] - found[1], own[2] - found[0], own[3] - found[1]), *_size(found))
-    if beyond > NOISE:
-        raise Lost('its skeleton has another box')
+    if beyond > TOLERANCE:
+        raise NotExpressible('its skeleton has another box')
     return Fit(None, f'{target} holds one box an object: the one around it')
 
 
 def _in_image(joint: Joint, sample: Sample) -> Joint | None:
-    """The joint, or None where it lies outside; up to `NOISE` pixels it is moved to the edge."""
-    if overhang((joint.x, joint.y, joint.x, joint.y), sample.width, sample.height) > NOISE:
+    """The joint, or None where it lies outside; up to `TOLERANCE` pixels it is moved to the edge."""
+    if overhang((joint.x, joint.y, joint.x, joint.y), sample.width, sample.height) > TOLERANCE:
         return None
     return Joint(min(max(joint.x, 0), sample.width), min(max(joint.y, 0), sample.height), joint.visibility)
 
@@ -76,11 +86,11 @@ def _in_image(joint: Joint, sample: Sample) -> Joint | None:
 def _box(skeleton: Keypoints, points: list[Joint], sample: Sample) -> tuple[Bounds, bool]:
     """The box of a skeleton: its own, else around the object's boxes, else around its other shapes, else its joints.
 
-    Whether it is drawn around the joints is told with it.
+    Also returns whether the box was computed from the joints.
     """
     if own := enclosing_box(skeleton, sample):
         return own, False
-    shapes = [shape for shape in _shapes(skeleton, sample) if not trouble(shape)]
+    shapes = [shape for shape in _shapes(skeleton, sample) if not number_fault(shape)]
     boxes = [shape for shape in shapes if isinstance(shape, Box)]
     for group in (boxes, shapes):
         extents = [extent for shape in group if (extent := enclosing_box(shape, sample)) is not None]
@@ -88,16 +98,16 @@ def _box(skeleton: Keypoints, points: list[Joint], sample: Sample) -> tuple[Boun
             return bounds(point for box in extents for point in (box[:2], box[2:])), False
     visible = [(x, y) for x, y, visibility in points if visibility]
     if not visible:
-        raise Lost('it has neither a box nor a joint in the image')
+        raise NotExpressible('it has neither a box nor a joint in the image')
     return bounds(visible), True
 
 
 def _inside(box: Bounds, sample: Sample) -> Bounds:
     if box[2] <= box[0] or box[3] <= box[1]:
-        raise Lost('it has no area')
+        raise NotExpressible('it has no area')
     found = clip_bounds(box, sample.width, sample.height)
     if found is None:
-        raise Lost('it lies outside the image')
+        raise NotExpressible('it lies outside the image')
     return found
 
 

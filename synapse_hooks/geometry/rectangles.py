@@ -15,14 +15,14 @@ import msgspec
 
 from synapse_hooks.data import Box, Mask, Polygon, Ring, RotatedBox, Sample
 from synapse_hooks.data.geometry import Bounds, bounds, corners, min_area_rect, rect_around
-from synapse_hooks.geometry.extents import NOISE, Fit, Lost, cut, enclosing_box, inside, parts_of, ring_of
+from synapse_hooks.geometry.extents import TOLERANCE, Fit, NotExpressible, cut, enclosing_box, inside, parts_of, ring_of
 
 
 def fit_rectangle(shape: Box | RotatedBox | Polygon | Mask, sample: Sample, target: str) -> Fit[Ring]:
     """A shape as the corners of a rectangle: an upright box cut at the image's edge, others in any direction.
 
     Raises:
-        Lost: It has no area, or lies outside of the image.
+        NotExpressible: It has no area, or lies outside of the image.
     """
     points = [point for part in inside(parts_of(shape, sample), sample) for point in part[0]]
     match shape:
@@ -37,7 +37,7 @@ def fit_rectangle(shape: Box | RotatedBox | Polygon | Mask, sample: Sample, targ
         case Polygon() | Mask():
             box = min_area_rect(points)
             if not (box.w and box.h):
-                raise Lost('it has no area')
+                raise NotExpressible('it has no area')
             return _scaled(box, f'{target} holds rotated boxes: the smallest one around it', sample)
         case _:
             assert_never(shape)
@@ -50,8 +50,10 @@ def _scaled(box: RotatedBox, cost: str, sample: Sample) -> Fit[Ring]:
         return Fit(corners(box), cost)
     x, y = box.x + box.w / 2 * (1 - share), box.y + box.h / 2 * (1 - share)
     fitted = msgspec.structs.replace(box, x=x, y=y, w=box.w * share, h=box.h * share)
-    told = max(extent[2] - extent[0] - sample.width, extent[3] - extent[1] - sample.height) > NOISE
-    return Fit(corners(fitted), '; '.join(filter(None, (cost, 'scaled down to the size of the image' if told else ''))))
+    scaled = max(extent[2] - extent[0] - sample.width, extent[3] - extent[1] - sample.height) > TOLERANCE
+    return Fit(
+        corners(fitted), '; '.join(filter(None, (cost, 'scaled down to the size of the image' if scaled else '')))
+    )
 
 
 def _centred(extent: Bounds, sample: Sample) -> bool:

@@ -31,21 +31,21 @@ from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.geometry.extents import (
     CUT,
     EXACT,
-    NOISE,
+    TOLERANCE,
     Fit,
-    Lost,
+    NotExpressible,
     Shape,
     T,
     cut,
     enclosing_box,
     inside,
+    number_fault,
     parts_of,
-    trouble,
 )
 from synapse_hooks.geometry.poses import fit_object, fit_skeleton, has_shape
 from synapse_hooks.geometry.rectangles import fit_rectangle
 
-__all__ = ['NOISE', 'Fitter', 'enclosing_box']
+__all__ = ['TOLERANCE', 'Fitter', 'enclosing_box']
 
 MOST_RINGS = 2000
 """Of an annotation whose parts and holes are joined: to join them takes time by the square of their number."""
@@ -177,7 +177,7 @@ class Fitter:
     ) -> T | None:
         try:
             fitted = fit(annotation, sample)
-        except Lost as lost:
+        except NotExpressible as lost:
             for kind, count in made_of(annotation).items():
                 self.report.dropped(kind, str(lost), sample.id, annotation.id, count)
             return None
@@ -198,27 +198,27 @@ class Fitter:
 
     def _shape(self, annotation: AnyAnnotation) -> Shape:
         if isinstance(annotation, Other) and annotation.fault:
-            raise Lost(f'it is malformed: {annotation.fault}')
+            raise NotExpressible(f'it is malformed: {annotation.fault}')
         if not isinstance(annotation, Shape):
-            raise Lost(f'{self.target} has no place for it')
+            raise NotExpressible(f'{self.target} has no place for it')
         if not self.crowds and annotation.attributes.get('iscrowd'):
-            raise Lost(f'{self.target} has no crowd regions')
-        if reason := trouble(annotation):
-            raise Lost(reason)
+            raise NotExpressible(f'{self.target} has no crowd regions')
+        if reason := number_fault(annotation):
+            raise NotExpressible(reason)
         return annotation
 
     def _box(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Bounds]:
         if isinstance(annotation, Keypoints) and has_shape(annotation, sample):
-            raise Lost(f'{self.target} has no place for it; its object is there')
+            raise NotExpressible(f'{self.target} has no place for it; its object is there')
         shape = self._shape(annotation)
         found = enclosing_box(shape, sample)
         if found is None and isinstance(shape, Mask) and shape.runs:
-            raise Lost('it lies outside the image')
+            raise NotExpressible('it lies outside the image')
         if found is None or found[2] <= found[0] or found[3] <= found[1]:
-            raise Lost('it has no area')
+            raise NotExpressible('it has no area')
         clipped = clip_bounds(found, sample.width, sample.height)
         if clipped is None:
-            raise Lost('it lies outside the image')
+            raise NotExpressible('it lies outside the image')
         fitted = _rounded(clipped) if self.whole else clipped
         if not isinstance(annotation, Box):
             return Fit(fitted, f'{self.target} holds boxes: its enclosing box')
@@ -231,7 +231,7 @@ class Fitter:
         shape = self._drawn(annotation, sample)
         found = inside(parts_of(shape, sample), sample)
         if sum(map(len, found)) > MOST_RINGS:
-            raise Lost(f'it has more than {MOST_RINGS:,} parts and holes, and {self.target} would join them')
+            raise NotExpressible(f'it has more than {MOST_RINGS:,} parts and holes, and {self.target} would join them')
         joined = [join(found)] if self.join == 'all' else [join([part]) for part in found]
         match shape:
             case Box() | RotatedBox():
@@ -248,7 +248,7 @@ class Fitter:
         assert isinstance(shape, Mask)
         found, outside = tidy(shape.runs, pixels), beyond(shape.runs, pixels)
         if not any(length for _, length in found):
-            raise Lost('it lies outside the image' if outside else 'it has no area')
+            raise NotExpressible('it lies outside the image' if outside else 'it has no area')
         return Fit(found, CUT if outside else '')
 
     def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:
@@ -263,9 +263,9 @@ class Fitter:
         if not isinstance(shape, Keypoints):
             return shape
         if has_shape(shape, sample):
-            raise Lost(f'{self.target} has no place for it; its object is there')
+            raise NotExpressible(f'{self.target} has no place for it; its object is there')
         if shape.box is None:
-            raise Lost(f'{self.target} has no place for it')
+            raise NotExpressible(f'{self.target} has no place for it')
         return Box(*shape.box)
 
     def _skeleton(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Keypoints | None]:

@@ -20,7 +20,7 @@ from synapse_hooks.data import (
 )
 from synapse_hooks.data.geometry import Bounds, bounds, corners
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.geometry.extents import NOISE, Shape, trouble
+from synapse_hooks.geometry.extents import TOLERANCE, Shape, number_fault
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -96,7 +96,7 @@ def _is_copy(size: Size, other: Size) -> bool:
 
 
 def _fits(right: float, bottom: float, size: Size, slack: float) -> bool:
-    return right - NOISE <= size[0] + size[0] * slack and bottom - NOISE <= size[1] + size[1] * slack
+    return right - TOLERANCE <= size[0] + size[0] * slack and bottom - TOLERANCE <= size[1] + size[1] * slack
 
 
 def _extent(annotation: AnyAnnotation | Outline) -> Bounds | None:
@@ -107,7 +107,7 @@ def _extent(annotation: AnyAnnotation | Outline) -> Bounds | None:
         except ValueError:
             # It is reported where it is fitted.
             return None
-    if not isinstance(annotation, Shape | Polyline | Keypoint) or trouble(annotation):
+    if not isinstance(annotation, Shape | Polyline | Keypoint) or number_fault(annotation):
         return None
     match annotation:
         case Box(x, y, w, h):

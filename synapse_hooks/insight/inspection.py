@@ -12,9 +12,9 @@ from typing import Any, Final
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.conversion.reader import FormatReader, declared_by
 from synapse_hooks.data import LossReport, Sample
-from synapse_hooks.data.doubts import doubt
 from synapse_hooks.data.integrity import examine
 from synapse_hooks.data.losses import LOST
+from synapse_hooks.data.plausibility import check_plausibility
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.insight.checks import DuplicateAnnotations, check
 from synapse_hooks.insight.duplicate_images import DuplicateImages
@@ -140,7 +140,7 @@ class _Inspector:
         statistics.boxes.flush()
         doubts = LossReport()
         labelled = [split for split, count in statistics.splits.items() if count > statistics.unannotated[split]]
-        doubt(
+        check_plausibility(
             doubts,
             objects=statistics.objects,
             crowds=statistics.crowds,

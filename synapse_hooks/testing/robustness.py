@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.conversion.reader import FormatReader, open_reader, reading
+from synapse_hooks.conversion.reader import FormatReader, explain_os_errors, open_reader
 from synapse_hooks.data import LossReport
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, Format
@@ -121,7 +121,7 @@ class RobustnessCheck:
         return None
 
     def _recognise(self, source: Path) -> None:
-        with reading(source):
+        with explain_os_errors(source):
             locate_dataset(source, self.formats.values())
 
     def _reader(self, source: Path) -> FormatReader:
@@ -153,7 +153,7 @@ class RobustnessCheck:
             self.insight.page(inspection)
 
     def _convert(self, source: Path, target: str, out: Path) -> Any:
-        with reading(source):
+        with explain_os_errors(source):
             return convert_dataset(self._dataset(source), target, out, calls=self.calls, unreadable='skip')
 
     def _check_completeness(self, converted: Converted, read_report: LossReport, where: str) -> list[Violation]:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.data import (
     AnyAnnotation,
     Box,

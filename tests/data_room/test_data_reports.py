@@ -107,10 +107,10 @@ def bad(name: str) -> UnreadableItem:
 def test_one_bad_item_in_a_hundred_is_tolerated_and_two_are_not() -> None:
     report = LossReport()
     policy = Unreadable(0.01, report)
-    policy.met(bad('a'))
+    policy.record(bad('a'))
     policy.finish(seen=99)
     assert report.to_dict()['unreadable'] == {'count': 1, 'examples': [{'file': 'a', 'reason': 'a is empty'}]}
-    policy.met(bad('b'))
+    policy.record(bad('b'))
     with pytest.raises(UnreadableItem, match=r'a is empty; so are 1 more of 100 items') as caught:
         policy.finish(seen=98)
     assert caught.value.__cause__ is not None
@@ -120,16 +120,16 @@ def test_one_bad_item_in_a_hundred_is_tolerated_and_two_are_not() -> None:
 def test_too_many_are_noticed_at_once_where_the_number_is_known() -> None:
     policy = Unreadable(0.01, LossReport(), total=1000)
     for number in range(10):
-        policy.met(bad(str(number)))
+        policy.record(bad(str(number)))
     with pytest.raises(UnreadableItem):
-        policy.met(bad('10'))
+        policy.record(bad('10'))
 
 
 def test_fail_and_skip() -> None:
     with pytest.raises(UnreadableItem, match=r'^a is empty'):
-        Unreadable('fail', LossReport()).met(bad('a'))
+        Unreadable('fail', LossReport()).record(bad('a'))
     policy = Unreadable('skip', LossReport())
-    policy.met(bad('a'))
+    policy.record(bad('a'))
     policy.finish(seen=0)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from synapse_hooks.conversion.contract import WriteResult
 from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import DatasetInfo, LossReport, Sample, survey
 from synapse_hooks.data.batch import gather
 from synapse_hooks.data.skeletons import assemble

@@ -13,7 +13,7 @@ import pluggy
 
 from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
 from synapse_hooks.conversion.contract import Projection, Source
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.data import DatasetInfo, LossReport, Sample, Tolerance, Unreadable
 from synapse_hooks.formats import BUILTIN, Format
 from synapse_hooks.hookspecs import HookSpecs

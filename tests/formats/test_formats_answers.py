@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from synapse_hooks.conversion.contract import Source
-from synapse_hooks.conversion.reader import reading
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
+from synapse_hooks.conversion.reader import explain_os_errors
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import Format
@@ -153,10 +153,13 @@ def test_what_the_system_says_about_a_dataset_is_a_sentence_and_about_another_fi
     inner, other = tmp_path / 'data' / 'a.jpg', tmp_path / 'other' / 'a.jpg'
     inner.parent.mkdir()
     for file in (inner, inner.parent, tmp_path):
-        with pytest.raises(DatasetInvalid, match='cannot be read: permission denied') as caught, reading(inner.parent):
+        with (
+            pytest.raises(DatasetInvalid, match='cannot be read: permission denied') as caught,
+            explain_os_errors(inner.parent),
+        ):
             raise PermissionError(13, 'Permission denied', str(file))
         assert caught.value.path == str(file)
         assert isinstance(caught.value.__cause__, PermissionError)
     for error in (PermissionError(13, 'no', str(other)), FileNotFoundError(2, 'no', str(inner)), OSError('no')):
-        with pytest.raises(type(error), match='no'), reading(inner.parent):
+        with pytest.raises(type(error), match='no'), explain_os_errors(inner.parent):
             raise error

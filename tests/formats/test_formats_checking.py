@@ -13,8 +13,8 @@ import pytest
 from synapse_hooks import hookimpl
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.contract import ItemSource, Source
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.reader import FormatReader, open_reader
-from synapse_hooks.conversion.reading import ReadContext
 from synapse_hooks.conversion.validation import checked
 from synapse_hooks.data import (
     AnyAnnotation,

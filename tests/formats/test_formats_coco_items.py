@@ -125,9 +125,9 @@ import resource, sys
 from pathlib import Path
 import synapse_hooks.data.batch
 from synapse_hooks.conversion.contract import Projection
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.formats.coco import CocoFormat
-from synapse_hooks.formats.coco.columns import Plain
+from synapse_hooks.formats.coco.columns import PlainEntries
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()

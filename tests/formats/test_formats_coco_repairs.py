@@ -11,8 +11,8 @@ import pytest
 from synapse_hooks.data import Box, Mask, Polygon, Sample
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats import FormatReader
-from synapse_hooks.formats.coco import convention, repairs
-from synapse_hooks.formats.coco.sorting import NO_ANNOTATIONS
+from synapse_hooks.formats.coco import box_convention, repairs
+from synapse_hooks.formats.coco.grouping import NO_ANNOTATIONS
 from tests.formats.coco_kit import COCO, SQUARE, content, entry, put
 from tests.formats.format_kit import Converter
 
@@ -206,16 +206,16 @@ def test_corners_are_read_as_such_where_the_file_proves_it(
         list(one.box) if isinstance(one, Polygon) else boxes(samples)[n] for n, one in enumerate(samples[0].annotations)
     ]
     assert found == RIGHT
-    assert told['repaired', convention.CORNERS] == (4, {'file': '0.png', 'id': '1'})
+    assert told['repaired', box_convention.CORNERS] == (4, {'file': '0.png', 'id': '1'})
     assert converted(converter, root) == ([] if polygons(samples) else RIGHT)
-    assert converter.reasons('repaired') == {('annotation', convention.CORNERS): 4}
+    assert converter.reasons('repaired') == {('annotation', box_convention.CORNERS): 4}
     assert len(converter.losses['repaired'][0]['examples']) == 4
 
 
 def test_a_mask_proves_corners_too(tmp_path: Path) -> None:
     mask = {'size': [80, 100], 'counts': [810, 20, 60, 20, 7090]}
     (sample,), told = read(write(tmp_path, [entry(1, bbox=[10, 10, 12, 30], segmentation=mask)]))
-    assert ('repaired', convention.CORNERS) in told
+    assert ('repaired', box_convention.CORNERS) in told
     assert sample.annotations[0].box == (10, 10, 2, 20)  # type: ignore[union-attr]
 
 
@@ -223,15 +223,15 @@ def test_boxes_that_fit_as_corners_only_are_doubtful_without_a_proof(tmp_path: P
     numbers = [as_corners(box) for box in RIGHT]
     samples, told = read(write(tmp_path / 'in', rows(numbers)))
     assert boxes(samples) == numbers
-    assert told['doubtful', convention.MAYBE_CORNERS] == (2, {'file': '0.png', 'id': '2'})
-    assert ('repaired', convention.CORNERS) not in told
+    assert told['doubtful', box_convention.MAYBE_CORNERS] == (2, {'file': '0.png', 'id': '2'})
+    assert ('repaired', box_convention.CORNERS) not in told
 
 
 def test_a_file_of_both_kinds_is_doubtful(tmp_path: Path) -> None:
     found = rows([as_corners(box) if place % 2 else box for place, box in enumerate(RIGHT)], area=area)
     samples, told = read(write(tmp_path, found))
     assert boxes(samples) == [row['bbox'] for row in found]
-    assert [fate for fate, reason in told if reason == convention.MIXED] == ['doubtful']
+    assert [fate for fate, reason in told if reason == box_convention.MIXED] == ['doubtful']
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_shares_are_read_as_pixels(tmp_path: Path, converter: Converter, declare
     put(tmp_path / 'in' / 'annotations.json', said)
     samples, told = read(tmp_path / 'in')
     assert boxes(samples) == RIGHT
-    assert told['repaired', convention.SHARES] == (4, {'file': 'a.png', 'id': '1'})
+    assert told['repaired', box_convention.SHARES] == (4, {'file': 'a.png', 'id': '1'})
     assert converted(converter, tmp_path / 'in') == RIGHT
 
 
@@ -290,7 +290,7 @@ def test_shares_that_may_be_corners_are_doubtful(tmp_path: Path) -> None:
     row = [entry(1, bbox=[0.1, 0.1, 0.3, 0.3]), entry(2, bbox=[0.6, 0.5, 0.9, 0.8])]
     samples, told = read(write(tmp_path, row))
     assert boxes(samples) == [one['bbox'] for one in row]
-    assert told['doubtful', convention.MAYBE_SHARES][0] == 2
+    assert told['doubtful', box_convention.MAYBE_SHARES][0] == 2
 
 
 @pytest.mark.parametrize('numbers', [[[0, 0, 1, 1]], [[0.5, 0.5, 0.1, 0.1], [10, 10, 5, 5]]])

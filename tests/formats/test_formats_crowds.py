@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks.conversion.crowds import AS_OBJECT
-from synapse_hooks.data.doubts import ALL_CROWDS, NO_LABELS
+from synapse_hooks.conversion.crowd_regions import AS_OBJECT
+from synapse_hooks.data.plausibility import ALL_CROWDS, NO_LABELS
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import FormatReader
 from synapse_hooks.insight import inspect_dataset

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import Classification, DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import DatasetInvalid, ParamsError
 from synapse_hooks.formats import FormatReader

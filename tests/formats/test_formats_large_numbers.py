@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks.conversion.reader import FormatReader
-from synapse_hooks.conversion.well_formed import Wrong, check_sample
+from synapse_hooks.conversion.schema_checks import InvalidField, check_sample
 from synapse_hooks.data import Box, Polygon, RotatedBox, Sample
 from synapse_hooks.insight import inspect_dataset
 from tests.formats.coco_kit import content, entry, put
@@ -63,6 +63,6 @@ def test_coco(tmp_path: Path, said: dict[str, Any]) -> None:
     ids=('box', 'rotated', 'polygon'),
 )
 def test_a_format_of_others(shape: Any) -> None:
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(InvalidField) as caught:
         check_sample(Sample('a', annotations=[shape]))
     assert caught.value.expected.what == 'a number that a float can hold'

@@ -11,7 +11,7 @@ from synapse_hooks.data import Box, LossReport, Polygon, RotatedBox, Sample
 from synapse_hooks.data.batch import gather
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.formats import FormatReader
-from synapse_hooks.geometry.upright import REVERSED, sort_corners, sort_corners_of
+from synapse_hooks.geometry.corner_order import REVERSED, sort_corners, sort_corners_of
 from tests.formats.coco_kit import SQUARE, content, entry
 from tests.formats.coco_kit import put as put_coco
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon

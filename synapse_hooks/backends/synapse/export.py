@@ -28,7 +28,7 @@ from synapse_hooks.backends.synapse.fetching import Fetched, Fetcher
 from synapse_hooks.backends.synapse.listing import Listing, Page, PagePrefetcher, RemoteFile, RemoteItem, unsigned
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import SPLITS, SUFFIXES, read_header
-from synapse_hooks.data.images import USUAL
+from synapse_hooks.data.images import DEFAULT_SUFFIXES
 from synapse_hooks.errors import BackendError, UnreadableItem
 from synapse_hooks.storage import safe_name
 from synapse_hooks.storage.blobs import Blob
@@ -352,7 +352,7 @@ def _path(url: str) -> str:
 
 def _detected_suffix(file: str) -> str:
     try:
-        return USUAL.get(read_header(Path(file)).kind, '.bin')
+        return DEFAULT_SUFFIXES.get(read_header(Path(file)).kind, '.bin')
     except UnreadableItem:
         return '.bin'
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.coco.document import Openings, open_document
+from synapse_hooks.formats.coco.document import DocumentCache, open_document
 from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco
 
 if TYPE_CHECKING:
-    from synapse_hooks.conversion.reading import ReadContext
-    from synapse_hooks.conversion.writing import WriteContext
+    from synapse_hooks.conversion.read_context import ReadContext
+    from synapse_hooks.conversion.write_context import WriteContext
     from synapse_hooks.formats.coco.sink import CocoSink
     from synapse_hooks.formats.coco.source import CocoSource
 
@@ -29,7 +29,7 @@ class CocoFormat(Format):
     # -- reading -------------------------------------------------------------------------------------------------
 
     def __init__(self) -> None:
-        self._openings = Openings()
+        self._cache = DocumentCache()
 
     def recognise(self, path: Path) -> bool:
         """A folder with annotation files in one of the known places, or such a file.
@@ -48,7 +48,7 @@ class CocoFormat(Format):
         """The images of all annotation files."""
         from synapse_hooks.formats.coco.source import CocoSource
 
-        return CocoSource(path, context, self._openings)
+        return CocoSource(path, context, self._cache)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The images of a COCO file in columns: what usual entries say goes there without an annotation for each."""
+"""The images of a COCO file in columns: plain entries go there without an object for each annotation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _decode_boxes = msgspec.json.Decoder(list[_Box | None]).decode
 _decode_attributes = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
-class Plain:
+class PlainEntries:
     """The entries of some images, as far as they are upright boxes and polygons.
 
     Args:
@@ -60,7 +60,7 @@ class Plain:
         texts = self._outlines
         return (
             '' not in self._labels
-            and not any('iscrowd' in said for said in self._attributes if said)
+            and not any('iscrowd' in attributes for attributes in self._attributes if attributes)
             and not any(map(any, map(attrgetter('iscrowd', 'keypoints', 'caption', 'segments_info'), fields)))
             and min(map(len, texts), default=0) >= _SHORTEST
             and ({text[:2] for text in texts} == {b'[['} or all(map(_nested, texts)))
@@ -108,21 +108,22 @@ class Plain:
 def _decoded(fields: list[Fields]) -> tuple[list[Fields], list[_Box | None], list[Attributes]]:
     """Entries with their boxes and their attributes; `_ODD` for those where something else is in their place."""
     try:
-        return fields, _decode_boxes(b'[%b]' % b','.join([one.bbox for one in fields])), list(map(_said, fields))
+        boxes = _decode_boxes(b'[%b]' % b','.join([one.bbox for one in fields]))
+        return fields, boxes, list(map(_attributes_of, fields))
     except (msgspec.DecodeError, UnicodeDecodeError):
         each = [_decoded_alone(one) for one in fields]
-        return [one for one, _, _ in each], [box for _, box, _ in each], [said for _, _, said in each]
+        return [one for one, _, _ in each], [box for _, box, _ in each], [attributes for _, _, attributes in each]
 
 
 def _decoded_alone(fields: Fields) -> tuple[Fields, _Box | None, Attributes]:
     try:
         (box,) = _decode_boxes(b'[%b]' % fields.bbox)
-        return fields, box, _said(fields)
+        return fields, box, _attributes_of(fields)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _ODD, None, None
 
 
-def _said(fields: Fields) -> Attributes:
+def _attributes_of(fields: Fields) -> Attributes:
     return _decode_attributes(fields.attributes) or None if fields.attributes else None
 
 

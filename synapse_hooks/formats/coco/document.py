@@ -34,7 +34,7 @@ class Listed(Struct, gc=False):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height, where it tells them."""
+        """Width and height, if it declares them."""
         width, height = self.width, self.height
         if type(width) is int and type(height) is int and width > 0 and height > 0:
             return width, height
@@ -109,7 +109,7 @@ def open_document(file: Path, *, whole: bool) -> Document:
     return Document(file, lists.images, lists.annotations, categories, digest.digest())
 
 
-class Openings:
+class DocumentCache:
     """Files that were opened for what they declare, and wait for being read: a large one is not opened twice."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What an entry of a COCO file stands for. Every entry can be read here; usual ones are read faster in `usual`.
+"""From an entry of a COCO file to its annotation. Reads any entry; `typed_entries` reads most of them faster.
 
 Rules: cocodataset.org, "Data format". `bbox` is `[x, y, width, height]` in pixels; `segmentation` is a list of polygons
 (parts of one object, as flat lists of coordinates), or a mask whose `counts` run down the columns; `keypoints` are

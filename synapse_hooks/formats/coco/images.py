@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.formats.coco.layout import Source
-from synapse_hooks.formats.lookup import Found, ImageLookup, stem_of
+from synapse_hooks.formats.lookup import ImageLookup, Match, stem_of
 
 _ELSEWHERE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\])')
 """A drive, or the beginning of a link."""
@@ -50,11 +50,11 @@ class ImageFinder:
                 return f'{place}/{found}'
         raise LookupError(f'it is not below {self.roots[0]} or around')
 
-    def find_elsewhere(self, name: str) -> Found:
+    def find_elsewhere(self, name: str) -> Match:
         """The file that an image's name can mean only, where it leads nowhere as it is.
 
         Raises:
-            UnreadableItem: There is none, or no way to tell which.
+            UnreadableItem: There is none, or several that may be meant.
         """
         try:
             return self._lookup.find(name)

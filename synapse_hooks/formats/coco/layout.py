@@ -44,7 +44,7 @@ class Source(NamedTuple):
     home: Path
     """The dataset's folder."""
     beside: Sequence[Path] = ()
-    """Annotation files whose names do not tell what part of the dataset they are; told once, of the first split."""
+    """Annotation files whose names do not say which part of the dataset they are; reported once."""
 
     @property
     def naming(self) -> list[Path]:
@@ -144,8 +144,8 @@ def _official(path: Path, files: list[Path]) -> list[Source]:
         if match := _OFFICIAL.fullmatch(file.name):
             found.setdefault(match['name'], {})[match['what']] = file
     return [
-        Source(_split(name), [said[what] for what in _WHAT if what in said], _images(path, name), path)
-        for name, said in found.items()
+        Source(_split(name), [files[what] for what in _WHAT if what in files], _images(path, name), path)
+        for name, files in found.items()
     ]
 
 
@@ -197,16 +197,16 @@ def _has_images(file: Path) -> bool:
     Other tools write lists of `categories` alone, or `annotations` about files.
     """
     head = _head(file)
-    told = (b'"images"', b'"file_name"'), (b'"annotations"', b'"image_id"'), (b'"images"', b'"categories"')
-    return looks_like_coco(file) and any(all(key in head for key in keys) for keys in told)
+    required = (b'"images"', b'"file_name"'), (b'"annotations"', b'"image_id"'), (b'"images"', b'"categories"')
+    return looks_like_coco(file) and any(all(key in head for key in keys) for keys in required)
 
 
 def looks_like_coco(file: Path) -> bool:
     """Whether the beginning of a file speaks of what COCO files are about."""
     head = _head(file)
     # A document of DM has images, too, but no names of files.
-    said = any(key in head for key in (b'"file_name"', b'"annotations"', b'"categories"'))
-    return head.startswith(b'{') and said and not _OTHERS.search(head)
+    known_keys = any(key in head for key in (b'"file_name"', b'"annotations"', b'"categories"'))
+    return head.startswith(b'{') and known_keys and not _OTHERS.search(head)
 
 
 def must_be_coco(file: Path) -> bool:
@@ -222,7 +222,7 @@ def _head(file: Path) -> bytes:
     return read_head(file).removeprefix(b'\xef\xbb\xbf').lstrip()
 
 
-def need_sources(path: Path) -> list[Source]:
+def require_sources(path: Path) -> list[Source]:
     """As `find_sources`.
 
     Raises:

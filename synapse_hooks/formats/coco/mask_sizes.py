@@ -1,4 +1,4 @@
-"""Masks say for which size of their image they were made, which may not be the one that the file declares."""
+"""The size of the image for which masks were made, which may differ from the one that the file declares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from synapse_hooks.data import LossReport, Sample
-from synapse_hooks.formats.coco.usual import Usual
+from synapse_hooks.formats.coco.typed_entries import TypedEntry
 from synapse_hooks.geometry.sizes import Size
 
 MASKS = 'its masks have the size of the image, and not the one declared for it: the size is corrected'
@@ -19,7 +19,7 @@ def correct_size_by_masks(groups: Iterable[Iterable[Any]], sample: Sample, own: 
     """Correct the size of a sample whose masks have the size of the image, and not the one that the file declares.
 
     Args:
-        groups: The entries about it: usual ones, as text, or opened.
+        groups: Its entries: typed, as text, or as dicts.
         sample: Of the size that the file declares.
         own: The image's size as it is displayed.
         report: Where the repair is reported.
@@ -41,7 +41,7 @@ class _Masked(Struct):
 def _mask_size(entry: Any) -> Size | None:
     """Width and height of an entry's mask, where it is one."""
     try:
-        if isinstance(entry, Usual):
+        if isinstance(entry, TypedEntry):
             height, width = msgspec.json.decode(entry.segmentation, type=_Sized).size
         elif isinstance(entry, Raw):
             height, width = msgspec.json.decode(entry, type=_Masked).segmentation.size

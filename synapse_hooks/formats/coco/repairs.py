@@ -70,8 +70,8 @@ def undeclared(id: Any, labels: Mapping[Any, str]) -> str:
     shown = ', '.join(f'{known} ({label[:_LONGEST]!r})' for known, label in list(labels.items())[:_SHOWN])
     more = f' and {len(labels) - _SHOWN:,} more' if len(labels) > _SHOWN else ''
     # Each id is a reason of its own in the report, so that those of a broken file are not all named.
-    said = f' {id}' if type(id) is int and abs(id) < _NAMED else ''
-    return f'its category_id{said} is not in the file, which declares {shown or "none"}{more}'
+    shown_id = f' {id}' if type(id) is int and abs(id) < _NAMED else ''
+    return f'its category_id{shown_id} is not in the file, which declares {shown or "none"}{more}'
 
 
 _DIGITS = 20

@@ -17,9 +17,9 @@ from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 from synapse_hooks.data.batch import Attributes, Batch, Boxes, Flags, Polygons, inside
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Rings
+from synapse_hooks.formats.coco.entry_writer import SCALE, write_sample
 from synapse_hooks.formats.coco.schemas import Schemas
-from synapse_hooks.formats.coco.writing import SCALE, write_sample
-from synapse_hooks.formats.lines import Lines
+from synapse_hooks.formats.text_rows import TextRows
 from synapse_hooks.geometry.shapes import Fitter
 
 
@@ -38,11 +38,11 @@ class Rows:
 
     # Shapes whose numbers cannot be computed with are dropped with a reason; numpy need not warn of them.
     @np.errstate(over='ignore', invalid='ignore')
-    def of(self, batch: Batch) -> Lines:
+    def of(self, batch: Batch) -> TextRows:
         """What follows the numbers of each annotation in the file: `,"bbox":[...], ...}`."""
         sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
         nowhere = [item for item, sample in enumerate(batch.samples) if not sample.file]
-        rows = Lines()
+        rows = TextRows()
         others: dict[int, list[tuple[int, AnyAnnotation | Outline]]] = {}
         for columns in (batch.boxes, batch.polygons):
             if not len(columns):
@@ -86,7 +86,7 @@ class Rows:
         return plain, _texts(corners, sums, _segmentations(rings, count), columns.attributes)
 
     def _add(
-        self, rows: Lines, item: int, sample: Sample, annotations: Sequence[tuple[int, AnyAnnotation | Outline]]
+        self, rows: TextRows, item: int, sample: Sample, annotations: Sequence[tuple[int, AnyAnnotation | Outline]]
     ) -> None:
         """Add annotations of any kind, with their places."""
         places: list[int] = []
@@ -111,8 +111,8 @@ def _texts(
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
     return [
         b',"bbox":[%b],"area":%b,"segmentation":[%b],"iscrowd":0%b}'
-        % (box, area, segmentation, b',"attributes":%b' % _encode(said) if said else b'')
-        for box, area, segmentation, said in zip(
+        % (box, area, segmentation, b',"attributes":%b' % _encode(attributes) if attributes else b'')
+        for box, area, segmentation, attributes in zip(
             _rows(_tidy(boxes).tolist()),
             _rows(_tidy(areas)[:, np.newaxis].tolist()),
             segmentations,
@@ -143,7 +143,7 @@ def _rows(numbers: list[list[float]]) -> list[bytes]:
 
 
 def _tidy(numbers: Floats) -> Floats:
-    """See `synapse_hooks.formats.coco.writing.tidy`."""
+    """See `synapse_hooks.formats.coco.entry_writer.tidy`."""
     tidied: Floats = np.rint(numbers * SCALE) / SCALE + 0.0
     return tidied
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 import msgspec
 
 from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written
-from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.coco.layout import CONFIG
@@ -66,7 +66,7 @@ class CocoSink(BaseSink):
     def write(
         self, plan: dict[str, tuple[str, ...]], info: DatasetInfo, shard: int, batches: Iterator[Batch]
     ) -> WriteResult:
-        """Link the images, and let wait what is said of them."""
+        """Link the images, and write their annotations to a spool."""
         rows = Rows(self.context.report, Schemas(plan, info, self.context.report))
         counts: Counts = {}
         with closing(self._spool(shard)) as spool:
@@ -98,7 +98,7 @@ class CocoSink(BaseSink):
     def finalize(self, plan: dict[str, tuple[str, ...]], info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
         """Put the files together; the training split's is the one that a trainer wants."""
         schemas = Schemas(plan, info, self.context.report)
-        return Written(put_together(schemas, info, self.out, [result.state for result in results]))
+        return Written(assemble_files(schemas, info, self.out, [result.state for result in results]))
 
     def _contents(self, batch: Batch, maker: Rows) -> dict[str, _Content]:
         """What a batch has for each split; its images are linked."""
@@ -139,7 +139,7 @@ class CocoSink(BaseSink):
         return target
 
 
-def put_together(schemas: Schemas, info: DatasetInfo, out: Path, found: Sequence[Counts]) -> Path:
+def assemble_files(schemas: Schemas, info: DatasetInfo, out: Path, found: Sequence[Counts]) -> Path:
     """Make the files of the splits from the parts that the shares have written.
 
     Returns:

@@ -17,17 +17,17 @@ from msgspec import Raw
 
 from synapse_hooks.conversion.contract import ItemSource
 from synapse_hooks.conversion.ids import unique_ids
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.data import MEASURED, DatasetInfo, Sample
 from synapse_hooks.data.batch import Batch, BatchBuilder
 from synapse_hooks.data.images import MOST_PIXELS
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.errors import UnreadableItem
-from synapse_hooks.formats.coco.columns import Plain
-from synapse_hooks.formats.coco.document import Category, Openings
+from synapse_hooks.formats.coco.columns import PlainEntries
+from synapse_hooks.formats.coco.document import Category, DocumentCache
 from synapse_hooks.formats.coco.entries import KNOWN, Entry, read_caption, read_entry, text_of
-from synapse_hooks.formats.coco.joining import join_skeletons, told_apart
-from synapse_hooks.formats.coco.layout import need_sources
+from synapse_hooks.formats.coco.grouping import FileEntries, SplitEntries, group_entries
+from synapse_hooks.formats.coco.layout import require_sources
 from synapse_hooks.formats.coco.mask_sizes import correct_size_by_masks
 from synapse_hooks.formats.coco.repairs import (
     CATEGORY_ID,
@@ -37,18 +37,18 @@ from synapse_hooks.formats.coco.repairs import (
     undeclared,
 )
 from synapse_hooks.formats.coco.schemas import declared
-from synapse_hooks.formats.coco.sorting import File, Sorted, sort
-from synapse_hooks.formats.coco.usual import Usual, decode_entries, read_usual
+from synapse_hooks.formats.coco.skeleton_files import is_in_several_files, join_skeletons
+from synapse_hooks.formats.coco.typed_entries import TypedEntry, decode_entries, read_typed_entry
 from synapse_hooks.geometry.frame import fit_to_image
 
 BATCH = 512
 """Images that are read together."""
-Said = Usual | Raw | Entry
-"""An entry: a usual one, any one as text, or opened."""
+AnyEntry = TypedEntry | Raw | Entry
+"""An entry: typed, as text, or as a dict."""
 _TOO_LARGE = 'its file declares more pixels than any image has: those of the image itself count'
 
 
-class Found:
+class ImageItem:
     """An image that is there."""
 
     __slots__ = ('place', 'sample', 'size')
@@ -70,26 +70,26 @@ class CocoSource(ItemSource):
     """All images of a dataset, split after split.
 
     Annotations without an image or category are reported as dropped. For shapes only, an `Outline` takes the place of a
-    `Polygon` whose entry is a usual one, and keys that say nothing of shapes are left out.
+    `Polygon` whose entry is typed, and keys that are not about shapes are left out.
 
     Args:
         path: The dataset's folder or annotation file.
         context: The reading at hand.
-        openings: Has the files that were opened already.
+        cache: Has the files that were opened already.
     """
 
-    def __init__(self, path: Path, context: ReadContext, openings: Openings) -> None:
+    def __init__(self, path: Path, context: ReadContext, cache: DocumentCache) -> None:
         self.path = path
         self.context = context
-        self._openings = openings
+        self._cache = cache
         self._shapes_only = context.projection == 'shapes'
-        self._sources = need_sources(path)
+        self._sources = require_sources(path)
 
     @property
     def info(self) -> DatasetInfo:
         """The classes are the categories, in the order of their ids; files of one dataset meet by name."""
         naming = [file for source in self._sources for file in source.naming]
-        categories = [category for file in naming for category in self._openings.categories(file)]
+        categories = [category for file in naming for category in self._cache.categories(file)]
         skeletons = declared(categories)
         return DatasetInfo(
             classes=tuple(dict.fromkeys(str(category['name']) for category in categories)),
@@ -99,7 +99,7 @@ class CocoSource(ItemSource):
         )
 
     @cached_property
-    def _parts(self) -> list[Sorted]:
+    def _parts(self) -> list[SplitEntries]:
         files = self.context.files
         if self.path.is_file() and files.boundary is not None:
             # Its images may be in a folder beside its own: annotations/ and val2017/.
@@ -108,7 +108,7 @@ class CocoSource(ItemSource):
             for file in source.files:
                 files.admit(file)
         parts = [
-            sort(source, self._openings, self.context.report, self.context.skip, whole=not self._shapes_only)
+            group_entries(source, self._cache, self.context.report, self.context.skip, whole=not self._shapes_only)
             for source in self._sources
         ]
         _name(parts)
@@ -125,11 +125,11 @@ class CocoSource(ItemSource):
 
     def _samples(self, shard: range) -> Iterator[Sample]:
         for part, places in self._ranges(shard.start, shard.stop):
-            said = [self._decoded(file, places) for file in part.files]
+            decoded = [self._decoded(file, places) for file in part.files]
             self._note(part)
             found = {one.place: one for one in self._found(part, places)}
             for place in places:
-                groups: list[list[Any]] = [next(entries) for entries in said]
+                groups: list[list[Any]] = [next(entries) for entries in decoded]
                 if place in found:
                     yield self._filled(part, groups, found[place])
 
@@ -140,14 +140,14 @@ class CocoSource(ItemSource):
             self._note(part)
         return builder.build(measured=True)
 
-    def _gather(self, builder: BatchBuilder, part: Sorted, places: range) -> None:
+    def _gather(self, builder: BatchBuilder, part: SplitEntries, places: range) -> None:
         found = self._found(part, places)
         if len(part.files) > 1:
             for one in found:
                 self._gather_whole(builder, part, one)
             return
         (file,) = part.files
-        plain = Plain([file.entries.get(one.place, ()) for one in found], file.labels)
+        plain = PlainEntries([file.entries.get(one.place, ()) for one in found], file.labels)
         samples = [one.sample for one in found]
         begin = 0
         for number, one in enumerate(found):
@@ -157,11 +157,11 @@ class CocoSource(ItemSource):
                 begin = number + 1
         plain.add(builder, samples[begin:], begin)
 
-    def _gather_whole(self, builder: BatchBuilder, part: Sorted, found: Found) -> None:
+    def _gather_whole(self, builder: BatchBuilder, part: SplitEntries, found: ImageItem) -> None:
         groups: list[list[Any]] = [[*decode_entries(file.texts(found.place))] for file in part.files]
         builder.add_whole(self._filled(part, groups, found))
 
-    def _ranges(self, start: int, stop: int) -> Iterator[tuple[Sorted, range]]:
+    def _ranges(self, start: int, stop: int) -> Iterator[tuple[SplitEntries, range]]:
         """Some consecutive places in a part of the dataset."""
         for part in self._parts:
             end = min(stop, len(part.images))
@@ -170,7 +170,7 @@ class CocoSource(ItemSource):
             start -= len(part.images)
             stop -= len(part.images)
 
-    def _note(self, part: Sorted) -> None:
+    def _note(self, part: SplitEntries) -> None:
         fingerprint = self.context.fingerprint
         if fingerprint is None:
             return
@@ -179,7 +179,7 @@ class CocoSource(ItemSource):
 
     # -- images --------------------------------------------------------------------------------------------------
 
-    def _found(self, part: Sorted, places: range) -> list[Found]:
+    def _found(self, part: SplitEntries, places: range) -> list[ImageItem]:
         """Those of some images that can be read."""
         samples: list[Sample] = []
         missing: dict[int, UnreadableItem] = {}
@@ -198,7 +198,7 @@ class CocoSource(ItemSource):
             if place in missing:
                 self.context.skip(missing[place])
             elif fine:
-                found.append(Found(place, sample))
+                found.append(ImageItem(place, sample))
                 width, height = part.images[place].size or (sample.width, sample.height)
                 if width * height <= MOST_PIXELS:
                     sample.width, sample.height = width, height
@@ -206,7 +206,7 @@ class CocoSource(ItemSource):
                     self.context.report.doubtful('image', _TOO_LARGE, sample.id)
         return found
 
-    def _file(self, part: Sorted, name: str, id: str) -> str:
+    def _file(self, part: SplitEntries, name: str, id: str) -> str:
         try:
             return part.finder.find(name)
         except LookupError:
@@ -214,9 +214,9 @@ class CocoSource(ItemSource):
         self.context.report.repaired('image', found.reason, name, id)
         return found.file
 
-    def _filled(self, part: Sorted, groups: list[list[Any]], found: Found) -> Sample:
+    def _filled(self, part: SplitEntries, groups: list[list[Any]], found: ImageItem) -> Sample:
         sample, place = found.sample, found.place
-        if told_apart(part.files, place):
+        if is_in_several_files(part.files, place):
             groups = join_skeletons(part.files, place)
         if not found.fits:
             correct_size_by_masks(groups, sample, found.size, self.context.report)
@@ -227,22 +227,22 @@ class CocoSource(ItemSource):
         fit_to_image(sample, found.size, self.context.report)
         return sample
 
-    def _decoded(self, file: File, places: range) -> Iterator[list[Said]]:
+    def _decoded(self, file: FileEntries, places: range) -> Iterator[list[AnyEntry]]:
         """What a file says about each of some images."""
         texts = [file.texts(place) for place in places]
         entries = iter(decode_entries([text for some in texts for text in some]))
         return ([*islice(entries, len(some))] for some in texts)
 
-    def _add(self, entry: Said, file: File, sample: Sample, taken: set[str]) -> None:
+    def _add(self, entry: AnyEntry, file: FileEntries, sample: Sample, taken: set[str]) -> None:
         try:
-            if isinstance(entry, Usual):
-                self._add_usual(entry, file, sample, taken)
+            if isinstance(entry, TypedEntry):
+                self._add_typed(entry, file, sample, taken)
             else:
                 self._add_any(_opened(entry), file, sample, taken)
         except (TypeError, ValueError) as error:
             self._drop(f'it is malformed: {str(error).partition(" - at ")[0]}', sample, _id(entry))
 
-    def _add_usual(self, entry: Usual, file: File, sample: Sample, taken: set[str]) -> None:
+    def _add_typed(self, entry: TypedEntry, file: FileEntries, sample: Sample, taken: set[str]) -> None:
         category = self._category(entry.category_id, file, sample, entry.id)
         if category is None:
             return
@@ -251,7 +251,7 @@ class CocoSource(ItemSource):
             entry.segmentation = Raw(text)
             self._repaired(wrong, sample, entry.id)
         label = str(category['name'])
-        shape: Any = read_usual(entry, label, sample.width, sample.height)
+        shape: Any = read_typed_entry(entry, label, sample.width, sample.height)
         if not self._shapes_only and type(shape) is Outline:
             shape = shape.polygon()
         if shape.id in taken:
@@ -259,7 +259,7 @@ class CocoSource(ItemSource):
         taken.add(shape.id)
         sample.annotations.append(shape)
 
-    def _add_any(self, entry: Entry, file: File, sample: Sample, taken: set[str]) -> None:
+    def _add_any(self, entry: Entry, file: FileEntries, sample: Sample, taken: set[str]) -> None:
         segments = entry.get('segments_info')
         if isinstance(segments, list) and (segments or 'category_id' not in entry):
             for segment in segments:
@@ -282,7 +282,7 @@ class CocoSource(ItemSource):
         sample.annotations += [*read_entry({**entry, 'id': id}, category, sample.width, sample.height)]
         taken.add(id)
 
-    def _category(self, id: Any, file: File, sample: Sample, entry: Any) -> Category | None:
+    def _category(self, id: Any, file: FileEntries, sample: Sample, entry: Any) -> Category | None:
         """The category that an id stands for; where there is none, the entry is dropped."""
         category = file.categories.get(id)
         if category is not None:
@@ -301,7 +301,7 @@ class CocoSource(ItemSource):
         self.context.report.dropped('annotation', reason, sample.id, text_of(id))
 
 
-def _name(parts: Sequence[Sorted]) -> None:
+def _name(parts: Sequence[SplitEntries]) -> None:
     """Give the images of each split safe ids that are as like their names as possible."""
     for split in dict.fromkeys(part.source.split for part in parts):
         those = [part for part in parts if part.source.split == split]
@@ -318,9 +318,9 @@ def _free(id: str, taken: set[str]) -> str:
     return id if id not in taken else next(name for number in count(2) if (name := f'{id}-{number}') not in taken)
 
 
-def _id(entry: Said) -> Any:
+def _id(entry: AnyEntry) -> Any:
     try:
-        return entry.id if isinstance(entry, Usual) else _opened(entry).get('id')
+        return entry.id if isinstance(entry, TypedEntry) else _opened(entry).get('id')
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -16,7 +16,7 @@ from synapse_hooks.formats.dm.document import write_document
 from synapse_hooks.formats.dm.layout import DOCUMENTS, FILES, split_folders
 
 if TYPE_CHECKING:
-    from synapse_hooks.conversion.reading import ReadContext
+    from synapse_hooks.conversion.read_context import ReadContext
     from synapse_hooks.formats.dm.source import DmSource
 
 __all__ = ['DmFormat']

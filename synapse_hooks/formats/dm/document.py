@@ -27,7 +27,7 @@ from synapse_hooks.data.masks import beyond, by_rows
 from synapse_hooks.formats.dm.ids import valid_ids
 from synapse_hooks.formats.dm.rows import READERS, Row, mask_row, named, read_other, read_row, write_row
 from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
-from synapse_hooks.geometry.extents import CUT, NOT_FINITE, trouble
+from synapse_hooks.geometry.extents import CUT, NOT_FINITE, number_fault
 from synapse_hooks.safe_text import summary
 
 MEDIA = ('images', 'pcds', 'videos', 'audios', 'texts', 'prompts', 'datas')
@@ -132,8 +132,8 @@ def write_document(sample: Sample, report: LossReport) -> dict[str, Any]:
     top: dict[str, Any] = dict(kept.get('top', {}))
     if kept.get('version') != 2:
         top['classification'] = _classes(tree)
-    elif isinstance(said := top.get('classification'), dict):
-        top['classification'] = _completed(said, _classes(tree))
+    elif isinstance(declared := top.get('classification'), dict):
+        top['classification'] = _completed(declared, _classes(tree))
     return {**top, **tree}
 
 
@@ -149,16 +149,16 @@ def _classes(tree: Tree) -> dict[str, list[str]]:
     return {tool: sorted(names) for tool, names in sorted(used.items())}
 
 
-def _completed(said: dict[str, Any], used: dict[str, list[str]]) -> dict[str, Any]:
+def _completed(declared: dict[str, Any], used: dict[str, list[str]]) -> dict[str, Any]:
     """A document's own list of names, with those that it lacks after them."""
-    lacking = {tool: [name for name in names if name not in (said.get(tool) or ())] for tool, names in used.items()}
-    return said | {tool: [*(said.get(tool) or ()), *names] for tool, names in lacking.items() if names}
+    lacking = {tool: [name for name in names if name not in (declared.get(tool) or ())] for tool, names in used.items()}
+    return declared | {tool: [*(declared.get(tool) or ()), *names] for tool, names in lacking.items() if names}
 
 
 def _rows(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:
     match annotation:
         case Box() | RotatedBox() | Polygon() | Polyline() | Keypoint() | Keypoints() if (
-            trouble(annotation) == NOT_FINITE
+            number_fault(annotation) == NOT_FINITE
         ):
             # JSON has no such number.
             report.dropped(annotation.kind, NOT_FINITE, sample.id, annotation.id)

@@ -68,7 +68,7 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
     return splits or [(None, root)]
 
 
-def stray_folders(root: Path, used: Collection[Path]) -> list[str]:
+def unused_folders(root: Path, used: Collection[Path]) -> list[str]:
     """The names of other folders of a dataset that hold documents, as if they were splits, too."""
     # Hidden ones are not data.
     found = sorted(path.parent for path in root.glob(f'[!.]*/{DOCUMENTS}/'))
@@ -123,7 +123,7 @@ class Folder:
 
     def _match(self, documents: list[str], files: list[str]) -> None:
         """Go through both lists at once. They are in order, so nearly every document meets its file there."""
-        if self._match_usual(documents, files):
+        if self._match_by_stem(documents, files):
             return
         left_over: list[str] = []
         alone: list[tuple[int, str]] = []
@@ -154,7 +154,7 @@ class Folder:
         if left_over or alone:
             self._match_rest(alone, left_over)
 
-    def _match_usual(self, documents: list[str], files: list[str]) -> bool:
+    def _match_by_stem(self, documents: list[str], files: list[str]) -> bool:
         """Match lists of which each document has one image, and each image a document; False, and nothing, for others.
 
         It takes a fifth of the time, which shows: listing a dataset is done by one process.

@@ -94,7 +94,7 @@ def read_other(media: str, tool: str, row: Any, entry: int = 0, fault: str = '')
 
 
 def write_row(annotation: Annotation, data: Any, **more: Any) -> Row:
-    """A row with what all rows have; what its own document said differently is put back."""
+    """A row with what all rows have; values that its own document had in another form are restored."""
     row: Row = {
         'id': annotation.id,
         'classification': annotation.label,

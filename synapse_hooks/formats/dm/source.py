@@ -1,6 +1,6 @@
 """A DM dataset as a list of documents, which can be read in parts.
 
-Usual documents are read in columns: typed, so that whatever is unusual about one is noticed, and then it is read whole.
+Plain documents are decoded into types and read in columns. A document with anything else in it is read whole.
 """
 
 # A Path for each of a million documents costs more than reading them.
@@ -16,13 +16,13 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from synapse_hooks.conversion.contract import ItemSource
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.data import SPLITS, DatasetInfo, Sample, image_size, is_image_name
 from synapse_hooks.data.batch import Batch, BatchBuilder, Columns
 from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.dm.document import decode, read_document
-from synapse_hooks.formats.dm.layout import DOCUMENTS, FILES, Folder, split_folders, stray_folders
+from synapse_hooks.formats.dm.layout import DOCUMENTS, FILES, Folder, split_folders, unused_folders
 from synapse_hooks.geometry.sizes import declared_wrongly
 
 
@@ -47,7 +47,7 @@ class DmSource(ItemSource):
     def folders(self) -> list[Folder]:
         """Those of the splits. What is in none of them is reported."""
         report, splits = self.context.report, split_folders(self.path)
-        for name in stray_folders(self.path, [root for _, root in splits]):
+        for name in unused_folders(self.path, [root for _, root in splits]):
             report.dropped('folder', f'it is not a split ({", ".join(SPLITS)}): name it to read it alone', name)
         folders = [Folder(split, root) for split, root in splits]
         for name in (name for folder in folders for name in folder.unpaired):
@@ -80,7 +80,7 @@ class DmSource(ItemSource):
             for number, sample, fine in zip(numbers, samples, self.context.measure_all(samples), strict=True):
                 if not fine:
                     continue
-                entry = self._usual(folder.document(number)) if sample.file else None
+                entry = self._plain(folder.document(number)) if sample.file else None
                 if entry is None:
                     self._add_whole(folder, number, sample, builder)
                 else:
@@ -95,8 +95,8 @@ class DmSource(ItemSource):
             start -= count
             stop -= count
 
-    def _usual(self, document: str) -> _Entry | None:
-        """What a usual document says; None for one that must be read whole."""
+    def _plain(self, document: str) -> _Entry | None:
+        """The content of a plain document; None for one that must be read whole."""
         try:
             data = self.context.files.read(document)
             (entry,) = _decode(data).images
@@ -204,7 +204,7 @@ class _Polygon(Struct, forbid_unknown_fields=True, gc=False):
 
 
 _None = Annotated[list[Any], Meta(max_length=0)] | None
-"""What a usual document has none of."""
+"""Keys that a plain document does not have."""
 
 
 class _Entry(Struct, forbid_unknown_fields=True, gc=False):

@@ -22,7 +22,7 @@ def is_v1(document: dict[str, Any]) -> bool:
 
 
 def read_v1(document: dict[str, Any]) -> tuple[list[AnyAnnotation], tuple[int, int]]:
-    """All annotations of a v1 document, and the size it tells of its image (0, 0 where it tells none).
+    """All annotations of a v1 document, and the size of its image (0, 0 if it has none).
 
     Raises:
         TypeError, AttributeError, KeyError: The document is not DM v1.
@@ -55,9 +55,9 @@ def read_v1(document: dict[str, Any]) -> tuple[list[AnyAnnotation], tuple[int, i
         for relation in (document.get('relations') or {}).get(media_id) or ():
             ends = [relation.get('annotationId'), relation.get('targetAnnotationId')]
             found.append(_read_link(media, 'relation', relation, ends, entry))
-        told = (document.get('extra') or {}).get(media_id) or {}
+        size_of = (document.get('extra') or {}).get(media_id) or {}
         if media == 'images' and size == (0, 0):
-            size = int(told.get('width') or 0), int(told.get('height') or 0)
+            size = int(size_of.get('width') or 0), int(size_of.get('height') or 0)
     return found, size
 
 

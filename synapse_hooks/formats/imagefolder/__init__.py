@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from synapse_hooks.formats.base import Format
-from synapse_hooks.formats.imagefolder.layout import looks_like_one
+from synapse_hooks.formats.imagefolder.layout import looks_like_imagefolder
 
 if TYPE_CHECKING:
-    from synapse_hooks.conversion.reading import ReadContext
-    from synapse_hooks.conversion.writing import WriteContext
+    from synapse_hooks.conversion.read_context import ReadContext
+    from synapse_hooks.conversion.write_context import WriteContext
     from synapse_hooks.formats.imagefolder.sink import ImageFolderSink
     from synapse_hooks.formats.imagefolder.source import ImageFolderSource
 
@@ -33,7 +33,7 @@ class ImageFolderFormat(Format):
 
     def recognise(self, path: Path) -> bool:
         """A folder with two or more folders that hold images and nothing else, or with such folders in its splits."""
-        return path.is_dir() and looks_like_one(path)
+        return path.is_dir() and looks_like_imagefolder(path)
 
     def source(self, path: Path, context: ReadContext) -> ImageFolderSource:
         """The images. Those in no class, and other files, are counted as dropped."""

@@ -46,14 +46,14 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
         DatasetInvalid: There are no folders of classes; or two folders mean the same split.
     """
     folders, files = ([], []) if root.is_file() else _entries(str(root))
-    strays = [('image', _NO_CLASS, join(root, name)) for name in files if is_image_name(name)]
+    unused = [('image', _NO_CLASS, join(root, name)) for name in files if is_image_name(name)]
     splits: dict[str, str] = {}
     if any(split_of(name) and _entries(join(root, name))[0] for name in folders):
         for name in folders:
             split = split_of(name)
             if split is None:
                 below = files_below(join(root, name))
-                strays += [('image', _NO_SPLIT, join(root, name, file)) for file in below if is_image_name(file)]
+                unused += [('image', _NO_SPLIT, join(root, name, file)) for file in below if is_image_name(file)]
             elif split in splits:
                 raise DatasetInvalid(
                     f'{root}: {splits[split]}/ and {name}/ are both the split {split}',
@@ -69,38 +69,38 @@ def find_places(root: Path) -> tuple[list[Place], list[tuple[str, str, str]]]:
             places += [Place(split, name, join(root, splits[split], name)) for name in classes]
             for name in files:
                 kind, reason = ('image', _NO_CLASS) if is_image_name(name) else ('file', NO_IMAGE)
-                strays.append((kind, reason, join(root, splits[split], name)))
+                unused.append((kind, reason, join(root, splits[split], name)))
     if not places:
         raise DatasetInvalid(
             f'{root} is not an image folder: there is no folder of a class in it',
             hint='an image folder is CLASS/<name>.jpg, or train/CLASS/<name>.jpg with val/ and test/ beside it',
             path=str(root),
         )
-    return places, strays
+    return places, unused
 
 
 _OTHERS = {'annotations', 'images', 'imagesets', 'jpegimages', 'json', 'labels', 'masks', 'original_files'}
 _BESIDE = re.compile(rf'{re.escape(NAMES)}|(readme|license)(\..*)?|.*\.cache', re.IGNORECASE)
 """Files beside the folders that say nothing of another format: ours, a text for people, a cache of ultralytics."""
 _ENOUGH = 50
-"""Files of one folder that are looked at, to tell what is in it."""
+"""How many files of one folder are looked at to find out what it contains."""
 
 
-def looks_like_one(root: Path) -> bool:
+def looks_like_imagefolder(root: Path) -> bool:
     """Whether a folder is an image folder and nothing else: in the folders of classes there are images and no other
     files, there are no others beside them, and none is called like a folder of another format, or a split and a year.
     """
     try:
         folders, files = _entries(root)
-        # Most datasets of other formats are told by names of files, then of folders, before those are listed.
+        # Most datasets of other formats are recognised by names of files, then of folders, before those are listed.
         if not folders or not all(map(_BESIDE.fullmatch, files)):
             return False
-        places, strays = find_places(root)
+        places, unused = find_places(root)
         names = {place.name for place in places}
         divided = places[0].split is not None
         if any(name.lower() in _OTHERS or (split_of(name.rstrip('0123456789')) and not divided) for name in names):
             return False
-        if strays:
+        if unused:
             return False
         seen = [list(islice(files_below(place.path), _ENOUGH)) for place in places]
     except DatasetInvalid:

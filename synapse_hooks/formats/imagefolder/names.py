@@ -92,14 +92,14 @@ def read_names(root: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
     try:
-        said = json.loads(read_file(file, inside=root))
+        content = json.loads(read_file(file, inside=root))
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, file) from error
     except (ValueError, RecursionError) as error:
         raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair or remove it', path=str(file)) from error
-    if not isinstance(said, dict) or 'folders' not in said:
+    if not isinstance(content, dict) or 'folders' not in content:
         return {}
-    folders = said['folders']
+    folders = content['folders']
     if not isinstance(folders, dict) or not all(isinstance(name, str) for name in folders.values()):
         raise DatasetInvalid(
             f'{file}: `folders` must map names of folders to names of classes', hint='repair it', path=str(file)

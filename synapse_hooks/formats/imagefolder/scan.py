@@ -16,7 +16,7 @@ from typing import NamedTuple
 from synapse_hooks.data import LossReport
 from synapse_hooks.data.integrity import examine
 from synapse_hooks.formats import trainer_cache
-from synapse_hooks.formats.pickled import any_value, int32, list_of, npy_file, text
+from synapse_hooks.formats.pickle_encoding import any_value, int32, list_of, npy_file, text
 from synapse_hooks.formats.trainer_cache import FileState, dataset_hash, fault_of, file_state
 
 
@@ -35,7 +35,7 @@ class FolderCaches:
     """Writes the caches of all splits.
 
     Args:
-        out: The dataset's folder, aside.
+        out: The dataset's folder, before it is published.
         splits: The folders of its splits.
         report: Where damaged images are reported.
     """

@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written
-from synapse_hooks.conversion.writing import WriteContext
-from synapse_hooks.data import MEASURED, USUAL, Classification, DatasetInfo, LossReport, Other, Sample, read_header
+from synapse_hooks.conversion.write_context import WriteContext
+from synapse_hooks.data import (
+    DEFAULT_SUFFIXES,
+    MEASURED,
+    Classification,
+    DatasetInfo,
+    LossReport,
+    Other,
+    Sample,
+    read_header,
+)
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.errors import ParamsError, suggest
@@ -26,8 +35,8 @@ TASK = 'classify'
 _NO_PLACE = 'an image folder holds classes of whole images'
 
 
-class _Said(NamedTuple):
-    """What was said of the whole image."""
+class _ClassLabel(NamedTuple):
+    """A class of the whole image."""
 
     label: str
     id: str
@@ -92,8 +101,8 @@ class ImageFolderSink(BaseSink):
                 (out / split / folder).mkdir(parents=True, exist_ok=True)
         for shard in range(len(results)):
             for batch in self._spool(shard).take():
-                for id, file, suffix, split, said in batch:
-                    label = _class(self.context.report, id, [_Said(*one) for one in said], folders, order)
+                for id, file, suffix, split, classes in batch:
+                    label = _class(self.context.report, id, [_ClassLabel(*one) for one in classes], folders, order)
                     target = _free(out / split / folders[label], id, suffix)
                     self.context.link_image(Sample(id, image=file), target)
         write_names(out, folders)
@@ -112,17 +121,17 @@ class ImageFolderSink(BaseSink):
         for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):
             for item, id in zip(columns.items, columns.ids, strict=True):
                 report.dropped(kind, why.get(item, _NO_PLACE), batch.samples[item].id, str(id))
-        said: list[list[_Said]] = [[] for _ in batch.samples]
+        classes: list[list[_ClassLabel]] = [[] for _ in batch.samples]
         for item, _, annotation in batch.others:
             if isinstance(annotation, Classification) and item not in why:
-                said[item].append(_Said(annotation.label, annotation.id, list(annotation.attributes)))
+                classes[item].append(_ClassLabel(annotation.label, annotation.id, list(annotation.attributes)))
             else:
                 fault = annotation.fault if isinstance(annotation, Other) else ''
                 reason = why.get(item) or (f'it is malformed: {fault}' if fault else _NO_PLACE)
                 for kind, count in made_of(annotation).items():
                     report.dropped(kind, reason, batch.samples[item].id, annotation.id, count)
         waiting = []
-        for item, (sample, found) in enumerate(zip(batch.samples, said, strict=True)):
+        for item, (sample, found) in enumerate(zip(batch.samples, classes, strict=True)):
             if item in why:
                 if sample.file:
                     report.dropped('image', why[item], sample.id)
@@ -140,10 +149,12 @@ class ImageFolderSink(BaseSink):
         return Spool(self.context.out / f'.waiting-{shard}')
 
 
-def _class(report: LossReport, id: str, said: list[_Said], folders: dict[str, str], order: dict[str, int]) -> str:
-    """The class of the image. What is said beyond that is dropped."""
-    chosen = min(said, key=lambda one: order[one.label])
-    for one in said:
+def _class(
+    report: LossReport, id: str, classes: list[_ClassLabel], folders: dict[str, str], order: dict[str, int]
+) -> str:
+    """The class of the image. Its other classes are dropped."""
+    chosen = min(classes, key=lambda one: order[one.label])
+    for one in classes:
         if one is not chosen:
             again = one.label == chosen.label
             reason = 'the image has that class already' if again else 'an image is in the folder of one class only'
@@ -169,7 +180,7 @@ def _suffix(sample: Sample) -> str:
     if suffix.lower() in _READABLE:
         return suffix
     known = read_header(Path(sample.file)).kind if suffix.lower() in MEASURED else ''
-    return USUAL.get(known, '')
+    return DEFAULT_SUFFIXES.get(known, '')
 
 
 def _free(folder: Path, id: str, suffix: str) -> Path:

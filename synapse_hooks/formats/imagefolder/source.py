@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synapse_hooks.conversion.contract import ItemSource
 from synapse_hooks.conversion.ids import safe_id
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.data import Classification, DatasetInfo, Sample, is_image_name
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.layout import NO_IMAGE, files_below, find_places
@@ -33,7 +33,7 @@ class ImageFolderSource(ItemSource):
 
     def __init__(self, path: Path, context: ReadContext) -> None:
         self.context = context
-        self.places, self.strays = find_places(path)
+        self.places, self.unused = find_places(path)
         self.labels = read_names(path)
         self.folders = sorted({place.name for place in self.places})
         """Of classes, those of all splits together, in torchvision's order."""
@@ -45,7 +45,7 @@ class ImageFolderSource(ItemSource):
             images = [name for name in found if is_image_name(name)]
             self.files.append(images)
             others = (name for name in found if not is_image_name(name))
-            self.strays += [('file', NO_IMAGE, join(place.path, name)) for name in others]
+            self.unused += [('file', NO_IMAGE, join(place.path, name)) for name in others]
             wanted = [safe_id(splitext(name)[0]) for name in images]
             if len(set(wanted)) < len(wanted):
                 self.ids[number] = _unique([splitext(name) for name in images])
@@ -74,7 +74,7 @@ class ImageFolderSource(ItemSource):
 
     def shards(self) -> Sequence[range]:
         """Ranges of images. Images in no class, and other files, are reported."""
-        for kind, reason, file in self.strays:
+        for kind, reason, file in self.unused:
             self.context.report.dropped(kind, reason, file)
         return super().shards()
 

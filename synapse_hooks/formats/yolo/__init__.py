@@ -10,8 +10,8 @@ from synapse_hooks.formats.yolo.config import config_files, read_config
 from synapse_hooks.formats.yolo.exports import is_export_file
 
 if TYPE_CHECKING:
-    from synapse_hooks.conversion.reading import ReadContext
-    from synapse_hooks.conversion.writing import WriteContext
+    from synapse_hooks.conversion.read_context import ReadContext
+    from synapse_hooks.conversion.write_context import WriteContext
     from synapse_hooks.formats.yolo.sink import YoloSink
     from synapse_hooks.formats.yolo.source import YoloSource
 

@@ -49,14 +49,14 @@ class Config(NamedTuple):
     moved: tuple[str, ...] = ()
     """What `train`, `val` and `test` name on another computer, and the end of which is here."""
     task: str | None = None
-    """`task`, where it is told: `detect`, `segment`, `pose` or `obb`."""
+    """`task`, if it is declared: `detect`, `segment`, `pose` or `obb`."""
 
 
 def find_config(path: Path) -> Path:
     """The yaml file of a dataset: `path` itself, or the one in that folder.
 
     Raises:
-        DatasetInvalid: There is none, or several and no way to tell.
+        DatasetInvalid: There is none, or several that may be meant.
     """
     found = config_files(path)
     if len(found) == 1:
@@ -89,10 +89,10 @@ def config_files(path: Path) -> list[Path]:
 
 def _describes_dataset(file: Path) -> bool:
     try:
-        said = read_yaml(file, _TEXTS)
+        content = read_yaml(file, _TEXTS)
     except ValueError:
         return False
-    return isinstance(said, dict) and bool({'names', 'nc'} & said.keys()) and bool(_KEYS.keys() & said.keys())
+    return isinstance(content, dict) and bool({'names', 'nc'} & content.keys()) and bool(_KEYS.keys() & content.keys())
 
 
 def read_config(path: Path) -> Config:
@@ -106,21 +106,21 @@ def read_config(path: Path) -> Config:
         root, names, sources = read_export(file)
         return Config(file, root, names, sources)
     try:
-        said = read_yaml(file, _TEXTS)
+        content = read_yaml(file, _TEXTS)
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, file) from error
     except ValueError as error:
         raise DatasetInvalid(f'{file} is not YAML: {error}', hint='correct it', path=str(file)) from error
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         raise DatasetInvalid(f'{file} must hold `train`, `val` and `names`', hint='repair it', path=str(file))
     entries = {
-        key: [str(entry) for entry in (said[key] if isinstance(said[key], list) else [said[key]])]
+        key: [str(entry) for entry in (content[key] if isinstance(content[key], list) else [content[key]])]
         for key in _KEYS
-        if said.get(key)
+        if content.get(key)
     }
     if not entries:
         raise DatasetInvalid(f'{file} names no images: `train`, `val` or `test`', hint='add them', path=str(file))
-    root = _root(file, said, entries)
+    root = _root(file, content, entries)
     sources = {}
     missing: list[str] = []
     moved: dict[str, Path] = {}
@@ -141,9 +141,9 @@ def read_config(path: Path) -> Config:
                     hint='correct the path',
                     path=str(file),
                 )
-    names, joints = _names(said, file), _joints(said, file)
-    skeletons = _skeletons(said, file, names, joints[0]) if joints else {}
-    flip, task = said.get('flip_idx'), said.get('task')
+    names, joints = _names(content, file), _joints(content, file)
+    skeletons = _skeletons(content, file, names, joints[0]) if joints else {}
+    flip, task = content.get('flip_idx'), content.get('task')
     return Config(
         file,
         root,
@@ -158,13 +158,13 @@ def read_config(path: Path) -> Config:
     )
 
 
-def _root(file: Path, said: dict[str, Any], entries: dict[str, list[str]]) -> Path:
+def _root(file: Path, content: dict[str, Any], entries: dict[str, list[str]]) -> Path:
     """The first folder that has everything; a dataset that was moved says in `path` where it was before."""
-    path = said.get('path') or ''
+    path = content.get('path') or ''
     if not isinstance(path, str):
         raise DatasetInvalid(f'{file}: `path` must be a folder, got {repr_of(path)}', hint='correct it', path=str(file))
-    told = [file.parent / path, Path(path)] if path else []
-    roots = [root for root in (*told, file.parent) if os.path.isdir(root)]
+    declared = [file.parent / path, Path(path)] if path else []
+    roots = [root for root in (*declared, file.parent) if os.path.isdir(root)]
     needed = [entry for key, places in entries.items() if key != 'test' for entry in places]
     whole = (root for root in roots if all(_place(root, entry) for entry in needed))
     return next(whole, roots[0])
@@ -186,16 +186,16 @@ def named_elsewhere(config: Config) -> list[Path]:
     return [file if file.is_dir() else file.parent for file in outer]
 
 
-def _names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
-    told = str(said.get('nc')).removesuffix('.0')
-    count = int(told) if told.isdecimal() and len(told) <= _DIGITS else None
-    if told.isdecimal() and (count is None or count > _MOST_CLASSES):
+def _names(content: dict[str, Any], file: Path) -> tuple[str, ...]:
+    nc = str(content.get('nc')).removesuffix('.0')
+    count = int(nc) if nc.isdecimal() and len(nc) <= _DIGITS else None
+    if nc.isdecimal() and (count is None or count > _MOST_CLASSES):
         raise DatasetInvalid(
-            f'{file}: `nc` must be at most {_MOST_CLASSES:,}, and it has {len(told)} digits', hint='correct it'
+            f'{file}: `nc` must be at most {_MOST_CLASSES:,}, and it has {len(nc)} digits', hint='correct it'
         )
-    if said.get('names') is None and count is not None:
+    if content.get('names') is None and count is not None:
         return tuple(f'class_{number}' for number in range(count))
-    names = _told_names(said, file)
+    names = _declared_names(content, file)
     if count not in (None, len(names)):
         raise DatasetInvalid(
             f'{file}: `nc` is {count}, and there are {len(names)} names', hint='correct one of them', path=str(file)
@@ -203,8 +203,8 @@ def _names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
     return names
 
 
-def _told_names(said: dict[str, Any], file: Path) -> tuple[str, ...]:
-    names = said.get('names')
+def _declared_names(content: dict[str, Any], file: Path) -> tuple[str, ...]:
+    names = content.get('names')
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return tuple(names)
     if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()):
@@ -226,8 +226,8 @@ def _numbered(mapping: dict[Any, Any]) -> dict[int, Any]:
     }
 
 
-def _joints(said: dict[str, Any], file: Path) -> tuple[int, int] | None:
-    match said.get('kpt_shape'):
+def _joints(content: dict[str, Any], file: Path) -> tuple[int, int] | None:
+    match content.get('kpt_shape'):
         case None | [0, _]:
             return None
         case [int(count), 2 | 3 as numbers] if 0 < count <= _MOST_JOINTS:
@@ -240,8 +240,8 @@ def _joints(said: dict[str, Any], file: Path) -> tuple[int, int] | None:
             )
 
 
-def _skeletons(said: dict[str, Any], file: Path, names: tuple[str, ...], count: int) -> dict[str, tuple[str, ...]]:
-    match said.get('kpt_names'):
+def _skeletons(content: dict[str, Any], file: Path, names: tuple[str, ...], count: int) -> dict[str, tuple[str, ...]]:
+    match content.get('kpt_names'):
         case None:
             found = {}
         case [str(), *_] as joints:
@@ -272,7 +272,7 @@ def write_config(out: Path, names: tuple[str, ...], folders: Mapping[str, str], 
     """
     import yaml
 
-    said = {'path': '', **folders, 'nc': len(names), 'names': dict(enumerate(names)), **extra}
+    content = {'path': '', **folders, 'nc': len(names), 'names': dict(enumerate(names)), **extra}
     file = out / CONFIG
-    file.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=1000), encoding='utf-8')
+    file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), encoding='utf-8')
     return file

@@ -129,17 +129,19 @@ def _sources(folder: Path) -> Sources:
 
 def _read_darknet(file: Path, folder: Path) -> tuple[tuple[str, ...], Sources]:
     pairs = (line.partition('=') for line in _text(file).splitlines() if not line.lstrip().startswith('#'))
-    said = {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
-    names = read_names(_named(file, folder, 'names', said.get('names', 'obj.names')))
-    told = said.get('classes', '')
-    if told.isdecimal() and told.lstrip('0') != str(len(names)):
+    values = {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
+    names = read_names(_named(file, folder, 'names', values.get('names', 'obj.names')))
+    count = values.get('classes', '')
+    if count.isdecimal() and count.lstrip('0') != str(len(names)):
         raise DatasetInvalid(
-            f'{file}: `classes` is {told}, and there are {len(names)} names', hint='correct one of them', path=str(file)
+            f'{file}: `classes` is {count}, and there are {len(names)} names',
+            hint='correct one of them',
+            path=str(file),
         )
     sources: Sources = {}
     for key in ('train', *_FOLDERS[1:]):
-        if key in said:
-            sources.setdefault(split_name(key), []).append(_named(file, folder, key, said[key]))
+        if key in values:
+            sources.setdefault(split_name(key), []).append(_named(file, folder, key, values[key]))
     if not sources:
         raise DatasetInvalid(
             f'{file} must name lists of images: `train`, `valid` or `test`', hint='add them', path=str(file)
@@ -156,9 +158,9 @@ def _named(file: Path, folder: Path, key: str, value: str) -> Path:
     return place
 
 
-def tail_of(folder: Path, told: str) -> Path | None:
+def tail_of(folder: Path, path: str) -> Path | None:
     """What a path that is relative to somewhere else names in a folder: the longest end of it that is there."""
-    parts = plain_parts(told)
+    parts = plain_parts(path)
     places = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
     return next((place for place in places if os.path.exists(place) and is_inside(place, folder)), None)
 
@@ -166,8 +168,8 @@ def tail_of(folder: Path, told: str) -> Path | None:
 def _read_notes(file: Path) -> tuple[str, ...]:
     """`notes.json` of Label Studio: a list of categories, by id."""
     try:
-        said: Any = json.loads(_text(file))
-        names = {category['id']: category['name'] for category in said['categories']}
+        content: Any = json.loads(_text(file))
+        names = {category['id']: category['name'] for category in content['categories']}
         found = tuple(names[number] for number in range(len(names)))
         if not found or not all(isinstance(name, str) for name in found):
             raise ValueError('no name is a text')

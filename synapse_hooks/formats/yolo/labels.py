@@ -116,7 +116,7 @@ class LabelReader:
         if self.turned and length == 8:
             points = [(x * width, y * height) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
             box = turned_box(points)
-            if _strays(points, box) <= _NOISE:
+            if _deviation(points, box) <= _NOISE:
                 box.label = label
                 return box
         return Polygon([[_points(numbers, width, height)]], label=label)
@@ -223,14 +223,14 @@ def turned_box(points: Ring) -> RotatedBox:
     right, down = ((bx - ax + cx - dx) / 2, (by - ay + cy - dy) / 2), ((dx - ax + cx - bx) / 2, (dy - ay + cy - by) / 2)
     if right[0] * down[1] < right[1] * down[0]:
         right, down = down, right
-    # Both sides tell the angle, the longer one better.
+    # Both sides have the angle, the longer one more exactly.
     angle = math.atan2(right[1] - down[0], right[0] + down[1])
     cos, sin = math.cos(angle), math.sin(angle)
     w, h = right[0] * cos + right[1] * sin, down[1] * cos - down[0] * sin
     return RotatedBox((ax + bx + cx + dx) / 4 - w / 2, (ay + by + cy + dy) / 4 - h / 2, w, h, angle)
 
 
-def _strays(points: Ring, box: RotatedBox) -> float:
+def _deviation(points: Ring, box: RotatedBox) -> float:
     """How far the points are from the corners of the box, at most. Counter-clockwise, the second is the fourth."""
     there = corners(box)
     return min(

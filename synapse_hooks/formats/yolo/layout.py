@@ -138,16 +138,16 @@ def _listed(source: str, lines: list[str], split: str | None, root: Path, lookup
 
 
 def _file_of(line: str, own: str, base: str, lookup: ImageLookup) -> tuple[str, str]:
-    """The image that a line of a list means, and what was wrong with the line; one that is not there as it is told."""
+    """The image that a line of a list means (the listed path if there is none), and what is wrong with the line."""
     inner = line.removeprefix('./')
-    told = inner if line.startswith('/') else f'{own}/{inner}'
-    for file in (told,) if line.startswith(('/', './')) else (f'{base}/{line}', told, f'{base}/{_plain(line)}'):
+    listed = inner if line.startswith('/') else f'{own}/{inner}'
+    for file in (listed,) if line.startswith(('/', './')) else (f'{base}/{line}', listed, f'{base}/{_plain(line)}'):
         if os.access(file, os.F_OK):
             return file, ''
     try:
         found = lookup.find(line)
     except LookupError:
-        return told, ''
+        return listed, ''
     return f'{base}/{os.path.relpath(found.file, lookup.folder)}', found.reason
 
 

@@ -19,12 +19,12 @@ from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats
 from synapse_hooks.data.skeletons import made_of
-from synapse_hooks.formats.lines import Lines
+from synapse_hooks.formats.text_rows import TextRows
 from synapse_hooks.geometry.shapes import Fitter
 
 
 class Rows:
-    """Makes the rows of one task. A subclass says how a shape is told in numbers.
+    """Makes the rows of one task. A subclass says how a shape is written in numbers.
 
     Args:
         report: Where it is reported what that costs.
@@ -39,7 +39,7 @@ class Rows:
 
     # Shapes whose numbers cannot be computed with are dropped with a reason; numpy need not warn of them.
     @np.errstate(over='ignore', invalid='ignore')
-    def of(self, batch: Batch, without: Mapping[int, str]) -> Lines:
+    def of(self, batch: Batch, without: Mapping[int, str]) -> TextRows:
         """The rows of a batch, without class and end of line.
 
         Args:
@@ -48,7 +48,7 @@ class Rows:
         """
         widths, heights = [sample.width for sample in batch.samples], [sample.height for sample in batch.samples]
         sizes = np.array([widths, heights], dtype=np.float64).T
-        rows = Lines()
+        rows = TextRows()
         for columns in (batch.boxes, batch.polygons):
             if len(columns):
                 self._add_columns(rows, batch, columns, sizes, without)
@@ -64,7 +64,7 @@ class Rows:
     # -- what a task says ----------------------------------------------------------------------------------------
 
     def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
-        """Which shapes are told as they are, and the text of those.
+        """Which shapes are written as they are, and the text of those.
 
         Args:
             columns: The shapes.
@@ -73,11 +73,11 @@ class Rows:
         return np.zeros(len(columns), dtype=bool), []
 
     def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
-        """What shapes lose that are told in columns, and which of these rows it is."""
+        """What shapes lose that are written from columns, and which of these rows are concerned."""
         return '', ()
 
     def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
-        """What `text` is told of an annotation, or None when it was dropped."""
+        """The annotation that `text` writes, or None when it was dropped."""
         return self.fitter.opened(annotation, sample)
 
     def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
@@ -87,7 +87,7 @@ class Rows:
     # -- one after the other -------------------------------------------------------------------------------------
 
     def _add_columns(
-        self, rows: Lines, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
+        self, rows: TextRows, batch: Batch, columns: Boxes | Polygons, sizes: Floats, without: Mapping[int, str]
     ) -> None:
         items = np.array(columns.items)
         kind = 'box' if isinstance(columns, Boxes) else 'polygon'
@@ -114,7 +114,7 @@ class Rows:
             item = columns.items[row]
             self._add(rows, columns.places[row], item, columns.annotation(row), batch.samples[item])
 
-    def _add(self, rows: Lines, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
+    def _add(self, rows: TextRows, place: int, item: int, annotation: AnyAnnotation | Outline, sample: Sample) -> None:
         opened = self.opened(annotation, sample)
         text = None if opened is None else self.text(opened, sample)
         if text is not None:
@@ -127,6 +127,6 @@ class Rows:
         if len(poorer) > EXAMPLES:
             self.report.converted(kind, cost, count=len(poorer) - EXAMPLES)
         attributes = columns.attributes
-        said = attributes if len(rows) == len(columns) else [attributes[row] for row in rows]
-        for name, count in Counter(chain.from_iterable(filter(None, said))).items():
+        those = attributes if len(rows) == len(columns) else [attributes[row] for row in rows]
+        for name, count in Counter(chain.from_iterable(filter(None, those))).items():
             self.report.left_out([name], count)

@@ -20,14 +20,24 @@ from numpy.typing import NDArray
 from synapse_hooks.data import LossReport
 from synapse_hooks.data.integrity import examine
 from synapse_hooks.formats import trainer_cache
-from synapse_hooks.formats.pickled import KEY, NONE, TRUE, any_value, float_array, int_pair, list_of, npy_file, text
-from synapse_hooks.formats.trainer_cache import dataset_hash, fault_of, file_state, is_found
+from synapse_hooks.formats.pickle_encoding import (
+    KEY,
+    NONE,
+    TRUE,
+    any_value,
+    float_array,
+    int_pair,
+    list_of,
+    npy_file,
+    text,
+)
+from synapse_hooks.formats.trainer_cache import dataset_hash, fault_of, file_state, is_scanned
 from synapse_hooks.formats.yolo.numbers import values
 from synapse_hooks.storage import Spool
 
 Floats32 = NDArray[np.float32]
-Seen = tuple[Any, ...]
-"""The parts of an `Examined`; empty where it is not certain what ultralytics would find in the image."""
+CheckedImage = tuple[Any, ...]
+"""The parts of an `ImageCheck`; empty where it is not certain what ultralytics would find in the image."""
 
 _MOST_IMAGES: Final = 500_000
 """Of one split: their names and states are in memory together, some 200 bytes each."""
@@ -72,13 +82,13 @@ class ScanNotes:
         self._place = 0
         self._uncertain: set[str] = set()
 
-    def examine(self, images: Sequence[str]) -> list[Seen]:
+    def examine(self, images: Sequence[str]) -> list[CheckedImage]:
         """Examine images that were put in place just now, and report damaged ones.
 
         Args:
             images: The path of each image; empty for one that is left out.
         """
-        found: list[Seen] = []
+        found: list[CheckedImage] = []
         examined = examine(filter(None, images))
         for image in images:
             seen = next(examined) if image else None
@@ -90,7 +100,7 @@ class ScanNotes:
     def add(
         self,
         images: Sequence[str],
-        seen: Sequence[Seen],
+        seen: Sequence[CheckedImage],
         states: Iterable[tuple[int, int]],
         counts: Sequence[int],
         numbers: Sequence[bytes],
@@ -117,7 +127,7 @@ class ScanNotes:
         for place, state in zip(written, states, strict=True):
             name, count, end = images[place][self._below :], counts[place], ends[place]
             rows, image = slice(end - count, end), seen[place]
-            if not (image and is_found(name) and labels.are_fine(rows)):
+            if not (image and is_scanned(name) and labels.are_fine(rows)):
                 self._uncertain.add(name.split('/', 2)[1])
                 continue
             order = labels.order(rows)
@@ -224,7 +234,7 @@ class LabelCaches:
     """Writes the caches of all splits from the notes of all shares, whose files it removes from the dataset's folder.
 
     Args:
-        out: The dataset's folder, aside.
+        out: The dataset's folder, before it is published.
         shares: How many there were.
         classes: How many there are.
         joints: How many a skeleton has; 0 for other tasks than `pose`.

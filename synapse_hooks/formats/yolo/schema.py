@@ -24,8 +24,8 @@ def pose_config(
         ValueError: `flip` is not as long as the longest skeleton: ultralytics would refuse it.
 
     Example:
-        >>> said = pose_config(['tree', 'face'], {'face': ['nose', 'left_eye', 'right_eye']}, [0, 2, 1])
-        >>> said['kpt_shape'], said['flip_idx'], said['kpt_names']
+        >>> config = pose_config(['tree', 'face'], {'face': ['nose', 'left_eye', 'right_eye']}, [0, 2, 1])
+        >>> config['kpt_shape'], config['flip_idx'], config['kpt_names']
         ([3, 3], [0, 2, 1], {1: ['nose', 'left_eye', 'right_eye']})
     """
     count = max(map(len, names_by_class.values()))

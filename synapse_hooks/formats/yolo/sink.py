@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written
-from synapse_hooks.conversion.writing import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.skeletons import flip_index, joint_order
@@ -72,7 +72,7 @@ class YoloSink(BaseSink):
         """
         task = self._task(info)
         if info.splits is not None:
-            _need_splits(dict.fromkeys(info.splits, 1), {}, self.context.options.shares)
+            _require_splits(dict.fromkeys(info.splits, 1), {}, self.context.options.shares)
         if task != 'pose':
             return Plan(task)
         # The few items that are looked at beforehand may have no skeleton, and others many.
@@ -107,7 +107,7 @@ class YoloSink(BaseSink):
         for result in results:
             counts.update(result.splits or {})
         splits = info.splits or {}
-        _need_splits({split: counts[split] for split in splits}, splits, self.context.options.shares)
+        _require_splits({split: counts[split] for split in splits}, splits, self.context.options.shares)
         if plan.task == 'classify':
             written = self._folders.finalize(None, info, results)
             return Written(format=ImageFolderFormat.name, when_published=written.when_published)
@@ -169,7 +169,7 @@ class YoloSink(BaseSink):
         return asked
 
 
-def _need_splits(written: Mapping[str, int], read: Mapping[str, int], shares: Mapping[str, float]) -> None:
+def _require_splits(written: Mapping[str, int], read: Mapping[str, int], shares: Mapping[str, float]) -> None:
     """YOLO trains on one split and validates on another: both must have images.
 
     Args:

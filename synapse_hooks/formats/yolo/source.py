@@ -21,7 +21,7 @@ from pathlib import Path
 
 from synapse_hooks.conversion.contract import ItemSource
 from synapse_hooks.conversion.ids import unique_ids
-from synapse_hooks.conversion.reading import ReadContext
+from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.data import DatasetInfo, LossReport, RotatedBox, Sample
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.skeletons import flip_index
@@ -114,12 +114,12 @@ class YoloSource(ItemSource):
         with self.context.discarding():
             for _, file in self._places(0, _LOOKED_AT):
                 with suppress(UnreadableItem):
-                    said = may_count_pixels(self._labels.rows(file), self.config.joints)
-                    if said is not None:
+                    pixels = may_count_pixels(self._labels.rows(file), self.config.joints)
+                    if pixels is not None:
                         break
             else:
                 return False
-            return said and self._prove_pixels()
+            return pixels and self._prove_pixels()
 
     def _prove_pixels(self) -> bool:
         found = Counter[str]()
@@ -148,8 +148,8 @@ class YoloSource(ItemSource):
         self._labels.note = None if fingerprint is None else fingerprint.add_bytes
         if fingerprint is not None:
             # How rows are understood. Every block says it: the first one is not always read by the same process.
-            said = self.config.task, self.config.joints, sorted(self.config.skeletons.items())
-            fingerprint.add_bytes(repr(said).encode(errors='backslashreplace'))
+            settings = self.config.task, self.config.joints, sorted(self.config.skeletons.items())
+            fingerprint.add_bytes(repr(settings).encode(errors='backslashreplace'))
         for sample, file in self._places(start, stop):
             if not self.context.measure(sample):
                 continue

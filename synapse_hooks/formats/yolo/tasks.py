@@ -35,7 +35,7 @@ class Detect(Rows):
         return (f'{self.target} holds boxes: its enclosing box', rows) if isinstance(columns, Polygons) else ('', ())
 
     def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
-        """An outline whose box is told is not looked at, here as in columns: a broken one costs nothing."""
+        """The outline of a polygon with a box is not read, here as in columns: a broken one costs nothing."""
         if isinstance(annotation, Outline) and annotation.box is not None and annotation.box[2] and annotation.box[3]:
             annotation = annotation.boxed()
         return super().opened(annotation, sample)

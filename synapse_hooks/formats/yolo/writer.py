@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from synapse_hooks.conversion.writing import WriteContext
-from synapse_hooks.data import SUFFIXES, USUAL, Sample, read_header
+from synapse_hooks.conversion.write_context import WriteContext
+from synapse_hooks.data import DEFAULT_SUFFIXES, SUFFIXES, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
-from synapse_hooks.formats.yolo.scan import ScanNotes, Seen
+from synapse_hooks.formats.yolo.scan import CheckedImage, ScanNotes
 from synapse_hooks.storage import Spool, link_all, write_all
 
-Waiting = tuple[list[str], list[Seen], list[str], list[int], list[str], list[bytes]]
+PendingItems = tuple[list[str], list[CheckedImage], list[str], list[int], list[str], list[bytes]]
 """The paths of images, what was seen of them, the paths of label files, how many rows each has, their classes, and the
 rest of them."""
 READABLE = SUFFIXES - {'.gif', '.jfif', '.jpe'}
@@ -89,7 +89,7 @@ class ShardWriter:
         """What the image is called here, and its extension; or why ultralytics could not read it."""
         suffix = sample.suffix
         if suffix not in READABLE and suffix.lower() not in READABLE:
-            found = USUAL.get(read_header(Path(sample.file)).kind) if sample.file else None
+            found = DEFAULT_SUFFIXES.get(read_header(Path(sample.file)).kind) if sample.file else None
             if found is None:
                 reason = f'ultralytics reads no {suffix} images' if sample.file else 'there is no image'
                 if sample.file:
@@ -120,7 +120,7 @@ class LabelWriter:
         """Whether all these classes have numbers."""
         return self._numbers.keys() >= set(labels)
 
-    def write(self, waiting: Waiting) -> None:
+    def write(self, waiting: PendingItems) -> None:
         """Write the label files of some images."""
         images, seen, files, counts, labels, texts = waiting
         numbers = [self._numbers[label] for label in labels]

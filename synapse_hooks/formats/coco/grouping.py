@@ -17,8 +17,8 @@ from msgspec import Raw, Struct
 
 from synapse_hooks.data import LossReport, image_size
 from synapse_hooks.errors import UnreadableItem
-from synapse_hooks.formats.coco.convention import settle_convention
-from synapse_hooks.formats.coco.document import Category, Document, Fields, Listed, Openings
+from synapse_hooks.formats.coco.box_convention import normalize_boxes
+from synapse_hooks.formats.coco.document import Category, Document, DocumentCache, Fields, Listed
 from synapse_hooks.formats.coco.entries import text_of
 from synapse_hooks.formats.coco.images import ImageFinder
 from synapse_hooks.formats.coco.layout import Source
@@ -29,7 +29,7 @@ NO_ANNOTATIONS = 'it has no list `annotations`, so its images have no objects: w
 Skip = Callable[[UnreadableItem], None]
 
 
-class File(NamedTuple):
+class FileEntries(NamedTuple):
     """What one file says about the images of a split."""
 
     categories: dict[Any, Category]
@@ -46,13 +46,13 @@ class File(NamedTuple):
         return [Raw(_encode(one)) if isinstance(one, Fields) else one for one in self.entries.get(place, ())]
 
 
-class Sorted(NamedTuple):
+class SplitEntries(NamedTuple):
     """The images of a split, and the files that are about them, the most telling first."""
 
     source: Source
     finder: ImageFinder
     images: list[Listed]
-    files: list[File]
+    files: list[FileEntries]
     ids: list[str]
     """What the images are called in the dataset."""
 
@@ -70,12 +70,12 @@ _named = msgspec.json.Decoder(_Named).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, whole: bool) -> Sorted:
+def group_entries(source: Source, cache: DocumentCache, report: LossReport, skip: Skip, *, whole: bool) -> SplitEntries:
     """Open the files of a split. What is wrong with a file as a whole is reported here.
 
     Args:
         source: The split.
-        openings: Has the files that were opened already.
+        cache: Has the files that were opened already.
         report: Records annotations without an image.
         skip: Called with images that cannot be used.
         whole: See `open_document`.
@@ -90,21 +90,21 @@ def sort(source: Source, openings: Openings, report: LossReport, skip: Skip, *, 
     files = []
     finder = ImageFinder(source, images)
     for path in source.files:
-        document = openings.take(path, whole=whole)
+        document = cache.take(path, whole=whole)
         places, lost = _places(document, images, numbers, report, skip)
         if document.annotations is None and path in source.naming:
             report.doubtful('file', NO_ANNOTATIONS, str(path.relative_to(path.parent.parent)))
         elif document.annotations:
-            settle_convention(document.annotations, _locator(places, images), partial(_size, finder=finder), report)
+            normalize_boxes(document.annotations, _locator(places, images), partial(_size, finder=finder), report)
         entries = _by_place(document, places, lost, report)
         skeletons = any('keypoints' in category for category in document.categories.values())
         labels = {id: str(category['name']) for id, category in document.categories.items()}
         for name, count in Counter(labels.values()).items():
             if count > 1:
                 report.converted('category', 'another category has its name: they are one', path.name, name, count - 1)
-        files.append(File(document.categories, labels, entries, skeletons, document.digest))
+        files.append(FileEntries(document.categories, labels, entries, skeletons, document.digest))
     _share_joints(files)
-    return Sorted(source, finder, list(images.values()), files, [])
+    return SplitEntries(source, finder, list(images.values()), files, [])
 
 
 def _places(
@@ -186,7 +186,7 @@ def _id(entry: Fields | Raw) -> str:
         return ''
 
 
-def _share_joints(files: list[File]) -> None:
+def _share_joints(files: list[FileEntries]) -> None:
     """What a file for keypoints says of joints holds for the same categories of the first file."""
     known = {category['name']: category for file in files for category in file.categories.values() if file.skeletons}
     for category in files[0].categories.values():

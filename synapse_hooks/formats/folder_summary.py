@@ -1,4 +1,4 @@
-"""What is in a folder that no format recognises, for the message that says so."""
+"""A summary of a folder that no format recognises, for the error message."""
 
 # ruff: noqa: PTH118, PTH122 (names are looked at, and not one file is opened for most)
 from __future__ import annotations
@@ -25,37 +25,37 @@ _KEYS = 8
 _LONGEST = 40
 _SMALL = 4 << 20
 _BARE = '?'
-"""What stands for the suffix of a file that has none."""
+"""The suffix of files that have none."""
 
 
-class Contents(NamedTuple):
+class FolderSummary(NamedTuple):
     """Some of what is in a folder."""
 
     text: str
     """A sentence: `it has 12 .xml files beside 12 images in train/`."""
-    telling: list[str]
+    examples: list[str]
     """A few files that are not images, those of the folder itself first."""
 
 
-def contents(path: Path) -> Contents:
+def summarize_folder(path: Path) -> FolderSummary:
     """Look at a folder, or at a file, without opening much."""
     if path.is_file():
-        return Contents(f'it is a file of {path.stat().st_size:,} bytes{_keys(path)}', [os.fspath(path)])
+        return FolderSummary(f'it is a file of {path.stat().st_size:,} bytes{_keys(path)}', [os.fspath(path)])
     counts: dict[str, Counter[str]] = {}
-    telling: dict[tuple[str, str], str] = {}
+    examples: dict[tuple[str, str], str] = {}
     for folder, name in islice(_files(os.fspath(path), ''), _MOST):
         kind = _kind(name)
         counts.setdefault(folder, Counter())[kind] += 1
         if kind:
-            telling.setdefault((folder, kind), os.path.join(path, folder, name))
+            examples.setdefault((folder, kind), os.path.join(path, folder, name))
     parts = [f'{_counted(found)}{f" in {_shown(folder)}/" if folder else ""}' for folder, found in counts.items()]
     if len(parts) > _FOLDERS:
         parts[_FOLDERS:] = [f'more in {len(parts) - _FOLDERS} folders']
-    documents = [Path(file) for (folder, kind), file in telling.items() if kind == '.json' and not folder]
-    said = ''.join(f'; {_shown(file.name)}{_keys(file)}' for file in documents)
+    documents = [Path(file) for (folder, kind), file in examples.items() if kind == '.json' and not folder]
+    keys = ''.join(f'; {_shown(file.name)}{_keys(file)}' for file in documents)
     if not path.is_dir():
-        return Contents('it is neither a file nor a folder', [])
-    return Contents(f'it has {", ".join(parts) or "no file"}{said}', [*telling.values()][:_FILES])
+        return FolderSummary('it is neither a file nor a folder', [])
+    return FolderSummary(f'it has {", ".join(parts) or "no file"}{keys}', [*examples.values()][:_FILES])
 
 
 def _kind(name: str) -> str:
@@ -79,12 +79,14 @@ def _files_of(kind: str, count: int) -> str:
 
 
 def _keys(file: Path) -> str:
-    """The keys of a small JSON file, as it would be said after its name."""
+    """The keys of a small JSON file, to follow its name in a sentence."""
     try:
-        said = msgspec.json.decode(read_file(file, limit=_SMALL).removeprefix(b'\xef\xbb\xbf'))
+        content = msgspec.json.decode(read_file(file, limit=_SMALL).removeprefix(b'\xef\xbb\xbf'))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ''
-    where, first = ('a list of objects', said[0]) if isinstance(said, list) and said else ('an object', said)
+    where, first = (
+        ('a list of objects', content[0]) if isinstance(content, list) and content else ('an object', content)
+    )
     if not isinstance(first, dict):
         return ''
     keys = ', '.join(map(_shown, islice(first, _KEYS))) + (', ...' if len(first) > _KEYS else '')

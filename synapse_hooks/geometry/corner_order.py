@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.geometry.extents import trouble
+from synapse_hooks.geometry.extents import number_fault
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch, Columns
@@ -39,14 +39,14 @@ def sort_corners_of(batch: Batch, report: LossReport) -> None:
 def _sort(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> None:
     match annotation:
         case Box(x, y, w, h) | RotatedBox(x, y, w, h) if w < 0 or h < 0:
-            if not trouble(annotation):
+            if not number_fault(annotation):
                 annotation.x, annotation.y, annotation.w, annotation.h = _sorted(x, y, w, h)
                 report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
         case Outline(box=(x, y, w, h)) if w < 0 or h < 0:
             annotation.box = _sorted(x, y, w, h)
             report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
         case Polygon(box=(x, y, w, h)) | Mask(box=(x, y, w, h)) | Keypoints(box=(x, y, w, h)) if w < 0 or h < 0:
-            if not trouble(annotation):
+            if not number_fault(annotation):
                 annotation.box = _sorted(x, y, w, h)
                 report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
 

@@ -1,4 +1,4 @@
-"""One object that is told in two files: its shape among the instances, its joints among the keypoints."""
+"""Objects in two files: their shapes in the file of instances, their joints in the file of keypoints."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import msgspec
 from msgspec import Raw
 
 from synapse_hooks.formats.coco.entries import Entry
-from synapse_hooks.formats.coco.sorting import File
+from synapse_hooks.formats.coco.grouping import FileEntries
 
 
-def told_apart(files: Sequence[File], place: int) -> bool:
+def is_in_several_files(files: Sequence[FileEntries], place: int) -> bool:
     """Whether joints of the objects in an image are in another file than the objects."""
     return place in files[0].entries and any(file.skeletons and place in file.entries for file in files[1:])
 
 
-def join_skeletons(files: Sequence[File], place: int) -> list[list[Entry | Raw]]:
+def join_skeletons(files: Sequence[FileEntries], place: int) -> list[list[Entry | Raw]]:
     """What each file says about an image, with the joints moved to the first file's entries for the same objects.
 
     Objects are the same where id, category and box are. The others stay where they are, those that are not text too.

@@ -7,7 +7,7 @@ from synapse_hooks.conversion.pipeline import ReadResult
 from synapse_hooks.errors import DatasetInvalid
 
 
-def need_content(source: Dataset, read: ReadResult) -> None:
+def require_content(source: Dataset, read: ReadResult) -> None:
     """See that there was something to convert, and that it could be read.
 
     Args:

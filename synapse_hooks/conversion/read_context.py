@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synapse_hooks.conversion.contract import Projection
+from synapse_hooks.conversion.dataset_files import LEADS_OUT, DatasetFiles, too_many_pixels
 from synapse_hooks.conversion.fingerprint import Fingerprint
-from synapse_hooks.conversion.own_files import LEADS_OUT, OwnFiles, too_many_pixels
 from synapse_hooks.data import MEASURED, LossReport, Sample, Unreadable, probe, probe_many
 from synapse_hooks.data.images import MOST_PIXELS, Probed
 from synapse_hooks.errors import UnreadableItem, cannot_read
@@ -44,7 +44,9 @@ class ReadContext:
         self.projection = projection
         self.unreadable = unreadable
         self.fingerprint = fingerprint
-        self.files = OwnFiles(self.report, None if path is None else Boundary(path if path.is_dir() else path.parent))
+        self.files = DatasetFiles(
+            self.report, None if path is None else Boundary(path if path.is_dir() else path.parent)
+        )
         """Opens the files of the dataset; `read_file` is the same with errors of ours."""
 
     def read_file(self, file: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> bytes:
@@ -73,7 +75,7 @@ class ReadContext:
         """
         if self.unreadable is None:
             raise error
-        self.unreadable.met(error)
+        self.unreadable.record(error)
 
     @contextmanager
     def discarding(self) -> Iterator[None]:
@@ -134,7 +136,7 @@ class ReadContext:
 
 
 def _look_closer(sample: Sample) -> Probed:
-    """Size and state of an image that does not tell them in its first bytes, or is a link, which may be followed.
+    """Size and state of an image whose first bytes do not contain them, or is a link, which may be followed.
 
     Raises:
         UnreadableItem: It is not an image.

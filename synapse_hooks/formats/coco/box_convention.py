@@ -89,7 +89,7 @@ class _Votes:
         return bool(proven) and self.corners > self.neither * _MANY and not self.sizes and not self.impossible
 
 
-def settle_convention(annotations: list[Fields | Raw], locate: Locate, measure: Measure, report: LossReport) -> None:
+def normalize_boxes(annotations: list[Fields | Raw], locate: Locate, measure: Measure, report: LossReport) -> None:
     """Rewrite the entries of a file whose boxes are not what the rules say, where that is proven; and report it.
 
     Args:
@@ -104,15 +104,15 @@ def settle_convention(annotations: list[Fields | Raw], locate: Locate, measure: 
     votes = _votes(annotations, locate)
     if votes.boxes and votes.shares == votes.boxes and votes.fractions:
         if votes.overlong:
-            _tell(report.doubtful, MAYBE_SHARES, annotations, locate)
+            _report(report.doubtful, MAYBE_SHARES, annotations, locate)
         else:
             _rewrite(annotations, locate, report, SHARES, lambda fields, image: _in_pixels(fields, measure(image)))
     elif votes.are_corners:
         _rewrite(annotations, locate, report, CORNERS, lambda fields, image: _as_sizes(fields))
     elif votes.corners > votes.neither and votes.sizes + votes.impossible:
-        _tell(report.doubtful, MIXED, annotations, locate, lambda ballot: bool(ballot.corners))
+        _report(report.doubtful, MIXED, annotations, locate, lambda ballot: bool(ballot.corners))
     elif votes.leaving * _MANY >= votes.boxes > 0 and not votes.sizes and not votes.impossible:
-        _tell(report.doubtful, MAYBE_CORNERS, annotations, locate, lambda ballot: bool(ballot.leaving))
+        _report(report.doubtful, MAYBE_CORNERS, annotations, locate, lambda ballot: bool(ballot.leaving))
 
 
 def _votes(annotations: Sequence[Fields | Raw], locate: Locate) -> _Votes:
@@ -253,8 +253,8 @@ def _scaled(numbers: list[float], size: Sequence[int]) -> list[float]:
     return [round(number * size[place % len(size)], 6) for place, number in enumerate(numbers)]
 
 
-def _tell(
-    tell: Callable[..., None],
+def _report(
+    record: Callable[..., None],
     reason: str,
     annotations: Sequence[Fields | Raw],
     locate: Locate,
@@ -262,9 +262,9 @@ def _tell(
 ) -> None:
     found = list(_concerned(annotations, locate, concerned))
     for file, id in found[:EXAMPLES]:
-        tell('annotation', reason, file, id)
+        record('annotation', reason, file, id)
     if len(found) > EXAMPLES:
-        tell('annotation', reason, count=len(found) - EXAMPLES)
+        record('annotation', reason, count=len(found) - EXAMPLES)
 
 
 def _concerned(

@@ -1,4 +1,4 @@
-"""Entries as nearly all are: read many at a time, without a dict for each, and with their polygons still as text."""
+"""Entries with the common keys only: decoded many at a time, without a dict for each, their polygons still as text."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from synapse_hooks.data.outline import Number, Outline
 from synapse_hooks.formats.coco.entries import mask_runs
 
 
-class Usual(Struct, gc=False, forbid_unknown_fields=True):
-    """An entry that says nothing but this. Others are read as a dict, which loses no key."""
+class TypedEntry(Struct, gc=False, forbid_unknown_fields=True):
+    """An entry with these keys only. Others are read as a dict, which loses no key."""
 
     id: int | str
     category_id: int | str
@@ -26,26 +26,26 @@ class Usual(Struct, gc=False, forbid_unknown_fields=True):
     attributes: dict[str, Any] | None = None
 
 
-_many = msgspec.json.Decoder(list[Usual]).decode
-_one = msgspec.json.Decoder(Usual).decode
+_many = msgspec.json.Decoder(list[TypedEntry]).decode
+_one = msgspec.json.Decoder(TypedEntry).decode
 
 
-def decode_entries(texts: Sequence[Raw]) -> Iterable[Usual | Raw]:
-    """Entries, in order; those that are not usual as they came."""
+def decode_entries(texts: Sequence[Raw]) -> Iterable[TypedEntry | Raw]:
+    """Entries, in order: typed where they fit `TypedEntry`, else as text."""
     try:
         return _many(b'[%b]' % b','.join(texts))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return map(_usual_or_not, texts)
+        return map(_typed_or_text, texts)
 
 
-def _usual_or_not(text: Raw) -> Usual | Raw:
+def _typed_or_text(text: Raw) -> TypedEntry | Raw:
     try:
         return _one(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return text
 
 
-def read_usual(entry: Usual, label: str, width: int, height: int) -> AnyAnnotation | Outline:
+def read_typed_entry(entry: TypedEntry, label: str, width: int, height: int) -> AnyAnnotation | Outline:
     """The annotation that an entry stands for.
 
     Raises:

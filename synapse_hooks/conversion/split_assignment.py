@@ -1,4 +1,4 @@
-"""Which samples of a dataset go into which split."""
+"""Which split each sample of a dataset goes into."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from synapse_hooks.errors import ParamsError
 
 
 @dataclass(frozen=True)
-class Division:
-    """How a dataset is divided.
+class SplitAssignment:
+    """How the samples of a dataset are assigned to splits.
 
     Args:
-        names: The splits to make; empty where the dataset keeps its own, or has none.
-        of: Says into which of them a sample goes; None where there is nothing to divide.
+        names: The splits to make; empty if the dataset keeps its own, or has none.
+        split_of: The split of a sample; None if no splits are made.
     """
 
     names: tuple[str, ...] = ()
-    of: Callable[[Sample], str] | None = None
+    split_of: Callable[[Sample], str] | None = None
 
     def info(self, declared: DatasetInfo) -> DatasetInfo:
-        """What is declared of the dataset once it is divided."""
+        """The declaration of the dataset, with the splits to make."""
         return replace(declared, splits=dict.fromkeys(self.names, 0)) if self.names else declared
 
 
 @dataclass(frozen=True)
 class ById:
-    """Divides by ids: a sample goes into the same split in every conversion.
+    """Assigns by id: a sample goes into the same split in every conversion.
 
     Args:
         shares: The fraction of each split.
@@ -46,7 +46,7 @@ class ById:
 
 @dataclass(frozen=True)
 class ByUnit:
-    """Divides by units, which are not torn apart.
+    """Assigns whole units: samples of one unit are in one split.
 
     Args:
         units: The unit of each sample, by its id.
@@ -61,14 +61,16 @@ class ByUnit:
         return self.splits[self.units[sample.id]]
 
 
-def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, context: TrainContext) -> Division:
-    """The division that was asked for. A dataset that is divided already keeps its splits, and is said to.
+def assign_splits(
+    reader: DatasetReader, declared: DatasetInfo, options: Options, context: TrainContext
+) -> SplitAssignment:
+    """The requested assignment. A dataset that has several splits keeps them, and a warning says so.
 
     Args:
-        reader: The dataset. It is read beforehand only where that is needed.
-        declared: What it says of itself.
-        options: What was asked for.
-        context: Logs what is not done.
+        reader: The dataset. It is read in advance only if the groups or classes of its samples are needed.
+        declared: What the dataset declares.
+        options: The fractions, `group_by` and `stratify`.
+        context: Logs a warning for an option that has no effect.
 
     Raises:
         ParamsError: There are no groups of that name.
@@ -77,29 +79,29 @@ def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, cont
     asked = [name for name in ('group_by', 'stratify') if getattr(options, name)]
     if not shares:
         if asked:
-            _tell(context, f'{" and ".join(asked)}: there are no fractions to divide by, so nothing is divided')
-        return Division()
+            _warn(context, f'{" and ".join(asked)}: there are no fractions to divide by, so nothing is divided')
+        return SplitAssignment()
     own = list(declared.splits if declared.splits is not None else reader.info.splits or {})
     if len(own) > 1:
-        said = ' and '.join(['the fractions in `splits`', *asked])
-        _tell(context, f'the dataset keeps its splits {", ".join(own)}: {said} are for one that has none')
-        return Division()
+        ignored = ' and '.join(['the fractions in `splits`', *asked])
+        _warn(context, f'the dataset keeps its splits {", ".join(own)}: {ignored} are for one that has none')
+        return SplitAssignment()
     names = tuple(shares)
     if not (options.stratify or options.group_by):
-        return Division(names, ById(shares))
-    # What an item shows of its class or group may not be there any more when it is written: one look beforehand.
+        return SplitAssignment(names, ById(shares))
+    # Repairs and skipped items may change what a sample shows of its class or group, so these are read in advance.
     units: dict[str, str] = {}
     groups: set[str] = set()
 
-    def seen() -> Iterator[Sample]:
+    def read_all() -> Iterator[Sample]:
         for sample in reader:
             group = group_key(sample, options.group_by) if options.group_by else None
             units[sample.id] = group or sample.id
             groups.update([group] if group else [])
             yield sample
 
-    found = stratify(seen(), shares, group_by=options.group_by) if options.stratify else {}
-    deque(() if options.stratify else seen(), maxlen=0)
+    stratified = stratify(read_all(), shares, group_by=options.group_by) if options.stratify else {}
+    deque(() if options.stratify else read_all(), maxlen=0)
     if options.group_by not in ('', BY_FOLDER) and not groups:
         raise ParamsError(
             f'group_by: no item has an attribute {options.group_by!r}, so there are no groups to keep together',
@@ -107,9 +109,9 @@ def divided(reader: DatasetReader, declared: DatasetInfo, options: Options, cont
             field='group_by',
         )
     if options.stratify:
-        return Division(names, ByUnit(units, found))
-    return Division(names, ByUnit(units, {unit: assign(unit, shares) for unit in set(units.values())}))
+        return SplitAssignment(names, ByUnit(units, stratified))
+    return SplitAssignment(names, ByUnit(units, {unit: assign(unit, shares) for unit in set(units.values())}))
 
 
-def _tell(context: TrainContext, text: str) -> None:
+def _warn(context: TrainContext, text: str) -> None:
     context.log_message(text, level='warning', code='splits-kept')

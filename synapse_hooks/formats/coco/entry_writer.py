@@ -40,9 +40,9 @@ def write_sample(sample: Sample, fitter: Fitter, schemas: Schemas) -> Iterator[t
             skeleton = skeletons.pop((annotation.group or '', annotation.label), None)
             if skeleton is not None:
                 joined[id(annotation)] = skeleton
-    told = {id(skeleton) for skeleton in joined.values()}
+    written = {id(skeleton) for skeleton in joined.values()}
     for rank, annotation in enumerate(annotations):
-        if id(annotation) not in told:
+        if id(annotation) not in written:
             entry = write_entry(annotation, sample, fitter, schemas, joined.get(id(annotation)))
             if entry is not None:
                 yield rank, annotation.label, entry
@@ -71,8 +71,8 @@ def write_entry(
         flat = schemas.arranged(fitted, sample.id)
         entry['keypoints'] = [tidy(number) for number in flat]
         entry['num_keypoints'] = sum(visibility > 0 for visibility in flat[2::3])
-    said = annotation.attributes if skeleton is None else {**skeleton.attributes, **annotation.attributes}
-    attributes = {name: value for name, value in said.items() if name != 'iscrowd'}
+    given = annotation.attributes if skeleton is None else {**skeleton.attributes, **annotation.attributes}
+    attributes = {name: value for name, value in given.items() if name != 'iscrowd'}
     return {
         **annotation.extra.get('coco', {}),
         **entry,

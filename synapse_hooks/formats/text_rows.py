@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 
-class Lines:
+class TextRows:
     """Texts that are made in any order, those of plain shapes before all others, and put in that of the annotations.
 
     Example:
-        >>> lines = Lines()
+        >>> lines = TextRows()
         >>> lines.add([0, 2], [0, 1], ['car', 'bus'], [b'one', b'three'])
         >>> lines.add([1], [1], ['car'], [b'two'])
         >>> lines.sort()

@@ -64,7 +64,7 @@ _ANNOTATION = Expected('an annotation', '`Box`, `Polygon`, ... of synapse_hooks.
 _INFO = Expected('a DatasetInfo', 'return one: `DatasetInfo(classes=(...))`')
 
 
-class Wrong(Exception):
+class InvalidField(Exception):
     """A field holds something else than it should."""
 
     def __init__(self, field: str, expected: Expected, value: Any) -> None:
@@ -80,10 +80,10 @@ def check_sample(sample: Any) -> None:
     """See that a sample is one, and that its annotations are. The name of its split is spelled as we do.
 
     Raises:
-        Wrong: A field holds something else than it should.
+        InvalidField: A field holds something else than it should.
     """
     if not isinstance(sample, Sample):
-        raise Wrong('', _SAMPLE, sample)
+        raise InvalidField('', _SAMPLE, sample)
     _text('id', sample.id)
     _text('image', sample.file)
     _count('width', sample.width)
@@ -91,14 +91,14 @@ def check_sample(sample: Any) -> None:
     if sample.split is not None and sample.split not in SPLITS:
         sample.split = _split(sample.split)
     if type(sample.annotations) is not list:
-        raise Wrong('annotations', _LIST, sample.annotations)
+        raise InvalidField('annotations', _LIST, sample.annotations)
     if type(sample.extra) is not dict:
-        raise Wrong('extra', _DICT, sample.extra)
+        raise InvalidField('extra', _DICT, sample.extra)
     for place, annotation in enumerate(sample.annotations, 1):
         try:
             _check_annotation(annotation)
-        except Wrong as wrong:
-            wrong.place = place
+        except InvalidField as error:
+            error.place = place
             raise
 
 
@@ -109,10 +109,10 @@ def check_info(info: Any) -> dict[str, int]:
         Its splits, spelled as we do.
 
     Raises:
-        Wrong: A field holds something else than it should.
+        InvalidField: A field holds something else than it should.
     """
     if not isinstance(info, DatasetInfo):
-        raise Wrong('', _INFO, info)
+        raise InvalidField('', _INFO, info)
     _texts('classes', info.classes or ())
     return {_split(name): count for name, count in (info.splits or {}).items()}
 
@@ -120,14 +120,14 @@ def check_info(info: Any) -> dict[str, int]:
 def _split(name: Any) -> str:
     found = split_name(name.lower()) if isinstance(name, str) else ''
     if found not in SPLITS:
-        raise Wrong('split', _SPLIT, name)
+        raise InvalidField('split', _SPLIT, name)
     return found
 
 
 def _check_annotation(annotation: Any) -> None:
-    look = _LOOKS.get(type(annotation))
-    if look is None:
-        raise Wrong('', _ANNOTATION, annotation)
+    check = _CHECKS.get(type(annotation))
+    if check is None:
+        raise InvalidField('', _ANNOTATION, annotation)
     if not (type(annotation.id) is type(annotation.label) is str):
         _text('id', annotation.id)
         _text('label', annotation.label)
@@ -136,40 +136,40 @@ def _check_annotation(annotation: Any) -> None:
     if annotation.attributes or type(annotation.attributes) is not dict:
         check_attributes(annotation.attributes)
     if type(annotation.extra) is not dict:
-        raise Wrong('extra', _DICT, annotation.extra)
+        raise InvalidField('extra', _DICT, annotation.extra)
     _count('entry', annotation.entry)
-    look(annotation)
+    check(annotation)
 
 
 def _text(field: str, value: Any) -> None:
     if type(value) is not str:
-        raise Wrong(field, TEXT, value)
+        raise InvalidField(field, TEXT, value)
 
 
 def _texts(field: str, values: Any) -> None:
     if not isinstance(values, list | tuple):
-        raise Wrong(field, _LIST, values)
+        raise InvalidField(field, _LIST, values)
     for place, value in enumerate(values):
         _text(f'{field}[{place}]', value)
 
 
 def _count(field: str, value: Any) -> None:
     if type(value) is not int or value < 0:
-        raise Wrong(field, COUNT, value)
+        raise InvalidField(field, COUNT, value)
 
 
 def check_attributes(attributes: Any) -> None:
     """See that attributes are a dict of names and values that JSON can hold.
 
     Raises:
-        Wrong: They are not.
+        InvalidField: They are not.
     """
     if type(attributes) is not dict:
-        raise Wrong('attributes', _DICT, attributes)
+        raise InvalidField('attributes', _DICT, attributes)
     for name, value in attributes.items():
         _text('the name of an attribute', name)
         if type(value) not in _PLAIN and not (isfinite(value) if type(value) is float else _is_json(value)):
-            raise Wrong(f'attributes[{name!r}]', _JSON, value)
+            raise InvalidField(f'attributes[{name!r}]', _JSON, value)
 
 
 def _is_json(value: Any) -> bool:
@@ -183,9 +183,9 @@ def _is_json(value: Any) -> bool:
 def _numbers(field: str, values: Sequence[Any]) -> None:
     if _NUMBERS.issuperset(map(type, values)):
         if too_large(values):
-            raise Wrong(field, _SMALLER, max(values, key=abs))
+            raise InvalidField(field, _SMALLER, max(values, key=abs))
         return
-    raise Wrong(field, NUMBER, next(value for value in values if type(value) not in _NUMBERS))
+    raise InvalidField(field, NUMBER, next(value for value in values if type(value) not in _NUMBERS))
 
 
 def _points(field: str, points: Any) -> None:
@@ -193,9 +193,9 @@ def _points(field: str, points: Any) -> None:
         pairs = {*map(len, points)} <= {2}
         numbers = [number for point in points for number in point]
     except TypeError:
-        raise Wrong(field, _POINTS, points) from None
+        raise InvalidField(field, _POINTS, points) from None
     if not pairs:
-        raise Wrong(field, _POINTS, next(point for point in points if len(point) != 2))
+        raise InvalidField(field, _POINTS, next(point for point in points if len(point) != 2))
     _numbers(field, numbers)
 
 
@@ -204,7 +204,7 @@ def _own_box(shape: Polygon | Keypoints | Mask) -> None:
     if box is None:
         return
     if not isinstance(box, list | tuple) or len(box) != 4:
-        raise Wrong('box', _BOX, box)
+        raise InvalidField('box', _BOX, box)
     _numbers('box', box)
 
 
@@ -225,7 +225,7 @@ def _rotated_box(box: RotatedBox) -> None:
 def _polygon(polygon: Polygon) -> None:
     parts: Any = polygon.parts
     if not isinstance(parts, list | tuple) or not all(isinstance(part, list | tuple) for part in parts):
-        raise Wrong('parts', _RINGS, parts)
+        raise InvalidField('parts', _RINGS, parts)
     for part in parts:
         for ring in part:
             _points('parts', ring)
@@ -240,15 +240,15 @@ def _joint(joint: Joint | Keypoint) -> None:
     _numbers('x', [joint.x])
     _numbers('y', [joint.y])
     if type(joint.visibility) is not int or joint.visibility not in (0, 1, 2):
-        raise Wrong('visibility', _VISIBILITY, joint.visibility)
+        raise InvalidField('visibility', _VISIBILITY, joint.visibility)
 
 
 def _keypoints(skeleton: Keypoints) -> None:
     if not isinstance(skeleton.points, list | tuple):
-        raise Wrong('points', _LIST, skeleton.points)
+        raise InvalidField('points', _LIST, skeleton.points)
     for joint in skeleton.points:
         if not isinstance(joint, Joint):
-            raise Wrong('points', _JOINT, joint)
+            raise InvalidField('points', _JOINT, joint)
         _joint(joint)
     _texts('names', skeleton.names)
     _own_box(skeleton)
@@ -260,7 +260,7 @@ def _mask(mask: Mask) -> None:
     except (TypeError, ValueError):
         fine = False
     if not fine:
-        raise Wrong('runs', _RUNS, mask.runs)
+        raise InvalidField('runs', _RUNS, mask.runs)
     _own_box(mask)
 
 
@@ -281,7 +281,7 @@ def _classification(annotation: Classification) -> None:
     """Its label is all that it has."""
 
 
-_LOOKS: Final[dict[type, Callable[[Any], None]]] = {
+_CHECKS: Final[dict[type, Callable[[Any], None]]] = {
     Box: _box,
     RotatedBox: _rotated_box,
     Polygon: _polygon,

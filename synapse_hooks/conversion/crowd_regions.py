@@ -7,13 +7,13 @@ from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 AS_OBJECT = 'it is a crowd region (iscrowd), and taken as an object as `crowds` asks for'
 
 
-def take_as_object(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> None:
+def clear_crowd_flag(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> None:
     """Make an annotation an object if it is a crowd region, and report it.
 
     Example:
         >>> from synapse_hooks.data import Box
         >>> box = Box(1, 2, 3, 4, attributes={'iscrowd': True})
-        >>> take_as_object(box, Sample('a'), LossReport())
+        >>> clear_crowd_flag(box, Sample('a'), LossReport())
         >>> box.attributes
         {}
     """

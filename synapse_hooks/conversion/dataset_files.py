@@ -1,8 +1,8 @@
-"""The files of the dataset at hand: what is in it is read through one door, and links that lead out are noticed.
+"""The files of one dataset: they are opened in one place, which checks links that lead out of it.
 
 A link to a *folder* elsewhere is how people share a large store of images. It is followed, and reported. So is a link
-to an image elsewhere, where it is one by its first bytes. A link to any other file elsewhere is refused: there is no
-telling what it shows.
+to an image elsewhere, where it is one by its first bytes. A link to any other file elsewhere is refused: it may
+disclose anything.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ LEADS_OUT = 'it is outside of the dataset, where a link or a path leads'
 _REFUSED = 'it is a link that leads out of the dataset'
 
 
-class OwnFiles:
+class DatasetFiles:
     """Opens what a dataset names.
 
     Args:
         report: Records links that lead out and are followed.
-        boundary: The dataset's folders; None where they are not known: then links lead nowhere else.
+        boundary: The folders of the dataset; None if they are not known: then links are not checked.
     """
 
     def __init__(self, report: LossReport, boundary: Boundary | None = None) -> None:
@@ -54,7 +54,7 @@ class OwnFiles:
         return data
 
     def admit(self, file: StrPath) -> None:
-        """See that a file, which is not an image and which other code opens, may be read.
+        """Check that a file may be read; for files that are not images and that other code opens.
 
         Raises:
             Refused: It is a link that leads out.
@@ -71,10 +71,10 @@ class OwnFiles:
 
         Args:
             image: Its file.
-            link: Whether that may be a link itself.
+            link: Whether the file itself may be a link.
 
         Raises:
-            Refused: It is, and it is none.
+            Refused: It is elsewhere, and not an image.
         """
         boundary = self.boundary
         if boundary is None or (boundary.has(image) if link else boundary.has_folder(image.rpartition(os.sep)[0])):
@@ -85,7 +85,7 @@ class OwnFiles:
 
 
 def too_many_pixels(sample: Sample) -> UnreadableItem:
-    """The error for an image whose header, or dataset, tells a size that nothing is trained on."""
+    """The error for an image that is too large according to its header or its dataset."""
     return UnreadableItem(
         f'{sample.file or sample.id} has {sample.width:,} x {sample.height:,} pixels, more than {MOST_PIXELS:,}',
         hint='correct the size, or cut the image into tiles',

@@ -13,7 +13,7 @@ ALL_CROWDS = (
 NO_LABELS = 'no image of this split has an annotation: was it exported without them?'
 
 
-def doubt(
+def check_plausibility(
     report: LossReport, *, objects: int, crowds: int, splits: Mapping[str, int], labelled: Collection[str | None]
 ) -> None:
     """Report what is doubtful about a dataset.
@@ -27,7 +27,7 @@ def doubt(
 
     Example:
         >>> report = LossReport()
-        >>> doubt(report, objects=9, crowds=0, splits={'train': 8, 'test': 2}, labelled={'train'})
+        >>> check_plausibility(report, objects=9, crowds=0, splits={'train': 8, 'test': 2}, labelled={'train'})
         >>> [(loss.kind, loss.examples[0]['file']) for loss in report.losses.values()]
         [('split', 'test')]
     """
