@@ -143,8 +143,8 @@ def has_room(place: Path, images: int) -> bool:
     disk = os.statvfs(place)
     free = disk.f_bavail * disk.f_frsize
     if place == MEMORY:
-        told = dict(line.split(':') for line in Path('/proc/meminfo').read_text().splitlines())
-        free = min(free, 1024 * int(told['MemAvailable'].split()[0]))
+        values = dict(line.split(':') for line in Path('/proc/meminfo').read_text().splitlines())
+        free = min(free, 1024 * int(values['MemAvailable'].split()[0]))
     return free > 16_384 * images + 2**31 and (not disk.f_files or disk.f_favail > 6 * images)
 
 
@@ -197,10 +197,10 @@ def turn(source: Source, work: Work, count: int) -> Turn:
         output = Path(scratch) / 'converted'
         cost = finished(conversion(source, work, output, count))
         floor = [sys.executable, str(HERE / 'floor.py'), str(source.path), str(output)]
-        told = json.loads(subprocess.run(floor, check=True, stdout=subprocess.PIPE).stdout)
-    if (images := told.pop('images')) != source.images:
+        values = json.loads(subprocess.run(floor, check=True, stdout=subprocess.PIPE).stdout)
+    if (images := values.pop('images')) != source.images:
         raise RuntimeError(f'{work.title}: {images:,} of {source.images:,} images are in the output')
-    return Turn(cost.took, cost.peak, **told)
+    return Turn(cost.took, cost.peak, **values)
 
 
 def conversion(source: Source, work: Work, output: Path, count: int) -> list[str]:

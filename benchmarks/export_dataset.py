@@ -70,9 +70,9 @@ def measure(rounds: int, count: int) -> list[Figure]:
                 out = root / 'out'
                 seconds, _ = timed(FETCH, out / 'only', files, count)
                 times['fetch'].append(seconds)
-                seconds, said = timed(EXPORT, out, host)
+                seconds, printed = timed(EXPORT, out, host)
                 times['export'].append(seconds)
-                peak = max(peak, int(said))
+                peak = max(peak, int(printed))
                 times['convert'].append(timed(CONVERT, out / 'dm', out / 'yolo')[0])
                 shutil.rmtree(out)
     fetch, export, convert = (statistics.median(found) for found in times.values())
@@ -91,8 +91,8 @@ def timed(code: str, out: Path, *words: object) -> tuple[float, str]:
     (out.parent if code == CONVERT else out).mkdir(parents=True, exist_ok=True)
     env, start = {**os.environ, 'PYTHONPATH': str(ROOT)}, time.perf_counter()
     command = [sys.executable, '-c', code, str(out), *map(str, words)]
-    said = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
-    return time.perf_counter() - start, said.split()[-1] if said else ''
+    output = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+    return time.perf_counter() - start, output.split()[-1] if output else ''
 
 
 @contextmanager
@@ -115,20 +115,20 @@ def serve(count: int, files: str) -> None:
         wbufsize = -1
         disable_nagle_algorithm = True
 
-        def log_message(self, *said: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            said: dict[str, Any] = {'id': 1, 'is_archived': False}
+            response: dict[str, Any] = {'id': 1, 'is_archived': False}
             if 'events' in parts.path:
                 query = {name: found[-1] for name, found in parse_qs(parts.query).items()}
                 page = int(query.get('page', 1))
                 more = urlencode({**query, 'page': page + 1})
                 following = f'http://{self.headers["Host"]}{parts.path}?{more}' if page * PAGE < count else None
                 rows = range((page - 1) * PAGE, min(count, page * PAGE))
-                said = {'count': count, 'next': following, 'results': [event(number, files) for number in rows]}
-            body = json.dumps(said).encode()
+                response = {'count': count, 'next': following, 'results': [event(number, files) for number in rows]}
+            body = json.dumps(response).encode()
             self.send_response(200)
             self.send_header('Content-Length', str(len(body)))
             self.end_headers()

@@ -101,7 +101,7 @@ def seconds(command: Sequence[str]) -> float:
 def finished(command: Sequence[str]) -> Cost:
     """What a whole process cost.
 
-    Linux counts the peak of whoever starts a process as that process's own: so this one holds nothing large.
+    On Linux the peak of a process includes that of its parent at the start, so this process must stay small.
     """
     # Whoever installs a package has its bytecode.
     env = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}

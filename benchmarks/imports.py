@@ -9,7 +9,7 @@ from figures import Figure, compared, main
 OURS, THEIRS = 'import synapse_hooks', 'import pluggy, pydantic'
 USED = 'from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl'
 NEEDED = 'import pluggy; from pydantic import BaseModel'
-"""`import pydantic` alone defers nearly everything; whoever has parameters needs this."""
+"""`import pydantic` alone defers nearly everything; actions with parameters import this."""
 
 
 def measure() -> list[Figure]:

@@ -83,8 +83,10 @@ def dm_documents(chance: np.random.Generator, sizes: Numbers) -> Iterator[dict[s
     ids = chance.choice(letters, (total, 10)).view('U10').ravel().tolist()
     classes = chance.integers(0, len(DM_CLASSES), total).tolist()
     attributes = [
-        [{'name': 'occluded', 'value': occluded}, {'name': 'color', 'value': ('red', 'blue')[color]}] if told else []
-        for told, occluded, color in zip(
+        [{'name': 'occluded', 'value': occluded}, {'name': 'color', 'value': ('red', 'blue')[color]}]
+        if has_attributes
+        else []
+        for has_attributes, occluded, color in zip(
             (chance.random(total) < 0.3).tolist(),
             (chance.random(total) < 0.5).tolist(),
             chance.integers(0, 2, total).tolist(),

@@ -149,8 +149,8 @@ def answer(connection: socket.socket, host: str) -> None:
             while left:
                 left -= connection.recv_into(buffer[: min(left, len(buffer))])
             range_ = re.search(rb'content-range: bytes \d+-(\d+)', head, re.IGNORECASE)
-            said = {'id': 1, 'url': f'{host}/chunked_upload/1/', 'offset': int(range_[1]) + 1 if range_ else 0}
-            body = json.dumps(said).encode()
+            response = {'id': 1, 'url': f'{host}/chunked_upload/1/', 'offset': int(range_[1]) + 1 if range_ else 0}
+            body = json.dumps(response).encode()
             fields = f'Content-Type: application/json\r\nContent-Length: {len(body)}'
             connection.sendall(f'HTTP/1.1 200 OK\r\n{fields}\r\n\r\n'.encode() + body)
 

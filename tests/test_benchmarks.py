@@ -43,7 +43,7 @@ def test_conversions_are_measured_against_their_floor() -> None:
     assert all(10 < peak['value'] < peak['aim'] == 300 for peak in peaks)
 
 
-def test_a_source_too_large_for_every_disk_is_left_out_with_a_sentence() -> None:
+def test_a_source_too_large_for_every_disk_is_skipped_with_a_message() -> None:
     command = [
         sys.executable,
         str(BENCHMARKS / 'convert.py'),

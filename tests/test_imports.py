@@ -70,7 +70,7 @@ def test_a_run_that_converts_needs_no_framework_and_no_imaging_library(tmp_path:
 
 
 @pytest.mark.parametrize('target', ['yolo', 'coco', 'imagefolder'])
-def test_a_conversion_that_nobody_watches_imports_what_it_needs(target: str, tmp_path: Path) -> None:
+def test_a_conversion_without_a_terminal_imports_only_what_it_needs(target: str, tmp_path: Path) -> None:
     for split in ('train', 'valid'):
         entry = {'bounding_box': [box(1, 1, 5, 5)], 'classification': [{'id': 'c', 'classification': 'car'}]}
         add_item(tmp_path / 'source' / split, split, entry)

@@ -107,7 +107,7 @@ def test_data_without_images_labels_or_sense_are_named(bare: Environment, projec
     assert not (project / 'out').exists()
 
 
-def test_a_disk_that_is_full_leaves_nothing_half_written(bare: Environment, project: Path, data: Path) -> None:
+def test_a_full_disk_leaves_no_partial_output(bare: Environment, project: Path, data: Path) -> None:
     # A limit on the size of files stands for the full disk: writing fails in the middle of a file.
     for number in range(200):
         add_item(data / 'train', f'more{number}', {'bounding_box': [box(1, 1, 5, 5, id=str(n)) for n in range(20)]})
@@ -121,7 +121,9 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(bare: Environment, proj
     assert {file.name for file in project.iterdir()} <= {'pyproject.toml', 'actions.py'}
 
 
-def test_a_target_that_cannot_be_made_is_a_sentence(bare: Environment, project: Path, data: Path) -> None:
+def test_a_target_that_cannot_be_created_is_an_error_of_the_package(
+    bare: Environment, project: Path, data: Path
+) -> None:
     (project / 'file').write_text('')
     ended = bare.hooks('convert', data, 'file/out', '--to', 'coco', code=1)
     assert 'error: cannot make the folder file' in ended.err
@@ -132,7 +134,7 @@ def test_a_target_that_cannot_be_made_is_a_sentence(bare: Environment, project: 
     assert tree(data) == before
 
 
-def test_names_that_are_too_long_or_lead_nowhere_are_a_sentence(bare: Environment, data: Path) -> None:
+def test_names_that_are_too_long_or_do_not_exist_are_errors_of_the_package(bare: Environment, data: Path) -> None:
     long = 'x' * 300
     for words in ((data, long), (data, f'{long}/out'), (long, 'out')):
         ended = bare.hooks('convert', *words, '--to', 'coco', code=1)
@@ -145,7 +147,7 @@ def test_names_that_are_too_long_or_lead_nowhere_are_a_sentence(bare: Environmen
     assert 'train0.json is not an image folder' in ended.err
 
 
-def test_a_broken_dataset_is_told_as_what_it_is(bare: Environment, tmp_path: Path) -> None:
+def test_a_broken_dataset_is_reported_with_its_cause(bare: Environment, tmp_path: Path) -> None:
     (tmp_path / 'broken').mkdir()
     (tmp_path / 'broken/data.yaml').write_text('train: images\nnames: {0: a, 5: b}\n')
     (tmp_path / 'broken/images').mkdir()

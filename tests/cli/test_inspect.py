@@ -19,7 +19,7 @@ def faulty(data: Path) -> Path:
     return data
 
 
-def test_a_dataset_is_told_in_tables(bare: Environment, data: Path) -> None:
+def test_a_dataset_is_reported_in_tables(bare: Environment, data: Path) -> None:
     ended = bare.hooks('inspect', data)
     assert "looks like 'dm'" in ended.err
     assert 'data: dm, 4 items, 4 annotations, 1 classes\n' in ended.out
@@ -129,7 +129,7 @@ def test_a_path_goes_before_a_name_of_the_workspace(bare: Environment, project: 
 
 
 @pytest.mark.parametrize('command', [['inspect'], ['convert', '--to', 'yolo']])
-def test_what_is_neither_says_so(command: list[str], bare: Environment, data: Path) -> None:
+def test_what_is_neither_a_path_nor_a_name_is_an_error(command: list[str], bare: Environment, data: Path) -> None:
     bare.hooks('workspace', 'import', data, '--name', 'street')
     words = [command[0], 'stret', *(['out'] if command[0] == 'convert' else []), *command[1:]]
     error = bare.hooks(*words, code=1).err

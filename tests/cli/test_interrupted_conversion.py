@@ -187,7 +187,9 @@ def test_workers_end_with_their_parent_and_what_it_left_is_swept_the_next_time(
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL], ids=['Ctrl-C', 'SIGKILL'])
-def test_a_strangers_writer_leaves_no_reader_behind(number: signal.Signals, slow: Environment, project: Path) -> None:
+def test_a_third_party_writer_leaves_no_reader_process(
+    number: signal.Signals, slow: Environment, project: Path
+) -> None:
     with slow.started('convert', 'source', 'out', '--to', 'slow', '--from', 'again', '--workers', '2') as running:
         running.until(lambda: (project / 'writing').exists() and (project / 'waiting203').exists())
         assert len(processes(project)) == 2

@@ -93,7 +93,7 @@ def test_action_project_and_installed_plugin_answer_at_once(
     assert run['result']['seen'].replace('\n', '') == expected
 
 
-def test_where_nobody_is_left_super_says_what_there_is(near: Environment, dataset: str) -> None:
+def test_super_without_another_plugin_reports_the_known_ones(near: Environment, dataset: str) -> None:
     words = ('train', 'actions:Nearest', '-p', f'dataset={dataset}', '--block', 'hooks.py', '--block', 'names')
     assert (
         "the format 'names' of acme-names 0.4 (plugin 'names') is blocked by --block" in near.hooks(*words, code=2).err

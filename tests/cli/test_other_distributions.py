@@ -109,7 +109,7 @@ def test_the_listing_of_plugins_imports_everything_and_says_how_long_it_took(goo
 # -- five ways not to be there ---------------------------------------------------------------------------------------
 
 
-def test_what_is_broken_is_named_and_stops_nobody_else(bad: Environment, dataset: str) -> None:
+def test_a_broken_plugin_is_reported_and_does_not_stop_others(bad: Environment, dataset: str) -> None:
     run = train(bad, dataset, 'boxes-csv')
     assert run.err.count("acme-broken 1.3 (plugin 'shards-watch') is broken: RuntimeError: the licence") == 1
 
@@ -197,7 +197,7 @@ def test_a_built_in_format_is_not_replaced_in_silence(bad: Environment, project:
     )
 
 
-def test_who_is_blocked_is_told_by_which_setting(good: Environment, project: Path, dataset: str) -> None:
+def test_a_blocked_plugin_is_reported_with_the_setting(good: Environment, project: Path, dataset: str) -> None:
 
     def blocked(*words: str, **env: str) -> str:
         ended = train(good.at(project, **env), dataset, 'names', *words, code=2)
@@ -216,7 +216,7 @@ def test_who_is_blocked_is_told_by_which_setting(good: Environment, project: Pat
     assert train(good, dataset, 'names', '--only', 'names').json['outcome'] == 'succeeded'
 
 
-def test_a_name_that_nobody_has_is_met_with_the_nearest(good: Environment, data: Path, dataset: str) -> None:
+def test_an_unknown_name_is_reported_with_the_nearest_one(good: Environment, data: Path, dataset: str) -> None:
     ended = train(good, dataset, 'nmaes', code=2)
     assert "error: there is no format 'nmaes'; there are: boxes-csv, coco, dm, imagefolder, moody, names, " in ended.err
     assert "→ did you mean 'names'? `synapse-hooks formats` lists them" in ended.err
@@ -226,7 +226,7 @@ def test_a_name_that_nobody_has_is_met_with_the_nearest(good: Environment, data:
     assert "--block: there is no plugin or distribution called 'acme-name'\n  → did you mean 'acme-names'?" in ended.err
 
 
-def test_a_format_that_only_writes_says_so_when_it_shall_read(good: Environment, project: Path, data: Path) -> None:
+def test_reading_a_format_that_only_writes_is_an_error(good: Environment, project: Path, data: Path) -> None:
     good.hooks('convert', data, 'names', '--to', 'names')
     ended = good.hooks('convert', 'names', 'coco', '--to', 'coco', '--from', 'names', code=2)
     assert "the format 'names' of acme-names 0.4 (plugin 'names') cannot be read" in ended.err
@@ -236,7 +236,7 @@ def test_a_format_that_only_writes_says_so_when_it_shall_read(good: Environment,
 # -- who is to blame -------------------------------------------------------------------------------------------------
 
 
-def test_a_stranger_that_raises_is_named_with_its_own_frames(
+def test_a_plugin_that_raises_is_named_with_its_own_frames(
     good: Environment, project: Path, data: Path, dataset: str
 ) -> None:
     note = "raised by acme-moody 0.7 (plugin 'moody') in hook 'convert'"
@@ -259,7 +259,7 @@ def test_a_stranger_that_raises_is_named_with_its_own_frames(
     assert not (project / 'out').exists()
 
 
-def test_a_stranger_that_answers_nonsense_is_named(good: Environment, data: Path, dataset: str) -> None:
+def test_a_plugin_with_a_wrong_answer_is_named(good: Environment, data: Path, dataset: str) -> None:
     note = "raised by acme-moody 0.7 (plugin 'vague') in hook 'convert'"
     for ended in (
         train(good, dataset, 'vague', code=1),
@@ -296,7 +296,7 @@ def test_the_doctor_names_every_patient_and_the_cure(bad: Environment, project: 
     assert 'no problems found' in bad.hooks('doctor').out
 
 
-def test_a_doctor_with_nothing_to_do_says_so(bare: Environment) -> None:
+def test_doctor_without_problems_reports_that(bare: Environment) -> None:
     ended = bare.hooks('doctor', '--json')
     assert ended.json['ok'] is True
     assert {'python', 'synapse-hooks', 'workspace', 'workspace: disk space'} <= {

@@ -43,7 +43,7 @@ def test_a_silence_is_part_of_the_pace() -> None:
     assert rate.update(100.0, 10, 1000).startswith('10 of 1,000 items, 0.1/s')
 
 
-def test_a_second_attempt_begins_anew() -> None:
+def test_a_second_attempt_starts_at_zero() -> None:
     rate = Rate('items')
     rate.update(0.0, 900, 1000)
     assert rate.update(1.0, 0, 1000) == '0 of 1,000 items'

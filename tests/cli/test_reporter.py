@@ -68,9 +68,7 @@ def test_a_terminal_gets_a_bar_and_colours(bare: Environment, data: Path) -> Non
     assert shown.rindex('\x1b[?25h') > shown.rindex('4 of 4 images')
 
 
-def test_an_import_into_the_workspace_tells_its_pace_where_it_converts(
-    bare: Environment, project: Path, data: Path
-) -> None:
+def test_an_import_that_converts_reports_its_throughput(bare: Environment, project: Path, data: Path) -> None:
     bare.hooks('convert', data, 'yolo', '--to', 'yolo')
     assert PACE.search(bare.hooks('workspace', 'import', 'yolo', '--name', 'a').err)
     assert not PACE.search(bare.hooks('workspace', 'import', data, '--name', 'b').err)

@@ -181,7 +181,7 @@ def test_an_edited_convert_gives_the_training_what_is_written_now(
     assert {'train.py', 'hooks.py', 'helper.py', 'shapes.py', 'neighbour.py'} <= set(record['code'])
 
 
-def test_a_finished_training_is_used_again_and_said_so(bare: Environment, project: Path, dataset: str) -> None:
+def test_a_finished_training_is_reused_and_reported(bare: Environment, project: Path, dataset: str) -> None:
     (project / 'broken').unlink()
     (project / 'away').touch()
     run = fails(bare, project, dataset)

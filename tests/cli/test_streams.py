@@ -137,7 +137,7 @@ def test_a_conversion_an_import_and_a_resumption_do_too(
 
 
 @pytest.mark.parametrize('ending', [ending for ending in ENDINGS if 'disk' not in ending])
-def test_a_listing_that_nobody_reads_is_no_failure(ending: str, noisy: Environment) -> None:
+def test_a_listing_without_a_reader_is_not_a_failure(ending: str, noisy: Environment) -> None:
     for command in ('formats', 'formats --json', 'formats --help', '--version'):
         code, said = shell(noisy, f'{command} {ENDINGS[ending]}')
         assert (code, said) == (0, '')

@@ -86,7 +86,7 @@ def test_a_terminal_that_is_too_narrow_for_columns_gets_a_line_for_each_cell() -
     ]
 
 
-def test_megabytes_in_a_cell_are_bounded_and_said() -> None:
+def test_megabytes_in_a_cell_are_truncated_and_counted() -> None:
     shown = table(['name'], [['x' * 5_000_000]])
     assert len(shown) < MAX_CHARACTERS + 100
     assert shown.endswith('… (5,000,000 characters)')

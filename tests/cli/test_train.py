@@ -126,7 +126,7 @@ def test_a_target_that_cannot_be_run_is_named(
     assert [job['status'] for job in jobs] in ([], ['FAILED']), 'nothing waits for a run that never began'
 
 
-def test_an_id_that_nobody_has_is_named_with_those_that_there_are(bare: Environment, dataset: str) -> None:
+def test_an_unknown_id_is_reported_with_the_known_ones(bare: Environment, dataset: str) -> None:
     ended = bare.hooks('train', 'actions:Count', '-p', 'dataset=99', '--json', code=1)
     assert 'there is no dataset 99 in the workspace' in ended.err
     assert f'it has {dataset} (scenes)' in ended.err
@@ -191,7 +191,7 @@ def test_a_workspace_that_cannot_be_written_is_named(bare: Environment, data: Pa
     assert '--workspace or SYNAPSE_WORKSPACE' in ended.err
 
 
-def test_a_run_is_called_as_it_is_told(bare: Environment, data: Path) -> None:
+def test_a_run_gets_the_name_that_was_given(bare: Environment, data: Path) -> None:
     words = ('train', 'actions:Count', '-p', f'data_path={data}', '--name', 'baseline', '--json')
     run_dir = Path(bare.hooks(*words).json['run_dir'])
     assert (run_dir.name, run_dir.parent.name) == ('baseline', 'runs')

@@ -40,7 +40,7 @@ def test_a_fast_machine_trains_as_asked() -> None:
     assert train([4.0], seconds=100, epochs=12) == (12, [12] * 12, [])
 
 
-def test_a_slow_machine_trains_fewer_epochs_and_says_so_once() -> None:
+def test_a_slow_machine_trains_fewer_epochs_and_reports_it_once() -> None:
     done, plans, said = train([20.0], seconds=150, epochs=16)
     assert done == 7
     assert plans == [7] * 7

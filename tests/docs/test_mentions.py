@@ -94,7 +94,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert [path.name for path in PAGES[1:] if f'(docs/{path.name})' not in readme] == []
 
 
-def test_no_sentence_is_there_twice() -> None:
+def test_no_sentence_occurs_twice() -> None:
     seen: dict[str, str] = {}
     for path, text in TEXTS.items():
         if path.name == 'api.md':

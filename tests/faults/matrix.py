@@ -1,7 +1,7 @@
-"""The fault matrix: what may go wrong, what must come of it, and which tests hold that.
+"""The fault matrix: the faults, the expected outcome of each, and the tests of it.
 
-A test of this folder says by `@cell(17)` which cells it holds. For a cell that is held by a test elsewhere, `elsewhere`
-names it; one that nothing holds yet says why in `missing`.
+A test of this folder is assigned to a cell by `@cell(17)`. Tests of other folders are listed in `elsewhere`; for a cell
+without a test, `missing` has the reason.
 """
 
 from __future__ import annotations
@@ -37,47 +37,54 @@ _PUBLISH = 'storage/test_storage_publishing.py::'
 _SINKS = 'journal/test_journal_sinks.py::'
 
 CELLS = (
-    Cell(1, 'export', 'a body shorter than its Content-Length', 'goes on where it broke off'),
+    Cell(1, 'export', 'a body shorter than its Content-Length', 'resumes where it was interrupted'),
     Cell(2, 'export', 'a body without length that ends early', 'refused, or checked where size or hash is known'),
-    Cell(3, 'export', 'a chunked body without its end', 'tried again, then a typed failure'),
-    Cell(4, 'export', 'a body longer than announced', 'refused where the backend says the size; else never read on'),
-    Cell(5, 'export', 'the right length with a wrong byte', 'noticed by the hash, fetched anew twice, then a failure'),
-    Cell(6, 'export', 'the file changes before it is gone on with', 'starts over; two files are never mixed'),
+    Cell(3, 'export', 'a chunked body without its end', 'retried, then a typed failure'),
+    Cell(
+        4,
+        'export',
+        'a body longer than announced',
+        'refused if the backend announces the size; else the rest is never read',
+    ),
+    Cell(
+        5, 'export', 'the right length with a wrong byte', 'detected by the hash, fetched again twice, then a failure'
+    ),
+    Cell(6, 'export', 'the file changes before it is resumed', 'starts over; two files are never mixed'),
     Cell(7, 'export', 'a part that begins elsewhere', 'starts over'),
-    Cell(8, 'export', 'a range is answered with the whole', 'starts over'),
-    Cell(9, 'export', '416 for a part that is complete', 'taken as it is, after its hash'),
-    Cell(10, 'export', 'gzip although the file was asked for as it is', 'starts over, then a failure'),
+    Cell(8, 'export', 'a range request is answered with the whole file', 'starts over'),
+    Cell(9, 'export', '416 for a part that is complete', 'accepted, if its hash is correct'),
+    Cell(10, 'export', 'gzip although the file was requested without encoding', 'starts over, then a failure'),
     Cell(11, 'export', '429 with `Retry-After: 1`', 'waits once, then succeeds'),
-    Cell(12, 'export', '429 with `Retry-After: 99999`', 'is not waited for: a typed failure'),
+    Cell(12, 'export', '429 with `Retry-After: 99999`', 'does not wait: a typed failure'),
     Cell(13, 'export', '503 twice, then 200', 'succeeds'),
-    Cell(14, 'export', '500 for one file of 100, for ever', 'the item is named, and no dataset appears'),
-    Cell(15, 'export', 'a reset before the header', 'tried again'),
-    Cell(16, 'export', 'a reset in the middle of a file', 'goes on where it broke off'),
-    Cell(17, 'export', 'no answer', 'tried again after a time'),
-    Cell(18, 'export', 'one byte a second', 'ended as too slow, then goes on'),
-    Cell(19, 'export', 'addresses expire at file 50', 'asked for anew; the first 49 are not fetched again'),
-    Cell(20, 'export', '403 at a fresh address too', '`AccessDenied`, without a loop'),
+    Cell(14, 'export', '500 for one file of 100, permanently', 'the item is named, and no dataset appears'),
+    Cell(15, 'export', 'a reset before the header', 'retried'),
+    Cell(16, 'export', 'a reset in the middle of a file', 'resumes where it was interrupted'),
+    Cell(17, 'export', 'no answer', 'retried after a timeout'),
+    Cell(18, 'export', 'one byte a second', 'aborted as too slow, then resumed'),
+    Cell(19, 'export', 'URLs expire at file 50', 'requested again; the first 49 are not fetched again'),
+    Cell(20, 'export', '403 for a new URL too', '`AccessDenied`, without a loop'),
     Cell(21, 'export', '`next` on another host', 'refused; that host gets no request'),
-    Cell(22, 'export', 'pages in a circle', 'noticed'),
+    Cell(22, 'export', 'pages in a circle', 'detected'),
     Cell(23, 'export', 'the API redirects to another host', 'refused; no credential is sent'),
     Cell(24, 'export', 'a file redirects to a link-local address', 'refused'),
     Cell(25, 'export', 'a login page with 200 in place of an image', 'refused'),
     Cell(26, 'export', 'items called `../../x`, `/tmp/x`, `C:x`, NUL', 'stay inside, under other names'),
-    Cell(27, 'export', 'names that differ by case or by Unicode form', 'both are kept, apart'),
+    Cell(27, 'export', 'names that differ by case or by Unicode form', 'both are kept, as two files'),
     Cell(28, 'export', 'names of 300 bytes, `CON`, a dot at the end', 'under other names'),
-    Cell(29, 'export', 'addresses that differ by their query only', 'two files'),
+    Cell(29, 'export', 'URLs that differ by their query only', 'two files'),
     Cell(30, 'export', 'fewer items than announced', 'a failure'),
     Cell(31, 'export', 'four processes with one cache', 'the same dataset four times'),
-    Cell(32, 'export', 'the same where locks do nothing', 'the same dataset four times'),
-    Cell(33, 'export', 'unfinished work under this process number', 'never taken for whole'),
+    Cell(32, 'export', 'the same on a file system without locks', 'the same dataset four times'),
+    Cell(33, 'export', 'partial files under this process id', 'never taken for complete'),
     Cell(34, 'export', 'the disk is full at any file', 'stops with `DiskFull`; goes on when there is space'),
-    Cell(35, 'export', 'SIGKILL at any event of the file system', 'goes on; what was whole is not fetched again'),
+    Cell(35, 'export', 'SIGKILL at any event of the file system', 'resumes; complete files are not fetched again'),
     Cell(36, 'export', 'SIGTERM; SIGINT, once and twice', '143; 130, at once'),
     Cell(
         37,
         'convert',
         'SIGKILL at any event of the file system',
-        'the run goes on as if nothing had happened',
+        'the run can be resumed, with the same result',
         (_RESUME + 'test_a_kill_at_any_moment_can_be_resumed',),
     ),
     Cell(
@@ -98,7 +105,7 @@ CELLS = (
             _RESUME + 'test_another_target_format_converts_again_and_exports_no_more',
         ),
     ),
-    Cell(41, 'convert', 'a file was edited after its export', 'noticed before it is used again'),
+    Cell(41, 'convert', 'a file was edited after its export', 'detected before it is reused'),
     Cell(
         42,
         'convert',
@@ -110,7 +117,7 @@ CELLS = (
         43,
         'convert',
         'a published file is deleted or edited',
-        '`verify` says so, and a resumed run makes it anew',
+        '`verify` reports it, and a resumed run makes it again',
         (
             _RESUME + 'test_what_is_not_whole_is_made_again',
             'cli/test_verify.py::test_a_run_is_whole_until_something_is_touched',
@@ -340,7 +347,7 @@ def _cells(test: ast.FunctionDef) -> list[int]:
 def table() -> str:
     """The matrix as a table in Markdown."""
     held = marked()
-    rows = ['| | stage | fault | what comes of it | held by |', '| --- | --- | --- | --- | --- |']
+    rows = ['| | stage | fault | outcome | tested by |', '| --- | --- | --- | --- | --- |']
     for cell in CELLS:
         tests = [*held.get(cell.number, []), *cell.elsewhere]
         by = [f'`{test.partition("::")[2]}`' for test in tests]

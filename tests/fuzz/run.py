@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 
 from synapse_hooks.testing.fuzzing import Fuzzer, FuzzResult
-from tests.fuzz.seeds import SEEDS, STRANGERS, format_of
+from tests.fuzz.seeds import CONTRIB_FORMATS, SEEDS, format_of
 
 TURN = 50
 """Inputs of one layout before it is the next one's turn."""
@@ -59,7 +59,7 @@ def main() -> int:
     begun = said = time.monotonic()
     with ExitStack() as opened:
         work = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix='fuzz-')))
-        others = [format_of(name) for name in STRANGERS]
+        others = [format_of(name) for name in CONTRIB_FORMATS]
         fuzzers = {}
         for name in names:
             SEEDS[name].make(work / name / name)

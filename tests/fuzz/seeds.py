@@ -16,7 +16,7 @@ from synapse_hooks.testing import CLASSES, convert_dataset, odd_samples, small_d
 from synapse_hooks.testing.conversion import builtin_format
 
 ROOT = Path(__file__).parents[2]
-STRANGERS = {
+CONTRIB_FORMATS = {
     file.parent.name.removeprefix('synapse_hooks_'): file.parent
     for file in sorted(ROOT.glob('contrib/*/synapse_hooks_*/__init__.py'))
 }
@@ -27,7 +27,7 @@ def format_of(name: str) -> Format:
     """A format, built in or of `contrib/`, installed or not."""
     if name in BUILTIN:
         return builtin_format(name)
-    folder = STRANGERS[name]
+    folder = CONTRIB_FORMATS[name]
     if str(folder.parent) not in sys.path:
         sys.path.append(str(folder.parent))
     module = import_module(folder.name)
@@ -131,6 +131,6 @@ SEEDS: dict[str, Seed] = {
     'yolo-lists': Seed('yolo', _yolo_lists),
     'yolo-without-yaml': Seed('yolo', _yolo_without_yaml),
     'imagefolder': _written('imagefolder', lambda folder: _some(small_samples(folder, 'classification'))),
-    **{name: _written(name, lambda folder: [*odd_samples(folder), *_few(folder)]) for name in STRANGERS},
+    **{name: _written(name, lambda folder: [*odd_samples(folder), *_few(folder)]) for name in CONTRIB_FORMATS},
     'voc-beside': Seed('voc', _voc_beside),
 }

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synapse_hooks.testing.fuzzing import Fuzzer
-from tests.fuzz.seeds import SEEDS, STRANGERS, format_of
+from tests.fuzz.seeds import CONTRIB_FORMATS, SEEDS, format_of
 
 EXAMPLES = 80
 
@@ -22,7 +22,7 @@ EXAMPLES = 80
 def test_an_invalid_dataset_raises_an_error_of_the_package(name: str, tmp_path: Path) -> None:
     seed = SEEDS[name]
     seed.make(tmp_path / name)
-    others = [format_of(stranger) for stranger in STRANGERS]
+    others = [format_of(name) for name in CONTRIB_FORMATS]
 
     @settings(
         max_examples=EXAMPLES,

@@ -107,7 +107,7 @@ def test_names_that_are_html_stay_text(tmp_path: Path) -> None:
     assert any('<script>alert(1)</script>' in text for text in read.text)
 
 
-def test_each_kind_is_drawn_or_said_not_to_be(found: Inspection) -> None:
+def test_each_kind_is_drawn_or_reported_as_not_drawn(found: Inspection) -> None:
     (shown, *_) = found.faulty
     drawing = Drawing(shown.sample, {'cat': '#ff0000'})
     read = Page(str(drawing.svg(None, 'alt')))

@@ -152,7 +152,7 @@ def test_classes_that_are_unused_alike_missing_or_rare(tmp_path: Path) -> None:
     assert examples(found, 'imbalance')[0].detail == "'Cat ' 1, 'cat' 121"
 
 
-def test_what_the_reader_skips_and_drops_is_told(tmp_path: Path) -> None:
+def test_what_the_reader_skips_and_drops_is_reported(tmp_path: Path) -> None:
     for number in range(3):
         add_item(tmp_path, f'item{number}', {'bounding_box': [dm_box(10, 10, 20, 20)]})
     (tmp_path / 'original_files' / 'item1.png').write_bytes(b'no image')

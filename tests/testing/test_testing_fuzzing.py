@@ -106,7 +106,7 @@ def test_a_careful_format_keeps_every_promise(names: Path, tmp_path: Path) -> No
     assert found(Names(), names, tmp_path) == {}
 
 
-def test_a_trusting_one_raises_what_is_no_sentence(names: Path, tmp_path: Path) -> None:
+def test_a_format_without_checks_raises_other_errors(names: Path, tmp_path: Path) -> None:
     broken = found(Trusting(), names, tmp_path)
     assert broken.keys() == {'traceback'}
     assert 'json.loads' in broken['traceback']

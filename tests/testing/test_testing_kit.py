@@ -107,7 +107,7 @@ def test_a_failed_run_is_raised_or_handed_over_and_resumed(tmp_path: Path) -> No
     assert again.statuses['execute'] == 'succeeded'
 
 
-def test_every_fault_of_a_plugin_is_told_at_once() -> None:
+def test_every_fault_of_a_plugin_is_reported_at_once() -> None:
     class Faulty:
         @hookimpl
         def convret(self, context: Any) -> None: ...

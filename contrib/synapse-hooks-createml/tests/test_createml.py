@@ -175,7 +175,7 @@ def test_what_is_made_to_do_harm_costs_its_annotation_or_its_item(tmp_path: Path
     assert report.unreadable_count == 1
 
 
-def test_nesting_without_end_is_a_sentence(tmp_path: Path) -> None:
+def test_deep_nesting_is_an_error_of_the_package(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('[{"image": "a.png", "annotations": ' + '[' * 100_000)
     with pytest.raises(DatasetInvalid, match='is not a JSON list'):
         read(tmp_path)

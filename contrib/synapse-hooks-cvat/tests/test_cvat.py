@@ -46,8 +46,8 @@ META = """<meta><task><id>4</id><name>a task</name><mode>annotation</mode><label
 
 
 def image(name: str = 'a.png', *shapes: str, size: str = 'width="100" height="80"', **more: str) -> str:
-    said = ''.join(f' {key}="{value}"' for key, value in more.items())
-    return f'<image id="0" name="{name}"{said} {size}>\n{"".join(shapes)}</image>\n'
+    attributes = ''.join(f' {key}="{value}"' for key, value in more.items())
+    return f'<image id="0" name="{name}"{attributes} {size}>\n{"".join(shapes)}</image>\n'
 
 
 def put(root: Path, *images: str, meta: str = META, files: tuple[str, ...] = ('images/a.png',)) -> Path:
@@ -114,8 +114,8 @@ def test_an_ellipse_is_a_polygon_and_counted(tmp_path: Path) -> None:
 
 
 def test_attributes_have_the_types_of_their_label(tmp_path: Path) -> None:
-    said = {'parked': 'true', 'doors': '4', 'colour': 'red', 'unknown': '7'}
-    inner = ''.join(f'<attribute name="{name}">{value}</attribute>' for name, value in said.items())
+    attributes = {'parked': 'true', 'doors': '4', 'colour': 'red', 'unknown': '7'}
+    inner = ''.join(f'<attribute name="{name}">{value}</attribute>' for name, value in attributes.items())
     (box,), report = read_one(
         tmp_path,
         f'<box label="car" occluded="1" z_order="3" source="auto" group_id="2" xtl="0" ytl="0" xbr="9" ybr="9">{inner}'
@@ -227,7 +227,7 @@ def test_a_mask_far_larger_than_its_image_is_cut_and_counted(tmp_path: Path) -> 
         ('<annotations><image id="0" name="a.png">' + '<tag/>' * 200_001, 'has more than 200,000 in it'),
     ],
 )
-def test_a_file_that_is_none_or_hostile_is_a_sentence(tmp_path: Path, text: str, reason: str) -> None:
+def test_an_invalid_or_hostile_file_is_an_error_of_the_package(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / DOCUMENT).write_text(text)
     with pytest.raises(DatasetInvalid) as caught:
         read(tmp_path / DOCUMENT)
@@ -235,7 +235,7 @@ def test_a_file_that_is_none_or_hostile_is_a_sentence(tmp_path: Path, text: str,
     assert caught.value.hint
 
 
-def test_a_folder_with_several_files_is_to_be_told_which(tmp_path: Path) -> None:
+def test_a_folder_with_several_files_needs_the_name_of_one(tmp_path: Path) -> None:
     put(tmp_path, image())
     (tmp_path / 'one.xml').write_bytes((tmp_path / DOCUMENT).read_bytes())
     (tmp_path / DOCUMENT).rename(tmp_path / 'two.xml')
@@ -342,11 +342,18 @@ def test_attributes_come_back_as_they_were(tmp_path: Path, attributes: dict[str,
     assert read(tmp_path / 'out')[0][0].annotations[0].attributes == attributes
 
 
-def test_attributes_that_xml_or_a_label_cannot_hold_are_told(tmp_path: Path) -> None:
-    said: dict[str, Any] = {'list': [1], 'none': None, 'nan': math.nan, 'bell': '\x07', 'occluded': False, 'source': 1}
+def test_attributes_that_xml_or_a_label_cannot_hold_are_reported(tmp_path: Path) -> None:
+    attributes: dict[str, Any] = {
+        'list': [1],
+        'none': None,
+        'nan': math.nan,
+        'bell': '\x07',
+        'occluded': False,
+        'source': 1,
+    }
     other = Box(1, 1, 9, 9, label='car', attributes={'mixed': 1})
-    report = write(tmp_path / 'out', other, Box(1, 1, 9, 9, label='car', attributes={**said, 'mixed': 'one'}))
-    assert report.attributes == dict.fromkeys([*said, 'mixed'], 1)
+    report = write(tmp_path / 'out', other, Box(1, 1, 9, 9, label='car', attributes={**attributes, 'mixed': 'one'}))
+    assert report.attributes == dict.fromkeys([*attributes, 'mixed'], 1)
 
 
 class TestBoxesAndPolygons(FormatConformance):

@@ -193,14 +193,14 @@ def test_what_reaches_out_of_the_image_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_attributes_come_back(tmp_path: Path) -> None:
-    said = {'occluded': True, 'old': False, 'description': 'a cat', 'score': 0.5, 'seen by': ['x', None]}
-    content, report = write(tmp_path / 'out', Box(1, 1, 9, 9, label='cat', attributes={**said, 'points': 3}))
+    attributes = {'occluded': True, 'old': False, 'description': 'a cat', 'score': 0.5, 'seen by': ['x', None]}
+    content, report = write(tmp_path / 'out', Box(1, 1, 9, 9, label='cat', attributes={**attributes, 'points': 3}))
     (found,) = content['shapes']
     assert found['flags'] == {'occluded': True, 'old': False}
     assert (found['description'], found['score'], found['points']) == ('a cat', 0.5, [[1, 1], [10, 10]])
     assert report.attributes == {'points': 1}
     (after,) = read(tmp_path / 'out')[0][0].annotations
-    assert after.attributes == said
+    assert after.attributes == attributes
 
 
 @pytest.mark.parametrize('columns', [False, True])
@@ -221,10 +221,10 @@ def test_masks_come_back(tmp_path: Path, columns: bool) -> None:
     assert [type(number) for point in content['shapes'][0]['points'] for number in point] == [float] * 4
 
 
-def test_pixels_beyond_the_image_are_cut_aloud_and_what_is_malformed_is_named(tmp_path: Path) -> None:
+def test_pixels_beyond_the_image_are_cut_and_malformed_ones_reported(tmp_path: Path) -> None:
     odd = Other('images.polygon', 'x', fault='it is a text')
-    said, report = write(tmp_path, Mask([(7998, 4)], label='cat'), Mask([(99_999_999, 1)], label='cat'), odd)
-    assert [shape['points'] for shape in said['shapes']] == [[[98, 79], [99, 79]]]
+    content, report = write(tmp_path, Mask([(7998, 4)], label='cat'), Mask([(99_999_999, 1)], label='cat'), odd)
+    assert [shape['points'] for shape in content['shapes']] == [[[98, 79], [99, 79]]]
     assert [(loss.fate, loss.kind, loss.reason) for loss in report.losses.values()] == [
         ('converted', 'mask', "cut at the image's edge"),
         ('dropped', 'mask', 'it lies outside the image'),
@@ -308,8 +308,8 @@ def test_a_mask_lies_at_its_first_point_and_is_cut_at_the_edge(tmp_path: Path) -
 def test_a_shape_that_cannot_be_read_is_dropped_alone(tmp_path: Path, broken: Any, reason: str) -> None:
     found, report = read_one(tmp_path, broken, shape('point', (1, 1)))
     assert [annotation.kind for annotation in found] == ['keypoint']
-    ((_, _, told),) = report.losses
-    assert reason in told
+    ((_, _, reported),) = report.losses
+    assert reason in reported
 
 
 def test_images_are_found_where_they_are_and_never_outside(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ def test_a_size_that_is_wrong_is_corrected_where_points_prove_it(tmp_path: Path)
     put(tmp_path / 'a.json', circle, imageWidth=80, imageHeight=100)
     samples, report = read(tmp_path)
     assert not samples
-    # What was said of its shapes does not count.
+    # Losses of its shapes are not of interest here.
     assert [loss.fate for loss in report.losses.values() if loss.kind == 'circle'] == []
 
 
@@ -429,7 +429,7 @@ def test_a_name_longer_than_a_disk_allows_and_deep_nesting_cost_their_item(tmp_p
     assert report.unreadable_count == 2
 
 
-def test_classes_that_are_not_utf_8_are_a_sentence(tmp_path: Path) -> None:
+def test_classes_that_are_not_utf_8_are_an_error_of_the_package(tmp_path: Path) -> None:
     (tmp_path / 'labels.txt').write_bytes(b'\xff')
     with pytest.raises(DatasetInvalid, match=r'labels\.txt must be UTF-8'):
         LabelmeFormat().declare(tmp_path)

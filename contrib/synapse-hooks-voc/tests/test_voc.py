@@ -378,7 +378,7 @@ def test_a_document_that_is_made_to_do_harm_costs_its_item(tmp_path: Path, conte
     assert report.unreadable_count == 1
 
 
-def test_a_list_that_is_not_utf_8_is_a_sentence(tmp_path: Path) -> None:
+def test_a_list_that_is_not_utf_8_is_an_error_of_the_package(tmp_path: Path) -> None:
     put(tmp_path, 'a', voc_object(1, 1, 9, 9))
     listed(tmp_path, train='a\n')
     (tmp_path / 'ImageSets' / 'Main' / 'train.txt').write_bytes(b'\xff\xfe\n1\n')

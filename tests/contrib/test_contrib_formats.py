@@ -12,7 +12,7 @@ from tests.formats.format_kit import add_item, box, polygon
 from tests.support.environments import Environment, Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
-STRANGERS = ('createml', 'cvat', 'labelme', 'voc')
+CONTRIB_FORMATS = ('createml', 'cvat', 'labelme', 'voc')
 LOSSLESS = ('cvat', 'labelme')
 """They hold boxes and polygons."""
 ACTION = """
@@ -33,7 +33,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
     return Environments(tmp_path_factory.mktemp('environments'))
 
 
-@pytest.fixture(scope='module', params=STRANGERS)
+@pytest.fixture(scope='module', params=CONTRIB_FORMATS)
 def stranger(request: pytest.FixtureRequest, environments: Environments) -> tuple[str, Environment]:
     """A format's name, and an environment with nothing but its distribution in it."""
     name = str(request.param)
@@ -94,10 +94,12 @@ def test_the_command_offers_strict_progress_and_splits_to_all(
     assert not (tmp_path / 'damaged').exists()
 
 
-def test_strangers_do_not_take_each_others_datasets(environments: Environments, dm: Path, tmp_path: Path) -> None:
-    together = environments.fresh(environments.root / 'all', *(CONTRIB / f'synapse-hooks-{name}' for name in STRANGERS))
+def test_formats_do_not_recognise_datasets_of_others(environments: Environments, dm: Path, tmp_path: Path) -> None:
+    together = environments.fresh(
+        environments.root / 'all', *(CONTRIB / f'synapse-hooks-{name}' for name in CONTRIB_FORMATS)
+    )
     environment = together.at(tmp_path)
-    for name in (*STRANGERS, *sorted(set(BUILTIN) - {'imagefolder'})):
+    for name in (*CONTRIB_FORMATS, *sorted(set(BUILTIN) - {'imagefolder'})):
         source = tmp_path / name if name != 'dm' else dm
         if name != 'dm':
             environment.hooks('convert', dm, name, '--to', name)
