@@ -56,7 +56,7 @@ SECTIONS: Final = (
         'DatasetInfo survey DatasetCounts dataset LossReport Loss Unreadable Tolerance DEFAULT_TOLERANCE',
     ),
     Section(
-        'Splits',
+        'Assignment to splits',
         'synapse_hooks.data',
         'SPLITS split_name fractions assign group_key BY_FOLDER stratify stratified stratum labels_of',
     ),

@@ -190,5 +190,5 @@ def _open(weights: Path) -> Any:
 
 
 def _detection(row: Sequence[float], names: dict[int, str]) -> Detection:
-    left, top, true_positives, bottom, confidence, number = row
-    return Detection(names[int(number)], (left, top, true_positives, bottom), confidence=confidence)
+    left, top, right, bottom, confidence, number = row
+    return Detection(names[int(number)], (left, top, right, bottom), confidence=confidence)

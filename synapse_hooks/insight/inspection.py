@@ -40,7 +40,7 @@ class Inspection:
     statistics: Statistics
     problems: Problems
     labels: list[Label] = field(default_factory=list)
-    faulty: list[SelectedSample] = field(default_factory=list)
+    with_problems: list[SelectedSample] = field(default_factory=list)
     """Samples with problems, for the page."""
     others: list[SelectedSample] = field(default_factory=list)
     """Other samples, for the page."""
@@ -74,17 +74,17 @@ class Inspection:
                     'count': label.count,
                     'items': label.samples,
                     'kinds': dict(sorted(label.kinds.items())),
-                    'splits': _without_no_split(label.splits),
+                    'splits': _by_named_split(label.splits),
                 }
                 for label in self.labels
             ],
             'kinds': {
-                kind: {'count': splits.total(), 'splits': _without_no_split(splits)}
+                kind: {'count': splits.total(), 'splits': _by_named_split(splits)}
                 for kind, splits in statistics.kinds().items()
             },
             'without_annotations': {
                 'count': sum(statistics.unannotated.values()),
-                'splits': _without_no_split(statistics.unannotated),
+                'splits': _by_named_split(statistics.unannotated),
             },
             'annotations_per_item': statistics.annotations_per_item().to_dict(),
             'image_sizes': statistics.size_summary(),
@@ -93,7 +93,7 @@ class Inspection:
         }
 
 
-def _without_no_split(counts: Any) -> dict[str, int]:
+def _by_named_split(counts: Any) -> dict[str, int]:
     return {name: count for name, count in counts.items() if name}
 
 
@@ -230,7 +230,7 @@ class _Inspector:
         _check_classes(
             inspection.classes, [split for split in inspection.statistics.splits if split], inspection.problems
         )
-        inspection.faulty, inspection.others = self.selection.select(
+        inspection.with_problems, inspection.others = self.selection.select(
             [problem.id for problem in inspection.problems.found]
         )
         return inspection

@@ -46,20 +46,20 @@ class Selection:
         if not self.limit or not sample.file:
             return
         self._count += 1
-        shown = SelectedSample(sample, file, tuple(sorted(problems)))
+        selected = SelectedSample(sample, file, tuple(sorted(problems)))
         name = f'{sample.split}/{sample.id}'.encode(errors='surrogatepass')
         place = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), 'big')
         for problem in problems:
             kept = self._problems.setdefault(problem, [])
             if len(kept) < _FOR_EACH_PROBLEM:
-                kept.append(shown)
+                kept.append(selected)
         for label in {annotation.label for annotation in sample.annotations} or {''}:
             stratum = (sample.split, label)
             best = self._strata.get(stratum)
             if (best is None and len(self._strata) < _STRATA) or (best is not None and place < best[0]):
-                self._strata[stratum] = (place, shown)
+                self._strata[stratum] = (place, selected)
         # The largest rank is removed first; the count makes entries unique, so that samples are never compared.
-        entry = (-place, self._count, shown)
+        entry = (-place, self._count, selected)
         if len(self._spread) < self.limit:
             heappush(self._spread, entry)
         else:
@@ -71,26 +71,26 @@ class Selection:
         Args:
             problems: The ids of the problems found, the most severe first.
         """
-        bad: dict[int, SelectedSample] = {}
+        with_problems: dict[int, SelectedSample] = {}
         for turn in range(_FOR_EACH_PROBLEM):
             for problem in problems:
-                for shown in self._problems.get(problem, [])[turn : turn + 1]:
-                    if len(bad) < self.limit // 3:
-                        bad[id(shown)] = shown
-        strata = [shown for _, shown in sorted(self._strata.values(), key=lambda entry: entry[0])]
-        spread = [shown for _, _, shown in sorted(self._spread, reverse=True)]
+                for selected in self._problems.get(problem, [])[turn : turn + 1]:
+                    if len(with_problems) < self.limit // 3:
+                        with_problems[id(selected)] = selected
+        strata = [selected for _, selected in sorted(self._strata.values(), key=lambda entry: entry[0])]
+        spread = [selected for _, _, selected in sorted(self._spread, reverse=True)]
         others: dict[int, SelectedSample] = {}
-        for shown in (*_round_robin(strata), *spread):
-            if len(bad) + len(others) < self.limit and id(shown) not in bad:
-                others[id(shown)] = shown
-        return list(bad.values()), list(others.values())
+        for selected in (*_round_robin(strata), *spread):
+            if len(with_problems) + len(others) < self.limit and id(selected) not in with_problems:
+                others[id(selected)] = selected
+        return list(with_problems.values()), list(others.values())
 
 
-def _round_robin(shown: Sequence[SelectedSample]) -> list[SelectedSample]:
+def _round_robin(selected: Sequence[SelectedSample]) -> list[SelectedSample]:
     """One of each split, then the next of each split, and so on."""
     turns: dict[str | None, int] = {}
     numbered = []
-    for place, one in enumerate(shown):
+    for place, one in enumerate(selected):
         turns[one.sample.split] = turns.get(one.sample.split, 0) + 1
         numbered.append((turns[one.sample.split], place, one))
     return [one for _, _, one in sorted(numbered, key=lambda entry: entry[:2])]

@@ -49,8 +49,8 @@ def page_of(request: Request, records: Any, shown: Callable[[Any], Any]) -> Resp
 
     def url(page: int) -> str:
         kept = [(name, value) for name, value in request.query_params.multi_items() if name != 'page']
-        url = request.url
-        return f'{url.scheme}://{url.netloc}{url.path}?{urlencode([*kept, ("page", page)])}'
+        here = request.url
+        return f'{here.scheme}://{here.netloc}{here.path}?{urlencode([*kept, ("page", page)])}'
 
     return json_response(
         {

@@ -111,8 +111,8 @@ def first_difference(one: Sequence[Sample], other: Sequence[Sample]) -> str:
                 return f'sample {before.id!r}: {_changed_text(field, getattr(before, field), getattr(after, field))}'
         for place, (mark, again) in enumerate(zip(before.annotations, after.annotations, strict=False)):
             if mark != again:
-                candidates = differences(mark, again) or [_changed_text('the annotation', mark, again)]
-                return f'{name_of(before, place)}: {"; ".join(candidates)}'
+                changes = differences(mark, again) or [_changed_text('the annotation', mark, again)]
+                return f'{name_of(before, place)}: {"; ".join(changes)}'
         if len(before.annotations) != len(after.annotations):
             count = _changed_text('the number of annotations', len(before.annotations), len(after.annotations))
             return f'sample {before.id!r}: {count}'

@@ -44,7 +44,7 @@ class Converted:
         """How many annotations of a kind are in the report."""
         return int(self.losses['written'].get(kind, 0)) + self.lost(kind)
 
-    def ends(self, kind: str) -> str:
+    def describe(self, kind: str) -> str:
         """The report on a kind, as text."""
         parts = [f'written {self.losses["written"].get(kind, 0)}']
         for fate in ('converted', 'dropped'):
@@ -86,8 +86,8 @@ def convert_dataset(
     Example:
         >>> from synapse_hooks.testing import small_samples
         >>> folder = getfixture('tmp_path')
-        >>> answer = convert_dataset(small_samples(folder / 'images'), 'coco', folder / 'coco')
-        >>> answer.losses['written'], answer.lost('box')
+        >>> converted = convert_dataset(small_samples(folder / 'images'), 'coco', folder / 'coco')
+        >>> converted.losses['written'], converted.lost('box')
         ({'box': 7, 'polygon': 3}, 0)
     """
     used: list[object] = [*plugins]
@@ -124,8 +124,8 @@ def open_dataset(source: Dataset, *plugins: object) -> DatasetReader:
 
     Example:
         >>> from synapse_hooks.testing import small_dataset
-        >>> answer = small_dataset(getfixture('tmp_path') / 'data')
-        >>> [sample.id for sample in open_dataset(answer)][:2]
+        >>> data = small_dataset(getfixture('tmp_path') / 'data')
+        >>> [sample.id for sample in open_dataset(data)][:2]
         ['dots.in.name', 'größe/Straße 7']
     """
     return hook_calls(*plugins).open_dataset(dataset=source)
@@ -139,8 +139,8 @@ def hook_calls(*plugins: object, settings: Mapping[str, Mapping[str, Any]] | Non
 def builtin_format(name: str) -> Format:
     """A built-in format by its name."""
     module, _, attribute = BUILTIN[name].partition(':')
-    answer: Format = getattr(import_module(module), attribute)()
-    return answer
+    format: Format = getattr(import_module(module), attribute)()
+    return format
 
 
 class _Samples(Format):

@@ -267,7 +267,7 @@ class FormatConformance:
             reported = result.accounted(kind)
             assert reported == count, (
                 f'there are {count} annotations of kind {kind!r}, and the report has {reported}: each is written, '
-                f'converted or dropped, once{as_lines(_named(samples, kind))}\nthe report: {result.ends(kind)}'
+                f'converted or dropped, once{as_lines(_named(samples, kind))}\nthe report: {result.describe(kind)}'
             )
 
     def _check_all_read(self, samples: Sequence[Sample], result: Converted, back: Sequence[Sample]) -> None:

@@ -108,7 +108,7 @@ def test_names_that_are_html_stay_text(tmp_path: Path) -> None:
 
 
 def test_each_kind_is_drawn_or_reported_as_not_drawn(found: Inspection) -> None:
-    (shown, *_) = found.faulty
+    (shown, *_) = found.with_problems
     drawing = Drawing(shown.sample, {'cat': '#ff0000'})
     read = Page(str(drawing.svg(None, 'alt')))
     classes = [attributes.get('class') for _, attributes in read.elements]
@@ -159,7 +159,7 @@ def test_samples_with_problems_come_first(tmp_path: Path) -> None:
     good = [sample(tmp_path, f'good{number}', Box(9, 9, 9, 9, label='x')) for number in range(20)]
     bad = sample(tmp_path, 'bad', Box(500, 9, 9, 9, label='x'))
     found = inspect(tmp_path, *good, bad, shown=6)
-    assert [(shown.file, shown.problems) for shown in found.faulty] == [('train/bad.png', ('outside',))]
+    assert [(shown.file, shown.problems) for shown in found.with_problems] == [('train/bad.png', ('outside',))]
     assert len(found.others) == 5
 
 
