@@ -38,7 +38,7 @@ from pathlib import Path
 from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.fetching import Fetcher
 from synapse_hooks.backends.synapse.download import FileRequest
-from synapse_hooks.backends.synapse.fastest import best_transfer
+from synapse_hooks.backends.synapse.select_transfer import best_transfer
 from synapse_hooks.backends.synapse.retry import TIMEOUTS
 from synapse_hooks.backends.synapse.transfer import AddressPolicy
 

@@ -1,6 +1,6 @@
 """The context of a run, and the interface of the backend that it uses.
 
-`TrainContext` travels through the whole pipeline; `RuntimeContext` is what the surrounding platform gave to the action.
+`TrainContext` travels through the whole pipeline; `RuntimeContext` is what the platform passes to the action.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ class RuntimeContext:
     """Use a conversion that another run of the same dataset has made, and keep this run's for others; False converts
     in the run directory. See `keep_conversions` among the settings of the project, which limits their size."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Values the platform hands to the action."""
+    """Values that the platform passes to the action."""
 
 
 class Step(Protocol):
@@ -230,7 +230,7 @@ class TrainContext(Logging):
     run_dir: Path = field(default_factory=Path)
     """The run directory. Long-lived output (a training's folder) goes below it."""
     output_dir: Path = field(default_factory=Path)
-    """An empty folder for the output of the stage at hand. It is published by one rename when the stage returns, and
+    """An empty folder for the output of the current stage. It is published by one rename when the stage returns, and
     returned paths that point into it follow."""
     when_published: list[Callable[[Path], None]] = field(default_factory=list)
     """Called once `output_dir` has its final place, with that place: to write a file that holds absolute paths, for

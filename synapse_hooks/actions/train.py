@@ -21,9 +21,9 @@ from typing import Any, ClassVar, Generic, cast
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from synapse_hooks.actions.brackets import in_brackets
 from synapse_hooks.actions.overrides import overridden_hooks
 from synapse_hooks.actions.params import BaseTrainParams, validated
+from synapse_hooks.actions.type_arguments import type_arguments
 from synapse_hooks.context import (
     AutologSession,
     Changes,
@@ -97,7 +97,7 @@ class BaseTrainAction(Generic[P, R]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        params, result = in_brackets(cls, BaseTrainAction)
+        params, result = type_arguments(cls, BaseTrainAction)
         if isinstance(params, type) and issubclass(params, BaseTrainParams):
             cls.params_model = params
         if isinstance(result, type) and issubclass(result, BaseModel):

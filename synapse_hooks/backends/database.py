@@ -95,7 +95,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection that holds the only right to write, for as short as the block; what raises undoes it all."""
+        """A connection with an exclusive write lock while the block runs; an exception rolls everything back."""
         with self.connected() as connection:
             connection.execute('BEGIN IMMEDIATE')
             try:

@@ -97,8 +97,8 @@ def json_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def own_key(*parts: object) -> str:
-    """What makes trying again safe: the caller's key (or name) together with the content."""
+def idempotency_key(*parts: object) -> str:
+    """A key by which a repeated call is recognised: of the caller's key (or name) together with the content."""
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 

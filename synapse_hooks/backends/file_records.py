@@ -93,19 +93,19 @@ class FileRecords:
 
     @property
     def unfinished(self) -> Path:
-        """Hand it to `scratch` for a folder whose content is to become a record's."""
+        """A path for `scratch`: a folder whose content is to become a record's."""
         return self.folder / _UNFINISHED / self.kind
 
     def files(self, record: Mapping[str, Any]) -> Path:
         """The folder of a record's files, after a check that they are unchanged.
 
         Raises:
-            BackendError: They are gone, or were changed.
+            BackendError: They are missing, or were changed.
         """
         path, number = self.folder_of(record['id']), record['id']
         if not path.is_dir():
             raise BackendError(
-                f'the files of {self.kind} {number} ({record["name"]}) are gone: {path} is missing',
+                f'the files of {self.kind} {number} ({record["name"]}) are missing: there is no {path}',
                 hint='restore that folder from a copy, or add them again under another name',
                 path=str(path),
             )

@@ -23,7 +23,7 @@ class Layout:
     """A folder in DM layout.
 
     Either `json/` and `original_files/` are directly in it, or in one folder for each split. Files directly in it are
-    declarations about the whole and go wherever it goes.
+    declarations about the whole dataset and are copied with it.
     """
 
     path: Path

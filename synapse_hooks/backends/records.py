@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from synapse_hooks.backends.bodies import check_body
 from synapse_hooks.backends.database import Database
+from synapse_hooks.backends.record_types import check_body
 from synapse_hooks.errors import BackendError
 from synapse_hooks.storage import is_dead, owner
 
@@ -92,7 +92,7 @@ class Records:
             return connection.execute(query, (kind, number)).fetchone() is not None
 
     def release(self, kind: Kind, number: int) -> None:
-        """Give a reservation up; its files must be gone. A complete record stays."""
+        """Release a reservation; its files must be removed before. A complete record stays."""
         with self.database.transaction() as connection:
             connection.execute('DELETE FROM records WHERE kind=? AND id=? AND owner IS NOT NULL', (kind, number))
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from synapse_hooks.backends.database import Database
-from synapse_hooks.backends.fields import checked_name, id_or_name, json_fields, not_found, own_key, stored_name
+from synapse_hooks.backends.fields import checked_name, id_or_name, idempotency_key, json_fields, not_found, stored_name
 from synapse_hooks.backends.file_records import FileRecords, stamp_fields
 from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.layout import Layout, chosen_splits
@@ -41,7 +41,7 @@ from synapse_hooks.storage import (
     unpack,
 )
 from synapse_hooks.storage.boundary import Boundary
-from synapse_hooks.storage.disk import filling
+from synapse_hooks.storage.disk import filling_folder
 
 _ARCHIVES = ('.zip', '.tar', '.tar.gz', '.tgz')
 
@@ -122,7 +122,7 @@ class Workspace:
                 **stamp_fields(staged),
                 **kept,
             }
-            key = own_key(name, body['digest'], body['classes'])
+            key = idempotency_key(name, body['digest'], body['classes'])
             made = self._datasets.add(staged, body, name=name, key=key)
         if not report.empty:
             warnings.warn(f'dataset {name!r}: {report.summary()}', stacklevel=2)
@@ -165,7 +165,7 @@ class Workspace:
         record = self._datasets.get(dataset)
         chosen = chosen_splits(record, splits)
         layout = Layout.of(self._datasets.files(record))
-        with filling(Path(out)):
+        with filling_folder(Path(out)):
             layout.put(Path(out), splits=chosen)
         made = _dataset(record, Path(out))
         counts = {name: count for name, count in record['splits'].items() if name in chosen}
@@ -249,7 +249,7 @@ class Workspace:
             elif not link_tree(path, staged, mode='copy', admit=admit):
                 raise BackendError(f'{path} is an empty folder, not a model', path=str(path))
             body = {**stamp_fields(staged), **kept}
-            unique = None if key is None else own_key(key, body['digest'])
+            unique = None if key is None else idempotency_key(key, body['digest'])
             record = self._models.add(staged, body, name=name, key=unique, durable=True)
         if outside:
             what = f'{len(outside):,} of its files are outside of {path}, where links lead: {", ".join(outside[:3])}'

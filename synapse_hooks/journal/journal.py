@@ -1,6 +1,6 @@
 """The journal: what happens in a run, one line for each event, appended to `events.jsonl` and never changed again.
 
-A line is one `os.write` to a file opened for appending, so it is in the hands of the operating system when `record()`
+A line is one `os.write` to a file opened for appending, so the operating system has it when `record()`
 returns: a killed process loses nothing. Only a power failure can, and therefore checkpoints and the end of a run are
 synced to the disk, which no other event waits for; so is the file of a checkpoint, before its event.
 

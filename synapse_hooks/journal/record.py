@@ -1,6 +1,6 @@
 """What `run.json` may hold, by type: it is checked once, when it is read.
 
-It may have been edited by hand, and half of it may be of another program. Keys that are not here are kept as they are.
+It may have been edited by hand, or by another program. Unknown keys are kept as they are.
 """
 
 from __future__ import annotations

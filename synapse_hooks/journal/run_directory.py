@@ -3,7 +3,7 @@
     run.json        the record: every change replaces the file atomically
     events.jsonl    the journal
     sinks/          how far each sink has got in the journal
-    .staging/       the output of the stage at hand
+    .staging/       the output of the current stage
     .lock           held while a process drives the run
 
 `run.json`, version 1. Keys that others add are kept.
@@ -154,7 +154,7 @@ class RunDirectory:
         """Change keys of `run.json`: readers find the old record or the new one, also when this process is killed.
 
         A killed process loses nothing either way. `durable` is for power failures: it waits for the disk, for some
-        milliseconds, and so does every later change, lest one undo what was safe. Ask for it when a stage that took
+        milliseconds, and so does every later change, so that none undoes what was safe. Use it when a stage that took
         longer than a second is done. An opened run is durable from the start.
 
         Args:

@@ -55,7 +55,7 @@ class SinkPump:
     """Delivers the events of a run to sinks, each on a daemon thread; without sinks there is no thread.
 
     Delivery is at least once: `(run, attempt, rank, pid, seq)` identifies a repetition. A sink that fails (other than
-    being unavailable) loses the events at hand, which a `sink_loss` event counts; the first failure of each kind is a
+    being unavailable) loses its events, which a `sink_loss` event counts; the first failure of each kind is a
     warning in the journal.
 
     Args:

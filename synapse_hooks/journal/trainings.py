@@ -14,7 +14,7 @@ _TYPES: Final = ('training', 'checkpoint', 'artifact')
 
 
 def read_trainings(run_dir: Path) -> Trainings:
-    """The trainings of a run, in the order in which they were begun (or gone on with).
+    """The trainings of a run, in the order in which they were begun or resumed.
 
     A training resumes from the checkpoint of its last `checkpoint` event that has `resumable`, whose file
     is there, and whose `size` (bytes) and `sha256` (hexadecimal) match where the event has them. A relative path counts

@@ -158,7 +158,7 @@ class Redactor:
 def shortened(line: bytes, size: int) -> bytes:
     """An encoded object in at most `size` bytes: long strings, lists and objects in it are cut, each with a marker.
 
-    The result says so: `truncated` is the number of bytes there were.
+    The result has `truncated`, the number of bytes before.
 
     Example:
         >>> shortened(b'{"type":"message","text":"' + b'x' * 70 + b'yz"}', 99)[-50:]

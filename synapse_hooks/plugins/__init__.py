@@ -1,7 +1,7 @@
 """The plugins that answer hooks: discovery, selection, validation, blame, order."""
 
 from synapse_hooks.plugins.blame import culprit
-from synapse_hooks.plugins.builtin import no_data
+from synapse_hooks.plugins.builtin import no_data_error
 from synapse_hooks.plugins.calls import HookCalls, PluginWarning, bind
 from synapse_hooks.plugins.jobs import JobReporter
 from synapse_hooks.plugins.manager import Plugins, build
@@ -25,5 +25,5 @@ __all__ = [
     'function_faults',
     'hook_functions',
     'load_settings',
-    'no_data',
+    'no_data_error',
 ]

@@ -1,6 +1,6 @@
 """What is registered with pluggy in place of a plugin: a small object that has its hook functions and nothing else.
 
-Registration costs in proportion to `dir(plugin)`, and a plugin may be a whole action or a module with a thousand names.
+Registration costs in proportion to `dir(plugin)`, and a plugin may be an action or a module with a thousand names.
 """
 
 from __future__ import annotations

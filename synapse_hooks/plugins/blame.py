@@ -27,7 +27,7 @@ class Trail:
     last: dict[str, Plugin] = field(default_factory=dict)
     """For each hook, the plugin whose answer was the last; an action's None is one."""
     merged: list[tuple[Plugin, Any]] = field(default_factory=list)
-    """For the hook that merges: every answer of the call at hand, with its plugin."""
+    """For the hook that merges: every answer of the current call, with its plugin."""
 
     def answered(self, hook: str, plugin: Plugin, answer: Any) -> None:
         """Note an answer that is not None, or an action's."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from synapse_hooks.context import Checkpoint, Dataset, Model, Step, StepResult, TrainContext
 
 
-def no_data() -> ParamsError:
+def no_data_error() -> ParamsError:
     """The error for a run without a dataset."""
     return ParamsError(
         'there is nothing to train on: no `dataset` and no `data_path`',
@@ -52,7 +52,7 @@ class Stages:
         """The dataset that `params.dataset` names, through the client."""
         dataset = context.params.get('dataset')
         if dataset is None:
-            raise no_data()
+            raise no_data_error()
         client, splits = context.client, context.params.get('splits')
         if context.may_read_in_place and isinstance(client, LocalDatasets) and not _exports_otherwise(client):
             stored = client.dataset_in_place(dataset, splits=splits)

@@ -133,7 +133,7 @@ def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, s
 def _incompatible(distribution: Distribution) -> str:
     """Which synapse-hooks the distribution requires, if that is not this one; else the empty string."""
     matches = ((line, _OURS.match(line)) for line in distribution.requires or ())
-    ours = [line for line, match in matches if match is not None and not _is_met(match['specifier'])]
+    ours = [line for line, match in matches if match is not None and not _is_satisfied(match['specifier'])]
     if not ours:
         return ''
     # Importing packaging takes longer than an empty run, and what nearly every plugin requires does not need it.
@@ -151,11 +151,11 @@ def _incompatible(distribution: Distribution) -> str:
     return ''
 
 
-def _is_met(specifier: str) -> bool:
+def _is_satisfied(specifier: str) -> bool:
     """Whether `specifier` is `>=` with plain numbers, and our version is plain and not below; else False.
 
     Example:
-        >>> _is_met('>=0.1'), _is_met('>=99'), _is_met('<99')
+        >>> _is_satisfied('>=0.1'), _is_satisfied('>=99'), _is_satisfied('<99')
         (True, False, False)
     """
     wanted = re.fullmatch(r'>=\s*(\d+(?:\.\d+)*)', specifier.strip())

@@ -23,7 +23,7 @@ DISPATCHED: Final = ('convert', 'open_dataset', 'autolog')
 
 
 class Dispatcher:
-    """Looks a name up and hands the call on, importing the plugin on the first match.
+    """Looks a name up and dispatches the call, importing the plugin on the first match.
 
     Args:
         catalogues: The catalogue of each kind.
@@ -49,7 +49,7 @@ class Dispatcher:
         return manager
 
     def plugins(self, hook: str) -> list[Plugin]:
-        """Whom the dispatcher can hand `hook` on to, for a listing: one for each name, or all until one is pinned."""
+        """The plugins that may be called for `hook`, for a listing: one for each name, or all until one is pinned."""
         catalogue = self._catalogues['autologger' if hook == 'autolog' else 'format']
         own = [plugin for plugin in catalogue.plugins if plugin.rank == self.rank]
         return [plugin for plugin in own if catalogue.may_answer(plugin)]

@@ -13,7 +13,7 @@ def without_duplicates(plugins: Sequence[tuple[Plugin, list[HookFunction]]]) -> 
     """The plugins, each with the functions that are its own.
 
     A function belongs to the plugin in whose file it is written, else to the nearest that has it. A plugin that
-    loses functions to others has a `reason` that says so.
+    loses functions to others has a `reason` with them.
 
     Args:
         plugins: Each with its hook functions, the nearest first.

@@ -26,7 +26,7 @@ def import_file(file: Path) -> ModuleType:
     file = file.resolve()
     if not file.is_file():
         raise FileNotFoundError(f'there is no file {file}')
-    go_first(file.parent)
+    prepend_to_path(file.parent)
     known = _imported(file)
     if known is not None:
         return known
@@ -57,11 +57,11 @@ def import_module(name: str, folder: Path) -> ModuleType:
     if file.is_file():
         # A module of that name may be here already, from another project.
         return import_file(file)
-    go_first(folder)
+    prepend_to_path(folder)
     return importlib.import_module(name)
 
 
-def go_first(folder: Path) -> None:
+def prepend_to_path(folder: Path) -> None:
     """Make modules importable from `folder`: before those of the same name elsewhere, unless it is on `sys.path`, where
     it keeps its place.
     """

@@ -35,7 +35,7 @@ def load(plugin: Plugin, root: Path | None = None) -> list[HookFunction]:
     """
     if plugin.state == 'incompatible':
         raise PluginIncompatible(
-            f'{plugin.who} does not go with this synapse-hooks: {plugin.reason}',
+            f'{plugin.who} is not compatible with this synapse-hooks: {plugin.reason}',
             hint=fix_hint(plugin),
             kind=plugin.kind,
             name=plugin.name,

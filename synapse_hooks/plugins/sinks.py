@@ -29,7 +29,7 @@ class PluginSink:
         self._context = context
 
     def deliver(self, hook: str, payload: Any) -> None:
-        """Hand a batch to the plugin."""
+        """Pass a batch to the plugin."""
         if hook == 'log_artifact':
             # The journal has paths relative to the run directory, which may be moved; a plugin opens the file.
             payload = [{**event, 'path': str(Path(self._context.run_dir, event['path']))} for event in payload]

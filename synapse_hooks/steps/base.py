@@ -54,6 +54,6 @@ class BaseStep(ABC, Generic[C]):
         return
 
 
-def undoes(step: BaseStep[Any]) -> bool:
+def has_rollback(step: BaseStep[Any]) -> bool:
     """Whether the step has a `rollback` of its own."""
     return type(step).rollback is not BaseStep.rollback

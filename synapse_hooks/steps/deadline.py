@@ -103,7 +103,7 @@ def deadline(stage: str, seconds: float | None, give_up: Callable[[DeadlineExcee
 
     Args:
         stage: The name of the stage.
-        seconds: How long the block may take; None is no limit.
+        seconds: How long the block may take; None for any time.
         give_up: Called, in another thread, where the block could not be ended by an exception. It ends the process.
 
     Raises:
@@ -132,7 +132,7 @@ def deadline(stage: str, seconds: float | None, give_up: Callable[[DeadlineExcee
 
 
 def _place(frames: Iterable[tuple[FrameType, int]]) -> str:
-    """File and line of the innermost code that is neither ours nor of Python's library, if the stage has any."""
+    """File and line of the innermost code outside of this package and Python's library, if the stage has any."""
     place = ''
     for frame, line in frames:
         file, module = frame.f_code.co_filename, str(frame.f_globals.get('__name__'))

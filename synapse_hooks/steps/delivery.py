@@ -1,7 +1,7 @@
 """Delivering events that sinks of a run have not received, and ending runs whose process was killed.
 
 A process that is killed reports nothing to its job. While a run with a job is on its way, a small file below the
-client's folder says so; the next run on this machine finds those of dead processes, and ends their jobs.
+client's folder marks it; the next run on this machine finds those of dead processes, and ends their jobs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _JOB: Final = 'project-JobReporter'
 
 
 def undelivered_text(name: str, count: int, reason: str | None) -> str:
-    """What a sink has not got, in words.
+    """A message about events that a sink has not received.
 
     Example:
         >>> undelivered_text('acme-tracker', 1, 'Connection refused')

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from synapse_hooks.plugins import Plugin
+from synapse_hooks.steps.cache_keys import has_symlinks, later_editor
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
-from synapse_hooks.steps.inputs import AROUND, StageInputs
-from synapse_hooks.steps.keepable import has_symlinks, later_editor
+from synapse_hooks.steps.inputs import RUN_STEP, StageInputs
 
 _PACKAGE: Final = __name__.partition('.')[0]
 _EXPORTED: Final = 'dm'
 """The format of exports."""
-_HOOKS: Final = ('export', 'convert', 'open_dataset', AROUND, 'retry_step', 'step_started', 'step_finished')
+_HOOKS: Final = ('export', 'convert', 'open_dataset', RUN_STEP, 'retry_step', 'step_started', 'step_finished')
 """The hooks that are called while the dataset of the context is the exported one."""
 
 

@@ -31,7 +31,7 @@ from synapse_hooks.plugins.source_digest import (
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.state import plain
 
-AROUND: Final = 'run_step'
+RUN_STEP: Final = 'run_step'
 """The hook that has a part in every stage."""
 _SIMPLE: Final = (str, int, float, bool, type(None))
 
@@ -79,7 +79,7 @@ class StageInputs:
     def hooks(self, step: BaseStep[Any]) -> list[str]:
         """The hooks whose answers have a part in a stage."""
         named = [step.name] if step.name in hook_names() else []
-        return list(dict.fromkeys((*named, *step.hooks, AROUND)))
+        return list(dict.fromkeys((*named, *step.hooks, RUN_STEP)))
 
     def answering(
         self, hook: str, formats: Collection[str | None] = ()
@@ -91,21 +91,21 @@ class StageInputs:
             formats: The formats of the stage: of the plugins that are called by name, those that have a part.
         """
         for plugin, role, function in self.plugins.answers(hook):
-            if (role != 'by name' or plugin.name in formats) and not (hook == AROUND and plugin.rank == 'built-in'):
+            if (role != 'by name' or plugin.name in formats) and not (hook == RUN_STEP and plugin.rank == 'built-in'):
                 yield plugin, role, function
 
     def uses_all(self, step: BaseStep[Any]) -> bool:
         """Whether a stage may use any parameter without asking the context for it.
 
-        The action has them at hand, and so may a step that holds more than simple values.
+        The action has them, and so may a step that holds more than simple values.
         """
-        if any(map(self._asks_action, self.hooks(step))):
+        if any(map(self._calls_action, self.hooks(step))):
             return True
         return not is_ours(type(step)) and not all(isinstance(value, _SIMPLE) for value in vars(step).values())
 
     def uses_all_for_checkpoint(self) -> bool:
         """The same for finding the checkpoint."""
-        return self._asks_action('resolve_checkpoint')
+        return self._calls_action('resolve_checkpoint')
 
     def checkpoint(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What goes into finding the checkpoint to start from."""
@@ -122,7 +122,7 @@ class StageInputs:
         """Whether the checkpoint may have a part in a stage: of the built-in steps it is certain which need none."""
         return not (is_ours(type(step)) and step.name in ('export', 'convert'))
 
-    def _asks_action(self, hook: str) -> bool:
+    def _calls_action(self, hook: str) -> bool:
         return any(plugin.rank == 'action' for plugin, *_ in self.answering(hook))
 
     def _code(self, step: BaseStep[Any], formats: Collection[Any]) -> dict[str, str]:

@@ -24,9 +24,9 @@ from synapse_hooks.journal import Redactor, secrets_of
 from synapse_hooks.journal.values import encode
 from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.base import BaseStep
+from synapse_hooks.steps.cache_keys import key_of, reason_not_kept
 from synapse_hooks.steps.dataset import ConvertDatasetStep, checked_dataset
 from synapse_hooks.steps.inputs import StageInputs, chosen
-from synapse_hooks.steps.keepable import key_of, reason_not_kept
 from synapse_hooks.steps.output import OutputPaths, is_in_place
 from synapse_hooks.steps.state import PATHS_OF, plain
 from synapse_hooks.storage import relocate, tree_stamp
@@ -71,14 +71,14 @@ class KeptConversions:
     def hold(self, stages: Path) -> None:
         """Use what the stages of an existing run have used; `stages` is their folder.
 
-        A link to what no longer counts is removed: the files may be gone at any moment.
+        A link to an invalid entry is removed: its files may be deleted at any time.
         """
         for link in filter(is_kept, list(stages.glob('*'))):
             kept = CachedFolder(link.readlink().parent, {})
             if not self._start_using(FolderCache(kept.path.parent), kept) and not kept.last_used:
                 link.unlink(missing_ok=True)
 
-    def is_asked_again(self, step: Step) -> bool:
+    def is_requested_again(self, step: Step) -> bool:
         """Whether the user requests that a step runs again, by `--from-stage` with its name or an earlier one."""
         names = [each.name for each in self.inputs.steps]
         return self._ctx.from_stage in names[: names.index(step.name) + 1]
@@ -139,7 +139,7 @@ class KeptConversions:
             source: What would be converted; see `source`.
             params: The parameters, as they were given.
         """
-        if self.is_asked_again(step):
+        if self.is_requested_again(step):
             return None
         kept = self._usable(step, context, source, params)
         if kept is None:
@@ -203,7 +203,7 @@ class KeptConversions:
         if not made or not Path(made['path']).is_relative_to(place.staged):
             # It is the source, or somewhere else.
             return None
-        if self.is_asked_again(step):
+        if self.is_requested_again(step):
             # What is kept is not trusted.
             for old in self.find(step, source, params):
                 _store().discard(old)

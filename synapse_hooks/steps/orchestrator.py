@@ -15,7 +15,7 @@ from synapse_hooks.errors import DeadlineExceeded, RecordNotFound, StepFailed, S
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import Plugins, culprit
 from synapse_hooks.safe_text import add_note, summary
-from synapse_hooks.steps.base import BaseStep, undoes
+from synapse_hooks.steps.base import BaseStep, has_rollback
 from synapse_hooks.steps.deadline import Deadline, deadline
 from synapse_hooks.steps.inputs import StageInputs, chosen, digest_of
 from synapse_hooks.steps.kept_conversions import KeptConversions, remove_link
@@ -83,7 +83,7 @@ class Orchestrator:
                 else:
                     self._execute(decision.step)
         finally:
-            self._let_go()
+            self._forget_dataset()
 
     def _reuse(self, step: BaseStep[TrainContext]) -> None:
         stage, resolved = self.stages[step.name], self.context.checkpoint
@@ -97,7 +97,7 @@ class Orchestrator:
         self.progress.finish(step.name)
         self.context.recorder.record('step', {'name': step.name, 'status': 'reused'})
 
-    def _let_go(self) -> None:
+    def _forget_dataset(self) -> None:
         """Leave no dataset of the backend in the context, where a rollback or a clean-up could delete it."""
         if is_in_place(self.context.dataset):
             self.context.dataset = None
@@ -108,7 +108,7 @@ class Orchestrator:
         context, started = self.context, time.monotonic()
         stage = self._stage(step)
         entered = context.dataset
-        params = self._watched()
+        params = self._tracked_params()
         self.progress.begin(step.name)
         result: StepResult | None = None
         try:
@@ -133,7 +133,7 @@ class Orchestrator:
                     self._publish(step, stage, result, source, self._used(step, params), reports)
                 self._executed.append((step, result))
         except BaseException as error:
-            self._let_go()
+            self._forget_dataset()
             self._ended(step, stage, started, error=error)
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -320,7 +320,7 @@ class Orchestrator:
         return StepFailed(
             f'step {step.name!r} failed: {summary(error)}',
             # Its parameters and plugins are those of the run: to resume would fail again.
-            hint='' if _is_asked_wrongly(error) else f'synapse-hooks resume {self.directory.path}',
+            hint='' if _is_usage_error(error) else f'synapse-hooks resume {self.directory.path}',
             step=step.name,
             attempt=max(1, stage['attempts']),
             plugin=plugin.name if plugin else None,
@@ -331,7 +331,7 @@ class Orchestrator:
     def _roll_back(self, failed: StepFailed) -> None:
         errors = []
         for step, result in reversed(self._executed):
-            if not undoes(step):
+            if not has_rollback(step):
                 continue
             stage = self.stages[step.name]
             try:
@@ -345,8 +345,8 @@ class Orchestrator:
             failed.facts['rollback_errors'] = ExceptionGroup('rollback failed', errors)
             failed.add_note('rollback failed too: ' + '; '.join(map(summary, errors)))
 
-    def _watched(self) -> TrackedParams:
-        """The parameters of the context, as they note what is read; a plugin may have put others there."""
+    def _tracked_params(self) -> TrackedParams:
+        """The parameters of the context, with tracking; a plugin may have replaced them."""
         if not isinstance(self.context.params, TrackedParams):
             self.context.params = TrackedParams(self.context.params)
         return self.context.params
@@ -358,7 +358,7 @@ class Orchestrator:
         return folder
 
 
-def _is_asked_wrongly(error: BaseException) -> bool:
+def _is_usage_error(error: BaseException) -> bool:
     return isinstance(error, RecordNotFound) or (isinstance(error, SynapseHooksError) and error.exit_code == 2)
 
 

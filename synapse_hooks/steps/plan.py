@@ -51,7 +51,7 @@ class RunPlan:
 
 
 def open_directory(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
-    """The directory of the run: a new one, or the one that is gone on with.
+    """The directory of the run: a new one, or the one that is resumed.
 
     Raises:
         RunError: It cannot be used.
@@ -60,7 +60,7 @@ def open_directory(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
 
 
 @contextmanager
-def revision_noted(directory: RunDirectory) -> Iterator[None]:
+def recording_revision(directory: RunDirectory) -> Iterator[None]:
     """Run git in parallel to the steps; it takes as long as an empty run."""
     folder, answers = working_directory(), []
     asking = threading.Thread(target=lambda: answers.append(git_revision(folder)), name='git', daemon=True)
@@ -133,12 +133,12 @@ def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
     moved = record.get('run_dir')
     if moved and Path(moved) != directory.path:
         # The folder was moved or copied: the paths in its record change with it.
-        places = {*map(str, earlier_places(directory)), moved, str(Path(moved).resolve())}
+        places = {*map(str, former_paths(directory)), moved, str(Path(moved).resolve())}
         directory.update(**{**relocate(record, Path(moved), directory.path), 'moved_from': sorted(places)})
     return directory
 
 
-def earlier_places(directory: RunDirectory) -> tuple[Path, ...]:
-    """Where the run directory was before it was moved or copied; what a framework wrote there may name these places."""
+def former_paths(directory: RunDirectory) -> tuple[Path, ...]:
+    """Where the run directory was before it was moved or copied; files of a framework may contain these paths."""
     places = map(Path, directory.read().get('moved_from', ()))
     return tuple(place for place in places if place != directory.path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.errors import ConfigError, ParamsError, suggest
-from synapse_hooks.plugins import JobReporter, Plugins, build, load_settings, no_data
+from synapse_hooks.plugins import JobReporter, Plugins, build, load_settings, no_data_error
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.plan import RunPlan
@@ -66,7 +66,7 @@ def _check(plan: RunPlan, plugins: Plugins) -> None:
     plugins.check_pinned()
     for step in plan.registry:
         if isinstance(step, ExportDatasetStep) and data_path is None and dataset is None:
-            plugins.check_other('export', no_data())
+            plugins.check_other('export', no_data_error())
         if isinstance(step, ConvertDatasetStep) and step.target_format and data_path is None:
             plugins.check_format(step.target_format)
         if isinstance(step, ExecuteStep):

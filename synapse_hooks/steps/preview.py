@@ -14,9 +14,9 @@ from synapse_hooks.journal import RunDirectory, without_secrets
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.steps.base import BaseStep
+from synapse_hooks.steps.cache_keys import reason_not_kept
 from synapse_hooks.steps.dataset import ConvertDatasetStep
-from synapse_hooks.steps.inputs import AROUND, StageInputs
-from synapse_hooks.steps.keepable import reason_not_kept
+from synapse_hooks.steps.inputs import RUN_STEP, StageInputs
 from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.plan import RunPlan
 from synapse_hooks.steps.preflight import decisions_of, prepare_plugins
@@ -42,7 +42,7 @@ def preview(plan: RunPlan) -> dict[str, Any]:
         plan: The run, as for `run_plan`.
 
     Returns:
-        `{run_dir, stages, allow_pickle}`, as JSON values. `run_dir` is the existing run that would be gone on with, or
+        `{run_dir, stages, allow_pickle}`, as JSON values. `run_dir` is the existing run that would be resumed, or
         None. A stage is `{stage, step, does, why, answered_by, wrapped_by, params, options, settings, kept}`, where
         `does` is `run`, `reuse` or `skip`, and `kept` is, for a conversion, whether one that is kept would be used.
 
@@ -84,7 +84,7 @@ def _record(plan: RunPlan) -> dict[str, Any] | None:
 def _stage(plan: RunPlan, inputs: StageInputs, decision: Decision, stage: Mapping[str, Any]) -> dict[str, Any]:
     step, plugins = decision.step, inputs.plugins
     target = getattr(step, 'target_format', None)
-    hooks = [AROUND, *([step.name] if step.name in hook_names() else ())]
+    hooks = [RUN_STEP, *([step.name] if step.name in hook_names() else ())]
     asked = [(plugin, role) for hook in hooks for plugin, role, _ in inputs.answering(hook, {target})]
     skipped = not decision.reuse and _is_skipped(plan, plugins, step)
     does = 'skip' if skipped else 'reuse' if decision.reuse else 'run'
@@ -109,7 +109,7 @@ def _kept(plan: RunPlan, inputs: StageInputs, decision: Decision, source: Mappin
     if why := reason_not_kept(plan.ctx, inputs, decision.step, (source or {}).get('format')):
         return f'it is not kept for other runs: {why}'
     conversions = KeptConversions(plan.ctx, inputs)
-    if conversions.is_asked_again(decision.step):
+    if conversions.is_requested_again(decision.step):
         return None
     if source is None:
         return 'one that is kept is used, if there is one'

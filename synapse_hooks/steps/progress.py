@@ -29,7 +29,7 @@ class Progress:
         self.overall = 0.0
         """How far the run is, from 0 to 1."""
         self.losses: dict[str, Any] | None = None
-        """The loss report of the step at hand, once there is one."""
+        """The loss report of the current step, once there is one."""
 
     def begin(self, step: str) -> None:
         """`step` starts, or starts again; what was reached before stays."""

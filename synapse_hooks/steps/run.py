@@ -34,7 +34,7 @@ from synapse_hooks.steps.in_place import may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.orchestrator import Orchestrator
-from synapse_hooks.steps.plan import RunPlan, earlier_places, open_directory, revision_noted
+from synapse_hooks.steps.plan import RunPlan, former_paths, open_directory, recording_revision
 from synapse_hooks.steps.preflight import decisions_of, prepare_plugins
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reuse import Decision
@@ -78,7 +78,7 @@ def run_plan(plan: RunPlan) -> Any:
 
 
 class _Run:
-    """One attempt at a run, in a directory that is ours."""
+    """One attempt at a run, in a directory that this process has locked."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class _Run:
             hooks=plugins.calls,
             recorder=self.progress,
             run_dir=directory.path,
-            moved_from=earlier_places(directory),
+            moved_from=former_paths(directory),
             may_read_in_place=may_read_in_place(inputs),
             settings=plugins.settings.settings,
         )
@@ -188,7 +188,7 @@ class _Run:
     def _steps(self, decisions: Sequence[Decision]) -> None:
         context, plan = self.context, self.plan
         if self._is_done:
-            # Gone on with for the sake of sinks that could not be reached: nothing is run, and the result is the same.
+            # Resumed only to deliver events to sinks: nothing is run, and the result is the same.
             for stage in self.directory.read()['stages'][-1:]:
                 restore(context, stage['context'], self._as_result)
             return
@@ -219,7 +219,7 @@ class _Run:
             self._as_result,
             self._give_up,
         )
-        with revision_noted(self.directory):
+        with recording_revision(self.directory):
             orchestrator.run(decisions)
 
     def _as_result(self, kept: Any) -> Any:

@@ -94,7 +94,7 @@ class ExecuteStep(BaseStep[TrainContext]):
                     path=str(weights),
                 )
             context.model_path = str(weights.absolute())
-            # Before the record says that the training is done: it cannot be made again in a minute.
+            # Before the training is recorded as done: it cannot be repeated in a minute.
             with disk_errors(weights):
                 sync_below(weights.absolute(), context.run_dir)
         return StepResult(data={'weights_path': context.model_path})

@@ -104,7 +104,7 @@ class BlobStore:
         """Move a finished file of the same disk here.
 
         Args:
-            file: Whose content has been hashed; afterwards it is gone.
+            file: The file, whose content has been hashed; it is moved.
             sha256: Its digest.
         """
         final = self._place(sha256)

@@ -132,12 +132,12 @@ def need_folder(folder: Path) -> None:
         StorageError: There is a file in the way, or folders cannot be made there.
         DiskFull: No space.
     """
-    with making(folder):
+    with making_folder(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
-def making(folder: Path) -> Iterator[None]:
+def making_folder(folder: Path) -> Iterator[None]:
     """While the block runs, an error of the operating system when a folder is made becomes one with a hint.
 
     Raises:
@@ -158,8 +158,8 @@ def making(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def filling(folder: Path) -> Iterator[None]:
-    """While the block runs, a folder is filled that is empty, or made now; errors of the system are sentences.
+def filling_folder(folder: Path) -> Iterator[None]:
+    """While the block runs, a new or empty folder is filled; errors of the operating system become ones with a hint.
 
     Raises:
         StorageError: Something that the block makes is there already, or as `need_folder` and `disk_errors`.

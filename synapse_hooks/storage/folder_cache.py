@@ -44,7 +44,7 @@ _ENTRY: Final = re.compile(r'[0-9a-f-]+-[0-9a-f]{8}')
 _USER: Final = re.compile(r'([0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}')
 _BLOCK: Final = 4096
 _ABANDONED: Final = 30 * 24 * 3600.0
-"""Seconds after which a user on another machine counts as gone: a training may take weeks."""
+"""Seconds after which a user on another machine counts as ended: a training may take weeks."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class CachedFolder:
 
     @property
     def last_used(self) -> float:
-        """When it was used last, in seconds of the epoch; 0 when it is gone."""
+        """When it was used last, in seconds of the epoch; 0 when it was removed."""
         with suppress(OSError):
             return (self.path / _RECORD).stat().st_mtime
         return 0.0
@@ -118,10 +118,10 @@ class FolderCache:
         """Move a finished folder here, in use by this process.
 
         Args:
-            folder: It must be on the same file system, and is gone afterwards.
+            folder: It must be on the same file system, and is moved.
             key: The key of the folder: hexadecimal digits and `-`.
             record: What is known of it, as JSON values.
-            most: The most bytes that it may take on disk, not counting shared hard links; 0 is no limit.
+            most: The most bytes that it may take on disk, not counting shared hard links; 0 for any number.
 
         Returns:
             The entry, and the file that marks it as in use; see `use`.
@@ -249,7 +249,7 @@ class FolderCache:
 
 
 def is_kept(link: Path) -> bool:
-    """Whether a path is a link to a folder of a store, which may be gone."""
+    """Whether a path is a link to a folder of a cache, which may have been removed."""
     try:
         target = Path(link).readlink()
     except OSError:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synapse_hooks.errors import StorageError
-from synapse_hooks.storage.disk import disk_errors, disk_full, making, need_folder, sync_folder
+from synapse_hooks.storage.disk import disk_errors, disk_full, making_folder, need_folder, sync_folder
 from synapse_hooks.storage.exchange import exchange
 from synapse_hooks.storage.ownership import is_abandoned, temporary_path
 
@@ -89,7 +89,7 @@ def scratch(final: Path) -> Iterator[Path]:
     """
     need_folder(final.parent)
     staged = temporary_path(final)
-    with making(final):
+    with making_folder(final):
         staged.mkdir()
     try:
         yield staged

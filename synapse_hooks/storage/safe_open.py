@@ -111,7 +111,7 @@ def _rest(handle: int, limit: int) -> bytes:
 
 
 def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
-    """The first bytes of a file, to detect its kind; none where it is not a regular file, or a link that leads nowhere.
+    """The first bytes of a file, to detect its kind; none where it is not a regular file, or a broken link.
 
     Args:
         file: Which.

@@ -53,7 +53,7 @@ def _walk(folder: str, prefix: str, above: frozenset[tuple[int, int]], *, linked
                 info, through = os.stat(path), True
             except FileNotFoundError as error:
                 raise StorageError(
-                    f'{path} is a link that leads nowhere', hint='restore its target, or remove the link', path=path
+                    f'{path} is a broken link', hint='restore its target, or remove the link', path=path
                 ) from error
         if stat.S_ISREG(info.st_mode):
             own = 0 if through or info.st_nlink > 1 else info.st_blocks * 512

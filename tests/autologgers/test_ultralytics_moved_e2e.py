@@ -173,7 +173,7 @@ def test_weights_that_name_the_original_are_rewritten(tmp_path: Path) -> None:
     from types import SimpleNamespace
 
     torch = pytest.importorskip('torch')
-    from synapse_hooks.autologgers.ultralytics.moved import rewrite_weights
+    from synapse_hooks.autologgers.ultralytics.relocation import rewrite_weights
     from synapse_hooks.testing import recording_session
     from synapse_hooks.trainings import Trainings, TrainingState
 

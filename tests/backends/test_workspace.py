@@ -233,7 +233,7 @@ class TestExport:
         with pytest.raises(BackendError, match=r'has 5 files, and had 6'):
             workspace.export_dataset(1, out)
         shutil.rmtree(path)
-        with pytest.raises(BackendError, match=r'dataset 1 \(letters\) are gone'):
+        with pytest.raises(BackendError, match=r'dataset 1 \(letters\) are missing'):
             workspace.export_dataset(1, out)
 
 

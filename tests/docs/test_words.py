@@ -20,7 +20,6 @@ ODD = re.compile(
     re.VERBOSE,
 )
 
-
 PAGES = sorted(
     [ROOT / 'README.md', ROOT / 'CHANGELOG.md', *(ROOT / 'docs').glob('*.md'), *ROOT.glob('contrib/*/README.md')]
 )
@@ -94,6 +93,27 @@ def names(source: Path) -> Iterator[str]:
             yield node.id if isinstance(node, ast.Name) else node.attr
 
 
+OTHER_ROOMS = ('actions', 'autologgers', 'backends', 'journal', 'plugins', 'steps', 'storage')
+CONTRACTS = sorted((ROOT / 'synapse_hooks').glob('*.py'))
+SWEPT_TOO = [file for file in SOURCES if file.relative_to(ROOT).parts[1] in OTHER_ROOMS or 'contrib' in file.parts]
+ODD_IN_SWEPT_TOO = re.compile(
+    r"""\b(?:told|tell(?:s|ing)?|stands?|aside|anew|lest|lies|whom|way\ out|hand(?:s|ed)?\ (?:on|over)|at\ hand|gone\ on
+    |ask(?:s|ed)?\ for|leads?\ nowhere|sound)\b
+    | (?<!there\ )\b(?:is|are)\ no\ (?!longer\b|other\b|such\b|more\b)\w""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize('source', [*CONTRACTS, *SWEPT_TOO], ids=lambda source: source.relative_to(ROOT).as_posix())
+def test_the_other_rooms_use_the_terms_of_the_field(source: Path) -> None:
+    every = (*texts(source), *comments(source))
+    odd = [f'line {line}: {text!r}' for line, text in every if ODD_IN_SWEPT_TOO.search(text)]
+    # `tell` is a method of files.
+    defined = {source.stem, *names(source)} - {'tell'}
+    odd += [f'the name {name}' for name in sorted(defined) if ODD_NAMES.search(name)]
+    assert odd == []
+
+
 def test_an_odd_word_would_be_found() -> None:
     assert ODD_IN_SWEPT.search('the exit code tells how it ended')
     assert ODD_NAMES.search('_told')
@@ -101,4 +121,6 @@ def test_an_odd_word_would_be_found() -> None:
     assert ODD.search('a.txt is no regular file')
     assert ODD.search('mend hooks.py')
     assert ODD_IN_PAGES.search('Whoever trains with it has it.')
+    assert ODD_IN_SWEPT_TOO.search('it stands aside')
+    assert not ODD_IN_SWEPT_TOO.search('there is no file; it is no longer there')
     assert not ODD.search("there is no format 'yool'; it is no longer there")

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends.synapse import Connection, SynapseClient
-from synapse_hooks.backends.synapse.fastest import best_transfer
 from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
+from synapse_hooks.backends.synapse.select_transfer import best_transfer
 from synapse_hooks.backends.synapse.upload import Upload
 from synapse_hooks.cli.conversion import convert_into
 from synapse_hooks.cli.error_report import exit_code
@@ -169,7 +169,7 @@ def main() -> None:
     """Do what stdin says."""
     # What is imported on first use is imported now: a child would do it again and again.
     assert best_transfer
-    import synapse_hooks.backends.synapse.curl
+    import synapse_hooks.backends.synapse.curl_transfer
     import synapse_hooks.formats.coco  # noqa: F401
 
     for line in sys.stdin:

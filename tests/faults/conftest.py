@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks.backends.synapse.threads import ThreadTransfer
+from synapse_hooks.backends.synapse.thread_transfer import ThreadTransfer
 from tests.faults.backend import Backend
 from tests.faults.matrix import BY_NUMBER, ROOT
 from tests.faults.world import World, world

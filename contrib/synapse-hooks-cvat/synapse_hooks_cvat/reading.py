@@ -157,7 +157,7 @@ def _mask(element: Element, common: dict[str, Any], sample: Sample, report: Loss
     for place, count in enumerate(counts):
         stop = start + count
         if place % 2 and count:
-            # Rows that the image has not are not gone through.
+            # Rows outside of the image are skipped.
             rows = range(max(start // width, -top, 0), min((stop - 1) // width + 1, sample.height - top))
             inside = 0
             for row in rows:

@@ -74,7 +74,7 @@ def _box(found: ET.Element, number: str, id: str, report: LossReport) -> Box:
     w, h = right - x, bottom - y
     if not math.isfinite(x + y + w + h):
         raise ValueError(f'object {number} has no finite bndbox')
-    # An empty flag is no value: some tools write <difficult/>.
+    # An empty flag counts as missing: some tools write <difficult/>.
     flags = {flag: fields[flag] not in ('0', 'false', 'False') for flag in FLAGS if fields.get(flag)}
     pose = fields.get('pose') or NO_POSE
     attributes = flags if pose == NO_POSE else {**flags, 'pose': pose}

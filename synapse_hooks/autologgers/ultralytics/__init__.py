@@ -13,7 +13,7 @@ What is recorded, under the names of ultralytics' own results.csv:
 | metrics, phase `val` | each validated epoch | `metrics/mAP50(B)`, `val/box_loss`, ... |
 | metrics, phase `final` | once, at the end | the evaluation of the best weights; `step` is their epoch, if known |
 | metrics, phase `val` | each `model.val()` on its own | the same without a step, under the name `val`, `val2`, ... |
-| progress | at most twice a second | epochs done, with the fraction of the one at hand |
+| progress | at most twice a second | epochs done, with the fraction of the current one |
 | checkpoint | each epoch but the last | an atomic copy of last.pt, `<run_dir>/checkpoints/TRAINING/last.pt` |
 | artifact | at the end, also after a failure | plots, results.csv, args.yaml, best.pt and last.pt |
 

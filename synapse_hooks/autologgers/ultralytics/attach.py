@@ -4,7 +4,7 @@ ultralytics has no plugin interface, and its default callbacks are copied into e
 to them misses every model that exists already, and stays in every model that was made meanwhile. Every *trainer*,
 however, calls two functions by name: where to write (`get_save_dir`), and which integrations to add. Those names are
 exchanged while at least one session is attached, for functions that call the original and then do their own part. No
-setting, no default and no model is touched, and no callback of ours is ever copied, pickled or sent to another process.
+setting, no default and no model is touched, and no callback is ever copied, pickled or sent to another process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay_results, resumable, stamp
-from synapse_hooks.autologgers.ultralytics.moved import keep_in_run, relocate_args, rewrite_weights
+from synapse_hooks.autologgers.ultralytics.relocation import keep_in_run, relocate_args, rewrite_weights
 from synapse_hooks.autologgers.ultralytics.training import Training
 from synapse_hooks.autologgers.ultralytics.validation import watch_validation
 from synapse_hooks.errors import ConfigError

@@ -19,11 +19,11 @@ from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.connection import Connection
 from synapse_hooks.backends.synapse.download import FileRequest
 from synapse_hooks.backends.synapse.export import Export, Progress
-from synapse_hooks.backends.synapse.fastest import best_transfer, has_curl
 from synapse_hooks.backends.synapse.fetching import LIMITS, DownloadLimits, Fetcher
 from synapse_hooks.backends.synapse.listing import Listing
 from synapse_hooks.backends.synapse.models import Release, publish_model
 from synapse_hooks.backends.synapse.retry import RETRY, TIMEOUTS, RetryPolicy, Timeouts
+from synapse_hooks.backends.synapse.select_transfer import best_transfer, has_curl
 from synapse_hooks.backends.synapse.transfer import AddressPolicy, Transfer
 from synapse_hooks.backends.synapse.url import requestable
 from synapse_hooks.context import Checkpoint, Dataset, Finding, Model

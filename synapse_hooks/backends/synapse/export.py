@@ -33,7 +33,7 @@ from synapse_hooks.errors import BackendError, UnreadableItem
 from synapse_hooks.storage import safe_name
 from synapse_hooks.storage.blobs import Blob
 from synapse_hooks.storage.bulk import link_all, write_all
-from synapse_hooks.storage.disk import filling, free_bytes
+from synapse_hooks.storage.disk import filling_folder, free_bytes
 from synapse_hooks.storage.ownership import temporary_path
 
 DOCUMENTS: Final = 'json'
@@ -109,7 +109,7 @@ class Export:
             DiskFull: No space.
         """
         unfinished = temporary_path(self.out / MANIFEST)
-        with filling(self.out), ExitStack() as stack:
+        with filling_folder(self.out), ExitStack() as stack:
             stack.callback(unfinished.unlink, missing_ok=True)
             self._manifest = stack.enter_context(unfinished.open('xb'))
             if len(listings) > 1:
@@ -288,10 +288,10 @@ class Export:
         # An item may get another file under the same name. The host, though, may be one of many. A key is shown in
         # errors, and what is in a query may be secret.
         address, _, query = unsigned(file.url).partition('?')
-        told_apart = f' {_short_hash(query)}' if query else ''
+        query_hash = f' {_short_hash(query)}' if query else ''
         # An id with a slash must not look like another item's file.
         id = remote.id.replace('%', '%25').replace('/', '%2F')
-        return f'{self.scope}/item {id}/{file.name} ({_path(address)}{told_apart})'
+        return f'{self.scope}/item {id}/{file.name} ({_path(address)}{query_hash})'
 
     def _fresh_address(self, request: FileRequest) -> str | None:
         """Request an item's page again: the addresses of all its items have expired together, and will again."""

@@ -1,7 +1,7 @@
 """Moving the bytes of many files at once, without any credential.
 
 libcurl does it where pycurl is installed; httpx, in threads, where it is not. Both look at the address that a name has
-when they connect, so that a file server cannot send us into a network of ours.
+when they connect, so that a file server cannot redirect into the local network.
 """
 
 from __future__ import annotations

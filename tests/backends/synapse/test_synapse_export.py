@@ -11,8 +11,8 @@ import pytest
 
 from synapse_hooks.backends import Workspace
 from synapse_hooks.backends.synapse import Connection, SynapseClient
-from synapse_hooks.backends.synapse.fastest import best_transfer
-from synapse_hooks.backends.synapse.threads import ThreadTransfer
+from synapse_hooks.backends.synapse.select_transfer import best_transfer
+from synapse_hooks.backends.synapse.thread_transfer import ThreadTransfer
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound, StorageError
 from tests.backends.synapse.conftest import Clients, make_dm
 from tests.support.dev_server import DevServer, dev_server

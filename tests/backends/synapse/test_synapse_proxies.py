@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from synapse_hooks.backends.synapse.cache import Cache
-from synapse_hooks.backends.synapse.curl import CurlTransfer
+from synapse_hooks.backends.synapse.curl_transfer import CurlTransfer
 from synapse_hooks.backends.synapse.download import FileRequest
 from synapse_hooks.backends.synapse.fetching import Fetcher
 from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
-from synapse_hooks.backends.synapse.threads import ThreadTransfer
+from synapse_hooks.backends.synapse.thread_transfer import ThreadTransfer
 from synapse_hooks.backends.synapse.transfer import AddressPolicy
 from synapse_hooks.errors import BackendError, ConfigError
 from tests.backends.synapse.conftest import Clients

@@ -18,7 +18,7 @@ import pytest
 from synapse_hooks.backends.synapse import SynapseClient
 from synapse_hooks.backends.synapse.fetching import DownloadLimits
 from synapse_hooks.backends.synapse.retry import RetryPolicy, Timeouts
-from synapse_hooks.backends.synapse.threads import ThreadTransfer
+from synapse_hooks.backends.synapse.thread_transfer import ThreadTransfer
 from synapse_hooks.errors import BackendError, SynapseHooksError
 from tests.backends.synapse.conftest import TOKEN, Clients
 from tests.formats.format_kit import png

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from synapse_hooks.backends.synapse.fastest import best_transfer
-from synapse_hooks.backends.synapse.threads import ThreadTransfer
+from synapse_hooks.backends.synapse.select_transfer import best_transfer
+from synapse_hooks.backends.synapse.thread_transfer import ThreadTransfer
 from synapse_hooks.errors import BackendError
 from tests.backends.synapse.conftest import Clients
 from tests.support.raw_server import Asked, RawServer, Reply, raw_server

@@ -11,10 +11,10 @@ from synapse_hooks.backends.synapse.transfer import AddressPolicy, Transfer
 def best_transfer(timeouts: Timeouts, policy: AddressPolicy) -> Transfer:
     """The fastest one that there is."""
     if has_curl():
-        from synapse_hooks.backends.synapse.curl import CurlTransfer
+        from synapse_hooks.backends.synapse.curl_transfer import CurlTransfer
 
         return CurlTransfer(timeouts, policy)
-    from synapse_hooks.backends.synapse.threads import ThreadTransfer
+    from synapse_hooks.backends.synapse.thread_transfer import ThreadTransfer
 
     return ThreadTransfer(timeouts, policy)
 

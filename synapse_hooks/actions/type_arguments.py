@@ -1,4 +1,4 @@
-"""The classes that stand in the brackets of an action: `BaseTrainAction[TrainParams, TrainResult]`."""
+"""The type arguments of an action: the classes in `BaseTrainAction[TrainParams, TrainResult]`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, get_args, get_origin
 from typing_extensions import get_original_bases
 
 
-def in_brackets(cls: type, base: type) -> tuple[Any, ...]:
-    """What stands for the type variables of a generic class, in a class that is derived from it.
+def type_arguments(cls: type, base: type) -> tuple[Any, ...]:
+    """The arguments for the type variables of a generic class, in a class that is derived from it.
 
     Args:
         cls: The derived class.
@@ -23,7 +23,7 @@ def in_brackets(cls: type, base: type) -> tuple[Any, ...]:
         >>> class Pair(Generic[K, V]): ...
         >>> class Named(Pair[str, V]): ...
         >>> class Size(Named[int]): ...
-        >>> in_brackets(Size, Pair)
+        >>> type_arguments(Size, Pair)
         (<class 'str'>, <class 'int'>)
     """
     if cls is base:
@@ -32,5 +32,5 @@ def in_brackets(cls: type, base: type) -> tuple[Any, ...]:
         origin = get_origin(parent) or parent
         if isinstance(origin, type) and issubclass(origin, base):
             given = dict(zip(getattr(origin, '__parameters__', ()), get_args(parent), strict=False))
-            return tuple(given.get(one, one) for one in in_brackets(origin, base))
+            return tuple(given.get(one, one) for one in type_arguments(origin, base))
     return ()

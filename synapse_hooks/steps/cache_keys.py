@@ -1,4 +1,4 @@
-"""Which conversions may be kept for other runs, and the key of each: a digest of what goes into the stage.
+"""Keys of kept conversions: which ones may be kept for other runs, and the key of each, a digest of the inputs.
 
 Only what installed formats make of a dataset with a digest is kept. Where the project or the action answers a hook of
 the stage, its answer may depend on more than the key covers; where something may edit the dataset afterwards, it needs
@@ -18,7 +18,7 @@ from synapse_hooks.errors import ConfigError
 from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.base import BaseStep
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
-from synapse_hooks.steps.inputs import AROUND, StageInputs, canonical, digest_of, is_editable, is_ours
+from synapse_hooks.steps.inputs import RUN_STEP, StageInputs, canonical, digest_of, is_editable, is_ours
 from synapse_hooks.steps.training import ExecuteStep
 from synapse_hooks.storage.user_paths import default_cache
 
@@ -50,7 +50,7 @@ def reason_not_kept(ctx: RuntimeContext, inputs: StageInputs, step: Step, source
         return 'its images are symbolic links, which lead into this run'
     for hook in inputs.hooks(step):
         for plugin, *_ in inputs.answering(hook, {step.target_format, source}):
-            if is_editable(plugin) or (hook != AROUND and plugin.kind != 'format'):
+            if is_editable(plugin) or (hook != RUN_STEP and plugin.kind != 'format'):
                 return f'{plugin.who} takes part in {hook}'
     return _earlier_editor(inputs, step) or later_editor(inputs, step)
 
