@@ -175,7 +175,7 @@ class RuntimeContext:
     job_id: int | str | None = None
     """The job this run belongs to, for a platform that opened one."""
     block: tuple[str, ...] = ()
-    """Plugins or distributions to keep out, as `--block` does."""
+    """Plugins or distributions to block, as `--block` does."""
     only: tuple[str, ...] = ()
     """The only plugins or distributions to allow besides the built-in ones, as `--only` does."""
     project: Path | None = None
@@ -191,10 +191,10 @@ class RuntimeContext:
     allow_pickle: tuple[str, ...] = ()
     """What a checkpoint may import besides what is known to be harmless: dotted names, or `all`. `--allow-pickle`."""
     deadlines: Mapping[str, float] = field(default_factory=dict)
-    """Seconds that stages may take, by name, all attempts together; these go before those of the project. One that
+    """Seconds that stages may take, by name, all attempts together; they override those of the project. One that
     takes longer is ended, with the processes that it started, and the run fails: `--deadline`."""
     resume: bool = False
-    """Go on with the run that `run_dir` holds."""
+    """Resume the run in `run_dir`."""
     from_stage: str | None = None
     """With `resume`: run this stage and all after it again, even those that have succeeded."""
     keep_conversions: bool = True
@@ -245,7 +245,7 @@ class TrainContext(Logging):
     checkpoint: Checkpoint | None = None
     """The checkpoint that was resolved before the first step, or None."""
     resume_from: Path | None = None
-    """The last checkpoint of this run's interrupted training, or None. An action that can, goes on from here."""
+    """The last checkpoint of this run's interrupted training, or None. An action that can resumes from here."""
     trainings: Trainings = field(default_factory=Trainings)
     """What earlier attempts of this run left of each of its trainings, by name: a
     `synapse_hooks.trainings.TrainingState`, with whether it has finished, and the checkpoint to resume from."""

@@ -218,7 +218,7 @@ class DiskFull(StorageError):
 
 
 class BackendError(SynapseHooksError):
-    """A dataset, model or job cannot be had from the backend."""
+    """A dataset, model or job is not available from the backend."""
 
 
 class AccessDenied(BackendError):

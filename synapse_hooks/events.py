@@ -90,7 +90,7 @@ class Logging:
     def log_checkpoint(
         self, path: str | Path, *, epoch: int, fitness: float | None = None, best: bool = False, resumable: bool = True
     ) -> None:
-        """Record a checkpoint from which an interrupted training can go on. `epoch` counts from 1."""
+        """Record a checkpoint from which an interrupted training can be resumed. `epoch` counts from 1."""
         self.recorder.record(
             'checkpoint',
             {'path': self._place(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable},
@@ -114,7 +114,7 @@ class Logging:
         Args:
             name: Its name. A run that is resumed identifies a training by its name, so one that is given should not
                 depend on what was trained before. `train`, `train2`, ... number the trainings of an attempt.
-            checkpoint: What it goes on from. A training that goes on from its own checkpoint keeps its name.
+            checkpoint: What it starts from. A training that resumes from its own checkpoint keeps its name.
             folder: Where the framework keeps its files.
 
         Returns:
@@ -234,7 +234,7 @@ class _Guard:
             # What failed may be the recorder itself.
             with suppress(Exception):
                 self.session.log_message(
-                    f'autolog {self.session.framework!r}: {self.what} failed: {summary(error)}; training goes on',
+                    f'autolog {self.session.framework!r}: {self.what} failed: {summary(error)}; training continues',
                     level='warning',
                     code='autolog-failed',
                 )

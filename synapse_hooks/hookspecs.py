@@ -73,7 +73,7 @@ class HookSpecs:
 
     @hookspec
     def run_started(self, context: TrainContext) -> None:
-        """A run begins (or goes on: `context.resume_from`). Observe only: a failure here is a warning.
+        """A run begins (or is resumed: `context.resume_from`). Observe only: a failure here is a warning.
 
         Example:
             >>> @hookimpl

@@ -617,7 +617,7 @@ class HookImpl:
     ) -> Callable[[F], F]: ...
 
     run_started: run_started_marker
-    """A run begins (or goes on: `context.resume_from`). Observe only: a failure here is a warning."""
+    """A run begins (or is resumed: `context.resume_from`). Observe only: a failure here is a warning."""
     resolve_checkpoint: resolve_checkpoint_marker
     """Find the model to start from, before anything is exported."""
     step_started: step_started_marker

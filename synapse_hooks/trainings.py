@@ -72,12 +72,12 @@ class Trainings(Mapping[str, TrainingState]):
     def begin(self, name: str = 'train', *, checkpoint: str | Path | None = None) -> str:
         """Take a name for a training that begins now.
 
-        A training that goes on from a checkpoint of this run keeps the name that it had. Every other one gets `name`,
+        A training that resumes from a checkpoint of this run keeps the name that it had. Every other one gets `name`,
         with a number after it where this attempt has begun one of that name already: `train`, `train2`, `train3`.
 
         Args:
             name: What to call it.
-            checkpoint: What it goes on from, if anything.
+            checkpoint: What it starts from, if anything.
         """
         with self._lock:
             taken = None if checkpoint is None else self._continued(Path(checkpoint).resolve())
@@ -95,7 +95,7 @@ class Trainings(Mapping[str, TrainingState]):
                 self._states[name] = replace(state, finished=True, resume_from=None)
 
     def is_spent(self, checkpoint: Path | None) -> bool:
-        """Whether a training went on from `checkpoint`, in this attempt, and finished."""
+        """Whether a training resumed from `checkpoint`, in this attempt, and finished."""
         return checkpoint in self._spent
 
     def _continued(self, checkpoint: Path) -> str | None:

@@ -5,7 +5,7 @@ actions:
   train:
     entrypoint: train:TrainAction
     description: find digits
-    params: {epochs: 20}     # defaults; -p and --params go before them
+    params: {epochs: 20}     # defaults; -p and --params override them
 """
 
 from __future__ import annotations

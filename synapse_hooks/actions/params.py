@@ -44,7 +44,7 @@ class BaseTrainParams(BaseModel):
     target_task: str | None = None
     """What a target format of several tasks is written for: `detect`, `segment`, ... for yolo."""
     crowds: str | None = None
-    """What becomes of crowd regions (COCO's `iscrowd`): `keep`, or `objects` to take them as objects."""
+    """How crowd regions are converted (COCO's `iscrowd`): `keep`, or `objects` to take them as objects."""
     unreadable: str | float | None = None
     """What to do about items that cannot be read: `skip`, `fail`, or the share that is tolerated (0.01)."""
 

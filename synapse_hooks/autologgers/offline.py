@@ -72,7 +72,7 @@ def _font() -> Path:
     font = Path(spec.origin).parent / 'mpl-data/fonts/ttf/DejaVuSans.ttf' if spec and spec.origin else None
     if font is None or not font.is_file():
         raise ConfigError(
-            'no font for the plots of ultralytics: matplotlib, which brings one, is not installed',
+            'no font for the plots of ultralytics: matplotlib, which has one, is not installed',
             hint="pip install 'synapse-hooks[ultralytics]'",
         )
     return font

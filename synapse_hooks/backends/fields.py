@@ -14,7 +14,7 @@ from synapse_hooks.safe_text import repr_of
 OWN_FIELDS = frozenset(
     {'id', 'name', 'created', 'path', 'format', 'digest', 'count', 'splits', 'classes', 'files', 'bytes', 'stamp'}
 )
-"""Fields that a record has by itself."""
+"""Reserved fields of a record."""
 _SHOWN = 10
 _WEIGHTS = ('.pt', '.pth')
 
@@ -77,7 +77,7 @@ def json_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields as JSON keeps them, without those that are None. What is not a JSON value is kept as its text.
 
     Raises:
-        BackendError: A record has a field of that name by itself, or a value cannot be kept.
+        BackendError: A field has a reserved name, or a value cannot be stored.
 
     Example:
         >>> from pathlib import Path

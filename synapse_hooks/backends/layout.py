@@ -44,7 +44,7 @@ class Layout:
 
     @classmethod
     def of(cls, path: Path) -> Layout:
-        """Look at a folder.
+        """The layout of a folder.
 
         Raises:
             DatasetInvalid: There is no such folder, no document in it, or it mixes both layouts.

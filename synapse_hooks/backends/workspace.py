@@ -243,7 +243,7 @@ class Workspace:
 
         self.init()
         with scratch(self._models.unfinished) as staged:
-            # Copied, never linked: a training that goes on writes into its weights.
+            # Copied, never linked: a training that is resumed writes into its weights.
             if path.is_file():
                 link_or_copy(path, staged / (file_name or stored_name(path.name)), mode='copy')
             elif not link_tree(path, staged, mode='copy', admit=admit):

@@ -39,7 +39,7 @@ _SYNCED: Final = frozenset(('checkpoint', 'run_end'))
 
 
 class JournalWarning(UserWarning):
-    """Events cannot be written; what they are about goes on."""
+    """Events cannot be written; the run continues."""
 
 
 class Journal:
@@ -107,7 +107,7 @@ class Journal:
         rank: int = 0,
         redact: Sequence[str] = (),
     ) -> Journal:
-        """The journal of another process of a run that is going on: a file of its own, and the same attempt.
+        """The journal of another process of a running run: a file of its own, and the same attempt.
 
         Arguments and errors are those of the class; `attempt` is the last one recorded when it is not given.
         """
@@ -168,7 +168,7 @@ class Journal:
         _JOURNALS.add(self)
 
     def _leave(self) -> None:
-        """Go on with a file of this process's own."""
+        """Continue with a file of this process's own."""
         self._start()
         self.path = self.run_dir / f'events-{self.rank}-{self._pid}.jsonl'
 

@@ -41,7 +41,7 @@ def git_revision(folder: Path, *, timeout: float = 2.0) -> dict[str, Any] | None
     """
     command = ['git', 'status', '--porcelain=v2', '--branch', '--untracked-files=no']
     try:
-        # Without its optional locks, git cannot get in the way of one that the user runs at the same time.
+        # Without its optional locks, git cannot block one that the user runs at the same time.
         answer = subprocess.run(
             command,
             cwd=folder,

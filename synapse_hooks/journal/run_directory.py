@@ -19,7 +19,7 @@
     stages          the outcome of each stage, in order
     attempts        how often the run was begun or resumed
     result, model, error
-    undelivered     {sink: events that it has not got}, where there are any
+    undelivered     {sink: number of events not delivered}, if any
     journal         {lost, reason}: events that could not be written, where there are any
 """
 

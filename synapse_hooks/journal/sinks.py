@@ -1,7 +1,7 @@
 """Delivering the journal to sinks: the backend, the terminal, and those of plugins.
 
 Every sink has a thread and a cursor of its own, so a slow one does not delay the others, an unreachable one gets
-everything later, and a process that starts again goes on where the last one stopped.
+everything later, and a process that starts again continues where the last one stopped.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SinkPump:
     Args:
         journal: The journal to deliver; warnings go into it.
         sinks: Where to.
-        poll: Seconds between two looks at the journal: how live a terminal is.
+        poll: Seconds between two reads of the journal: the delay of a terminal.
         batch: The largest number of events per delivery.
         retry: Seconds to wait after the first failed delivery, and at most after many; they double in between.
         jitter: A number in [0, 1); a wait is 50 % to 100 % of its length, so that many runs do not come back at once.

@@ -26,7 +26,7 @@ NONE_IS_AN_ANSWER: Final = ('resolve_checkpoint', 'retry_step', 'upload')
 
 
 class PluginWarning(UserWarning):
-    """Something is wrong with a plugin, and the run goes on without it."""
+    """Something is wrong with a plugin, and the run continues without it."""
 
 
 class HookCalls(HookSpecs):
@@ -148,7 +148,7 @@ class HookCalls(HookSpecs):
 
     def _isolated(self, hook: str, **call: Any) -> None:
         for error, who in self._each(hook, call):
-            text = f'{who} failed in hook {hook!r}: {summary(error)}; the run goes on'
+            text = f'{who} failed in hook {hook!r}: {summary(error)}; the run continues'
             if 'context' in call and semantics(hook) == 'isolated':
                 call['context'].log_message(text, level='warning', code='observer-failed')
             # Not even where warnings are made errors may an observer fail a run.

@@ -32,7 +32,7 @@ class Catalogue:
 
     Args:
         kind: `format` or `autologger`.
-        plugins: Their records; those that a setting keeps out have the state `blocked`.
+        plugins: Their records; those that a setting blocks have the state `blocked`.
         pins: Name to distribution, for names that two distributions provide.
         trail: Where the run notes who answered.
     """
@@ -65,7 +65,7 @@ class Catalogue:
         """The plugin's hook functions, imported on the first call.
 
         Raises:
-            PluginBroken, PluginIncompatible: It cannot be had.
+            PluginBroken, PluginIncompatible: It cannot be used.
         """
         key = id(plugin)
         if key not in self._adapters:
@@ -89,7 +89,7 @@ class Catalogue:
         """Import the plugin, and fail where it cannot answer `hook`.
 
         Raises:
-            PluginBroken, PluginIncompatible: It cannot be had.
+            PluginBroken, PluginIncompatible: It cannot be used.
             PluginMissing: It does other things only: a format may be written and not read, or read and not written.
         """
         if self.adapter(plugin).function(hook) is None:

@@ -102,7 +102,7 @@ class Plugins:
                     catalogue.adapter(plugin)
 
     def order(self, hook: str) -> list[tuple[Plugin, str]]:
-        """Who is called for `hook`, in order, each with its role: wrappers outermost, then answers, nearest first.
+        """The plugins that are called for `hook`, with their roles: wrappers outermost, then answers, nearest first.
 
         Roles are `wrapper`, `answer`, and `by name` for plugins that a dispatcher imports when they are selected.
         """
@@ -271,7 +271,7 @@ def _block(plugin: Plugin, settings: Settings) -> None:
     if reason is None:
         return
     if plugin.rank == 'built-in' and plugin.kind == 'plugin':
-        raise ConfigError(f'{reason}: the built-in stages cannot be kept out', hint='override a hook instead')
+        raise ConfigError(f'{reason}: the built-in stages cannot be blocked', hint='override a hook instead')
     plugin.state, plugin.reason = 'blocked', reason
     if reason == settings.unlisted:
         plugin.fix = settings.how_to_allow(plugin)
@@ -297,7 +297,7 @@ def _unusable(errors: Sequence[SelectionError]) -> SelectionError:
         first.add_note(other.problem)
     name = first.facts['name']
     if first.facts.get('distribution') is None:
-        first.hint += f', or go on without it: in pyproject.toml [tool.synapse_hooks] allow_broken = ["{name}"]'
+        first.hint += f', or continue without it: in pyproject.toml [tool.synapse_hooks] allow_broken = ["{name}"]'
     return first
 
 

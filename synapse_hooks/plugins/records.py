@@ -41,7 +41,7 @@ class Plugin:
     reason: str = ''
     """Why it does not take part: one or more sentences."""
     fix: str = ''
-    """What to write to have it take part, for what is kept out because the project does not list it."""
+    """What to write to allow a plugin that is blocked because the project does not list it."""
     requires: str = ''
     """Which synapse-hooks its distribution requires, where that is not this one: `>=2`."""
     hooks: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ decides; within a level, `block` is stronger than `only`.
     trust = "listed"                               # no installed plugin whose distribution is not in `only` or `pin`
     pin.formats.yolo = "acme-yolo"                 # of two distributions that provide a name, this one
     settings.acme = { registry = "https://..." }   # what plugins read from context.settings
-    allow_broken = ["hooks.py"]                    # go on without these of `plugins` when they are broken
+    allow_broken = ["hooks.py"]                    # continue without these of `plugins` when they are broken
     max_attempts = 10                              # how often a step may be tried, where `retry_step` requests it
     deadline.export = 3600                         # seconds that a stage may take
     keep_conversions = "20G"                       # bytes of conversions that are kept for other runs; 0 for none
@@ -80,7 +80,7 @@ class Settings:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]`."""
     allow_broken: tuple[str, ...] = ()
-    """Plugins or distributions of the project without which a run may go on when they are broken."""
+    """Plugins or distributions of the project without which a run may continue when they are broken."""
     max_attempts: int = MAX_ATTEMPTS
     """How often a step may be tried, the first attempt included."""
     deadlines: Mapping[str, float] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Settings:
     keep_conversions: int | None = None
     """Bytes of conversions that are kept for other runs; with 0 none is kept or used; None is the default."""
     unlisted: str = ''
-    """The setting that keeps out every installed plugin whose distribution the project does not name; else empty."""
+    """The setting that blocks every installed plugin whose distribution the project does not name; else empty."""
     listed: tuple[str, ...] = ()
     """What the project's `only` names."""
 
@@ -105,13 +105,13 @@ class Settings:
             name = plugin.name if re.fullmatch(r'[A-Za-z0-9_-]+', plugin.name) else json.dumps(plugin.name)
             line = f'pin.{_PIN_KEYS[plugin.kind]}.{name} = {json.dumps(plugin.distribution)}'
         else:
-            # `only` keeps out the project's own as well.
+            # `only` blocks the project's own as well.
             names = dict.fromkeys((*(self.listed or self.plugins), str(plugin.distribution)))
             line = f'only = {json.dumps(list(names))}'
         return f'if you trust it, write into pyproject.toml: [tool.synapse_hooks] {line}'
 
     def _lists(self, plugin: Plugin) -> bool:
-        # By the distribution: any other one could bring a plugin of the same name.
+        # By the distribution: any other one could have a plugin of the same name.
         own = normalize(plugin.distribution or '')
         return own in {normalize(name) for name in self.listed} or self.is_pinned(plugin)
 

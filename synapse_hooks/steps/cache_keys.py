@@ -35,7 +35,7 @@ def reason_not_kept(ctx: RuntimeContext, inputs: StageInputs, step: Step, source
         ctx: The run.
         inputs: What goes into its stages.
         step: The step.
-        source: The format of the dataset that goes in, where that is known.
+        source: The format of the input dataset, where that is known.
     """
     settings = inputs.plugins.settings
     if type(step) is not ConvertDatasetStep or step.target_format is None:

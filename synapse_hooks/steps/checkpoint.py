@@ -31,7 +31,7 @@ def resolve_checkpoint(
 
     Args:
         context: The run.
-        plugins: Who answers.
+        plugins: The plugins of the run.
         directory: Where it is kept.
         inputs: What goes into the answer.
         keep: Take the one that is there in any case, as the training is done.

@@ -1,4 +1,4 @@
-"""The steps that bring the data: export and convert."""
+"""The steps that provide the data: export and convert."""
 
 from __future__ import annotations
 

@@ -35,12 +35,12 @@ def undelivered_text(name: str, count: int, reason: str | None) -> str:
 
     Example:
         >>> undelivered_text('acme-tracker', 1, 'Connection refused')
-        "the sink 'acme-tracker' has not got 1 event: Connection refused"
+        "the sink 'acme-tracker' has not received 1 event: Connection refused"
         >>> undelivered_text('project-JobReporter', 17, None)
-        'the job has not got 17 events'
+        'the job has not received 17 events'
     """
     who = 'the job' if name == _JOB else f'the sink {name!r}'
-    return f'{who} has not got {count:,} event{"s" * (count != 1)}' + (f': {reason}' if reason else '')
+    return f'{who} has not received {count:,} event{"s" * (count != 1)}' + (f': {reason}' if reason else '')
 
 
 def deliver(
@@ -51,10 +51,10 @@ def deliver(
     Args:
         ctx: The client, the job, and what plugins may take part.
         directory: The run, which no other process drives.
-        deadline: Seconds to go on trying a sink that cannot be reached.
+        deadline: Seconds to keep trying a sink that cannot be reached.
 
     Returns:
-        How many events each sink still has not got, and why, where that is known.
+        How many events each sink still has not received, and why, where that is known.
     """
     plugins = build(
         load_settings(ctx.project, block=ctx.block, only=ctx.only),
@@ -115,7 +115,7 @@ def end_dead_runs(ctx: RuntimeContext) -> list[Path]:
         with suppress(OSError, ValueError, msgspec.MsgspecError, SynapseHooksError):
             note: dict[str, Any] = msgspec.json.decode(marker.read_bytes(), type=dict[str, Any])
             if ctx.resume and Path(note['run_dir']) == ctx.run_dir:
-                # It goes on: this is not its end.
+                # It is being resumed: this is not its end.
                 continue
             if note.get('backend') != _backend(ctx):
                 # Its job is of another backend, where the same number is another job.

@@ -35,7 +35,7 @@ class Orchestrator:
 
     Args:
         context: The run.
-        plugins: Who answers.
+        plugins: The plugins of the run.
         inputs: What goes into the stages; it has the steps.
         directory: Where the state of every stage is kept.
         conversions: Those that are kept for other runs.
@@ -120,7 +120,7 @@ class Orchestrator:
                 context.recorder.record('step', {'name': step.name, 'status': 'running'})
                 looked_at = set(params.used)
                 context.hooks.step_started(context=context, step=step)
-                # What observers look at has no part in the stage.
+                # Parameters that observers read do not count for the stage.
                 params.used = looked_at
                 source = self.conversions.source(step, context, self.stages.values())
                 result = self._take(step, stage, params, source)
@@ -310,7 +310,7 @@ class Orchestrator:
         stage['status'] = status
         order = {step.name: place for place, step in enumerate(self.steps)}
         stages = sorted(self.stages.values(), key=lambda stage: order.get(stage['name'], len(order)))
-        # A stage that took a while is worth waiting for the disk.
+        # After a stage that took a while, waiting for the disk pays off.
         self.directory.update(stages=stages, durable=stage.get('seconds', 0) > 1)
 
     # -- failure -----------------------------------------------------------------------------------------------------

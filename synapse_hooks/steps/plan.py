@@ -118,7 +118,7 @@ def _named(ctx: RuntimeContext) -> Path:
         )
     path = ctx.run_dir if ctx.run_dir is not None else runs_folder(ctx.client) / name
     if not ctx.resume and (path / RECORD).exists():
-        hint = f'choose another name, or go on with that run: `synapse-hooks resume {path}`'
+        hint = f'choose another name, or resume that run: `synapse-hooks resume {path}`'
         raise RunError(f'there is a run {name!r} already, in {path}', hint=hint, path=str(path))
     return path
 

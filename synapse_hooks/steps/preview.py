@@ -103,7 +103,7 @@ def _stage(plan: RunPlan, inputs: StageInputs, decision: Decision, stage: Mappin
 
 
 def _kept(plan: RunPlan, inputs: StageInputs, decision: Decision, source: Mapping[str, Any] | None) -> str | None:
-    """What becomes of a conversion that would run, as a phrase; `source` is what it would convert, if that is known."""
+    """Whether a kept conversion would be used, as a phrase; `source` is what would be converted, if that is known."""
     if not isinstance(decision.step, ConvertDatasetStep):
         return None
     if why := reason_not_kept(plan.ctx, inputs, decision.step, (source or {}).get('format')):

@@ -24,7 +24,7 @@ def seconds_until_retry(
 
     Args:
         context: The run.
-        plugins: Who answers.
+        plugins: The plugins of the run.
         step: The step that failed.
         error: Why it failed.
         attempt: How many attempts were made.

@@ -28,7 +28,7 @@ Step = BaseStep[TrainContext]
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of one stage."""
+    """Whether one stage runs or is reused, and why."""
 
     step: Step
     reuse: bool
@@ -201,7 +201,7 @@ def _differences(
         if before != after:
             found.append(_plugins_changed(hook, before, after))
     if then['dataset'] != now['dataset']:
-        found.append('the dataset that goes in changed')
+        found.append('its input dataset changed')
     return '; '.join(found)
 
 

@@ -159,7 +159,7 @@ class _Run:
         self.directory.update(
             status='running',
             attempts=record['attempts'] + 1,
-            # They may have been changed to go on with.
+            # They may have been changed for the resumed run.
             params=plain(self.plan.params),
             runtime={
                 **record.get('runtime', {}),

@@ -12,7 +12,7 @@ from typing import Final
 from synapse_hooks.errors import Terminated
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
-"""What ends a run from outside, besides Ctrl-C."""
+"""The signals that end a run, besides Ctrl-C."""
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def restore(context: TrainContext, kept: Mapping[str, Any], as_result: Callable[
     """Put a snapshot back into a context.
 
     Args:
-        context: The run that goes on.
+        context: The run that is resumed.
         kept: What `snapshot` returned, perhaps in another process.
         as_result: Makes the action's result out of its JSON values.
     """

@@ -79,7 +79,7 @@ class ExecuteStep(BaseStep[TrainContext]):
         """Call the hook `execute`, and check its answer."""
         if context.data_path is None:
             context.data_path = data_path_of(context)
-        # Ultralytics does not know what a run allows besides.
+        # Ultralytics does not know what the run allows.
         is_foreign = context.checkpoint is not None and not context.runtime_ctx.allow_pickle
         with restricted_loading(is_foreign):
             result = context.hooks.execute(context=context, data_path=context.data_path, checkpoint=context.checkpoint)

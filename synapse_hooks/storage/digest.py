@@ -17,7 +17,7 @@ _CHUNK: Final = 1 << 20
 """Bytes of the first read and of those after it: most files are small, and memory for a large chunk takes longer."""
 
 _PAUSE: Final = 0.0005
-"""Seconds between two looks at the clock of files."""
+"""Seconds between two reads of the clock of files."""
 _PAUSES: Final = 100
 
 

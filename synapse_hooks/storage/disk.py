@@ -129,7 +129,7 @@ def need_folder(folder: Path) -> None:
     """Make a folder and those above it, where they are missing.
 
     Raises:
-        StorageError: There is a file in the way, or folders cannot be made there.
+        StorageError: A file has the name of a folder, or folders cannot be made there.
         DiskFull: No space.
     """
     with making_folder(folder):
@@ -141,7 +141,7 @@ def making_folder(folder: Path) -> Iterator[None]:
     """While the block runs, an error of the operating system when a folder is made becomes one with a hint.
 
     Raises:
-        StorageError: There is a file in the way, or folders cannot be made there.
+        StorageError: A file has the name of a folder, or folders cannot be made there.
         DiskFull: No space.
     """
     try:

@@ -1,4 +1,4 @@
-"""Swapping two files or folders in one step: there is no instant at which either is missing."""
+"""Swapping two files or folders atomically: neither is missing at any time."""
 
 from __future__ import annotations
 

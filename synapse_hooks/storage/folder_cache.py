@@ -5,7 +5,7 @@
     ROOT/KEY-RANDOM/users/       a file for each process that uses it
 
 Several processes may use one store at once, without locks. A process that uses an entry first writes a file into
-`users` and then looks for `kept.json`; one that removes an entry first deletes `kept.json` and then looks into `users`.
+`users` and then checks `kept.json`; one that removes an entry first deletes `kept.json` and then checks `users`.
 So at least one of two such processes sees the other.
 """
 

@@ -23,7 +23,7 @@ class Limits:
     entries: int = 500_000
     """Files and folders."""
     ratio: float = 200.0
-    """Unpacked bytes for each byte of the archive; not looked at below `ratio_from`."""
+    """Unpacked bytes for each byte of the archive; not checked below `ratio_from`."""
     ratio_from: int = 64 << 20
     """Bytes that any archive may unpack to, however well it is compressed."""
     depth: int = 32

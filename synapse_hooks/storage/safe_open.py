@@ -22,7 +22,7 @@ TABLE_LIMIT = 4 << 30
 OPENING = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0) | getattr(os, 'O_CLOEXEC', 0)
 """Flags of `os.open` that open anything without waiting; what was opened must be checked."""
 NO_LINK = getattr(os, 'O_NOFOLLOW', 0)
-"""The flag besides, with which a link is not followed: `ELOOP`."""
+"""The additional flag with which a link is not followed: `ELOOP`."""
 _CHUNK = 1 << 20
 
 

@@ -76,7 +76,7 @@ def recording_session(
         >>> with session.guard('reading losses'):
         ...     raise KeyError('loss')
         >>> log.warnings
-        ["autolog 'acme': reading losses failed: KeyError: 'loss'; training goes on"]
+        ["autolog 'acme': reading losses failed: KeyError: 'loss'; training continues"]
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     recording = recorder if recorder is not None else Recording()

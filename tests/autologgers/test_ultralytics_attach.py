@@ -112,7 +112,7 @@ def test_a_failure_inside_is_one_warning_and_training_goes_on(ultralytics, attac
         trainer.train()
     (warning,) = log.of('message')
     assert (warning['level'], warning['code']) == ('warning', 'autolog-failed')
-    assert "reading losses failed: KeyError: 'box'; training goes on" in warning['text']
+    assert "reading losses failed: KeyError: 'box'; training continues" in warning['text']
     assert [list(point['values']) for point in log.of('metrics', phase='train')] == [['lr/pg0']] * 3
     assert len(log.of('metrics', phase='final')) == 1
 

@@ -76,7 +76,7 @@ def test_pages_in_a_circle(worlds: Worlds, length: int) -> None:
         return Reply.json({'count': 10**6, 'next': following, 'results': [{'id': count}]})
 
     world.backend.scripts[EVENTS] = circle
-    with world.fails(BackendError, 'in a circle'):
+    with world.fails(BackendError, 'the backend repeat'):
         world.export()
     world.check_invariants(budget=14)
 

@@ -307,7 +307,7 @@ def test_observers_are_isolated_and_cleanup_reaches_everybody() -> None:
 
     plugins = build(Settings(), extra=[observer('bad', True), observer('good', False)], installed=[])
     context = context_of(plugins)
-    with pytest.warns(UserWarning, match="plugin 'bad'.*failed in hook 'run_started': Failure: bad; the run goes on"):
+    with pytest.warns(UserWarning, match="plugin 'bad'.*failed in hook 'run_started': Failure: bad; the run continues"):
         plugins.calls.run_started(context=context)
     assert seen == ['bad', 'good']
     seen.clear()

@@ -83,7 +83,7 @@ def test_the_stages_cannot_be_kept_out() -> None:
     from synapse_hooks.plugins.settings import Level
 
     settings = Settings(levels=(Level('--block', '--only', block=('stages',)),))
-    with pytest.raises(ConfigError, match='built-in stages cannot be kept out'):
+    with pytest.raises(ConfigError, match='built-in stages cannot be blocked'):
         build(settings, installed=[])
 
 

@@ -269,7 +269,7 @@ def test_a_run_that_succeeded_delivers_later_what_a_sink_could_not_take(tmp_path
     folder, sink = tmp_path / 'data', Registry()
     folder.mkdir()
     with pytest.warns(
-        UserWarning, match="the sink 'project-Registry' has not got 1 event: ConnectionError: away; .*sync"
+        UserWarning, match="the sink 'project-Registry' has not received 1 event: ConnectionError: away; .*sync"
     ):
         result = Logs({'data_path': folder}, context(tmp_path, plugins=(sink,))).run()
     record = json.loads((tmp_path / 'run' / 'run.json').read_text())

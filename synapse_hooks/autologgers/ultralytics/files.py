@@ -86,7 +86,7 @@ def replay_results(log: TrainingLog, table: Path) -> None:
 
 
 def resumable(path: str | Path) -> bool:
-    """Whether `YOLO(path).train(resume=True)` would go on: ultralytics marks a finished model by epoch -1, drops its
+    """Whether `YOLO(path).train(resume=True)` would resume: ultralytics marks a finished model by epoch -1, drops its
     optimizer, and starts a *new* training, on its sample data, when `resume` is set to it.
 
     A file that is absent, torn or no checkpoint is not resumable. Reading one runs code from it (it is a pickle), as

@@ -28,7 +28,7 @@ def relocate_args(args: Any, session: AutologSession) -> None:
 
 def keep_in_run(args: Any, session: AutologSession) -> None:
     """Give a copy of a run, whose training had its folder elsewhere, a folder of its own: the other one is the
-    original's. A run that was moved, and has no original any more, goes on where it was.
+    original's. A run that was moved, and has no original any more, continues where it was.
     """
     save_dir = Path(getattr(args, 'save_dir', None) or session.run_dir)
     run_dir = session.run_dir.resolve()
@@ -38,7 +38,7 @@ def keep_in_run(args: Any, session: AutologSession) -> None:
     original = next((place for place in session.moved_from if (place / 'run.json').is_file()), None)
     if state is not None and original is not None:
         args.save_dir = str(run_dir / 'ultralytics' / safe_name(state.name))
-        session.log_message(f'{save_dir} belongs to {original} too; the training goes on in {args.save_dir}')
+        session.log_message(f'{save_dir} belongs to {original} too; the training continues in {args.save_dir}')
 
 
 def rewrite_weights(session: AutologSession) -> None:

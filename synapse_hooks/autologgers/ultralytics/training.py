@@ -79,7 +79,7 @@ class Training:
             self.batches = max(len(trainer.train_loader), 1)
 
     def on_train_batch_end(self, trainer: Any) -> None:
-        """Runs for every batch, so it looks at the clock and nothing else; no tensor is read."""
+        """Runs for every batch, so it reads the clock only, and no tensor."""
         self.batch += 1
         now = time.monotonic()
         if now < self.due:

@@ -52,7 +52,7 @@ class SynapseClient:
         job: The job that the platform opened for this run.
         retry: How often a call of the API or a file is tried again.
         timeouts: When a connection counts as broken.
-        limits: What one file may take besides.
+        limits: The limits of each file.
         transfer: Makes what moves files; None takes the fastest one.
 
     Every method raises `AccessDenied`, `RecordNotFound`, `BackendUnavailable` or another `BackendError`.

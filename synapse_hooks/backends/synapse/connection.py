@@ -83,7 +83,7 @@ class Connection:
     access_token: str = field(default='', repr=False)
     """Of a person; sent as `Synapse-Access-Token`."""
     user_token: str = field(default='', repr=False)
-    """Of a run that the platform started; sent as `Authorization`, and goes before the other one."""
+    """Of a run that the platform started; sent as `Authorization`, and takes precedence over the other one."""
     tenant: str = field(default='', repr=False)
     agent: str = field(default='', repr=False)
     url_host: str = ''

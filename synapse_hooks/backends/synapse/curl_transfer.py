@@ -183,7 +183,7 @@ class _Handler:
         return None
 
     def end(self) -> None:
-        """Look at a header that no body came after."""
+        """Check a header that is not followed by a body."""
         if self.begun or self.error is not None or not self.lines or self.lines[-1].strip():
             return
         try:

@@ -129,7 +129,7 @@ class Download:
         return found
 
     def begin(self, status: int, fields: Mapping[str, str], *, framed: bool = False) -> None:
-        """Look at the status and the header of the answer.
+        """Check the status and the header of the response.
 
         Args:
             status: The code.
@@ -230,7 +230,7 @@ class Download:
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _claim(self) -> None:
-        """Go on with the part that an earlier try has left; it is hashed again, for nothing else proves it."""
+        """Continue the part that an earlier try has left; it is hashed again, as nothing else proves it."""
         claimed = self.parts.claim(self.request.key)
         if claimed is None:
             return

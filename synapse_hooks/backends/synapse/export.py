@@ -52,7 +52,7 @@ Progress = Callable[[int, int, int], None]
 
 
 class ExportWarning(UserWarning):
-    """An export goes on, and may not get to its end."""
+    """A warning during an export, which may not be able to finish."""
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Export:
         """Export everything that the listings have.
 
         Raises:
-            BackendError: Something cannot be had; it is named.
+            BackendError: An item or file is not available; the message names it.
             DiskFull: No space.
         """
         unfinished = temporary_path(self.out / MANIFEST)
@@ -345,7 +345,7 @@ def _suffix(url: str) -> str:
 
 
 def _path(url: str) -> str:
-    """The path in an address. What `urlsplit` does besides takes longer than the rest of an item."""
+    """The path in an address. `urlsplit` takes longer than the rest of an item."""
     without_query = url.partition('?')[0].partition('#')[0]
     return '/' + without_query.partition('://')[2].partition('/')[2]
 

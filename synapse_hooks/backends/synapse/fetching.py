@@ -102,7 +102,7 @@ class Fetcher:
         cache: Where they are kept.
         transfer: Moves the bytes.
         retry: How often a file is tried again.
-        limits: What a file may take besides.
+        limits: The limits of each file.
         concurrency: How many may be on their way at once.
     """
 
@@ -143,7 +143,7 @@ class Fetcher:
             Each file when it is here, in no particular order; None from time to time, while nothing is.
 
         Raises:
-            BackendError: A file cannot be had; it is named by its key. `AccessDenied`, `RecordNotFound` and
+            BackendError: A file is not available; the message has its key. `AccessDenied`, `RecordNotFound` and
                 `BackendUnavailable` as the reason.
             DiskFull: No space.
         """

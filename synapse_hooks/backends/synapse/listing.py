@@ -110,7 +110,7 @@ class Listing:
         """Every page, in order.
 
         Raises:
-            BackendError: Pages that go in a circle, or another count than was announced.
+            BackendError: Pages that repeat, or another count than was announced.
         """
         query: list[tuple[str, str]] | None = [
             *(('fields', name) for name in ('id', 'category', 'files', 'data')),
@@ -132,7 +132,7 @@ class Listing:
             target = answer.next
             if target is not None and target in seen:
                 raise BackendError(
-                    f'dataset {self.version}: the pages of the backend go in a circle ({shown(target)} comes again)',
+                    f'dataset {self.version}: the pages of the backend repeat ({shown(target)} comes twice)',
                     hint=REPORT,
                 )
             seen.add(str(target))

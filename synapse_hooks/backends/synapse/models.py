@@ -1,6 +1,6 @@
 """Publishing a model: packed, uploaded and created exactly once, whichever request fails.
 
-The name of a model is made of what it holds, and a backend has a name only once: a model of that name that is
+The name of a model is derived from its content, and a backend has a name only once: a model of that name that is
 there after a lost answer is this one.
 """
 

@@ -1,6 +1,6 @@
 """Moving the bytes of many files at once, without any credential.
 
-libcurl does it where pycurl is installed; httpx, in threads, where it is not. Both look at the address that a name has
+libcurl does it where pycurl is installed; httpx, in threads, where it is not. Both check the address that a name has
 when they connect, so that a file server cannot redirect into the local network.
 """
 

@@ -69,7 +69,7 @@ class Upload:
     Args:
         api: The API.
         file: Which; it must not change meanwhile.
-        key: What identifies this upload: with the same key and the same file, it goes on.
+        key: What identifies this upload: with the same key and the same file, it is resumed.
         journals: The folder of the journals.
         chunk: Bytes of one request.
         progress: Called after each chunk.
@@ -264,7 +264,7 @@ class Upload:
             known = msgspec.json.decode(self.journal.read_bytes(), type=_State)
         except (OSError, msgspec.MsgspecError):
             return fresh
-        # Another file: what arrived of the earlier one is nothing to go on with.
+        # Another file: what arrived of the earlier one cannot be resumed.
         same = (known.size, known.changed_ns, known.inode) == (fresh.size, fresh.changed_ns, fresh.inode)
         return known if same else fresh
 

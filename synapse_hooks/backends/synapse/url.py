@@ -12,7 +12,7 @@ from synapse_hooks.safe_text import text_of
 _LONGEST: Final = 16_384
 _SHOWN: Final = 400
 _PLAIN: Final = re.compile(r'https?://[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}(:[1-9][0-9]{0,3})?/[!"$-~]*')
-"""What nearly all addresses are, which go over the wire as they are: looked at in a tenth of the time."""
+"""What nearly all addresses are, which are sent unchanged: this check takes a tenth of the time."""
 _CONTROL: Final = re.compile(r'[\x00-\x1f\x7f]')
 _SECRET: Final = re.compile(r'(://)(?:[^\s/?#@"\'<>]*@)?([^\s?#"\'<>]*)(\?[^\s"\'<>]*)?')
 
@@ -61,7 +61,7 @@ def requestable(url: str) -> str:
     if _CONTROL.search(url):
         raise ValueError('it has control characters')
     parts = urlsplit(url)
-    # The port is looked at for its error.
+    # Reading the port raises its error.
     if parts.scheme not in ('http', 'https') or not parts.hostname or parts.port == 0:
         raise ValueError('it is not one over http or https')
     try:

@@ -225,7 +225,7 @@ def test_pages_that_go_in_a_circle_are_an_error(client_of: Clients, out: Path) -
 
     with (
         raw_server(backend(**{'/sdk/ground_truth_events/': events})) as api,
-        pytest.raises(BackendError, match='in a circle'),
+        pytest.raises(BackendError, match='the backend repeat'),
     ):
         client_of(api.host).export_dataset(7, out)
 

@@ -252,10 +252,11 @@ def test_what_could_not_be_delivered_comes_later_once(server: DevServer, project
     down = [True]
     with raw_server(outage(server, lambda: down[0], status)) as between:
         err = ended(between.host, project, *TRAIN)
-        assert re.search(rf'the job has not got \d+ events: .* answered {status}.*; `synapse-hooks sync ', err)
+        assert re.search(rf'the job has not received \d+ events: .* answered {status}.*; `synapse-hooks sync ', err)
         if status == 401:  # the other is tried again for longer
             out, _ = command(between.host, project, 'sync', 'run', '--deadline', '5').communicate(timeout=60)
-            assert re.match(r'the job has not got \d+ events: .*answered 401.*\n  → try again later: `synapse', out)
+            pattern = r'the job has not received \d+ events: .*answered 401.*\n  → try again later: `synapse'
+            assert re.match(pattern, out)
         assert server.workspace.get_job(1)['status'] == 'PENDING'
         assert log(server, 'metric') == []
         down[0] = False
