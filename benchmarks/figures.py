@@ -19,9 +19,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 ROOT = Path(__file__).parent.parent
+K = TypeVar('K')
 MEMORY = Path('/dev/shm')
 """A disk in memory, where there is one."""
 
@@ -130,16 +131,16 @@ def interleaved(commands: Sequence[Sequence[str]], rounds: int) -> list[list[flo
 
 
 def in_turns(
-    programs: Mapping[str, Callable[[], object]], rounds: int, before: Callable[[], object] = lambda: None
-) -> dict[str, tuple[float, float]]:
+    programs: Mapping[K, Callable[[], object]], rounds: int, before: Callable[[], object] = lambda: None
+) -> dict[K, tuple[float, float]]:
     """Programs that take turns: the median seconds of wall time and of CPU time that each and its processes take.
 
     Args:
-        programs: By name; each starts processes and waits for them.
+        programs: By name, of any kind; each starts processes and waits for them.
         rounds: How often.
         before: Called before each program; it is not measured.
     """
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    times: dict[K, list[tuple[float, float]]] = {name: [] for name in programs}
     for _ in range(rounds):
         for name, program in programs.items():
             before()

@@ -27,6 +27,7 @@ BENCHMARKS = (
     'upload',
     'convert',
     'peers',
+    'third_party',
     'curve',
     'first_batch',
 )
@@ -35,6 +36,7 @@ NEEDS = {
     'convert': ('numpy', 'orjson', 'PIL'),
     'curve': ('numpy', 'orjson', 'PIL'),
     'peers': ('numpy', 'orjson', 'PIL'),
+    'third_party': ('numpy', 'orjson', 'PIL'),
     'first_batch': ('ultralytics', 'orjson'),
 }
 SIZED = ('convert', 'curve', 'first_batch')

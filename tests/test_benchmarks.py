@@ -43,6 +43,19 @@ def test_conversions_are_measured_against_their_floor() -> None:
     assert all(10 < peak['value'] < peak['aim'] == 300 for peak in peaks)
 
 
+def test_formats_of_others_are_measured_against_coco() -> None:
+    command = [sys.executable, str(BENCHMARKS / 'third_party.py'), '--images', '150', '--rounds', '1', '--json']
+    done = subprocess.run(command, capture_output=True, text=True)
+    figures = json.loads(done.stdout.splitlines()[-1])['figures']
+    # So few images take less than processes differ by: the ratios are for some thousand.
+    assert [(figure['name'].split(' / ')[0], figure['aim']) for figure in figures[1:]] == [
+        ('openimages -> yolo', 1.3),
+        ('lines -> yolo', 2.0),
+        ('coco -> openimages', None),
+        ('coco -> lines', 4.0),
+    ]
+
+
 def test_a_source_too_large_for_every_disk_is_skipped_with_a_message() -> None:
     command = [
         sys.executable,

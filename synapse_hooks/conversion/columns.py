@@ -8,13 +8,25 @@ from typing import Any, Final
 
 from synapse_hooks.conversion.ids import safe_id
 from synapse_hooks.conversion.schema_checks import COUNT, TEXT, Expected, InvalidField, check_attributes
-from synapse_hooks.data.batch import Batch, Boxes, Columns, Polygons
+from synapse_hooks.data.batch import Batch
+from synapse_hooks.data.columns import Boxes, Columns, Polygons, are_plain, plain_runs
 from synapse_hooks.data.sample import Sample
 
 _BATCH: Final = Expected('a Batch', '`yield BatchBuilder.build()`, or `Batch.of_samples(samples)`')
 _LENGTHS: Final = Expected('of equal length', 'a row of a batch has a value in every column: see `BatchBuilder`')
-_ITEM: Final = Expected('the number of a sample of the batch', 'from 0, as `BatchBuilder.add_sample` returns it')
+_ITEM: Final = Expected(
+    'the number of a sample of the batch', 'an int, as `BatchBuilder.add_sample` returns it; of an array, `.tolist()`'
+)
 _ORDER: Final = Expected('in ascending order', 'add the annotations of one sample after those of the one before it')
+_FOUR: Final = Expected('four for each row', '`x, y, w, h` of each: a list of lists, or an array of this shape')
+_APART: Final = Expected('those of its samples', 'add annotations with `BatchBuilder`, or `Batch.of_samples(samples)`')
+_SIZE: Final = Expected(
+    'the width of the image', 'build with `measured=True` only what `context.measure_all` has answered for'
+)
+_TWICE: Final = Expected('unique within its split', 'take it from `unique_ids(names)` of synapse_hooks.formats')
+_PLAIN: Final = Expected(
+    'plain', 'a shape without a class and a crowd region stay annotations: add them with `BatchBuilder`'
+)
 _RING: Final = Expected('three points or more', 'leave out what has no area: `context.report.dropped(...)`')
 _SAFE: Final = Expected('safe as the name of a file', 'take it from `unique_ids(names)` of synapse_hooks.formats')
 
@@ -48,8 +60,14 @@ def check_batch(batch: Any) -> None:
     for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):
         if columns.items or columns.labels:
             _check(kind, columns, samples)
-    _check_lengths('box', 'numbers', len(batch.boxes.numbers), 4 * len(batch.boxes))
-    _check_lengths('polygon', 'boxes', len(batch.polygons.boxes), 4 * len(batch.polygons))
+    for kind, field, numbers, columns in (
+        ('box', 'numbers', batch.boxes.numbers, batch.boxes),
+        ('polygon', 'boxes', batch.polygons.boxes, batch.polygons),
+    ):
+        if len(numbers) != 4 * len(columns):
+            raise InvalidRow(kind, len(columns) - 1, field, _FOUR, len(numbers))
+    if sum(len(sample.annotations) for sample in batch.samples) != len(batch.others):
+        raise InvalidRow('', 0, 'others', _APART, len(batch.others))
     owners, counts = batch.polygons.points.owners, batch.polygons.points.counts
     if batch.polygons.items and not batch.polygons.texts and {*owners} != {*range(len(batch.polygons))}:
         raise InvalidRow('polygon', 0, 'points', _LENGTHS, None)
@@ -58,23 +76,34 @@ def check_batch(batch: Any) -> None:
             raise InvalidRow('polygon', owner, 'points', _RING, count, samples[batch.polygons.items[owner]])
 
 
-def check_id(sample: Sample) -> None:
-    """See that the id of a sample can be the name of a file.
+def check_in_batch(sample: Sample, batch: Batch, seen: set[tuple[str | None, str]]) -> None:
+    """See that the id of a sample can be the name of a file and is unique, and that its size is known if it should be.
+
+    Args:
+        sample: One of the batch.
+        batch: Which.
+        seen: The splits and ids of the samples before it; its own are added.
 
     Raises:
-        InvalidField: It cannot.
+        InvalidField: It is not so.
     """
     if safe_id(sample.id) != sample.id:
         raise InvalidField('id', _SAFE, sample.id)
+    if (sample.split, sample.id) in seen:
+        raise InvalidField('id', _TWICE, sample.id)
+    seen.add((sample.split, sample.id))
+    if batch.measured and sample.file and not (sample.width and sample.height):
+        raise InvalidField('width', _SIZE, sample.width)
 
 
 def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
     count = len(columns)
     for field in ('places', 'labels', 'ids', 'attributes'):
         _check_lengths(kind, field, len(getattr(columns, field)), count)
-    wrong = _first(columns.items, lambda item: type(item) is int and 0 <= item < len(samples))
-    if wrong is not None:
-        raise InvalidRow(kind, wrong, 'items', _ITEM, columns.items[wrong])
+    items = columns.items
+    if not ({int}.issuperset(map(type, items)) and 0 <= min(items) <= max(items) < len(samples)):
+        first = _first(items, lambda item: type(item) is int and 0 <= item < len(samples)) or 0
+        raise InvalidRow(kind, first, 'items', _ITEM, items[first])
 
     def of(row: int, field: str, expected: Expected) -> InvalidRow:
         return InvalidRow(kind, row, field, expected, getattr(columns, field)[row], samples[columns.items[row]])
@@ -95,6 +124,9 @@ def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
                 raise of(row, 'attributes', error.expected) from None
             # An empty one says nothing: writers look for None.
             columns.attributes[row] = attributes or None
+    if not are_plain(columns.labels, columns.attributes):
+        wrong = next(run.start for plain, run in plain_runs(columns.labels, columns.attributes) if not plain)
+        raise of(wrong, 'attributes' if columns.labels[wrong] else 'labels', _PLAIN)
 
 
 def _check_lengths(kind: str, field: str, found: int, expected: int) -> None:

@@ -194,7 +194,9 @@ class Pipeline:
                 self._fingerprint.add_bytes(_text(sample))
             for columns in (batch.boxes, batch.polygons):
                 if columns.items:
-                    self._fingerprint.add_bytes(repr(columns).encode(errors='backslashreplace'))
+                    self._fingerprint.add_bytes(_encoded([getattr(columns, name) for name in _COLUMNS]))
+                    for buffer in columns.buffers():
+                        self._fingerprint.add_bytes(buffer)
         return gather(batch.samples) if shapes else batch
 
     def _divide(self, samples: list[Sample]) -> None:
@@ -220,14 +222,19 @@ def _opened(reader: DatasetReader, projection: Projection, options: dict[str, An
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=repr)
+_COLUMNS = ('items', 'places', 'labels', 'ids', 'attributes')
 
 
 def _text(sample: Sample) -> bytes:
-    content = [sample.width, sample.height, sample.annotations, sample.extra]
+    return _encoded([sample.width, sample.height, sample.annotations, sample.extra])
+
+
+def _encoded(content: list[Any]) -> bytes:
     try:
         return _ENCODER.encode(content)
-    except UnicodeEncodeError:
-        # The name of a file or folder may be no valid Unicode, and so may a class that is called after it.
+    except (UnicodeEncodeError, OverflowError):
+        # The name of a file or folder may be no valid Unicode, and so may a class that is called after it. An id or an
+        # attribute may have more than 64 bits.
         return repr(content).encode(errors='backslashreplace')
 
 

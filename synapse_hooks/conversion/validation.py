@@ -85,16 +85,17 @@ def validate(batch: Any, format: str) -> None:
         WrongAnswer: It is not.
     """
     # Not at the top: it needs numpy, and who lists plugins does not.
-    from synapse_hooks.conversion.columns import InvalidRow, check_batch, check_id
+    from synapse_hooks.conversion.columns import InvalidRow, check_batch, check_in_batch
 
     try:
         check_batch(batch)
     except InvalidRow as invalid:
         raise _error(invalid.where(), invalid, format) from None
+    seen: set[tuple[str | None, str]] = set()
     for number, sample in enumerate(batch.samples, 1):
         try:
             check_sample(sample)
-            check_id(sample)
+            check_in_batch(sample, batch, seen)
         except InvalidField as invalid:
             raise _error(_place(number, sample, invalid.place), invalid, format) from None
 

@@ -1,137 +1,22 @@
 """Some hundred consecutive samples, their plain shapes in columns: what sources read and sinks write.
 
-A shape is plain when its numbers are all there is to say about its form: an upright box, or a polygon without holes. In
-columns, a whole batch is checked, fitted and written at once. Everything else stays an annotation, in `Batch.others`.
+In columns, a whole batch is checked, fitted and written at once. What is not plain stays an annotation, in
+`Batch.others`.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain
-from math import isnan, nan
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from synapse_hooks.data.columns import Attributes, Boxes, Columns, Polygons, are_plain, plain_runs
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.data.rings import Floats, Points, Rings, append
+from synapse_hooks.data.rings import Floats
 from synapse_hooks.data.sample import AnyAnnotation, Box, Keypoint, Keypoints, Polygon, Sample
-
-Flags = NDArray[np.bool_]
-Attributes = dict[str, Any] | None
-
-_NOTHING = (nan,) * 4
-_NO_BOX = array('d', _NOTHING).tobytes()
-
-
-@dataclass
-class Columns:
-    """Shapes of one kind; the row with one number in each list is one shape."""
-
-    items: list[int] = field(default_factory=list)
-    """Which sample of the batch it belongs to."""
-    places: list[int] = field(default_factory=list)
-    """Its rank among all annotations of the batch."""
-    labels: list[str] = field(default_factory=list)
-    ids: list[int | str] = field(default_factory=list)
-    """As the source has them."""
-    attributes: list[Attributes] = field(default_factory=list)
-    """None, or at least one attribute."""
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
-@dataclass
-class Boxes(Columns):
-    """Upright boxes."""
-
-    numbers: array[float] = field(default_factory=lambda: array('d'))
-    """`x, y, w, h` of each, one after the other."""
-
-    def add_numbers(self, boxes: Sequence[Sequence[float]]) -> None:
-        """Add the numbers of some."""
-        append(self.numbers, list(chain.from_iterable(boxes)), 4 * len(boxes))
-
-    @cached_property
-    def corners(self) -> Floats:
-        """`left, top, right, bottom` of each, in pixels."""
-        return _corners(np.frombuffer(self.numbers).reshape(-1, 4))
-
-    def annotation(self, row: int) -> Box:
-        """One of them as an annotation."""
-        x, y, w, h = self.numbers[4 * row : 4 * row + 4]
-        return Box(x, y, w, h, id=str(self.ids[row]), label=self.labels[row], attributes=self.attributes[row] or {})
-
-
-@dataclass
-class Polygons(Columns):
-    """Polygons without holes."""
-
-    boxes: array[float] = field(default_factory=lambda: array('d'))
-    """`x, y, w, h` of each as the source says it, one after the other; not-a-numbers where it does not."""
-    points: Points = field(default_factory=Points)
-    """Their rings, where their numbers are known."""
-    texts: list[bytes] = field(default_factory=list)
-    """The text of an `Outline` for each, where they are not: a batch has one or the other."""
-
-    def add_boxes(self, boxes: Sequence[Sequence[float] | None]) -> None:
-        """Add the boxes of some, as the source says them."""
-        rows = [_NOTHING if box is None else box for box in boxes]
-        append(self.boxes, list(chain.from_iterable(rows)), 4 * len(boxes))
-
-    def add_boxless(self, count: int) -> None:
-        """Add the boxes of so many that have none."""
-        self.boxes.frombytes(_NO_BOX * count)
-
-    @cached_property
-    def corners(self) -> Floats:
-        """`left, top, right, bottom` as the source says it, else around the rings; not-a-number without any."""
-        given = _corners(np.frombuffer(self.boxes).reshape(-1, 4))
-        silent = np.isnan(given[:, :1])
-        if not silent.any():
-            return given
-        found, bounds = np.full((len(self), 4), np.nan), self.rings.bounds()
-        np.fmin.at(found[:, :2], self.rings.owners, bounds[:, :2])
-        np.fmax.at(found[:, 2:], self.rings.owners, bounds[:, 2:])
-        return np.where(silent, found, given)
-
-    @cached_property
-    def rings(self) -> Rings:
-        """All their rings."""
-        return Rings.of_texts(self.texts) if self.texts else self.points.rings()
-
-    def annotation(self, row: int) -> Polygon | Outline:
-        """One of them as an annotation."""
-        box = tuple(self.boxes[4 * row : 4 * row + 4])
-        common: dict[str, Any] = {
-            'id': str(self.ids[row]),
-            'label': self.labels[row],
-            'attributes': self.attributes[row] or {},
-            'box': None if isnan(box[0]) else box,
-        }
-        if self.texts:
-            return Outline(self.texts[row], **common)
-        return Polygon([[ring] for ring in self.rings.of(row)], **common)
-
-
-def inside(corners: Floats, sizes: Floats) -> Flags:
-    """Which boxes have an area and lie in their image; a not-a-number lies nowhere.
-
-    Args:
-        corners: `left, top, right, bottom` of each.
-        sizes: Width and height of each one's image.
-    """
-    left, top, right, bottom = corners.T
-    width, height = sizes.T
-    found: Flags = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
-    found &= (right > left) & (bottom > top)
-    return found
 
 
 @dataclass
@@ -162,7 +47,7 @@ class Batch:
         """
         builder = BatchBuilder()
         for sample in samples:
-            builder.add_whole(sample)
+            builder.add_sample(sample)
         batch = builder.build(measured=measured)
         batch.is_rows = True
         return batch
@@ -225,7 +110,7 @@ class BatchBuilder:
         """
         kept = sample.annotations
         if any(type(annotation) in _SKELETAL for annotation in kept):
-            self.add_whole(sample)
+            self.add_sample(sample)
             return
         item = len(self.samples)
         self.samples.append(sample)
@@ -246,17 +131,13 @@ class BatchBuilder:
                 columns.attributes.append(annotation.attributes or None)
             self.place += 1
 
-    def add_whole(self, sample: Sample) -> None:
-        """Add a sample with all its annotations as they are."""
+    def add_sample(self, sample: Sample) -> int:
+        """Add a sample with its annotations as they are; others may follow. Returns its number in the batch."""
         item = len(self.samples)
         self.samples.append(sample)
         self.others += [(item, place, annotation) for place, annotation in enumerate(sample.annotations, self.place)]
         self.place += len(sample.annotations)
-
-    def add_sample(self, sample: Sample) -> int:
-        """Add a sample without annotations; they follow. Returns its number in the batch."""
-        self.samples.append(sample)
-        return len(self.samples) - 1
+        return item
 
     def add_boxes(
         self,
@@ -267,7 +148,7 @@ class BatchBuilder:
         ids: Sequence[int | str] | None = None,
         attributes: Sequence[Attributes] | None = None,
     ) -> None:
-        """Add upright boxes.
+        """Add upright boxes. What is not plain, such as a crowd region, becomes an annotation.
 
         Args:
             items: The number of the sample of each, as `add_sample` returned it; in ascending order.
@@ -276,6 +157,9 @@ class BatchBuilder:
             ids: What the source calls each; None numbers them.
             attributes: Of each, or None.
         """
+        if len(items) == len(labels) == len(boxes) and not are_plain(labels, attributes):
+            self._add_runs(self.add_boxes, lambda box: Box(*map(float, box)), items, labels, boxes, ids, attributes)
+            return
         self._add_rows(self.boxes, items, labels, ids, attributes)
         if isinstance(boxes, np.ndarray):
             self.boxes.numbers.frombytes(np.ascontiguousarray(boxes, dtype=np.float64).tobytes())
@@ -291,7 +175,7 @@ class BatchBuilder:
         ids: Sequence[int | str] | None = None,
         attributes: Sequence[Attributes] | None = None,
     ) -> None:
-        """Add polygons of one ring each.
+        """Add polygons of one ring each. What is not plain, such as a crowd region, becomes an annotation.
 
         Args:
             items: The number of the sample of each, as `add_sample` returned it; in ascending order.
@@ -300,6 +184,9 @@ class BatchBuilder:
             ids: What the source calls each; None numbers them.
             attributes: Of each, or None.
         """
+        if len(items) == len(labels) == len(rings) and not are_plain(labels, attributes):
+            self._add_runs(self.add_polygons, _polygon, items, labels, rings, ids, attributes)
+            return
         first = len(self.polygons)
         self._add_rows(self.polygons, items, labels, ids, attributes)
         self.polygons.points.add(range(first, first + len(rings)), rings)
@@ -322,12 +209,38 @@ class BatchBuilder:
         attributes: Sequence[Attributes] | None,
     ) -> None:
         count, place = len(items), self.place
-        columns.items += items
-        columns.labels += labels
-        columns.ids += range(place + 1, place + count + 1) if ids is None else ids
-        columns.attributes += [None] * count if attributes is None else attributes
-        columns.places += range(place, place + count)
+        # An array has an addition of its own.
+        columns.items.extend(items)
+        columns.labels.extend(labels)
+        columns.ids.extend(range(place + 1, place + count + 1) if ids is None else ids)
+        columns.attributes.extend([None] * count if attributes is None else attributes)
+        columns.places.extend(range(place, place + count))
         self.place += count
+
+    def _add_runs(
+        self,
+        add: Callable[..., None],
+        make: Callable[[Any], AnyAnnotation],
+        items: Sequence[int],
+        labels: Sequence[str],
+        shapes: Sequence[Any] | Floats,
+        ids: Sequence[int | str] | None,
+        attributes: Sequence[Attributes] | None,
+    ) -> None:
+        """Add plain rows with `add`, and make annotations of the others."""
+        for plain, run in plain_runs(labels, attributes):
+            own, said = ids and ids[run], attributes and attributes[run]
+            if plain:
+                add(items[run], labels[run], shapes[run], ids=own, attributes=said)
+                continue
+            for row, (item, label, shape) in enumerate(zip(items[run], labels[run], shapes[run], strict=True)):
+                annotation = make(shape)
+                annotation.id = str(own[row] if own else self.place + 1)
+                annotation.label = label
+                annotation.attributes = (said and said[row]) or {}
+                self.others.append((item, self.place, annotation))
+                self.samples[item].annotations.append(annotation)
+                self.place += 1
 
     def _columns(self, annotation: AnyAnnotation) -> Columns | None:
         kind = type(annotation)
@@ -373,6 +286,5 @@ _SKELETAL = frozenset((Keypoint, Keypoints))
 _PLAIN = frozenset((Box, Polygon, Outline))
 
 
-def _corners(boxes: Floats) -> Floats:
-    one, other = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    return np.concatenate([np.minimum(one, other), np.maximum(one, other)], axis=1)
+def _polygon(ring: Sequence[Sequence[float]]) -> Polygon:
+    return Polygon.simple([(float(x), float(y)) for x, y in ring])

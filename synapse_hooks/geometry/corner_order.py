@@ -10,7 +10,8 @@ from synapse_hooks.data.outline import Outline
 from synapse_hooks.geometry.extents import number_fault
 
 if TYPE_CHECKING:
-    from synapse_hooks.data.batch import Batch, Columns
+    from synapse_hooks.data.batch import Batch
+    from synapse_hooks.data.columns import Columns
 
 REVERSED = 'its corners are in reverse, which makes its size negative: sorted'
 

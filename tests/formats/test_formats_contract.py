@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.data import Box, DatasetInfo, Sample
+from synapse_hooks.data import Box, DatasetInfo, Polygon, Sample
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.formats import (
     BaseSink,
@@ -25,7 +25,6 @@ from synapse_hooks.formats import (
     WriteContext,
     WriteResult,
     Written,
-    gather,
 )
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.yolo import YoloFormat
@@ -89,18 +88,57 @@ def converted(tmp_path: Path, make: Make, target: str = 'coco', **options: Any) 
     )
 
 
-@pytest.mark.parametrize('target', ['coco', 'dm'])
-def test_columns_are_converted_like_samples(tmp_path: Path, target: str) -> None:
-    boxes = [Box(1, 2, 30, 40, label='car', id='1'), Box(5, 6, 7, 8, label='dog', id='2')]
+ODD = {
+    'plain': ([1, 2, 30, 40], 'car', None),
+    'with attributes': ([5, 6, 7, 8], 'dog', {'hidden': True}),
+    'beyond the edge': ([90, 70, 30, 40], 'car', None),
+    'outside': ([500, 2, 30, 40], 'car', None),
+    'reversed': ([30, 40, -20, -10], 'car', None),
+    'without area': ([1, 2, 0, 40], 'car', None),
+    'not a number': ([float('nan'), 2, 30, 40], 'car', None),
+    'endless': ([1, 2, float('inf'), 40], 'car', None),
+    'without a class': ([1, 2, 30, 40], '', None),
+    'crowd': ([1, 2, 30, 40], 'car', {'iscrowd': True}),
+    'no crowd': ([1, 2, 30, 40], 'car', {'iscrowd': False}),
+}
+
+
+@pytest.mark.parametrize('crowds', ['keep', 'objects'])
+@pytest.mark.parametrize('target', ['yolo', 'coco', 'dm'])
+def test_columns_are_converted_like_samples(tmp_path: Path, target: str, crowds: str) -> None:
+    boxes, labels, attributes = (list(column) for column in zip(*ODD.values(), strict=True))
+    numbers = [list(map(float, box)) for box in boxes]
+    rings = [[(x, y), (x + w, y), (x + w, y + h)] for x, y, w, h in numbers]
+
+    def columns(path: Path) -> list[list[Batch]]:
+        builder = BatchBuilder()
+        for name, split in (('a', 'train'), ('b', 'valid')):
+            items = [builder.add_sample(Sample(name, image=path / f'{name}.png', split=split))] * len(ODD)
+            builder.add_boxes(items, labels, np.array(numbers), attributes=attributes)
+            builder.add_polygons(items, labels, rings, ids=[*ODD], attributes=attributes)
+        return [[builder.build()]]
 
     def rows(path: Path) -> list[list[Batch]]:
-        sample = Sample('a', image=path / 'a.png', split='train', annotations=list(boxes))
-        return [[gather([sample])]]
+        samples = []
+        for place, (name, split) in enumerate((('a', 'train'), ('b', 'valid'))):
+            first = 1 + place * 2 * len(ODD)
+            more = [dict(one or {}) for one in attributes]
+            shapes: list[Any] = [
+                Box(*box, id=str(number), label=label, attributes=said)
+                for number, (box, label, said) in enumerate(zip(numbers, labels, more, strict=True), first)
+            ]
+            shapes += [
+                Polygon.simple(ring, id=id, label=label, attributes=dict(said))
+                for id, ring, label, said in zip(ODD, rings, labels, more, strict=True)
+            ]
+            samples.append(Sample(name, image=path / f'{name}.png', split=split, annotations=shapes))
+        return [[Batch.of_samples(samples)]]
 
-    one = converted(tmp_path / 'one', two_boxes(), target)
-    other = converted(tmp_path / 'other', rows, target)
+    one = converted(tmp_path / 'one', columns, target, crowds=crowds)
+    other = converted(tmp_path / 'other', rows, target, crowds=crowds)
     assert one.losses == other.losses
-    files = sorted(file.relative_to(one.path) for file in one.path.rglob('*.json'))
+    assert one.dataset['classes'] == other.dataset['classes']
+    files = sorted(file.relative_to(one.path) for file in one.path.rglob('*') if file.suffix in {'.json', '.txt'})
     assert files
     for file in files:
         assert (one.path / file).read_bytes() == (other.path / file).read_bytes()
@@ -113,6 +151,20 @@ def of(field: str, value: Any) -> Callable[[BatchBuilder], None]:
     return change
 
 
+def add_hidden(builder: BatchBuilder) -> None:
+    """An annotation that only its sample has."""
+    builder.samples[0].annotations.append(Box(1, 2, 3, 4, label='car'))
+
+
+def add_arrays(builder: BatchBuilder) -> None:
+    """As many as there are already: arrays would be added number by number."""
+    builder.add_boxes(np.array([0, 0]), ['car', 'dog'], np.ones((2, 4)))  # type: ignore[arg-type]
+
+
+def add_again(builder: BatchBuilder) -> None:
+    builder.add_sample(Sample('a', image=builder.samples[0].image, split='train'))
+
+
 @pytest.mark.parametrize(
     ('make', 'message', 'field'),
     [
@@ -121,7 +173,18 @@ def of(field: str, value: Any) -> Callable[[BatchBuilder], None]:
         (two_boxes(of('items', [0, 1])), 'items is 1 .*, not the number of a sample', 'items'),
         (two_boxes(of('places', [1, 0])), 'places is 0 .*, not in ascending order', 'places'),
         (two_boxes(of('attributes', [None, {'a': object()}])), 'attributes is .*, not a value of JSON', 'attributes'),
-        (two_boxes(lambda builder: builder.boxes.numbers.append(1)), 'numbers is 9 .*, not of equal length', 'numbers'),
+        (
+            two_boxes(lambda builder: builder.boxes.numbers.append(1)),
+            'numbers is 9 .*, not four for each row',
+            'numbers',
+        ),
+        (two_boxes(of('labels', ['car', ''])), "labels is '' .*, not plain", 'labels'),
+        (two_boxes(of('attributes', [None, {'iscrowd': 1}])), 'attributes is .*, not plain', 'attributes'),
+        (two_boxes(of('items', [*np.array([0, 0])])), 'items is .*int64.*, not the number of a sample', 'items'),
+        (two_boxes(of('numbers', [0.0] * 6)), 'numbers is 6 .*, not four for each row', 'numbers'),
+        (two_boxes(add_arrays), 'box 3 of its batch: items is .*int64.*, not the number of a sample', 'items'),
+        (two_boxes(add_hidden), 'others is 0 .*, not those of its samples', 'others'),
+        (two_boxes(add_again), "id is 'a' .*, not unique within its split", 'id'),
         (two_boxes(id='../a'), r"id is '\.\./a' \(str\), not safe as the name of a file", 'id'),
         (lambda path: [[5]], 'what `read` returned is 5 .*, not a Batch', ''),  # type: ignore[list-item]
     ],
@@ -133,6 +196,28 @@ def test_what_is_wrong_in_a_batch_is_named(tmp_path: Path, make: Make, message: 
     assert (caught.value.format, caught.value.field) == ('columns', field)
     assert any("while format 'columns' was reading" in note for note in caught.value.__notes__)
     assert not any(f"'{target}'" in note for note in caught.value.__notes__)
+
+
+def test_a_batch_is_measured_only_if_its_images_have_sizes(tmp_path: Path) -> None:
+    def make(path: Path) -> list[list[Batch]]:
+        return [[Batch.of_samples([Sample('a', image=path / 'a.png', annotations=[Box(1, 2, 3, 4)])], measured=True)]]
+
+    with pytest.raises(WrongAnswer, match=r"sample 'a': width is 0 .*, not the width of the image"):
+        converted(tmp_path, make)
+
+
+def test_annotations_of_a_sample_and_columns_are_kept_together(tmp_path: Path) -> None:
+    def make(path: Path) -> list[list[Batch]]:
+        builder = BatchBuilder()
+        sample = Sample('a', image=path / 'a.png', annotations=[Box(1, 2, 3, 4, label='cat', id='own')])
+        item = builder.add_sample(sample)
+        builder.add_boxes(np.array([item]).tolist(), ['car'], [(1, 2, 30, 40)])
+        builder.add_boxes([item], ['dog'], [(1, 2, 30, 40)])
+        return [[builder.build()]]
+
+    made = converted(tmp_path, make)
+    assert made.losses['written'] == {'box': 3}
+    assert made.dataset['classes'] == ['car', 'cat', 'dog']
 
 
 def test_an_image_that_cannot_be_read_takes_its_annotations_with_it(tmp_path: Path) -> None:
@@ -198,6 +283,36 @@ def test_shards_are_written_in_any_number_of_processes(tmp_path: Path, workers: 
     )
     ids = Path(str(made.dataset['config_path'])).read_text().splitlines()
     assert ids == [f'{number:03}' for number in range(300)]
+
+
+def one_of_each(**changes: Any) -> Make:
+    """A box and a polygon in columns, with something changed."""
+
+    def make(path: Path) -> list[list[Batch]]:
+        given = {'label': 'car', 'x': 1.0, 'point': 9.0, 'id': 'a', 'attributes': None, **changes}
+        builder = BatchBuilder()
+        item = builder.add_sample(Sample('a', image=path / 'a.png', split='train'))
+        common: dict[str, Any] = {'ids': [given['id']], 'attributes': [given['attributes']]}
+        builder.add_boxes([item], [given['label']], [(given['x'], 2, 30, 40)], **common)
+        builder.add_polygons([item], [given['label']], [[(1, 1), (given['point'], 1), (9, 9)]], **common)
+        return [[builder.build()]]
+
+    return make
+
+
+def test_a_digest_covers_everything_in_columns_and_nothing_else(tmp_path: Path) -> None:
+    changes: list[dict[str, Any]] = [{}, {'label': 'dog'}, {'x': 1.5}, {'point': 8.5}, {'id': 2**70}]
+    changes += [{'attributes': {'a': 1}}, {'attributes': {'a': 2**70}}, {'label': 'in\udcffvalid'}]
+    folder = tmp_path / 'in'
+    images(folder, 'a')
+
+    def digest(change: dict[str, Any], out: Path) -> str:
+        source: Dataset = {'path': folder, 'format': 'columns'}
+        return convert_dataset(source, 'counts', out, InColumns(one_of_each(**change)), Counts()).dataset['digest']
+
+    first = [digest(change, tmp_path / 'first' / str(number)) for number, change in enumerate(changes)]
+    assert len({*first}) == len(changes)
+    assert first == [digest(change, tmp_path / 'second' / str(number)) for number, change in enumerate(changes)]
 
 
 # -- overrides that are never called -------------------------------------------------------------------------------

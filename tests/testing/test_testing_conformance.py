@@ -13,9 +13,10 @@ from unittest import SkipTest
 import msgspec
 import pytest
 
+from synapse_hooks.conversion.rows import RowSource
 from synapse_hooks.data import Box, DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats import Format
+from synapse_hooks.formats import Format, ReadContext, Source
 from synapse_hooks.storage import read_file
 from synapse_hooks.testing import FormatConformance
 
@@ -130,6 +131,16 @@ class SortsClasses(Good):
         return file
 
 
+class SortsClassesOfBatches(SortsClasses):
+    """Declares them by its source: there is no `declare` to ask."""
+
+    read = Format.read
+    declare = Format.declare
+
+    def source(self, path: Path, context: ReadContext) -> Source:
+        return RowSource(SortsClasses().bound(context), path)
+
+
 class OverwritesImages(Good):
     def place(self, sample: Sample) -> str:
         return Path(sample.file_name).name
@@ -214,6 +225,7 @@ class FailsOnOdd(Good):
         (LosesAttributes, 'every_annotation_arrives_or_is_counted'),
         (MixesLabels, 'every_annotation_arrives_or_is_counted'),
         (SortsClasses, 'classes_keep_their_order'),
+        (SortsClassesOfBatches, 'classes_keep_their_order'),
         (OverwritesImages, 'images_without_annotations_are_kept'),
         (LosesBackground, 'images_without_annotations_are_kept'),
         (MixesSplits, 'splits_are_kept'),

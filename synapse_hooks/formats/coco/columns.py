@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from synapse_hooks.data import Sample
-from synapse_hooks.data.batch import Attributes, BatchBuilder, Columns
+from synapse_hooks.data.batch import BatchBuilder
+from synapse_hooks.data.columns import Attributes, Columns
 from synapse_hooks.formats.coco.document import Fields
 
 _NOTHING = (b'', b'[]', b'null')

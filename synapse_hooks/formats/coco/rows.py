@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Sample
-from synapse_hooks.data.batch import Attributes, Batch, Boxes, Flags, Polygons, inside
+from synapse_hooks.data.batch import Batch
+from synapse_hooks.data.columns import Attributes, Boxes, Flags, Polygons, inside
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Rings
 from synapse_hooks.formats.coco.entry_writer import SCALE, write_sample

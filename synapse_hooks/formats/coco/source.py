@@ -159,7 +159,7 @@ class CocoSource(ItemSource):
 
     def _gather_whole(self, builder: BatchBuilder, part: SplitEntries, found: ImageItem) -> None:
         groups: list[list[Any]] = [[*decode_entries(file.texts(found.place))] for file in part.files]
-        builder.add_whole(self._filled(part, groups, found))
+        builder.add_sample(self._filled(part, groups, found))
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[SplitEntries, range]]:
         """Some consecutive places in a part of the dataset."""

@@ -18,7 +18,8 @@ from msgspec import Meta, Raw, Struct
 from synapse_hooks.conversion.contract import ItemSource
 from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.data import SPLITS, DatasetInfo, Sample, image_size, is_image_name
-from synapse_hooks.data.batch import Batch, BatchBuilder, Columns
+from synapse_hooks.data.batch import Batch, BatchBuilder
+from synapse_hooks.data.columns import Columns
 from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.errors import UnreadableItem, cannot_read
 from synapse_hooks.formats.dm.document import decode, read_document
@@ -116,7 +117,7 @@ class DmSource(ItemSource):
         if not self._fill(folder, number, sample) or not (measured or self.context.measure(sample)):
             return
         sample.annotations = assemble(sample.annotations)
-        builder.add_whole(sample)
+        builder.add_sample(sample)
 
     def _fill(self, folder: Folder, number: int, sample: Sample) -> bool:
         """Add everything that a document says to its sample; False where it cannot be read, which is reported."""

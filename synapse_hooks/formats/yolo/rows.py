@@ -14,7 +14,8 @@ from typing import ClassVar
 import numpy as np
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Sample
-from synapse_hooks.data.batch import Batch, Boxes, Flags, Polygons
+from synapse_hooks.data.batch import Batch
+from synapse_hooks.data.columns import Boxes, Flags, Polygons
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats

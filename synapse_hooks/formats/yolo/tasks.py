@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
-from synapse_hooks.data.batch import Boxes, Flags, Polygons, inside
+from synapse_hooks.data.columns import Boxes, Flags, Polygons, inside
 from synapse_hooks.data.geometry import join_arrays
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Places, starts_of
