@@ -1,4 +1,4 @@
-"""The engine of conversions: from the reader of one format, through checks and counts, into the writer of another."""
+"""The engine of conversions: from the source of one format, through checks and counts, into the sink of another."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What a format gives to the engine: a source that is read, and a sink that writes.
+"""The interface between a format and the engine: a source that is read, and a sink that writes.
 
 A source says what its shards are, and reads any of them in batches. The engine decides where a shard is read: one after
-the other, in several processes, or on other machines. Every batch then takes the same way: it is validated, its images
-are measured, it is divided, counted and fingerprinted, and handed to a sink.
+the other, in several processes, or on other machines. Every batch then passes the same stages: it is validated, its
+images are measured, it is assigned to splits, counted and fingerprinted, and passed to a sink.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 Projection = Literal['samples', 'shapes']
-"""What of the samples is wanted; a source may always give more.
+"""What a sink needs of the samples; a source may always give more.
 
 - `samples`: everything, with `extra`: from it the same dataset can be written again.
 - `shapes`: shapes, labels, ids and attributes. A polygon of which only the text is known may be an `Outline`.
@@ -29,13 +29,13 @@ Projection = Literal['samples', 'shapes']
 class Source(Protocol):
     """A dataset that is read.
 
-    It is made cheaply: what must be opened is opened by `shards`, which is asked once, before anything is read.
+    Its construction is cheap: files are opened by `shards`, which is called once, before anything is read.
     Sources are made by `Format.source`, for every reading.
     """
 
     @property
     def info(self) -> DatasetInfo:
-        """What the dataset says of itself without reading every item: above all its classes, in its own order.
+        """What the dataset declares, without reading every item: above all its classes, in its own order.
 
         Raises:
             DatasetInvalid: The dataset cannot be used.
@@ -43,7 +43,7 @@ class Source(Protocol):
 
     @property
     def count(self) -> int | None:
-        """How many items there are, readable or not; None where that is not known beforehand."""
+        """How many items there are, readable or not; None if that is not known in advance."""
 
     def shards(self) -> Sequence[Any]:
         """The parts that can be read by themselves, in the order of the dataset; each is small and can be pickled.
@@ -65,7 +65,7 @@ class Source(Protocol):
         """
 
     def peek(self, count: int) -> Iterator[Batch]:
-        """About so many samples from all over the dataset: what is presumed of the rest, such as its kind of labels."""
+        """About `count` samples from all over the dataset: an estimate of the rest, such as its kind of labels."""
 
 
 class BaseSource:
@@ -129,7 +129,7 @@ class WriteResult:
     """What a shard that was written leaves for the rest of the conversion; it travels between processes."""
 
     splits: Mapping[str, int] | None = None
-    """How many images were written into each split, by its name, '' where there are none. None: all that were read."""
+    """How many images were written into each split, by its name ('' without splits). None: all that were read."""
     state: Any = None
     """What `finalize_shard` and `finalize` must know of it; it can be pickled."""
 

@@ -27,7 +27,7 @@ from synapse_hooks.data import DatasetCounts, DatasetInfo, LossReport
 
 @dataclass(frozen=True)
 class Converted:
-    """A dataset as it was written, before it is published."""
+    """A written dataset, before it is published."""
 
     written: Written
     read: ReadResult
@@ -84,7 +84,7 @@ class Conversion:
             results = executor.map(tasks, self.progress.add)
             read, losses = _merged(results)
             require_content(self.source, read)
-            info = self._complete(sink, read.tally)
+            info = self._complete(sink, read.counts)
             better = plan if surveyed else sink.initialize_write(info)
             if better == plan:
                 break
@@ -109,11 +109,11 @@ class Conversion:
             self.progress.add(len(batch.samples))
         read = pipeline.finish()
         require_content(self.source, read)
-        return self._complete(sink, read.tally)
+        return self._complete(sink, read.counts)
 
-    def _complete(self, sink: Sink, tally: DatasetCounts) -> DatasetInfo:
+    def _complete(self, sink: Sink, counts: DatasetCounts) -> DatasetInfo:
         """What is known of the dataset when everything was counted."""
-        found = replace(tally.info(self.declared), classes=self.declared.classes)
+        found = replace(counts.info(self.declared), classes=self.declared.classes)
         return replace(found, classes=sink.classes(found))
 
     def _tasks(

@@ -1,4 +1,4 @@
-"""One conversion: from the reader of one format through the canonical samples into the writer of another."""
+"""The hook `convert` for a format: options, reader, splits, conversion, loss report, digest."""
 
 from __future__ import annotations
 
@@ -72,10 +72,14 @@ def convert(format: WritableFormat, context: TrainContext, source: Dataset) -> D
     if made.written.when_published is not None:
         context.when_published.append(made.written.when_published)
     report, info = made.report, made.info
-    tally = made.read.tally
-    report.finalize(tally.sources)
+    counts = made.read.counts
+    report.finalize(counts.sources)
     check_plausibility(
-        report, objects=tally.objects, crowds=tally.crowds, splits=info.splits or tally.splits, labelled=tally.labelled
+        report,
+        objects=counts.objects,
+        crowds=counts.crowds,
+        splits=info.splits or counts.splits,
+        labelled=counts.labelled,
     )
     if not report.total('written') + report.total('converted'):
         raise DatasetInvalid(

@@ -1,14 +1,14 @@
-"""Crowd regions that are objects: what the option `crowds` makes of them."""
+"""The option `crowds`: crowd regions that are objects."""
 
 from __future__ import annotations
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 
-AS_OBJECT = 'it is a crowd region (iscrowd), and taken as an object as `crowds` asks for'
+AS_OBJECT = 'it is a crowd region (iscrowd), and read as an object because of the option `crowds`'
 
 
 def clear_crowd_flag(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> None:
-    """Make an annotation an object if it is a crowd region, and report it.
+    """Remove `iscrowd` from a crowd region, so that it is an object, and report it.
 
     Example:
         >>> from synapse_hooks.data import Box

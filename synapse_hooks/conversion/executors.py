@@ -1,4 +1,4 @@
-"""Where the shards of a conversion are written: in this process, in several, or wherever a plugin brings them.
+"""Where the shards of a conversion are written: in this process, in several, or where a plugin runs them.
 
 A plugin publishes an executor as an entry point in the group `synapse_hooks.executors`, under the name that the option
 `--executor` and the setting `executor` give: a class or function that is called with the number of workers, or None,

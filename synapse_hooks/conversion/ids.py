@@ -12,10 +12,10 @@ _LONGEST = 200
 
 
 def free_id(sample: Sample, names: FreeNames[tuple[str | None, str]]) -> str:
-    """The sample's id, made safe for a file name, and made different where two images share a stem.
+    """The sample's id, safe as a file name, and unique where two images share a stem.
 
     Args:
-        sample: The sample, as it was read.
+        sample: The sample.
         names: Gives out the ids of each split.
     """
     suffix = sample.suffix

@@ -1,4 +1,4 @@
-"""What may be said about a conversion: by parameters of the run, or in the project's settings for a format."""
+"""The options of a conversion: from parameters of the run, or from the project's settings for a format."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ class Options:
         """
         settings = context.settings.get(format, {})
 
-        def said(param: str, setting: str, default: Any = None) -> Any:
+        def option(param: str, setting: str, default: Any = None) -> Any:
             value = context.params.get(param)
             return settings.get(setting, default) if value is None else value
 
-        task = said('target_task', 'task')
+        task = option('target_task', 'task')
         return cls(
             task=None if task is None else str(task),
-            shares=fractions(said('splits', 'splits')) or {},
-            tolerance=_tolerance(said('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
-            crowds=_crowds(said('crowds', 'crowds', 'keep')),
+            shares=fractions(option('splits', 'splits')) or {},
+            tolerance=_tolerance(option('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
+            crowds=_crowds(option('crowds', 'crowds', 'keep')),
             # No parameters: actions use these words for other things.
             images=_images(settings.get('images', 'hardlink')),
             workers=_workers(settings.get('workers')),

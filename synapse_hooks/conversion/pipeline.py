@@ -1,4 +1,4 @@
-"""The way of every batch from a source to a sink: validated, measured, divided, counted, fingerprinted."""
+"""The stages that every batch passes: validated, measured, assigned to splits, counted, fingerprinted."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from synapse_hooks.data.skeletons import assemble
 from synapse_hooks.geometry.corner_order import sort_corners_of
 
 Divide = Callable[[Sample], str | None]
-"""Says into which split a sample goes."""
+"""Returns the split of a sample."""
 
 
 @dataclass
 class ReadResult:
-    """What is known of the samples that were read; it travels between processes."""
+    """Counts and reports of the samples that were read; it is sent between processes."""
 
-    tally: DatasetCounts = field(default_factory=DatasetCounts)
+    counts: DatasetCounts = field(default_factory=DatasetCounts)
     report: LossReport = field(default_factory=LossReport)
-    """What the source could not read or carry."""
+    """What the source could not read or represent."""
     unreadable: Unreadable | None = None
     blocks: list[bytes] = field(default_factory=list)
     """See `Fingerprint.digests`."""
 
     def merge(self, other: ReadResult) -> None:
         """Add what was read elsewhere, after what was read here."""
-        self.tally.merge(other.tally)
+        self.counts.merge(other.counts)
         self.report.merge(other.report)
         self.blocks += other.blocks
         if self.unreadable is None:
@@ -56,9 +56,9 @@ class Pipeline:
         reader: What `open_dataset` answered.
         projection: What the sink wants of the samples.
         tolerance: What to do about unreadable items.
-        digest: Whether to take note of what is read.
-        counts: Whether samples and annotations are counted.
-        divide: Says into which split a sample goes; None keeps its own.
+        digest: Whether a fingerprint of the content is computed.
+        counting: Whether samples and annotations are counted.
+        divide: Returns the split of a sample; None keeps its own.
         crowds_as_objects: See `synapse_hooks.conversion.crowd_regions`.
     """
 
@@ -69,31 +69,31 @@ class Pipeline:
         *,
         tolerance: Tolerance,
         digest: bool,
-        counts: bool = True,
+        counting: bool = True,
         divide: Divide | None = None,
         crowds_as_objects: bool = False,
     ) -> None:
         self._options = {
             'tolerance': tolerance,
             'digest': digest,
-            'counts': counts,
+            'counting': counting,
             'divide': divide,
             'crowds_as_objects': crowds_as_objects,
         }
         self.reader = reader
         self.projection = projection
         self.divide = divide
-        self.counts = counts
+        self.counting = counting
         self.crowds_as_objects = crowds_as_objects
         self.result = ReadResult()
         self._fingerprint = Fingerprint() if digest else None
-        self._begun: tuple[Batch | None, Iterator[Batch]] | None = None
+        self._peeked: tuple[Batch | None, Iterator[Batch]] | None = None
         if isinstance(reader, FormatReader):
             unreadable = self.result.unreadable = Unreadable(tolerance, self.result.report)
             self._context = ReadContext(
                 reader.path, projection, report=self.result.report, unreadable=unreadable, fingerprint=self._fingerprint
             )
-            with self._noted():
+            with self._error_notes():
                 self.source: Source = reader.open(self._context)
                 self.shards = self.source.shards()
                 self.count = self.source.count
@@ -109,13 +109,13 @@ class Pipeline:
         self._notes = self._is_foreign or isinstance(self.source, ReaderSource | RowSource)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """In another process, which has not read anything yet, the dataset is opened anew."""
+        """In another process, which has not read anything yet, the dataset is opened again."""
         return _opened, (self.reader, self.projection, self._options)
 
     def batches(self, shards: Sequence[Any] | None = None) -> Iterator[Batch]:
-        """The batches of some shards, or of all. They are counted as they pass."""
+        """The batches of some shards, or of all. They are counted as they are read."""
         for shard in self.shards if shards is None else shards:
-            for batch in self._of(shard):
+            for batch in self._read_shard(shard):
                 self._divide(batch.samples)
                 self._count(batch)
                 if self._fingerprint is not None:
@@ -125,55 +125,55 @@ class Pipeline:
                 yield batch
 
     def peek(self, count: int = 64) -> DatasetCounts:
-        """What some items show: a guess at the whole. Nothing of it is counted.
+        """Counts of some items, as an estimate of the whole. They are not part of the result.
 
-        They are from all over the dataset; the first ones, where others cannot be had.
+        They are spread over the dataset; the first ones, if the source has one shard.
         """
-        tally = DatasetCounts()
+        counts = DatasetCounts()
         if len(self.shards) == 1 and self.count is None:
-            # To begin twice may take twice as long: what was read is kept.
-            batches = self._of(self.shards[0])
+            # Reading from the beginning twice may take twice as long: what was read is kept.
+            batches = self._read_shard(self.shards[0])
             first = next(batches, None)
-            self._begun = first, batches
+            self._peeked = first, batches
             if first is not None:
-                tally.add_batch(first)
-            return tally
-        with self._noted(), self._context.discarding():
+                counts.add_batch(first)
+            return counts
+        with self._error_notes(), self._context.discarding():
             for batch in self.source.peek(count):
                 self._validate(batch)
-                tally.add_batch(_whole(batch))
-        return tally
+                counts.add_batch(_whole(batch))
+        return counts
 
-    def forget_opening(self) -> None:
+    def discard_opening_reports(self) -> None:
         """Forget what was reported when the dataset was opened: of several processes, only one reports it."""
         self.result.report.clear()
         if self.result.unreadable is not None:
             self.result.unreadable.clear()
 
     def finish(self) -> ReadResult:
-        """What has passed, when all of it has."""
+        """The result, after the last batch."""
         if self._fingerprint is not None:
             self.result.blocks = self._fingerprint.digests
         return self.result
 
-    def _of(self, shard: Any) -> Iterator[Batch]:
+    def _read_shard(self, shard: Any) -> Iterator[Batch]:
         """The batches of a shard, validated and measured."""
-        if self._begun is not None:
-            first, rest = self._begun
-            self._begun = None
+        if self._peeked is not None:
+            first, rest = self._peeked
+            self._peeked = None
             if first is not None:
                 yield first
             yield from rest
             return
         batches = self.source.read(shard)
         while True:
-            # Not while the batch is at work elsewhere: errors there are not the reader's.
-            with self._noted():
+            # Not around the `yield`: errors of the code that uses the batch are not errors of the reader.
+            with self._error_notes():
                 batch = next(batches, None)
                 if batch is None:
                     return
                 self._validate(batch)
-                batch = self._prepared(batch)
+                batch = self._prepare(batch)
             yield batch
 
     def _validate(self, batch: Batch) -> None:
@@ -181,7 +181,7 @@ class Pipeline:
         if self._is_foreign and isinstance(self.reader, FormatReader):
             validate(batch, self.reader.format.name)
 
-    def _prepared(self, batch: Batch) -> Batch:
+    def _prepare(self, batch: Batch) -> Batch:
         if not batch.measured:
             fine = list(self._context.measure_all(batch.samples))
             if not all(fine):
@@ -210,11 +210,11 @@ class Pipeline:
         if self.crowds_as_objects:
             for item, _, annotation in batch.others:
                 clear_crowd_flag(annotation, batch.samples[item], report)
-        if self.counts:
-            self.result.tally.add_batch(batch)
+        if self.counting:
+            self.result.counts.add_batch(batch)
 
-    def _noted(self) -> AbstractContextManager[None]:
-        return self.reader.noted() if isinstance(self.reader, FormatReader) else nullcontext()
+    def _error_notes(self) -> AbstractContextManager[None]:
+        return self.reader.error_notes() if isinstance(self.reader, FormatReader) else nullcontext()
 
 
 def _opened(reader: DatasetReader, projection: Projection, options: dict[str, Any]) -> Pipeline:
@@ -239,7 +239,7 @@ def _encoded(content: list[Any]) -> bytes:
 
 
 def _whole(batch: Batch) -> Batch:
-    """The batch, with joints that stand by themselves put together as skeletons."""
+    """The batch, with single joints assembled into skeletons."""
     if not batch.is_rows or not any(type(annotation) is Keypoint for _, _, annotation in batch.others):
         return batch
     for sample in batch.samples:

@@ -1,4 +1,4 @@
-"""How far a conversion is."""
+"""The progress of a conversion, reported to its context."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EVERY = 0.25
 
 
 class Progress:
-    """Tells the run how many samples were written, a few times a second.
+    """Reports to the run how many samples were written, a few times a second.
 
     Args:
         context: The run.
@@ -21,7 +21,7 @@ class Progress:
         self.total: int | None = None
         self.count = 0
         self._what = 'convert'
-        self._said = 0.0
+        self._reported_at = 0.0
 
     def start(self, total: int | None, what: str = 'convert') -> None:
         """Begin; `total` is how many there are, None where that is unknown."""
@@ -30,8 +30,8 @@ class Progress:
     def add(self, count: int) -> None:
         """So many more were written."""
         self.count += count
-        if time.monotonic() - self._said > _EVERY:
-            self._said = time.monotonic()
+        if time.monotonic() - self._reported_at > _EVERY:
+            self._reported_at = time.monotonic()
             self.context.set_progress(self.count, self.total or 0, self._what)
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""Reading in one process while another one writes: for what cannot be read in parts."""
+"""Reading in one process while another one writes: for sources with one shard."""
 
 from __future__ import annotations
 

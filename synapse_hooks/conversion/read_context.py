@@ -93,7 +93,7 @@ class ReadContext:
     def measure(self, sample: Sample) -> bool:
         """Fill in the size of the sample's image, as displayed, and see that it is one; False where it cannot be read.
 
-        A dataset that declares sizes may hold damaged images all the same.
+        A dataset that declares sizes may still hold damaged images.
 
         Raises:
             UnreadableItem: The policy does not allow an unreadable item, or no longer.

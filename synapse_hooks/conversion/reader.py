@@ -1,4 +1,4 @@
-"""The reading half of a format, as others see it: every sample once, sized, named safely, counted."""
+"""Opening a dataset for reading: every sample once, with its size and a safe id."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def explain_os_errors(path: Path) -> Iterator[None]:
-    """While the block runs, what the operating system says about the dataset at `path` is a sentence with a way out.
+    """While the block runs, an OSError about the dataset at `path` becomes a DatasetInvalid with a hint.
 
-    Whatever it says about other files, and about one that is not there, passes: a format that opens it is at fault.
+    Errors about other files, and about files that do not exist, are not changed: they are faults of the format.
 
     Raises:
         DatasetInvalid: A file or folder of the dataset, or one that it is in, cannot be read.
@@ -42,7 +42,7 @@ def explain_os_errors(path: Path) -> Iterator[None]:
         root = Path(os.path.realpath(path))
         around = root if os.path.isdir(root) else root.parent  # noqa: PTH112 (it raises nothing)
         name = os.fsdecode(error.filename)
-        # A link in the dataset may lead out of it, and is its own all the same.
+        # A link that leads out of the dataset is still a part of it.
         folder, last = os.path.split(name.rstrip(os.sep))
         for named in (Path(os.path.realpath(name)), Path(os.path.realpath(folder), last)):
             if named.is_relative_to(around) or around.is_relative_to(named):
@@ -79,7 +79,7 @@ class FormatReader:
     @cached_property
     def declared(self) -> DatasetInfo:
         """What the dataset says of itself, without reading every item."""
-        with self.noted():
+        with self.error_notes():
             declared = self.open(ReadContext(self.path)).info
         if declared.classes is None and (classes := self.dataset.get('classes')):
             declared = replace(declared, classes=tuple(classes))
@@ -94,7 +94,7 @@ class FormatReader:
     def __iter__(self) -> Iterator[Sample]:
         from synapse_hooks.conversion.pipeline import Pipeline
 
-        pipeline = Pipeline(self, 'samples', tolerance=self.tolerance, digest=False, counts=False)
+        pipeline = Pipeline(self, 'samples', tolerance=self.tolerance, digest=False, counting=False)
         self.report, unreadable = pipeline.result.report, pipeline.result.unreadable
         assert unreadable is not None
         unreadable.total = unreadable.total or self._total
@@ -117,8 +117,8 @@ class FormatReader:
         return self.format.source(self.path, context)
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
-        """While the block runs, an error of the format's gets a note of what was being read."""
+    def error_notes(self) -> Iterator[None]:
+        """While the block runs, an error in the format gets a note that says which dataset was being read."""
         try:
             with explain_os_errors(self.path):
                 yield

@@ -1,4 +1,4 @@
-"""Whether a dataset has what is needed for a conversion."""
+"""What a dataset must have to be converted: items, annotations, splits for all items or for none."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from synapse_hooks.errors import DatasetInvalid
 
 
 def require_content(source: Dataset, read: ReadResult) -> None:
-    """See that there was something to convert, and that it could be read.
+    """Check that there was something to convert, and that it could be read.
 
     Args:
         source: What was read.
-        read: What is known of it.
+        read: The result of reading it.
 
     Raises:
         UnreadableItem: Too many items could not be read.
         DatasetInvalid: There is nothing, or some items are in a split and others are not.
     """
-    path, tally, report = source['path'], read.tally, read.report
+    path, counts, report = source['path'], read.counts, read.report
     if read.unreadable is not None:
-        read.unreadable.finish(tally.count)
+        read.unreadable.finish(counts.count)
     lost = ''
-    if not tally.count and report.unreadable_count:
+    if not counts.count and report.unreadable_count:
         lost = 'nothing that can be read'
-    elif tally.count and not tally.kinds and not report.lossless:
+    elif counts.count and not counts.kinds and not report.lossless:
         lost = 'no labels that can be used'
     if lost:
         raise DatasetInvalid(
             f'{path} has {lost}\n{report.summary()}',
-            hint='repair what is named, or export the dataset again',
+            hint='fix the files named above, or export the dataset again',
             path=str(path),
         )
-    if not tally.count:
+    if not counts.count:
         raise DatasetInvalid(
             f'{path} has no images (read as {source["format"]!r})',
             hint='check the path and the format: `synapse-hooks convert --from FORMAT`',
             path=str(path),
         )
-    if not tally.kinds:
+    if not counts.kinds:
         raise DatasetInvalid(
-            f'{path} has no labels: {tally.count:,} items and not one annotation',
+            f'{path} has no labels: {counts.count:,} items and not one annotation',
             hint='check that the annotations were exported with the images',
             path=str(path),
         )
-    without = tally.count - tally.splits.total()
-    if 0 < without < tally.count:
+    without = counts.count - counts.splits.total()
+    if 0 < without < counts.count:
         raise DatasetInvalid(
-            f'{path}: {without:,} of {tally.count:,} items are in no split, while others are',
+            f'{path}: {without:,} of {counts.count:,} items are not in a split, while others are',
             hint='put every item into a split, or none',
             path=str(path),
         )

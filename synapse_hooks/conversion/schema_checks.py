@@ -1,6 +1,6 @@
-"""What the fields of a sample and its annotations must hold: text is text, a number is one, a list is a list.
+"""The types and values that the fields of a sample and its annotations must have.
 
-Numbers need not be finite: they come from files, and a writer drops what is not, with a reason.
+Numbers need not be finite: they come from files, and a sink drops those annotations, with a reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PLAIN: Final = frozenset((str, int, bool, type(None)))
 
 
 class Expected(NamedTuple):
-    """What a field should hold, and how to get there."""
+    """What a field must be, and how to fix it."""
 
     what: str
     hint: str
@@ -65,7 +65,7 @@ _INFO = Expected('a DatasetInfo', 'return one: `DatasetInfo(classes=(...))`')
 
 
 class InvalidField(Exception):
-    """A field holds something else than it should."""
+    """The value of a field has a wrong type, or is not allowed."""
 
     def __init__(self, field: str, expected: Expected, value: Any) -> None:
         super().__init__(field)
@@ -77,10 +77,10 @@ class InvalidField(Exception):
 
 
 def check_sample(sample: Any) -> None:
-    """See that a sample is one, and that its annotations are. The name of its split is spelled as we do.
+    """Check a sample and its annotations. The name of its split is normalized: `val` becomes `valid`.
 
     Raises:
-        InvalidField: A field holds something else than it should.
+        InvalidField: The value of a field has a wrong type, or is not allowed.
     """
     if not isinstance(sample, Sample):
         raise InvalidField('', _SAMPLE, sample)
@@ -103,13 +103,13 @@ def check_sample(sample: Any) -> None:
 
 
 def check_info(info: Any) -> dict[str, int]:
-    """See that a declaration is one.
+    """Check the declaration of a dataset.
 
     Returns:
-        Its splits, spelled as we do.
+        Its splits, with normalized names.
 
     Raises:
-        InvalidField: A field holds something else than it should.
+        InvalidField: The value of a field has a wrong type, or is not allowed.
     """
     if not isinstance(info, DatasetInfo):
         raise InvalidField('', _INFO, info)

@@ -43,7 +43,7 @@ class WriteShards:
         """Do it."""
         if self.number and isinstance(self.pipeline, Pipeline):
             # What was reported when the dataset was opened is reported once.
-            self.pipeline.forget_opening()
+            self.pipeline.discard_opening_reports()
         sink, losses = self.target.sink()
         written = sink.write(self.plan, self.info, self.number, self._batches(report))
         return ShardResult(self.pipeline.finish(), losses, written)

@@ -64,7 +64,7 @@ class ByUnit:
 def assign_splits(
     reader: DatasetReader, declared: DatasetInfo, options: Options, context: TrainContext
 ) -> SplitAssignment:
-    """The requested assignment. A dataset that has several splits keeps them, and a warning says so.
+    """The requested assignment. A dataset that has several splits keeps them, with a warning.
 
     Args:
         reader: The dataset. It is read in advance only if the groups or classes of its samples are needed.

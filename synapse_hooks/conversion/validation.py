@@ -1,4 +1,4 @@
-"""A check of everything that a format which is not built in reads, before anything is done with it.
+"""Validation of everything that a third-party format reads, before it is used.
 
 A label that is not text or a coordinate that is not a number would be noticed much later, far from its cause: as an
 error of the format that writes, or as a dataset that cannot be read again. What the built-in formats read is not
@@ -45,23 +45,23 @@ class CheckedReader:
 
 
 def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
-    """The samples, each checked when its turn comes. The name of its split is spelled as we do.
+    """The samples, each checked when it is read. The name of its split is normalized: `val` becomes `valid`.
 
     Args:
         samples: What the `read` of a format returned.
         format: The name of the format, for the message.
 
     Raises:
-        WrongAnswer: One of them is not as it should be.
+        WrongAnswer: One of them is invalid.
 
     Example:
         >>> from synapse_hooks.data import Box
         >>> [sample.split for sample in checked([Sample('a', split='val')], 'lines')]
         ['valid']
-        >>> next(checked([Sample('a', annotations=[Box(1, 2, 3, 4, label=5)])], 'lines'))
+        >>> next(checked([Sample('a', annotations=[Box(1, 2, 3, 4, label=5)])], 'vat'))
         Traceback (most recent call last):
             ...
-        synapse_hooks.errors.WrongAnswer: format 'lines': sample 'a', annotation 1 (box): label is 5 (int), not text
+        synapse_hooks.errors.WrongAnswer: format 'vat': sample 'a', annotation 1 (box): label must be text, got 5 (int)
           → make it text: `str(...)`
     """
     if not isinstance(samples, Iterable):
@@ -75,16 +75,16 @@ def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
 
 
 def validate(batch: Any, format: str) -> None:
-    """See that a batch is as it should be: columns at once, everything else one by one.
+    """Check a batch: columns as a whole, everything else one by one.
 
     Args:
         batch: What the `read` of a source returned.
         format: The name of the format, for the message.
 
     Raises:
-        WrongAnswer: It is not.
+        WrongAnswer: It is invalid.
     """
-    # Not at the top: it needs numpy, and who lists plugins does not.
+    # Not at the top: it needs numpy, which listing plugins does not.
     from synapse_hooks.conversion.columns import InvalidRow, check_batch, check_in_batch
 
     try:
@@ -101,10 +101,10 @@ def validate(batch: Any, format: str) -> None:
 
 
 def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:
-    """What a format declares of a dataset, checked. Splits are spelled as we do.
+    """What a format declares of a dataset, checked. The names of splits are normalized.
 
     Raises:
-        WrongAnswer: It is not as it should be.
+        WrongAnswer: It is invalid.
     """
     try:
         splits = check_info(info)
@@ -117,7 +117,7 @@ def _error(where: str, invalid: InvalidField, format: str) -> WrongAnswer:
     kind = '' if invalid.value is None else f' ({type(invalid.value).__name__})'
     what = f'{where}: {invalid.field}' if invalid.field else where
     return WrongAnswer(
-        f'format {format!r}: {what} is {repr_of(invalid.value, _LONGEST)}{kind}, not {invalid.expected.what}',
+        f'format {format!r}: {what} must be {invalid.expected.what}, got {repr_of(invalid.value, _LONGEST)}{kind}',
         hint=invalid.expected.hint,
         hook='open_dataset',
         format=format,

@@ -1,4 +1,4 @@
-"""Worker processes: forked, so that they have what their parent has read already, and plugins need not be found again.
+"""Worker processes: forked, so that they have what their parent has read, and need not discover plugins again.
 
 A worker sends messages through a pipe. It ends when its parent wants it to, or is gone; it never outlives it for long.
 Ctrl-C, SIGTERM and SIGHUP are the parent's to decide about.

@@ -229,15 +229,15 @@ class BatchBuilder:
     ) -> None:
         """Add plain rows with `add`, and make annotations of the others."""
         for plain, run in plain_runs(labels, attributes):
-            own, said = ids and ids[run], attributes and attributes[run]
+            own, values = ids and ids[run], attributes and attributes[run]
             if plain:
-                add(items[run], labels[run], shapes[run], ids=own, attributes=said)
+                add(items[run], labels[run], shapes[run], ids=own, attributes=values)
                 continue
             for row, (item, label, shape) in enumerate(zip(items[run], labels[run], shapes[run], strict=True)):
                 annotation = make(shape)
                 annotation.id = str(own[row] if own else self.place + 1)
                 annotation.label = label
-                annotation.attributes = (said and said[row]) or {}
+                annotation.attributes = (values and values[row]) or {}
                 self.others.append((item, self.place, annotation))
                 self.samples[item].annotations.append(annotation)
                 self.place += 1

@@ -145,7 +145,7 @@ def inside(corners: Floats, sizes: Floats) -> Flags:
 
 def are_plain(labels: Sequence[str], attributes: Sequence[Attributes] | None) -> bool:
     """Whether shapes of these labels and attributes can be in columns: each has a class, and none is a crowd region."""
-    return all(labels) and not (attributes and any('iscrowd' in said for said in filter(None, attributes)))
+    return all(labels) and not (attributes and any('iscrowd' in values for values in filter(None, attributes)))
 
 
 def plain_runs(labels: Sequence[str], attributes: Sequence[Attributes] | None) -> Iterator[tuple[bool, slice]]:

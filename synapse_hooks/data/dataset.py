@@ -1,4 +1,4 @@
-"""What is known about a dataset as a whole, before its first sample is written."""
+"""What is known about a dataset as a whole: what it declares, and counts of what it contains."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BATCH = 128
 
 
 class DatasetCounts:
-    """Counts what passes: of a whole dataset, or of a share of it."""
+    """Counts of the items and annotations of a dataset, or of a part of it."""
 
     def __init__(self) -> None:
         self.count = 0
         self.splits: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.sources: Counter[str] = Counter()
-        """As `kinds`, but a skeleton that was put together counts as what it was made of."""
+        """As `kinds`, but an assembled skeleton counts as the annotations that it was made of."""
         self.labels: dict[str, set[str]] = {}
         self.skeletons: dict[str, set[tuple[str, ...]]] = {}
         self.crowds = 0
@@ -86,7 +86,7 @@ class DatasetCounts:
             self.labels.setdefault(kind, set()).update(labels)
 
     def merge(self, other: DatasetCounts) -> None:
-        """Add what was counted elsewhere."""
+        """Add the counts of another part."""
         self.count += other.count
         self.splits.update(other.splits)
         self.kinds.update(other.kinds)
@@ -125,7 +125,7 @@ class DatasetInfo:
     classes: tuple[str, ...] | None = None
     """Class names in the dataset's own order; a class's number is its place. Undeclared: the sorted names found."""
     splits: Mapping[str, int] | None = None
-    """Items in each split; empty where there are no splits. While splits are being assigned, the counts are 0."""
+    """Items in each split; empty without splits. While splits are being assigned, the counts are 0."""
     count: int | None = None
     """How many items there are."""
     labels: Mapping[str, frozenset[str]] | None = None
@@ -172,10 +172,10 @@ def survey(declared: DatasetInfo, samples: Iterable[Sample]) -> DatasetInfo:
         >>> info.classes, info.count, dict(info.splits)
         (('car',), 1, {})
     """
-    tally = DatasetCounts()
+    counts = DatasetCounts()
     for sample in samples:
-        tally.add(sample)
-    return tally.info(declared)
+        counts.add(sample)
+    return counts.info(declared)
 
 
 def dataset(

@@ -54,7 +54,7 @@ def too_large(numbers: Iterable[float]) -> bool:
 
 
 def clip_bounds(box: Bounds, width: float, height: float) -> Bounds | None:
-    """The part of a rectangle that lies in the image, or None where there is none with an area.
+    """The part of a rectangle that lies in the image, or None if that has no area.
 
     Example:
         >>> clip_bounds((-2, 3, 10, 8), 8, 6)
@@ -65,7 +65,7 @@ def clip_bounds(box: Bounds, width: float, height: float) -> Bounds | None:
 
 
 def clip_ring(ring: Ring, width: float, height: float) -> Ring:
-    """The part of a ring that lies in the image (Sutherland and Hodgman, 1974); empty where there is none.
+    """The part of a ring that lies in the image (Sutherland and Hodgman, 1974); empty if there is none.
 
     Example:
         >>> clip_ring([(-4, 0), (4, 0), (4, 4), (-4, 4)], 8, 8)

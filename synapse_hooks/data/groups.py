@@ -26,7 +26,7 @@ def group_key(sample: Sample, attribute: str) -> str | None:
         attribute: An attribute's name, or `BY_FOLDER`.
 
     Raises:
-        DatasetInvalid: The annotations of this one item disagree, so whatever split it is put into leaks into another.
+        DatasetInvalid: The annotations of one item have different values, so it would belong to two groups.
 
     Example:
         >>> from synapse_hooks.data.sample import Classification

@@ -25,7 +25,7 @@ _EXTENSIONS = frozenset(suffix[1:] for suffix in SUFFIXES)
 MOST_PIXELS = 1 << 30
 """Of one image. A header of some bytes can declare any size, and a mask of that size is a few numbers, too."""
 DEFAULT_SUFFIXES = {'jpeg': '.jpg', 'png': '.png', 'bmp': '.bmp', 'webp': '.webp', 'tiff': '.tif'}
-"""The extension that trainers know, by `ImageHeader.kind`; of GIF there is none."""
+"""The extension that trainers accept, by `ImageHeader.kind`; trainers do not accept GIF."""
 
 
 def is_image_name(name: str) -> bool:
@@ -47,7 +47,7 @@ class ImageHeader(NamedTuple):
     """What the header of an image file says."""
 
     kind: str
-    """`jpeg`, `png`, `gif`, `bmp`, `webp` or `tiff`, whatever the file is called."""
+    """`jpeg`, `png`, `gif`, `bmp`, `webp` or `tiff`, by the content of the file."""
     width: int
     """In pixels, as it is displayed (EXIF orientation applied)."""
     height: int

@@ -1,7 +1,7 @@
-"""The loss report: every annotation ends as written, converted (why) or dropped (why), and nothing ends in silence.
+"""The loss report: every annotation is counted as written, converted (why) or dropped (why).
 
-Beside its end, an annotation may be repaired (it contradicted itself, and was put right) or doubtful (it was kept as it
-is, and something speaks against it).
+In addition, an annotation may be repaired (it contradicted itself, and was corrected) or doubtful (it was kept, and is
+probably wrong).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 from synapse_hooks.errors import LossRefused
 
 EXAMPLES = 5
-"""How many places are named for each reason."""
+"""How many examples are kept for each reason."""
 
 Fate = Literal['converted', 'dropped', 'repaired', 'doubtful']
 FATES: Final[tuple[Fate, ...]] = get_args(Fate)
@@ -60,32 +60,34 @@ class LossReport:
         self.unreadable_count = 0
 
     def written(self, kind: str, count: int = 1) -> None:
-        """`count` annotations of that kind arrived as they were."""
+        """`count` annotations of that kind were written without a change."""
         self.written_kinds[kind] += count
 
     def converted(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
-        """An annotation, or `count` of them, arrived as something poorer: `reason` says what became of it."""
+        """An annotation, or `count` of them, was written as something less exact: `reason` says as what."""
         self._count('converted', kind, reason, file, id, count)
 
     def dropped(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
-        """An annotation (or an `image`), or `count` of them, did not arrive."""
+        """An annotation (or an `image`), or `count` of them, was not written."""
         self._count('dropped', kind, reason, file, id, count)
 
     def repaired(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
-        """An annotation (or an `image`, or a `file`), or `count` of them, contradicted itself and was put right.
+        """An annotation (or an `image`, or a `file`), or `count` of them, contradicted itself and was corrected.
 
-        `reason` says what was wrong, what proves it, and what was done. What became of it afterwards is reported apart.
+        `reason` says what was wrong, what proves it, and what was done.
+
+        Whether it was then written, converted or dropped is counted separately.
         """
         self._count('repaired', kind, reason, file, id, count)
 
     def doubtful(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
-        """An annotation (or an `image`, or a `file`), or `count` of them, was kept although something speaks against
-        it. `reason` says what, and what it usually means.
+        """An annotation (or an `image`, or a `file`), or `count` of them, was kept, but is
+        probably wrong. `reason` says why, and what it usually means.
         """
         self._count('doubtful', kind, reason, file, id, count)
 
     def left_out(self, attributes: Iterable[str], count: int = 1) -> None:
-        """An annotation, or so many, arrived without these attributes. It is reported, but `strict` does not mind."""
+        """An annotation, or `count` of them, was written without these attributes. `strict` allows it."""
         for name in attributes:
             self.attributes[name] += count
 
@@ -139,7 +141,7 @@ class LossReport:
 
     @property
     def lossless(self) -> bool:
-        """Whether every annotation arrived, as it was or repaired; attributes apart."""
+        """Whether every annotation was written, unchanged or repaired; attributes do not count."""
         return not self.unreadable_count and not any(loss.fate in LOST for loss in self.losses.values())
 
     @property

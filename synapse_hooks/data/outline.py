@@ -37,11 +37,11 @@ class Outline(Annotation, tag='polygon'):
         try:
             rings = _decode(self.text)
         except msgspec.DecodeError as error:
-            raise ValueError(f'no list of rings: {str(error).partition(" - at ")[0]}') from error
+            raise ValueError(f'not a list of rings: {str(error).partition(" - at ")[0]}') from error
         return self._with(parts_of(rings))
 
     def boxed(self) -> Polygon:
-        """The same for code that needs its box only: its rings are not looked at, and left out."""
+        """The same for code that needs its box only: its rings are not parsed, and are left out."""
         return self._with([])
 
     def _with(self, parts: list[Part]) -> Polygon:
@@ -70,10 +70,10 @@ def parts_of(rings: Sequence[Sequence[float]]) -> list[Part]:
     parts: list[Part] = []
     for ring in rings:
         if len(ring) % 2:
-            raise ValueError(f'a ring of {len(ring)} numbers')
+            raise ValueError(f'expected pairs of numbers, got a ring of {len(ring)} numbers')
         if len(ring) >= 6:
             numbers = iter(ring)
             parts.append([list(zip(numbers, numbers, strict=True))])
     if not parts:
-        raise ValueError(f'{max(map(len, rings), default=0)} numbers are no polygon')
+        raise ValueError(f'expected a ring of at least 3 points, got {max(map(len, rings), default=0)} numbers')
     return parts

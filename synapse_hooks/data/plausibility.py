@@ -1,4 +1,4 @@
-"""What is strange about a dataset as a whole, and no fault of any annotation."""
+"""Plausibility of a dataset as a whole: only crowd regions, a split without annotations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from synapse_hooks.data.losses import LossReport
 
 ALL_CROWDS = (
     'all objects are crowd regions (iscrowd: 1), which most targets and trainings leave out: usually masks that were '
-    'drawn with a brush in CVAT, and are objects; `--crowds objects` (of a run: `-p crowds=objects`) takes them as such'
+    'drawn with a brush in CVAT, and are objects; `--crowds objects` (of a run: `-p crowds=objects`) reads them so'
 )
 NO_LABELS = 'no image of this split has an annotation: was it exported without them?'
 

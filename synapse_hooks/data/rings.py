@@ -86,7 +86,7 @@ class Rings:
 
 
 class Points:
-    """Rings in the making, point by point."""
+    """Builds `Rings`, point by point."""
 
     def __init__(self) -> None:
         self.numbers = array('d')

@@ -198,9 +198,9 @@ class Other(Annotation, tag='other'):
     tool: str
     """Where it belongs in a DM document: `pcds.3d_bounding_box`, `videos.segmentation`, `images.some_tool`."""
     document: Any = None
-    """What it says, as the source has it."""
+    """Its content, as the source has it."""
     fault: str = ''
-    """Why it is nothing better, where it should be: what is wrong with it."""
+    """What is wrong with it, if its kind is known but its content is malformed."""
 
     @property
     def kind(self) -> str:
@@ -264,13 +264,13 @@ class Sample:
 
     @property
     def suffix(self) -> str:
-        """The extension of the image file as it is, with its dot; empty where there is none."""
+        """The extension of the image file as it is, with its dot; empty without one."""
         dot = self.file.rfind('.')
         return self.file[dot:] if dot > self.file.rfind('/') + 1 else ''
 
     @property
     def file_name(self) -> str:
-        """What a target calls the image: a relative posix path, folders preserved, the extension as it was."""
+        """What a target calls the image: a relative posix path, with its folders and extension."""
         return self.id + self.suffix
 
     def __eq__(self, other: object) -> bool:

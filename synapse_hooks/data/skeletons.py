@@ -101,7 +101,7 @@ def made_of(annotation: AnyAnnotation) -> Mapping[str, int]:
 
 
 def _keys(annotations: list[AnyAnnotation]) -> list[_Key | None]:
-    """The object that each annotation belongs to: its own `group` says so, else the group that names it."""
+    """The object that each annotation belongs to: that of its own `group`, else that of the group that names it."""
     joint_groups = {
         (one.entry, one.id): one.group for one in annotations if isinstance(one, Keypoint) and one.group is not None
     }
@@ -198,7 +198,7 @@ def joint_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def flip_index(names: Sequence[str]) -> list[int]:
-    """For each joint the place of its mirror image, as `flip_idx` of ultralytics has it; its own where there is none.
+    """For each joint the place of its mirror image, as `flip_idx` of ultralytics has it; its own if there is none.
 
     The sides are words of a name: `left_eye` and `right_eye`, `l_eye`, `eye_left`, `LeftEye`, `eye.L`.
 

@@ -45,7 +45,7 @@ def fractions(splits: Any) -> dict[str, float] | None:
     if any(isinstance(share, bool) or not isinstance(share, int | float) for share in splits.values()):
         return None
     shares = {split_name(str(name)): float(share) for name, share in splits.items()}
-    # Whatever is asked of NaN is false.
+    # Every comparison with NaN is false.
     if not (min(shares.values()) >= 0 and abs(sum(shares.values()) - 1) <= 1e-6):
         raise ParamsError(
             f'splits: {dict(splits)} are not fractions: each at least 0, and together 1',

@@ -1,4 +1,4 @@
-"""Dividing a dataset so that every class has its share in every split.
+"""Stratified splits: every class has its share in every split.
 
 A hash alone leaves a rare class to chance. Here the items of each class are put in the order of the same hash and cut
 by quota. The price: a quota depends on all items, so adding some may move a few of the others, those at the cuts.
@@ -125,7 +125,7 @@ def _strata(items: Iterable[tuple[str, str]]) -> dict[str, list[Unit]]:
     counts: dict[str, int] = {}
     for (_, stratum), size in pairs.items():
         counts[stratum] = counts.get(stratum, 0) + size
-    # Background decides only where there is nothing else.
+    # Background decides only if there is no other label.
     rank = {stratum: (not stratum, count, stratum) for stratum, count in counts.items()}
     chosen: dict[str, str] = {}
     sizes: dict[str, int] = {}

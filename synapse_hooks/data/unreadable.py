@@ -17,7 +17,7 @@ DEFAULT_TOLERANCE: Tolerance = 0.01
 class Unreadable:
     """Collects unreadable items of one reading, and decides when there are too many.
 
-    Whatever is skipped is in the loss report, by name.
+    Every skipped item is in the loss report, by name.
 
     Args:
         tolerance: See `Tolerance`.

@@ -74,19 +74,19 @@ class Format:
         raise DatasetInvalid(f'format {self.name!r} can be written, not read', hint='choose another source')
 
     def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path | None:
-        """Write all samples into the empty folder `out`, and return the file that a trainer wants, if there is one.
+        """Write all samples into the empty folder `out`, and return the file that a trainer opens, if there is one.
 
         What cannot be expressed goes to `self.report.converted(...)` or `.dropped(...)`; the rest counts as written.
 
         Args:
             samples: Sizes and splits are filled in; labels of objects are in `info.classes`.
             info: Complete: classes, splits, counts.
-            out: Aside; it is published when everything is done.
+            out: Not yet the final place: it is published when the conversion is complete.
         """
         raise DatasetInvalid(f'format {self.name!r} can be read, not written', hint='choose another target')
 
     def declare(self, path: Path) -> DatasetInfo:
-        """What the dataset says of itself without reading every item: above all its classes, in its own order.
+        """What the dataset declares, without reading every item: above all its classes, in its own order.
 
         Optional. What is left out is found by one pass over `read`.
         """
@@ -109,7 +109,7 @@ class Format:
 
         Args:
             path: The dataset's folder, or its main file where the user named that.
-            context: The reading at hand: the loss report, files, the policy for unreadable items.
+            context: The context of this reading: the loss report, files, the policy for unreadable items.
         """
         from synapse_hooks.conversion.rows import RowSource
 
@@ -121,7 +121,7 @@ class Format:
         A format that answers this one does not need `write`, and is never asked for it.
 
         Args:
-            context: The conversion at hand: the folder, options, the loss report.
+            context: The context of this conversion: the folder, options, the loss report.
         """
         from synapse_hooks.conversion.rows import RowSink
 
@@ -132,18 +132,18 @@ class Format:
     _context: ReadContext | None = None
     _links: WriteContext | None = None
     options: Options = Options()
-    """How the conversion at hand is done."""
+    """The options of this conversion."""
 
     @property
     def context(self) -> ReadContext:
-        """The reading or conversion at hand."""
+        """The context of this reading or conversion."""
         if self._context is None:
             self._context = ReadContext()
         return self._context
 
     @property
     def report(self) -> LossReport:
-        """The loss report of the reading or conversion at hand."""
+        """The loss report of the current reading or conversion."""
         return self.context.report
 
     def read_file(self, file: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> bytes:
@@ -195,7 +195,7 @@ class Format:
         """A copy of this format for one reading or one conversion.
 
         Args:
-            context: The reading at hand; None makes one of the next two.
+            context: The context of the reading; None makes one of the next two.
             report: Where losses are counted.
             unreadable: What to do about items that cannot be read.
             options: How the conversion is done.

@@ -1,4 +1,4 @@
-"""The files of one kind in a folder: found in one look at it, as it may hold a million others; or below it."""
+"""Lists the files of one kind in a folder, in one pass as it may hold a million others; or below it."""
 
 # A Path for each of a million files costs more than the rest of the walk.
 # ruff: noqa: PTH122
@@ -18,7 +18,7 @@ def files_in(folder: Path, *suffixes: str, most: int | None = None) -> list[Path
     Args:
         folder: Which; none are in one that is not there.
         suffixes: With their dots, in lower case.
-        most: Where there are more, none are answered: then they are about single images.
+        most: If there are more, the list is empty: then they are about single images.
 
     Raises:
         OSError: The folder cannot be listed.

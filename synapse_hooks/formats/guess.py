@@ -1,4 +1,4 @@
-"""Which format a folder has, asked of every format there is; and what to say where none knows it."""
+"""Detects the format of a dataset with the `recognise` of every format, and explains why none matches."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def guess_format(path: Path, formats: Iterable[Format]) -> str:
 
     Args:
         path: A folder, or a dataset's main file.
-        formats: Whom to ask: their `recognise`.
+        formats: The candidates; their `recognise` is called.
 
     Raises:
-        DatasetInvalid: None recognises it, or several do. Where one says that it is its own and broken, that is
-            reported; otherwise what there is, and which format of others it looks like.
+        DatasetInvalid: None recognises it, or several do. If one of them reports that the dataset is damaged,
+            that is the error; otherwise it says what the folder contains and which format it looks like.
         OSError: None recognises it, and some of it may not be read.
     """
     asked = _by_name(path, formats)
@@ -49,7 +49,7 @@ def locate_dataset(path: Path, formats: Iterable[Format]) -> tuple[Path, str]:
 
     Args:
         path: A folder, or a dataset's main file.
-        formats: Whom to ask: their `recognise`.
+        formats: The candidates; their `recognise` is called.
 
     Raises:
         DatasetInvalid, OSError: As `guess_format`.
@@ -139,7 +139,7 @@ def _unknown(path: Path, formats: Sequence[Format]) -> DatasetInvalid:
     names = [format.name for format in formats]
     summary = summarize_folder(path)
     signature = identify_format(summary.examples)
-    problem = f'{path} is in no format that is known here ({", ".join(names)}): {summary.text}'
+    problem = f'{path} has none of the known formats ({", ".join(names)}): {summary.text}'
     hint = signature.hint(names) if signature else _near(path, summary.examples)
     return DatasetInvalid(problem, hint=hint, path=str(path), found=[])
 

@@ -1,4 +1,4 @@
-"""Images whose path in a dataset leads nowhere: exported on another computer, from a server, or with another separator.
+"""Finds images whose path in a dataset does not exist: exported on another computer, from a server, or on Windows.
 
     C:\\data\\set\\a.png            the backslashes of Windows
     /media/me/DISK/set/a.png     a path of another computer
@@ -38,7 +38,7 @@ Key = Callable[[Parts], Parts]
 
 
 class Match(NamedTuple):
-    """A file that a path stands for."""
+    """The file that a path means."""
 
     file: str
     reason: str

@@ -1,6 +1,6 @@
-"""A file with one pickled dictionary, as `numpy.save` writes it, made of encoded pieces instead of Python objects.
+"""A file with one pickled dictionary, as `numpy.save` writes it, built from encoded pieces instead of Python objects.
 
-To make and pickle arrays for many images takes much time and memory, while their bytes are at hand already. The
+To make and pickle arrays for many images takes much time and memory, while their bytes are available already. The
 encoding of an array is the same few instructions around its bytes. What all arrays have in common is encoded once, at
 the beginning of the file (see `npy_file`), and referred to by number afterwards.
 

@@ -1,4 +1,4 @@
-"""What is written of the annotations of a batch, a text for each."""
+"""The rows that are written for the annotations of a batch, as text."""
 
 from __future__ import annotations
 

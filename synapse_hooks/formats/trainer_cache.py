@@ -1,4 +1,4 @@
-"""The cache that ultralytics keeps of a dataset, as its own scan would write it.
+"""The cache of labels that ultralytics keeps beside a dataset, as its own scan would write it.
 
 At its first use of a dataset ultralytics opens every image and parses every label file, and keeps what it found in
 `labels/train.cache`, or `train.cache` beside a folder of classes. A conversion knows all of that. Ultralytics uses a
@@ -74,7 +74,7 @@ def file_state(size: int, mtime_ns: int) -> FileState:
 
 
 def fault_of(seen: ImageCheck | None) -> str:
-    """Why ultralytics would leave an image out or write it anew, as a sentence; empty where no reason is known.
+    """Why ultralytics would leave an image out or rewrite it, as a sentence; empty where no reason is known.
 
     Args:
         seen: What was seen of its file; None where that cannot be opened.

@@ -1,4 +1,4 @@
-"""Boxes whose corners are in reverse, the far one first, so that a size is negative: sorted, and reported."""
+"""Boxes whose corners are in reverse order, so that their size is negative: sorted, and reported."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch
     from synapse_hooks.data.columns import Columns
 
-REVERSED = 'its corners are in reverse, which makes its size negative: sorted'
+REVERSED = 'its corners are in reverse order, so its size is negative: sorted'
 
 
 def sort_corners(sample: Sample, report: LossReport) -> None:
-    """Put the boxes of a sample right, those of other shapes and of skeletons too.
+    """Sort the corners of the boxes of a sample, also those of other shapes and of skeletons.
 
     Example:
         >>> sample = Sample('a', annotations=[Box(30, 10, -20, 5, id='7')])

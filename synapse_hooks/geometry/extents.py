@@ -1,4 +1,4 @@
-"""What all fitting shares: which shapes there are, how far they reach, and what of them lies in the image."""
+"""Common parts of fitting: the shapes, their extents, and the part of them that lies in the image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from synapse_hooks.data.geometry import Bounds, bounds, clip_ring, corners, has_
 from synapse_hooks.data.masks import mask_bounds
 
 TOLERANCE = 1.0
-"""By how many pixels a shape may reach out of its image without a word in the report."""
+"""By how many pixels a shape may reach out of its image without being reported."""
 
 EXACT = 1e-6
 """By how many pixels two numbers may differ that mean the same."""
@@ -44,7 +44,7 @@ class Fit(NamedTuple, Generic[T]):
 
     value: T
     cost: str = ''
-    """What that costs; nothing is reported where it is empty."""
+    """What is lost; empty if nothing is."""
     outside: int = 0
     """How many of the source's single joints lie outside the image."""
 
@@ -78,7 +78,7 @@ def _upright(x: float, y: float, w: float, h: float) -> Bounds:
 
 NOT_FINITE = 'a coordinate is not finite'
 FAULTS = ('a coordinate', 'it has no', 'it is malformed', 'it lies outside')
-"""How the reasons begin that are a fault of the annotation, and none of the target."""
+"""The beginnings of reasons that are faults of the annotation, not of the target."""
 
 
 def number_fault(shape: Shape | Polyline | Keypoint) -> str:

@@ -1,7 +1,7 @@
-"""Whose pixels an annotation counts: those that are stored, or those that are displayed.
+"""The frame of reference of annotations: the image as it is stored, or as it is displayed.
 
 Files of COCO and VOC declare the size of each image, and their annotations are in pixels of that size. Photos that were
-taken on their side are stored lying, with an EXIF orientation that says so. Tools differ: torchvision uses the pixels
+taken on their side are stored turned, with an EXIF orientation. Tools differ: torchvision uses the pixels
 as they are stored, ultralytics and OpenCV as they are displayed; pycocotools does not open images. The size shows how
 the annotations were made, unless they prove that it is wrong; `Sample` counts displayed pixels.
 """

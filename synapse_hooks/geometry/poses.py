@@ -1,4 +1,4 @@
-"""What becomes of an annotation in a target that holds skeletons with their boxes."""
+"""Fits annotations into a target that holds skeletons with their boxes."""
 
 from __future__ import annotations
 

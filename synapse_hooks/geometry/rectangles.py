@@ -1,4 +1,4 @@
-"""What becomes of an annotation in a target that holds rectangles in any direction, as four corners.
+"""Fits annotations into a target that holds rotated rectangles, as four corners.
 
 A rectangle that is cut at the image's edge is none any more, so corners may lie outside. How far is what ultralytics
 8.4 asks (`verify_image_label`): the upright box around the corners has its centre in the image, and its sides are no

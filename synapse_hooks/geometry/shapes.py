@@ -1,6 +1,6 @@
-"""What becomes of an annotation in a target that holds one kind of shape: boxes, polygons, rectangles or skeletons.
+"""Fits annotations into a target that holds one kind of shape: boxes, polygons, rectangles or skeletons.
 
-One rule for all such targets. Whatever reaches out of the image is cut at its edge; up to one pixel that is rounding
+One rule for all such targets. What reaches out of the image is cut at its edge; up to one pixel that is rounding
 noise and not worth a word. What has no area, or lies wholly outside, is dropped, and so is what is not finite or too
 large.
 """
@@ -50,12 +50,12 @@ __all__ = ['TOLERANCE', 'Fitter', 'enclosing_box']
 MOST_RINGS = 2000
 """Of an annotation whose parts and holes are joined: to join them takes time by the square of their number."""
 SEAMS = '{} holds simple rings: parts and holes are joined by seams'
-"""What it costs a polygon of several rings to become one ring of a target."""
+"""The reason that is reported when a polygon of several rings becomes one ring."""
 _SEAMS_OF_HOLES = '{} holds simple rings: holes are joined by seams'
 
 
 class Fitter:
-    """Fits annotations into a target, and reports what that costs.
+    """Converts annotations to what a target can express, and reports what is lost.
 
     Args:
         report: Where it is reported.
@@ -129,7 +129,7 @@ class Fitter:
     def pixels(self, mask: Mask, sample: Sample) -> Runs | None:
         """The pixels of a mask that the image has.
 
-        Unlike a coordinate, a pixel is in the image or it is not: whatever is cut is reported.
+        Unlike a coordinate, a pixel is in the image or it is not: every cut is reported.
 
         Args:
             mask: One of the sample's.
@@ -168,7 +168,7 @@ class Fitter:
             sample: With its single joints assembled (`synapse_hooks.data.skeletons`).
 
         Returns:
-            The skeleton, in pixels; None where there is nothing to write.
+            The skeleton, in pixels; None if there is nothing to write.
         """
         return self._reported(self._skeleton, annotation, sample)
 
@@ -177,18 +177,18 @@ class Fitter:
     ) -> T | None:
         try:
             fitted = fit(annotation, sample)
-        except NotExpressible as lost:
+        except NotExpressible as reason:
             for kind, count in made_of(annotation).items():
-                self.report.dropped(kind, str(lost), sample.id, annotation.id, count)
+                self.report.dropped(kind, str(reason), sample.id, annotation.id, count)
             return None
         if fitted.cost or fitted.outside:
-            self._tell(fitted, annotation, sample)
+            self._report_cost(fitted, annotation, sample)
         if self.keeps is not None and annotation.attributes:
             shape = {'rotation'} if isinstance(annotation, RotatedBox) else set()
             self.report.left_out(annotation.attributes.keys() - shape.union(self.keeps))
         return fitted.value
 
-    def _tell(self, fitted: Fit[T], annotation: AnyAnnotation, sample: Sample) -> None:
+    def _report_cost(self, fitted: Fit[T], annotation: AnyAnnotation, sample: Sample) -> None:
         for kind, count in made_of(annotation).items():
             outside = fitted.outside if kind == 'keypoint' else 0
             if outside:

@@ -1,4 +1,4 @@
-"""Where a file declares another size than its image has: what the annotations prove.
+"""Declared sizes that differ from the size of the image: which one the annotations fit.
 
 The usual mistakes are width and height that are swapped, and a size that was filled in without a look at the image.
 Then annotations are right as they are. Otherwise they were made on an image of the declared size.
@@ -44,7 +44,7 @@ def declared_wrongly(sample: Sample, declared: Size, own: Size, report: LossRepo
         sample: Its annotations are as the file has them.
         declared: What the file says of the image's size.
         own: The size of the image as it is displayed.
-        report: Where repairs and doubts are reported.
+        report: Records what is repaired or doubtful.
         stored: Whether the declared size is that of the image as it is stored, and displayed on its side.
 
     Returns:

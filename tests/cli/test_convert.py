@@ -68,7 +68,7 @@ def test_what_is_there_already_is_left_alone(bare: Environment, project: Path, d
         (['{data}', 'out', '--to', 'dm'], 2, "is in the format 'dm' already", 'another format'),
         (['{data}', 'out', '--to', 'yollo'], 2, "there is no format 'yollo'; there are: ", "did you mean 'yolo'?"),
         (['{data}', 'out', '--to', 'yolo', '--from', 'coko'], 2, "there is no format 'coko'", "did you mean 'coco'?"),
-        (['.', 'out', '--to', 'yolo'], 1, 'is in no format that is known here', '--from'),
+        (['.', 'out', '--to', 'yolo'], 1, 'has none of the known formats', '--from'),
         (['empty', 'out', '--to', 'yolo', '--from', 'dm'], 1, 'empty', ''),
         (['{data}', 'out', '--to', 'yolo', '--from', 'coco'], 1, 'data', ''),
     ],

@@ -76,7 +76,7 @@ def test_a_page_takes_the_place_of_no_device(bare: Environment, project: Path, d
     ('words', 'code', 'problem'),
     [
         (['nowhere'], 1, 'there is nothing at nowhere'),
-        (['.'], 1, 'is in no format that is known here'),
+        (['.'], 1, 'has none of the known formats'),
         (['{data}', '--from', 'coko'], 2, "there is no format 'coko'"),
         (['{data}', '--from', 'coco'], 1, 'data'),
         (['empty', '--from', 'dm'], 1, 'empty'),

@@ -82,7 +82,7 @@ def test_items_that_cannot_be_read_are_left_out_if_asked(bare: Environment, proj
     [
         (['import', 'nowhere', '--name', 'n'], 1, 'there is nothing at nowhere'),
         (['import', '{data}', '--name', 'n', '--from', 'cocoo'], 2, "there is no format 'cocoo'"),
-        (['import', '.', '--name', 'n'], 1, 'is in no format that is known here'),
+        (['import', '.', '--name', 'n'], 1, 'has none of the known formats'),
         (['import', '{data}'], 2, 'the following arguments are required: --name'),
         (['add-model', 'nowhere', '--name', 'n'], 1, 'there is no model at nowhere'),
     ],

@@ -122,34 +122,37 @@ def test_what_is_right_passes_as_it_is(annotation: AnyAnnotation) -> None:
 @pytest.mark.parametrize(
     ('annotation', 'expected'),
     [
-        (Box(1, 2, 3, 4, label=3), '(box): label is 3 (int), not text'),  # type: ignore[arg-type]
-        (Box(1, 2, 3, 4, id=7), '(box 7): id is 7 (int), not text'),  # type: ignore[arg-type]
-        (Box(1, 2, 3, 4, id='b', label=None), "(box 'b'): label is None, not text"),  # type: ignore[arg-type]
-        (Box(1, 2, 3, 4, group=1), '(box): group is 1 (int), not text'),  # type: ignore[arg-type]
-        (Box(1, 2, 3, 4, entry='0'), "(box): entry is '0' (str), not a whole number"),  # type: ignore[arg-type]
-        (Box(1, 2, 3, 4, attributes=[]), '(box): attributes is [] (list), not a dict'),  # type: ignore[arg-type]
-        (Box(1, 2, 3, 4, attributes={3: 'a'}), 'the name of an attribute is 3 (int), not text'),  # type: ignore[dict-item]
-        (Box(1, 2, 3, 4, attributes={'a': NAN}), "attributes['a'] is nan (float), not a value of JSON"),
-        (Box(1, 2, 3, 4, attributes={'a': object}), "attributes['a'] is <class 'object'> (type), not a value of JSON"),
-        (Box(1, 2, 3, 4, extra=None), '(box): extra is None, not a dict'),  # type: ignore[arg-type]
-        (Box(1, 1, '5', 5), "(box): w is '5' (str), not a number"),  # type: ignore[arg-type]
-        (Box(True, 1, 5, 5), '(box): x is True (bool), not a number'),
-        (Polygon(SQUARE), '(polygon): parts is 1 (int), not a list of points (x, y)'),  # type: ignore[arg-type]
-        (Polygon('x'), "(polygon): parts is 'x' (str), not a list of parts"),  # type: ignore[arg-type]
-        (Polygon([[[(1, 2, 3)]]]), '(polygon): parts is (1, 2, 3) (tuple), not a list of points (x, y)'),  # type: ignore[list-item]
-        (Polygon([], box=(1, 2, 3)), '(polygon): box is (1, 2, 3) (tuple), not (x, y, w, h)'),  # type: ignore[arg-type]
-        (Polyline(None), '(polyline): points is None, not a list of points (x, y)'),  # type: ignore[arg-type]
-        (Keypoint(1, 2, 3), '(keypoint): visibility is 3 (int), not 0, 1 or 2'),
-        (Keypoints([(1, 2, 2)]), '(keypoints): points is (1, 2, 2) (tuple), not a Joint'),  # type: ignore[list-item]
-        (Keypoints(None), '(keypoints): points is None, not a list'),  # type: ignore[arg-type]
-        (Keypoints([], names=[1]), '(keypoints): names[0] is 1 (int), not text'),  # type: ignore[list-item]
-        (Mask([(-1, 5)]), '(mask): runs is [(-1, 5)] (list), not a list of runs (start, length)'),
-        (Mask([(1, 0)]), '(mask): runs is [(1, 0)] (list), not a list of runs (start, length)'),
-        (Mask([5]), '(mask): runs is [5] (list), not a list of runs (start, length)'),  # type: ignore[list-item]
-        (Relation(source=1, target='b'), '(relation): source is 1 (int), not text'),  # type: ignore[arg-type]
-        (Group('ab'), "(group): members is 'ab' (str), not a list"),  # type: ignore[arg-type]
-        (Other(5), '(5): tool is 5 (int), not text'),  # type: ignore[arg-type]
-        ({'x': 1}, "(dict) is {'x': 1} (dict), not an annotation"),
+        (Box(1, 2, 3, 4, label=3), '(box): label must be text, got 3 (int)'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, id=7), '(box 7): id must be text, got 7 (int)'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, id='b', label=None), "(box 'b'): label must be text, got None"),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, group=1), '(box): group must be text, got 1 (int)'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, entry='0'), "(box): entry must be a whole number, 0 or more, got '0' (str)"),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, attributes=[]), '(box): attributes must be a dict, got [] (list)'),  # type: ignore[arg-type]
+        (Box(1, 2, 3, 4, attributes={3: 'a'}), 'the name of an attribute must be text, got 3 (int)'),  # type: ignore[dict-item]
+        (Box(1, 2, 3, 4, attributes={'a': NAN}), "attributes['a'] must be a value of JSON, got nan (float)"),
+        (
+            Box(1, 2, 3, 4, attributes={'a': object}),
+            "attributes['a'] must be a value of JSON, got <class 'object'>",
+        ),
+        (Box(1, 2, 3, 4, extra=None), '(box): extra must be a dict, got None'),  # type: ignore[arg-type]
+        (Box(1, 1, '5', 5), "(box): w must be a number, got '5' (str)"),  # type: ignore[arg-type]
+        (Box(True, 1, 5, 5), '(box): x must be a number, got True (bool)'),
+        (Polygon(SQUARE), '(polygon): parts must be a list of points (x, y), got 1 (int)'),  # type: ignore[arg-type]
+        (Polygon('x'), "(polygon): parts must be a list of parts, each a list of rings, got 'x' (str)"),  # type: ignore[arg-type]
+        (Polygon([[[(1, 2, 3)]]]), '(polygon): parts must be a list of points (x, y), got (1, 2, 3) (tuple)'),  # type: ignore[list-item]
+        (Polygon([], box=(1, 2, 3)), '(polygon): box must be (x, y, w, h), got (1, 2, 3) (tuple)'),  # type: ignore[arg-type]
+        (Polyline(None), '(polyline): points must be a list of points (x, y), got None'),  # type: ignore[arg-type]
+        (Keypoint(1, 2, 3), '(keypoint): visibility must be 0, 1 or 2, got 3 (int)'),
+        (Keypoints([(1, 2, 2)]), '(keypoints): points must be a Joint, got (1, 2, 2) (tuple)'),  # type: ignore[list-item]
+        (Keypoints(None), '(keypoints): points must be a list, got None'),  # type: ignore[arg-type]
+        (Keypoints([], names=[1]), '(keypoints): names[0] must be text, got 1 (int)'),  # type: ignore[list-item]
+        (Mask([(-1, 5)]), '(mask): runs must be a list of runs (start, length), got [(-1, 5)] (list)'),
+        (Mask([(1, 0)]), '(mask): runs must be a list of runs (start, length), got [(1, 0)] (list)'),
+        (Mask([5]), '(mask): runs must be a list of runs (start, length), got [5] (list)'),  # type: ignore[list-item]
+        (Relation(source=1, target='b'), '(relation): source must be text, got 1 (int)'),  # type: ignore[arg-type]
+        (Group('ab'), "(group): members must be a list, got 'ab' (str)"),  # type: ignore[arg-type]
+        (Other(5), '(5): tool must be text, got 5 (int)'),  # type: ignore[arg-type]
+        ({'x': 1}, "(dict) must be an annotation, got {'x': 1} (dict)"),
     ],
 )
 def test_a_wrong_annotation_is_named_with_its_field(annotation: Any, expected: str) -> None:
@@ -159,19 +162,22 @@ def test_a_wrong_annotation_is_named_with_its_field(annotation: Any, expected: s
 @pytest.mark.parametrize(
     ('answer', 'expected'),
     [
-        (None, 'what `read` returned is None, not samples'),
-        ([5], 'sample 1 is 5 (int), not a Sample'),
-        ([Sample('a'), None], 'sample 2 is None, not a Sample'),
-        ([Sample(5)], 'sample 5: id is 5 (int), not text'),  # type: ignore[arg-type]
-        ([Sample('a', image=b'a.png')], "sample 'a': image is b'a.png' (bytes), not text"),  # type: ignore[arg-type]
-        ([Sample('a', width=1.5)], "sample 'a': width is 1.5 (float), not a whole number, 0 or more"),  # type: ignore[arg-type]
-        ([Sample('a', height=-1)], "sample 'a': height is -1 (int), not a whole number, 0 or more"),
-        ([Sample('a', annotations=())], "sample 'a': annotations is () (tuple), not a list"),  # type: ignore[arg-type]
-        ([Sample('a', extra=[])], "sample 'a': extra is [] (list), not a dict"),  # type: ignore[arg-type]
-        ([Sample('a', split='foo')], "sample 'a': split is 'foo' (str), not train, valid, test or None"),
-        ([Sample('a', split='')], "sample 'a': split is '' (str), not train, valid, test or None"),
-        ([Sample('a', split=1)], "sample 'a': split is 1 (int), not train, valid, test or None"),  # type: ignore[arg-type]
-        ([Sample('a' * 99 + '/x', split='foo' * 99)], f"split is '{'foo' * 19}fo... (str), not train"),
+        (None, 'what `read` returned must be samples, got None'),
+        ([5], 'sample 1 must be a Sample, got 5 (int)'),
+        ([Sample('a'), None], 'sample 2 must be a Sample, got None'),
+        ([Sample(5)], 'sample 5: id must be text, got 5 (int)'),  # type: ignore[arg-type]
+        ([Sample('a', image=b'a.png')], "sample 'a': image must be text, got b'a.png' (bytes)"),  # type: ignore[arg-type]
+        ([Sample('a', width=1.5)], "sample 'a': width must be a whole number, 0 or more, got 1.5 (float)"),  # type: ignore[arg-type]
+        ([Sample('a', height=-1)], "sample 'a': height must be a whole number, 0 or more, got -1 (int)"),
+        ([Sample('a', annotations=())], "sample 'a': annotations must be a list, got () (tuple)"),  # type: ignore[arg-type]
+        ([Sample('a', extra=[])], "sample 'a': extra must be a dict, got [] (list)"),  # type: ignore[arg-type]
+        ([Sample('a', split='foo')], "sample 'a': split must be train, valid, test or None, got 'foo' (str)"),
+        ([Sample('a', split='')], "sample 'a': split must be train, valid, test or None, got '' (str)"),
+        ([Sample('a', split=1)], "sample 'a': split must be train, valid, test or None, got 1 (int)"),  # type: ignore[arg-type]
+        (
+            [Sample('a' * 99 + '/x', split='foo' * 99)],
+            f"split must be train, valid, test or None, got '{'foo' * 19}fo... (str)",
+        ),
     ],
 )
 def test_a_wrong_sample_is_named_with_its_field(answer: Any, expected: str) -> None:
@@ -182,8 +188,10 @@ def test_a_wrong_sample_is_named_with_its_field(answer: Any, expected: str) -> N
 def test_numbers_and_arrays_of_numpy_are_to_be_made_python_s(number: str) -> None:
     numpy = pytest.importorskip('numpy')
     one = getattr(numpy, number)(1)
-    assert f'({number}), not a number' in wrong(Box(one, 2, 3, 4))
-    assert 'not a number' in wrong(Polygon([[numpy.array(SQUARE, dtype=number)]]))
+    message = wrong(Box(one, 2, 3, 4))
+    assert 'must be a number, got ' in message
+    assert f'({number})' in message
+    assert 'must be a number, got ' in wrong(Polygon([[numpy.array(SQUARE, dtype=number)]]))
     fine = Polygon([[numpy.array(SQUARE, dtype=number).tolist()]])
     assert list(checked([Sample('a', annotations=[fine])], 'strange'))
 
@@ -209,7 +217,9 @@ def test_whoever_reads_is_to_blame_and_not_who_writes(
     (tmp_path / 'a.png').write_bytes(png(100, 80))
     labels: list[Any] = ['car', 3]
     strange = kind([Sample('a', tmp_path / 'a.png', annotations=[Box(1, 2, 3, 4, label=label) for label in labels])])
-    with pytest.raises(WrongAnswer, match=r"'strange': sample 'a', annotation 2 \(box\): label is 3") as caught:
+    with pytest.raises(
+        WrongAnswer, match=r"'strange': sample 'a', annotation 2 \(box\): label must be text, got 3"
+    ) as caught:
         convert_dataset({'path': tmp_path, 'format': 'strange'}, target, tmp_path / 'out', strange)
     notes = '\n'.join(caught.value.__notes__)
     assert f"while format 'strange' was reading {tmp_path}" in notes
@@ -220,9 +230,9 @@ def test_whoever_reads_is_to_blame_and_not_who_writes(
 @pytest.mark.parametrize(
     ('info', 'expected'),
     [
-        (5, 'what is declared is 5 (int), not a DatasetInfo'),
-        (DatasetInfo(classes=('a', 3)), 'what is declared: classes[1] is 3 (int), not text'),  # type: ignore[arg-type]
-        (DatasetInfo(splits={'foo': 3}), "what is declared: split is 'foo' (str), not train, valid, test or None"),
+        (5, 'what is declared must be a DatasetInfo, got 5 (int)'),
+        (DatasetInfo(classes=('a', 3)), 'what is declared: classes[1] must be text, got 3 (int)'),  # type: ignore[arg-type]
+        (DatasetInfo(splits={'foo': 3}), "what is declared: split must be train, valid, test or None, got 'foo' (str)"),
     ],
 )
 def test_a_wrong_declaration_is_named(info: Any, expected: str, tmp_path: Path) -> None:
@@ -255,7 +265,9 @@ def test_a_reader_of_its_own_is_looked_at_too(converter: Converter, tmp_path: Pa
     reader = open_reader(converter.manager.hook, {'path': tmp_path, 'format': 'own'})  # type: ignore[arg-type]
     assert reader.info.splits == {'valid': 1}
     assert next(iter(reader)).split == 'valid'
-    with pytest.raises(WrongAnswer, match=r"format 'own': sample 'b': split is 'foo'"):
+    with pytest.raises(
+        WrongAnswer, match=r"format 'own': sample 'b': split must be train, valid, test or None, got 'foo'"
+    ):
         converter(tmp_path, 'own', 'coco')
 
 

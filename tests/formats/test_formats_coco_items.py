@@ -91,7 +91,7 @@ def test_outlines_are_polygons_whose_numbers_were_not_read_yet(tmp_path: Path) -
     assert {outline.kind for outline in outlines} == {'polygon'}
     assert json.loads(outlines[0].text) == rows()[1]['segmentation']
     assert outlines[0].box == (10, 10, 20, 20)
-    with pytest.raises(ValueError, match='a ring of 5 numbers'):
+    with pytest.raises(ValueError, match='expected pairs of numbers, got a ring of 5 numbers'):
         outlines[-2].polygon()
     late.annotations.remove(outlines[-2])
     assert [shape.polygon() if isinstance(shape, Outline) else shape for shape in late.annotations] == early.annotations

@@ -158,7 +158,12 @@ def test_columns_hold_what_entries_say(tmp_path: Path) -> None:
     # Whose values are wanted only where whole samples are.
     assert reports[1].attributes.pop('width') == 30
     # The numbers of an outline are read by who writes it.
-    assert reports[1].losses.pop(('dropped', 'annotation', 'it is malformed: a ring of 3 numbers')).count == 18
+    assert (
+        reports[1]
+        .losses.pop(('dropped', 'annotation', 'it is malformed: expected pairs of numbers, got a ring of 3 numbers'))
+        .count
+        == 18
+    )
     ends = [{key: loss.count for key, loss in report.losses.items()} for report in reports]
     assert ends[0] == ends[1]
     assert reports[0].unreadable_count == 1

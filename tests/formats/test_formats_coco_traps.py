@@ -133,7 +133,9 @@ def test_where_boxes_are_written_a_broken_outline_costs_nothing(tmp_path: Path, 
     labels = [(made['path'] / 'labels' / 'train' / name).read_text() for name in ('a.txt', 'b.txt')]
     assert labels == ['0 0.200000 0.250000 0.200000 0.250000\n'] * 2
     assert converter.reasons('dropped') == {('mask', 'yolo detect has no crowd regions'): 2}
-    with pytest.raises(DatasetInvalid, match='dropped 4 polygon: it is malformed: a ring of 7 numbers'):
+    with pytest.raises(
+        DatasetInvalid, match='dropped 4 polygon: it is malformed: expected pairs of numbers, got a ring of 7 numbers'
+    ):
         converter(tmp_path / 'coco', 'coco', 'yolo', target_task='segment')
 
 
@@ -145,16 +147,16 @@ def test_where_boxes_are_written_a_broken_outline_costs_nothing(tmp_path: Path, 
         ({'segmentation': {'counts': 'X', 'size': [80, 100]}}, 'compressed counts end in the middle of a number'),
         ({'segmentation': {'counts': [5]}}, 'a mask of another size than its image'),
         ({'segmentation': 'none'}, ''),
-        ({'segmentation': [[1, 2, 3, 4, 5, 6, 7]]}, 'a ring of 7 numbers'),
-        ({'segmentation': [[1, 2, 3, 4]]}, '4 numbers are no polygon'),
+        ({'segmentation': [[1, 2, 3, 4, 5, 6, 7]]}, 'expected pairs of numbers, got a ring of 7 numbers'),
+        ({'segmentation': [[1, 2, 3, 4]]}, 'expected a ring of at least 3 points, got 4 numbers'),
         ({'segmentation': [[1, 2, 3, 4, 5, '6']]}, ''),
-        ({'bbox': [1, 2, 3]}, '3 numbers are no box'),
+        ({'bbox': [1, 2, 3]}, 'expected 4 numbers of a box, got 3'),
         ({'bbox': [1, 2, None, 4]}, 'NoneType is not a number'),
         ({'bbox': [1, 2, True, 4]}, 'bool is not a number'),
         ({'bbox': [1, 2, float('nan'), 4]}, 'NaN is not a number'),
         ({'bbox': [1, 2, float('inf'), 4]}, 'Infinity is not a number'),
         ({'bbox': None}, 'neither bbox nor segmentation'),
-        ({'keypoints': [1, 2, 2, 4]}, '4 numbers are no joints'),
+        ({'keypoints': [1, 2, 2, 4]}, 'expected x, y and visibility of each joint, got 4 numbers'),
         ({'category_id': [1]}, ''),
         ({'attributes': 'red'}, ''),
     ],

@@ -168,25 +168,29 @@ def add_again(builder: BatchBuilder) -> None:
 @pytest.mark.parametrize(
     ('make', 'message', 'field'),
     [
-        (two_boxes(labels=['car', 3]), r"sample 'a', box 2 of its batch: labels is 3 \(int\), not text", 'labels'),
-        (two_boxes(of('labels', ['car'])), 'labels is 1 .*, not of equal length', 'labels'),
-        (two_boxes(of('items', [0, 1])), 'items is 1 .*, not the number of a sample', 'items'),
-        (two_boxes(of('places', [1, 0])), 'places is 0 .*, not in ascending order', 'places'),
-        (two_boxes(of('attributes', [None, {'a': object()}])), 'attributes is .*, not a value of JSON', 'attributes'),
+        (two_boxes(labels=['car', 3]), r"sample 'a', box 2 of its batch: labels must be text.*, got 3", 'labels'),
+        (two_boxes(of('labels', ['car'])), 'labels must be of equal length.*, got 1', 'labels'),
+        (two_boxes(of('items', [0, 1])), 'items must be the number of a sample.*, got 1', 'items'),
+        (two_boxes(of('places', [1, 0])), 'places must be in ascending order.*, got 0', 'places'),
+        (
+            two_boxes(of('attributes', [None, {'a': object()}])),
+            'attributes must be a value of JSON.*, got',
+            'attributes',
+        ),
         (
             two_boxes(lambda builder: builder.boxes.numbers.append(1)),
-            'numbers is 9 .*, not four for each row',
+            'numbers must be four for each row.*, got 9',
             'numbers',
         ),
-        (two_boxes(of('labels', ['car', ''])), "labels is '' .*, not plain", 'labels'),
-        (two_boxes(of('attributes', [None, {'iscrowd': 1}])), 'attributes is .*, not plain', 'attributes'),
-        (two_boxes(of('items', [*np.array([0, 0])])), 'items is .*int64.*, not the number of a sample', 'items'),
-        (two_boxes(of('numbers', [0.0] * 6)), 'numbers is 6 .*, not four for each row', 'numbers'),
-        (two_boxes(add_arrays), 'box 3 of its batch: items is .*int64.*, not the number of a sample', 'items'),
-        (two_boxes(add_hidden), 'others is 0 .*, not those of its samples', 'others'),
-        (two_boxes(add_again), "id is 'a' .*, not unique within its split", 'id'),
-        (two_boxes(id='../a'), r"id is '\.\./a' \(str\), not safe as the name of a file", 'id'),
-        (lambda path: [[5]], 'what `read` returned is 5 .*, not a Batch', ''),  # type: ignore[list-item]
+        (two_boxes(of('labels', ['car', ''])), "labels must be plain.*, got ''", 'labels'),
+        (two_boxes(of('attributes', [None, {'iscrowd': 1}])), 'attributes must be plain.*, got', 'attributes'),
+        (two_boxes(of('items', [*np.array([0, 0])])), 'items must be the number of a sample.*, got .*int64', 'items'),
+        (two_boxes(of('numbers', [0.0] * 6)), 'numbers must be four for each row.*, got 6', 'numbers'),
+        (two_boxes(add_arrays), 'box 3 of its batch: items must be the number of a sample.*, got .*int64', 'items'),
+        (two_boxes(add_hidden), 'others must be those of its samples.*, got 0', 'others'),
+        (two_boxes(add_again), "id must be unique within its split.*, got 'a'", 'id'),
+        (two_boxes(id='../a'), r"id must be safe as the name of a file.*, got '\.\./a'", 'id'),
+        (lambda path: [[5]], 'what `read` returned must be a Batch.*, got 5', ''),  # type: ignore[list-item]
     ],
 )
 @pytest.mark.parametrize('target', ['yolo', 'coco', 'dm'])
@@ -202,7 +206,7 @@ def test_a_batch_is_measured_only_if_its_images_have_sizes(tmp_path: Path) -> No
     def make(path: Path) -> list[list[Batch]]:
         return [[Batch.of_samples([Sample('a', image=path / 'a.png', annotations=[Box(1, 2, 3, 4)])], measured=True)]]
 
-    with pytest.raises(WrongAnswer, match=r"sample 'a': width is 0 .*, not the width of the image"):
+    with pytest.raises(WrongAnswer, match=r"sample 'a': width must be the width of the image, got 0"):
         converted(tmp_path, make)
 
 

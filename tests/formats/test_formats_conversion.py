@@ -137,7 +137,7 @@ def test_what_belongs_to_no_item_is_told_once(tmp_path: Path, converter: Convert
         image.write_bytes(png(9, 9))
     (tmp_path / 'folders' / 'train' / 'alone.png').write_bytes(png(9, 9))
     converter(tmp_path / 'folders', 'imagefolder', 'yolo', settings=settings)
-    assert converter.reasons('dropped') == {('image', 'it is in no folder of a class'): 1}
+    assert converter.reasons('dropped') == {('image', 'it is not in the folder of a class'): 1}
 
 
 @pytest.mark.parametrize('division', [{'stratify': True}, {'group_by': 'folder:'}])
@@ -366,7 +366,7 @@ def test_guessing_asks_strangers_too_and_never_picks_one_of_two(lines: Path, dm:
     (dm / 'a.lines').write_text('')
     with pytest.raises(DatasetInvalid, match='could be dm or lines'):
         guess_format(dm, formats)
-    with pytest.raises(DatasetInvalid, match=r'in no format that is known here .coco, dm, imagefolder, lines, yolo'):
+    with pytest.raises(DatasetInvalid, match=r'has none of the known formats .coco, dm, imagefolder, lines, yolo'):
         guess_format(dm / 'json', formats)
     with pytest.raises(DatasetInvalid, match='nothing at'):
         guess_format(dm / 'gone', formats)

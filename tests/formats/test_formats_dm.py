@@ -180,8 +180,8 @@ def test_either_half_of_an_annotation_of_version_1_is_told() -> None:
     read_document(document, sample)
     assert [(one.id, one.kind, getattr(one, 'fault', '')) for one in sample.annotations] == [
         ('whole', 'box', ''),
-        ('first', 'images.bounding_box', 'annotationsData has nothing of it'),
-        ('second', 'images.annotationsData', 'annotations has nothing of it'),
+        ('first', 'images.bounding_box', 'annotationsData has no entry for it'),
+        ('second', 'images.annotationsData', 'annotations has no entry for it'),
     ]
 
 

@@ -86,7 +86,7 @@ def test_formats_of_others_are_named_with_a_way_out(root: Path, file: str, said:
     (root / file).write_text(said if isinstance(said, str) else json.dumps(said))
     error = refused(root)
     assert f'it looks like {hint}' in error.hint
-    assert 'in no format that is known here' in error.problem
+    assert 'has none of the known formats' in error.problem
 
 
 def test_a_format_that_is_installed_is_not_to_be_installed(root: Path) -> None:
@@ -157,7 +157,7 @@ def test_there_is_no_going_on_where_it_is_not_clear(tmp_path: Path, case: str) -
         (tmp_path / 'a.png').write_bytes(png(1, 1))
     if case == 'another format':
         (tmp_path / 'annotations.xml').write_text('<annotations><image id="0"/></annotations>')
-    with pytest.raises(DatasetInvalid, match='in no format that is known here'):
+    with pytest.raises(DatasetInvalid, match='has none of the known formats'):
         locate_dataset(tmp_path, BUILT_IN)
 
 

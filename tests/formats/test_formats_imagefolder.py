@@ -103,8 +103,8 @@ def test_what_is_no_image_or_in_no_class_is_counted(tmp_path: Path) -> None:
     assert [sample.id for sample in opened] == ['cat/1']
     assert dropped(opened.report) == {
         ('file', 'it is not an image'): 2,
-        ('image', 'it is in no folder of a class'): 3,
-        ('image', 'it is in no split, while others are'): 1,
+        ('image', 'it is not in the folder of a class'): 3,
+        ('image', 'it is not in a split, while others are'): 1,
     }
 
 

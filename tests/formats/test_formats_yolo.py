@@ -210,8 +210,8 @@ def test_an_image_that_ultralytics_cannot_read_is_dropped_aloud(tmp_path: Path, 
     (tmp_path / 'dm' / 'train' / 'json' / 'g.json').write_text('{"images": [{"bounding_box": [' + DOCUMENT + ']}]}')
     converter(tmp_path / 'dm', 'dm', 'yolo')
     assert converter.reasons('dropped') == {
-        ('image', 'ultralytics reads no .gif images'): 1,
-        ('box', 'ultralytics reads no .gif images'): 1,
+        ('image', 'ultralytics does not read .gif images'): 1,
+        ('box', 'ultralytics does not read .gif images'): 1,
     }
 
 

@@ -65,8 +65,8 @@ class VocFormat(Format):
                 self.skip(error)
             if id in masks:
                 self.report.dropped('file', f'the masks in {MASKS} are not read', f'{id}.png')
-        for stray in (name for one in folders for name in one.strays):
-            self.report.dropped('image', 'there is no annotation file for it', stray)
+        for unused in (name for one in folders for name in one.unused):
+            self.report.dropped('image', 'there is no annotation file for it', unused)
 
     def _items(self, path: Path, folder: Folder) -> list[tuple[Folder, str | None, str]]:
         ids = dict.fromkeys(folder.ids)

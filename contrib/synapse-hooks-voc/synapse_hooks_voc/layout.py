@@ -37,7 +37,7 @@ class Folder(NamedTuple):
         return sorted(names(self.documents, '.xml'))
 
     @property
-    def strays(self) -> Iterator[str]:
+    def unused(self) -> Iterator[str]:
         """The names of images that no annotation file is about, where these are beside them."""
         if self.images == self.documents:
             known = {*self.ids}

@@ -1,8 +1,8 @@
-"""What the four numbers of `bbox` are in a file: `[x, y, width, height]` in pixels, as the rules have it, or not.
+"""What the four numbers of `bbox` are in a file: `[x, y, width, height]` in pixels, as specified, or something else.
 
 Some tools write the corners `[x1, y1, x2, y2]`, and some shares of the image's size. One box alone may be either; all
 boxes of a file together, with `area`, `segmentation` and the sizes of their images, usually prove which it is. Files
-are sampled first: most are as they should be.
+are sampled first: most follow the specification.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MIXED = 'area or segmentation prove corners [x1, y1, x2, y2], while other boxes 
 
 _SAMPLED = 400
 _MANY = 5
-"""One box in so many is many."""
+"""Many means: at least one box in this number."""
 _NEAR = 1.5
 _POINTS = 10_000
 """Bytes of a segmentation; a longer one is not measured."""
@@ -42,8 +42,8 @@ Measure = Callable[[Listed], tuple[int, int] | None]
 """Width and height of an image."""
 
 
-class _Looked(Struct, gc=False):
-    """What of an entry is looked at."""
+class _BoxFields(Struct, gc=False):
+    """What of an entry is fields at."""
 
     id: Any = None
     image_id: int | str | float | None = None
@@ -65,7 +65,7 @@ class _Votes:
     """Prove that they are not."""
     neither: int = 0
     """Have an area or outline that is that of neither: of a mask that was left out, or filled in without a look."""
-    leaving: int = 0
+    outside: int = 0
     """Leave their image, read by the rules."""
     impossible: int = 0
     """Cannot be corners in their image."""
@@ -79,7 +79,7 @@ class _Votes:
     @property
     def suspicious(self) -> bool:
         """Whether a sample with these is a reason to look at the whole file."""
-        odd = max(self.corners, self.leaving if not self.sizes else 0)
+        odd = max(self.corners, self.outside if not self.sizes else 0)
         return bool(self.boxes) and (odd * _MANY >= self.boxes or self.shares == self.boxes)
 
     @property
@@ -96,7 +96,7 @@ def normalize_boxes(annotations: list[Fields | Raw], locate: Locate, measure: Me
         annotations: The file's entries, which are changed in place.
         locate: Finds the image of an entry.
         measure: Answers the size of an image.
-        report: Where repairs and doubts are reported.
+        report: Records what is repaired or doubtful.
     """
     step = max(1, len(annotations) // _SAMPLED)
     if not _votes(annotations[::step], locate).suspicious:
@@ -111,8 +111,8 @@ def normalize_boxes(annotations: list[Fields | Raw], locate: Locate, measure: Me
         _rewrite(annotations, locate, report, CORNERS, lambda fields, image: _as_sizes(fields))
     elif votes.corners > votes.neither and votes.sizes + votes.impossible:
         _report(report.doubtful, MIXED, annotations, locate, lambda ballot: bool(ballot.corners))
-    elif votes.leaving * _MANY >= votes.boxes > 0 and not votes.sizes and not votes.impossible:
-        _report(report.doubtful, MAYBE_CORNERS, annotations, locate, lambda ballot: bool(ballot.leaving))
+    elif votes.outside * _MANY >= votes.boxes > 0 and not votes.sizes and not votes.impossible:
+        _report(report.doubtful, MAYBE_CORNERS, annotations, locate, lambda ballot: bool(ballot.outside))
 
 
 def _votes(annotations: Sequence[Fields | Raw], locate: Locate) -> _Votes:
@@ -123,9 +123,9 @@ def _votes(annotations: Sequence[Fields | Raw], locate: Locate) -> _Votes:
 
 
 def _vote(entry: Fields | Raw, locate: Locate, votes: _Votes) -> None:
-    looked = _looked(entry)
-    box = None if looked is None else _box(looked.bbox)
-    if looked is None or box is None or not any(box[2:]):
+    fields = _box_fields(entry)
+    box = None if fields is None else _box(fields.bbox)
+    if fields is None or box is None or not any(box[2:]):
         return
     x, y, a, b = box
     votes.boxes += 1
@@ -134,17 +134,17 @@ def _vote(entry: Fields | Raw, locate: Locate, votes: _Votes) -> None:
         votes.fractions += any(number % 1 for number in box)
         votes.overlong += x + a > 1.001 or y + b > 1.001
         return
-    image = locate(looked.image_id)
+    image = locate(fields.image_id)
     width, height = (image and image.size) or (math.inf, math.inf)
-    votes.leaving += x + a > width + 1 or y + b > height + 1
+    votes.outside += x + a > width + 1 or y + b > height + 1
     if not (a >= x >= -1 and b >= y >= -1 and a <= width + 1 and b <= height + 1):
         votes.impossible += 1
         return
-    around = _around(looked.segmentation, width, height)
+    around = _around(fields.segmentation, width, height)
     if around is not None:
         as_corners, as_sizes = _alike(around, (x, y, a, b)), _alike(around, (x, y, x + a, y + b))
-    elif bytes(looked.segmentation) in _NOTHING and type(looked.area) in (int, float) and looked.area > 0:
-        as_corners, as_sizes = _fills(looked.area, a - x, b - y), _fills(looked.area, a, b)
+    elif bytes(fields.segmentation) in _NOTHING and type(fields.area) in (int, float) and fields.area > 0:
+        as_corners, as_sizes = _fills(fields.area, a - x, b - y), _fills(fields.area, a, b)
     else:
         return
     votes.corners += as_corners and not as_sizes
@@ -156,11 +156,11 @@ def _vote(entry: Fields | Raw, locate: Locate, votes: _Votes) -> None:
 _NOTHING = (b'', b'[]', b'null', b'[[]]', b'{}')
 
 
-def _looked(entry: Fields | Raw) -> _Looked | Fields | None:
+def _box_fields(entry: Fields | Raw) -> _BoxFields | Fields | None:
     if isinstance(entry, Fields):
         return entry
     try:
-        return _look(entry)
+        return _decode(entry)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
@@ -193,7 +193,7 @@ def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _fills(area: float, width: float, height: float) -> bool:
-    """Whether a box of that size has an area; some tools count the last pixel besides."""
+    """Whether a box of that size has an area; some tools include the last pixel."""
     return any(abs(area - found) <= 0.5 + found / 100 for found in (width * height, (width + 1) * (height + 1)))
 
 
@@ -209,9 +209,9 @@ def _rewrite(
 ) -> None:
     count = 0
     for place, entry in enumerate(annotations):
-        looked = _looked(entry)
-        image = None if looked is None else locate(looked.image_id)
-        if looked is None or image is None or _box(looked.bbox) is None:
+        known = _box_fields(entry)
+        image = None if known is None else locate(known.image_id)
+        if known is None or image is None or _box(known.bbox) is None:
             continue
         fields: dict[str, Any] = msgspec.json.decode(_encode(entry) if isinstance(entry, Fields) else entry)
         if not change(fields, image):
@@ -220,7 +220,7 @@ def _rewrite(
         annotations[place] = msgspec.json.decode(text, type=Fields) if isinstance(entry, Fields) else Raw(text)
         count += 1
         if count <= EXAMPLES:
-            report.repaired('annotation', reason, str(image.file_name), text_of(looked.id))
+            report.repaired('annotation', reason, str(image.file_name), text_of(known.id))
     if count > EXAMPLES:
         report.repaired('annotation', reason, count=count - EXAMPLES)
 
@@ -271,14 +271,14 @@ def _concerned(
     annotations: Sequence[Fields | Raw], locate: Locate, concerned: Callable[[_Votes], bool]
 ) -> Iterator[tuple[str, str]]:
     for entry in annotations:
-        ballot, looked = _Votes(), _looked(entry)
+        ballot, fields = _Votes(), _box_fields(entry)
         _vote(entry, locate, ballot)
-        if looked is not None and concerned(ballot):
-            image = locate(looked.image_id)
-            yield '' if image is None else str(image.file_name), text_of(looked.id)
+        if fields is not None and concerned(ballot):
+            image = locate(fields.image_id)
+            yield '' if image is None else str(image.file_name), text_of(fields.id)
 
 
-_look = msgspec.json.Decoder(_Looked).decode
+_decode = msgspec.json.Decoder(_BoxFields).decode
 _decode_box = msgspec.json.Decoder(tuple[float, float, float, float]).decode
 _decode_rings = msgspec.json.Decoder(list[list[float]]).decode
 _encode = msgspec.json.Encoder().encode

@@ -21,7 +21,7 @@ _nested = re.compile(rb'\[\s*\[').match
 """Whether a text begins like a list of rings."""
 _SHORTEST = len('[[0,0,0,0,0,0]]')
 _ODD = Fields(iscrowd=True)
-"""Stands for whatever is not plain."""
+"""Stands for every entry that is not plain."""
 T = TypeVar('T')
 _Box = tuple[float, float, float, float]
 _decode_boxes = msgspec.json.Decoder(list[_Box | None]).decode
@@ -79,7 +79,7 @@ class PlainEntries:
         """Add images that are plain, with their entries.
 
         Args:
-            builder: The batch in the making.
+            builder: The batch that is built.
             samples: Consecutive images, without annotations.
             first: The number of the first of them.
         """

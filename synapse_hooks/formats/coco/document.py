@@ -84,7 +84,7 @@ def open_document(file: Path, *, whole: bool) -> Document:
 
     Args:
         file: Which.
-        whole: Annotations are left as text, with every key. Otherwise they are `Fields`, but for strange ones.
+        whole: Annotations are left as text, with every key. Otherwise they are `Fields`, if they can be decoded so.
 
     Raises:
         DatasetInvalid: It is not a COCO file, or not a whole one.
@@ -104,16 +104,16 @@ def open_document(file: Path, *, whole: bool) -> Document:
     except OSError as error:
         raise cannot_read(DatasetInvalid, error, file) from error
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
-        raise DatasetInvalid(f'{file} is not JSON: {error}', hint='repair it', path=str(file)) from error
+        raise DatasetInvalid(f'{file} is not JSON: {error}', hint='fix it', path=str(file)) from error
     categories = _by_id(file, lists.categories or [])
     return Document(file, lists.images, lists.annotations, categories, digest.digest())
 
 
 class DocumentCache:
-    """Files that were opened for what they declare, and wait for being read: a large one is not opened twice."""
+    """Keeps files that were opened for their categories until they are read: a large file is not opened twice."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Path, tuple[tuple[int, int] | None, Document]] = {}
+        self._documents: dict[Path, tuple[tuple[int, int] | None, Document]] = {}
 
     def categories(self, file: Path) -> list[Category]:
         """The categories of a file, in the order of their ids.
@@ -122,19 +122,19 @@ class DocumentCache:
             DatasetInvalid: As in `open_document`.
         """
         state, document = _state(file), self.take(file, whole=False)
-        self._waiting[file] = state, document
+        self._documents[file] = state, document
         return [document.categories[id] for id in sorted(document.categories, key=_order)]
 
     def take(self, file: Path, *, whole: bool) -> Document:
-        """A file, opened before or now; it does not wait any longer. Those that wait are not whole.
+        """A file, from the cache or opened now; the cache drops it. Documents in the cache are not `whole`.
 
         Raises:
             DatasetInvalid: As in `open_document`.
         """
-        state, document = self._waiting.pop(file, (None, None))
+        state, document = self._documents.pop(file, (None, None))
         if document is not None and not whole and state == _state(file):
             return document
-        # Two of them are not to be in memory.
+        # Not two of them in memory at once.
         del document
         return open_document(file, whole=whole)
 

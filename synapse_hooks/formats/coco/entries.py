@@ -100,7 +100,7 @@ def text_of(id: Any) -> str:
 
 def _points(flat: Any) -> list[Joint]:
     if len(flat) % 3:
-        raise ValueError(f'{len(flat)} numbers are no joints')
+        raise ValueError(f'expected x, y and visibility of each joint, got {len(flat)} numbers')
     numbers = iter(_numbers(flat))
     points = [Joint(x, y, int(v)) for x, y, v in zip(numbers, numbers, numbers, strict=True)]
     return points if any(point.visibility for point in points) else []
@@ -110,7 +110,7 @@ def _box(bbox: Any) -> Rectangle | None:
     if not bbox:
         return None
     if len(bbox) != 4:
-        raise ValueError(f'{len(bbox)} numbers are no box')
+        raise ValueError(f'expected 4 numbers of a box, got {len(bbox)}')
     x, y, w, h = _numbers(bbox)
     return x, y, w, h
 

@@ -1,4 +1,4 @@
-"""What is written of annotations into a COCO file.
+"""From annotations to entries of a COCO file.
 
 Rules: cocodataset.org, "Data format". Masks are written as pycocotools packs them, crowds as plain lists of counts:
 pycocotools reads both.
@@ -54,7 +54,7 @@ def write_entry(
     """What is written of one object, apart from its numbers; None when it was dropped.
 
     Args:
-        annotation: Its shape, or its skeleton where there is no shape.
+        annotation: Its shape, or its skeleton if it has no shape.
         sample: Where it is.
         fitter: Which cuts it at the edges of the image.
         schemas: The joints of its class.

@@ -1,4 +1,4 @@
-"""The annotation files of one split, with what they say sorted by image.
+"""The annotation files of one split, with their entries grouped by image.
 
 Images are one where their file is one: in the files for instances, keypoints and captions of the same images, and where
 a file lists an image twice.
@@ -30,7 +30,7 @@ Skip = Callable[[UnreadableItem], None]
 
 
 class FileEntries(NamedTuple):
-    """What one file says about the images of a split."""
+    """The entries of one file, grouped by the images of a split."""
 
     categories: dict[Any, Category]
     labels: dict[Any, str]
@@ -42,12 +42,12 @@ class FileEntries(NamedTuple):
     digest: bytes
 
     def texts(self, place: int) -> Sequence[Raw]:
-        """What it says about an image, as text."""
+        """Its entries about an image, as text."""
         return [Raw(_encode(one)) if isinstance(one, Fields) else one for one in self.entries.get(place, ())]
 
 
 class SplitEntries(NamedTuple):
-    """The images of a split, and the files that are about them, the most telling first."""
+    """The images of a split, and the files with entries about them, the most detailed first."""
 
     source: Source
     finder: ImageFinder
@@ -71,7 +71,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def group_entries(source: Source, cache: DocumentCache, report: LossReport, skip: Skip, *, whole: bool) -> SplitEntries:
-    """Open the files of a split. What is wrong with a file as a whole is reported here.
+    """Open the files of a split. Faults of a file as a whole are reported.
 
     Args:
         source: The split.

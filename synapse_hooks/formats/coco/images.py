@@ -51,7 +51,7 @@ class ImageFinder:
         raise LookupError(f'it is not below {self.roots[0]} or around')
 
     def find_elsewhere(self, name: str) -> Match:
-        """The file that an image's name can mean only, where it leads nowhere as it is.
+        """The only file that the name of an image can mean, if its path does not exist.
 
         Raises:
             UnreadableItem: There is none, or several that may be meant.

@@ -6,7 +6,7 @@ labels.json and data/                                          FiftyOne, the sam
 annotations/instances_train2017.json, train2017/               the official layout; also images/train2017/ (CVAT)
 annotations/person_keypoints_..., captions_..., panoptic_...   more about the same images
 annotations/anything.json                                      where no name is official; train.json is a split
-result.json, train/anything.json                               whatever it is called, where it is the only one
+result.json, train/anything.json                               of any name, if it is the only one
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Source(NamedTuple):
 
 
 def find_sources(path: Path) -> list[Source]:
-    """The annotation files of a dataset; empty where there are none.
+    """The annotation files of a dataset; empty if there are none.
 
     Args:
         path: A folder, or an annotation file: then that one alone.
@@ -124,7 +124,7 @@ def _below_annotations(path: Path) -> list[Source]:
     # Unlike `glob`, `iterdir` does not take a closed folder for an empty one.
     found = sorted(file for file in folder.iterdir() if file.suffix == '.json') if folder.is_dir() else []
     files = [file for file in found if not is_dropping(file.name)]
-    # Whatever is in a file with such a name: a broken one is refused when it is opened, not passed over.
+    # Files with such a name are not checked here: a broken one is refused when it is opened, not skipped.
     sources = _official(path, files)
     likely = [file for file in files if looks_like_coco(file)]
     if not sources and likely:
@@ -187,12 +187,12 @@ def _only_file(folder: Path) -> Path | None:
 
 
 def _coco_files(folder: Path) -> list[Path]:
-    """The files in a folder that are COCO's, whatever they are called; none where each of many is about an image."""
+    """The COCO files in a folder, of any name; none if there are many, each about one image."""
     return [file for file in files_in(folder, '.json', most=_MANY) if _has_images(file)]
 
 
 def _has_images(file: Path) -> bool:
-    """Whether the beginning of a file, whatever it is called, is that of a COCO file with images and what is in them.
+    """Whether a file of any name begins like a COCO file with images and annotations or categories.
 
     Other tools write lists of `categories` alone, or `annotations` about files.
     """
@@ -210,7 +210,7 @@ def looks_like_coco(file: Path) -> bool:
 
 
 def must_be_coco(file: Path) -> bool:
-    """Whether a file has a name that COCO files have, whatever is in it.
+    """Whether a file has the name of a COCO file; its content is not checked.
 
     Other tools write lists as annotations.json: Create ML's, for one.
     """

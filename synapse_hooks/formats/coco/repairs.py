@@ -1,4 +1,4 @@
-"""Entries of a COCO file that are not as the rules have them, and leave no doubt about what they mean."""
+"""Repairs of entries of a COCO file that break the rules, but whose meaning is certain."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def repair_segmentation_text(segmentation: bytes) -> tuple[bytes, str]:
 
 
 def matching_id(id: Any, known: Container[Any]) -> Any:
-    """The id that is meant where text stands for a number, or the reverse; None where there is no such id.
+    """The id that is meant where text stands for a number, or the reverse; None if there is none.
 
     Example:
         >>> matching_id('7', {7: 'car'}), matching_id(7, {'7': 'car'}), matching_id('07', {7: 'car'})

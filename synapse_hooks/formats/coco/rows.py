@@ -1,4 +1,4 @@
-"""What is written of a batch into a COCO file, up to the numbers that are known at the end only.
+"""The text of images and annotations of a batch in a COCO file, without the numbers that are known at the end only.
 
 Boxes and polygons that lie in their image become text as arrays. What must be cut, turned into something else or
 dropped goes through a `Fitter`, one by one. Both ways give the same bytes.

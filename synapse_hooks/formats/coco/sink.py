@@ -24,7 +24,7 @@ from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.storage import Spool, link_all
 
 Counts = dict[str, tuple[int, int]]
-"""Images and annotations in each split; '' where there are none."""
+"""Images and annotations in each split; '' without splits."""
 _HEAD = b'{"info":{},"licenses":[],"images":['
 _LISTS = ('images', 'annotations')
 
@@ -47,7 +47,7 @@ class CocoSink(BaseSink):
     """Writes images at once, the lists of images and annotations when their numbers are known.
 
     Args:
-        context: The conversion at hand.
+        context: The context of this conversion.
     """
 
     def __init__(self, context: WriteContext) -> None:
@@ -140,10 +140,10 @@ class CocoSink(BaseSink):
 
 
 def assemble_files(schemas: Schemas, info: DatasetInfo, out: Path, found: Sequence[Counts]) -> Path:
-    """Make the files of the splits from the parts that the shares have written.
+    """Make the files of the splits from the parts that the shards have written.
 
     Returns:
-        The file that a trainer wants.
+        The file for `config_path`.
     """
     categories = [
         {'id': number, 'name': name, 'supercategory': '', **schemas.of_class(name)}
@@ -151,23 +151,23 @@ def assemble_files(schemas: Schemas, info: DatasetInfo, out: Path, found: Sequen
     ]
     splits = list(dict.fromkeys(split for counts in found for split in counts))
     for split in splits:
-        shares = [number for number, counts in enumerate(found) if split in counts]
+        shards = [number for number, counts in enumerate(found) if split in counts]
         with (out / split / CONFIG).open('wb') as file:
             file.write(_HEAD)
-            _append(file, [part(out, split, 'images', share) for share in shares])
+            _append(file, [part(out, split, 'images', shard) for shard in shards])
             file.write(b'],"annotations":[')
-            _append(file, [part(out, split, 'annotations', share) for share in shares])
+            _append(file, [part(out, split, 'annotations', shard) for shard in shards])
             file.write(b'],"categories":%b}' % _encode(categories))
     return out / ('train' if 'train' in splits else next(iter(splits), '')) / CONFIG
 
 
-def part(out: Path, split: str, name: str, share: int) -> Path:
-    """Where a share writes its part of a list."""
-    return out / split / f'.{name}-{share}'
+def part(out: Path, split: str, name: str, shard: int) -> Path:
+    """Where a shard writes its part of a list."""
+    return out / split / f'.{name}-{shard}'
 
 
 def total(split: str, before: Iterable[Counts]) -> tuple[int, int]:
-    """The images and annotations of a split in other shares."""
+    """The images and annotations of a split in other shards."""
     counts = [one[split] for one in before if split in one]
     return sum(images for images, _ in counts), sum(annotations for _, annotations in counts)
 

@@ -49,20 +49,20 @@ _TOO_LARGE = 'its file declares more pixels than any image has: those of the ima
 
 
 class ImageItem:
-    """An image that is there."""
+    """An image that exists."""
 
     __slots__ = ('place', 'sample', 'size')
 
     def __init__(self, place: int, sample: Sample) -> None:
         self.place = place
         self.sample = sample
-        """As large as its annotations take it to be."""
+        """With the size to which its annotations refer."""
         self.size = sample.width, sample.height
-        """How large it is."""
+        """The size of the image file."""
 
     @property
     def fits(self) -> bool:
-        """Whether these are the same."""
+        """Whether the two sizes are equal."""
         return self.size == (self.sample.width, self.sample.height)
 
 
@@ -74,7 +74,7 @@ class CocoSource(ItemSource):
 
     Args:
         path: The dataset's folder or annotation file.
-        context: The reading at hand.
+        context: The context of this reading.
         cache: Has the files that were opened already.
     """
 
@@ -283,7 +283,7 @@ class CocoSource(ItemSource):
         taken.add(id)
 
     def _category(self, id: Any, file: FileEntries, sample: Sample, entry: Any) -> Category | None:
-        """The category that an id stands for; where there is none, the entry is dropped."""
+        """The category of an id; if there is none, the entry is dropped."""
         category = file.categories.get(id)
         if category is not None:
             return category

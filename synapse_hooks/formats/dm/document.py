@@ -40,7 +40,7 @@ def decode(data: bytes) -> dict[str, Any]:
     """The JSON object in a file's bytes.
 
     Raises:
-        ValueError: It is empty, no JSON, or no object; the message says which.
+        ValueError: It is empty, not JSON, or not an object; the message says which.
     """
     if not data.strip():
         raise ValueError('is empty (0 bytes)' if not data else 'is blank')

@@ -32,7 +32,7 @@ class DmSource(ItemSource):
 
     Args:
         path: The dataset's folder.
-        context: The reading at hand.
+        context: The context of this reading.
     """
 
     def __init__(self, path: Path, context: ReadContext) -> None:

@@ -1,4 +1,4 @@
-"""DM v1 documents, read as what DM v2 would say.
+"""DM v1 documents, converted to DM v2 while they are read.
 
 `annotations` and `annotationsData` hold two halves of every annotation, by media id (`image_1`, `video_1`, ...), joined
 by `id`.
@@ -42,14 +42,14 @@ def read_v1(document: dict[str, Any]) -> tuple[list[AnyAnnotation], tuple[int, i
             as_v2 = _row(media, tool, row, details.get(row['id'], {}), member_of)
             annotation = read_row(tool, as_v2, entry) if media == 'images' else read_other(media, tool, as_v2, entry)
             if isinstance(annotation, Other) and annotation.fault and row['id'] not in details:
-                annotation.fault = 'annotationsData has nothing of it'
+                annotation.fault = 'annotationsData has no entry for it'
             states = {key: row[key] for key in _UI if key in row}
             annotation.extra = {**annotation.extra, 'dm1': states} if states else annotation.extra
             found.append(annotation)
         known = {row['id'] for row in rows or ()}
         for id, half in details.items():
             if id not in known:
-                found.append(read_other(media, 'annotationsData', half, entry, 'annotations has nothing of it'))
+                found.append(read_other(media, 'annotationsData', half, entry, 'annotations has no entry for it'))
         for group in groups:
             found.append(_read_link(media, 'group', group, list(group.get('annotationIds') or ()), entry))
         for relation in (document.get('relations') or {}).get(media_id) or ():

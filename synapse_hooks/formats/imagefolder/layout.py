@@ -25,8 +25,8 @@ from synapse_hooks.formats.imagefolder.names import NAMES, split_of
 from synapse_hooks.storage import is_dropping
 
 NO_IMAGE = 'it is not an image'
-_NO_CLASS = 'it is in no folder of a class'
-_NO_SPLIT = 'it is in no split, while others are'
+_NO_CLASS = 'it is not in the folder of a class'
+_NO_SPLIT = 'it is not in a split, while others are'
 
 
 class Place(NamedTuple):

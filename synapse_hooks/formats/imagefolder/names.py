@@ -83,7 +83,7 @@ def write_names(out: Path, folders: dict[str, str]) -> None:
 
 
 def read_names(root: Path) -> dict[str, str]:
-    """The names of classes whose folders are called otherwise, by folder. A foreign file of that name is let be.
+    """The names of classes whose folders are called otherwise, by folder. Other files of that name are ignored.
 
     Raises:
         DatasetInvalid: It is ours or might be, and is damaged: a class would get a wrong name.

@@ -44,10 +44,10 @@ class _ClassLabel(NamedTuple):
 
 
 class ImageFolderSink(BaseSink):
-    """Notes images and their classes, and puts them in place when all classes are known.
+    """Collects images and their classes, and links the images when all classes are known.
 
     Args:
-        context: The conversion at hand.
+        context: The context of this conversion.
     """
 
     def __init__(self, context: WriteContext) -> None:
@@ -80,11 +80,11 @@ class ImageFolderSink(BaseSink):
             )
 
     def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
-        """Note the images of a shard. Shapes have no place in an image folder: they are dropped."""
+        """Collect the images of a shard. Shapes have no place in an image folder: they are dropped."""
         counts: dict[str, int] = {}
         with closing(self._spool(shard)) as spool:
             for batch in batches:
-                spool.put(self._noted(batch, counts))
+                spool.put(self._collect(batch, counts))
         # Images without a class are not there.
         return WriteResult(counts)
 
@@ -114,8 +114,8 @@ class ImageFolderSink(BaseSink):
             return None
         return FolderCaches(self.context.out, [folder_of(split) for split in info.splits], self.context.report)
 
-    def _noted(self, batch: Batch, counts: dict[str, int]) -> list[Any]:
-        """What waits of a batch; its images are counted by split."""
+    def _collect(self, batch: Batch, counts: dict[str, int]) -> list[Any]:
+        """The images of a batch with their classes; they are counted by split."""
         report = self.context.report
         why = {item: reason for item, sample in enumerate(batch.samples) if (reason := _unreadable(sample))}
         for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):

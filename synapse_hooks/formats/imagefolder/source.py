@@ -25,7 +25,7 @@ class ImageFolderSource(ItemSource):
 
     Args:
         path: The dataset's folder.
-        context: The reading at hand.
+        context: The context of this reading.
 
     Raises:
         DatasetInvalid: There are no folders of classes.

@@ -27,7 +27,7 @@ class LabelReader:
 
     | numbers after the class | what it is |
     | --- | --- |
-    | 4 + joints x (2 or 3), where `kpt_shape` says so | a skeleton with its box |
+    | 4 + joints x (2 or 3), if there is a `kpt_shape` | a skeleton with its box |
     | 4 or 5 | a box: centre, width, height, and its confidence |
     | 8, in a dataset of rotated boxes, and the corners of a rectangle | a rotated box |
     | 6, 8, 10, ... | a polygon |
@@ -52,7 +52,7 @@ class LabelReader:
         """Called with what is in each file that is read."""
 
     def read(self, file: str, width: int, height: int) -> list[AnyAnnotation]:
-        """The annotations in a label file; none where there is no such file. Their ids are the numbers of the lines.
+        """The annotations in a label file; none if the file does not exist. Their ids are the numbers of the lines.
 
         Args:
             file: The label file.
@@ -76,7 +76,7 @@ class LabelReader:
         return found
 
     def rows(self, file: str) -> list[list[float]]:
-        """The numbers in each line of a label file; none in an empty one, no lines where there is no such file.
+        """The numbers in each line of a label file; none in an empty one, no lines if the file does not exist.
 
         Raises:
             UnreadableItem: The file cannot be read, or something in it is not a number.

@@ -38,7 +38,7 @@ class Folder(NamedTuple):
     names: list[str]
     """Of the image files, sorted."""
     repairs: Mapping[str, list[str]] = {}
-    """Lines of a list that lead nowhere, and of which the image was found all the same, by what was wrong."""
+    """Lines of a list whose path does not exist, but whose image was found, by what is wrong with the path."""
 
 
 def folders_of(config: Config) -> list[Folder]:

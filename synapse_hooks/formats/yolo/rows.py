@@ -1,4 +1,4 @@
-"""The rows of label files, a batch at a time, whatever the task.
+"""The rows of label files, a batch at a time, for any task.
 
 Most shapes lie in their image and are what the target holds: those become text as arrays. What must be cut, turned into
 something else or dropped goes through a `Fitter`, one by one. Both ways give the same bytes.

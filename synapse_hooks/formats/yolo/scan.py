@@ -1,4 +1,4 @@
-"""What ultralytics' scan of the written images and labels would find, noted while they are written.
+"""What ultralytics' scan of the written images and labels would find, recorded while they are written.
 
 It becomes ultralytics' cache, `labels/train.cache`, when the dataset is at its final place. A split for which it is not
 certain what the scan would find has no cache, and ultralytics scans it.
@@ -45,7 +45,7 @@ _HIGHEST, _LOWEST = np.float32(1.01), np.float32(-0.01)
 """Between these, in shares of the image, ultralytics tolerates the numbers of a box."""
 _FACTS: Final = np.dtype(
     [
-        ('share', np.int32),
+        ('shard', np.int32),
         ('place', np.int64),
         ('length', np.int64),
         ('image_size', np.int64),
@@ -59,31 +59,31 @@ _FACTS: Final = np.dtype(
 _REST: Final = KEY['normalized'] + TRUE + KEY['bbox_format'] + KEY['xywh'] + b'u'
 
 
-class ScanNotes:
-    """Takes the notes of one share of the conversion (each process has one).
+class ScanRecorder:
+    """Records what a scan of the images and labels of one shard would find.
 
     Args:
         out: The dataset's folder.
-        share: The number of the share.
+        shard: The number of the shard.
         report: Where damaged images are reported.
         task: That of the labels.
         joints: How many a skeleton has.
     """
 
-    def __init__(self, out: Path, share: int, report: LossReport, task: str, joints: int) -> None:
+    def __init__(self, out: Path, shard: int, report: LossReport, task: str, joints: int) -> None:
         self._below = len(str(out)) + 1
-        self._share = share
+        self._shard = shard
         self._report = report
         self._task = task
         self._joints = joints
-        self._spool = Spool(_spool_file(out, share))
-        self._file = _entries_file(out, share)
+        self._spool = Spool(_spool_file(out, shard))
+        self._file = _entries_file(out, shard)
         self._entries: IO[bytes] | None = None
         self._place = 0
         self._uncertain: set[str] = set()
 
     def examine(self, images: Sequence[str]) -> list[CheckedImage]:
-        """Examine images that were put in place just now, and report damaged ones.
+        """Examine images that were just linked or copied, and report damaged ones.
 
         Args:
             images: The path of each image; empty for one that is left out.
@@ -106,18 +106,18 @@ class ScanNotes:
         numbers: Sequence[bytes],
         texts: Sequence[bytes],
     ) -> None:
-        """Note images whose label files were written just now.
+        """Record images whose label files were just written.
 
         Args:
             images: The path of each image; empty for one that is left out.
-            seen: What `examine` has answered.
+            seen: What `examine` returned.
             states: Of the label file of each that is not left out: size, and when it was changed, in nanoseconds.
             counts: How many rows each has.
             numbers: The class of each row.
             texts: The rest of each row.
         """
         if self._entries is None:
-            # What was noted of this shard before comes first.
+            # Earlier records of this shard come first.
             self._entries = self._file.open('ab')
             self._place = self._entries.tell()
         labels = Labels(self._task, self._joints, numbers, texts)
@@ -137,7 +137,7 @@ class ScanNotes:
             names.append(name)
             facts.append(
                 (
-                    *(self._share, self._place, len(entry), size, changed, *state),
+                    *(self._shard, self._place, len(entry), size, changed, *state),
                     *(count, 0 if order is None else count - len(order)),
                 )
             )
@@ -145,7 +145,7 @@ class ScanNotes:
         self._spool.put((names, np.array(facts, _FACTS).tobytes()))
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Finish the records of the shard."""
         if self._entries is not None:
             self._spool.put((sorted(self._uncertain), b''))
             self._entries.close()
@@ -231,7 +231,7 @@ def _bounding_boxes(points: Floats32, starts: list[int]) -> Floats32:
 
 
 class LabelCaches:
-    """Writes the caches of all splits from the notes of all shares, whose files it removes from the dataset's folder.
+    """Writes the caches of all splits from the records of all shards, whose files it removes from the dataset's folder.
 
     Args:
         out: The dataset's folder, before it is published.
@@ -246,13 +246,13 @@ class LabelCaches:
         self._uncertain: set[str] = set()
         self._splits: dict[str, list[str]] = {}
         facts: dict[str, list[bytes]] = {}
-        for share in range(shares):
-            if not (file := _entries_file(out, share)).exists():
+        for shard in range(shares):
+            if not (file := _entries_file(out, shard)).exists():
                 continue
             # It has no name any more, and is gone with this object.
-            self._entries[share] = file.open('rb')
+            self._entries[shard] = file.open('rb')
             file.unlink()
-            for names, data in Spool(_spool_file(out, share)).take():
+            for names, data in Spool(_spool_file(out, shard)).take():
                 if not data:
                     self._uncertain.update(names)
                 for number, name in enumerate(names if data else ()):
@@ -303,14 +303,14 @@ class LabelCaches:
 
     def _encoded(self, images: list[str], facts: NDArray[np.void]) -> Iterator[bytes]:
         begin = b'}(' + KEY['im_file']
-        places = zip(images, facts['share'].tolist(), facts['place'].tolist(), facts['length'].tolist(), strict=True)
-        for image, share, place, length in places:
-            yield begin + text(image) + os.pread(self._entries[share].fileno(), length, place)
+        places = zip(images, facts['shard'].tolist(), facts['place'].tolist(), facts['length'].tolist(), strict=True)
+        for image, shard, place, length in places:
+            yield begin + text(image) + os.pread(self._entries[shard].fileno(), length, place)
 
 
-def _spool_file(out: Path, share: int) -> Path:
-    return out / f'.scan-{share}'
+def _spool_file(out: Path, shard: int) -> Path:
+    return out / f'.scan-{shard}'
 
 
-def _entries_file(out: Path, share: int) -> Path:
-    return out / f'.entries-{share}'
+def _entries_file(out: Path, shard: int) -> Path:
+    return out / f'.entries-{shard}'

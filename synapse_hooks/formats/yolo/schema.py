@@ -1,4 +1,4 @@
-"""What dataset.yaml says of skeletons."""
+"""The keys of dataset.yaml about skeletons."""
 
 from __future__ import annotations
 

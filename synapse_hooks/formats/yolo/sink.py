@@ -21,7 +21,7 @@ from synapse_hooks.formats.imagefolder.sink import ImageFolderSink
 from synapse_hooks.formats.yolo import tasks
 from synapse_hooks.formats.yolo.config import write_config
 from synapse_hooks.formats.yolo.rows import Rows
-from synapse_hooks.formats.yolo.scan import LabelCaches, ScanNotes
+from synapse_hooks.formats.yolo.scan import LabelCaches, ScanRecorder
 from synapse_hooks.formats.yolo.schema import pose_config
 from synapse_hooks.formats.yolo.writer import LabelWriter, ShardWriter
 from synapse_hooks.storage import Spool
@@ -50,7 +50,7 @@ class YoloSink(BaseSink):
     """Writes what the training is for: `target_task`, else what most annotations are.
 
     Args:
-        context: The conversion at hand.
+        context: The context of this conversion.
     """
 
     def __init__(self, context: WriteContext) -> None:
@@ -138,8 +138,8 @@ class YoloSink(BaseSink):
     def _labels(self, plan: Plan, classes: Sequence[str] | None, shard: int) -> LabelWriter:
         if not (self.context.options.trainer_cache and trainer_cache.version()):
             return LabelWriter(classes, None)
-        notes = ScanNotes(self.context.out, shard, self.context.report, plan.task, len(plan.joints))
-        return LabelWriter(classes, notes)
+        recorder = ScanRecorder(self.context.out, shard, self.context.report, plan.task, len(plan.joints))
+        return LabelWriter(classes, recorder)
 
     def _spool(self, shard: int) -> Spool:
         return Spool(self.context.out / f'.waiting-{shard}')
@@ -152,7 +152,7 @@ class YoloSink(BaseSink):
                 if kind in _TASK_OF:
                     counts[_TASK_OF[kind]] += count
             objects = {task: count for task, count in counts.items() if task != 'classify'}
-            # An object with a skeleton has a box or an outline besides: it is the same object.
+            # An object with a skeleton has a box or an outline too: it is the same object.
             with_joints = objects['pose']
             for task in ('detect', 'segment', 'obb'):
                 same = min(objects[task], with_joints)
@@ -183,7 +183,7 @@ def _require_splits(written: Mapping[str, int], read: Mapping[str, int], shares:
     there = ', '.join(f'{name} {count:,}' if read else name for name, count in written.items()) or 'none'
     hint = "divide the dataset: `-p 'splits={train: 0.8, valid: 0.2}'` for a run, `--split 0.8,0.2` for convert"
     if shares:
-        hint = 'no image fell into it: give it a larger share; a dataset that is divided already keeps its splits'
+        hint = 'it got no image: give it a larger share; a dataset that has several splits keeps them'
     if dropped := [f'{name} had {read[name]:,}' for name in missing if read.get(name)]:
         hint = f'{", ".join(dropped)}, which cannot be written for this task: choose another one'
     raise DatasetInvalid(

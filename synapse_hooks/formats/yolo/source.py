@@ -41,7 +41,7 @@ class YoloSource(ItemSource):
 
     Args:
         path: The dataset's folder, or its yaml.
-        context: The reading at hand.
+        context: The context of this reading.
 
     Raises:
         DatasetInvalid: The dataset cannot be used.
@@ -67,7 +67,7 @@ class YoloSource(ItemSource):
         """Where the images are."""
         config, files = self.config, self.context.files
         if files.boundary is not None:
-            # What the yaml names by its path is the dataset's own, wherever it is; what a link leads to is not.
+            # A folder that the yaml names belongs to the dataset, in any place. The target of a link does not.
             files.boundary.add(config.root, *named_elsewhere(config))
         lists = (file for places in config.sources.values() for file in places if not file.is_dir())
         for file in (config.file, *lists):
@@ -191,7 +191,7 @@ class YoloSource(ItemSource):
             reason = 'joints are known as mirror images by their names only: left_eye, right_eye'
             report.dropped('flip_idx', reason, file)
         for entry in self.config.moved:
-            report.repaired('file', 'it is not there: the folder here with the end of its path is used', file, entry)
+            report.repaired('file', 'it does not exist: the folder here that ends like its path is used', file, entry)
         for folder in self.folders:
             for reason, lines in folder.repairs.items():
                 for line in lines:

@@ -1,4 +1,4 @@
-"""What the label of each task says: `class x y w h`, `class x1 y1 x2 y2 ...`, and with joints."""
+"""The numbers in the labels of each task: `class x y w h`, `class x1 y1 x2 y2 ...`, and with joints."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from synapse_hooks.data import DEFAULT_SUFFIXES, SUFFIXES, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
-from synapse_hooks.formats.yolo.scan import CheckedImage, ScanNotes
+from synapse_hooks.formats.yolo.scan import CheckedImage, ScanRecorder
 from synapse_hooks.storage import Spool, link_all, write_all
 
 PendingItems = tuple[list[str], list[CheckedImage], list[str], list[int], list[str], list[bytes]]
@@ -28,7 +28,7 @@ class ShardWriter:
     """Writes a shard: images and labels at once, or the labels later where the classes are not known yet.
 
     Args:
-        context: The conversion at hand.
+        context: The context of this conversion.
         rows: Makes the rows of label files.
         labels: Writes label files.
         waiting: Where those wait whose classes are not known.
@@ -65,7 +65,7 @@ class ShardWriter:
             links.append((sample.file, images[-1]))
             files.append(f'{labels_at}{stem}.txt')
         link_all(links, mode=self.context.options.images)
-        seen = [] if self.labels.notes is None else self.labels.notes.examine(images)
+        seen = [] if self.labels.recorder is None else self.labels.recorder.examine(images)
         waiting = images, seen, files, rows.counts(len(files)), rows.labels, rows.texts
         if self.labels.knows(rows.labels):
             self.labels.write(waiting)
@@ -91,7 +91,7 @@ class ShardWriter:
         if suffix not in READABLE and suffix.lower() not in READABLE:
             found = DEFAULT_SUFFIXES.get(read_header(Path(sample.file)).kind) if sample.file else None
             if found is None:
-                reason = f'ultralytics reads no {suffix} images' if sample.file else 'there is no image'
+                reason = f'ultralytics does not read {suffix} images' if sample.file else 'there is no image'
                 if sample.file:
                     self.context.report.dropped('image', reason, sample.id)
                 return reason
@@ -108,11 +108,11 @@ class LabelWriter:
 
     Args:
         classes: In the order of their numbers; None where they are not known yet.
-        notes: Takes note of what was written; None where that is not wanted.
+        recorder: Takes note of what was written; None where that is not wanted.
     """
 
-    def __init__(self, classes: Sequence[str] | None, notes: ScanNotes | None) -> None:
-        self.notes = notes
+    def __init__(self, classes: Sequence[str] | None, recorder: ScanRecorder | None) -> None:
+        self.recorder = recorder
         # A declaration may have a class without a name, which is not written.
         self._numbers = {name: b'%d' % place for place, name in enumerate(filter(None, classes or ()))}
 
@@ -132,10 +132,10 @@ class LabelWriter:
             if file:
                 made.append((file, b'\n'.join([*rows[begin:end], b''])))
         states = write_all(made)
-        if self.notes is not None:
-            self.notes.add(images, seen, states, counts, numbers, texts)
+        if self.recorder is not None:
+            self.recorder.add(images, seen, states, counts, numbers, texts)
 
     def close(self) -> None:
         """Nothing more will be written."""
-        if self.notes is not None:
-            self.notes.close()
+        if self.recorder is not None:
+            self.recorder.close()
