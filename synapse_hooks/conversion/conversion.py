@@ -122,12 +122,12 @@ class Conversion:
         shards = pipeline.shards
         options = self.target.options
         fitting = options.processes(pipeline.count or known.count or 0)
-        executor: Executor = Serial()
-        if sink.parallel and len(shards) > 1:
-            executor = executor_named(options.executor, options.workers, fitting)
-        count = max(1, min(executor.workers, len(shards)))
+        # A wrong name is an error for a small dataset, too.
+        executor = executor_named(options.executor, options.workers, fitting)
+        in_parts = sink.parallel and len(shards) > 1
+        count = max(1, min(executor.workers, len(shards))) if in_parts else 1
         # What cannot be read in parts, or not be written in parts, is read in one process and written in another.
-        ahead = count == 1 < fitting and options.executor != 'serial' and not (sink.parallel and len(shards) > 1)
+        ahead = fitting > 1 and options.executor != 'serial' and not in_parts
         reading = ReadAhead(pipeline) if ahead else pipeline
         cuts = [round(number * len(shards) / count) for number in range(count + 1)]
         tasks = [

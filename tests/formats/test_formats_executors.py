@@ -95,10 +95,14 @@ def test_processes_that_share_nothing_write_the_same(tmp_path: Path, dm: Path, t
         assert other.losses == alone.losses
 
 
-def test_an_executor_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path, dm: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no executor 'forks'") as caught:
-        converted(dm, 'coco', tmp_path / 'out', executor='forks', workers=2)
-    assert 'fork, serial' in caught.value.hint
+@pytest.mark.parametrize('items', [1, 300])
+def test_an_executor_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path, dm: Path, items: int) -> None:
+    for document in sorted((dm / 'json').iterdir())[items:]:
+        document.unlink()
+    for target in ('coco', 'imagefolder'):
+        with pytest.raises(ConfigError, match="there is no executor 'forks'") as caught:
+            converted(dm, target, tmp_path / 'out', executor='forks', workers=2)
+        assert 'fork, serial' in caught.value.hint
 
 
 @pytest.mark.usefixtures('acme')
