@@ -12,6 +12,7 @@ import pytest
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import integrity
 from synapse_hooks.formats import trainer_cache
+from synapse_hooks.formats.yolo import scan
 from synapse_hooks.formats.yolo.scan import Labels
 from synapse_hooks.testing import png
 from tests.formats.format_kit import Converter, add_item, box, polygon
@@ -342,3 +343,13 @@ def test_in_several_processes_it_is_the_same(pictures: Path, converter: Converte
         found.append([(label['cls'].tolist(), label['shape']) for label in train['labels']])
     assert len(found[0]) == 314
     assert found[0] == found[1]
+
+
+def test_a_split_that_does_not_fit_into_memory_has_no_cache(
+    pictures: Path, converter: Converter, wanted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        picture(pictures / 'train', f'more/{number:03}', entry(number % 5))
+    monkeypatch.setattr(scan, '_MOST_IMAGES', 20)
+    made = converter(pictures, 'dm', 'yolo', target_task='segment')
+    assert [name.rpartition('/')[2] for name in ours(converter, made)] == ['val.cache']

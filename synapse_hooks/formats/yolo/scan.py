@@ -245,7 +245,7 @@ class LabelCaches:
         self._entries: dict[int, IO[bytes]] = {}
         self._uncertain: set[str] = set()
         self._splits: dict[str, list[str]] = {}
-        facts: dict[str, list[bytes]] = {}
+        facts: dict[str, bytearray] = {}
         for shard in range(shares):
             if not (file := _entries_file(out, shard)).exists():
                 continue
@@ -257,9 +257,16 @@ class LabelCaches:
                     self._uncertain.update(names)
                 for number, name in enumerate(names if data else ()):
                     split = name.split('/', 2)[1]
-                    self._splits.setdefault(split, []).append(name)
-                    facts.setdefault(split, []).append(data[number * _FACTS.itemsize : (number + 1) * _FACTS.itemsize])
-        self._facts = {split: np.frombuffer(b''.join(data), _FACTS) for split, data in facts.items()}
+                    if split in self._uncertain:
+                        continue
+                    listed, known = self._splits.setdefault(split, []), facts.setdefault(split, bytearray())
+                    listed.append(name)
+                    known += data[number * _FACTS.itemsize : (number + 1) * _FACTS.itemsize]
+                    if len(listed) > _MOST_IMAGES:
+                        self._uncertain.add(split)
+                        listed.clear()
+                        known.clear()
+        self._facts = {split: np.frombuffer(data, _FACTS) for split, data in facts.items()}
 
     def __call__(self, final: Path) -> None:
         """Write them.
@@ -272,7 +279,7 @@ class LabelCaches:
         """
         root = os.path.realpath(final)
         for split, names in self._splits.items():
-            if split not in self._uncertain and len(names) <= _MOST_IMAGES:
+            if split not in self._uncertain:
                 self._write(root, split, names, self._facts[split])
 
     def _write(self, root: str, split: str, names: list[str], facts: NDArray[np.void]) -> None:
