@@ -45,7 +45,7 @@ def test_groups_are_not_torn_apart(flat: Path, bare: Environment, project: Path)
 def test_fractions_that_leave_a_split_empty_are_not_recommended_again(flat: Path, bare: Environment) -> None:
     ended = bare.hooks('convert', flat, 'out', '--to', 'yolo', '--split', '0.999999,0.000001', code=1)
     assert 'valid has none' in ended.err
-    assert 'no image fell into it: give it a larger share' in ended.err
+    assert 'it got no image: give it a larger share' in ended.err
 
 
 @pytest.mark.parametrize('more', [[], ['--workers', '2']])
