@@ -7,7 +7,8 @@ images are measured, it is assigned to splits, counted and fingerprinted, and pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -132,6 +133,19 @@ class WriteResult:
     """How many images were written into each split, by its name ('' without splits). None: all that were read."""
     state: Any = None
     """What `finalize_shard` and `finalize` must know of it; it can be pickled."""
+
+
+def written_images(results: Iterable[WriteResult]) -> Counter[str]:
+    """How many images were written into each split, by all shards together.
+
+    Example:
+        >>> sorted(written_images([WriteResult({'train': 1}), WriteResult({'train': 2, 'valid': 1})]).items())
+        [('train', 3), ('valid', 1)]
+    """
+    total = Counter[str]()
+    for result in results:
+        total.update(result.splits or {})
+    return total
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.conversion.contract import Projection, Sink, Written
+from synapse_hooks.conversion.contract import Projection, Sink, Written, written_images
 from synapse_hooks.conversion.executors import Executor, Serial, executor_named
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
@@ -99,7 +99,8 @@ class Conversion:
         written = sink.finalize(plan, info, done)
         losses.merge(report)
         self.progress.finish()
-        return Converted(written, read, losses, info, _splits(info, [result.splits for result in done]))
+        counted = all(result.splits is not None for result in done)
+        return Converted(written, read, losses, info, written_images(done) if counted else info.splits or {})
 
     def _survey(self, sink: Sink) -> DatasetInfo:
         pipeline = self.open(sink.projection)
@@ -143,14 +144,3 @@ def _merged(results: Sequence[ShardResult]) -> tuple[ReadResult, LossReport]:
         read.merge(one.read)
         report.merge(one.report)
     return read, report
-
-
-def _splits(info: DatasetInfo, written: Sequence[Mapping[str, int] | None]) -> dict[str, int]:
-    """The images in each split."""
-    found: dict[str, int] = {}
-    for splits in written:
-        if splits is None:
-            return dict(info.splits or {})
-        for name, count in splits.items():
-            found[name] = found.get(name, 0) + count
-    return found

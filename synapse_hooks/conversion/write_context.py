@@ -9,7 +9,7 @@ from pathlib import Path
 
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.data import LossReport, Sample
-from synapse_hooks.storage import link_or_copy
+from synapse_hooks.storage import Spool, link_or_copy
 
 
 class WriteContext:
@@ -26,6 +26,14 @@ class WriteContext:
         self.options = options
         self.report = LossReport() if report is None else report
         self._made: set[str] = set()
+
+    def spool(self, shard: int) -> Spool:
+        """Where a shard keeps what waits for `finalize_shard` or `finalize`: any sink of the conversion can take it.
+
+        Args:
+            shard: The number of the shard.
+        """
+        return Spool(self.out / f'.waiting-{shard}')
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""

@@ -21,7 +21,7 @@ from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.coco.layout import CONFIG
 from synapse_hooks.formats.coco.rows import Rows
 from synapse_hooks.formats.coco.schemas import Schemas
-from synapse_hooks.storage import Spool, link_all
+from synapse_hooks.storage import link_all
 
 Counts = dict[str, tuple[int, int]]
 """Images and annotations in each split; '' without splits."""
@@ -69,7 +69,7 @@ class CocoSink(BaseSink):
         """Link the images, and write their annotations to a spool."""
         rows = Rows(self.context.report, Schemas(plan, info, self.context.report))
         counts: Counts = {}
-        with closing(self._spool(shard)) as spool:
+        with closing(self.context.spool(shard)) as spool:
             for batch in batches:
                 for split, content in self._contents(batch, rows).items():
                     images, annotations = counts.get(split, (0, 0))
@@ -90,7 +90,7 @@ class CocoSink(BaseSink):
                 for split in own
                 for name in _LISTS
             }
-            for split, *content in self._spool(shard).take():
+            for split, *content in self.context.spool(shard).take():
                 made[split] = _write(
                     files[split, 'images'], files[split, 'annotations'], numbers, made[split], *content
                 )
@@ -126,9 +126,6 @@ class CocoSink(BaseSink):
             links.append((sample.file, self._target(sample.split, name)))
         link_all(links, mode=self.context.options.images)
         return contents
-
-    def _spool(self, shard: int) -> Spool:
-        return Spool(self.out / f'.waiting-{shard}')
 
     def _target(self, split: str | None, name: str) -> str:
         target = f'{self.out}/{split}/{name}' if split else f'{self.out}/{name}'

@@ -28,7 +28,6 @@ from synapse_hooks.errors import ParamsError, suggest
 from synapse_hooks.formats import trainer_cache
 from synapse_hooks.formats.imagefolder.names import class_folders, folder_of, write_names
 from synapse_hooks.formats.imagefolder.scan import FolderCaches
-from synapse_hooks.storage import Spool
 
 _READABLE = frozenset(('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'))
 TASK = 'classify'
@@ -82,7 +81,7 @@ class ImageFolderSink(BaseSink):
     def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
         """Collect the images of a shard. Shapes have no place in an image folder: they are dropped."""
         counts: dict[str, int] = {}
-        with closing(self._spool(shard)) as spool:
+        with closing(self.context.spool(shard)) as spool:
             for batch in batches:
                 spool.put(self._collect(batch, counts))
         # Images without a class are not there.
@@ -100,7 +99,7 @@ class ImageFolderSink(BaseSink):
             for folder in folders.values():
                 (out / split / folder).mkdir(parents=True, exist_ok=True)
         for shard in range(len(results)):
-            for batch in self._spool(shard).take():
+            for batch in self.context.spool(shard).take():
                 for id, file, suffix, split, classes in batch:
                     label = _class(self.context.report, id, [_ClassLabel(*one) for one in classes], folders, order)
                     target = _free(out / split / folders[label], id, suffix)
@@ -144,9 +143,6 @@ class ImageFolderSink(BaseSink):
                     (sample.id, sample.file, _suffix(sample), folder_of(split), [tuple(one) for one in found])
                 )
         return waiting
-
-    def _spool(self, shard: int) -> Spool:
-        return Spool(self.context.out / f'.waiting-{shard}')
 
 
 def _class(

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written
+from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written, written_images
 from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.data.batch import Batch
@@ -24,7 +24,6 @@ from synapse_hooks.formats.yolo.rows import Rows
 from synapse_hooks.formats.yolo.scan import LabelCaches, ScanRecorder
 from synapse_hooks.formats.yolo.schema import pose_config
 from synapse_hooks.formats.yolo.writer import LabelWriter, ShardWriter
-from synapse_hooks.storage import Spool
 
 TASKS = ('detect', 'segment', 'pose', 'obb', 'classify')
 """What ultralytics trains, and labels are written for."""
@@ -83,7 +82,7 @@ class YoloSink(BaseSink):
         """Labels of the task, or image folders. Images that ultralytics cannot read are left out."""
         if plan.task == 'classify':
             return self._folders.write(None, info, shard, batches)
-        with closing(self._labels(plan, info.classes, shard)) as labels, closing(self._spool(shard)) as waiting:
+        with closing(self._labels(plan, info.classes, shard)) as labels, closing(self.context.spool(shard)) as waiting:
             writer = ShardWriter(self.context, self._rows(plan), labels, waiting)
             for batch in batches:
                 writer.add(batch)
@@ -94,7 +93,7 @@ class YoloSink(BaseSink):
         if plan.task == 'classify':
             return
         with closing(self._labels(plan, info.classes, shard)) as labels:
-            for waiting in self._spool(shard).take():
+            for waiting in self.context.spool(shard).take():
                 labels.write(waiting)
 
     def finalize(self, plan: Plan, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
@@ -103,9 +102,7 @@ class YoloSink(BaseSink):
         Raises:
             DatasetInvalid: There are no images to train or to validate with; or no joints for a pose dataset.
         """
-        counts = Counter[str]()
-        for result in results:
-            counts.update(result.splits or {})
+        counts = written_images(results)
         splits = info.splits or {}
         _require_splits({split: counts[split] for split in splits}, splits, self.context.options.shares)
         if plan.task == 'classify':
@@ -140,9 +137,6 @@ class YoloSink(BaseSink):
             return LabelWriter(classes, None)
         recorder = ScanRecorder(self.context.out, shard, self.context.report, plan.task, len(plan.joints))
         return LabelWriter(classes, recorder)
-
-    def _spool(self, shard: int) -> Spool:
-        return Spool(self.context.out / f'.waiting-{shard}')
 
     def _task(self, info: DatasetInfo) -> str:
         asked = self.context.options.task
