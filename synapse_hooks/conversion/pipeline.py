@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress
 from typing import Any
 
@@ -21,7 +22,7 @@ from synapse_hooks.conversion.validation import validate
 from synapse_hooks.data import DatasetCounts, Keypoint, LossReport, Sample, Tolerance, Unreadable
 from synapse_hooks.data.batch import Batch, gather
 from synapse_hooks.data.skeletons import assemble
-from synapse_hooks.geometry.corner_order import sort_corners_of
+from synapse_hooks.geometry.corner_order import sort_corners
 
 Divide = Callable[[Sample], str | None]
 """Returns the split of a sample."""
@@ -73,15 +74,9 @@ class Pipeline:
         divide: Divide | None = None,
         crowds_as_objects: bool = False,
     ) -> None:
-        self._options = {
-            'tolerance': tolerance,
-            'digest': digest,
-            'counting': counting,
-            'divide': divide,
-            'crowds_as_objects': crowds_as_objects,
-        }
         self.reader = reader
         self.projection = projection
+        self.tolerance = tolerance
         self.divide = divide
         self.counting = counting
         self.crowds_as_objects = crowds_as_objects
@@ -103,14 +98,21 @@ class Pipeline:
         else:
             self._context = ReadContext(report=self.result.report, fingerprint=self._fingerprint)
             self.source = ReaderSource(reader)
-            self.shards = self.source.shards()
-            self.count = self.source.count
+            self.shards, self.count = self.source.shards(), None
         self._is_foreign = not type(self.source).__module__.startswith('synapse_hooks.')
         self._notes = self._is_foreign or isinstance(self.source, ReaderSource | RowSource)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process, which has not read anything yet, the dataset is opened again."""
-        return _opened, (self.reader, self.projection, self._options)
+        reopen = partial(
+            Pipeline,
+            tolerance=self.tolerance,
+            digest=self._fingerprint is not None,
+            counting=self.counting,
+            divide=self.divide,
+            crowds_as_objects=self.crowds_as_objects,
+        )
+        return reopen, (self.reader, self.projection)
 
     def batches(self, shards: Sequence[Any] | None = None) -> Iterator[Batch]:
         """The batches of some shards, or of all. They are counted as they are read."""
@@ -206,7 +208,7 @@ class Pipeline:
 
     def _count(self, batch: Batch) -> None:
         report = self.result.report
-        sort_corners_of(batch, report)
+        sort_corners(batch, report)
         if self.crowds_as_objects:
             for item, _, annotation in batch.others:
                 clear_crowd_flag(annotation, batch.samples[item], report)
@@ -215,10 +217,6 @@ class Pipeline:
 
     def _error_notes(self) -> AbstractContextManager[None]:
         return self.reader.error_notes() if isinstance(self.reader, FormatReader) else nullcontext()
-
-
-def _opened(reader: DatasetReader, projection: Projection, options: dict[str, Any]) -> Pipeline:
-    return Pipeline(reader, projection, **options)
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=repr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,3 @@ class FinalizeShard:
         sink, losses = self.target.sink()
         sink.finalize_shard(self.plan, self.info, self.number, self.results)
         return losses
-
-
-Task = Callable[[Report], Any]

@@ -9,7 +9,29 @@ from pathlib import Path
 
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.data import LossReport, Sample
-from synapse_hooks.storage import Spool, link_or_copy
+from synapse_hooks.storage import LinkMode, Spool, link_or_copy
+
+
+class ImageLinks:
+    """Puts images into the folder of a dataset, and remembers which folders it has made.
+
+    Args:
+        mode: How: a hard link, unless the options say otherwise.
+    """
+
+    def __init__(self, mode: LinkMode) -> None:
+        self.mode = mode
+        self._folders: set[str] = set()
+
+    def link(self, sample: Sample, target: str | os.PathLike[str]) -> None:
+        """Put a sample's image at `target` too, making folders as needed; nothing for a sample without one."""
+        if not sample.file:
+            return
+        folder = os.path.dirname(target)
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        link_or_copy(sample.file, target, mode=self.mode)
 
 
 class WriteContext:
@@ -25,7 +47,7 @@ class WriteContext:
         self.out = out
         self.options = options
         self.report = LossReport() if report is None else report
-        self._made: set[str] = set()
+        self._links = ImageLinks(options.images)
 
     def spool(self, shard: int) -> Spool:
         """Where a shard keeps what waits for `finalize_shard` or `finalize`: any sink of the conversion can take it.
@@ -37,10 +59,4 @@ class WriteContext:
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""
-        if not sample.file:
-            return
-        folder = os.path.dirname(target)
-        if folder not in self._made:
-            os.makedirs(folder, exist_ok=True)
-            self._made.add(folder)
-        link_or_copy(sample.file, target, mode=self.options.images)
+        self._links.link(sample, target)

@@ -28,7 +28,7 @@ from synapse_hooks.context import Dataset, DatasetReader, TrainContext
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.reader import FormatReader
-from synapse_hooks.conversion.write_context import WriteContext
+from synapse_hooks.conversion.write_context import ImageLinks, WriteContext
 from synapse_hooks.data import OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.hookspecs import hookimpl
@@ -130,7 +130,7 @@ class Format:
     # -- what it may use -----------------------------------------------------------------------------------------
 
     _context: ReadContext | None = None
-    _links: WriteContext | None = None
+    _links: ImageLinks | None = None
     options: Options = Options()
     """The options of this conversion."""
 
@@ -165,8 +165,8 @@ class Format:
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""
         if self._links is None:
-            self._links = WriteContext(Path(), self.options)
-        self._links.link_image(sample, target)
+            self._links = ImageLinks(self.options.images)
+        self._links.link(sample, target)
 
     # -- how it answers hooks ------------------------------------------------------------------------------------
 

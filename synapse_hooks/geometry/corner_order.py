@@ -16,21 +16,16 @@ if TYPE_CHECKING:
 REVERSED = 'its corners are in reverse order, so its size is negative: sorted'
 
 
-def sort_corners(sample: Sample, report: LossReport) -> None:
-    """Sort the corners of the boxes of a sample, also those of other shapes and of skeletons.
+def sort_corners(batch: Batch, report: LossReport) -> None:
+    """Sort the corners of the boxes of a batch, also those of other shapes and of skeletons.
 
     Example:
+        >>> from synapse_hooks.data.batch import Batch
         >>> sample = Sample('a', annotations=[Box(30, 10, -20, 5, id='7')])
-        >>> sort_corners(sample, LossReport())
+        >>> sort_corners(Batch.of_samples([sample]), LossReport())
         >>> sample.annotations[0].x, sample.annotations[0].w
         (10, 20)
     """
-    for annotation in sample.annotations:
-        _sort(annotation, sample, report)
-
-
-def sort_corners_of(batch: Batch, report: LossReport) -> None:
-    """The same for all samples of a batch."""
     _sort_columns(batch.boxes, batch.boxes.numbers, 'box', batch, report)
     _sort_columns(batch.polygons, batch.polygons.boxes, 'polygon', batch, report)
     for item, _, annotation in batch.others:

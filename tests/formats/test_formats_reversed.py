@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from synapse_hooks.data import Box, LossReport, Polygon, RotatedBox, Sample
-from synapse_hooks.data.batch import gather
+from synapse_hooks.data.batch import Batch, gather
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.formats import FormatReader
-from synapse_hooks.geometry.corner_order import REVERSED, sort_corners, sort_corners_of
+from synapse_hooks.geometry.corner_order import REVERSED, sort_corners
 from tests.formats.coco_kit import SQUARE, content, entry
 from tests.formats.coco_kit import put as put_coco
 from tests.formats.format_kit import Converter, add_item, box, builtin, png, polygon
@@ -74,7 +74,7 @@ def test_the_box_of_another_shape_too(tmp_path: Path, converter: Converter, more
 
 def test_a_rotated_box_keeps_its_centre() -> None:
     report, sample = LossReport(), Sample('a', annotations=[RotatedBox(30, 10, -20, 4, 0.5)])
-    sort_corners(sample, report)
+    sort_corners(Batch.of_samples([sample]), report)
     (found,) = sample.annotations
     assert found == RotatedBox(10, 10, 20, 4, 0.5)
     assert report.total('repaired') == 1
@@ -86,7 +86,7 @@ def test_in_columns_as_one_by_one(kind: Any) -> None:
         kind.box, kind.label = numbers, 'road'
         report = LossReport()
         batch = gather([Sample('a', annotations=[kind, Box(*numbers, label='car')])])
-        sort_corners_of(batch, report)
+        sort_corners(batch, report)
         assert batch.polygons.boxes.tolist() == batch.boxes.numbers.tolist() == [0, 0, 4, 3]
         assert report.total('repaired') == (2 if min(numbers) < 0 else 0)
 
@@ -94,5 +94,5 @@ def test_in_columns_as_one_by_one(kind: Any) -> None:
 @pytest.mark.parametrize('numbers', [(0, 0, float('-inf'), 4), (float('nan'), 0, -4, 4), (0.5, 0, -(10**400), 4)])
 def test_numbers_that_cannot_be_computed_with_stay(numbers: Any) -> None:
     report, sample = LossReport(), Sample('a', annotations=[Box(*numbers)])
-    sort_corners(sample, report)
+    sort_corners(Batch.of_samples([sample]), report)
     assert report.empty

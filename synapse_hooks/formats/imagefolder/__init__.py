@@ -26,8 +26,6 @@ class ImageFolderFormat(Format):
     """
 
     name: ClassVar[str] = 'imagefolder'
-    kinds: ClassVar[tuple[str, ...]] = ('classification',)
-    """The kinds of annotation whose labels are its classes."""
 
     # -- reading -------------------------------------------------------------------------------------------------
 
