@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.formats.format_kit import add_item, box
 from tests.support.environments import Environment
+from tests.support.terminals import read_terminal
 
 PACE = re.compile(r'^4 images in \d+\.\d s \([\d,.]+ images/s\)$', re.MULTILINE)
 
@@ -28,16 +29,9 @@ def at_a_terminal(environment: Environment, *words: str | Path) -> tuple[int, st
         stderr=theirs,
     )
     os.close(theirs)
-    shown = b''
-    try:
-        while piece := os.read(ours, 1 << 16):
-            shown += piece
-    except OSError:
-        # How the other end of a terminal is closed.
-        pass
-    os.close(ours)
+    shown = read_terminal(ours)
     out, _ = process.communicate(timeout=60)
-    return process.returncode, out.decode(), shown.decode()
+    return process.returncode, out.decode(), shown
 
 
 def test_a_pipe_gets_plain_lines_and_the_pace(bare: Environment, data: Path) -> None:

@@ -16,6 +16,7 @@ from synapse_hooks.cli.table import table
 from synapse_hooks.cli.text_width import MAX_CHARACTERS, fold, truncated, width
 from tests.formats.format_kit import add_item, box
 from tests.support.environments import Environment
+from tests.support.terminals import read_terminal
 
 TEXTS = st.text(st.sampled_from('ab ,/-\n승é차'), max_size=60)
 ROWS = [['coco', 'synapse-hooks 0.1.0', 'convert, open_dataset', 12], ['용차', 'the project', None, 3]]
@@ -34,16 +35,9 @@ def at_a_terminal(environment: Environment, columns: int, *words: str | Path) ->
         stderr=subprocess.DEVNULL,
     )
     os.close(theirs)
-    shown = b''
-    try:
-        while piece := os.read(ours, 1 << 16):
-            shown += piece
-    except OSError:
-        # How the other end of a terminal is closed.
-        pass
-    os.close(ours)
+    shown = read_terminal(ours)
     assert process.wait(60) == 0
-    return shown.decode().replace('\r\n', '\n')
+    return shown.replace('\r\n', '\n')
 
 
 @given(TEXTS, st.integers(1, 20))
