@@ -11,32 +11,10 @@ from synapse_hooks.backends.synapse.connection import resolve
 from synapse_hooks.backends.workspace import Workspace
 from synapse_hooks.context import BackendClient
 from synapse_hooks.errors import ConfigError
-from synapse_hooks.storage import absolute
+from synapse_hooks.storage.user_paths import default_root
 
 if TYPE_CHECKING:
     from synapse_hooks.backends.synapse.client import SynapseClient
-
-
-def default_root(env: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the workspace where none is given: `SYNAPSE_WORKSPACE`, else one in the platform's user data.
-
-    Raises:
-        ConfigError: There is no home directory to find it in.
-
-    Example:
-        >>> default_root({'SYNAPSE_WORKSPACE': '/data/synapse'}).as_posix()
-        '/data/synapse'
-    """
-    if chosen := env.get('SYNAPSE_WORKSPACE'):
-        return absolute(chosen, 'SYNAPSE_WORKSPACE')
-    from platformdirs import user_data_path
-
-    try:
-        return user_data_path('synapse-hooks', appauthor=False) / 'workspace'
-    except RuntimeError as error:
-        raise ConfigError(
-            f'there is no folder for the workspace: {error}', hint='set SYNAPSE_WORKSPACE, or give --workspace DIR'
-        ) from error
 
 
 def connect(

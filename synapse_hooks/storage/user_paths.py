@@ -1,12 +1,16 @@
-"""Paths that depend on the user and the process: the working directory, `~`, the cache. Any of them may not exist."""
+"""Paths that depend on the user and the process: the working directory, `~`, cache, workspace. Any may not exist."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synapse_hooks.errors import ConfigError
+
+if TYPE_CHECKING:
+    from platformdirs import PlatformDirs
 
 
 def working_directory() -> Path:
@@ -61,11 +65,34 @@ def default_cache(env: Mapping[str, str] = os.environ) -> Path:
         >>> default_cache({'SYNAPSE_HOOKS_CACHE': '/data/cache'}).as_posix()
         '/data/cache'
     """
-    if chosen := env.get('SYNAPSE_HOOKS_CACHE'):
-        return absolute(chosen, 'SYNAPSE_HOOKS_CACHE')
-    from platformdirs import user_cache_path
+    return _user_folder(
+        env, 'SYNAPSE_HOOKS_CACHE', 'cache', 'set SYNAPSE_HOOKS_CACHE', lambda dirs: dirs.user_cache_path
+    )
+
+
+def default_root(env: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the workspace where none is given: `SYNAPSE_WORKSPACE`, else one in the platform's user data.
+
+    Raises:
+        ConfigError: There is no home directory to find it in.
+
+    Example:
+        >>> default_root({'SYNAPSE_WORKSPACE': '/data/synapse'}).as_posix()
+        '/data/synapse'
+    """
+    hint = 'set SYNAPSE_WORKSPACE, or give --workspace DIR'
+    return _user_folder(env, 'SYNAPSE_WORKSPACE', 'workspace', hint, lambda dirs: dirs.user_data_path / 'workspace')
+
+
+def _user_folder(
+    env: Mapping[str, str], variable: str, what: str, hint: str, find: Callable[[PlatformDirs], Path]
+) -> Path:
+    """The folder that an environment variable names, else the one that `find` finds among those of the platform."""
+    if chosen := env.get(variable):
+        return absolute(chosen, variable)
+    from platformdirs import PlatformDirs
 
     try:
-        return user_cache_path('synapse-hooks', appauthor=False)
+        return find(PlatformDirs('synapse-hooks', appauthor=False))
     except RuntimeError as error:
-        raise ConfigError(f'there is no folder for the cache: {error}', hint='set SYNAPSE_HOOKS_CACHE') from error
+        raise ConfigError(f'there is no folder for the {what}: {error}', hint=hint) from error
