@@ -13,12 +13,12 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: The package's `__name__`.
-        homes: For every public name, the module that has it: in the package (`{'Format': 'base'}`), or with its full
-            name. No public name may be that of a module of the package: Python would put the module in its place.
+        homes: For every public name, the module that has it: in the package (`{'BaseFormat': 'base'}`), or with its
+            full name. No public name may be that of a module of the package: Python would put the module in its place.
 
     Example:
-        >>> lazily('synapse_hooks.formats', {'Format': 'base'})('Format').__name__
-        'Format'
+        >>> lazily('synapse_hooks.formats', {'BaseFormat': 'base'})('BaseFormat').__name__
+        'BaseFormat'
     """
 
     def found(name: str) -> Any:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.reader import explain_os_errors
 from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError, SynapseHooksError
-from synapse_hooks.formats import Format
+from synapse_hooks.formats import BaseFormat
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.safe_text import add_note
 
@@ -141,7 +141,7 @@ def _name_broken_formats(plugins: Plugins) -> Iterator[None]:
         raise
 
 
-def _guess(path: Path, formats: list[Format], name: str) -> InputDataset:
+def _guess(path: Path, formats: list[BaseFormat], name: str) -> InputDataset:
     from synapse_hooks.formats.guess import locate_dataset
 
     found, format = locate_dataset(path, formats)
@@ -149,7 +149,7 @@ def _guess(path: Path, formats: list[Format], name: str) -> InputDataset:
     return InputDataset({'path': found, 'format': format}, guessed=True, note=f'{what} looks like {format!r}')
 
 
-def _is_archive(path: Path, formats: list[Format]) -> bool:
+def _is_archive(path: Path, formats: list[BaseFormat]) -> bool:
     """Whether a file is an archive to unpack, rather than one that a format reads itself."""
     from synapse_hooks.storage import archive_kind
 
@@ -162,7 +162,7 @@ def _is_archive(path: Path, formats: list[Format]) -> bool:
     return True
 
 
-def _formats(plugins: Plugins, format: str | None) -> list[Format]:
+def _formats(plugins: Plugins, format: str | None) -> list[BaseFormat]:
     """The formats to ask: only the named one if there is a name.
 
     Raises:
@@ -176,7 +176,7 @@ def _formats(plugins: Plugins, format: str | None) -> list[Format]:
         if plugin is None:
             raise catalogue.missing(format)
         catalogue.check(plugin, 'open_dataset')
-        return [plugin.loaded] if isinstance(plugin.loaded, Format) else []
+        return [plugin.loaded] if isinstance(plugin.loaded, BaseFormat) else []
     for plugin in catalogue.plugins:
         if plugin.state == 'available':
             # One that cannot be imported cannot be asked.
@@ -184,7 +184,7 @@ def _formats(plugins: Plugins, format: str | None) -> list[Format]:
                 catalogue.adapter(plugin)
     # A format of the project need not be an entry point.
     loaded = [plugin.loaded for plugin in plugins.records if plugin.state == 'active']
-    return [format for format in loaded if isinstance(format, Format)]
+    return [format for format in loaded if isinstance(format, BaseFormat)]
 
 
 def _stored(name: Path, workspace: Path | None) -> Dataset:

@@ -31,7 +31,7 @@ class Source(Protocol):
     """A dataset that is read.
 
     Its construction is cheap: files are opened by `shards`, which is called once, before anything is read.
-    Sources are made by `Format.source`, for every reading.
+    Sources are made by `BaseFormat.source`, for every reading.
     """
 
     @property
@@ -164,9 +164,9 @@ class Written:
 class Sink(Protocol):
     """Writes a dataset into an empty folder, in shards.
 
-    Sinks are made by `Format.sink`, one for each shard and one for the whole, each with a loss report of its own. What
-    they have in common is a plan. A shard is written without knowing what the rest holds: what depends on the whole,
-    such as the numbers of classes, waits for `finalize_shard`.
+    Sinks are made by `BaseFormat.sink`, one for each shard and one for the whole, each with a loss report of its own.
+    What they have in common is a plan. A shard is written without knowing what the rest holds: what depends on the
+    whole, such as the numbers of classes, waits for `finalize_shard`.
     """
 
     @property

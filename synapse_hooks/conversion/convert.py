@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.context import Dataset, TrainContext
 from synapse_hooks.conversion.contract import Projection
@@ -15,18 +15,21 @@ from synapse_hooks.conversion.pipeline import Pipeline
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
 from synapse_hooks.conversion.split_assignment import assign_splits
-from synapse_hooks.conversion.target import Target, WritableFormat
+from synapse_hooks.conversion.target import Target
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
 from synapse_hooks.data.plausibility import ALL_CROWDS, check_plausibility
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.geometry.extents import FAULTS
 from synapse_hooks.version import __version__
 
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import BaseFormat
+
 _SAME_OUTPUT: Final = ('workers', 'executor', 'trainer_cache')
 """Settings that change nothing of what is written."""
 
 
-def convert(format: WritableFormat, context: TrainContext, source: Dataset) -> Dataset:
+def convert(format: BaseFormat, context: TrainContext, source: Dataset) -> Dataset:
     """Convert `source` into `format`, in `context.output_dir`. A dataset that has the format already is returned.
 
     The loss report goes to the journal, as an event `losses`, and to the user as a warning when something was lost.
@@ -113,7 +116,7 @@ def _hint(report: LossReport) -> str:
     return 'choose another target format or task'
 
 
-def _report(context: TrainContext, report: LossReport, source: Dataset, format: WritableFormat) -> None:
+def _report(context: TrainContext, report: LossReport, source: Dataset, format: BaseFormat) -> None:
     context.recorder.record('losses', {'from': source['format'], 'to': format.name, **report.to_dict()})
     if context.runtime_ctx.strict:
         report.refuse_losses()
@@ -122,11 +125,9 @@ def _report(context: TrainContext, report: LossReport, source: Dataset, format: 
         context.log_message(f'{source["format"]} to {format.name}: {summary}', level=level, code='losses')
 
 
-def _digest(content: str, format: WritableFormat, options: Options, info: DatasetInfo) -> str:
+def _digest(content: str, format: BaseFormat, options: Options, info: DatasetInfo) -> str:
     """Equal digests mean equal output: it covers the input, what was asked for, and who did it."""
-    settings = {
-        name: value for name, value in options.settings.items() if name not in ('workers', 'executor', 'trainer_cache')
-    }
+    settings = {name: value for name, value in options.settings.items() if name not in _SAME_OUTPUT}
     facts: list[Any] = [content, format.name, format.version, __version__, options.task, list(options.shares.items())]
     if options.crowds != 'keep':
         facts.append(options.crowds)

@@ -19,7 +19,7 @@ from synapse_hooks.errors import DatasetInvalid, NoAnswer, cannot_read
 from synapse_hooks.storage.safe_open import Refused
 
 if TYPE_CHECKING:
-    from synapse_hooks.formats.base import Format
+    from synapse_hooks.formats.base import BaseFormat
     from synapse_hooks.hookspecs import HookSpecs
 
 
@@ -60,7 +60,7 @@ class FormatReader:
         dataset: What to read; `path` is its folder or its main file.
     """
 
-    def __init__(self, format: Format, dataset: Dataset) -> None:
+    def __init__(self, format: BaseFormat, dataset: Dataset) -> None:
         self.format = format
         self.dataset = dataset
         self.path = Path(dataset['path'])

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.context import DatasetReader
 from synapse_hooks.conversion.contract import BaseSink, BaseSource, WriteResult, Written
@@ -18,38 +18,8 @@ from synapse_hooks.data.dataset import BATCH
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.storage import FreeNames
 
-
-class RowReader(Protocol):
-    """What `RowSource` needs of a format."""
-
-    @property
-    def name(self) -> str:
-        """See `Format.name`."""
-
-    def declare(self, path: Path) -> DatasetInfo:
-        """See `Format.declare`."""
-
-    def read(self, path: Path) -> Iterator[Sample]:
-        """See `Format.read`."""
-
-
-class RowWriter(Protocol):
-    """What `RowSink` needs of a format."""
-
-    @property
-    def name(self) -> str:
-        """See `Format.name`."""
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """See `Format.kinds`."""
-
-    @property
-    def surveys(self) -> bool:
-        """See `Format.surveys`."""
-
-    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path | None:
-        """See `Format.write`."""
+if TYPE_CHECKING:
+    from synapse_hooks.formats.row_format import Format
 
 
 class RowSource(BaseSource):
@@ -62,7 +32,7 @@ class RowSource(BaseSource):
         path: The dataset.
     """
 
-    def __init__(self, format: RowReader, path: Path) -> None:
+    def __init__(self, format: Format, path: Path) -> None:
         self.format = format
         self.path = path
 
@@ -112,22 +82,22 @@ class RowSink(BaseSink):
     """
 
     projection = 'samples'
+    survey = True
     parallel = False
 
-    def __init__(self, format: RowWriter, out: Path) -> None:
+    def __init__(self, format: Format, out: Path) -> None:
         self.format = format
         self.out = out
-        self.survey = format.surveys
 
     def classes(self, info: DatasetInfo) -> tuple[str, ...]:
         """Those of the kinds that the format names."""
         return info.classes_of(*self.format.kinds)
 
-    def initialize_write(self, info: DatasetInfo) -> DatasetInfo | None:
-        """What `write` gets to know of the dataset; None if it needs nothing."""
-        return info if self.survey else None
+    def initialize_write(self, info: DatasetInfo) -> DatasetInfo:
+        """What `write` gets to know of the dataset."""
+        return info
 
-    def write(self, plan: DatasetInfo | None, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+    def write(self, plan: DatasetInfo, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
         """All samples.
 
         Raises:
@@ -136,9 +106,9 @@ class RowSink(BaseSink):
         feed = _Feed(batches)
         # An error of the format holds on to what it was reading from, which may be a process.
         with closing(feed.samples()) as samples:
-            config_path = self.format.write(samples, info if plan is None else plan, self.out)
+            config_path = self.format.write(samples, plan, self.out)
         if not feed.finished:
-            of = '' if plan is None or plan.count is None else f' of {plan.count:,}'
+            of = '' if plan.count is None else f' of {plan.count:,}'
             raise WrongAnswer(
                 f'format {self.format.name!r} stopped writing after {feed.taken:,}{of} samples',
                 hint='its `write` must take every sample',
@@ -146,7 +116,7 @@ class RowSink(BaseSink):
             )
         return WriteResult(state=config_path)
 
-    def finalize(self, plan: DatasetInfo | None, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+    def finalize(self, plan: DatasetInfo, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
         """What `write` returned."""
         return Written(results[0].state)
 

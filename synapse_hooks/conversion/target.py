@@ -4,34 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from synapse_hooks.conversion.contract import Sink
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import LossReport
 
-
-class WritableFormat(Protocol):
-    """What is needed of a format that is written."""
-
-    @property
-    def name(self) -> str:
-        """See `Format.name`."""
-
-    @property
-    def version(self) -> str:
-        """See `Format.version`."""
-
-    def sink(self, context: WriteContext) -> Sink:
-        """See `Format.sink`."""
+if TYPE_CHECKING:
+    from synapse_hooks.formats.base import BaseFormat
 
 
 @dataclass(frozen=True)
 class Target:
     """A format, where it is written, and how."""
 
-    format: WritableFormat
+    format: BaseFormat
     out: Path
     options: Options
 

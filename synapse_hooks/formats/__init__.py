@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from synapse_hooks.conversion.reader import FormatReader
     from synapse_hooks.conversion.write_context import WriteContext
     from synapse_hooks.data.batch import Batch, BatchBuilder, gather
-    from synapse_hooks.formats.base import Format
+    from synapse_hooks.formats.base import BaseFormat
     from synapse_hooks.formats.folders import files_below
     from synapse_hooks.formats.guess import guess_format
     from synapse_hooks.formats.lookup import ImageLookup
+    from synapse_hooks.formats.row_format import Format
     from synapse_hooks.geometry.frame import fit_to_image
     from synapse_hooks.geometry.shapes import Fitter
     from synapse_hooks.geometry.sizes import declared_wrongly
@@ -40,6 +41,7 @@ BUILTIN: dict[str, str] = {
 """The built-in formats, as entry points would name them."""
 
 _HOMES = {
+    'BaseFormat': 'base',
     'BaseSink': 'synapse_hooks.conversion.contract',
     'BaseSource': 'synapse_hooks.conversion.contract',
     'Batch': 'synapse_hooks.data.batch',
@@ -55,7 +57,7 @@ _HOMES = {
     'gather': 'synapse_hooks.data.batch',
     'unique_ids': 'synapse_hooks.conversion.ids',
     'Fitter': 'synapse_hooks.geometry.shapes',
-    'Format': 'base',
+    'Format': 'row_format',
     'FormatReader': 'synapse_hooks.conversion.reader',
     'ImageLookup': 'lookup',
     'Options': 'synapse_hooks.conversion.options',
@@ -67,6 +69,7 @@ _HOMES = {
 
 __all__ = [
     'BUILTIN',
+    'BaseFormat',
     'BaseSink',
     'BaseSource',
     'Batch',

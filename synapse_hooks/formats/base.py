@@ -1,96 +1,45 @@
-"""What a format author subclasses. `read` and `write` are all it takes.
+"""The contract of a format: it recognises datasets, and gives a source that reads one, or a sink that writes one.
 
-    class Acme(Format):
+Formats that work in batches, such as the built-in ones, derive from `BaseFormat`. Formats that work with one sample
+after the other derive from `Format` (`row_format.py`), which makes a source of `read` and a sink of `write`.
+
+    class Acme(BaseFormat):
         name = 'acme'
 
-        def read(self, path):
-            for file in sorted(path.glob('*.acme')):
-                yield Sample(file.stem, image=file.with_suffix('.jpg'), annotations=[...])
+        def source(self, path, context):
+            return AcmeSource(path, context)
 
-        def write(self, samples, info, out):
-            for sample in samples:
-                self.link_image(sample, out / sample.file_name)
-                ...
-
-Image sizes, class numbers, splits, progress, the loss report, unreadable items, a second process and atomic publishing
-come with it.
+        def sink(self, context):
+            return AcmeSink(context)
 """
 
 from __future__ import annotations
 
-import copy
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 from synapse_hooks.context import Dataset, DatasetReader, TrainContext
-from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.reader import FormatReader
-from synapse_hooks.conversion.write_context import ImageLinks, WriteContext
-from synapse_hooks.data import OBJECT_KINDS, DatasetInfo, LossReport, Sample, Unreadable
-from synapse_hooks.errors import DatasetInvalid, UnreadableItem
+from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.hookspecs import hookimpl
-from synapse_hooks.storage.safe_open import TEXT_LIMIT
 
 if TYPE_CHECKING:
     from synapse_hooks.conversion.contract import Sink, Source
+    from synapse_hooks.conversion.read_context import ReadContext
+    from synapse_hooks.conversion.write_context import WriteContext
 
 
-class Format:
+class BaseFormat:
     """A dataset format: a plugin that answers `convert` and `open_dataset` for its own name.
 
-    Publish it as an entry point in the group `synapse_hooks.formats`, under its name. An instance may be shared:
-    every reading and every conversion works on a copy of its own, so `self.report` and `self.options` are never mixed
-    up, and `self` may be written to.
+    Publish it as an entry point in the group `synapse_hooks.formats`, under its name. Override `source` to read, `sink`
+    to write, or both. An instance may be shared: the state of a reading or a conversion is in its source or sink.
     """
 
     name: ClassVar[str] = ''
     """What `target_format` and `--to` call it."""
     version: ClassVar[str] = ''
     """Change it when the same input gives different output, so that nothing made before is taken for current."""
-    kinds: ClassVar[tuple[str, ...]] = OBJECT_KINDS
-    """The kinds of annotation whose labels are the classes of what is written."""
-
-    surveys: ClassVar[bool] = True
-    """Whether `write` needs `info`. Without, the dataset need not be read beforehand."""
-
-    # -- what a format author writes -----------------------------------------------------------------------------
-
-    def read(self, path: Path) -> Iterator[Sample]:
-        """Yield the samples of a dataset, one at a time, in a stable order.
-
-        Ids and labels are text, numbers are Python's, splits are `train`, `valid`, `test` or None. `width` and `height`
-        may be left out: they are read from the image's header. An item that cannot be read is passed to
-        `self.skip(error)`; an annotation that `Sample` cannot hold to `self.report.dropped(...)`.
-
-        Args:
-            path: The dataset's folder, or its main file where the user named that.
-
-        Raises:
-            DatasetInvalid: The whole dataset cannot be used.
-        """
-        raise DatasetInvalid(f'format {self.name!r} can be written, not read', hint='choose another source')
-
-    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path | None:
-        """Write all samples into the empty folder `out`, and return the file that a trainer opens, if there is one.
-
-        What cannot be expressed goes to `self.report.converted(...)` or `.dropped(...)`; the rest counts as written.
-
-        Args:
-            samples: Sizes and splits are filled in; labels of objects are in `info.classes`.
-            info: Complete: classes, splits, counts.
-            out: Not yet the final place: it is published when the conversion is complete.
-        """
-        raise DatasetInvalid(f'format {self.name!r} can be read, not written', hint='choose another target')
-
-    def declare(self, path: Path) -> DatasetInfo:
-        """What the dataset declares, without reading every item: above all its classes, in its own order.
-
-        Optional. What is left out is found by one pass over `read`.
-        """
-        return DatasetInfo()
 
     def recognise(self, path: Path) -> bool:
         """Whether a folder or file looks like this format: for `synapse-hooks convert` without `--from`. Optional.
@@ -100,75 +49,28 @@ class Format:
         """
         return False
 
-    # -- what it may answer in their place, for speed --------------------------------------------------------------
-
     def source(self, path: Path, context: ReadContext) -> Source:
-        """The dataset in batches: in parts, in any order, in several processes.
-
-        A format that answers this one needs neither `read` nor `declare`, and is never asked for them.
+        """The dataset, to be read in batches.
 
         Args:
             path: The dataset's folder, or its main file where the user named that.
             context: The context of this reading: the loss report, files, the policy for unreadable items.
-        """
-        from synapse_hooks.conversion.rows import RowSource
 
-        return RowSource(self.bound(context), path)
+        Raises:
+            DatasetInvalid: The format can only be written.
+        """
+        raise DatasetInvalid(f'format {self.name!r} can be written, not read', hint='choose another source')
 
     def sink(self, context: WriteContext) -> Sink:
-        """What writes the dataset in batches, in several processes.
-
-        A format that answers this one does not need `write`, and is never asked for it.
+        """What writes the dataset in batches.
 
         Args:
             context: The context of this conversion: the folder, options, the loss report.
-        """
-        from synapse_hooks.conversion.rows import RowSink
-
-        return RowSink(self.bound(report=context.report, options=context.options), context.out)
-
-    # -- what it may use -----------------------------------------------------------------------------------------
-
-    _context: ReadContext | None = None
-    _links: ImageLinks | None = None
-    options: Options = Options()
-    """The options of this conversion."""
-
-    @property
-    def context(self) -> ReadContext:
-        """The context of this reading or conversion."""
-        if self._context is None:
-            self._context = ReadContext()
-        return self._context
-
-    @property
-    def report(self) -> LossReport:
-        """The loss report of the current reading or conversion."""
-        return self.context.report
-
-    def read_file(self, file: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> bytes:
-        """The content of a file of the dataset that is not an image. See `ReadContext.read_file`.
 
         Raises:
-            UnreadableItem: It cannot be read, or must not be. Pass it to `skip`, or let it end the conversion.
+            DatasetInvalid: The format can only be read.
         """
-        return self.context.read_file(file, limit=limit)
-
-    def skip(self, error: UnreadableItem) -> None:
-        """Leave out an item that cannot be read, and count it.
-
-        Raises:
-            UnreadableItem: The policy does not allow it, or no longer.
-        """
-        self.context.skip(error)
-
-    def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
-        """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""
-        if self._links is None:
-            self._links = ImageLinks(self.options.images)
-        self._links.link(sample, target)
-
-    # -- how it answers hooks ------------------------------------------------------------------------------------
+        raise DatasetInvalid(f'format {self.name!r} can be read, not written', hint='choose another target')
 
     @hookimpl
     def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Dataset | None:
@@ -183,25 +85,3 @@ class Format:
     def open_dataset(self, dataset: Dataset) -> DatasetReader | None:
         """Answer for `dataset['format'] == self.name`; decline otherwise."""
         return FormatReader(self, dataset) if dataset['format'] == self.name else None
-
-    def bound(
-        self,
-        context: ReadContext | None = None,
-        *,
-        report: LossReport | None = None,
-        unreadable: Unreadable | None = None,
-        options: Options | None = None,
-    ) -> Self:
-        """A copy of this format for one reading or one conversion.
-
-        Args:
-            context: The context of the reading; None makes one of the next two.
-            report: Where losses are counted.
-            unreadable: What to do about items that cannot be read.
-            options: How the conversion is done.
-        """
-        worker = copy.copy(self)
-        worker._context = context or ReadContext(report=report, unreadable=unreadable)
-        worker._links = None
-        worker.options = options or Options()
-        return worker

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from synapse_hooks.data import is_image_name
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats.base import Format
+from synapse_hooks.formats.base import BaseFormat
 from synapse_hooks.storage import archive_kind, is_dropping
 
 _ARCHIVES = {
@@ -25,7 +25,7 @@ _DEEPEST = 3
 _SHOWN = 3
 
 
-def guess_format(path: Path, formats: Iterable[Format]) -> str:
+def guess_format(path: Path, formats: Iterable[BaseFormat]) -> str:
     """The name of the one format that recognises `path`.
 
     Args:
@@ -44,7 +44,7 @@ def guess_format(path: Path, formats: Iterable[Format]) -> str:
     return name
 
 
-def locate_dataset(path: Path, formats: Iterable[Format]) -> tuple[Path, str]:
+def locate_dataset(path: Path, formats: Iterable[BaseFormat]) -> tuple[Path, str]:
     """The dataset at `path`, or the only one in a folder in it, and the name of its format.
 
     Args:
@@ -64,13 +64,13 @@ def locate_dataset(path: Path, formats: Iterable[Format]) -> tuple[Path, str]:
     return below
 
 
-def _by_name(path: Path, formats: Iterable[Format]) -> list[Format]:
+def _by_name(path: Path, formats: Iterable[BaseFormat]) -> list[BaseFormat]:
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
     return sorted({format.name: format for format in formats}.values(), key=lambda format: format.name)
 
 
-def _recognised(path: Path, formats: Sequence[Format]) -> str | None:
+def _recognised(path: Path, formats: Sequence[BaseFormat]) -> str | None:
     """The one format that recognises a path; None where none does.
 
     Raises:
@@ -101,7 +101,7 @@ def _recognised(path: Path, formats: Sequence[Format]) -> str | None:
     return None
 
 
-def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path, str] | None:
+def _below(path: Path, formats: Sequence[BaseFormat], depth: int = 1) -> tuple[Path, str] | None:
     """The only dataset in the folders of a folder that has none of its own: what unpacking an archive often gives."""
     from synapse_hooks.formats.file_signatures import identify_format
     from synapse_hooks.formats.folder_summary import summarize_folder
@@ -129,7 +129,7 @@ def _below(path: Path, formats: Sequence[Format], depth: int = 1) -> tuple[Path,
     return found[0] if found else None
 
 
-def _unknown(path: Path, formats: Sequence[Format]) -> DatasetInvalid:
+def _unknown(path: Path, formats: Sequence[BaseFormat]) -> DatasetInvalid:
     from synapse_hooks.formats.file_signatures import identify_format
     from synapse_hooks.formats.folder_summary import summarize_folder
 

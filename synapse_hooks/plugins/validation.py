@@ -51,23 +51,24 @@ def faults(plugin: object, kind: Kind = 'plugin') -> list[str]:
         found += function_faults(function, kind)
     if hasattr(plugin, 'recognise') and not getattr(plugin, 'name', ''):
         found.append('a format needs a `name`: what `target_format` and `--to` call it')
-    found += _unused_overrides(type(plugin))
+    if all(hasattr(type(plugin), method) for method in _IN_PLACE_OF):
+        found += _unused_overrides(type(plugin))
     hooks = [function.hook for function in functions]
     found += [f'two functions answer hook {hook!r}' for hook in sorted({h for h in hooks if hooks.count(h) > 1})]
     return found
 
 
 def _unused_overrides(format: type) -> Iterator[str]:
-    """Methods that are never called, because a class that the format derives from has put another in their place."""
-    kinds = format.__mro__
+    """Methods that are never called, because a class that the format derives from answers in their place."""
+    classes = format.__mro__
     for method, rows in _IN_PLACE_OF.items():
-        owners = [kind for kind in kinds if method in vars(kind)]
-        # The first is that of `Format`, which calls the others.
-        for name in rows if len(owners) > 1 else ():
-            nearest = next(kind for kind in kinds if name in vars(kind))
-            if kinds.index(nearest) < kinds.index(owners[0]):
+        owner = next(owner for owner in classes if method in vars(owner))
+        # One that has both, such as `Format`, calls them.
+        for name in (name for name in rows if name not in vars(owner)):
+            nearest = next((other for other in classes if name in vars(other)), owner)
+            if classes.index(nearest) < classes.index(owner):
                 yield (
-                    f'{nearest.__name__}.{name}() is never called, because {owners[0].__name__} answers {method}(): '
+                    f'{nearest.__name__}.{name}() is never called, because {owner.__name__} answers {method}(): '
                     f'override {method}(), or derive from Format'
                 )
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from synapse_hooks.context import Dataset, DatasetReader, RuntimeContext, TrainContext
 from synapse_hooks.data import DatasetInfo, Sample, dataset
-from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.formats import BUILTIN, BaseFormat, Format
 from synapse_hooks.plugins import HookCalls, Settings, build
 from synapse_hooks.steps import checked_dataset
 from synapse_hooks.storage import relocate, staging
@@ -136,10 +136,10 @@ def hook_calls(*plugins: object, settings: Mapping[str, Mapping[str, Any]] | Non
     return build(Settings(settings=settings or {}), extra=plugins, installed=()).calls
 
 
-def builtin_format(name: str) -> Format:
+def builtin_format(name: str) -> BaseFormat:
     """A built-in format by its name."""
     module, _, attribute = BUILTIN[name].partition(':')
-    format: Format = getattr(import_module(module), attribute)()
+    format: BaseFormat = getattr(import_module(module), attribute)()
     return format
 
 

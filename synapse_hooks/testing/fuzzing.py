@@ -10,7 +10,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from synapse_hooks.formats import Format
+from synapse_hooks.formats import BaseFormat
 from synapse_hooks.testing.mutation import OUTSIDE, mutate
 from synapse_hooks.testing.robustness import RobustnessCheck, Violation
 from synapse_hooks.testing.sandbox import Sandbox, WorkerDied
@@ -67,11 +67,11 @@ class Fuzzer:
 
     def __init__(
         self,
-        format: Format,
+        format: BaseFormat,
         dataset: Path,
         folder: Path,
         *,
-        others: Sequence[Format] = (),
+        others: Sequence[BaseFormat] = (),
         seconds: float = 5.0,
         memory: int = 300 << 20,
     ) -> None:

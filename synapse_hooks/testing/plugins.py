@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from synapse_hooks.errors import SynapseHooksError
-from synapse_hooks.formats import Format
+from synapse_hooks.formats import BaseFormat, Format
 from synapse_hooks.plugins.discovery import GROUPS, installed_plugins
 from synapse_hooks.plugins.loading import load
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
@@ -17,7 +17,7 @@ def check_plugin(plugin: object, kind: Kind | None = None) -> tuple[str, ...]:
 
     Args:
         plugin: A module, an instance, a class, or the value of an entry point: `module` or `module:attribute`.
-        kind: `format` or `autologger` for a plugin of those groups; None is `format` for a `Format`, else `plugin`.
+        kind: `format` or `autologger` for a plugin of those groups; None is `format` for a `BaseFormat`, else `plugin`.
 
     Returns:
         The hooks that it answers.
@@ -93,24 +93,30 @@ def _checked(plugin: Plugin, kind: Kind | None) -> tuple[str, ...]:
 
 
 def _faults(loaded: object, kind: Kind | None) -> list[str]:
-    problems = faults(loaded, kind or ('format' if isinstance(loaded, Format) else 'plugin'))
-    if isinstance(loaded, Format):
+    problems = faults(loaded, kind or ('format' if isinstance(loaded, BaseFormat) else 'plugin'))
+    if isinstance(loaded, BaseFormat):
         name = getattr(loaded, 'name', None)
         if not isinstance(name, str) or not name.strip():
             problems.append(f'its `name` must be the name of the format, a non-empty string, not {name!r}')
         if not (reads(loaded) or writes(loaded)):
-            problems.append('it has neither a `read` nor a `write`')
+            problems.append('it can neither be read nor written: write a `read` or `write`, or a `source` or `sink`')
     return problems
 
 
-def reads(format: Format) -> bool:
+def reads(format: BaseFormat) -> bool:
     """Whether the format can be read."""
-    return type(format).read is not Format.read or type(format).source is not Format.source
+    return _overrides(type(format), 'source', 'read')
 
 
-def writes(format: Format) -> bool:
+def writes(format: BaseFormat) -> bool:
     """Whether the format can be written."""
-    return type(format).write is not Format.write or type(format).sink is not Format.sink
+    return _overrides(type(format), 'sink', 'write')
+
+
+def _overrides(format: type[BaseFormat], in_batches: str, in_rows: str) -> bool:
+    if getattr(format, in_batches) is getattr(Format, in_batches):
+        return getattr(format, in_rows) is not getattr(Format, in_rows)
+    return getattr(format, in_batches) is not getattr(BaseFormat, in_batches)
 
 
 def _hooks(loaded: object) -> tuple[str, ...]:

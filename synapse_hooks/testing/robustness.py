@@ -21,7 +21,7 @@ from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.reader import FormatReader, explain_os_errors, open_reader
 from synapse_hooks.data import LossReport
 from synapse_hooks.errors import SynapseHooksError
-from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.formats import BUILTIN, BaseFormat
 from synapse_hooks.formats.guess import locate_dataset
 from synapse_hooks.plugins import HookCalls
 from synapse_hooks.testing.conversion import Converted, builtin_format, convert_dataset, hook_calls
@@ -55,7 +55,7 @@ class RobustnessCheck:
         others: Formats to use besides it and the built-in ones.
     """
 
-    def __init__(self, format: Format, others: Sequence[Format] = ()) -> None:
+    def __init__(self, format: BaseFormat, others: Sequence[BaseFormat] = ()) -> None:
         self.format = format
         self.formats = {known.name: known for known in (*map(builtin_format, BUILTIN), *others, format)}
         self.calls: HookCalls = hook_calls(*others, format)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.read_context import ReadContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import (
     AnyAnnotation,
     Box,
@@ -158,12 +158,15 @@ def small_dataset(folder: Path) -> Dataset:
         >>> made['format'], made['splits'], made['classes']
         ('dm', {'train': 5, 'valid': 2, 'test': 1}, ['zebra', 'ant', 'grüne Ente'])
     """
+    # Not at the top: it needs numpy, which the kit does not.
+    from synapse_hooks.data.batch import Batch
+
     folder = Path(folder)
     with tempfile.TemporaryDirectory() as images:
         samples = small_samples(Path(images))
         info = survey(DatasetInfo(classes=CLASSES), samples)
-        format = DmFormat().bound(ReadContext(), options=Options(images='copy'))
-        format.write(iter(samples), info, folder)
+        sink = DmFormat().sink(WriteContext(folder, Options(images='copy')))
+        sink.write(None, info, 0, iter([Batch.of_samples(samples)]))
     return dataset(folder, 'dm', info=info)
 
 

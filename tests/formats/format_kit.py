@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import pluggy
 
 from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
 from synapse_hooks.conversion.contract import Projection, Source
+from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.read_context import ReadContext
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import DatasetInfo, LossReport, Sample, Tolerance, Unreadable
-from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.data.batch import Batch
+from synapse_hooks.formats import BUILTIN, BaseFormat
 from synapse_hooks.hookspecs import HookSpecs
 
 SAMPLES = Path(__file__).parent.parent / 'data' / 'dm'
@@ -34,14 +38,14 @@ class Recorder:
         return [payload for kind, payload in self.events if kind == type]
 
 
-def builtin(name: str) -> Format:
+def builtin(name: str) -> BaseFormat:
     module, _, attribute = BUILTIN[name].partition(':')
-    made: Format = getattr(import_module(module), attribute)()
+    made: BaseFormat = getattr(import_module(module), attribute)()
     return made
 
 
 def source_of(
-    format: Format,
+    format: BaseFormat,
     root: Path,
     *,
     report: LossReport | None = None,
@@ -53,12 +57,12 @@ def source_of(
     return format.source(root, context)
 
 
-def info_of(format: Format, root: Path) -> DatasetInfo:
+def info_of(format: BaseFormat, root: Path) -> DatasetInfo:
     return source_of(format, root).info
 
 
 def read_all(
-    format: Format, root: Path, *, unreadable: Tolerance = 'skip', projection: Projection = 'samples'
+    format: BaseFormat, root: Path, *, unreadable: Tolerance = 'skip', projection: Projection = 'samples'
 ) -> tuple[list[Sample], LossReport]:
     """What a source gives, as it gives it."""
     report = LossReport()
@@ -95,6 +99,12 @@ def add_item(
     image = root / 'original_files' / f'{stem}{suffix}'
     image.parent.mkdir(parents=True, exist_ok=True)
     image.write_bytes(png(*size))
+
+
+def write_dm(samples: Sequence[Sample], out: Path) -> None:
+    """Write samples as a dataset in DM."""
+    out.mkdir(parents=True, exist_ok=True)
+    builtin('dm').sink(WriteContext(out, Options())).write(None, DatasetInfo(), 0, iter([Batch.of_samples(samples)]))
 
 
 class Converter:

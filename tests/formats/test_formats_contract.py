@@ -13,8 +13,10 @@ import pytest
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.data import Box, DatasetInfo, Polygon, Sample
-from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.errors import DatasetInvalid, PluginBroken, WrongAnswer
 from synapse_hooks.formats import (
+    BUILTIN,
+    BaseFormat,
     BaseSink,
     BaseSource,
     Batch,
@@ -28,14 +30,16 @@ from synapse_hooks.formats import (
 )
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.yolo import YoloFormat
+from synapse_hooks.plugins import Settings, build
+from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import faults
 from synapse_hooks.testing import convert_dataset, png
-from tests.formats.format_kit import add_item, box
+from tests.formats.format_kit import add_item, box, builtin
 
 Make = Callable[[Path], list[list[Batch]]]
 
 
-class InColumns(Format):
+class InColumns(BaseFormat):
     """Reads what it was made with: the batches of each shard."""
 
     name = 'columns'
@@ -267,7 +271,7 @@ class CountSink(BaseSink):
         return Written(file)
 
 
-class Counts(Format):
+class Counts(BaseFormat):
     name = 'counts'
 
     def sink(self, context: WriteContext) -> CountSink:
@@ -353,6 +357,15 @@ class Batches(Both):
         return Given([])
 
 
+class ReadsNothing(BaseFormat):
+    """Has the methods of the other class."""
+
+    name = 'nothing'
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        raise AssertionError
+
+
 def test_an_override_that_is_never_called_is_a_fault() -> None:
     assert faults(WritesYolo(), 'format') == [
         'WritesYolo.write() is never called, because YoloFormat answers sink(): override sink(), or derive from Format'
@@ -361,4 +374,33 @@ def test_an_override_that_is_never_called_is_a_fault() -> None:
         'ReadsDm.read()',
         'ReadsDm.declare()',
     ]
+    assert faults(ReadsNothing(), 'format') == [
+        'ReadsNothing.read() is never called, because BaseFormat answers source(): '
+        'override source(), or derive from Format'
+    ]
     assert faults(Both(), 'format') == faults(Batches(), 'format') == faults(DmFormat(), 'format') == []
+
+
+def test_an_override_that_is_never_called_names_the_plugin() -> None:
+    plugin = Plugin('mine', 'format', 'installed', f'{__name__}:WritesYolo', distribution='acme-yolo', version='1.2')
+    formats = build(Settings(), installed=[plugin]).catalogues['format']
+    with pytest.raises(
+        PluginBroken, match=r"acme-yolo 1\.2 \(plugin 'mine'\)(.|\n)*WritesYolo\.write\(\) is never called"
+    ):
+        formats.check(plugin, 'convert')
+
+
+def test_the_contract_is_small() -> None:
+    public = {name for name in dir(BaseFormat) if not name.startswith('_')}
+    assert public == {'name', 'version', 'recognise', 'source', 'sink', 'convert', 'open_dataset'}
+    for name in BUILTIN:
+        assert {name for name in dir(builtin(name)) if not name.startswith('_')} == public
+
+
+def test_a_format_that_is_only_read_or_only_written_says_so(tmp_path: Path) -> None:
+    dm = tmp_path / 'dm'
+    add_item(dm, 'a', {'bounding_box': [box(1, 1, 5, 5)]})
+    with pytest.raises(DatasetInvalid, match="'columns' can be read, not written"):
+        convert_dataset({'path': dm, 'format': 'dm'}, 'columns', tmp_path / 'out', InColumns(two_boxes()))
+    with pytest.raises(DatasetInvalid, match="'counts' can be written, not read"):
+        convert_dataset({'path': dm, 'format': 'counts'}, 'coco', tmp_path / 'out', Counts())

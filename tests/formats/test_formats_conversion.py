@@ -330,7 +330,7 @@ def test_a_reader_of_a_bare_hookimpl_will_do(dm: Path, tmp_path: Path, converter
 
 
 def test_an_instance_may_be_shared_by_threads(tmp_path: Path, dm: Path, lines: Path, converter: Converter) -> None:
-    shared = builtin('yolo')
+    shared = Lines()
     reports: list[object] = []
 
     def use() -> None:

@@ -25,7 +25,17 @@ from synapse_hooks.data import (
 )
 from synapse_hooks.errors import DatasetInvalid, LossRefused, UnreadableItem
 from synapse_hooks.formats.dm.document import decode, read_document, write_document
-from tests.formats.format_kit import SAMPLES, Converter, add_item, box, builtin, info_of, polygon, read_all, tree
+from tests.formats.format_kit import (
+    SAMPLES,
+    Converter,
+    add_item,
+    box,
+    builtin,
+    polygon,
+    read_all,
+    tree,
+    write_dm,
+)
 
 DM = builtin('dm')
 
@@ -333,7 +343,7 @@ def test_a_file_of_another_kind_goes_with_its_image(tmp_path: Path) -> None:
     samples, report = read(tmp_path)
     assert samples[0].file_name == 'a.png'
     assert report.lossless
-    DM.write(iter(samples), info_of(DM, tmp_path), tmp_path / 'out')
+    write_dm(samples, tmp_path / 'out')
     assert tree(tmp_path / 'out').keys() == {'json/a.json', 'original_files/a.png', 'original_files/a.pcd'}
 
 
@@ -357,7 +367,7 @@ def test_other_media_need_no_image(tmp_path: Path, converter: Converter) -> None
         'pcds.3d_bounding_box',
         'pcds.3d_segmentation',
     ]
-    DM.write(iter(samples), info_of(DM, tmp_path), tmp_path / 'out')
+    write_dm(samples, tmp_path / 'out')
     assert (tmp_path / 'out' / 'original_files' / 'cloud.pcd').read_bytes() == b'points'
     with pytest.raises(DatasetInvalid, match='none of its annotations can be expressed'):
         converter(tmp_path, 'dm', 'coco')
@@ -371,7 +381,7 @@ def test_splits_and_a_written_dataset_reads_as_the_first(tmp_path: Path, sample_
             target.write_bytes(content)
     samples, _ = read(tmp_path / 'split')
     assert [sample.split for sample in samples] == ['train'] * 6 + ['valid'] * 6
-    DM.write(iter(samples), info_of(DM, tmp_path / 'split'), tmp_path / 'out')
+    write_dm(samples, tmp_path / 'out')
     again, _ = read(tmp_path / 'out')
     assert [sample.annotations for sample in again] == [sample.annotations for sample in samples]
     source, written = tree(tmp_path / 'split'), tree(tmp_path / 'out')

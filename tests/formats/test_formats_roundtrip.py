@@ -14,8 +14,8 @@ hypothesis = pytest.importorskip('hypothesis')
 from hypothesis import HealthCheck, example, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from synapse_hooks.data import AnyAnnotation, Box, DatasetInfo, Polygon, Sample  # noqa: E402
-from tests.formats.format_kit import Converter, builtin, png  # noqa: E402
+from synapse_hooks.data import AnyAnnotation, Box, Polygon, Sample  # noqa: E402
+from tests.formats.format_kit import Converter, png, write_dm  # noqa: E402
 
 NAMES = st.text(st.characters(exclude_categories=('Cs', 'Cc')), min_size=1, max_size=8).filter(str.strip)
 SIZE = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
@@ -51,7 +51,7 @@ def put(root: Path, made: list[tuple[tuple[int, int], list[AnyAnnotation]]]) -> 
         image.write_bytes(png(*size))
         split = 'train' if number % 2 else 'valid'
         samples.append(Sample(f'{number}', image=image, split=split, annotations=shapes))
-    builtin('dm').write(iter(samples), DatasetInfo(), root / 'dm')
+    write_dm(samples, root / 'dm')
 
 
 def shapes_of(root: Path, format: str) -> dict[str, tuple[tuple[int, int], list[AnyAnnotation]]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.data import Sample
-from synapse_hooks.formats import BUILTIN, Format
+from synapse_hooks.formats import BUILTIN, BaseFormat
 from synapse_hooks.testing import CLASSES, convert_dataset, odd_samples, small_dataset, small_samples
 from synapse_hooks.testing.conversion import builtin_format
 
@@ -23,7 +23,7 @@ CONTRIB_FORMATS = {
 """The packages of `contrib/`, by the names of their formats."""
 
 
-def format_of(name: str) -> Format:
+def format_of(name: str) -> BaseFormat:
     """A format, built in or of `contrib/`, installed or not."""
     if name in BUILTIN:
         return builtin_format(name)
@@ -31,10 +31,10 @@ def format_of(name: str) -> Format:
     if str(folder.parent) not in sys.path:
         sys.path.append(str(folder.parent))
     module = import_module(folder.name)
-    made: Format = next(
+    made: BaseFormat = next(
         found()
         for found in vars(module).values()
-        if isinstance(found, type) and issubclass(found, Format) and found.name == name
+        if isinstance(found, type) and issubclass(found, BaseFormat) and found.name == name
     )
     return made
 

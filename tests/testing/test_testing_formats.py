@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from synapse_hooks.data import Sample
-from synapse_hooks.formats import Format
+from synapse_hooks.formats import BaseFormat
 from synapse_hooks.formats.coco import CocoFormat
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
@@ -49,7 +49,7 @@ class TestYoloPose(FormatConformance):
 class YoloClassify(YoloFormat):
     """What is written for this task is an image folder, and read as one."""
 
-    source, recognise = Format.source, Format.recognise  # type: ignore[assignment]
+    source, recognise = BaseFormat.source, BaseFormat.recognise  # type: ignore[assignment]
 
 
 class TestYoloClassify(FormatConformance):

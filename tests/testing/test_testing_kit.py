@@ -137,7 +137,7 @@ def test_a_format_needs_a_name_and_something_to_do() -> None:
     class Nothing(Format):
         pass
 
-    with pytest.raises(AssertionError, match=r'`name` must be(.|\n)*neither a `read` nor a `write`'):
+    with pytest.raises(AssertionError, match=r'`name` must be(.|\n)*can neither be read nor written'):
         check_plugin(Nothing())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from synapse_hooks.formats.base import Format
+from synapse_hooks.formats.base import BaseFormat
 from synapse_hooks.formats.coco.document import DocumentCache, open_document
 from synapse_hooks.formats.coco.layout import find_sources, looks_like_coco, must_be_coco
 
@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 __all__ = ['CocoFormat']
 
 
-class CocoFormat(Format):
+class CocoFormat(BaseFormat):
     """Reads and writes boxes, polygons, masks, crowds and keypoints. Captions are read, panoptic segments counted.
 
     Categories are numbered from 1 in the order of the dataset's classes, the same in every split.
     """
 
     name: ClassVar[str] = 'coco'
-
-    # -- reading -------------------------------------------------------------------------------------------------
 
     def __init__(self) -> None:
         self._cache = DocumentCache()
@@ -49,8 +47,6 @@ class CocoFormat(Format):
         from synapse_hooks.formats.coco.source import CocoSource
 
         return CocoSource(path, context, self._cache)
-
-    # -- writing -------------------------------------------------------------------------------------------------
 
     def sink(self, context: WriteContext) -> CocoSink:
         """See `synapse_hooks.formats.coco.sink`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from synapse_hooks.formats.base import Format
+from synapse_hooks.formats.base import BaseFormat
 from synapse_hooks.formats.imagefolder.layout import looks_like_imagefolder
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ['ImageFolderFormat']
 
 
-class ImageFolderFormat(Format):
+class ImageFolderFormat(BaseFormat):
     """What torchvision's `ImageFolder` and ultralytics' `classify` read.
 
     Both number the classes by sorted names of folders, in each split by itself. Every split that is written therefore
@@ -26,8 +26,6 @@ class ImageFolderFormat(Format):
     """
 
     name: ClassVar[str] = 'imagefolder'
-
-    # -- reading -------------------------------------------------------------------------------------------------
 
     def recognise(self, path: Path) -> bool:
         """A folder with two or more folders that hold images and nothing else, or with such folders in its splits."""
@@ -38,8 +36,6 @@ class ImageFolderFormat(Format):
         from synapse_hooks.formats.imagefolder.source import ImageFolderSource
 
         return ImageFolderSource(path, context)
-
-    # -- writing -------------------------------------------------------------------------------------------------
 
     def sink(self, context: WriteContext) -> ImageFolderSink:
         """See `synapse_hooks.formats.imagefolder.sink`."""

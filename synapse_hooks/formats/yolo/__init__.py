@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from synapse_hooks.formats.base import Format
+from synapse_hooks.formats.base import BaseFormat
 from synapse_hooks.formats.yolo.config import config_files, read_config
 from synapse_hooks.formats.yolo.exports import is_export_file
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ['YoloFormat']
 
 
-class YoloFormat(Format):
+class YoloFormat(BaseFormat):
     """Writes what the training is for: `target_task`, else what most annotations are.
 
     A label file never mixes tasks. Polygons of several rings are joined into one by seams without width. For the task
@@ -26,8 +26,6 @@ class YoloFormat(Format):
     """
 
     name: ClassVar[str] = 'yolo'
-
-    # -- reading -------------------------------------------------------------------------------------------------
 
     def recognise(self, path: Path) -> bool:
         """A folder with one dataset.yaml, or with what exports have in place of it; or that file.
@@ -44,8 +42,6 @@ class YoloFormat(Format):
         from synapse_hooks.formats.yolo.source import YoloSource
 
         return YoloSource(path, context)
-
-    # -- writing -------------------------------------------------------------------------------------------------
 
     def sink(self, context: WriteContext) -> YoloSink:
         """See `synapse_hooks.formats.yolo.sink`."""

@@ -25,10 +25,10 @@ import numpy as np
 from synapse_hooks.data import SUFFIXES, DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import (
+    BaseFormat,
     BaseSink,
     BatchBuilder,
     Fitter,
-    Format,
     ItemSource,
     WriteResult,
     Written,
@@ -52,7 +52,7 @@ FLAGS = {
 HEADER = ('ImageID', 'Source', 'LabelName', 'Confidence', 'XMin', 'XMax', 'YMin', 'YMax', *FLAGS)
 
 
-class OpenImagesFormat(Format):
+class OpenImagesFormat(BaseFormat):
     """Open Images V4 to V7: boxes."""
 
     name = 'openimages'
