@@ -45,7 +45,7 @@ SECTIONS: Final = (
         'Samples and annotations',
         'synapse_hooks.data',
         'Sample Annotation Box RotatedBox Polygon Polyline Keypoint Keypoints Joint Mask Classification Relation Group '
-        'Other AnyAnnotation Ring Part OBJECT_KINDS',
+        'Other AnyAnnotation Ring Part OBJECT_KINDS Medium MEDIA',
         'Coordinates are pixels of the image as it is displayed (EXIF orientation applied), as float or int. The '
         'origin is the top left corner of the top left pixel, x goes to the right, y down. Angles are radians.\n\n'
         "Every annotation takes the fields of `Annotation` too, by name: `Box(10, 20, 80, 40, label='car', id='7')`.",

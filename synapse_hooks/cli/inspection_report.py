@@ -23,7 +23,7 @@ def inspection_report(inspection: Inspection) -> str:
     """The whole report."""
     statistics = inspection.statistics
     facts = f'{statistics.items:,} items, {statistics.annotations:,} annotations, {len(inspection.classes):,} classes'
-    parts = [f'{for_terminal(inspection.name)}: {inspection.format}, {facts}', _splits(inspection)]
+    parts = [f'{for_terminal(inspection.name)}: {inspection.format}, {facts}', _media(inspection), _splits(inspection)]
     if inspection.labels:
         parts.append(_labels(inspection))
     parts += [_kinds(inspection), _sizes(inspection)]
@@ -54,6 +54,13 @@ def _split_names(inspection: Inspection) -> list[str]:
     """The splits that get columns of their own: none if the dataset has no splits, or too many."""
     names = list(inspection.statistics.splits)
     return [] if names == [''] or len(names) > _SPLITS + 1 else names
+
+
+def _media(inspection: Inspection) -> str:
+    """One line, if not all items are images."""
+    media = inspection.statistics.media
+    counts = ', '.join(f'{count:,} {name}' for name, count in sorted(media.items()))
+    return f'media of the items: {counts}' if media.keys() - {'image'} else ''
 
 
 def _splits(inspection: Inspection) -> str:

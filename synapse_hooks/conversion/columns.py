@@ -92,7 +92,7 @@ def check_in_batch(sample: Sample, batch: Batch, seen: set[tuple[str | None, str
     if (sample.split, sample.id) in seen:
         raise InvalidField('id', _TWICE, sample.id)
     seen.add((sample.split, sample.id))
-    if batch.measured and sample.file and not (sample.width and sample.height):
+    if batch.measured and sample.image is not None and not (sample.width and sample.height):
         raise InvalidField('width', _SIZE, sample.width)
 
 

@@ -93,7 +93,7 @@ class ReadContext:
     def measure(self, sample: Sample) -> bool:
         """Fill in the size of the sample's image, as displayed, and see that it is one; False where it cannot be read.
 
-        A dataset that declares sizes may still hold damaged images.
+        A dataset that declares sizes may still hold damaged images. The file of another medium must exist.
 
         Raises:
             UnreadableItem: The policy does not allow an unreadable item, or no longer.
@@ -102,14 +102,21 @@ class ReadContext:
 
     def measure_all(self, samples: Sequence[Sample]) -> Iterator[bool]:
         """What `measure` answers for each of them, in less time; each is measured when its answer is asked for."""
-        files = ['' if sample.width and sample.suffix.lower() not in MEASURED else sample.file for sample in samples]
+        files = [
+            '' if (sample.width and sample.suffix.lower() not in MEASURED) or sample.medium != 'image' else sample.file
+            for sample in samples
+        ]
         own = self.files
         for sample, quick in zip(samples, probe_many(files), strict=True):
             if not sample.file and sample.width * sample.height <= MOST_PIXELS:
                 yield True
                 continue
             try:
-                out = own.leads_out(sample.file, link=quick is None)
+                if sample.medium == 'image':
+                    out = own.leads_out(sample.file, link=quick is None)
+                else:
+                    own.admit(sample.file)
+                    out = False
                 found = quick or _look_closer(sample)
                 if not (sample.width and sample.height):
                     sample.width, sample.height = found[:2]
@@ -138,6 +145,8 @@ class ReadContext:
 def _look_closer(sample: Sample) -> Probed:
     """Size and state of an image whose first bytes do not contain them, or is a link, which may be followed.
 
+    Of other media the size is what the sample says.
+
     Raises:
         UnreadableItem: It is not an image.
         OSError: It cannot be read.
@@ -145,9 +154,12 @@ def _look_closer(sample: Sample) -> Probed:
     file = sample.file
     if not file:
         raise too_many_pixels(sample)
-    if not (sample.width and sample.height) or sample.suffix.lower() in MEASURED:
+    is_image = sample.medium == 'image'
+    if is_image and (not (sample.width and sample.height) or sample.suffix.lower() in MEASURED):
         return next(probe_many([file], links=True)) or probe(file)
     found = os.stat(file)
     if not stat.S_ISREG(found.st_mode):
-        raise UnreadableItem(f'{file} is not a regular file', hint='put the image there', path=file)
+        raise UnreadableItem(
+            f'{file} is not a regular file', hint=f'put the {"image" if is_image else "file"} there', path=file
+        )
     return sample.width, sample.height, found.st_size, found.st_mtime_ns

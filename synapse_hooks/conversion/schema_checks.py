@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from synapse_hooks.data import (
+    MEDIA,
     SPLITS,
     Box,
     Classification,
@@ -43,6 +44,7 @@ class Expected(NamedTuple):
 
 
 SAMPLES = Expected('samples', '`yield` them, one at a time')
+_MEDIUM = Expected(f'one of {", ".join(MEDIA)}', 'leave it out for an image')
 _SAMPLE = Expected('a Sample', '`yield` samples of synapse_hooks.data: `Sample(id, image=file)`')
 TEXT = Expected('text', 'make it text: `str(...)`')
 _SMALLER = Expected('a number that a float can hold', 'check where it comes from')
@@ -86,6 +88,8 @@ def check_sample(sample: Any) -> None:
         raise InvalidField('', _SAMPLE, sample)
     _text('id', sample.id)
     _text('image', sample.file)
+    if sample.medium not in MEDIA:
+        raise InvalidField('medium', _MEDIUM, sample.medium)
     _count('width', sample.width)
     _count('height', sample.height)
     if sample.split is not None and sample.split not in SPLITS:

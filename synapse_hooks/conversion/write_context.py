@@ -24,7 +24,7 @@ class ImageLinks:
         self._folders: set[str] = set()
 
     def link(self, sample: Sample, target: str | os.PathLike[str]) -> None:
-        """Put a sample's image at `target` too, making folders as needed; nothing for a sample without one."""
+        """Put a sample's file at `target` too, making folders as needed; nothing for a sample without one."""
         if not sample.file:
             return
         folder = os.path.dirname(target)
@@ -58,5 +58,5 @@ class WriteContext:
         return Spool(self.out / f'.waiting-{shard}')
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
-        """Put a sample's image at `target` too, making folders as needed: a hard link unless options say otherwise."""
+        """Put a sample's file at `target` too, making folders as needed: a hard link unless options say otherwise."""
         self._links.link(sample, target)

@@ -14,6 +14,7 @@ from synapse_hooks.data.images import (
     read_header,
 )
 from synapse_hooks.data.losses import Loss, LossReport
+from synapse_hooks.data.media import MEDIA, Medium
 from synapse_hooks.data.sample import (
     Annotation,
     AnyAnnotation,
@@ -42,6 +43,7 @@ __all__ = [
     'DEFAULT_SUFFIXES',
     'DEFAULT_TOLERANCE',
     'MEASURED',
+    'MEDIA',
     'OBJECT_KINDS',
     'SPLITS',
     'SUFFIXES',
@@ -59,6 +61,7 @@ __all__ = [
     'Loss',
     'LossReport',
     'Mask',
+    'Medium',
     'Other',
     'Part',
     'Polygon',

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from synapse_hooks.data.columns import Attributes, Boxes, Columns, Polygons, are_plain, plain_runs
+from synapse_hooks.data.media import Medium
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats
 from synapse_hooks.data.sample import AnyAnnotation, Box, Keypoint, Keypoints, Polygon, Sample
@@ -51,6 +52,16 @@ class Batch:
         batch = builder.build(measured=measured)
         batch.is_rows = True
         return batch
+
+    @property
+    def media(self) -> set[Medium]:
+        """What its samples are: nearly always images.
+
+        Example:
+            >>> Batch.of_samples([Sample('a'), Sample('b', medium='video')]).media == {'image', 'video'}
+            True
+        """
+        return {sample.medium for sample in self.samples}
 
     def rows(self) -> list[Sample]:
         """The samples with all their annotations, in the order in which they were added: those in columns, too.

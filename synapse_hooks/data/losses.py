@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from synapse_hooks.data.media import MEDIA
 from synapse_hooks.errors import LossRefused
+
+if TYPE_CHECKING:
+    from synapse_hooks.data.sample import Sample
 
 EXAMPLES = 5
 """How many examples are kept for each reason."""
@@ -29,7 +33,7 @@ class Loss:
     fate: Fate
     """`converted`, `dropped`, `repaired` or `doubtful`."""
     kind: str
-    """The annotations' kind, or `image` or `file`."""
+    """The annotations' kind, or `image` or another `Sample.medium`, or `file`."""
     reason: str
     """A part of a sentence."""
     count: int = 0
@@ -68,8 +72,21 @@ class LossReport:
         self._count('converted', kind, reason, file, id, count)
 
     def dropped(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
-        """An annotation (or an `image`), or `count` of them, was not written."""
+        """An annotation (or an `image`, or another `Sample.medium`), or `count` of them, was not written."""
         self._count('dropped', kind, reason, file, id, count)
+
+    def dropped_item(self, sample: Sample, reason: str) -> None:
+        """A whole item was not written, with its annotations.
+
+        Args:
+            sample: With all its annotations.
+            reason: For a target that holds images only, `Sample.without_image`.
+        """
+        # An item that is to be an image, and has none, consists of its annotations.
+        if sample.file or sample.medium != 'image':
+            self.dropped(sample.medium, reason, sample.id)
+        for annotation in sample.annotations:
+            self.dropped(annotation.kind, reason, sample.id, annotation.id)
 
     def repaired(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
         """An annotation (or an `image`, or a `file`), or `count` of them, contradicted itself and was corrected.
@@ -134,10 +151,10 @@ class LossReport:
         self.unreadable_items = [*self.unreadable_items, *other.unreadable_items][:EXAMPLES]
 
     def total(self, fate: Fate | Literal['written']) -> int:
-        """How many annotations had that fate. Images do not count here."""
+        """How many annotations had that fate. Images and items of other media do not count here."""
         if fate == 'written':
             return self.written_kinds.total()
-        return sum(loss.count for loss in self.losses.values() if loss.fate == fate and loss.kind != 'image')
+        return sum(loss.count for loss in self.losses.values() if loss.fate == fate and loss.kind not in MEDIA)
 
     @property
     def lossless(self) -> bool:

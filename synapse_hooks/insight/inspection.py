@@ -63,6 +63,7 @@ class Inspection:
             'format': self.format,
             'items': statistics.items,
             'images': statistics.images,
+            'media': dict(sorted(statistics.media.items())),
             'annotations': statistics.annotations,
             'splits': {name: count for name, count in statistics.splits.items() if name},
             'classes': [label.name for label in self.classes],

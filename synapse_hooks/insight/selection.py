@@ -43,7 +43,7 @@ class Selection:
 
     def add(self, sample: Sample, file: str, problems: Collection[str]) -> None:
         """Add the next sample."""
-        if not self.limit or not sample.file:
+        if not self.limit or sample.without_image:
             return
         self._count += 1
         selected = SelectedSample(sample, file, tuple(sorted(problems)))

@@ -41,6 +41,8 @@ class Statistics:
     def __init__(self) -> None:
         self.items = 0
         self.images = 0
+        self.media: Counter[str] = Counter()
+        """Items by their medium."""
         self.annotations = 0
         self.objects = 0
         self.crowds = 0
@@ -58,7 +60,8 @@ class Statistics:
         split = sample.split or ''
         self.items += 1
         self._splits[split] += 1
-        if sample.file:
+        self.media[sample.medium] += 1
+        if not sample.without_image:
             self.images += 1
             if sample.width and sample.height:
                 self.sizes[sample.width, sample.height] += 1

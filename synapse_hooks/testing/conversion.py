@@ -159,7 +159,8 @@ class _Samples(Format):
         for sample in self.samples:
             yield Sample(
                 sample.id,
-                image=sample.image,
+                file=sample.file or None,
+                medium=sample.medium,
                 width=sample.width,
                 height=sample.height,
                 split=sample.split,

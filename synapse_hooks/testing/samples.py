@@ -202,7 +202,12 @@ def odd_samples(folder: Path) -> list[Sample]:
         _sample(folder, 'train', 'kinds', 80, 80, *kinds),
         _sample(folder, 'train', 'shapes', 80, 80, *shapes),
         _sample(folder, 'valid', 'plain', 80, 80, _box(10, 10, 20, 20, zebra), _box(40, 40, 20, 20, ant)),
-        Sample('point-cloud', split='train', annotations=[Other('pcds.3d_bounding_box', {'psr': {}}, id='1')]),
+        Sample(
+            'point-cloud',
+            split='train',
+            annotations=[Other('pcds.3d_bounding_box', {'psr': {}}, id='1')],
+            medium='point_cloud',
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from synapse_hooks.context import Dataset
+from synapse_hooks.data import MEDIA
 from tests.formats.format_kit import Converter
 
 _TOOLS = {'bounding_box': 'box', 'segmentation': 'mask'}
@@ -68,7 +69,7 @@ def ends(losses: dict[str, Any]) -> Counter[str]:
     """How many annotations of each kind met an end: written, converted or dropped."""
     counts = Counter(losses['written'])
     for loss in (*losses['converted'], *losses['dropped']):
-        if loss['kind'] not in ('image', 'file'):
+        if loss['kind'] not in (*MEDIA, 'file'):
             counts[loss['kind']] += loss['count']
     return counts
 

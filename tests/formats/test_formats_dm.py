@@ -257,7 +257,8 @@ def test_version_1_tools() -> None:
         },
     }
     sample = Sample('x')
-    assert read_document(document, sample)
+    read_document(document, sample)
+    assert sample.medium == 'image'
     turned, area, mask, relation, hologram, video = sample.annotations
     assert isinstance(turned, RotatedBox)
     assert isinstance(area, Polygon)
@@ -362,6 +363,8 @@ def test_other_media_need_no_image(tmp_path: Path, converter: Converter) -> None
     (tmp_path / 'original_files' / 'cloud.pcd').write_bytes(b'points')
     samples, report = read(tmp_path)
     assert report.lossless
+    assert (samples[0].medium, samples[0].image) == ('point_cloud', None)
+    assert samples[0].file.endswith('cloud.pcd')
     assert [annotation.kind for annotation in samples[0].annotations] == [
         'pcds.3d_bounding_box',
         'pcds.3d_bounding_box',

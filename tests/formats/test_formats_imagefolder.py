@@ -201,7 +201,8 @@ def test_what_an_image_folder_cannot_say_is_dropped_and_counted(tmp_path: Path, 
         ('classification', 'torchvision reads no .gif images'): 1,
         ('image', 'it has no class of the whole image'): 2,
         ('image', 'torchvision reads no .gif images'): 1,
-        ('videos.classification', 'there is no image'): 1,
+        ('video', 'the item is a video, not an image'): 1,
+        ('videos.classification', 'the item is a video, not an image'): 1,
     }
 
 

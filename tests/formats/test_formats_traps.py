@@ -384,8 +384,8 @@ def test_what_no_target_can_say_is_counted_by_kind(tmp_path: Path, converter: Co
         assert +ends(converter.losses) == source
         assert converter.losses['written'] == {'box': 2, **dict.fromkeys(source.keys() - {'box'}, 0)}
         dropped = converter.reasons('dropped')
-        assert {kind for kind, _ in dropped} == source.keys() - {'box'}
-        assert {reason for _, reason in dropped} == {what, 'there is no image'}
+        assert {kind for kind, _ in dropped} == source.keys() - {'box'} | {'video'}
+        assert {reason for _, reason in dropped} == {what, 'the item is a video, not an image'}
 
 
 def test_nothing_to_write_is_no_success(tmp_path: Path, converter: Converter) -> None:

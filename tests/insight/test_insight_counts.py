@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from synapse_hooks.cli.inspection_report import inspection_report
 from synapse_hooks.data import Box, Classification, Keypoint, Mask, Polygon, RotatedBox, Sample
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.insight.histograms import BoxStatistics, Histogram
@@ -52,12 +53,21 @@ def test_items_annotations_and_labels_are_counted_by_split_and_kind(tmp_path: Pa
 def test_the_keys_of_the_json_stay_as_they_are(tmp_path: Path) -> None:
     told = inspect(tmp_path, sample(tmp_path, 'a', Box(1, 1, 1, 1))).to_dict()
     assert set(told) == {
-        'path', 'format', 'items', 'images', 'annotations', 'splits', 'classes', 'labels', 'kinds',
+        'path', 'format', 'items', 'images', 'media', 'annotations', 'splits', 'classes', 'labels', 'kinds',
         'without_annotations', 'annotations_per_item', 'image_sizes', 'boxes', 'problems',
     }  # fmt: skip
     assert set(told['boxes']) == {'count', 'buckets', 'area_share', 'aspect_ratio', 'centres'}
     assert set(told['problems'][0]) == {'id', 'severity', 'title', 'advice', 'count', 'examples'}
     assert set(told['problems'][0]['examples'][0]) == {'file', 'split', 'annotation', 'detail'}
+
+
+def test_items_of_other_media_are_counted_and_get_a_line(tmp_path: Path) -> None:
+    images = [sample(tmp_path, name, Box(1, 1, 5, 5, label='x')) for name in 'ab']
+    assert 'media of the items' not in inspection_report(inspect(tmp_path, *images))
+    found = inspect(tmp_path, *images, Sample('c', split='train', medium='video', file='c.mp4'))
+    assert (found.to_dict()['items'], found.to_dict()['images']) == (3, 2)
+    assert found.to_dict()['media'] == {'image': 2, 'video': 1}
+    assert 'media of the items: 2 image, 1 video' in inspection_report(found)
 
 
 def test_the_boxes_of_all_kinds_of_objects_are_measured_and_of_nothing_else(tmp_path: Path) -> None:

@@ -90,9 +90,8 @@ class CreatemlFormat(Format):
         files: dict[str, BinaryIO] = {}
         with ExitStack() as opened:
             for sample in samples:
-                if sample.image is None:
-                    for shape in sample.annotations:
-                        self.report.dropped(shape.kind, 'there is no image', sample.id, shape.id)
+                if reason := sample.without_image:
+                    self.report.dropped_item(sample, reason)
                     continue
                 folder = sample.split or ''
                 self.link_image(sample, out / folder / sample.file_name)

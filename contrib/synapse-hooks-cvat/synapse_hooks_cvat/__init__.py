@@ -102,9 +102,8 @@ class CvatFormat(Format):
         fitter = Fitter(self.report, 'cvat', crowds=True, keeps=None)
         with Writing(out / DOCUMENT, info.classes or ()) as writing:
             for sample in samples:
-                if sample.image is None:
-                    for shape in sample.annotations:
-                        self.report.dropped(shape.kind, 'there is no image', sample.id, shape.id)
+                if reason := sample.without_image:
+                    self.report.dropped_item(sample, reason)
                     continue
                 self.link_image(sample, out / IMAGES / (sample.split or '') / sample.file_name)
                 writing.add(sample, fitter)

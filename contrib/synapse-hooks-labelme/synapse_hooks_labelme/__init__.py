@@ -95,9 +95,8 @@ class LabelmeFormat(Format):
         """A JSON file beside each image, in a folder for each split, and the classes in `labels.txt`."""
         fitter = Fitter(self.report, 'labelme', join='holes', crowds=True, keeps=None)
         for sample in samples:
-            if sample.image is None:
-                for annotation in sample.annotations:
-                    self.report.dropped(annotation.kind, 'there is no image', sample.id, annotation.id)
+            if reason := sample.without_image:
+                self.report.dropped_item(sample, reason)
                 continue
             image = out / (sample.split or '') / sample.file_name
             self.link_image(sample, image)

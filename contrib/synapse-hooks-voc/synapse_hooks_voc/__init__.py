@@ -114,9 +114,8 @@ class VocFormat(Format):
         lists: dict[str, list[str]] = {'trainval': []}
         taken: set[str] = set()
         for sample in samples:
-            if sample.image is None:
-                for shape in sample.annotations:
-                    self.report.dropped(shape.kind, 'there is no image', sample.id, shape.id)
+            if reason := sample.without_image:
+                self.report.dropped_item(sample, reason)
                 continue
             name = SPLITS.get(sample.split or '', sample.split)
             while sample.id in taken:

@@ -42,7 +42,7 @@ class Rows:
     def of(self, batch: Batch) -> TextRows:
         """What follows the numbers of each annotation in the file: `,"bbox":[...], ...}`."""
         sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
-        nowhere = [item for item, sample in enumerate(batch.samples) if not sample.file]
+        nowhere = [item for item, sample in enumerate(batch.samples) if sample.without_image]
         rows = TextRows()
         others: dict[int, list[tuple[int, AnyAnnotation | Outline]]] = {}
         for columns in (batch.boxes, batch.polygons):
@@ -93,8 +93,8 @@ class Rows:
         places: list[int] = []
         found: list[AnyAnnotation] = []
         for place, annotation in annotations:
-            if not sample.file:
-                self.report.dropped(annotation.kind, 'there is no image', sample.id, annotation.id)
+            if reason := sample.without_image:
+                self.report.dropped(annotation.kind, reason, sample.id, annotation.id)
                 continue
             opened = self.fitter.opened(annotation, sample)
             if opened is not None:

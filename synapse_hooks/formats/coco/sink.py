@@ -108,7 +108,9 @@ class CocoSink(BaseSink):
         links: list[tuple[str, str]] = []
         end = 0
         for item, sample in enumerate(batch.samples):
-            if not sample.file:
+            if sample.without_image:
+                if sample.medium != 'image':
+                    self.context.report.dropped(sample.medium, sample.without_image, sample.id)
                 continue
             count = counts[item]
             split = sample.split or ''

@@ -16,6 +16,7 @@ from synapse_hooks.data import (
     Keypoints,
     LossReport,
     Mask,
+    Medium,
     Other,
     Polygon,
     Polyline,
@@ -30,7 +31,17 @@ from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
 from synapse_hooks.geometry.extents import CUT, NOT_FINITE, number_fault
 from synapse_hooks.safe_text import summary
 
-MEDIA = ('images', 'pcds', 'videos', 'audios', 'texts', 'prompts', 'datas')
+MEDIA: dict[str, Medium] = {
+    'images': 'image',
+    'pcds': 'point_cloud',
+    'videos': 'video',
+    'audios': 'audio',
+    'texts': 'text',
+    'prompts': 'prompt',
+    'datas': 'data',
+}
+_NAMES = {medium: name for name, medium in MEDIA.items()}
+"""What a document calls each medium."""
 
 Tree = dict[str, list[Any]]
 """Media, then entries, then rows by tool."""
@@ -53,11 +64,10 @@ def decode(data: bytes) -> dict[str, Any]:
     return found
 
 
-def read_document(document: dict[str, Any], sample: Sample) -> bool:
+def read_document(document: dict[str, Any], sample: Sample) -> None:
     """Fill a sample from a document of either version.
 
-    Returns:
-        Whether it is about an image: a document that only speaks of other media needs none.
+    Its medium is an image if the document speaks of one, or of nothing; else the first that it speaks of.
 
     Raises:
         ValueError: It is not a DM document; the message says why.
@@ -66,15 +76,15 @@ def read_document(document: dict[str, Any], sample: Sample) -> bool:
         if is_v1(document):
             sample.annotations, (sample.width, sample.height) = read_v1(document)
             sample.extra = {'dm': {'version': 1}}
-            about = {media_name(media_id) for media_id in document.get('annotations') or ()}
+            about = [media_name(media_id) for media_id in document.get('annotations') or ()]
         else:
             about = _read_v2(document, sample)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f'is not a DM document: {summary(error)}') from error
-    return 'images' in about or not about
+    sample.medium = 'image' if 'images' in about or not about else MEDIA.get(about[0], 'data')
 
 
-def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
+def _read_v2(document: dict[str, Any], sample: Sample) -> list[str]:
     shape: dict[str, Any] = {}
     top: dict[str, Any] = {}
     found: list[AnyAnnotation] = []
@@ -99,7 +109,7 @@ def _read_v2(document: dict[str, Any], sample: Sample) -> set[str]:
                     found.append(read_row(tool, row, place) if known else read_other(media, tool, row, place))
     sample.annotations = found
     sample.extra = {'dm': {'version': 2, 'shape': shape, 'top': top}}
-    return {media for media, entries in shape.items() if entries}
+    return [media for media, entries in shape.items() if entries]
 
 
 def _read_part(name: str, part: Any, entry: int = 0) -> Other:
@@ -113,7 +123,7 @@ _PART = {'part': True}
 def write_document(sample: Sample, report: LossReport) -> dict[str, Any]:
     """The DM v2 document that says what a sample says."""
     kept = sample.extra.get('dm') or {}
-    shape: dict[str, Any] = kept.get('shape') or ({'images': [{}]} if sample.image is not None else {})
+    shape: dict[str, Any] = kept.get('shape') or ({_NAMES[sample.medium]: [{}]} if sample.file else {})
     tree: Tree = {
         media: [
             {tool: list(rows) if isinstance(rows, list) else rows for tool, rows in entry.items()} for entry in entries

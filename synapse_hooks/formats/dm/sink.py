@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,7 +29,7 @@ class DmSink(BaseSink):
         self._encode = msgspec.json.Encoder().encode
 
     def write(self, plan: None, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
-        """One document per sample."""
+        """One document per sample, and its files beside it."""
         for batch in batches:
             for sample in batch.rows():
                 self._write(sample)
@@ -44,5 +43,5 @@ class DmSink(BaseSink):
         self.context.link_image(sample, root / FILES / sample.file_name)
         kept: dict[str, Any] = sample.extra.get('dm', {})
         for file in kept.get('files', ()):
-            other = Sample(sample.id, image=Path(file))
+            other = Sample(sample.id, file=file)
             self.context.link_image(other, root / FILES / other.file_name)

@@ -125,7 +125,7 @@ class DmSource(ItemSource):
         size = sample.width, sample.height
         try:
             data = self.context.files.read(pair.document)
-            needs_image = read_document(decode(data), sample)
+            read_document(decode(data), sample)
         except OSError as error:
             self.context.skip(cannot_read(UnreadableItem, error, pair.document))
             return False
@@ -145,13 +145,14 @@ class DmSource(ItemSource):
                 )
             )
             return False
+        others = pair.others
         if pair.images:
             declared = sample.width, sample.height
-            sample.file = pair.images[0]
+            sample.image = pair.images[0]
             sample.width, sample.height = size
             if declared != size and all(declared):
                 self._compare(sample, declared)
-        elif needs_image:
+        elif sample.medium == 'image':
             self.context.skip(
                 UnreadableItem(
                     f'{pair.document} has no image: {FILES}/{pair.id}.* is missing',
@@ -160,8 +161,16 @@ class DmSource(ItemSource):
                 )
             )
             return False
-        if pair.others:
-            sample.extra['dm']['files'] = list(pair.others)
+        elif others:
+            sample.file, *others = others
+        for file in others:
+            try:
+                self.context.files.admit(file)
+            except OSError as error:
+                self.context.skip(cannot_read(UnreadableItem, error, file))
+                return False
+        if others:
+            sample.extra['dm']['files'] = others
         return True
 
     def _compare(self, sample: Sample, declared: tuple[int, int]) -> None:

@@ -132,8 +132,8 @@ class ImageFolderSink(BaseSink):
         waiting = []
         for item, (sample, found) in enumerate(zip(batch.samples, classes, strict=True)):
             if item in why:
-                if sample.file:
-                    report.dropped('image', why[item], sample.id)
+                if sample.file or sample.medium != 'image':
+                    report.dropped(sample.medium, why[item], sample.id)
             elif not found:
                 report.dropped('image', 'it has no class of the whole image', sample.id)
             else:
@@ -165,8 +165,8 @@ def _class(
 
 def _unreadable(sample: Sample) -> str:
     """Why torchvision could not read the image; empty where it can."""
-    if not sample.file:
-        return 'there is no image'
+    if reason := sample.without_image:
+        return reason
     return '' if _suffix(sample) else f'torchvision reads no {sample.suffix} images'
 
 

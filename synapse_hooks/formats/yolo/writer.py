@@ -88,14 +88,14 @@ class ShardWriter:
     def _image_name(self, sample: Sample) -> tuple[str, str] | str:
         """What the image is called here, and its extension; or why ultralytics could not read it."""
         suffix = sample.suffix
-        if suffix not in READABLE and suffix.lower() not in READABLE:
-            found = DEFAULT_SUFFIXES.get(read_header(Path(sample.file)).kind) if sample.file else None
-            if found is None:
-                reason = f'ultralytics does not read {suffix} images' if sample.file else 'there is no image'
-                if sample.file:
-                    self.context.report.dropped('image', reason, sample.id)
-                return reason
-            suffix = found
+        reason = sample.without_image
+        if not reason and suffix not in READABLE and suffix.lower() not in READABLE:
+            suffix = DEFAULT_SUFFIXES.get(read_header(Path(sample.file)).kind, '')
+            reason = '' if suffix else f'ultralytics does not read {sample.suffix} images'
+        if reason:
+            if sample.file or sample.medium != 'image':
+                self.context.report.dropped(sample.medium, reason, sample.id)
+            return reason
         if 'images' not in sample.id:
             return sample.id, suffix
         # Ultralytics finds labels by replacing the last folder called `images`; `images_` makes room for it.

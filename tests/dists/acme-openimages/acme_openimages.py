@@ -242,9 +242,8 @@ class OpenImagesSink(BaseSink):
             tables = {}
             for batch in batches:
                 for sample in batch.rows():
-                    if not sample.file:
-                        for shape in sample.annotations:
-                            self.context.report.dropped(shape.kind, 'there is no image', sample.id, shape.id)
+                    if reason := sample.without_image:
+                        self.context.report.dropped_item(sample, reason)
                         continue
                     counts[sample.split or ''] += 1
                     folder = FOLDERS.get(sample.split, 'train')
