@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -114,6 +115,8 @@ class BackendClient(Protocol):
 
         `progress` is called with the items that are there, all of them, and the bytes that were transferred: a few
         times a second, for each call is an event of the run, and at the end.
+
+        A client may take `arrived` as well, as `SynapseClient.export_dataset` does: see `ExportObserver`.
         """
 
     def get_model(self, model: int | str) -> dict[str, Any]:
@@ -136,6 +139,17 @@ class BackendClient(Protocol):
 
     def diagnose(self) -> Iterator[Finding]:
         """Whether the backend can be used, one finding after the other. Nothing is raised."""
+
+
+class ExportObserver(Protocol):
+    """What works on a dataset while `export_dataset` writes it."""
+
+    def exporting(self, context: TrainContext, dataset: Dataset) -> AbstractContextManager[Callable[[Any], None]]:
+        """Work while the block exports a dataset, whose `path` and `format` are known.
+
+        The block gets a function that it calls with every shard whose files are complete: JSON values that the source
+        of that format reads. It may not call it at all.
+        """
 
 
 @runtime_checkable
@@ -238,6 +252,8 @@ class TrainContext(Logging):
     may_read_in_place: bool = False
     """Whether `export` may answer with the folder that the backend has, because only a conversion by this package will
     read it. See `LocalDatasets`."""
+    early_conversion: ExportObserver | None = None
+    """What converts a dataset while it is being exported, where nothing can come between. `export` calls it."""
     dataset: Dataset | None = None
     """What export and convert left; None before the export, and in a run on `data_path`."""
     data_path: Path | None = None

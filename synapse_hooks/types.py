@@ -31,6 +31,8 @@ class Dataset(TypedDict):
     """Class names; a class's number is its place."""
     digest: NotRequired[str]
     """What identifies the content: equal digests mean equal datasets."""
+    arrivals: NotRequired[Path]
+    """Of a dataset that is still being exported: the file to which `Arrivals` adds what is complete."""
     stamp: NotRequired[TreeStamp]
     """Of a dataset that is not in the run directory: its `synapse_hooks.storage.tree_stamp` now. A run that is resumed
     compares it, and exports again where it differs."""

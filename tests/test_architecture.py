@@ -297,6 +297,7 @@ OWN_WAYS = {
     'synapse_hooks/data/images.py': 'a million images are opened with the same flags, and none is waited for',
     'synapse_hooks/data/integrity.py': 'the same, once the caller knows that they are of the dataset',
     'synapse_hooks/formats/trainer_cache.py': 'it reads a module that is installed',
+    'synapse_hooks/conversion/arrivals.py': 'it reads what the process that exports has written',
     'synapse_hooks/formats/yolo/scan.py': 'it reads what it has written itself',
     'synapse_hooks/formats/coco/sink.py': 'it puts parts together that it has written itself',
 }

@@ -181,6 +181,15 @@ class Sink(Protocol):
     def parallel(self) -> bool:
         """Whether several shards can be written at once, in several processes."""
 
+    def needs_order(self, plan: Any) -> bool:
+        """Whether what is written depends on the order of the samples, or on files of the source after `write`.
+
+        Where it does not, samples may be written as they arrive from a backend, while others are still on their way.
+
+        Args:
+            plan: What `initialize_write` returned.
+        """
+
     def classes(self, info: DatasetInfo) -> tuple[str, ...]:
         """The classes of what is written, in the order of their numbers.
 
@@ -242,6 +251,10 @@ class BaseSink:
     def initialize_write(self, info: DatasetInfo) -> Any:
         """See `Sink.initialize_write`."""
         return None
+
+    def needs_order(self, plan: Any) -> bool:
+        """See `Sink.needs_order`."""
+        return True
 
     def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
         """See `Sink.write`."""

@@ -11,31 +11,42 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
-from synapse_hooks.context import Dataset
-from synapse_hooks.conversion.contract import Projection, Sink, Written, written_images
+from synapse_hooks.context import Dataset, TrainContext
+from synapse_hooks.conversion.contract import Projection, Sink, WriteResult, Written, written_images
 from synapse_hooks.conversion.executors import Executor, Serial, executor_named
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.read_ahead import ReadAhead
+from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
 from synapse_hooks.conversion.requirements import require_content
 from synapse_hooks.conversion.shards import FinalizeShard, ShardResult, WriteShards
+from synapse_hooks.conversion.split_assignment import assign_splits
 from synapse_hooks.conversion.target import Target
 from synapse_hooks.data import DatasetCounts, DatasetInfo, LossReport
+from synapse_hooks.errors import DatasetInvalid
 
 
 @dataclass(frozen=True)
-class Converted:
-    """A written dataset, before it is published."""
+class WrittenShards:
+    """All shards of a dataset, each written and finished; it can be pickled."""
 
-    written: Written
+    plan: Any
+    info: DatasetInfo
+    """Complete."""
+    results: Sequence[WriteResult]
     read: ReadResult
     """What was read."""
     report: LossReport
     """What the sink could not express."""
-    info: DatasetInfo
-    """Complete."""
+
+
+@dataclass(frozen=True)
+class Converted(WrittenShards):
+    """A written dataset, before it is published."""
+
+    written: Written
     splits: Mapping[str, int]
     """The images in each split, as written."""
 
@@ -64,14 +75,48 @@ class Conversion:
         self.open = open
         self.target = target
         self.progress = progress
+        self.sink, self._report = target.sink()
 
-    def run(self) -> Converted:
-        """Convert.
+    @classmethod
+    def of(cls, context: TrainContext, source: Dataset, target: Target) -> Self:
+        """The conversion of a dataset in a run, before anything is written.
+
+        Args:
+            context: The run.
+            source: What is converted.
+            target: Where it goes.
+
+        Raises:
+            NoAnswer: No plugin reads the source's format.
+            ParamsError: It cannot be divided as requested.
+        """
+        options = target.options
+        reader = open_reader(context.hooks, source)
+        if isinstance(reader, FormatReader):
+            # Assigning splits may read every item before the conversion does.
+            reader.tolerance = options.tolerance
+        declared = declared_by(reader)
+        assignment = assign_splits(reader, declared, options, context)
+
+        def opened(projection: Projection) -> Pipeline:
+            return Pipeline(
+                reader,
+                projection,
+                divide=assignment.split_of,
+                tolerance=options.tolerance,
+                digest='digest' not in source,
+                crowds_as_objects=options.crowds == 'objects',
+            )
+
+        return cls(source, assignment.info(declared), opened, target, Progress(context))
+
+    def write(self) -> WrittenShards:
+        """Write everything but what `finalize` adds.
 
         Raises:
             DatasetInvalid, UnreadableItem: The dataset cannot be read, or not be written.
         """
-        sink, report = self.target.sink()
+        sink = self.sink
         surveyed = self._survey(sink) if sink.survey else None
         pipeline = self.open(sink.projection)
         if not pipeline.shards:
@@ -79,6 +124,11 @@ class Conversion:
         known = surveyed or replace(self._complete(sink, pipeline.peek()), splits=self.declared.splits)
         plan = sink.initialize_write(known)
         while True:
+            if 'arrivals' in self.source and (surveyed or sink.needs_order(plan)):
+                raise DatasetInvalid(
+                    f'{self.source["path"]}: its items are still arriving, in any order',
+                    hint='convert it when it is complete',
+                )
             self.progress.start(pipeline.count or known.count if surveyed else pipeline.count)
             executor, tasks = self._tasks(sink, pipeline, plan, known)
             results = executor.map(tasks, self.progress.add)
@@ -96,11 +146,20 @@ class Conversion:
         last = [FinalizeShard(self.target, plan, info, number, done) for number in range(len(done))]
         for one in executor.map(last, lambda count: None):
             losses.merge(one)
-        written = sink.finalize(plan, info, done)
-        losses.merge(report)
+        return WrittenShards(plan, info, done, read, losses)
+
+    def finalize(self, shards: WrittenShards) -> Converted:
+        """Finish the dataset.
+
+        Raises:
+            DatasetInvalid: It cannot be written.
+        """
+        written = self.sink.finalize(shards.plan, shards.info, shards.results)
+        shards.report.merge(self._report)
         self.progress.finish()
-        counted = all(result.splits is not None for result in done)
-        return Converted(written, read, losses, info, written_images(done) if counted else info.splits or {})
+        counted = all(result.splits is not None for result in shards.results)
+        splits = written_images(shards.results) if counted else shards.info.splits or {}
+        return Converted(**vars(shards), written=written, splits=splits)
 
     def _survey(self, sink: Sink) -> DatasetInfo:
         pipeline = self.open(sink.projection)

@@ -7,14 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.context import Dataset, TrainContext
-from synapse_hooks.conversion.contract import Projection
 from synapse_hooks.conversion.conversion import Conversion
+from synapse_hooks.conversion.early import EarlyConversion
 from synapse_hooks.conversion.fingerprint import joined
 from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.pipeline import Pipeline
-from synapse_hooks.conversion.progress import Progress
-from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
-from synapse_hooks.conversion.split_assignment import assign_splits
 from synapse_hooks.conversion.target import Target
 from synapse_hooks.data import SPLITS, DatasetInfo, LossReport, dataset
 from synapse_hooks.data.plausibility import ALL_CROWDS, check_plausibility
@@ -43,28 +39,15 @@ def convert(format: BaseFormat, context: TrainContext, source: Dataset) -> Datas
     if source['format'] == format.name:
         return source
     options = Options.of(context, format.name)
-    reader = open_reader(context.hooks, source)
-    if isinstance(reader, FormatReader):
-        # Assigning splits may read every item before the conversion does.
-        reader.tolerance = options.tolerance
-    declared = declared_by(reader)
-    assignment = assign_splits(reader, declared, options, context)
-
-    def opened(projection: Projection) -> Pipeline:
-        return Pipeline(
-            reader,
-            projection,
-            divide=assignment.split_of,
-            tolerance=options.tolerance,
-            digest='digest' not in source,
-            crowds_as_objects=options.crowds == 'objects',
-        )
-
     out = context.output_dir
     out.mkdir(parents=True, exist_ok=True)
-    target = Target(format, out, options)
+    conversion = Conversion.of(context, source, Target(format, out, options))
+    early = context.early_conversion
+    shards = early.take(format, source, options, out) if isinstance(early, EarlyConversion) else None
+    if shards is not None:
+        context.log_message('convert: the dataset was converted while it was exported', code='early')
     try:
-        made = Conversion(source, assignment.info(declared), opened, target, Progress(context)).run()
+        made = conversion.finalize(shards or conversion.write())
     except UnicodeEncodeError as error:
         raise DatasetInvalid(
             f'{source["path"]}: the name {error.object!r} is not valid UTF-8, so it cannot be written into a text',

@@ -44,6 +44,8 @@ class ReadContext:
         self.projection = projection
         self.unreadable = unreadable
         self.fingerprint = fingerprint
+        self.arrivals: Path | None = None
+        """Of a dataset that is still being exported: the file with its shards, which `arrived_shards` waits for."""
         self.files = DatasetFiles(
             self.report, None if path is None else Boundary(path if path.is_dir() else path.parent)
         )

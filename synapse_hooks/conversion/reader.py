@@ -114,6 +114,7 @@ class FormatReader:
         """
         if not self.path.exists():
             raise DatasetInvalid(f'there is no dataset at {self.path}', hint='check the path', path=str(self.path))
+        context.arrivals = self.dataset.get('arrivals')
         return self.format.source(self.path, context)
 
     @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.arrivals import Arrivals, arrived_shards
     from synapse_hooks.conversion.contract import (
         BaseSink,
         BaseSource,
@@ -41,6 +42,7 @@ BUILTIN: dict[str, str] = {
 """The built-in formats, as entry points would name them."""
 
 _HOMES = {
+    'Arrivals': 'synapse_hooks.conversion.arrivals',
     'BaseFormat': 'base',
     'BaseSink': 'synapse_hooks.conversion.contract',
     'BaseSource': 'synapse_hooks.conversion.contract',
@@ -54,6 +56,7 @@ _HOMES = {
     'WriteContext': 'synapse_hooks.conversion.write_context',
     'WriteResult': 'synapse_hooks.conversion.contract',
     'Written': 'synapse_hooks.conversion.contract',
+    'arrived_shards': 'synapse_hooks.conversion.arrivals',
     'gather': 'synapse_hooks.data.batch',
     'unique_ids': 'synapse_hooks.conversion.ids',
     'Fitter': 'synapse_hooks.geometry.shapes',
@@ -69,6 +72,7 @@ _HOMES = {
 
 __all__ = [
     'BUILTIN',
+    'Arrivals',
     'BaseFormat',
     'BaseSink',
     'BaseSource',
@@ -87,6 +91,7 @@ __all__ = [
     'WriteContext',
     'WriteResult',
     'Written',
+    'arrived_shards',
     'declared_wrongly',
     'files_below',
     'fit_to_image',

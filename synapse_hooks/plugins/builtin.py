@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,13 @@ class Stages:
             stored = client.dataset_in_place(dataset, splits=splits)
             if stored is not None:
                 return stored
-        return client.export_dataset(dataset, context.output_dir, splits=splits, progress=partial(_progress, context))
+        export = partial(client.export_dataset, dataset, splits=splits, progress=partial(_progress, context))
+        out, early = context.output_dir, context.early_conversion
+        if early is None or 'arrived' not in signature(client.export_dataset).parameters:
+            return export(out)
+        with early.exporting(context, {'path': out, 'format': 'dm'}) as arrived:
+            # An optional part of the protocol, which `BackendClient` cannot express.
+            return export(out, arrived=arrived)  # type: ignore[call-arg]
 
     @hookimpl.run_step(trylast=True)
     def run_step(self, context: TrainContext, step: Step) -> StepResult:

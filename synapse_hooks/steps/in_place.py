@@ -6,8 +6,11 @@ the formats of this package only reads, so it needs no export as long as no othe
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
+from synapse_hooks.context import ExportObserver
+from synapse_hooks.formats.base import BaseFormat
 from synapse_hooks.plugins import Plugin
 from synapse_hooks.steps.cache_keys import has_symlinks, later_editor
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
@@ -26,18 +29,51 @@ def may_read_in_place(inputs: StageInputs) -> bool:
     Args:
         inputs: What goes into the stages of the run.
     """
+    converts = _next_conversion(inputs)
+    return converts is not None and not _others(inputs, converts)
+
+
+def early_conversion(inputs: StageInputs, folder: Path) -> ExportObserver | None:
+    """What converts the dataset of a run while it is being exported; None where other code may come between.
+
+    Args:
+        inputs: What goes into the stages of the run.
+        folder: Where it may write.
+    """
+    converts = _next_conversion(inputs)
+    if converts is None:
+        return None
+    target, catalogue = str(converts.target_format), inputs.plugins.catalogues['format']
+    if (named := catalogue.select(target)) is not None:
+        catalogue.check(named, 'convert')
+    answering = (plugin for plugin, *_ in inputs.answering('convert', {target}))
+    plugin = next((one for one in answering if isinstance(one.loaded, BaseFormat) and one.loaded.name == target), None)
+    if plugin is None or any(other is not plugin for other in _others(inputs, converts)):
+        return None
+    from synapse_hooks.conversion.early import EarlyConversion
+
+    format: Any = plugin.loaded
+    return EarlyConversion(format, folder)
+
+
+def _next_conversion(inputs: StageInputs) -> ConvertDatasetStep | None:
+    """The step that converts what the step before it exports, where nothing is edited before the training."""
     steps = inputs.steps
     converts = next((step for step in steps if type(step) is ConvertDatasetStep), None)
     if converts is None or converts.target_format in (None, _EXPORTED):
-        return False
+        return None
     place = steps.index(converts)
     if place == 0 or type(steps[place - 1]) is not ExportDatasetStep or later_editor(inputs, converts):
-        return False
+        return None
+    # Symbolic links would lead into the backend, where the training could write.
+    return None if has_symlinks(inputs, converts) else converts
+
+
+def _others(inputs: StageInputs, converts: ConvertDatasetStep) -> list[Plugin]:
+    """The plugins of others that are called while the dataset of the context is the exported one."""
     formats = {converts.target_format, _EXPORTED}
-    if has_symlinks(inputs, converts):
-        # They would lead into the backend, where the training could write.
-        return False
-    return all(_is_ours(plugin) for hook in _HOOKS for plugin, *_ in inputs.answering(hook, formats))
+    asked = (plugin for hook in _HOOKS for plugin, *_ in inputs.answering(hook, formats))
+    return [plugin for plugin in asked if not _is_ours(plugin)]
 
 
 def _is_ours(plugin: Plugin) -> bool:

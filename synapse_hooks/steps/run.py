@@ -30,7 +30,7 @@ from synapse_hooks.plugins import (
 from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text
-from synapse_hooks.steps.in_place import may_read_in_place
+from synapse_hooks.steps.in_place import early_conversion, may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.orchestrator import Orchestrator
@@ -106,6 +106,7 @@ class _Run:
             run_dir=directory.path,
             moved_from=former_paths(directory),
             may_read_in_place=may_read_in_place(inputs),
+            early_conversion=early_conversion(inputs, directory.staging('.early')),
             settings=plugins.settings.settings,
         )
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from synapse_hooks.backends.fields import stored_name
 from synapse_hooks.backends.health import folder_findings
 from synapse_hooks.backends.synapse.api import ApiClient, checked_id
+from synapse_hooks.backends.synapse.arrived import Arrived
 from synapse_hooks.backends.synapse.cache import Cache
 from synapse_hooks.backends.synapse.connection import Connection
 from synapse_hooks.backends.synapse.download import FileRequest
@@ -107,6 +108,7 @@ class SynapseClient:
         *,
         splits: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
+        arrived: Arrived | None = None,
     ) -> Dataset:
         """Fetch a dataset version in DM layout into the folder `out`, empty or new.
 
@@ -117,6 +119,7 @@ class SynapseClient:
                 applies. Otherwise only the splits that are named, each with its filters, such as `{'reviewed': True}`.
             progress: Called a few times a second, and at the end, with the items that are there, all of them, and the
                 bytes that came over the network.
+            arrived: Called with items whose files are complete, some hundred at a time; at the end, all were.
         """
         version = self.get_dataset(dataset).get('id', dataset)
         chosen = {
@@ -131,7 +134,7 @@ class SynapseClient:
         self.cache.sweep()
         with closing(self._new_transfer()) as transfer:
             fetcher = Fetcher(self.cache, transfer, retry=self._retry, limits=self._limits)
-            return Export(fetcher, f'{self._scope()}/dataset {version}', Path(out), progress).run(listings)
+            return Export(fetcher, f'{self._scope()}/dataset {version}', Path(out), progress, arrived).run(listings)
 
     # -- models ------------------------------------------------------------------------------------------------------
 

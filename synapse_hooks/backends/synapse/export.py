@@ -23,6 +23,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from synapse_hooks.backends.synapse.arrived import Arrived, ArrivedItems
 from synapse_hooks.backends.synapse.download import FileRequest
 from synapse_hooks.backends.synapse.fetching import Fetched, Fetcher
 from synapse_hooks.backends.synapse.listing import Listing, Page, PagePrefetcher, RemoteFile, RemoteItem, unsigned
@@ -76,6 +77,7 @@ class Export:
         scope: What the keys of files begin with: host, tenant, version.
         out: The folder, empty or new.
         progress: Called with the progress, a few times a second and at the end.
+        arrived: Called with items that are complete.
     """
 
     def __init__(
@@ -84,11 +86,13 @@ class Export:
         scope: str,
         out: Path,
         progress: Progress | None = None,
+        arrived: Arrived | None = None,
     ) -> None:
         self.fetcher = fetcher
         self.scope = scope
         self.out = out
         self.progress = progress or (lambda done, total, received: None)
+        self.arrived = ArrivedItems(arrived)
         self.counts: dict[str, int] = {}
         self._items: dict[str, _Item] = {}
         self._folders: dict[tuple[str, str], str] = {}
@@ -119,6 +123,7 @@ class Export:
                 pages = listing.prefetch()
                 stack.callback(pages.close)
                 self._one(listing, pages)
+            self.arrived.close()
             made = self._dataset()
             # It is written last: it lists what was requested.
             self._manifest.close()
@@ -216,7 +221,7 @@ class Export:
             write_all([(f'{documents}/{item.stem}.json', data)])
         except FileExistsError as error:
             raise _twice(remote) from error
-        listed = []
+        listed: list[dict[str, Any]] = []
         main = next((one for one in item.files if one[0].is_primary), item.files[0] if item.files else None)
         for remote_file, blob in sorted(item.files, key=lambda one: one[0].name):
             name = item.stem if (remote_file, blob) == main else _secondary_name(item.stem, remote_file.name)
@@ -232,6 +237,7 @@ class Export:
         }
         row = {'id': remote.id, 'split': split or None, 'document': document, 'files': listed}
         self._manifest.write(msgspec.json.encode(row) + b'\n')
+        self.arrived.add(split, f'{item.stem}.json', (file['name'] for file in listed))
         # A sum does not depend on the order in which files came.
         self._sum = (self._sum + int.from_bytes(digest.digest())) % (1 << 256)
         self.counts[split] = self.counts.get(split, 0) + 1

@@ -10,10 +10,10 @@ from synapse_hooks.formats.base import BaseFormat
 from synapse_hooks.formats.dm.layout import split_folders
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.contract import Source
     from synapse_hooks.conversion.read_context import ReadContext
     from synapse_hooks.conversion.write_context import WriteContext
     from synapse_hooks.formats.dm.sink import DmSink
-    from synapse_hooks.formats.dm.source import DmSource
 
 __all__ = ['DmFormat']
 
@@ -30,10 +30,13 @@ class DmFormat(BaseFormat):
         except DatasetInvalid:
             return False
 
-    def source(self, path: Path, context: ReadContext) -> DmSource:
+    def source(self, path: Path, context: ReadContext) -> Source:
         """See `synapse_hooks.formats.dm.layout` for the folders. Images without a document are counted as dropped."""
+        from synapse_hooks.formats.dm.arriving import ArrivingDmSource
         from synapse_hooks.formats.dm.source import DmSource
 
+        if context.arrivals is not None:
+            return ArrivingDmSource(path, context.arrivals, context)
         return DmSource(path, context)
 
     def sink(self, context: WriteContext) -> DmSink:

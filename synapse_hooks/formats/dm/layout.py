@@ -81,9 +81,13 @@ class Folder:
     Args:
         split: Its name, or None.
         root: The folder above `json` and `original_files`.
+        documents: The names of files in `json`, sorted; None lists them.
+        files: The names of files in `original_files`, sorted; None lists them.
     """
 
-    def __init__(self, split: str | None, root: Path) -> None:
+    def __init__(
+        self, split: str | None, root: Path, documents: list[str] | None = None, files: list[str] | None = None
+    ) -> None:
         self.split = split
         self.documents = f'{root}/{DOCUMENTS}/'
         self.files = f'{root}/{FILES}/'
@@ -95,7 +99,10 @@ class Folder:
         """Where it is not: the document's name, and the files'."""
         self.unpaired: list[str] = []
         """Files that no document is about."""
-        self._match(_names_below(self.documents), _names_below(self.files))
+        self._match(
+            _names_below(self.documents) if documents is None else documents,
+            _names_below(self.files) if files is None else files,
+        )
         self.ids = unique_ids(self.stems)
         """The ids of those whose name is none that every disk allows, by number; the others' are their names."""
 

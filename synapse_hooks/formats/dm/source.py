@@ -33,11 +33,13 @@ class DmSource(ItemSource):
     Args:
         path: The dataset's folder.
         context: The context of this reading.
+        folders: Those of its splits that are read; None looks for them.
     """
 
-    def __init__(self, path: Path, context: ReadContext) -> None:
+    def __init__(self, path: Path, context: ReadContext, folders: Sequence[Folder] | None = None) -> None:
         self.path = path
         self.context = context
+        self._given = folders
 
     @property
     def info(self) -> DatasetInfo:
@@ -45,16 +47,22 @@ class DmSource(ItemSource):
         return DatasetInfo(splits={split: 0 for split, _ in split_folders(self.path) if split is not None})
 
     @cached_property
-    def folders(self) -> list[Folder]:
+    def folders(self) -> Sequence[Folder]:
         """Those of the splits. What is in none of them is reported."""
-        report, splits = self.context.report, split_folders(self.path)
-        for name in unused_folders(self.path, [root for _, root in splits]):
-            report.dropped('folder', f'it is not a split ({", ".join(SPLITS)}): name it to read it alone', name)
-        folders = [Folder(split, root) for split, root in splits]
+        report = self.context.report
+        folders = self._listed() if self._given is None else self._given
         for name in (name for folder in folders for name in folder.unpaired):
             kind = 'image' if is_image_name(name) else 'file'
             report.dropped(kind, f'there is no document for it in {DOCUMENTS}/', name)
         return folders
+
+    def _listed(self) -> list[Folder]:
+        splits = split_folders(self.path)
+        for name in unused_folders(self.path, [root for _, root in splits]):
+            self.context.report.dropped(
+                'folder', f'it is not a split ({", ".join(SPLITS)}): name it to read it alone', name
+            )
+        return [Folder(split, root) for split, root in splits]
 
     @property
     def count(self) -> int:

@@ -78,6 +78,10 @@ class YoloSink(BaseSink):
         forms = {names for names in info.skeletons.values() if names}
         return Plan(task, forms.pop() if len(forms) == 1 else joint_order(name for form in forms for name in form))
 
+    def needs_order(self, plan: Plan) -> bool:
+        """Every image has a label file of its own; image folders are made at the end."""
+        return plan.task == 'classify'
+
     def write(self, plan: Plan, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
         """Labels of the task, or image folders. Images that ultralytics cannot read are left out."""
         if plan.task == 'classify':
