@@ -32,7 +32,7 @@ SERVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from export_dataset import serve
-serve(int(sys.argv[2]), sys.argv[3])
+serve(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
 """
 EXPORT = """
 import resource, sys
@@ -50,6 +50,32 @@ import sys
 from synapse_hooks.cli import main
 sys.exit(main(['convert', sys.argv[1], sys.argv[2], '--to', 'yolo']))
 """
+RUN = """
+import sys
+from pathlib import Path
+from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext, hookimpl
+from synapse_hooks.backends.synapse import Connection, SynapseClient
+
+class Trains(BaseTrainAction[BaseTrainParams]):
+    target_format = None if sys.argv[3] == 'not' else 'yolo'
+
+    def execute(self, data_path, checkpoint):
+        return {}
+
+class Observer:
+    @hookimpl
+    def step_finished(self, step):
+        pass
+
+root = Path(sys.argv[1])
+client = SynapseClient(Connection(sys.argv[2], access_token='token'), root, cache=root / 'cache')
+# With another plugin, the dataset is converted after the export.
+plugins = (Observer(),) if sys.argv[3] == 'after' else ()
+ctx = RuntimeContext(client=client, run_dir=root / 'run', discover=False, keep_conversions=False, plugins=plugins)
+Trains({'dataset': 1}, ctx).run()
+"""
+RATE = 2_000
+"""Items a second that a slow API sends: what 40 MB a second are, of images of 20 kB."""
 
 
 def measure(rounds: int, count: int) -> list[Figure]:
@@ -59,7 +85,8 @@ def measure(rounds: int, count: int) -> list[Figure]:
         rounds: How often.
         count: Items, each a file of 20 kB and five boxes.
     """
-    times: dict[str, list[float]] = {'fetch': [], 'export': [], 'convert': []}
+    names = ('fetch', 'export', 'convert', 'not', 'during', 'after')
+    times: dict[str, list[float]] = {name: [] for name in names}
     peak = 0
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         root = Path(folder)
@@ -75,10 +102,19 @@ def measure(rounds: int, count: int) -> list[Figure]:
                 peak = max(peak, int(printed))
                 times['convert'].append(timed(CONVERT, out / 'dm', out / 'yolo')[0])
                 shutil.rmtree(out)
-    fetch, export, convert = (statistics.median(found) for found in times.values())
+        with served(root) as files, api(count, files, RATE) as host:
+            for _ in range(rounds):
+                for when in ('not', 'during', 'after'):
+                    times[when].append(timed(RUN, root / 'out', host, when)[0])
+                    shutil.rmtree(root / 'out')
+    fetch, export, convert, alone, during, after = (statistics.median(times[name]) for name in names)
     return [
         Figure('export / fetching its files', export / fetch, 'x'),
-        Figure('export and conversion / export', (export + convert) / export, 'x', CONVERT_AIM),
+        Figure('export and conversion / export', (export + convert) / export, 'x'),
+        Figure(
+            f'a run that converts / one that only exports, at {RATE:,} items a second', during / alone, 'x', CONVERT_AIM
+        ),
+        Figure('  the same with conversion after the export', after / alone, 'x'),
         Figure('  fetch', fetch, 's'),
         Figure('  export', export, 's', note=f'{count / export:,.0f} items a second'),
         Figure('  convert', convert, 's'),
@@ -96,9 +132,15 @@ def timed(code: str, out: Path, *words: object) -> tuple[float, str]:
 
 
 @contextmanager
-def api(count: int, files: str) -> Iterator[str]:
-    """A process that answers as the API does, while the block runs; yields its address."""
-    words = [sys.executable, '-c', SERVER, str(Path(__file__).parent), str(count), files]
+def api(count: int, files: str, rate: int = 0) -> Iterator[str]:
+    """A process that answers as the API does, while the block runs; yields its address.
+
+    Args:
+        count: How many items there are.
+        files: The address of the server of files.
+        rate: Items a second; 0 is as many as it can.
+    """
+    words = [sys.executable, '-c', SERVER, str(Path(__file__).parent), str(count), files, str(rate)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -107,7 +149,7 @@ def api(count: int, files: str) -> Iterator[str]:
             process.kill()
 
 
-def serve(count: int, files: str) -> None:
+def serve(count: int, files: str, rate: int) -> None:
     """Serve until the process is killed."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -122,6 +164,7 @@ def serve(count: int, files: str) -> None:
             parts = urlsplit(self.path)
             response: dict[str, Any] = {'id': 1, 'is_archived': False}
             if 'events' in parts.path:
+                time.sleep(PAGE / rate if rate else 0)
                 query = {name: found[-1] for name, found in parse_qs(parts.query).items()}
                 page = int(query.get('page', 1))
                 more = urlencode({**query, 'page': page + 1})

@@ -21,12 +21,11 @@ class Arrivals:
         file: Where; it must not exist.
 
     Example:
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     arrivals = Arrivals(Path(folder, 'arrivals.jsonl'))
-        ...     arrivals.add({'documents': ['1.json']})
-        ...     arrivals.end()
-        ...     arrivals.close()
-        ...     list(arrived_shards(arrivals.file))
+        >>> arrivals = Arrivals(getfixture('tmp_path') / 'arrivals.jsonl')
+        >>> arrivals.add({'documents': ['1.json']})
+        >>> arrivals.end()
+        >>> arrivals.close()
+        >>> list(arrived_shards(arrivals.file))
         [{'documents': ['1.json']}]
     """
 

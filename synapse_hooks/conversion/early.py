@@ -34,7 +34,7 @@ _PATIENCE: Final = 30.0
 """Seconds that it may take, at least, once everything has arrived."""
 
 _NICE: Final = 5
-"""How much the process stands back where there are too few processors."""
+"""The lower priority of the process, so that it does not slow the export down."""
 
 
 @dataclass(frozen=True)
