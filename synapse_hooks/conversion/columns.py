@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from synapse_hooks.conversion.ids import safe_id
-from synapse_hooks.conversion.schema_checks import COUNT, TEXT, Expected, InvalidField, check_attributes
+from synapse_hooks.conversion.ids import SampleId, safe_id
+from synapse_hooks.conversion.schema_checks import COUNT, TEXT, UNIQUE, Expected, InvalidField, check_attributes
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.columns import Boxes, Columns, Polygons, are_plain, plain_runs
 from synapse_hooks.data.sample import Sample
@@ -23,7 +23,6 @@ _APART: Final = Expected('those of its samples', 'add annotations with `BatchBui
 _SIZE: Final = Expected(
     'the width of the image', 'build with `measured=True` only what `context.measure_all` has answered for'
 )
-_TWICE: Final = Expected('unique within its split', 'take it from `unique_ids(names)` of synapse_hooks.formats')
 _PLAIN: Final = Expected(
     'plain', 'a shape without a class and a crowd region stay annotations: add them with `BatchBuilder`'
 )
@@ -76,13 +75,13 @@ def check_batch(batch: Any) -> None:
             raise InvalidRow('polygon', owner, 'points', _RING, count, samples[batch.polygons.items[owner]])
 
 
-def check_in_batch(sample: Sample, batch: Batch, seen: set[tuple[str | None, str]]) -> None:
+def check_in_batch(sample: Sample, batch: Batch, seen: set[SampleId]) -> None:
     """See that the id of a sample can be the name of a file and is unique, and that its size is known if it should be.
 
     Args:
         sample: One of the batch.
         batch: Which.
-        seen: The splits and ids of the samples before it; its own are added.
+        seen: The ids of the samples before it; its own is added.
 
     Raises:
         InvalidField: It is not so.
@@ -90,7 +89,7 @@ def check_in_batch(sample: Sample, batch: Batch, seen: set[tuple[str | None, str
     if safe_id(sample.id) != sample.id:
         raise InvalidField('id', _SAFE, sample.id)
     if (sample.split, sample.id) in seen:
-        raise InvalidField('id', _TWICE, sample.id)
+        raise InvalidField('id', UNIQUE, sample.id)
     seen.add((sample.split, sample.id))
     if batch.measured and sample.image is not None and not (sample.width and sample.height):
         raise InvalidField('width', _SIZE, sample.width)

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from synapse_hooks.data import Sample
 from synapse_hooks.storage import FreeNames
 
+SampleId = tuple[str | None, str]
+"""A split and an id: what no two samples of a dataset may have in common."""
 _LONGEST = 200
 
 
-def free_id(sample: Sample, names: FreeNames[tuple[str | None, str]]) -> str:
+def free_id(sample: Sample, names: FreeNames[SampleId]) -> str:
     """The sample's id, safe as a file name, and unique where two images share a stem.
 
     Args:
@@ -20,7 +22,7 @@ def free_id(sample: Sample, names: FreeNames[tuple[str | None, str]]) -> str:
     """
     suffix = sample.suffix
 
-    def numbered(wanted: tuple[str | None, str], number: int) -> tuple[str | None, str]:
+    def numbered(wanted: SampleId, number: int) -> SampleId:
         split, id = wanted
         return split, f'{id}{suffix}' if number == 1 else f'{id}{suffix}~{number}'
 

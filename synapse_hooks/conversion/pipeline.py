@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -15,10 +17,11 @@ from synapse_hooks.context import DatasetReader
 from synapse_hooks.conversion.contract import Projection, Source
 from synapse_hooks.conversion.crowd_regions import clear_crowd_flag
 from synapse_hooks.conversion.fingerprint import Fingerprint
+from synapse_hooks.conversion.ids import SampleId
 from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.reader import FormatReader
 from synapse_hooks.conversion.rows import ReaderSource, RowSource
-from synapse_hooks.conversion.validation import validate
+from synapse_hooks.conversion.validation import require_disjoint, validate
 from synapse_hooks.data import DatasetCounts, Keypoint, LossReport, Sample, Tolerance, Unreadable
 from synapse_hooks.data.batch import Batch, gather
 from synapse_hooks.data.skeletons import assemble
@@ -38,12 +41,16 @@ class ReadResult:
     unreadable: Unreadable | None = None
     blocks: list[bytes] = field(default_factory=list)
     """See `Fingerprint.digests`."""
+    ids: set[SampleId] = field(default_factory=set)
+    """The ids that a third-party source gave: they must be unique within their split. Others are unique already."""
 
     def merge(self, other: ReadResult) -> None:
         """Add what was read elsewhere, after what was read here."""
         self.counts.merge(other.counts)
         self.report.merge(other.report)
         self.blocks += other.blocks
+        require_disjoint(self.ids, other.ids)
+        self.ids |= other.ids
         if self.unreadable is None:
             self.unreadable = other.unreadable
         elif other.unreadable is not None:
@@ -82,6 +89,7 @@ class Pipeline:
         self.crowds_as_objects = crowds_as_objects
         self.result = ReadResult()
         self._fingerprint = Fingerprint() if digest else None
+        self._taken = Lock()
         self._peeked: tuple[Batch | None, Iterator[Batch]] | None = None
         if isinstance(reader, FormatReader):
             unreadable = self.result.unreadable = Unreadable(tolerance, self.result.report)
@@ -103,7 +111,7 @@ class Pipeline:
         self._notes = self._is_foreign or isinstance(self.source, ReaderSource | RowSource)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """In another process, which has not read anything yet, the dataset is opened again."""
+        """Where nothing was read yet, such as in another process, the dataset is opened again."""
         reopen = partial(
             Pipeline,
             tolerance=self.tolerance,
@@ -113,6 +121,14 @@ class Pipeline:
             crowds_as_objects=self.crowds_as_objects,
         )
         return reopen, (self.reader, self.projection)
+
+    def of_one_task(self) -> Pipeline:
+        """This pipeline for the first task of a process that asks; for any other a new one, with counts of its own.
+
+        A worker process that was forked has a copy for itself, and need not open the dataset again.
+        """
+        # `copy` makes a new one as `pickle` does, by `__reduce__`.
+        return self if self._taken.acquire(blocking=False) else copy(self)
 
     def batches(self, shards: Sequence[Any] | None = None) -> Iterator[Batch]:
         """The batches of some shards, or of all. They are counted as they are read."""
@@ -141,8 +157,9 @@ class Pipeline:
                 counts.add_batch(first)
             return counts
         with self._error_notes(), self._context.discarding():
+            ids: set[SampleId] = set()
             for batch in self.source.peek(count):
-                self._validate(batch)
+                self._validate(batch, ids)
                 counts.add_batch(_whole(batch))
         return counts
 
@@ -174,14 +191,14 @@ class Pipeline:
                 batch = next(batches, None)
                 if batch is None:
                     return
-                self._validate(batch)
+                self._validate(batch, self.result.ids)
                 batch = self._prepare(batch)
             yield batch
 
-    def _validate(self, batch: Batch) -> None:
+    def _validate(self, batch: Batch, ids: set[SampleId]) -> None:
         # The built-in sources are tested instead, and those of rows check what they are given.
         if self._is_foreign and isinstance(self.reader, FormatReader):
-            validate(batch, self.reader.format.name)
+            validate(batch, self.reader.format.name, ids)
 
     def _prepare(self, batch: Batch) -> Batch:
         if not batch.measured:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.context import DatasetReader
 from synapse_hooks.conversion.contract import BaseSink, BaseSource, WriteResult, Written
-from synapse_hooks.conversion.ids import free_id
+from synapse_hooks.conversion.ids import SampleId, free_id
 from synapse_hooks.conversion.validation import checked, checked_info
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.data.batch import Batch
@@ -43,7 +43,7 @@ class RowSource(BaseSource):
 
     def read(self, shard: Any) -> Iterator[Batch]:
         """All samples. Their ids are made safe and unique."""
-        names = FreeNames[tuple[str | None, str]]()
+        names = FreeNames[SampleId]()
         samples = checked(self.format.read(self.path), self.format.name)
         while block := list(islice(samples, BATCH)):
             for sample in block:

@@ -41,15 +41,18 @@ class WriteShards:
 
     def __call__(self, report: Report) -> ShardResult:
         """Do it."""
-        if self.number and isinstance(self.pipeline, Pipeline):
-            # What was reported when the dataset was opened is reported once.
-            self.pipeline.discard_opening_reports()
+        pipeline = self.pipeline
+        if isinstance(pipeline, Pipeline):
+            pipeline = pipeline.of_one_task()
+            if self.number:
+                # What was reported when the dataset was opened is reported once.
+                pipeline.discard_opening_reports()
         sink, losses = self.target.sink()
-        written = sink.write(self.plan, self.info, self.number, self._batches(report))
-        return ShardResult(self.pipeline.finish(), losses, written)
+        written = sink.write(self.plan, self.info, self.number, self._batches(pipeline, report))
+        return ShardResult(pipeline.finish(), losses, written)
 
-    def _batches(self, report: Report) -> Iterator[Batch]:
-        for batch in self.pipeline.batches(self.shards):
+    def _batches(self, pipeline: Pipeline | ReadAhead, report: Report) -> Iterator[Batch]:
+        for batch in pipeline.batches(self.shards):
             count = len(batch.samples)
             yield batch
             report(count)

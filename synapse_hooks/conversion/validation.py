@@ -12,14 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from synapse_hooks.context import DatasetReader
-from synapse_hooks.conversion.schema_checks import SAMPLES, InvalidField, check_info, check_sample
+from synapse_hooks.conversion.ids import SampleId, free_id
+from synapse_hooks.conversion.schema_checks import SAMPLES, UNIQUE, InvalidField, check_info, check_sample
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.safe_text import repr_of
+from synapse_hooks.storage import FreeNames
 
 
 class CheckedReader:
-    """A reader that is none of ours.
+    """A reader that is none of ours. Its samples are checked, and their ids are made safe and unique.
 
     Args:
         reader: What `open_dataset` answered.
@@ -41,7 +43,10 @@ class CheckedReader:
         return getattr(self._reader, 'report', None)
 
     def __iter__(self) -> Iterator[Sample]:
-        return checked(self._reader, self._format)
+        names = FreeNames[SampleId]()
+        for sample in checked(self._reader, self._format):
+            sample.id = free_id(sample, names)
+            yield sample
 
 
 def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
@@ -74,12 +79,13 @@ def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
         yield sample
 
 
-def validate(batch: Any, format: str) -> None:
+def validate(batch: Any, format: str, ids: set[SampleId]) -> None:
     """Check a batch: columns as a whole, everything else one by one.
 
     Args:
         batch: What the `read` of a source returned.
         format: The name of the format, for the message.
+        ids: Those of the samples before; its own are added.
 
     Raises:
         WrongAnswer: It is invalid.
@@ -91,13 +97,33 @@ def validate(batch: Any, format: str) -> None:
         check_batch(batch)
     except InvalidRow as invalid:
         raise _error(invalid.where(), invalid, format) from None
-    seen: set[tuple[str | None, str]] = set()
     for number, sample in enumerate(batch.samples, 1):
         try:
             check_sample(sample)
-            check_in_batch(sample, batch, seen)
+            check_in_batch(sample, batch, ids)
         except InvalidField as invalid:
             raise _error(_place(number, sample, invalid.place), invalid, format) from None
+
+
+def require_disjoint(ids: set[SampleId], others: set[SampleId]) -> None:
+    """See that two parts of a dataset have no id in common.
+
+    Raises:
+        WrongAnswer: They have one.
+    """
+    if twice := sorted(id for _, id in ids & others):
+        raise duplicate_id(twice[0])
+
+
+def duplicate_id(id: str, detail: str = '') -> WrongAnswer:
+    """The error for an id that two parts of a dataset have.
+
+    Args:
+        id: Which.
+        detail: Where it was noticed.
+    """
+    problem = f'two samples have the id {id!r}, which must be {UNIQUE.what}{detail}'
+    return WrongAnswer(problem, hint=UNIQUE.hint, hook='open_dataset', field='id')
 
 
 def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from synapse_hooks.conversion.options import Options
+from synapse_hooks.conversion.validation import duplicate_id
 from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.storage import LinkMode, Spool, link_or_copy
 
@@ -24,14 +25,22 @@ class ImageLinks:
         self._folders: set[str] = set()
 
     def link(self, sample: Sample, target: str | os.PathLike[str]) -> None:
-        """Put a sample's file at `target` too, making folders as needed; nothing for a sample without one."""
+        """Put a sample's file at `target` too, making folders as needed; nothing for a sample without one.
+
+        Raises:
+            WrongAnswer: There is a file already: two samples have the same id.
+        """
         if not sample.file:
             return
         folder = os.path.dirname(target)
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
-        link_or_copy(sample.file, target, mode=self.mode)
+        try:
+            link_or_copy(sample.file, target, mode=self.mode)
+        except FileExistsError as error:
+            # Another process has written a sample with this id.
+            raise duplicate_id(sample.id, f': {os.fspath(target)} exists') from error
 
 
 class WriteContext:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from synapse_hooks.context import Dataset
-from synapse_hooks.data import Box, DatasetInfo, Polygon, Sample
+from synapse_hooks.data import Box, Classification, DatasetInfo, Polygon, Sample
 from synapse_hooks.errors import DatasetInvalid, PluginBroken, WrongAnswer
 from synapse_hooks.formats import (
     BUILTIN,
@@ -30,6 +30,7 @@ from synapse_hooks.formats import (
 )
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.yolo import YoloFormat
+from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.plugins import Settings, build
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import faults
@@ -321,6 +322,62 @@ def test_a_digest_covers_everything_in_columns_and_nothing_else(tmp_path: Path) 
     first = [digest(change, tmp_path / 'first' / str(number)) for number, change in enumerate(changes)]
     assert len({*first}) == len(changes)
     assert first == [digest(change, tmp_path / 'second' / str(number)) for number, change in enumerate(changes)]
+
+
+# -- ids that are there twice --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('target', BUILTIN)
+@pytest.mark.parametrize('place', ['batch', 'shard', 'process'])
+@pytest.mark.parametrize('has_image', [True, False])
+def test_an_id_that_is_there_twice_is_an_error_of_the_format_that_reads(
+    tmp_path: Path, target: str, place: str, has_image: bool
+) -> None:
+    def make(path: Path) -> list[list[Batch]]:
+        def batch(name: str) -> Batch:
+            image = path / f'{name}.png' if has_image else None
+            sample = Sample('a', image=image, width=100, height=80, split='train')
+            if target == 'imagefolder':
+                sample.annotations = [Classification(label='cat')]
+                return Batch.of_samples([sample])
+            builder = BatchBuilder()
+            builder.add_boxes([builder.add_sample(sample)], ['car'], [(1, 2, 30, 40)])
+            return builder.build()
+
+        return [[batch('a'), batch('b')]] if place == 'batch' else [[batch('a')], [batch('b')]]
+
+    images(tmp_path / 'data', 'a', 'b')
+    for workers in (1, 2) if place == 'process' else (1,):
+        with pytest.raises(WrongAnswer, match=r"'a'(.|\n)* must be unique within its split") as caught:
+            convert_dataset(
+                {'path': tmp_path / 'data', 'format': 'columns'},
+                target,
+                tmp_path / f'out{workers}',
+                InColumns(make),
+                settings={target: {'workers': workers}},
+            )
+        assert 'unique_ids' in caught.value.hint
+        assert caught.value.facts['hook'] == 'open_dataset'
+        assert not (tmp_path / f'out{workers}').exists()
+
+
+def test_ids_of_a_bare_reader_are_made_safe_and_unique(tmp_path: Path) -> None:
+    files = images(tmp_path / 'data', 'a', 'b')
+
+    class Reader:
+        info = DatasetInfo()
+
+        def __iter__(self) -> Iterator[Sample]:
+            for file in files:
+                yield Sample('../../a', image=file, width=100, height=80, annotations=[Box(1, 2, 3, 4, label='car')])
+
+    class Bare:
+        @hookimpl
+        def open_dataset(self, dataset: Dataset) -> Any:
+            return Reader() if dataset['format'] == 'bare' else None
+
+    made = convert_dataset({'path': tmp_path / 'data', 'format': 'bare'}, 'dm', tmp_path / 'out', Bare())
+    assert sorted(file.name for file in (made.path / 'original_files').iterdir()) == ['a.png', 'a.png.png']
 
 
 # -- overrides that are never called -------------------------------------------------------------------------------

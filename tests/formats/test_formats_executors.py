@@ -9,11 +9,14 @@ import pytest
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.errors import ConfigError, PluginBroken
+from synapse_hooks.formats import ReadContext
+from synapse_hooks.formats.dm import DmFormat
+from synapse_hooks.formats.dm.source import DmSource
 from synapse_hooks.testing import Converted, convert_dataset
 from tests.formats.format_kit import add_item, box, polygon, tree
 
 POOL = """
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 
@@ -28,6 +31,17 @@ class Pool:
             results = list(pool.map(run, tasks))
         report(0)
         return results
+
+
+class Threads:
+    '''Tasks that are not pickled, and are all in one process.'''
+
+    def __init__(self, workers):
+        self.workers = workers or 3
+
+    def map(self, tasks, report):
+        with ThreadPoolExecutor(self.workers) as pool:
+            return list(pool.map(run, tasks))
 
 
 def run(task):
@@ -52,7 +66,7 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / 'acme_pool.py').write_text(POOL)
     (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: acme-pool\nVersion: 1.0\n')
     (info / 'entry_points.txt').write_text(
-        '[synapse_hooks.executors]\npool = acme_pool:Pool\nbroken = acme_pool:broken\n'
+        '[synapse_hooks.executors]\npool = acme_pool:Pool\nthreads = acme_pool:Threads\nbroken = acme_pool:broken\n'
     )
     monkeypatch.syspath_prepend(place)
 
@@ -85,14 +99,38 @@ def content(made: Converted) -> dict[str, Any]:
 
 @pytest.mark.usefixtures('acme')
 @pytest.mark.parametrize('target', ['yolo', 'coco'])
-def test_processes_that_share_nothing_write_the_same(tmp_path: Path, dm: Path, target: str) -> None:
+def test_any_executor_writes_the_same(tmp_path: Path, dm: Path, target: str) -> None:
     alone = converted(dm, target, tmp_path / 'alone', workers=1)
     assert len(content(alone)) >= 300
-    for name, settings in (('pool', {'executor': 'pool'}), ('forked', {'executor': 'fork', 'workers': 3})):
+    for name, settings in (
+        ('pool', {'executor': 'pool'}),
+        ('threads', {'executor': 'threads'}),
+        ('forked', {'executor': 'fork', 'workers': 3}),
+    ):
         other = converted(dm, target, tmp_path / name, **settings)
         assert content(other) == content(alone)
         assert other.dataset['digest'] == alone.dataset['digest']
         assert other.losses == alone.losses
+        assert other.dataset['splits'] == alone.dataset['splits']
+
+
+def test_forked_processes_do_not_open_the_dataset_again(tmp_path: Path, dm: Path) -> None:
+    opened = tmp_path / 'opened'
+
+    class Counted(DmFormat):
+        name = 'counted'
+
+        def source(self, path: Path, context: ReadContext) -> DmSource:
+            with opened.open('a') as file:
+                file.write('x')
+            return super().source(path, context)
+
+    for workers in (1, 3):
+        opened.write_text('')
+        source: Dataset = {'path': dm, 'format': 'counted'}
+        out = tmp_path / f'out{workers}'
+        convert_dataset(source, 'coco', out, Counted(), settings={'coco': {'executor': 'fork', 'workers': workers}})
+        assert len(opened.read_text()) == 2  # for what it declares, and to read it
 
 
 @pytest.mark.parametrize('items', [1, 300])
