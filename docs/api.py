@@ -79,6 +79,12 @@ SECTIONS: Final = (
         'What a dataset names is untrusted text: these open regular files only, and stay inside of a folder.',
     ),
     Section(
+        'Executors',
+        'synapse_hooks.conversion',
+        'BaseExecutor',
+        'How to write one is on the page [write a converter](write-a-converter.md#where-the-parts-are-written).',
+    ),
+    Section(
         'Autologgers',
         'synapse_hooks.context',
         'AutologSession Logging TrainingLog',

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
 from synapse_hooks.safe_text import summary
@@ -45,6 +45,7 @@ __all__ = [
     'Dataset',
     'DatasetReader',
     'Event',
+    'Executor',
     'LocalDatasets',
     'Logging',
     'MessageEvent',
@@ -74,6 +75,31 @@ class DatasetReader(Protocol):
 
     def __iter__(self) -> Iterator[Sample]:
         """Every sample once, in a stable order, one at a time."""
+
+
+R = TypeVar('R')
+
+
+class Executor(Protocol):
+    """What `open_executor` returns: it runs the tasks of a conversion.
+
+    A task can be pickled, and so can what it returns; files are on a disk that all tasks share.
+    """
+
+    @property
+    def workers(self) -> int:
+        """How many tasks it runs at once: a conversion is divided into so many."""
+
+    def map(self, tasks: Sequence[Callable[[Callable[[int], None]], R]], report: Callable[[int], None]) -> list[R]:
+        """What the tasks return, in their order.
+
+        Args:
+            tasks: Each is called with a function that it reports to: how many more samples were written.
+            report: Called in this process with what all of them report.
+
+        Raises:
+            Exception: What a task has raised: of several, the first in the order of the tasks.
+        """
 
 
 class Finding(NamedTuple):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Checkpoint,
         Dataset,
         DatasetReader,
+        Executor,
         MessageEvent,
         MetricsEvent,
         Model,
@@ -190,6 +191,24 @@ class HookSpecs:
             ... def open_dataset(dataset):
             ...     if dataset['format'] == 'acme':
             ...         return AcmeReader(dataset['path'])
+        """
+
+    @hookspec(firstresult=True)
+    def open_executor(self, executor: str, workers: int | None) -> Executor:
+        """Give what runs the parts of a conversion: the option `--executor`, or the setting `executor`, names it.
+
+        Every executor answers for its own name only. Most authors subclass `synapse_hooks.conversion.BaseExecutor` and
+        never see this hook.
+
+        Args:
+            executor: The name. Built in: `serial`, `fork`.
+            workers: How many tasks run at once; None leaves it to the executor.
+
+        Example:
+            >>> @hookimpl
+            ... def open_executor(executor, workers):
+            ...     if executor == 'cluster':
+            ...         return Cluster(workers or 8)
         """
 
     @hookspec

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from synapse_hooks.context import ArtifactEvent, AutologSession, Changes, Checkpoint, Dataset, DatasetReader, MessageEvent, MetricsEvent, Model, Outcome, ParamsEvent, ProgressEvent, RunEndEvent, RunStartEvent, Step, StepResult, TrainContext
+from synapse_hooks.context import ArtifactEvent, AutologSession, Changes, Checkpoint, Dataset, DatasetReader, Executor, MessageEvent, MetricsEvent, Model, Outcome, ParamsEvent, ProgressEvent, RunEndEvent, RunStartEvent, Step, StepResult, TrainContext
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 R = TypeVar('R', covariant=True)
@@ -147,6 +147,24 @@ class takes_target_format(Protocol[R]):
 
 class takes_self_target_format(Protocol[R]):
     def __call__(this, /, *, self: Any, target_format: str) -> R: ...
+
+class takes_executor_workers(Protocol[R]):
+    def __call__(this, /, *, executor: str, workers: int | None) -> R: ...
+
+class takes_self_executor_workers(Protocol[R]):
+    def __call__(this, /, *, self: Any, executor: str, workers: int | None) -> R: ...
+
+class takes_executor(Protocol[R]):
+    def __call__(this, /, *, executor: str) -> R: ...
+
+class takes_self_executor(Protocol[R]):
+    def __call__(this, /, *, self: Any, executor: str) -> R: ...
+
+class takes_workers(Protocol[R]):
+    def __call__(this, /, *, workers: int | None) -> R: ...
+
+class takes_self_workers(Protocol[R]):
+    def __call__(this, /, *, self: Any, workers: int | None) -> R: ...
 
 class takes_context_data_path_checkpoint(Protocol[R]):
     def __call__(this, /, *, context: TrainContext, data_path: Path | None, checkpoint: Checkpoint | None) -> R: ...
@@ -476,6 +494,17 @@ class open_dataset_marker:
     @overload
     def __call__(self, *, wrapper: Literal[False] = ..., tryfirst: bool = ..., trylast: bool = ...) -> Callable[[open_dataset_answer], open_dataset_answer]: ...
 
+open_executor_function = takes_executor_workers[R] | takes_self_executor_workers[R] | takes_executor[R] | takes_self_executor[R] | takes_workers[R] | takes_self_workers[R] | takes_nothing[R] | takes_self[R]
+open_executor_answer = TypeVar('open_executor_answer', bound=open_executor_function[Executor | None])
+open_executor_wrapper = TypeVar('open_executor_wrapper', bound=open_executor_function[Generator[None, Executor, Executor | None]])
+class open_executor_marker:
+    @overload
+    def __call__(self, function: open_executor_answer, /) -> open_executor_answer: ...
+    @overload
+    def __call__(self, *, wrapper: Literal[True], tryfirst: bool = ..., trylast: bool = ...) -> Callable[[open_executor_wrapper], open_executor_wrapper]: ...
+    @overload
+    def __call__(self, *, wrapper: Literal[False] = ..., tryfirst: bool = ..., trylast: bool = ...) -> Callable[[open_executor_answer], open_executor_answer]: ...
+
 pre_execute_function = takes_context[R] | takes_self_context[R] | takes_nothing[R] | takes_self[R]
 pre_execute_answer = TypeVar('pre_execute_answer', bound=pre_execute_function[Changes | None])
 pre_execute_wrapper = TypeVar('pre_execute_wrapper', bound=pre_execute_function[Generator[None, list[Changes], list[Changes]]])
@@ -632,6 +661,8 @@ class HookImpl:
     """Convert a dataset to the format that the trainer needs, in `context.output_dir`."""
     open_dataset: open_dataset_marker
     """Open a dataset for reading: answered by the format that `dataset['format']` names."""
+    open_executor: open_executor_marker
+    """Give what runs the parts of a conversion: the option `--executor`, or the setting `executor`, names it."""
     pre_execute: pre_execute_marker
     """Check, seed, make last edits. All plugins are called, and the answers are merged."""
     execute: execute_marker

@@ -30,6 +30,7 @@ from synapse_hooks.context import (
     Checkpoint,
     Dataset,
     DatasetReader,
+    Executor,
     Model,
     RuntimeContext,
     StepResult,
@@ -161,6 +162,10 @@ class BaseTrainAction(Generic[P, R]):
     def open_dataset(self, *args: Any, **kwargs: Any) -> DatasetReader:
         """`(dataset) -> reader`: open a dataset for reading. See `HookSpecs.open_dataset`."""
         return self._next(HookSpecs.open_dataset, args, kwargs)
+
+    def open_executor(self, *args: Any, **kwargs: Any) -> Executor:
+        """`(executor, workers) -> executor`: run the parts of a conversion. See `HookSpecs.open_executor`."""
+        return self._next(HookSpecs.open_executor, args, kwargs)
 
     def pre_execute(self, *args: Any, **kwargs: Any) -> Changes | None:
         """`(context) -> dict or None`: check, seed, change data_path or checkpoint. See `HookSpecs.pre_execute`."""

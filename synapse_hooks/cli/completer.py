@@ -55,8 +55,12 @@ def _formats(**_: Any) -> Iterable[str]:
     return _provided('format')
 
 
+def _executors(**_: Any) -> Iterable[str]:
+    return _provided('executor')
+
+
 def _plugins(**_: Any) -> Iterable[str]:
-    return [*_provided('format'), *_provided('autologger'), *_provided('plugin')]
+    return [name for kind in ('format', 'autologger', 'executor', 'plugin') for name in _provided(kind)]
 
 
 def _hooks(**_: Any) -> Iterable[str]:
@@ -81,14 +85,16 @@ def _datasets(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterabl
 def _provided(kind: str) -> list[str]:
     """The names of the plugins of a kind that are built in or installed; none is imported."""
     from synapse_hooks.autologgers import BUILTIN as AUTOLOGGERS
+    from synapse_hooks.conversion import EXECUTORS
     from synapse_hooks.formats import BUILTIN as FORMATS
     from synapse_hooks.plugins.discovery import installed_plugins
 
-    builtin = {'format': FORMATS, 'autologger': AUTOLOGGERS}.get(kind, {})
+    builtin = {'format': FORMATS, 'autologger': AUTOLOGGERS, 'executor': EXECUTORS}.get(kind, {})
     return sorted({*builtin, *(plugin.name for plugin in installed_plugins() if plugin.kind == kind)})
 
 
 _COMPLETERS: Final[dict[str, Callable[..., Iterable[str]]]] = {
+    'EXECUTOR': _executors,
     'FORMAT': _formats,
     'HOOK': _hooks,
     'PLUGIN': _plugins,

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--executor',
-        metavar='NAME',
+        metavar='EXECUTOR',
         help='where the parts are written: serial, fork, or the name of a plugin',
     )
     parser.add_argument(

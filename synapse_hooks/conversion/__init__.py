@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
+    from synapse_hooks.conversion.executors import BaseExecutor
     from synapse_hooks.conversion.options import Options
     from synapse_hooks.conversion.reader import FormatReader, open_reader
 
-_HOMES = {'FormatReader': 'reader', 'Options': 'options', 'open_reader': 'reader'}
+EXECUTORS: dict[str, str] = {
+    'fork': 'synapse_hooks.conversion.executors:Fork',
+    'serial': 'synapse_hooks.conversion.executors:Serial',
+}
+"""The built-in executors, as entry points would name them."""
 
-__all__ = ['FormatReader', 'Options', 'open_reader']
+_HOMES = {'BaseExecutor': 'executors', 'FormatReader': 'reader', 'Options': 'options', 'open_reader': 'reader'}
+
+__all__ = ['EXECUTORS', 'BaseExecutor', 'FormatReader', 'Options', 'open_reader']
 
 __getattr__ = lazily(__name__, _HOMES)

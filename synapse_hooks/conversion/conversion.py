@@ -10,12 +10,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, Self
 
-from synapse_hooks.context import Dataset, TrainContext
+from synapse_hooks.context import Dataset, Executor, TrainContext
 from synapse_hooks.conversion.contract import Projection, Sink, WriteResult, Written, written_images
-from synapse_hooks.conversion.executors import Executor, Serial, executor_named
+from synapse_hooks.conversion.executors import Serial, executor_of
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.read_ahead import ReadAhead
@@ -60,6 +61,7 @@ class Conversion:
         open: Opens the dataset, to be read from its beginning.
         target: Where it goes.
         progress: Where progress is reported.
+        executor: What runs the tasks, for a number of items.
     """
 
     def __init__(
@@ -69,12 +71,14 @@ class Conversion:
         open: Callable[[Projection], Pipeline],
         target: Target,
         progress: Progress,
+        executor: Callable[[int], Executor],
     ) -> None:
         self.source = source
         self.declared = declared
         self.open = open
         self.target = target
         self.progress = progress
+        self.executor = executor
         self.sink, self._report = target.sink()
 
     @classmethod
@@ -108,7 +112,8 @@ class Conversion:
                 crowds_as_objects=options.crowds == 'objects',
             )
 
-        return cls(source, assignment.info(declared), opened, target, Progress(context))
+        executor = partial(executor_of, context.hooks, options)
+        return cls(source, assignment.info(declared), opened, target, Progress(context), executor)
 
     def write(self) -> WrittenShards:
         """Write everything but what `finalize` adds.
@@ -181,13 +186,13 @@ class Conversion:
     ) -> tuple[Executor, list[WriteShards]]:
         shards = pipeline.shards
         options = self.target.options
-        fitting = options.processes(pipeline.count or known.count or 0)
+        items = pipeline.count or known.count or 0
         # A wrong name is an error for a small dataset, too.
-        executor = executor_named(options.executor, options.workers, fitting)
+        executor = self.executor(items)
         in_parts = sink.parallel and len(shards) > 1
         count = max(1, min(executor.workers, len(shards))) if in_parts else 1
         # What cannot be read in parts, or not be written in parts, is read in one process and written in another.
-        ahead = fitting > 1 and options.executor != 'serial' and not in_parts
+        ahead = options.processes(items) > 1 and options.executor != 'serial' and not in_parts
         reading = ReadAhead(pipeline) if ahead else pipeline
         cuts = [round(number * len(shards) / count) for number in range(count + 1)]
         tasks = [

@@ -1,71 +1,75 @@
 """Where the shards of a conversion are written: in this process, in several, or where a plugin runs them.
 
-A plugin publishes an executor as an entry point in the group `synapse_hooks.executors`, under the name that the option
-`--executor` and the setting `executor` give: a class or function that is called with the number of workers, or None,
-and returns an `Executor`.
+A plugin is found by its name, as formats are: by the hook `open_executor`, or an entry point in the group
+`synapse_hooks.executors`.
 """
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from synapse_hooks.context import Executor
+from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.workers import ready, send, workers
-from synapse_hooks.errors import ConfigError, PluginBroken, suggest
-from synapse_hooks.safe_text import summary
+from synapse_hooks.hookspecs import HookSpecs, hookimpl
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-GROUP: Final = 'synapse_hooks.executors'
-"""The entry points of executors."""
-BUILTIN: Final = ('serial', 'fork')
-"""The executors that are always there: in this process, and in several processes of this machine."""
 R = TypeVar('R')
 Report = Callable[[int], None]
 """Called with how many more samples were written."""
 
 
-class Executor(Protocol):
-    """Runs tasks. A task can be pickled, and so can what it returns; files are on a disk that all of them share."""
+class BaseExecutor:
+    """What an author of an executor subclasses: a plugin that answers `open_executor` for its own name.
 
-    @property
-    def workers(self) -> int:
-        """How many tasks it runs at once: a conversion is divided into so many."""
+    Publish it as an entry point in the group `synapse_hooks.executors`, under its name.
+    """
+
+    name: ClassVar[str] = ''
+    """What `--executor` and the setting `executor` call it."""
+    workers: int = 1
+    """How many tasks it runs at once, unless the user says otherwise."""
 
     def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
-        """What the tasks return, in their order.
+        """See `Executor.map`."""
+        raise NotImplementedError
 
-        Args:
-            tasks: Each is called with a function that it reports its progress to.
-            report: Called in this process with the progress of all of them.
+    @hookimpl
+    def open_executor(self, executor: str, workers: int | None) -> Executor | None:
+        """Answer for `executor == self.name`, with a copy for that many workers; decline otherwise."""
+        if executor != self.name:
+            return None
+        opened = copy(self)
+        opened.workers = workers or self.workers
+        return opened
 
-        Raises:
-            Exception: What a task has raised: of several, the first in the order of the tasks.
-        """
 
-
-class Serial:
+class Serial(BaseExecutor):
     """One task after the other, in this process."""
 
-    workers = 1
-    """See `Executor.workers`."""
+    name: ClassVar[str] = 'serial'
 
     def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
         """See `Executor.map`."""
         return [task(report) for task in tasks]
 
 
-class Fork:
+class Fork(BaseExecutor):
     """Every task in a process of its own, which has what this one has read already.
 
     Args:
         workers: How many processes there are.
     """
 
-    def __init__(self, workers: int) -> None:
+    name: ClassVar[str] = 'fork'
+
+    def __init__(self, workers: int = 1) -> None:
         self.workers = workers
 
     def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
@@ -116,37 +120,19 @@ def _work(task: Callable[[Report], Any], connection: Connection) -> None:
     send(connection, _Result(task(partial(send, connection))))
 
 
-def executor_named(name: str | None, workers: int | None, fitting: int) -> Executor:
-    """The executor of a conversion.
+def executor_of(hooks: HookSpecs, options: Options, count: int) -> Executor:
+    """The executor of a conversion: the one that is asked for, or processes if they fit the dataset.
 
     Args:
-        name: `serial`, `fork`, or that of an entry point; None lets the number of processes decide.
-        workers: How many were asked for; None leaves it to the executor.
-        fitting: How many processes of this machine fit the dataset.
+        hooks: Where an executor is found by its name.
+        options: `executor` and `workers`.
+        count: How many items there are; 0 if that is not known.
 
     Raises:
-        ConfigError: There is no such executor, or several have that name.
-        PluginBroken: It cannot be loaded.
+        PluginMissing, PluginBroken: There is no such executor, or it cannot be used.
     """
-    if name is None or name in BUILTIN:
-        count = 1 if name == 'serial' else fitting
-        return Serial() if count == 1 else Fork(count)
-    # Most conversions need no plugin, and looking for one takes longer than a small conversion.
-    from importlib.metadata import entry_points
-
-    found = {entry.value: entry for entry in entry_points(group=GROUP, name=name)}
-    if len(found) != 1:
-        known = sorted({*BUILTIN, *(entry.name for entry in entry_points(group=GROUP))})
-        what = f'{len(found)} executors are called {name!r}' if found else f'there is no executor {name!r}'
-        hint = ' '.join(filter(None, (suggest(name, known), f'installed: {", ".join(known)}')))
-        raise ConfigError(f'executor: {what}', hint=hint, field='executor')
-    (entry,) = found.values()
-    try:
-        executor: Executor = entry.load()(workers)
-    except Exception as error:
-        who = f'{entry.dist.name} {entry.dist.version}' if entry.dist is not None else entry.value
-        raise PluginBroken(
-            f'executor {name!r} of {who} cannot be used: {summary(error)}',
-            hint=f'fix or uninstall it, or leave out `--executor {name}`',
-        ) from error
-    return executor
+    fitting = options.processes(count)
+    if options.executor is None:
+        return Fork(fitting) if fitting > 1 else Serial()
+    workers = {'serial': 1, 'fork': fitting}.get(options.executor, options.workers)
+    return hooks.open_executor(executor=options.executor, workers=workers)

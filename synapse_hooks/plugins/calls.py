@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.errors import ConfigError, NoAnswer, SelectionError, SynapseHooksError, suggest
 from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
+from synapse_hooks.plugins.dispatcher import DISPATCHED
 from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
@@ -111,12 +112,10 @@ class HookCalls(HookSpecs):
 
     def no_answer(self, hook: str, call: Mapping[str, Any]) -> SynapseHooksError:
         """The error for a call that no plugin answered, with the plugins that were called, or the names that exist."""
-        if hook == 'convert':
-            return self._explain('format', call['target_format'], hook)
-        if hook == 'open_dataset':
-            return self._explain('format', call['dataset']['format'], hook)
-        if hook == 'autolog':
-            return self._explain('autologger', call['framework'], hook)
+        if hook in DISPATCHED:
+            kind, argument = DISPATCHED[hook]
+            name = call[argument]['format'] if hook == 'open_dataset' else call[argument]
+            return self._explain(kind, name, hook)
         asked = self.implementers(hook)
         hint = f'{", ".join(asked)} declined' if asked else 'no plugin implements it'
         if hook == 'execute':

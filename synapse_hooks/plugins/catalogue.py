@@ -1,4 +1,4 @@
-"""Formats and autologgers by name: one of them is selected, or an error says why none can be.
+"""Formats, autologgers and executors by name: one of them is selected, or an error says why none can be.
 
 Five failures stay apart: no plugin has the name, a setting blocks it, it is broken, it was written for another version,
 or two distributions have it.
@@ -23,15 +23,15 @@ from synapse_hooks.plugins.discovery import DISTRIBUTION
 from synapse_hooks.plugins.loading import load
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 
-NOUNS: Final[dict[Kind, str]] = {'format': 'format', 'autologger': 'autologger', 'plugin': 'plugin'}
-_COMMANDS: Final[dict[Kind, str]] = {'format': 'formats', 'autologger': 'autologgers', 'plugin': 'plugins'}
+_COMMANDS: Final[dict[Kind, str]] = {'format': 'formats', 'autologger': 'autologgers', 'executor': 'plugins'}
+"""The command that lists them."""
 
 
 class Catalogue:
     """The plugins of one kind that are imported only when they are selected by name.
 
     Args:
-        kind: `format` or `autologger`.
+        kind: `format`, `autologger` or `executor`.
         plugins: Their records; those that a setting blocks have the state `blocked`.
         pins: Name to distribution, for names that two distributions provide.
         trail: Where the run notes who answered.
@@ -95,8 +95,8 @@ class Catalogue:
         if self.adapter(plugin).function(hook) is None:
             lacks = {'convert': 'cannot be written', 'open_dataset': 'cannot be read'}.get(hook, 'cannot be used')
             raise PluginMissing(
-                f'the {NOUNS[self.kind]} {plugin.name!r} of {plugin.who} {lacks}: it does not answer {hook!r}',
-                hint=f'choose another {NOUNS[self.kind]}: `synapse-hooks {_COMMANDS[self.kind]}` lists them',
+                f'the {self.kind} {plugin.name!r} of {plugin.who} {lacks}: it does not answer {hook!r}',
+                hint=f'choose another {self.kind}: `synapse-hooks {_COMMANDS[self.kind]}` lists them',
                 kind=self.kind,
                 name=plugin.name,
                 distribution=plugin.distribution,
@@ -124,7 +124,7 @@ class Catalogue:
         available = sorted({plugin.name for plugin in self.plugins if plugin.state in ('available', 'active')})
         near = suggest(name, available)
         return PluginMissing(
-            f'there is no {NOUNS[self.kind]} {name!r}; there are: {", ".join(available) or "none"}',
+            f'there is no {self.kind} {name!r}; there are: {", ".join(available) or "none"}',
             hint=f'{f"{near} " if near else ""}`synapse-hooks {_COMMANDS[self.kind]}` lists them; '
             'others come with pip install',
             kind=self.kind,
@@ -136,7 +136,7 @@ class Catalogue:
         if plugin.state == 'blocked':
             by_only = plugin.reason.startswith(('--only', 'SYNAPSE_HOOKS_ONLY', '`only`'))
             raise PluginBlocked(
-                f'the {NOUNS[self.kind]} {plugin.name!r} of {plugin.who} is blocked by {plugin.reason}',
+                f'the {self.kind} {plugin.name!r} of {plugin.who} is blocked by {plugin.reason}',
                 hint=plugin.fix or (f'add it to {plugin.reason}' if by_only else f'take it out of {plugin.reason}'),
                 kind=self.kind,
                 name=plugin.name,
@@ -153,7 +153,7 @@ class Catalogue:
         raise PluginMissing(
             f'{name!r} is pinned to the distribution {pin!r}, which does not provide it; '
             f'{", ".join(str(plugin.distribution) for plugin in same)} does',
-            hint=f'change `pin.{_COMMANDS[self.kind]}.{name}` in pyproject.toml',
+            hint=f'change `pin.{self.kind}s.{name}` in pyproject.toml',
             kind=self.kind,
             name=name,
             available=[plugin.distribution for plugin in same],
@@ -164,9 +164,9 @@ class Catalogue:
         # A newcomer wins over the built-in one in the example, as that is why it was installed.
         choice = next((plugin for plugin in usable if plugin.distribution != DISTRIBUTION), usable[0])
         return PluginAmbiguous(
-            f'the {NOUNS[self.kind]} {name!r} is provided by {" and ".join(candidates)}',
+            f'the {self.kind} {name!r} is provided by {" and ".join(candidates)}',
             hint='pin one in pyproject.toml: [tool.synapse_hooks] '
-            f'pin.{_COMMANDS[self.kind]}.{_key(choice.name)} = "{choice.distribution}"',
+            f'pin.{self.kind}s.{_key(choice.name)} = "{choice.distribution}"',
             kind=self.kind,
             name=name,
             candidates=candidates,

@@ -1,7 +1,7 @@
 """Which plugins are installed: one scan of the environment's metadata, which imports nothing.
 
-Three entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` (the name is the format) and
-`synapse_hooks.autologgers` (the name is the framework).
+Four entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` (the name is the format),
+`synapse_hooks.autologgers` (the name is the framework) and `synapse_hooks.executors` (the name is the executor).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ GROUPS: Final[dict[str, Kind]] = {
     'synapse_hooks': 'plugin',
     'synapse_hooks.formats': 'format',
     'synapse_hooks.autologgers': 'autologger',
+    'synapse_hooks.executors': 'executor',
 }
 DISTRIBUTION: Final = 'synapse-hooks'
 _GROUP: Final = '[synapse_hooks'

@@ -1,4 +1,4 @@
-"""Answers for formats and autologgers on behalf of plugins that are not imported yet.
+"""Answers for formats, autologgers and executors on behalf of plugins that are not imported yet.
 
 One dispatcher is at the installed rank and one at the built-in rank, so that nearness holds. Blame and answers are
 noted for the plugin behind the dispatcher, never for the dispatcher.
@@ -15,11 +15,16 @@ from synapse_hooks.plugins.catalogue import Catalogue
 from synapse_hooks.plugins.records import Kind, Plugin, Rank
 
 if TYPE_CHECKING:
-    from synapse_hooks.context import AutologSession, Dataset, DatasetReader, TrainContext
+    from synapse_hooks.context import AutologSession, Dataset, DatasetReader, Executor, TrainContext
 
 
-DISPATCHED: Final = ('convert', 'open_dataset', 'autolog')
-"""The hooks that plugins answer by name."""
+DISPATCHED: Final[dict[str, tuple[Kind, str]]] = {
+    'convert': ('format', 'target_format'),
+    'open_dataset': ('format', 'dataset'),
+    'open_executor': ('executor', 'executor'),
+    'autolog': ('autologger', 'framework'),
+}
+"""The hooks that plugins answer by name: the kind of these plugins, and the argument that has the name."""
 
 
 class Dispatcher:
@@ -36,25 +41,31 @@ class Dispatcher:
 
     def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Any:
         """Call the format named `target_format`."""
-        return self._dispatch('format', target_format, 'convert', locals())
+        return self._dispatch(target_format, 'convert', locals())
 
     def open_dataset(self, dataset: Dataset) -> DatasetReader | None:
         """Call the format of the dataset."""
-        reader: DatasetReader | None = self._dispatch('format', dataset['format'], 'open_dataset', locals())
+        reader: DatasetReader | None = self._dispatch(dataset['format'], 'open_dataset', locals())
         return reader
+
+    def open_executor(self, executor: str, workers: int | None) -> Executor | None:
+        """Call the executor of that name."""
+        opened: Executor | None = self._dispatch(executor, 'open_executor', locals())
+        return opened
 
     def autolog(self, framework: str, session: AutologSession) -> AbstractContextManager[Any] | None:
         """Call the autologger of `framework`."""
-        manager: AbstractContextManager[Any] | None = self._dispatch('autologger', framework, 'autolog', locals())
+        manager: AbstractContextManager[Any] | None = self._dispatch(framework, 'autolog', locals())
         return manager
 
     def plugins(self, hook: str) -> list[Plugin]:
         """The plugins that may be called for `hook`, for a listing: one for each name, or all until one is pinned."""
-        catalogue = self._catalogues['autologger' if hook == 'autolog' else 'format']
+        catalogue = self._catalogues[DISPATCHED[hook][0]]
         own = [plugin for plugin in catalogue.plugins if plugin.rank == self.rank]
         return [plugin for plugin in own if catalogue.may_answer(plugin)]
 
-    def _dispatch(self, kind: Kind, name: str, hook: str, call: Mapping[str, Any]) -> Any:
+    def _dispatch(self, name: str, hook: str, call: Mapping[str, Any]) -> Any:
+        kind, argument = DISPATCHED[hook]
         catalogue = self._catalogues[kind]
         plugin = catalogue.select(name)
         if plugin is None or plugin.rank != self.rank:
@@ -66,5 +77,5 @@ class Dispatcher:
         if hook == 'open_dataset':
             call = {'dataset': {**call['dataset'], 'format': plugin.name}}
         else:
-            call = {**call, 'target_format' if hook == 'convert' else 'framework': plugin.name}
+            call = {**call, argument: plugin.name}
         return function(**{name: call[name] for name in signature(function).parameters if name in call})

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pluggy
 
 from synapse_hooks.autologgers import BUILTIN as BUILTIN_AUTOLOGGERS
+from synapse_hooks.conversion import EXECUTORS as BUILTIN_EXECUTORS
 from synapse_hooks.errors import (
     ConfigError,
     PluginBlocked,
@@ -34,7 +35,7 @@ from synapse_hooks.plugins.duplicates import without_duplicates
 from synapse_hooks.plugins.loading import load, validated
 from synapse_hooks.plugins.records import Kind, Plugin
 from synapse_hooks.plugins.settings import Settings
-from synapse_hooks.plugins.validation import MARKER, HookFunction
+from synapse_hooks.plugins.validation import LAZY_HOOKS, MARKER, HookFunction
 from synapse_hooks.version import __version__
 
 _PLAIN: Final = pluggy.HookimplOpts(
@@ -91,7 +92,7 @@ class Plugins:
         return [{key: entry[key] for key in keys} for entry in unsound]
 
     def check_pinned(self) -> None:
-        """Fail at once where a format or an autologger that the project pins cannot be used.
+        """Fail at once where a plugin that is called by name, and that the project pins, cannot be used.
 
         Raises:
             PluginBroken, PluginIncompatible: With what is wrong with it.
@@ -201,10 +202,9 @@ def build(
     settings.check_names(records)
     if refuse:
         _check_command_line(found, settings)
-    lazy: tuple[Kind, ...] = ('format', 'autologger')
     catalogues = {
         kind: Catalogue(kind, [p for p in records if p.kind == kind], settings.pins.get(kind, {}), trail)
-        for kind in lazy
+        for kind in LAZY_HOOKS
     }
     skipped: list[str] = []
     wanted: list[SelectionError] = []
@@ -238,11 +238,11 @@ def build(
     if wanted:
         raise _unusable(wanted)
     # LIFO: the plugin that is registered last is called first.
-    manager.register(Dispatcher(catalogues, 'installed'), name='installed formats and autologgers')
+    manager.register(Dispatcher(catalogues, 'installed'), name='installed plugins by name')
     for plugin, functions in reversed(without_duplicates(near)):
         register(plugin, functions)
     # Built-in answers are `trylast`, and the last of those that is registered is called last of all.
-    manager.register(Dispatcher(catalogues, 'built-in'), name='built-in formats and autologgers')
+    manager.register(Dispatcher(catalogues, 'built-in'), name='built-in plugins by name')
     stages = built_in[0]
     register(stages, validated(stages, Stages()))
     own = None
@@ -261,6 +261,7 @@ def _built_in() -> list[Plugin]:
     plugins = [Plugin('stages', 'plugin', 'built-in', 'synapse_hooks.plugins.builtin:Stages')]
     plugins += [Plugin(name, 'format', 'built-in', target) for name, target in BUILTIN_FORMATS.items()]
     plugins += [Plugin(name, 'autologger', 'built-in', target) for name, target in BUILTIN_AUTOLOGGERS.items()]
+    plugins += [Plugin(name, 'executor', 'built-in', target) for name, target in BUILTIN_EXECUTORS.items()]
     for plugin in plugins:
         plugin.distribution, plugin.version = DISTRIBUTION, __version__
     return plugins

@@ -50,7 +50,7 @@ MAX_ATTEMPTS: Final = 10
 _TRUST: Final = 'SYNAPSE_HOOKS_TRUST'
 _KEEP: Final = 'SYNAPSE_HOOKS_KEEP_CONVERSIONS'
 _UNITS: Final = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12}
-_PIN_TABLES: Final[dict[str, Kind]] = {'formats': 'format', 'autologgers': 'autologger'}
+_PIN_TABLES: Final[dict[str, Kind]] = {'formats': 'format', 'autologgers': 'autologger', 'executors': 'executor'}
 _PIN_KEYS: Final[dict[Kind, str]] = {kind: table for table, kind in _PIN_TABLES.items()}
 
 

@@ -19,7 +19,11 @@ from synapse_hooks.plugins.records import Kind
 MARKER: Final = f'{PROJECT}_impl'
 _IN_PLACE_OF: Final = {'source': ('read', 'declare'), 'sink': ('write',)}
 """The methods that are not called of a format which has the attribute named first."""
-LAZY_HOOKS: Final[dict[Kind, tuple[str, ...]]] = {'format': ('convert', 'open_dataset'), 'autologger': ('autolog',)}
+LAZY_HOOKS: Final[dict[Kind, tuple[str, ...]]] = {
+    'format': ('convert', 'open_dataset'),
+    'autologger': ('autolog',),
+    'executor': ('open_executor',),
+}
 """The hooks that a plugin of the lazy groups may answer; it is imported when one of them is called with its name."""
 
 

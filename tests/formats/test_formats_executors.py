@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from synapse_hooks.cli.plugin_listing import entries, inspect_plugins
 from synapse_hooks.context import Dataset
-from synapse_hooks.errors import ConfigError, PluginBroken
+from synapse_hooks.errors import PluginBlocked, PluginBroken, PluginMissing
 from synapse_hooks.formats import ReadContext
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.dm.source import DmSource
+from synapse_hooks.plugins import Settings, build
+from synapse_hooks.plugins.settings import Level
 from synapse_hooks.testing import Converted, convert_dataset
 from tests.formats.format_kit import add_item, box, polygon, tree
 
@@ -19,12 +24,14 @@ POOL = """
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+from synapse_hooks.conversion import BaseExecutor
 
-class Pool:
+
+class Pool(BaseExecutor):
     '''Processes that have nothing of this one: what they need travels to them.'''
 
-    def __init__(self, workers):
-        self.workers = workers or 2
+    name = 'pool'
+    workers = 2
 
     def map(self, tasks, report):
         with ProcessPoolExecutor(self.workers, mp_context=get_context('spawn')) as pool:
@@ -33,11 +40,11 @@ class Pool:
         return results
 
 
-class Threads:
+class Threads(BaseExecutor):
     '''Tasks that are not pickled, and are all in one process.'''
 
-    def __init__(self, workers):
-        self.workers = workers or 3
+    name = 'threads'
+    workers = 3
 
     def map(self, tasks, report):
         with ThreadPoolExecutor(self.workers) as pool:
@@ -52,8 +59,12 @@ def ignore(count):
     pass
 
 
-def broken(workers):
-    raise OSError('no cluster here')
+class Down(BaseExecutor):
+    name = 'down'
+    workers = 2
+
+    def map(self, tasks, report):
+        raise OSError('no cluster here')
 """
 
 
@@ -66,7 +77,8 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / 'acme_pool.py').write_text(POOL)
     (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: acme-pool\nVersion: 1.0\n')
     (info / 'entry_points.txt').write_text(
-        '[synapse_hooks.executors]\npool = acme_pool:Pool\nthreads = acme_pool:Threads\nbroken = acme_pool:broken\n'
+        '[synapse_hooks.executors]\npool = acme_pool:Pool\nthreads = acme_pool:Threads\n'
+        'down = acme_pool:Down\nbroken = acme_pool:Missing\n'
     )
     monkeypatch.syspath_prepend(place)
 
@@ -85,7 +97,11 @@ def dm(tmp_path: Path) -> Path:
 def converted(dm: Path, target: str, out: Path, **settings: Any) -> Converted:
     source: Dataset = {'path': dm, 'format': 'dm'}
     options: dict[str, Any] = {'splits': {'train': 0.7, 'valid': 0.3}} if target == 'yolo' else {}
-    return convert_dataset(source, target, out, settings={target: settings}, **options)
+    plugins = []
+    if settings.get('executor') in ('pool', 'threads', 'down'):
+        # The kit discovers nothing: what is installed is passed as the project's own.
+        plugins.append(getattr(import_module('acme_pool'), settings['executor'].title())())
+    return convert_dataset(source, target, out, *plugins, settings={target: settings}, **options)
 
 
 def content(made: Converted) -> dict[str, Any]:
@@ -138,12 +154,34 @@ def test_an_executor_that_is_not_there_is_an_error_with_those_that_are(tmp_path:
     for document in sorted((dm / 'json').iterdir())[items:]:
         document.unlink()
     for target in ('coco', 'imagefolder'):
-        with pytest.raises(ConfigError, match="there is no executor 'forks'") as caught:
+        with pytest.raises(PluginMissing, match="there is no executor 'forks'; there are: fork, serial") as caught:
             converted(dm, target, tmp_path / 'out', executor='forks', workers=2)
-        assert 'fork, serial' in caught.value.hint
+        assert "did you mean 'fork'?" in caught.value.hint
 
 
 @pytest.mark.usefixtures('acme')
 def test_an_executor_that_cannot_be_used_is_named_with_its_distribution(tmp_path: Path, dm: Path) -> None:
-    with pytest.raises(PluginBroken, match=r"executor 'broken' of acme-pool 1\.0 .*no cluster here"):
-        converted(dm, 'coco', tmp_path / 'out', executor='broken')
+    calls = build(Settings()).calls
+    with pytest.raises(PluginBroken, match=r"acme-pool 1\.0 \(plugin 'broken'\) is broken: .*Missing"):
+        calls.open_executor(executor='broken', workers=None)
+    assert calls.open_executor(executor='pool', workers=5).workers == 5
+    with pytest.raises(OSError, match='no cluster here'):
+        converted(dm, 'coco', tmp_path / 'out', executor='down')
+
+
+@pytest.mark.usefixtures('acme')
+def test_executors_are_listed_with_their_versions_and_faults() -> None:
+    plugins = entries(inspect_plugins(Namespace(block=[], only=[]), load_all=True))
+    listed = {entry['name']: entry for entry in plugins if entry['kind'] == 'executor'}
+    assert sorted(listed) == ['broken', 'down', 'fork', 'pool', 'serial', 'threads']
+    assert (listed['pool']['distribution'], listed['pool']['version']) == ('acme-pool', '1.0')
+    assert listed['pool']['hooks'] == ['open_executor']
+    assert listed['broken']['state'] == 'broken'
+    assert 'Missing' in listed['broken']['reason']
+
+
+@pytest.mark.usefixtures('acme')
+def test_a_blocked_executor_is_not_used() -> None:
+    plugins = build(Settings(levels=(Level('block', 'only', block=('pool',)),)))
+    with pytest.raises(PluginBlocked, match=r"the executor 'pool' of acme-pool 1\.0"):
+        plugins.calls.open_executor(executor='pool', workers=2)
