@@ -75,7 +75,7 @@ SECTIONS: Final = (
     Section(
         'Opening files of a dataset',
         'synapse_hooks.storage',
-        'read_file open_regular is_inside Refused',
+        'read_file open_regular is_inside UnsafeFile',
         'What a dataset names is untrusted text: these open regular files only, and stay inside of a folder.',
     ),
     Section(

@@ -11,7 +11,7 @@ from typing import Any
 from synapse_hooks.conversion.dataset_files import LEADS_OUT, DatasetFiles
 from synapse_hooks.data import SPLITS, LossReport, is_image_name, split_name
 from synapse_hooks.errors import BackendError, DatasetInvalid, cannot_read, suggest
-from synapse_hooks.storage import FileEntry, LinkMode, is_dropping, link_or_copy, link_tree
+from synapse_hooks.storage import FileEntry, LinkMode, is_system_file, link_or_copy, link_tree
 from synapse_hooks.storage.boundary import Boundary
 
 DOCUMENTS = 'json'
@@ -53,7 +53,7 @@ class Layout:
         if not path.is_dir():
             raise _invalid(path, 'is not a folder' if path.exists() else 'does not exist')
         below = sorted(
-            entry for entry in path.iterdir() if (entry / DOCUMENTS).is_dir() and not is_dropping(entry.name)
+            entry for entry in path.iterdir() if (entry / DOCUMENTS).is_dir() and not is_system_file(entry.name)
         )
         splits: dict[str, Path] = {}
         for folder in below:
@@ -94,14 +94,16 @@ class Layout:
         """
         admit = None if report is None else _admitting(self.path, report)
         for entry in sorted(self.path.iterdir()):
-            if entry.is_file() and not is_dropping(entry.name):
+            if entry.is_file() and not is_system_file(entry.name):
                 if admit is not None:
                     admit(FileEntry(entry.name, str(entry), 0, 0))
                 link_or_copy(entry, out / entry.name, mode='copy')
         for name, folder in (self.splits or {'': self.path}).items():
             if splits is not None and name and name not in splits:
                 continue
-            for part in sorted(entry for entry in folder.iterdir() if entry.is_dir() and not is_dropping(entry.name)):
+            for part in sorted(
+                entry for entry in folder.iterdir() if entry.is_dir() and not is_system_file(entry.name)
+            ):
                 target = out / name / part.name
                 target.mkdir(parents=True)
                 link_tree(part, target, mode=mode, copied=('.json',), admit=admit)

@@ -14,7 +14,7 @@ from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.data.images import MOST_PIXELS, looks_like_image
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.storage.boundary import Boundary
-from synapse_hooks.storage.safe_open import TEXT_LIMIT, Refused, StrPath, read_file
+from synapse_hooks.storage.safe_open import TEXT_LIMIT, StrPath, UnsafeFile, read_file
 
 LEADS_OUT = 'it is outside of the dataset, where a link or a path leads'
 _REFUSED = 'it is a link that leads out of the dataset'
@@ -36,7 +36,7 @@ class DatasetFiles:
         """The content of a regular file of the dataset, which is not an image.
 
         Raises:
-            Refused: It is not a regular file, has more than `limit` bytes, or is a link that leads out.
+            UnsafeFile: It is not a regular file, has more than `limit` bytes, or is a link that leads out.
             OSError: It cannot be read.
         """
         name = os.fspath(file)
@@ -57,13 +57,13 @@ class DatasetFiles:
         """Check that a file may be read; for files that are not images and that other code opens.
 
         Raises:
-            Refused: It is a link that leads out.
+            UnsafeFile: It is a link that leads out.
         """
         name = os.fspath(file)
         if self.boundary is None or self.boundary.has(name):
             return
         if os.path.islink(name):  # noqa: PTH114 (its name is a text)
-            raise Refused(errno.EACCES, _REFUSED, name)
+            raise UnsafeFile(errno.EACCES, _REFUSED, name)
         self.report.doubtful('file', LEADS_OUT, name)
 
     def leads_out(self, image: str, *, link: bool) -> bool:
@@ -74,13 +74,13 @@ class DatasetFiles:
             link: Whether the file itself may be a link.
 
         Raises:
-            Refused: It is elsewhere, and not an image.
+            UnsafeFile: It is elsewhere, and not an image.
         """
         boundary = self.boundary
         if boundary is None or (boundary.has(image) if link else boundary.has_folder(image.rpartition(os.sep)[0])):
             return False
         if link and not looks_like_image(image):
-            raise Refused(errno.EACCES, 'it leads out of the dataset, and is not an image', image)
+            raise UnsafeFile(errno.EACCES, 'it leads out of the dataset, and is not an image', image)
         return True
 
 

@@ -16,7 +16,7 @@ from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.validation import CheckedReader
 from synapse_hooks.data import DEFAULT_TOLERANCE, DatasetInfo, LossReport, Sample, Tolerance, survey
 from synapse_hooks.errors import DatasetInvalid, NoAnswer, cannot_read
-from synapse_hooks.storage.safe_open import Refused
+from synapse_hooks.storage.safe_open import UnsafeFile
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import BaseFormat
@@ -34,7 +34,7 @@ def explain_os_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except Refused as error:
+    except UnsafeFile as error:
         raise cannot_read(DatasetInvalid, error) from error
     except OSError as error:
         if isinstance(error, FileNotFoundError) or not isinstance(error.filename, str | bytes):

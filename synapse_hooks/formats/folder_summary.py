@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from synapse_hooks.data import SUFFIXES
-from synapse_hooks.storage import is_dropping, read_file
+from synapse_hooks.storage import is_system_file, read_file
 
 _MOST = 5000
 """Files that are looked at."""
@@ -100,7 +100,7 @@ def _files(folder: str, prefix: str, depth: int = 0) -> Iterator[tuple[str, str]
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, _MOST))
     except OSError:
         return
-    found = [entry for entry in found if not is_dropping(entry[0])]
+    found = [entry for entry in found if not is_system_file(entry[0])]
     yield from ((prefix, name) for name, is_folder in found if not is_folder)
     for name in (name for name, is_folder in found if is_folder and depth < _DEEPEST):
         yield from _files(folder, f'{prefix}/{name}'.removeprefix('/'), depth + 1)

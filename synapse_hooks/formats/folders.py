@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from synapse_hooks.storage import is_dropping
+from synapse_hooks.storage import is_system_file
 
 
 def files_in(folder: Path, *suffixes: str, most: int | None = None) -> list[Path]:
@@ -27,7 +27,7 @@ def files_in(folder: Path, *suffixes: str, most: int | None = None) -> list[Path
     try:
         with os.scandir(folder) as entries:
             found = (entry.name for entry in entries if entry.name.endswith(known))
-            names = [*islice((name for name in found if not is_dropping(name)), most and most + 1)]
+            names = [*islice((name for name in found if not is_system_file(name)), most and most + 1)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     if most and len(names) > most:
@@ -56,10 +56,10 @@ def files_below(folder: str | os.PathLike[str], *suffixes: str) -> Iterator[str]
         []
     """
     for path, folders, files in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not is_dropping(name))
+        folders[:] = sorted(name for name in folders if not is_system_file(name))
         prefix = '' if path == os.fspath(folder) else os.path.relpath(path, folder).replace(os.sep, '/') + '/'
         for name in sorted(files):
-            if os.path.splitext(name)[1].lower() in suffixes and not is_dropping(name):
+            if os.path.splitext(name)[1].lower() in suffixes and not is_system_file(name):
                 yield prefix + name
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from synapse_hooks.data import is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.base import BaseFormat
-from synapse_hooks.storage import archive_kind, is_dropping
+from synapse_hooks.storage import archive_kind, is_system_file
 
 _ARCHIVES = {
     '.zip': 'unzip {file} -d {folder}',
@@ -109,7 +109,7 @@ def _below(path: Path, formats: Sequence[BaseFormat], depth: int = 1) -> tuple[P
     if not path.is_dir() or identify_format(summarize_folder(path).examples):
         return None
     with os.scandir(path) as entries:
-        names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries if not is_dropping(entry.name)}
+        names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries if not is_system_file(entry.name)}
     folders = sorted(name for name, is_folder in names.items() if is_folder and name.lower() not in _PARTS)
     loose = any(is_image_name(name) for name, is_folder in names.items() if not is_folder)
     if loose or not 0 < len(folders) <= _ENOUGH:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from synapse_hooks.data import is_image_name
-from synapse_hooks.storage import folded, is_dropping, is_inside
+from synapse_hooks.storage import folded, is_inside, is_system_file
 
 _URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
 _DRIVE = re.compile(r'[A-Za-z]:(?=/|$)')
@@ -128,10 +128,10 @@ class ImageLookup:
         """The images below the folder, by their bare names, as the parts of their relative paths."""
         found: dict[str, list[tuple[str, ...]]] = {}
         for folder, below, files in os.walk(self.folder):
-            below[:] = sorted(name for name in below if not is_dropping(name))
+            below[:] = sorted(name for name in below if not is_system_file(name))
             above = _parts(os.path.relpath(folder, self.folder).replace(os.sep, '/'))
             for name in files:
-                if is_image_name(name) and not is_dropping(name):
+                if is_image_name(name) and not is_system_file(name):
                     found.setdefault(name, []).append((*above, name))
         return {name: sorted(places) for name, places in found.items()}
 

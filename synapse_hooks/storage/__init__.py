@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.links import LinkMode, link_or_copy
     from synapse_hooks.storage.members import Limits
     from synapse_hooks.storage.moved_paths import relocate
-    from synapse_hooks.storage.names import FreeNames, folded, is_dropping, safe_name
+    from synapse_hooks.storage.names import FreeNames, folded, is_system_file, safe_name
     from synapse_hooks.storage.ownership import is_dead, owner
     from synapse_hooks.storage.pickles import check_pickles
     from synapse_hooks.storage.publishing import publish, scratch, staging, sweep, sync_below, write_atomic
     from synapse_hooks.storage.safe_open import (
         TABLE_LIMIT,
         TEXT_LIMIT,
-        Refused,
+        UnsafeFile,
         is_inside,
         open_regular,
         read_file,
@@ -46,7 +46,7 @@ _HOMES = {
     'folded': 'names',
     'FreeNames': 'names',
     'is_dead': 'ownership',
-    'is_dropping': 'names',
+    'is_system_file': 'names',
     'is_inside': 'safe_open',
     'Limits': 'members',
     'link_all': 'bulk',
@@ -61,7 +61,7 @@ _HOMES = {
     'read_file': 'safe_open',
     'read_head': 'safe_open',
     'read_yaml': 'safe_yaml',
-    'Refused': 'safe_open',
+    'UnsafeFile': 'safe_open',
     'relocate': 'moved_paths',
     'safe_name': 'names',
     'scratch': 'publishing',
@@ -89,9 +89,9 @@ __all__ = [
     'FreeNames',
     'Limits',
     'LinkMode',
-    'Refused',
     'Spool',
     'TreeStamp',
+    'UnsafeFile',
     'absolute',
     'archive_kind',
     'check_pickles',
@@ -99,8 +99,8 @@ __all__ = [
     'file_digest',
     'folded',
     'is_dead',
-    'is_dropping',
     'is_inside',
+    'is_system_file',
     'link_all',
     'link_or_copy',
     'link_tree',

@@ -33,7 +33,7 @@ def file_digest(path: StrPath) -> str:
     """SHA-256 of a file's content, in hex.
 
     Raises:
-        OSError: It cannot be read; `Refused` where it is not a regular file.
+        OSError: It cannot be read; `UnsafeFile` where it is not a regular file.
     """
     digest, wanted = hashlib.sha256(), _FIRST
     handle = open_regular(path)

@@ -79,7 +79,7 @@ def copy_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) ->
         What was done.
 
     Raises:
-        OSError: From the operating system; `Refused` where `source` is not a regular file.
+        OSError: From the operating system; `UnsafeFile` where `source` is not a regular file.
     """
     reader = open_regular(source)
     try:

@@ -13,7 +13,7 @@ Name = TypeVar('Name', bound=Hashable)
 _RESERVED = re.compile(r'(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?', re.IGNORECASE)
 _LOOKS_MAPPED = re.compile(r'-[0-9a-f]{10}(\.[^.]*)?')
 _LONGEST = 120
-_DROPPINGS = frozenset(('thumbs.db', 'desktop.ini', '__macosx'))
+_SYSTEM_FILES = frozenset(('thumbs.db', 'desktop.ini', '__macosx'))
 
 
 def safe_name(text: str) -> str:
@@ -82,11 +82,11 @@ def folded(text: str) -> str:
     return unicodedata.normalize('NFC', unicodedata.normalize('NFC', text).casefold())
 
 
-def is_dropping(name: str) -> bool:
+def is_system_file(name: str) -> bool:
     """Whether a file or folder is one that operating systems create everywhere, such as `.DS_Store`, by its name.
 
     Example:
-        >>> is_dropping('.DS_Store'), is_dropping('Thumbs.db'), is_dropping('a.jpg')
+        >>> is_system_file('.DS_Store'), is_system_file('Thumbs.db'), is_system_file('a.jpg')
         (True, True, False)
     """
-    return name.startswith('.') or name.lower() in _DROPPINGS
+    return name.startswith('.') or name.lower() in _SYSTEM_FILES

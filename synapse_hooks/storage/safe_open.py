@@ -26,7 +26,7 @@ NO_LINK = getattr(os, 'O_NOFOLLOW', 0)
 _CHUNK = 1 << 20
 
 
-class Refused(OSError):
+class UnsafeFile(OSError):
     """A file that must not be read. `strerror` is the reason, as part of a sentence; `filename` is the file."""
 
     hint = 'put a regular file there, or remove it'
@@ -41,29 +41,29 @@ def open_regular(file: StrPath, *, inside: StrPath | None = None, links: bool = 
         links: Whether a link is followed; one that is not raises an `OSError` with `errno.ELOOP`.
 
     Raises:
-        Refused: It is a pipe, a socket, a device or a folder, or it is outside of `inside`.
+        UnsafeFile: It is a pipe, a socket, a device or a folder, or it is outside of `inside`.
         OSError: It cannot be opened.
 
     Example:
         >>> open_regular('/dev/null')
         Traceback (most recent call last):
             ...
-        synapse_hooks.storage.safe_open.Refused: [Errno 22] it is a device, not a regular file: '/dev/null'
+        synapse_hooks.storage.safe_open.UnsafeFile: [Errno 22] it is a device, not a regular file: '/dev/null'
     """
     if inside is not None and not is_inside(file, inside):
-        raise Refused(errno.EACCES, f'it leads out of {os.fspath(inside)}', os.fspath(file))
+        raise UnsafeFile(errno.EACCES, f'it leads out of {os.fspath(inside)}', os.fspath(file))
     try:
         handle = os.open(file, OPENING if links else OPENING | NO_LINK)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            raise Refused(errno.EINVAL, 'it is a pipe or a socket, not a regular file', os.fspath(file)) from error
+            raise UnsafeFile(errno.EINVAL, 'it is a pipe or a socket, not a regular file', os.fspath(file)) from error
         raise
     except ValueError as error:
-        raise Refused(errno.EINVAL, f'it cannot be the name of a file: {error}', os.fspath(file)) from error
+        raise UnsafeFile(errno.EINVAL, f'it cannot be the name of a file: {error}', os.fspath(file)) from error
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)
-        raise Refused(errno.EINVAL, f'it is a {_kind(mode)}, not a regular file', os.fspath(file))
+        raise UnsafeFile(errno.EINVAL, f'it is a {_kind(mode)}, not a regular file', os.fspath(file))
     return handle
 
 
@@ -77,7 +77,7 @@ def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None 
         links: As in `open_regular`.
 
     Raises:
-        Refused: It is not a regular file, is outside of `inside`, or is larger than `limit`.
+        UnsafeFile: It is not a regular file, is outside of `inside`, or is larger than `limit`.
         OSError: It cannot be read.
     """
     handle = open_regular(file, inside=inside, links=links)
@@ -98,8 +98,8 @@ def read_file(file: StrPath, *, limit: int = TEXT_LIMIT, inside: StrPath | None 
     return data
 
 
-def _too_large(file: StrPath, limit: int) -> Refused:
-    return Refused(errno.EFBIG, f'it has more than {limit:,} bytes', os.fspath(file))
+def _too_large(file: StrPath, limit: int) -> UnsafeFile:
+    return UnsafeFile(errno.EFBIG, f'it has more than {limit:,} bytes', os.fspath(file))
 
 
 def _rest(handle: int, limit: int) -> bytes:
@@ -122,7 +122,7 @@ def read_head(file: StrPath, size: int = 1 << 16) -> bytes:
     """
     try:
         handle = open_regular(file)
-    except (Refused, FileNotFoundError):
+    except (UnsafeFile, FileNotFoundError):
         return b''
     except OSError as error:
         if error.errno == errno.ELOOP:

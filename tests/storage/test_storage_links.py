@@ -12,7 +12,7 @@ import pytest
 
 from synapse_hooks.errors import DiskFull, StorageError
 from synapse_hooks.storage import (
-    Refused,
+    UnsafeFile,
     file_digest,
     link_or_copy,
     link_tree,
@@ -131,7 +131,7 @@ def test_a_copy_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypat
 
 def test_a_pipe_has_no_digest(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / 'pipe')
-    with pytest.raises(Refused, match='pipe'):
+    with pytest.raises(UnsafeFile, match='pipe'):
         file_digest(tmp_path / 'pipe')
 
 

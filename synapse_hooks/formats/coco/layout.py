@@ -19,7 +19,7 @@ from typing import NamedTuple
 from synapse_hooks.data import SPLITS, split_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.folders import files_in
-from synapse_hooks.storage.names import is_dropping
+from synapse_hooks.storage.names import is_system_file
 from synapse_hooks.storage.safe_open import read_head
 
 CONFIG = 'annotations.json'
@@ -123,7 +123,7 @@ def _below_annotations(path: Path) -> list[Source]:
     folder = path / 'annotations'
     # Unlike `glob`, `iterdir` does not take a closed folder for an empty one.
     found = sorted(file for file in folder.iterdir() if file.suffix == '.json') if folder.is_dir() else []
-    files = [file for file in found if not is_dropping(file.name)]
+    files = [file for file in found if not is_system_file(file.name)]
     # Files with such a name are not checked here: a broken one is refused when it is opened, not skipped.
     sources = _official(path, files)
     likely = [file for file in files if looks_like_coco(file)]

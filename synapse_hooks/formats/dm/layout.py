@@ -19,7 +19,7 @@ from typing import NamedTuple
 from synapse_hooks.conversion.ids import unique_ids
 from synapse_hooks.data import SPLITS, SUFFIXES, Sample, is_image_name, split_name
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.storage import is_dropping
+from synapse_hooks.storage import is_system_file
 
 DOCUMENTS, FILES = 'json', 'original_files'
 
@@ -221,7 +221,7 @@ def _names_below(folder: str) -> list[str]:
         with found:
             for entry in found:
                 name = entry.name
-                if is_dropping(name):
+                if is_system_file(name):
                     continue
                 # A folder may be called like a file: `1.json`.
                 if _is_folder(entry, folder + prefix):

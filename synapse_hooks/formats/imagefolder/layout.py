@@ -22,7 +22,7 @@ from typing import NamedTuple
 from synapse_hooks.data import SPLITS, is_image_name
 from synapse_hooks.errors import DatasetInvalid
 from synapse_hooks.formats.imagefolder.names import NAMES, split_of
-from synapse_hooks.storage import is_dropping
+from synapse_hooks.storage import is_system_file
 
 NO_IMAGE = 'it is not an image'
 _NO_CLASS = 'it is not in the folder of a class'
@@ -118,7 +118,7 @@ def _entries(folder: str | Path) -> tuple[list[str], list[str]]:
     files: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not is_dropping(entry.name):
+            if not is_system_file(entry.name):
                 (folders if entry.is_dir() else files).append(entry.name)
     return sorted(folders), sorted(files)
 
