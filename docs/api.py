@@ -97,6 +97,12 @@ SECTIONS: Final = (
         'What `context.trainings` is; see [several trainings](actions.md#several-trainings).',
     ),
     Section(
+        'Runs to look at',
+        'synapse_hooks.runs',
+        'Runs Run Stage Metrics MetricRow Headline',
+        'How to use them is on the page [look at runs](look-at-runs.md).',
+    ),
+    Section(
         'The test kit',
         'synapse_hooks.testing',
         'FormatConformance AutologConformance check_plugin check_distribution run_action FinishedRun convert_dataset '
@@ -108,6 +114,7 @@ WHOLE: Final = (
     'synapse_hooks',
     'synapse_hooks.data',
     'synapse_hooks.formats',
+    'synapse_hooks.runs',
     'synapse_hooks.steps',
     'synapse_hooks.testing',
 )

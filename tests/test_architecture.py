@@ -26,8 +26,10 @@ LEVELS = (
     ('formats', 'backends', 'autologgers'),
     ('plugins',),
     ('steps',),
+    ('insight',),
+    ('runs',),
     ('actions',),
-    ('demo', 'insight', 'testing'),
+    ('demo', 'testing'),
     ('serve',),
     ('cli',),
 )

@@ -14,9 +14,9 @@ hook's nearest answer, and `super()` in it reaches the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Generic, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
@@ -37,9 +37,8 @@ from synapse_hooks.context import (
     TrainContext,
     TrainingLog,
 )
-from synapse_hooks.errors import ConfigError
+from synapse_hooks.errors import ConfigError, RunError
 from synapse_hooks.hookspecs import HookSpecs
-from synapse_hooks.journal import RunDirectory
 from synapse_hooks.plugins import HookCalls, bind
 from synapse_hooks.steps import (
     ConvertDatasetStep,
@@ -53,6 +52,9 @@ from synapse_hooks.steps import (
     publish_model,
     run_plan,
 )
+
+if TYPE_CHECKING:
+    from synapse_hooks.runs.run import Run
 
 __all__ = ['BaseTrainAction', 'BaseTrainParams', 'TrainContext']
 
@@ -215,12 +217,9 @@ class BaseTrainAction(Generic[P, R]):
         return self._context
 
     @property
-    def last_run(self) -> RunDirectory | None:
-        """The run that `run()` drives or drove last, however it ended: its `path`, `name`, `status`, and `read()` for
-        the content of run.json. None before the first one, and where a run could not begin.
-
-        Raises:
-            RunError: Its directory was removed.
+    def last_run(self) -> Run | None:
+        """The run that `run()` drives or drove last, however it ended: its `path`, `status`, `metrics()`, `error` and
+        more. None before the first one, if the run could not begin, and if its directory was removed.
 
         Example:
             >>> class Fail(BaseTrainAction[BaseTrainParams]):
@@ -234,7 +233,11 @@ class BaseTrainAction(Generic[P, R]):
             ...     print(action.last_run.path.name, action.last_run.status)
             run failed
         """
-        return None if self._run_dir is None else RunDirectory.open(self._run_dir)
+        from synapse_hooks.runs.run import Run
+
+        with suppress(RunError):
+            return None if self._run_dir is None else Run(self._run_dir)
+        return None
 
     def autolog(self, framework: str) -> AbstractContextManager[object]:
         """Log metrics of a training framework automatically, from now to the end of the run.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         latest,
         read_events,
     )
-    from synapse_hooks.journal.run_directory import RunDirectory, new_run_name
+    from synapse_hooks.journal.run_directory import KILLED, RunDirectory, is_driven, new_run_name
     from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
     from synapse_hooks.journal.trainings import last_checkpoint, read_trainings
     from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
@@ -39,8 +39,10 @@ _HOMES = {
     'RunDirectory': 'run_directory',
     'Sink': 'sinks',
     'SinkPump': 'sinks',
+    'KILLED': 'run_directory',
     'environment': 'provenance',
     'git_revision': 'provenance',
+    'is_driven': 'run_directory',
     'journal_files': 'reader',
     'last_attempt': 'reader',
     'last_checkpoint': 'trainings',
@@ -56,6 +58,7 @@ _HOMES = {
 
 __all__ = [
     'HOOK_OF',
+    'KILLED',
     'Events',
     'Journal',
     'MetricKey',
@@ -65,6 +68,7 @@ __all__ = [
     'SinkPump',
     'environment',
     'git_revision',
+    'is_driven',
     'journal_files',
     'last_attempt',
     'last_checkpoint',

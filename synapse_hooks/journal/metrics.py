@@ -35,8 +35,8 @@ def metrics_table(run_dir: Path) -> dict[MetricKey, float]:
     table: dict[MetricKey, tuple[int, float]] = {}
     for event in read_events(run_dir, types=('metrics',)):
         attempt = attempt_of(event)
-        where = str(event.get('phase')), str(event.get('axis')), event.get('step')
-        training = event.get('training')
+        where = str(event.get('phase')), str(event.get('axis')), _step(event)
+        training = _training(event)
         for name, value in _numbers(event):
             key = MetricKey(*where, name, training)
             if key not in table or attempt >= table[key][0]:
@@ -64,14 +64,24 @@ def last_metrics(run_dir: Path) -> dict[str, float]:
     """
     last: dict[tuple[str | None, str], tuple[tuple[float, ...], float]] = {}
     for event in read_events(run_dir, types=('metrics',)):
-        step = event.get('step')
-        place = _RANK.get(str(event.get('phase')), 0), step if isinstance(step, int | float) else -1, attempt_of(event)
+        step = _step(event)
+        place = _RANK.get(str(event.get('phase')), 0), -1 if step is None else step, attempt_of(event)
         for name, value in _numbers(event):
-            key = event.get('training'), name
+            key = _training(event), name
             if key not in last or place >= last[key][0]:
                 last[key] = place, value
     several = len({training for training, _ in last if training}) > 1
     return {f'{of}/{name}' if several and of else name: value for (of, name), (_, value) in last.items()}
+
+
+def _step(event: Mapping[str, Any]) -> int | float | None:
+    step = event.get('step')
+    return step if isinstance(step, int | float) else None
+
+
+def _training(event: Mapping[str, Any]) -> str | None:
+    training = event.get('training')
+    return training if isinstance(training, str) else None
 
 
 def _numbers(event: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -18,13 +18,15 @@
     workspace, host, dataset, checkpoint;  checkpoint_of: what went into finding it
     stages          the outcome of each stage, in order
     attempts        how often the run was begun or resumed
-    result, model, error
+    result, model, error;  metrics: the last value of each, when the run ended
+    note            a text of the user's
     undelivered     {sink: number of events not delivered}, if any
     journal         {lost, reason}: events that could not be written, where there are any
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -46,9 +48,16 @@ from synapse_hooks.storage.ownership import is_temporary
 
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
+_WAIT: Final = 0.1
+"""Seconds to wait for the lock: `is_driven` holds it for some microseconds."""
+KILLED: Final = {
+    'type': 'Killed',
+    'message': 'the process ended without reporting it: it was killed (SIGKILL, out of memory), or the machine stopped',
+}
+"""The `error` of a run whose process is dead."""
 _KEYS: Final = (
     'v run created status action target params plugins left_out code environment git workspace host dataset '
-    'checkpoint checkpoint_of stages attempts result model error'
+    'checkpoint checkpoint_of stages attempts result model metrics note error'
 )
 _FILLED: Final = {'v': VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}
 _EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(_KEYS.split()), **_FILLED, 'attempts': 0}
@@ -191,7 +200,7 @@ class RunDirectory:
         lock = FileLock(self.path / _LOCK, thread_local=False)
         holder = self.path / _HOLDER
         try:
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=_WAIT, poll_interval=_WAIT / 10)
         except Timeout as error:
             pid, host = _holder(holder)
             who = f'process {pid} on {host}' if pid else 'another process'
@@ -212,6 +221,26 @@ class RunDirectory:
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
+
+
+def is_driven(path: Path) -> bool:
+    """Whether a process drives the run in a folder now; True as well where that cannot be found out.
+
+    A process that is killed loses its lock, so a run that is `running` and not driven has ended.
+    """
+    try:
+        file = os.open(Path(path, _LOCK), os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def new_run_name(now: datetime, action: str) -> str:

@@ -16,15 +16,11 @@ import msgspec
 
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import RunError, SynapseHooksError
-from synapse_hooks.journal import Journal, RunDirectory, SinkPump, secrets_of
+from synapse_hooks.journal import KILLED, Journal, RunDirectory, SinkPump, secrets_of
 from synapse_hooks.plugins import JobReporter, PluginSink, build, load_settings
 from synapse_hooks.storage import is_dead, owner, write_atomic
 
 _ACTIVE: Final = 'active'
-_KILLED: Final = {
-    'type': 'Killed',
-    'message': 'the process ended without reporting it: it was killed (SIGKILL, out of memory), or the machine stopped',
-}
 
 
 _JOB: Final = 'project-JobReporter'
@@ -139,9 +135,9 @@ def _end(ctx: RuntimeContext, run_dir: Path, job: int | str) -> bool:
     with directory.locked():
         if directory.read()['status'] != 'running':
             return False
-        directory.update(status='failed', error=_KILLED)
+        directory.update(status='failed', error=KILLED)
         journal = Journal.join(directory.path, run=directory.name, redact=secrets_of(os.environ))
-        journal.record('run_end', {'status': 'failed', 'error': _KILLED, 'model': None})
+        journal.record('run_end', {'status': 'failed', 'error': KILLED, 'model': None})
         journal.close()
         deliver(RuntimeContext(client=ctx.client, job_id=job, discover=False), directory, deadline=5.0)
     return True

@@ -12,12 +12,13 @@ from typing import Any, Final, NoReturn
 
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
-from synapse_hooks.errors import CleanupFailed, JournalIncomplete, StepFailed, StorageError, SynapseHooksError
+from synapse_hooks.errors import CleanupFailed, JournalIncomplete, RunError, StepFailed, StorageError, SynapseHooksError
 from synapse_hooks.journal import (
     Journal,
     RunDirectory,
     SinkPump,
     environment,
+    last_metrics,
     read_trainings,
     secrets_of,
 )
@@ -253,6 +254,7 @@ class _Run:
             checkpoint=plain(context.checkpoint),
             result=plain(context.result),
             model=plain(context.model),
+            metrics=self._last_metrics(),
             error=recorded,
             code=self.inputs.code.files(),
             durable=outcome == 'succeeded' and context.model is not None,
@@ -262,6 +264,13 @@ class _Run:
         context.hooks.run_finished(context=context, outcome=outcome, error=error)
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
         self.journal.record('run_end', {'status': words[outcome], 'error': recorded, 'model': plain(context.model)})
+
+    def _last_metrics(self) -> dict[str, float] | None:
+        """For lists of runs, which do not read journals."""
+        try:
+            return last_metrics(self.directory.path)
+        except (RunError, OSError):
+            return None
 
     def _give_up(self, error: StepFailed) -> NoReturn:
         """End the process: its main thread is in a stage that does not end. It is recorded as every failure is."""

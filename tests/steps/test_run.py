@@ -599,7 +599,7 @@ def test_a_run_may_be_given_a_name(tmp_path: Path) -> None:
     action.run()
     assert action.last_run is not None
     assert action.last_run.path == tmp_path / 'workspace' / 'runs' / 'First-try_1.0'
-    assert action.last_run.read()['run'] == 'First-try_1.0'
+    assert action.last_run.record['run'] == 'First-try_1.0'
     with pytest.raises(RunError, match=r'First-try_1[.]0.* already') as caught:
         action.run()
     assert 'choose another name' in caught.value.hint
