@@ -20,6 +20,7 @@ LEVELS = (
     ('events',),
     ('context', 'hookspecs'),
     ('storage',),
+    ('pages',),
     ('data', 'journal'),
     ('geometry',),
     ('conversion',),
@@ -291,7 +292,7 @@ def place(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
-READING_ROOMS = [PACKAGE / room for room in ('formats', 'conversion', 'geometry', 'data', 'insight')]
+READING_ROOMS = [PACKAGE / room for room in ('formats', 'conversion', 'geometry', 'data', 'insight', 'pages')]
 READERS = sorted(
     file for folder in (*READING_ROOMS, *ROOT.glob('contrib/*/synapse_hooks_*')) for file in folder.rglob('*.py')
 )

@@ -22,8 +22,8 @@ from synapse_hooks.data import (
 from synapse_hooks.data.geometry import corners
 from synapse_hooks.data.masks import by_rows
 from synapse_hooks.insight.extents import extent
-from synapse_hooks.insight.html import Html, number, tag
-from synapse_hooks.insight.pictures import SIDE
+from synapse_hooks.pages.html import Html, number, tag
+from synapse_hooks.pages.pictures import SIDE
 
 _BUDGET: Final = 24_000
 """Characters for the annotations of one picture: a page must open quickly."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from synapse_hooks.data import Classification
 from synapse_hooks.insight.drawing import Drawing, colour
-from synapse_hooks.insight.html import Html, tag
 from synapse_hooks.insight.inspection import Inspection
-from synapse_hooks.insight.pictures import can_draw, data_uri
 from synapse_hooks.insight.problems import KINDS
 from synapse_hooks.insight.selection import SelectedSample
+from synapse_hooks.pages.html import Html, tag
+from synapse_hooks.pages.pictures import can_draw, data_uri
 
 
 def gallery(inspection: Inspection) -> Html | None:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from synapse_hooks.insight.bin_names import bucket_name, count_name, ratio_name, share_name
 from synapse_hooks.insight.histograms import Histogram
-from synapse_hooks.insight.html import Html, table, tag
 from synapse_hooks.insight.inspection import Inspection
 from synapse_hooks.insight.plots import Bar, bubbles, columns, heat_map, stack
 from synapse_hooks.insight.statistics import Label
+from synapse_hooks.pages.html import Html, table, tag
 
 _MOST_CLASSES: Final = 100
 _HEADINGS: Final = ('', 'count')

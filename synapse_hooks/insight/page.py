@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from synapse_hooks.insight.gallery import gallery
-from synapse_hooks.insight.html import Html, table, tag
 from synapse_hooks.insight.inspection import Inspection
 from synapse_hooks.insight.overview import class_table, plots
 from synapse_hooks.insight.problems import Problem
-from synapse_hooks.insight.style import STYLE
-from synapse_hooks.version import __version__
+from synapse_hooks.pages.document import document
+from synapse_hooks.pages.html import Html, table, tag
 
 PICTURES: Final = 48
 """How many samples a page shows."""
-
-_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(inspection: Inspection) -> str:
@@ -25,21 +22,15 @@ def page(inspection: Inspection) -> str:
     Args:
         inspection: Made with `shown=PICTURES`, so that there are samples to show.
     """
-    head = tag(
-        'head',
-        tag('meta', charset='utf-8'),
-        # If escaping had a gap, scripts would still not run, and nothing would be loaded.
-        tag('meta', http_equiv='Content-Security-Policy', content=_POLICY),
-        tag('meta', name='viewport', content='width=device-width, initial-scale=1'),
-        tag('title', f'{inspection.name} ({inspection.format})'),
-        tag('style', Html(STYLE)),
+    return document(
+        f'{inspection.name} ({inspection.format})',
+        _header(inspection),
+        _problems(inspection),
+        class_table(inspection),
+        plots(inspection),
+        gallery(inspection),
+        made_by='inspect',
     )
-    footer = tag('footer', f'synapse-hooks {__version__} inspect')
-    main = tag(
-        'main', _header(inspection), _problems(inspection), class_table(inspection), plots(inspection),
-        gallery(inspection), footer,
-    )  # fmt: skip
-    return f'<!doctype html>\n{tag("html", head, tag("body", main), lang="en")}\n'
 
 
 def _header(inspection: Inspection) -> Html:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from synapse_hooks.insight.html import Html, tag
+from synapse_hooks.pages.html import Html, tag
 
 _WIDTH: Final = 400
 _HEIGHT: Final = 210

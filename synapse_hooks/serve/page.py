@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from synapse_hooks.insight.style import STYLE
+from synapse_hooks.pages.style import STYLE
 
 
 @cache

@@ -25,7 +25,7 @@ from synapse_hooks.data import (
 from synapse_hooks.insight import Inspection, page
 from synapse_hooks.insight.drawing import Drawing
 from synapse_hooks.insight.page import PICTURES
-from synapse_hooks.insight.pictures import SIDE, data_uri
+from synapse_hooks.pages.pictures import SIDE, data_uri
 from tests.insight.insight_kit import inspect, sample
 
 HOSTILE = '</title><script>alert(1)</script>"\'><img src=x onerror=alert(1)>\x00\ud800'

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from synapse_hooks.insight.pictures import SIDE, data_uri
+from synapse_hooks.pages.pictures import SIDE, data_uri
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
