@@ -21,7 +21,7 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         'BaseFormat'
     """
 
-    def found(name: str) -> Any:
+    def load(name: str) -> Any:
         home = homes.get(name)
         if home is None:
             raise AttributeError(f'module {package!r} has no attribute {name!r}')
@@ -30,4 +30,4 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         setattr(sys.modules[package], name, value)
         return value
 
-    return found
+    return load

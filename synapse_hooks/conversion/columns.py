@@ -128,9 +128,9 @@ def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
         raise of(wrong, 'attributes' if columns.labels[wrong] else 'labels', _PLAIN)
 
 
-def _check_lengths(kind: str, field: str, found: int, expected: int) -> None:
-    if found != expected:
-        raise InvalidRow(kind, min(found, expected), field, _LENGTHS, found)
+def _check_lengths(kind: str, field: str, length: int, expected: int) -> None:
+    if length != expected:
+        raise InvalidRow(kind, min(length, expected), field, _LENGTHS, length)
 
 
 def _first(values: Iterable[Any], is_fine: Any) -> int | None:

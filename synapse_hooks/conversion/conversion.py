@@ -178,8 +178,8 @@ class Conversion:
 
     def _complete(self, sink: Sink, counts: DatasetCounts) -> DatasetInfo:
         """What is known of the dataset when everything was counted."""
-        found = replace(counts.info(self.declared), classes=self.declared.classes)
-        return replace(found, classes=sink.classes(found))
+        info = replace(counts.info(self.declared), classes=self.declared.classes)
+        return replace(info, classes=sink.classes(info))
 
     def _tasks(
         self, sink: Sink, pipeline: Pipeline, plan: Any, known: DatasetInfo

@@ -44,13 +44,13 @@ def unique_ids(names: Sequence[str]) -> dict[int, str]:
         return {}
     free = FreeNames(name for place, name in enumerate(names) if place not in unsafe)
     seen: set[str] = set()
-    found: dict[int, str] = {}
+    changed: dict[int, str] = {}
     for place, text in enumerate(names):
         name = unsafe.get(place, text)
         if place in unsafe or name in seen:
-            found[place] = name = free.take(name, lambda name, number: f'{name}~{number}')
+            changed[place] = name = free.take(name, lambda name, number: f'{name}~{number}')
         seen.add(name)
-    return found
+    return changed
 
 
 _SAFE = re.compile(r'[\w-][\w -]*(\.[\w-][\w -]*)*', re.ASCII)

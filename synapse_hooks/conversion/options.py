@@ -109,8 +109,8 @@ def _tolerance(value: Any) -> Tolerance:
 
 def _crowds(value: Any) -> Crowds:
     if value in get_args(Crowds):
-        found: Crowds = value
-        return found
+        crowds: Crowds = value
+        return crowds
     raise ParamsError(
         f'crowds: must be one of {", ".join(get_args(Crowds))}, got {value!r}',
         hint='`objects` takes crowd regions as objects; leave it out to keep them crowds',

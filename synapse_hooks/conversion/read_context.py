@@ -119,9 +119,9 @@ class ReadContext:
                 else:
                     own.admit(sample.file)
                     out = False
-                found = quick or _look_closer(sample)
+                probed = quick or _look_closer(sample)
                 if not (sample.width and sample.height):
-                    sample.width, sample.height = found[:2]
+                    sample.width, sample.height = probed[:2]
                 if sample.width * sample.height > MOST_PIXELS:
                     raise too_many_pixels(sample)
             except UnreadableItem as error:
@@ -140,7 +140,7 @@ class ReadContext:
             if out:
                 own.report.doubtful('image', LEADS_OUT, sample.id)
             if self.fingerprint is not None:
-                self.fingerprint.add_file(*found[2:])
+                self.fingerprint.add_file(*probed[2:])
             yield True
 
 
@@ -159,9 +159,9 @@ def _look_closer(sample: Sample) -> Probed:
     is_image = sample.medium == 'image'
     if is_image and (not (sample.width and sample.height) or sample.suffix.lower() in MEASURED):
         return next(probe_many([file], links=True)) or probe(file)
-    found = os.stat(file)
-    if not stat.S_ISREG(found.st_mode):
+    state = os.stat(file)
+    if not stat.S_ISREG(state.st_mode):
         raise UnreadableItem(
             f'{file} is not a regular file', hint=f'put the {"image" if is_image else "file"} there', path=file
         )
-    return sample.width, sample.height, found.st_size, found.st_mtime_ns
+    return sample.width, sample.height, state.st_size, state.st_mtime_ns

@@ -123,10 +123,10 @@ def check_info(info: Any) -> dict[str, int]:
 
 
 def _split(name: Any) -> str:
-    found = split_name(name.lower()) if isinstance(name, str) else ''
-    if found not in SPLITS:
+    split = split_name(name.lower()) if isinstance(name, str) else ''
+    if split not in SPLITS:
         raise InvalidField('split', _SPLIT, name)
-    return found
+    return split
 
 
 def _check_annotation(annotation: Any) -> None:

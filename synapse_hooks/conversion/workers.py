@@ -131,8 +131,8 @@ def ready(waiting: Sequence[Worker]) -> list[Worker]:
     """Wait until some of the workers have something to say, and return these in their order."""
     from multiprocessing.connection import wait
 
-    found = set(map(id, wait([worker.connection for worker in waiting])))
-    return [worker for worker in waiting if id(worker.connection) in found]
+    answered = set(map(id, wait([worker.connection for worker in waiting])))
+    return [worker for worker in waiting if id(worker.connection) in answered]
 
 
 def send(connection: Connection, content: Any) -> None:

@@ -48,7 +48,7 @@ def summarize_folder(path: Path) -> FolderSummary:
         counts.setdefault(folder, Counter())[kind] += 1
         if kind:
             examples.setdefault((folder, kind), os.path.join(path, folder, name))
-    parts = [f'{_counted(found)}{f" in {_shown(folder)}/" if folder else ""}' for folder, found in counts.items()]
+    parts = [f'{_counted(counter)}{f" in {_shown(folder)}/" if folder else ""}' for folder, counter in counts.items()]
     if len(parts) > _FOLDERS:
         parts[_FOLDERS:] = [f'more in {len(parts) - _FOLDERS} folders']
     documents = [Path(file) for (folder, kind), file in examples.items() if kind == '.json' and not folder]
@@ -64,12 +64,12 @@ def _kind(name: str) -> str:
     return '' if suffix in SUFFIXES else suffix or _BARE
 
 
-def _counted(found: Counter[str]) -> str:
-    others = [(kind, count) for kind, count in found.most_common() if kind]
+def _counted(counter: Counter[str]) -> str:
+    others = [(kind, count) for kind, count in counter.most_common() if kind]
     words = [_files_of(kind, count) for kind, count in others[:_SUFFIXES]]
     if len(others) > _SUFFIXES:
         words.append(f'{sum(count for _, count in others[_SUFFIXES:]):,} other files')
-    images = f'{found[""]:,} image{"s" * (found[""] > 1)}' if found[''] else ''
+    images = f'{counter[""]:,} image{"s" * (counter[""] > 1)}' if counter[''] else ''
     return ' beside '.join(filter(None, (' and '.join(words), images)))
 
 
@@ -97,12 +97,12 @@ def _files(folder: str, prefix: str, depth: int = 0) -> Iterator[tuple[str, str]
     """Folder and name of each file, those of the folder itself first."""
     try:
         with os.scandir(os.path.join(folder, prefix)) as entries:
-            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, _MOST))
+            children = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, _MOST))
     except OSError:
         return
-    found = [entry for entry in found if not is_system_file(entry[0])]
-    yield from ((prefix, name) for name, is_folder in found if not is_folder)
-    for name in (name for name, is_folder in found if is_folder and depth < _DEEPEST):
+    children = [entry for entry in children if not is_system_file(entry[0])]
+    yield from ((prefix, name) for name, is_folder in children if not is_folder)
+    for name in (name for name, is_folder in children if is_folder and depth < _DEEPEST):
         yield from _files(folder, f'{prefix}/{name}'.removeprefix('/'), depth + 1)
 
 

@@ -26,8 +26,8 @@ def files_in(folder: Path, *suffixes: str, most: int | None = None) -> list[Path
     known = (*suffixes, *map(str.upper, suffixes))
     try:
         with os.scandir(folder) as entries:
-            found = (entry.name for entry in entries if entry.name.endswith(known))
-            names = [*islice((name for name in found if not is_system_file(name)), most and most + 1)]
+            listed = (entry.name for entry in entries if entry.name.endswith(known))
+            names = [*islice((name for name in listed if not is_system_file(name)), most and most + 1)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     if most and len(names) > most:

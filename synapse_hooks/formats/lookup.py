@@ -126,14 +126,14 @@ class ImageLookup:
     @cached_property
     def _places(self) -> dict[str, list[tuple[str, ...]]]:
         """The images below the folder, by their bare names, as the parts of their relative paths."""
-        found: dict[str, list[tuple[str, ...]]] = {}
+        by_name: dict[str, list[tuple[str, ...]]] = {}
         for folder, below, files in os.walk(self.folder):
             below[:] = sorted(name for name in below if not is_system_file(name))
             above = _parts(os.path.relpath(folder, self.folder).replace(os.sep, '/'))
             for name in files:
                 if is_image_name(name) and not is_system_file(name):
-                    found.setdefault(name, []).append((*above, name))
-        return {name: sorted(places) for name, places in found.items()}
+                    by_name.setdefault(name, []).append((*above, name))
+        return {name: sorted(places) for name, places in by_name.items()}
 
 
 def _shared_end(parts: tuple[str, ...], place: tuple[str, ...]) -> int:

@@ -56,5 +56,5 @@ class TextRows:
 
     def counts(self, samples: int) -> list[int]:
         """How many each of so many samples has."""
-        found: list[int] = np.bincount(np.array(self._items, dtype=np.int64), minlength=samples).tolist()
-        return found
+        counts: list[int] = np.bincount(np.array(self._items, dtype=np.int64), minlength=samples).tolist()
+        return counts

@@ -55,10 +55,10 @@ def version() -> str:
     for folder in (spec and spec.submodule_search_locations) or ():
         try:
             with Path(folder, 'data', 'dataset.py').open('rb') as source:
-                found = _VERSION_LINE.search(source.read(_LONGEST))
+                match = _VERSION_LINE.search(source.read(_LONGEST))
         except OSError:
             continue
-        expected = '' if found is None else found[1].decode()
+        expected = '' if match is None else match[1].decode()
         return expected if expected in VERSIONS else ''
     return ''
 

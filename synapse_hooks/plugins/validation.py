@@ -39,27 +39,27 @@ class HookFunction:
 
 def hook_functions(plugin: object) -> list[HookFunction]:
     """Every function of `plugin` (a module or an instance) that is marked with `@hookimpl`."""
-    found = []
+    functions = []
     for name, options in _marked(plugin):
-        found.append(HookFunction(options.get('specname') or name, getattr(plugin, name), options))
-    return found
+        functions.append(HookFunction(options.get('specname') or name, getattr(plugin, name), options))
+    return functions
 
 
 def faults(plugin: object, kind: Kind = 'plugin') -> list[str]:
     """What is wrong with `plugin`: one sentence each, empty when it is valid."""
     functions = hook_functions(plugin)
-    found = [f'{name}() overrides a hook and is not marked: put @hookimpl on it' for name in _unmarked(plugin)]
-    if not functions and not found:
-        found.append(f'it answers no hook{_forgotten_marker(plugin)}')
+    problems = [f'{name}() overrides a hook and is not marked: put @hookimpl on it' for name in _unmarked(plugin)]
+    if not functions and not problems:
+        problems.append(f'it answers no hook{_forgotten_marker(plugin)}')
     for function in functions:
-        found += function_faults(function, kind)
+        problems += function_faults(function, kind)
     if hasattr(plugin, 'recognise') and not getattr(plugin, 'name', ''):
-        found.append('a format needs a `name`: what `target_format` and `--to` call it')
+        problems.append('a format needs a `name`: what `target_format` and `--to` call it')
     if all(hasattr(type(plugin), method) for method in _IN_PLACE_OF):
-        found += _unused_overrides(type(plugin))
+        problems += _unused_overrides(type(plugin))
     hooks = [function.hook for function in functions]
-    found += [f'two functions answer hook {hook!r}' for hook in sorted({h for h in hooks if hooks.count(h) > 1})]
-    return found
+    problems += [f'two functions answer hook {hook!r}' for hook in sorted({h for h in hooks if hooks.count(h) > 1})]
+    return problems
 
 
 def _unused_overrides(format: type) -> Iterator[str]:
@@ -83,55 +83,55 @@ def function_faults(answer: HookFunction, kind: Kind = 'plugin') -> list[str]:
     if hook not in hook_names():
         near = suggest(hook, hook_names())
         return [f'there is no hook {hook!r}{f"; {near}" if near else ""}']
-    found = []
+    problems = []
     if kind in LAZY_HOOKS and hook not in LAZY_HOOKS[kind]:
-        found.append(
+        problems.append(
             f'{hook}: a plugin of the group synapse_hooks.{kind}s answers {" and ".join(LAZY_HOOKS[kind])} only; '
             'put the rest into a plugin of the group synapse_hooks'
         )
     plain = inspect.unwrap(getattr(function, '__func__', function))
-    found += _argument_faults(hook, function)
+    problems += _argument_faults(hook, function)
     wrapper = bool(options.get('wrapper'))
     if options.get('hookwrapper'):
-        found.append(f'{hook}: hookwrapper=True is the old style; write wrapper=True and `return (yield)`')
+        problems.append(f'{hook}: hookwrapper=True is the old style; write wrapper=True and `return (yield)`')
     elif inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
-        found.append(f'{hook}: hooks are not async; write a plain function')
+        problems.append(f'{hook}: hooks are not async; write a plain function')
     elif wrapper and not inspect.isgeneratorfunction(plain):
-        found.append(f'{hook}: a wrapper must yield once: `result = yield`, then `return result`')
+        problems.append(f'{hook}: a wrapper must yield once: `result = yield`, then `return result`')
     elif not wrapper and inspect.isgeneratorfunction(plain):
-        found.append(f'{hook}: it yields but is not a wrapper; mark it @hookimpl(wrapper=True) or return its answer')
+        problems.append(f'{hook}: it yields but is not a wrapper; mark it @hookimpl(wrapper=True) or return its answer')
     if wrapper and semantics(hook) not in ('first', 'merged'):
-        found.append(f'{hook} takes no wrappers: {describe(hook).split(";")[0]}')
+        problems.append(f'{hook} takes no wrappers: {describe(hook).split(";")[0]}')
     if wrapper and kind in LAZY_HOOKS:
-        found.append(f'{hook}: a {kind} cannot wrap, as it is imported only when it answers')
-    return found
+        problems.append(f'{hook}: a {kind} cannot wrap, as it is imported only when it answers')
+    return problems
 
 
 def _argument_faults(hook: str, function: Callable[..., Any]) -> list[str]:
     offered = arguments(hook)
-    found = []
+    problems = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             star = '*' if parameter.kind is parameter.VAR_POSITIONAL else '**'
-            found.append(f'{hook}: {star}{name} receives nothing; name the arguments: {", ".join(offered)}')
+            problems.append(f'{hook}: {star}{name} receives nothing; name the arguments: {", ".join(offered)}')
         elif parameter.kind is parameter.KEYWORD_ONLY:
-            found.append(f'{hook}: {name!r} is keyword-only and would be missing at the call; remove the `*`')
+            problems.append(f'{hook}: {name!r} is keyword-only and would be missing at the call; remove the `*`')
         elif name not in offered and parameter.default is parameter.empty:
             near = suggest(name, offered)
             offer = f'it has {", ".join(offered)}'
-            found.append(f'{hook}: the hook has no argument {name!r}; {f"{near} ({offer})" if near else offer}')
-    return found
+            problems.append(f'{hook}: the hook has no argument {name!r}; {f"{near} ({offer})" if near else offer}')
+    return problems
 
 
 def _attributes(plugin: object) -> dict[str, object]:
     """Attributes as they are stored, without running properties, and without those that every object has."""
     if isinstance(plugin, ModuleType):
         return vars(plugin)
-    found: dict[str, object] = {}
+    attributes: dict[str, object] = {}
     for kind in reversed(type(plugin).__mro__[:-1]):
-        found.update(vars(kind))
-    found.update(getattr(plugin, '__dict__', {}))
-    return found
+        attributes.update(vars(kind))
+    attributes.update(getattr(plugin, '__dict__', {}))
+    return attributes
 
 
 def _options(value: object) -> dict[str, Any] | None:
