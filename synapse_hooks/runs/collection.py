@@ -15,7 +15,7 @@ from synapse_hooks.safe_text import repr_of
 from synapse_hooks.storage.user_paths import absolute, default_root
 
 if TYPE_CHECKING:
-    from synapse_hooks.insight.html import Html
+    from synapse_hooks.pages.html import Html
 
 LAST = 'last'
 """What stands for the run that was begun last."""

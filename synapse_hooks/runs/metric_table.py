@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 from synapse_hooks.journal import metrics_table
 
 if TYPE_CHECKING:
-    from synapse_hooks.insight.html import Html
+    from synapse_hooks.pages.html import Html
 
 _SHOWN = 20
 

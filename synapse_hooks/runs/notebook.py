@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks.insight.html import Html, join, table, tag
+from synapse_hooks.pages.html import Html, join, table, tag
 from synapse_hooks.runs.summary import HEADINGS, duration_text, summary_cells
 from synapse_hooks.safe_text import text_of
 

@@ -18,7 +18,7 @@ from synapse_hooks.safe_text import text_of
 from synapse_hooks.storage import relocate
 
 if TYPE_CHECKING:
-    from synapse_hooks.insight.html import Html
+    from synapse_hooks.pages.html import Html
     from synapse_hooks.runs.metric_table import Metrics
 
 UNREADABLE = 'unreadable'
