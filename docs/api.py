@@ -45,7 +45,7 @@ SECTIONS: Final = (
         'Samples and annotations',
         'synapse_hooks.data',
         'Sample Annotation Box RotatedBox Polygon Polyline Keypoint Keypoints Joint Mask Classification Relation Group '
-        'Other AnyAnnotation Ring Part OBJECT_KINDS Medium MEDIA',
+        'Other AnyAnnotation Shape Area Ring Part OBJECT_KINDS Medium MEDIA',
         'Coordinates are pixels of the image as it is displayed (EXIF orientation applied), as float or int. The '
         'origin is the top left corner of the top left pixel, x goes to the right, y down. Angles are radians.\n\n'
         "Every annotation takes the fields of `Annotation` too, by name: `Box(10, 20, 80, 40, label='car', id='7')`.",
@@ -200,6 +200,9 @@ def _class(name: str, kind: type) -> Iterator[str]:
             yield from _member(f'{member}', inspect.getdoc(value) or '')
         elif isinstance(value, FunctionType | classmethod | staticmethod):
             function = value if isinstance(value, FunctionType) else value.__func__
+            if function.__doc__ is None and any(hasattr(base, member) for base in kind.__bases__):
+                # What it does is said where it is defined first.
+                continue
             yield from _member(f'{member}{_arguments(function, bound=True)}', inspect.getdoc(function) or '')
 
 

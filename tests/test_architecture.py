@@ -7,6 +7,9 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import get_args
+
+from synapse_hooks.data import AnyAnnotation
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / 'synapse_hooks'
@@ -242,7 +245,7 @@ def undocumented(node: ast.AST, prefix: str) -> Iterator[tuple[str, int]]:
     for child in getattr(node, 'body', []):
         if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or child.name.startswith('_'):
             continue
-        if ast.get_docstring(child) is None and not is_told_before(child):
+        if ast.get_docstring(child) is None and not is_told_before(child) and not overrides(child, node):
             yield f'{prefix}{child.name}', child.lineno
         if isinstance(child, ast.ClassDef):
             yield from undocumented(child, f'{prefix}{child.name}.')
@@ -252,6 +255,68 @@ def is_told_before(node: ast.AST) -> bool:
     """Whether it is a part of something that has its docstring elsewhere: an overload, the setter of a property."""
     decorators = [ast.unparse(decorator) for decorator in getattr(node, 'decorator_list', [])]
     return any(text.endswith(('overload', '.setter')) for text in decorators)
+
+
+def overrides(method: ast.AST, parent: ast.AST) -> bool:
+    """Whether it is the method of an annotation, and `Annotation`, `Shape` or `Area` says what it does."""
+    described = {
+        child.name
+        for kind in parsed(PACKAGE / 'data' / 'annotation.py').body
+        if isinstance(kind, ast.ClassDef)
+        for child in kind.body
+        if isinstance(child, ast.FunctionDef) and ast.get_docstring(child)
+    }
+    bases = {ast.unparse(base) for base in getattr(parent, 'bases', [])}
+    return (
+        not bases.isdisjoint(('Annotation', 'Shape', 'Area', 'Protocol')) and getattr(method, 'name', '') in described
+    )
+
+
+KINDS = frozenset(kind.__name__ for kind in get_args(AnyAnnotation))
+BRANCHES_ON_KINDS = {
+    'data/dataset.py': 1,  # the joints of skeletons, by class
+    'data/groups.py': 1,  # `Other` has its attributes in its document
+    'data/skeletons.py': 9,  # joints, groups and shapes become a skeleton
+    'demo/evaluation.py': 2,  # the demo draws boxes and polygons
+    'formats/coco/entry_writer.py': 2,  # a skeleton and the shape of its object are one entry
+    'formats/dm/document.py': 3,  # `Other` is a row already
+    'formats/dm/ids.py': 2,
+    'formats/dm/v1.py': 1,
+    'formats/imagefolder/sink.py': 1,  # it holds classifications only
+    'formats/yolo/source.py': 1,  # whether all rows are rotated boxes
+    'geometry/poses.py': 4,  # skeletons and the boxes of their objects
+    'geometry/shapes.py': 6,  # what a target holds stays what it is
+    'geometry/sizes.py': 1,  # a mask by columns proves the declared size
+    'insight/checks.py': 1,  # pixels that the image does not have
+    'insight/gallery.py': 1,  # the classes of the image, in its caption
+    'testing/samples.py': 2,  # paints boxes
+}
+"""How often modules ask which kind an annotation is: lower these numbers, do not raise them.
+
+What code for any kind needs is a method of `Annotation`, or, in another room, an entry of a dict of functions.
+"""
+
+
+def branches_on_kinds(file: Path) -> Iterator[int]:
+    """The lines of `isinstance(annotation, Box)`, `case Box(...)` and `type(annotation) is Box`."""
+    for node in ast.walk(parsed(file)):
+        asked: list[ast.AST] = []
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == 'isinstance':
+            asked = [node.args[1]]
+        elif isinstance(node, ast.MatchClass):
+            asked = [node.cls]
+        elif isinstance(node, ast.Compare) and ast.unparse(node.left).startswith('type('):
+            asked = [*node.comparators]
+        if any(isinstance(name, ast.Name) and name.id in KINDS for part in asked for name in ast.walk(part)):
+            yield node.lineno if isinstance(node, ast.expr) else node.cls.lineno
+
+
+def test_code_for_any_kind_of_annotation_does_not_ask_which_one_it_is() -> None:
+    for file in MODULES:
+        lines = list(branches_on_kinds(file))
+        allowed = BRANCHES_ON_KINDS.get(file.relative_to(PACKAGE).as_posix(), 0)
+        assert len(lines) <= allowed, f'{place(file)}: lines {lines}, at most {allowed}'
+    assert sum(BRANCHES_ON_KINDS.values()) < 40
 
 
 def test_public_names_are_sorted() -> None:

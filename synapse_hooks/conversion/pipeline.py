@@ -22,9 +22,9 @@ from synapse_hooks.conversion.read_context import ReadContext
 from synapse_hooks.conversion.reader import FormatReader
 from synapse_hooks.conversion.rows import ReaderSource, RowSource
 from synapse_hooks.conversion.validation import require_disjoint, validate
-from synapse_hooks.data import DatasetCounts, Keypoint, LossReport, Sample, Tolerance, Unreadable
+from synapse_hooks.data import DatasetCounts, LossReport, Sample, Tolerance, Unreadable
 from synapse_hooks.data.batch import Batch, gather
-from synapse_hooks.data.skeletons import assemble
+from synapse_hooks.data.skeletons import assemble, has_joints
 from synapse_hooks.geometry.corner_order import sort_corners
 
 Divide = Callable[[Sample], str | None]
@@ -255,9 +255,8 @@ def _encoded(content: list[Any]) -> bytes:
 
 def _whole(batch: Batch) -> Batch:
     """The batch, with single joints assembled into skeletons."""
-    if not batch.is_rows or not any(type(annotation) is Keypoint for _, _, annotation in batch.others):
+    if not batch.is_rows or not has_joints(annotation for _, _, annotation in batch.others):
         return batch
     for sample in batch.samples:
-        if any(type(annotation) is Keypoint for annotation in sample.annotations):
-            sample.annotations = assemble(sample.annotations)
+        sample.annotations = assemble(sample.annotations)
     return Batch.of_samples(batch.samples)

@@ -1,6 +1,20 @@
 """What flows: samples and their annotations, what is known of a dataset, splits, and the loss report."""
 
+from synapse_hooks.data.annotation import Annotation, Area, Shape
+from synapse_hooks.data.annotations import (
+    AnyAnnotation,
+    Classification,
+    Group,
+    Joint,
+    Keypoint,
+    Keypoints,
+    Other,
+    Polyline,
+    Relation,
+)
+from synapse_hooks.data.areas import Box, Mask, Polygon, RotatedBox
 from synapse_hooks.data.dataset import OBJECT_KINDS, DatasetCounts, DatasetInfo, dataset, survey
+from synapse_hooks.data.geometry import Part, Ring
 from synapse_hooks.data.groups import BY_FOLDER, group_key
 from synapse_hooks.data.images import (
     DEFAULT_SUFFIXES,
@@ -15,25 +29,7 @@ from synapse_hooks.data.images import (
 )
 from synapse_hooks.data.losses import Loss, LossReport
 from synapse_hooks.data.media import MEDIA, Medium
-from synapse_hooks.data.sample import (
-    Annotation,
-    AnyAnnotation,
-    Box,
-    Classification,
-    Group,
-    Joint,
-    Keypoint,
-    Keypoints,
-    Mask,
-    Other,
-    Part,
-    Polygon,
-    Polyline,
-    Relation,
-    Ring,
-    RotatedBox,
-    Sample,
-)
+from synapse_hooks.data.sample import Sample
 from synapse_hooks.data.splits import SPLITS, assign, fractions, split_name
 from synapse_hooks.data.strata import labels_of, stratified, stratify, stratum
 from synapse_hooks.data.unreadable import DEFAULT_TOLERANCE, Tolerance, Unreadable
@@ -49,6 +45,7 @@ __all__ = [
     'SUFFIXES',
     'Annotation',
     'AnyAnnotation',
+    'Area',
     'Box',
     'Classification',
     'DatasetCounts',
@@ -70,6 +67,7 @@ __all__ = [
     'Ring',
     'RotatedBox',
     'Sample',
+    'Shape',
     'Tolerance',
     'Unreadable',
     'assign',

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from synapse_hooks.data.annotations import AnyAnnotation, Keypoint, Keypoints
+from synapse_hooks.data.areas import Box, Polygon
 from synapse_hooks.data.columns import Attributes, Boxes, Columns, Polygons, are_plain, plain_runs
 from synapse_hooks.data.media import Medium
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats
-from synapse_hooks.data.sample import AnyAnnotation, Box, Keypoint, Keypoints, Polygon, Sample
+from synapse_hooks.data.sample import Sample
 
 
 @dataclass
@@ -254,24 +256,29 @@ class BatchBuilder:
                 self.place += 1
 
     def _columns(self, annotation: AnyAnnotation) -> Columns | None:
-        kind = type(annotation)
-        if kind not in _PLAIN or annotation.extra or not annotation.label or 'iscrowd' in annotation.attributes:
+        add = _COLUMNS.get(type(annotation))
+        if add is None or annotation.extra or not annotation.label or 'iscrowd' in annotation.attributes:
             return None
-        if isinstance(annotation, Box):
-            self.boxes.add_numbers([(annotation.x, annotation.y, annotation.w, annotation.h)])
-            return self.boxes
+        return add(self, annotation)
+
+    def _add_box(self, box: Box) -> Columns:
+        self.boxes.add_numbers([(box.x, box.y, box.w, box.h)])
+        return self.boxes
+
+    def _add_polygon(self, polygon: Polygon) -> Columns | None:
+        polygons, parts = self.polygons, polygon.parts
+        if polygons.texts or not parts or any(len(part) != 1 or len(part[0]) < 3 for part in parts):
+            return None
+        polygons.points.add([len(polygons)] * len(parts), [part[0] for part in parts])
+        polygons.add_boxes([polygon.box])
+        return polygons
+
+    def _add_outline(self, outline: Outline) -> Columns | None:
         polygons = self.polygons
-        if isinstance(annotation, Outline):
-            if polygons.points.counts:
-                return None
-            polygons.texts.append(annotation.text)
-        else:
-            assert isinstance(annotation, Polygon)
-            parts = annotation.parts
-            if polygons.texts or not parts or any(len(part) != 1 or len(part[0]) < 3 for part in parts):
-                return None
-            polygons.points.add([len(polygons)] * len(parts), [part[0] for part in parts])
-        polygons.add_boxes([annotation.box])
+        if polygons.points.counts:
+            return None
+        polygons.texts.append(outline.text)
+        polygons.add_boxes([outline.box])
         return polygons
 
 
@@ -294,7 +301,12 @@ def gather(samples: Iterable[Sample], *, measured: bool = False) -> Batch:
 
 
 _SKELETAL = frozenset((Keypoint, Keypoints))
-_PLAIN = frozenset((Box, Polygon, Outline))
+_COLUMNS: dict[type, Callable[[BatchBuilder, Any], Columns | None]] = {
+    Box: BatchBuilder._add_box,
+    Polygon: BatchBuilder._add_polygon,
+    Outline: BatchBuilder._add_outline,
+}
+"""What adds an annotation to the columns of its kind; None where it is not plain."""
 
 
 def _polygon(ring: Sequence[Sequence[float]]) -> Polygon:

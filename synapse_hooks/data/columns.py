@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synapse_hooks.data.areas import Box, Polygon
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Points, Rings, append
-from synapse_hooks.data.sample import Box, Polygon
 
 Flags = NDArray[np.bool_]
 Attributes = dict[str, Any] | None

@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from synapse_hooks.data.sample import AnyAnnotation, Keypoints, Sample
+from synapse_hooks.data.annotation import Shape
+from synapse_hooks.data.annotations import AnyAnnotation, Keypoints
+from synapse_hooks.data.sample import Sample
 from synapse_hooks.data.skeletons import joint_order, made_of
 from synapse_hooks.types import Dataset
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch
 
-OBJECT_KINDS = ('box', 'rotated_box', 'polygon', 'mask', 'keypoints')
+OBJECT_KINDS = tuple(str(kind.__struct_config__.tag) for kind in get_args(AnyAnnotation) if issubclass(kind, Shape))
 """Kinds of annotation whose labels are classes of objects. (The label of a `keypoint` is a joint.)"""
 
 BATCH = 128
@@ -167,7 +169,7 @@ def survey(declared: DatasetInfo, samples: Iterable[Sample]) -> DatasetInfo:
         samples: All samples of the dataset.
 
     Example:
-        >>> from synapse_hooks.data.sample import Box
+        >>> from synapse_hooks.data.areas import Box
         >>> info = survey(DatasetInfo(), [Sample('a', annotations=[Box(0, 0, 1, 1, label='car')])])
         >>> info.classes, info.count, dict(info.splits)
         (('car',), 1, {})

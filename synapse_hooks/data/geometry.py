@@ -6,9 +6,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-from synapse_hooks.data.sample import Part, Ring, RotatedBox
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -26,6 +24,20 @@ TOO_LARGE = 'a number that is too large'
 
 Bounds = tuple[float, float, float, float]
 """`(left, top, right, bottom)`."""
+Ring = list[tuple[float, float]]
+"""A closed line without its last point repeated: `[(x, y), ...]`."""
+Part = list[Ring]
+"""One connected area: its outer ring, then a ring for each hole."""
+
+
+class Turned(Protocol):
+    """A rectangle that is turned around its centre: a `RotatedBox`."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    angle: float
 
 
 def bounds(points: Iterable[tuple[float, float]]) -> Bounds:
@@ -140,7 +152,12 @@ def has_area(ring: Ring) -> bool:
     return any(count % 2 for count in lines.values()) and len(hull(ring)) > 2
 
 
-def corners(box: RotatedBox) -> Ring:
+def ring_of(left: float, top: float, right: float, bottom: float) -> Ring:
+    """The corners of an upright rectangle, clockwise."""
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+
+
+def corners(box: Turned) -> Ring:
     """The four corners of a rotated box, clockwise from its top-left one before the turn."""
     cx, cy = box.x + box.w / 2, box.y + box.h / 2
     cos, sin = math.cos(box.angle), math.sin(box.angle)
@@ -260,38 +277,3 @@ def _half(ordered: Ring) -> Ring:
             kept.pop()
         kept.append((x, y))
     return kept
-
-
-def rect_around(points: Iterable[tuple[float, float]], angle: float) -> RotatedBox:
-    """The smallest rectangle around some points that is turned by `angle`, in radians.
-
-    Example:
-        >>> corners(rect_around([(0, 0), (4, 0), (4, 3)], 0))
-        [(0.0, 0.0), (4.0, 0.0), (4.0, 3.0), (0.0, 3.0)]
-    """
-    cos, sin = math.cos(angle), math.sin(angle)
-    left, top, right, bottom = bounds((x * cos + y * sin, y * cos - x * sin) for x, y in points)
-    u, v, w, h = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
-    return RotatedBox(u * cos - v * sin - w / 2, u * sin + v * cos - h / 2, w, h, angle)
-
-
-def min_area_rect(points: Iterable[tuple[float, float]]) -> RotatedBox:
-    """The smallest rectangle around some points, however it is turned: one of its sides lies on their hull.
-
-    Its angle is at least 0 and below a quarter turn. Of several that are equally small it is the one turned least.
-
-    Example:
-        >>> min_area_rect([(0, 2), (2, 0), (4, 2), (2, 4), (2, 2)]).angle == math.pi / 4
-        True
-    """
-    around = hull(points)
-    angles = {_quarter(x1, y1, x2, y2) for (x1, y1), (x2, y2) in zip(around, [*around[1:], *around[:1]], strict=True)}
-    rects = [rect_around(around, angle) for angle in sorted(angles)]
-    smallest = min(rect.w * rect.h for rect in rects)
-    return next(rect for rect in rects if rect.w * rect.h <= smallest * (1 + 1e-12))
-
-
-def _quarter(x1: float, y1: float, x2: float, y2: float) -> float:
-    """The direction of a side, as the least turn that lays a rectangle along it."""
-    angle = math.atan2(y2 - y1, x2 - x1) % (math.pi / 2)
-    return 0.0 if angle >= math.pi / 2 else angle

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from synapse_hooks.data.sample import Other, Sample
+from synapse_hooks.data.annotations import Other
+from synapse_hooks.data.sample import Sample
 from synapse_hooks.errors import DatasetInvalid
 
 BY_FOLDER = 'folder:'
@@ -29,7 +30,7 @@ def group_key(sample: Sample, attribute: str) -> str | None:
         DatasetInvalid: The annotations of one item have different values, so it would belong to two groups.
 
     Example:
-        >>> from synapse_hooks.data.sample import Classification
+        >>> from synapse_hooks.data.annotations import Classification
         >>> sample = Sample('street/0001', annotations=[Classification(label='day', attributes={'video': 7})])
         >>> group_key(sample, 'video'), group_key(sample, 'folder:'), group_key(sample, 'patient')
         ('7', 'street', None)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from synapse_hooks.data.geometry import Bounds
-from synapse_hooks.data.sample import Mask
 
 if TYPE_CHECKING:
     from numpy import int64
     from numpy.typing import NDArray
 
 Runs = list[tuple[int, int]]
+
+
+class HasRuns(Protocol):
+    """What is made of runs of pixels: a `Mask`."""
+
+    runs: Runs
+    """`(start, length)`, ascending."""
+    columns: bool
+    """Whether they are counted column by column."""
 
 
 def from_indices(indices: Iterable[int]) -> Runs:
@@ -160,20 +168,21 @@ def _turned(
     return column + band.start, begin, np.nonzero(edges == -1)[1]
 
 
-def by_rows(mask: Mask, width: int, height: int) -> Runs:
+def by_rows(mask: HasRuns, width: int, height: int) -> Runs:
     """A mask's runs, counted row by row."""
     return transpose(mask.runs, width, height) if mask.columns else mask.runs
 
 
-def by_columns(mask: Mask, width: int, height: int) -> Runs:
+def by_columns(mask: HasRuns, width: int, height: int) -> Runs:
     """A mask's runs, counted column by column."""
     return mask.runs if mask.columns else transpose(mask.runs, height, width)
 
 
-def mask_bounds(mask: Mask, width: int, height: int) -> Bounds | None:
+def mask_bounds(mask: HasRuns, width: int, height: int) -> Bounds | None:
     """The smallest upright rectangle around a mask's pixels, or None for one without pixels in the image.
 
     Example:
+        >>> from synapse_hooks.data.areas import Mask
         >>> mask_bounds(Mask([(5, 2), (9, 2)]), 4, 3)
         (1, 1, 3, 3)
     """

@@ -8,7 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from synapse_hooks.data.sample import Annotation, Part, Polygon
+from synapse_hooks.data.annotation import Annotation, sort_own_box
+from synapse_hooks.data.areas import Polygon
+from synapse_hooks.data.geometry import Part
 
 Number = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | float
 """A coordinate in JSON, as a type for msgspec: what is larger is malformed, as no float may hold it."""
@@ -39,6 +41,9 @@ class Outline(Annotation, tag='polygon'):
         except msgspec.DecodeError as error:
             raise ValueError(f'not a list of rings: {str(error).partition(" - at ")[0]}') from error
         return self._with(parts_of(rings))
+
+    def sort_corners(self) -> bool:
+        return sort_own_box(self)
 
     def boxed(self) -> Polygon:
         """The same for code that needs its box only: its rings are not parsed, and are left out."""

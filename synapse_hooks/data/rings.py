@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from synapse_hooks.data.sample import Ring
+from synapse_hooks.data.geometry import Ring
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from synapse_hooks.data.annotation import Area
+from synapse_hooks.data.annotations import AnyAnnotation, Group, Joint, Keypoint, Keypoints
+from synapse_hooks.data.areas import Box
 from synapse_hooks.data.geometry import bounds
-from synapse_hooks.data.sample import AnyAnnotation, Box, Group, Joint, Keypoint, Keypoints, Mask, Polygon, RotatedBox
 
 PERSON = (
     'nose',
@@ -34,7 +36,6 @@ PERSON = (
 )
 """The joints of a person in COCO's order (cocodataset.org, keypoints)."""
 
-_OBJECTS = (Box, RotatedBox, Polygon, Mask)
 _BOX_KEYS = ('group_bbox', 'bounding_box')
 _MADE_OF = 'skeletons'
 _WORDS = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+')
@@ -65,7 +66,7 @@ def assemble(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
         >>> [annotation.kind for annotation in made], made[0].label, made[0].names, made[0].box
         (['keypoints', 'box'], 'dog', ['nose', 'left_eye'], (0, 0, 9, 9))
     """
-    if not any(isinstance(annotation, Keypoint) for annotation in annotations):
+    if not has_joints(annotations):
         return annotations
     keys = _keys(annotations)
     objects: dict[_Key, _Object] = {}
@@ -73,7 +74,7 @@ def assemble(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
         if key is not None and isinstance(annotation, Keypoint):
             objects.setdefault(key, _Object()).take(annotation)
     for annotation, key in zip(annotations, keys, strict=True):
-        if key in objects and isinstance(annotation, Group | Box | RotatedBox | Polygon | Mask):
+        if key in objects and isinstance(annotation, Group | Area):
             objects[key].belongs(annotation)
     found: list[AnyAnnotation] = []
     for annotation, key in zip(annotations, keys, strict=True):
@@ -82,11 +83,16 @@ def assemble(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
         elif objects[key].consumed(annotation):
             if annotation is objects[key].joints[0]:
                 found.append(objects[key].skeleton(key))
-        elif isinstance(annotation, _OBJECTS) and annotation.group is None:
+        elif isinstance(annotation, Area) and annotation.group is None:
             found.append(msgspec.structs.replace(annotation, group=key[1]))
         else:
             found.append(annotation)
     return found
+
+
+def has_joints(annotations: Iterable[AnyAnnotation]) -> bool:
+    """Whether there is a single joint among them, which `assemble` may make part of a skeleton."""
+    return any(type(annotation) is Keypoint for annotation in annotations)
 
 
 def made_of(annotation: AnyAnnotation) -> Mapping[str, int]:
@@ -130,14 +136,14 @@ class _Object:
         self.joints: list[Keypoint] = []
         self.names: set[str] = set()
         self.groups: list[Group] = []
-        self.shapes: list[Box | RotatedBox | Polygon | Mask] = []
+        self.shapes: list[Area] = []
 
     def take(self, joint: Keypoint) -> None:
         if joint.label not in self.names:
             self.names.add(joint.label)
             self.joints.append(joint)
 
-    def belongs(self, annotation: Group | Box | RotatedBox | Polygon | Mask) -> None:
+    def belongs(self, annotation: Group | Area) -> None:
         if isinstance(annotation, Group):
             self.groups.append(annotation)
         else:

@@ -27,7 +27,8 @@ def labels_of(sample: Sample) -> frozenset[str]:
         sample: The image with its annotations.
 
     Example:
-        >>> from synapse_hooks.data.sample import Box, Keypoint
+        >>> from synapse_hooks.data.annotations import Keypoint
+        >>> from synapse_hooks.data.areas import Box
         >>> sorted(labels_of(Sample('a', annotations=[Box(0, 0, 1, 1, label='car'), Keypoint(1, 1, label='nose')])))
         ['car']
     """

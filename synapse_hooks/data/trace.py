@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from synapse_hooks.data.masks import Runs, by_rows, in_lines, tidy
-from synapse_hooks.data.sample import Mask, Part, Ring
+from synapse_hooks.data.geometry import Part, Ring
+from synapse_hooks.data.masks import HasRuns, Runs, by_rows, in_lines, tidy
 
 _Numbers = NDArray[np.int64]
 
 
-def trace(mask: Mask, width: int, height: int) -> list[Part]:
+def trace(mask: HasRuns, width: int, height: int) -> list[Part]:
     """A mask as polygons: each part is an outer ring, clockwise as displayed, and its holes, the other way round.
 
     A ring has a point only where it turns, and begins at its top-left one; parts and holes come from top to bottom,
@@ -26,6 +26,7 @@ def trace(mask: Mask, width: int, height: int) -> list[Part]:
     image does not have are left out.
 
     Example:
+        >>> from synapse_hooks.data.areas import Mask
         >>> trace(Mask([(0, 2), (3, 1)]), 3, 2)
         [[[(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]]]
     """

@@ -5,9 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-from synapse_hooks.data import AnyAnnotation, Box, Keypoints, LossReport, Mask, Polygon, RotatedBox, Sample
-from synapse_hooks.data.outline import Outline
-from synapse_hooks.geometry.extents import number_fault
+from synapse_hooks.data import LossReport
+from synapse_hooks.data.annotation import sorted_box
 
 if TYPE_CHECKING:
     from synapse_hooks.data.batch import Batch
@@ -20,6 +19,7 @@ def sort_corners(batch: Batch, report: LossReport) -> None:
     """Sort the corners of the boxes of a batch, also those of other shapes and of skeletons.
 
     Example:
+        >>> from synapse_hooks.data import Box, Sample
         >>> from synapse_hooks.data.batch import Batch
         >>> sample = Sample('a', annotations=[Box(30, 10, -20, 5, id='7')])
         >>> sort_corners(Batch.of_samples([sample]), LossReport())
@@ -29,26 +29,8 @@ def sort_corners(batch: Batch, report: LossReport) -> None:
     _sort_columns(batch.boxes, batch.boxes.numbers, 'box', batch, report)
     _sort_columns(batch.polygons, batch.polygons.boxes, 'polygon', batch, report)
     for item, _, annotation in batch.others:
-        _sort(annotation, batch.samples[item], report)
-
-
-def _sort(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> None:
-    match annotation:
-        case Box(x, y, w, h) | RotatedBox(x, y, w, h) if w < 0 or h < 0:
-            if not number_fault(annotation):
-                annotation.x, annotation.y, annotation.w, annotation.h = _sorted(x, y, w, h)
-                report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
-        case Outline(box=(x, y, w, h)) if w < 0 or h < 0:
-            annotation.box = _sorted(x, y, w, h)
-            report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
-        case Polygon(box=(x, y, w, h)) | Mask(box=(x, y, w, h)) | Keypoints(box=(x, y, w, h)) if w < 0 or h < 0:
-            if not number_fault(annotation):
-                annotation.box = _sorted(x, y, w, h)
-                report.repaired(annotation.kind, REVERSED, sample.id, annotation.id)
-
-
-def _sorted(x: float, y: float, w: float, h: float) -> tuple[float, float, float, float]:
-    return min(x, x + w), min(y, y + h), abs(w), abs(h)
+        if annotation.sort_corners():
+            report.repaired(annotation.kind, REVERSED, batch.samples[item].id, annotation.id)
 
 
 def _sort_columns(columns: Columns, numbers: array[float], kind: str, batch: Batch, report: LossReport) -> None:
@@ -61,5 +43,5 @@ def _sort_columns(columns: Columns, numbers: array[float], kind: str, batch: Bat
     if not negative.any():
         return
     for row in np.flatnonzero(negative.any(axis=1) & np.isfinite(boxes).all(axis=1)).tolist():
-        boxes[row] = _sorted(*boxes[row].tolist())
+        boxes[row] = sorted_box(*boxes[row].tolist())
         report.repaired(kind, REVERSED, batch.samples[columns.items[row]].id, str(columns.ids[row]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from synapse_hooks.data import Box, Joint, Keypoints, Mask, Polygon, RotatedBox, Sample
+from synapse_hooks.data import Area, Box, Joint, Keypoints, Sample, Shape
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, overhang
 from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.geometry.extents import (
@@ -14,10 +14,8 @@ from synapse_hooks.geometry.extents import (
     TOLERANCE,
     Fit,
     NotExpressible,
-    Shape,
     cut,
     enclosing_box,
-    number_fault,
     same_object,
 )
 
@@ -28,7 +26,7 @@ def fit_skeleton(skeleton: Keypoints, sample: Sample, target: str) -> Fit[Keypoi
     Raises:
         NotExpressible: It has no box in the image.
     """
-    if reason := number_fault(skeleton):
+    if reason := skeleton.number_fault():
         raise NotExpressible(reason)
     points, outside = [], 0
     for joint in skeleton.points:
@@ -90,7 +88,7 @@ def _box(skeleton: Keypoints, points: list[Joint], sample: Sample) -> tuple[Boun
     """
     if own := enclosing_box(skeleton, sample):
         return own, False
-    shapes = [shape for shape in _shapes(skeleton, sample) if not number_fault(shape)]
+    shapes = [shape for shape in _shapes(skeleton, sample) if not shape.number_fault()]
     boxes = [shape for shape in shapes if isinstance(shape, Box)]
     for group in (boxes, shapes):
         extents = [extent for shape in group if (extent := enclosing_box(shape, sample)) is not None]
@@ -120,7 +118,7 @@ def has_shape(skeleton: Keypoints, sample: Sample) -> bool:
     return any(_shapes(skeleton, sample))
 
 
-def _shapes(skeleton: Keypoints, sample: Sample) -> Iterator[Box | RotatedBox | Polygon | Mask]:
+def _shapes(skeleton: Keypoints, sample: Sample) -> Iterator[Area]:
     for other in sample.annotations if skeleton.group is not None else ():
-        if isinstance(other, Box | RotatedBox | Polygon | Mask) and same_object(skeleton, other):
+        if isinstance(other, Area) and same_object(skeleton, other):
             yield other

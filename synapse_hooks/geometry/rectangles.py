@@ -9,38 +9,48 @@ If its upright box is still too large, it is scaled down around its centre.
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
-from synapse_hooks.data import Box, Mask, Polygon, Ring, RotatedBox, Sample
-from synapse_hooks.data.geometry import Bounds, bounds, corners, min_area_rect, rect_around
-from synapse_hooks.geometry.extents import TOLERANCE, Fit, NotExpressible, cut, enclosing_box, inside, parts_of, ring_of
+from synapse_hooks.data import Area, Box, Ring, RotatedBox, Sample
+from synapse_hooks.data.geometry import Bounds, bounds, corners, ring_of
+from synapse_hooks.data.rectangles import min_area_rect, rect_around
+from synapse_hooks.geometry.extents import TOLERANCE, Fit, NotExpressible, cut, enclosing_box, inside, parts_of
 
 
-def fit_rectangle(shape: Box | RotatedBox | Polygon | Mask, sample: Sample, target: str) -> Fit[Ring]:
+def fit_rectangle(shape: Area, sample: Sample, target: str) -> Fit[Ring]:
     """A shape as the corners of a rectangle: an upright box cut at the image's edge, others in any direction.
 
     Raises:
         NotExpressible: It has no area, or lies outside of the image.
     """
     points = [point for part in inside(parts_of(shape, sample), sample) for point in part[0]]
-    match shape:
-        case Box():
-            return Fit(ring_of(*bounds(points)), cut(enclosing_box(shape, sample) or (0, 0, 0, 0), sample))
-        case RotatedBox():
-            ring = corners(shape)
-            extent = bounds(ring)
-            if _centred(extent, sample) and _share(extent, sample) == 1:
-                return Fit(ring)
-            return _scaled(rect_around(points, shape.angle), cut(extent, sample), sample)
-        case Polygon() | Mask():
-            box = min_area_rect(points)
-            if not (box.w and box.h):
-                raise NotExpressible('it has no area')
-            return _scaled(box, f'{target} holds rotated boxes: the smallest one around it', sample)
-        case _:
-            assert_never(shape)
+    return _RECTANGLES.get(type(shape), _smallest)(shape, points, sample, target)
+
+
+def _upright(box: Box, points: Ring, sample: Sample, target: str) -> Fit[Ring]:
+    return Fit(ring_of(*bounds(points)), cut(enclosing_box(box, sample) or (0, 0, 0, 0), sample))
+
+
+def _turned(box: RotatedBox, points: Ring, sample: Sample, target: str) -> Fit[Ring]:
+    ring = corners(box)
+    extent = bounds(ring)
+    if _centred(extent, sample) and _share(extent, sample) == 1:
+        return Fit(ring)
+    return _scaled(rect_around(points, box.angle), cut(extent, sample), sample)
+
+
+def _smallest(shape: Area, points: Ring, sample: Sample, target: str) -> Fit[Ring]:
+    box = min_area_rect(points)
+    if not (box.w and box.h):
+        raise NotExpressible('it has no area')
+    return _scaled(box, f'{target} holds rotated boxes: the smallest one around it', sample)
+
+
+_RECTANGLES: dict[type, Callable[[Any, Ring, Sample, str], Fit[Ring]]] = {Box: _upright, RotatedBox: _turned}
+"""How rectangles are fitted, of which `points` are in the image; other areas get the smallest one around them."""
 
 
 def _scaled(box: RotatedBox, cost: str, sample: Sample) -> Fit[Ring]:

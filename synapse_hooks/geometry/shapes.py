@@ -12,17 +12,16 @@ from collections.abc import Callable, Collection
 from typing import Literal
 
 from synapse_hooks.data import (
-    OBJECT_KINDS,
     AnyAnnotation,
+    Area,
     Box,
     Keypoints,
     LossReport,
     Mask,
-    Other,
-    Polygon,
     Ring,
     RotatedBox,
     Sample,
+    Shape,
 )
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, join
 from synapse_hooks.data.masks import Runs, beyond, tidy
@@ -34,12 +33,10 @@ from synapse_hooks.geometry.extents import (
     TOLERANCE,
     Fit,
     NotExpressible,
-    Shape,
     T,
     cut,
     enclosing_box,
     inside,
-    number_fault,
     parts_of,
 )
 from synapse_hooks.geometry.poses import fit_object, fit_skeleton, has_shape
@@ -97,7 +94,7 @@ class Fitter:
             except ValueError as error:
                 self.report.dropped('polygon', f'it is malformed: {error}', sample.id, annotation.id)
                 return None
-        if not annotation.label and annotation.kind in OBJECT_KINDS:
+        if not annotation.label and isinstance(annotation, Shape):
             self.report.dropped(annotation.kind, 'it has no class', sample.id, annotation.id)
             return None
         return annotation
@@ -184,8 +181,9 @@ class Fitter:
         if fitted.cost or fitted.outside:
             self._report_cost(fitted, annotation, sample)
         if self.keeps is not None and annotation.attributes:
-            shape = {'rotation'} if isinstance(annotation, RotatedBox) else set()
-            self.report.left_out(annotation.attributes.keys() - shape.union(self.keeps))
+            self.report.left_out(
+                annotation.attributes.keys() - _IN_SHAPE.get(type(annotation), set()).union(self.keeps)
+            )
         return fitted.value
 
     def _report_cost(self, fitted: Fit[T], annotation: AnyAnnotation, sample: Sample) -> None:
@@ -197,13 +195,13 @@ class Fitter:
                 self.report.converted(kind, fitted.cost, sample.id, annotation.id, count - outside)
 
     def _shape(self, annotation: AnyAnnotation) -> Shape:
-        if isinstance(annotation, Other) and annotation.fault:
-            raise NotExpressible(f'it is malformed: {annotation.fault}')
+        if fault := annotation.malformed():
+            raise NotExpressible(f'it is malformed: {fault}')
         if not isinstance(annotation, Shape):
             raise NotExpressible(f'{self.target} has no place for it')
         if not self.crowds and annotation.attributes.get('iscrowd'):
             raise NotExpressible(f'{self.target} has no crowd regions')
-        if reason := number_fault(annotation):
+        if reason := annotation.number_fault():
             raise NotExpressible(reason)
         return annotation
 
@@ -212,7 +210,7 @@ class Fitter:
             raise NotExpressible(f'{self.target} has no place for it; its object is there')
         shape = self._shape(annotation)
         found = enclosing_box(shape, sample)
-        if found is None and isinstance(shape, Mask) and shape.runs:
+        if found is None and isinstance(shape, Area) and not shape.is_empty():
             raise NotExpressible('it lies outside the image')
         if found is None or found[2] <= found[0] or found[3] <= found[1]:
             raise NotExpressible('it has no area')
@@ -233,15 +231,11 @@ class Fitter:
         if sum(map(len, found)) > MOST_RINGS:
             raise NotExpressible(f'it has more than {MOST_RINGS:,} parts and holes, and {self.target} would join them')
         joined = [join(found)] if self.join == 'all' else [join([part]) for part in found]
-        match shape:
-            case Box() | RotatedBox():
-                of = 'the corners of its box' if isinstance(annotation, Keypoints) else 'its four corners'
-                return Fit(joined, f'{self.target} holds polygons: {of}')
-            case Mask():
-                return Fit(joined, f'{self.target} holds polygons: its pixels are traced')
+        if how := 'the corners of its box' if shape is not annotation else _AS_POLYGON.get(type(shape)):
+            return Fit(joined, f'{self.target} holds polygons: {how}')
         if len(joined) < sum(map(len, found)):
             return Fit(joined, (SEAMS if self.join == 'all' else _SEAMS_OF_HOLES).format(self.target))
-        return Fit(joined, cut(bounds(point for ring in shape.rings for point in ring), sample))
+        return Fit(joined, cut(bounds(shape.positions()), sample))
 
     def _pixels(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Runs]:
         shape, pixels = self._shape(annotation), sample.width * sample.height
@@ -253,18 +247,18 @@ class Fitter:
 
     def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:
         fitted = fit_rectangle(self._drawn(annotation, sample), sample, self.target)
-        if isinstance(annotation, Keypoints):
+        if not isinstance(annotation, Area):
             return Fit(fitted.value, f'{self.target} holds rotated boxes: the box of its object')
         return fitted
 
-    def _drawn(self, annotation: AnyAnnotation, sample: Sample) -> Box | RotatedBox | Polygon | Mask:
+    def _drawn(self, annotation: AnyAnnotation, sample: Sample) -> Area:
         """The shape of an annotation; a skeleton's is the box of its object, unless that is there too."""
         shape = self._shape(annotation)
-        if not isinstance(shape, Keypoints):
+        if isinstance(shape, Area):
             return shape
-        if has_shape(shape, sample):
+        if isinstance(shape, Keypoints) and has_shape(shape, sample):
             raise NotExpressible(f'{self.target} has no place for it; its object is there')
-        if shape.box is None:
+        if not isinstance(shape, Keypoints) or shape.box is None:
             raise NotExpressible(f'{self.target} has no place for it')
         return Box(*shape.box)
 
@@ -273,6 +267,16 @@ class Fitter:
         if isinstance(shape, Keypoints):
             return fit_skeleton(shape, sample, self.target)
         return fit_object(shape, sample, self.target)
+
+
+_AS_POLYGON: dict[type[Area], str] = {
+    Box: 'its four corners',
+    RotatedBox: 'its four corners',
+    Mask: 'its pixels are traced',
+}
+"""How areas that are not polygons become such."""
+_IN_SHAPE: dict[type, set[str]] = {RotatedBox: {'rotation'}}
+"""The attributes that repeat what a shape says."""
 
 
 def _rounded(box: Bounds) -> Bounds:

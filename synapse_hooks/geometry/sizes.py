@@ -6,21 +6,10 @@ Then annotations are right as they are. Otherwise they were made on an image of 
 
 from __future__ import annotations
 
-from synapse_hooks.data import (
-    AnyAnnotation,
-    Box,
-    Keypoint,
-    Keypoints,
-    LossReport,
-    Mask,
-    Polygon,
-    Polyline,
-    RotatedBox,
-    Sample,
-)
-from synapse_hooks.data.geometry import Bounds, bounds, corners
+from synapse_hooks.data import AnyAnnotation, LossReport, Mask, Sample
+from synapse_hooks.data.geometry import Bounds, bounds
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.geometry.extents import TOLERANCE, Shape, number_fault
+from synapse_hooks.geometry.extents import TOLERANCE
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -107,20 +96,5 @@ def _extent(annotation: AnyAnnotation | Outline) -> Bounds | None:
         except ValueError:
             # It is reported where it is fitted.
             return None
-    if not isinstance(annotation, Shape | Polyline | Keypoint) or number_fault(annotation):
-        return None
-    match annotation:
-        case Box(x, y, w, h):
-            return bounds([(x, y), (x + w, y + h)])
-        case RotatedBox():
-            return bounds(corners(annotation))
-        case Polygon(rings=rings) if points := [point for ring in rings for point in ring]:
-            return bounds(points)
-        case Polyline(points) if points:
-            return bounds(points)
-        case Keypoint(x, y):
-            return x, y, x, y
-        case Keypoints(points) if seen := [(joint.x, joint.y) for joint in points if joint.visibility]:
-            return bounds(seen)
-        case _:
-            return None
+    points = [] if annotation.number_fault() else annotation.positions()
+    return bounds(points) if points else None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from synapse_hooks.data import OBJECT_KINDS, AnyAnnotation, Mask, Other, Polyline, RotatedBox, Sample
+from synapse_hooks.data import AnyAnnotation, Mask, Sample, Shape
 from synapse_hooks.data.geometry import Bounds, overhang
 from synapse_hooks.data.masks import beyond
-from synapse_hooks.insight.extents import POINT_KINDS, covers_nothing, geometry, visible
 from synapse_hooks.insight.problems import MARGIN, TINY
 
 Issue = tuple[str, str, str]
@@ -23,17 +22,16 @@ def check(annotation: AnyAnnotation, around: Bounds | None, sample: Sample) -> I
         around: Its extent.
         sample: The sample that has it. Without a known image size, edges are not checked.
     """
-    if not annotation.label and annotation.kind in OBJECT_KINDS:
+    if not annotation.label and isinstance(annotation, Shape):
         yield 'unlabelled', annotation.id, annotation.kind
-    if isinstance(annotation, Other) and annotation.fault:
-        yield 'malformed', annotation.id, f'{annotation.kind}: {annotation.fault}'
+    if fault := annotation.malformed():
+        yield 'malformed', annotation.id, f'{annotation.kind}: {fault}'
     if isinstance(annotation, Mask) and sample.width:
         yield from _check_pixels(annotation, around, sample)
-    if isinstance(annotation, POINT_KINDS):
-        yield from _check_points(annotation, sample)
+    yield from _check_joints(annotation, sample)
     if around is not None and not math.isfinite(sum(around)):
         yield 'not-finite', annotation.id, annotation.kind
-    elif covers_nothing(annotation, around):
+    elif annotation.is_empty():
         yield 'empty', annotation.id, annotation.kind
     elif around is not None:
         yield from _check_extent(annotation, around, sample)
@@ -45,8 +43,10 @@ def _check_pixels(mask: Mask, around: Bounds | None, sample: Sample) -> Iterator
         yield ('outside', mask.id, f'mask, only {where}') if around is None else ('beyond', mask.id, f'mask, {where}')
 
 
-def _check_points(annotation: AnyAnnotation, sample: Sample) -> Iterator[Issue]:
-    for x, y in visible(annotation):
+def _check_joints(annotation: AnyAnnotation, sample: Sample) -> Iterator[Issue]:
+    for x, y, visibility in annotation.joints():
+        if not visibility:
+            continue
         if not math.isfinite(x + y):
             yield 'not-finite', annotation.id, annotation.kind
         elif sample.width and overhang((x, y, x, y), sample.width, sample.height) > MARGIN:
@@ -59,16 +59,14 @@ def _check_extent(annotation: AnyAnnotation, around: Bounds, sample: Sample) -> 
         reach = overhang(around, sample.width, sample.height)
         inside = min(sample.width - left, sample.height - top, right, bottom)
         # A line may run along the edge.
-        if inside < 0 or (inside == 0 and not isinstance(annotation, Polyline)):
+        if inside < 0 or (inside == 0 and isinstance(annotation, Shape)):
             where = f'from {left:g}, {top:g} to {right:g}, {bottom:g} in {sample.width} x {sample.height}'
             yield 'outside', annotation.id, f'{annotation.kind} {where}'
         elif reach > MARGIN:
             yield 'beyond', annotation.id, f'{annotation.kind}, by {reach:.4g} px'
-    if isinstance(annotation, Polyline):
+    if not isinstance(annotation, Shape):
         return
-    wide, high = right - left, bottom - top
-    if isinstance(annotation, RotatedBox):
-        wide, high = abs(annotation.w), abs(annotation.h)
+    wide, high = annotation.sides(around)
     if wide < TINY or high < TINY:
         yield 'tiny', annotation.id, f'{annotation.kind}, {wide:.3g} x {high:.3g} px'
 
@@ -94,9 +92,9 @@ class DuplicateAnnotations:
             self._seen[key] = [annotation]
             return
         # Few annotations have the same extent, so geometries are seldom compared.
-        mine = geometry(annotation)
+        mine = annotation.geometry()
         for other in before:
-            if mine is not None and geometry(other) == mine:
+            if mine is not None and other.geometry() == mine:
                 reference = f', the same as {other.id}' if other.id else ''
                 yield 'duplicate-annotation', annotation.id, f'{annotation.kind}{reference}'
                 return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from synapse_hooks.data import (
     AnyAnnotation,
@@ -19,9 +19,8 @@ from synapse_hooks.data import (
     RotatedBox,
     Sample,
 )
-from synapse_hooks.data.geometry import corners
+from synapse_hooks.data.geometry import Bounds, corners
 from synapse_hooks.data.masks import by_rows
-from synapse_hooks.insight.extents import extent
 from synapse_hooks.pages.html import Html, number, tag
 from synapse_hooks.pages.pictures import SIDE
 
@@ -107,36 +106,40 @@ class Drawing:
         return shapes, labels
 
     def _area(self, annotation: AnyAnnotation) -> float:
-        around = extent(annotation, self.sample)
+        around = self._extent(annotation)
         area = (around[2] - around[0]) * (around[3] - around[1]) if around is not None else 0.0
         return area if math.isfinite(area) else 0.0
 
+    def _extent(self, annotation: AnyAnnotation) -> Bounds | None:
+        return annotation.extent(self.sample.width, self.sample.height)
+
     def _draw(self, annotation: AnyAnnotation) -> list[Html] | None:
         """The elements of a shape; None if it has no position, or one that is not finite."""
-        around = extent(annotation, self.sample)
+        around = self._extent(annotation)
         if around is not None and not math.isfinite(sum(around)):
             return None
-        match annotation:
-            case Box() if around is not None:
-                return [self._rectangle(*around)]
-            case RotatedBox():
-                return [tag('path', d=self._path(corners(annotation), closed=True), class_='area')]
-            case Polygon():
-                path = ''.join(self._path(ring, closed=True) for ring in annotation.rings if ring)
-                return [tag('path', d=path, class_='area', fill_rule='evenodd')]
-            case Mask() if around is not None:
-                return [tag('path', d=self._mask(annotation), class_='mask')]
-            case Polyline():
-                return [tag('path', d=self._path(annotation.points, closed=False), class_='line')]
-            case Keypoint(x=x, y=y, visibility=visibility):
-                return self._joints([(x, y, visibility)])
-            case Keypoints():
-                box = [self._rectangle(*around, dashed=True)] if around is not None else []
-                return [*box, *self._joints(annotation.points)]
-            case Relation():
-                return self._relation(annotation)
-            case _:
-                return None
+        draw = _DRAWERS.get(type(annotation))
+        return draw(self, annotation, around) if draw is not None else None
+
+    def _box(self, box: Box, around: Bounds | None) -> list[Html] | None:
+        return [self._rectangle(*around)] if around is not None else None
+
+    def _rotated_box(self, box: RotatedBox, around: Bounds | None) -> list[Html]:
+        return [tag('path', d=self._path(corners(box), closed=True), class_='area')]
+
+    def _polygon(self, polygon: Polygon, around: Bounds | None) -> list[Html]:
+        path = ''.join(self._path(ring, closed=True) for ring in polygon.rings if ring)
+        return [tag('path', d=path, class_='area', fill_rule='evenodd')]
+
+    def _mask(self, mask: Mask, around: Bounds | None) -> list[Html] | None:
+        return [tag('path', d=self._pixels(mask), class_='mask')] if around is not None else None
+
+    def _polyline(self, line: Polyline, around: Bounds | None) -> list[Html]:
+        return [tag('path', d=self._path(line.points, closed=False), class_='line')]
+
+    def _skeleton(self, skeleton: Keypoint | Keypoints, around: Bounds | None) -> list[Html]:
+        box = [self._rectangle(*around, dashed=True)] if around is not None else []
+        return [*box, *self._joints(skeleton.joints())]
 
     def _rectangle(self, left: float, top: float, right: float, bottom: float, *, dashed: bool = False) -> Html:
         scale = self.scale
@@ -155,7 +158,7 @@ class Drawing:
                 last = here
         return ''.join(words) + ('Z' if closed else '')
 
-    def _mask(self, mask: Mask) -> str:
+    def _pixels(self, mask: Mask) -> str:
         """The runs of a mask as rectangles, row by row."""
         width, scale = self.sample.width, self.scale
         step = max(math.ceil(1 / scale), 1)
@@ -179,20 +182,20 @@ class Drawing:
             if visibility and math.isfinite(x + y)
         ]
 
-    def _relation(self, relation: Relation) -> list[Html] | None:
+    def _relation(self, relation: Relation, around: Bounds | None) -> list[Html] | None:
         ends = [self._centre(id) for id in (relation.source, relation.target)]
         points = [point for point in ends if point is not None]
         return [tag('path', d=self._path(points, closed=False), class_='line dashed')] if len(points) == 2 else None
 
     def _centre(self, id: str) -> tuple[float, float] | None:
         for annotation in self.sample.annotations:
-            if annotation.id == id and (around := extent(annotation, self.sample)) and math.isfinite(sum(around)):
+            if annotation.id == id and (around := self._extent(annotation)) and math.isfinite(sum(around)):
                 return (around[0] + around[2]) / 2, (around[1] + around[3]) / 2
         return None
 
     def _name(self, annotation: AnyAnnotation, ink: str) -> Html | None:
-        around = extent(annotation, self.sample)
-        if not annotation.label or around is None or isinstance(annotation, Keypoint):
+        around = self._extent(annotation)
+        if not annotation.label or around is None:
             return None
         x = min(max(around[0] * self.scale, 0) + 2, self.width - 12)
         y = min(max(around[1] * self.scale - 3, 10), self.height - 3)
@@ -203,3 +206,16 @@ def _tooltip(annotation: AnyAnnotation) -> str:
     facts = [annotation.label or '(no class)', annotation.kind, annotation.id]
     facts += [f'{name}: {value}' for name, value in list(annotation.attributes.items())[:8]]
     return ' · '.join(str(fact)[:80] for fact in facts if fact)
+
+
+_DRAWERS: Final[dict[type, Callable[[Drawing, Any, Bounds | None], list[Html] | None]]] = {
+    Box: Drawing._box,
+    RotatedBox: Drawing._rotated_box,
+    Polygon: Drawing._polygon,
+    Mask: Drawing._mask,
+    Polyline: Drawing._polyline,
+    Keypoint: Drawing._skeleton,
+    Keypoints: Drawing._skeleton,
+    Relation: Drawing._relation,
+}
+"""How the kinds that have a position are drawn."""

@@ -18,7 +18,6 @@ from synapse_hooks.data.plausibility import check_plausibility
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.insight.checks import DuplicateAnnotations, check
 from synapse_hooks.insight.duplicate_images import DuplicateImages
-from synapse_hooks.insight.extents import extent
 from synapse_hooks.insight.problems import IMBALANCE, Example, Problems
 from synapse_hooks.insight.selection import SelectedSample, Selection
 from synapse_hooks.insight.statistics import Label, Statistics
@@ -184,7 +183,7 @@ class _Inspector:
                     ids.add('doubtful')
         duplicates = DuplicateAnnotations()
         for annotation in sample.annotations:
-            around = extent(annotation, sample)
+            around = annotation.extent(sample.width, sample.height)
             for id, name, detail in (*check(annotation, around, sample), *duplicates.add(annotation, around)):
                 self.inspection.problems.add(id, Example(file, split, name, detail))
                 ids.add(id)

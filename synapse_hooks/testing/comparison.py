@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from synapse_hooks.data import Annotation, AnyAnnotation, Keypoints, Mask, Polygon, Sample
+from synapse_hooks.data import Annotation, AnyAnnotation, Sample
 from synapse_hooks.safe_text import repr_of
 
 MAX_LISTED = 5
@@ -60,7 +60,7 @@ def differences(
             continue
         one, other = getattr(before, name), getattr(after, name)
         # A format may need a box where the source has none.
-        own_box = name == 'box' and one is None and isinstance(before, Polygon | Mask | Keypoints)
+        own_box = name == 'box' and one is None
         if not own_box and not _equal(one, other, tolerance):
             changes.append(_changed_text(name, one, other))
     return changes

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from synapse_hooks.data import Mask, Polygon, RotatedBox
 from synapse_hooks.data.geometry import (
+    Part,
+    Ring,
     area,
     bounds,
     clip_bounds,
@@ -19,8 +21,6 @@ from synapse_hooks.data.geometry import (
     has_area,
     hull,
     join,
-    min_area_rect,
-    rect_around,
 )
 from synapse_hooks.data.masks import (
     by_columns,
@@ -34,7 +34,7 @@ from synapse_hooks.data.masks import (
     to_indices,
     transpose,
 )
-from synapse_hooks.data.sample import Part, Ring
+from synapse_hooks.data.rectangles import min_area_rect, rect_around
 
 
 def test_a_ring_inside_the_image_is_untouched() -> None:

@@ -150,7 +150,7 @@ def test_columns_say_the_same_as_one_by_one(made: list[list[tuple[str, Any]]], f
         patch.setattr(DmSource, 'read', by_samples(DmSource.read))
         patch.setattr(CocoSource, 'read', by_samples(CocoSource.read))
         gathered = converted(converter, root / 'in', format, target, 1)
-        patch.setattr(batch, '_PLAIN', frozenset())
+        patch.setattr(batch, '_COLUMNS', {})
         one_by_one = converted(converter, root / 'in', format, target, 1)
         for other in (gathered, one_by_one):
             assert in_columns[0] == other[0]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from synapse_hooks.data import Box, Keypoints, LossReport, Mask, Polygon, Polyline, RotatedBox, Sample
+from synapse_hooks.data.annotations import Joint
 from synapse_hooks.data.outline import Outline
-from synapse_hooks.data.sample import Joint
 from synapse_hooks.formats import FormatReader, declared_wrongly
 from synapse_hooks.formats.coco.mask_sizes import MASKS
 from synapse_hooks.geometry.sizes import SWAPPED, WRONG

@@ -16,10 +16,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from synapse_hooks.data import LossReport
+from synapse_hooks.data.areas import Mask
 from synapse_hooks.data.geometry import bounds
 from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.masks import mask_bounds
-from synapse_hooks.data.sample import Mask
 from synapse_hooks.formats.coco.document import Fields, Listed
 from synapse_hooks.formats.coco.entries import Rectangle, mask_runs, text_of
 

@@ -6,12 +6,13 @@ pycocotools reads both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from synapse_hooks.data import AnyAnnotation, Box, Keypoints, Mask, Polygon, Ring, RotatedBox, Sample
+from synapse_hooks.data import AnyAnnotation, Area, Box, Keypoints, Mask, Polygon, Ring, Sample
+from synapse_hooks.data.annotation import Rectangle
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds
-from synapse_hooks.data.masks import by_columns, compress, mask_bounds, to_counts
+from synapse_hooks.data.masks import by_columns, compress, to_counts
 from synapse_hooks.formats.coco.entries import Entry
 from synapse_hooks.formats.coco.schemas import Schemas
 from synapse_hooks.geometry.shapes import Fitter
@@ -36,7 +37,7 @@ def write_sample(sample: Sample, fitter: Fitter, schemas: Schemas) -> Iterator[t
     }
     joined: dict[int, Keypoints] = {}
     for annotation in annotations:
-        if isinstance(annotation, Box | RotatedBox | Polygon | Mask):
+        if isinstance(annotation, Area):
             skeleton = skeletons.pop((annotation.group or '', annotation.label), None)
             if skeleton is not None:
                 joined[id(annotation)] = skeleton
@@ -64,7 +65,8 @@ def write_entry(
         skeleton = annotation
     fitted = fitter.skeleton(skeleton, sample) if skeleton is not None else None
     # Joints outlive a shape that cannot be written.
-    entry = (None if isinstance(annotation, Keypoints) else _shape(annotation, sample, fitter)) or _object(fitted)
+    write = _SHAPES.get(type(annotation), _rings)
+    entry = (None if annotation is skeleton else write(annotation, sample, fitter)) or _object(fitted)
     if entry is None:
         return None
     if fitted is not None:
@@ -81,27 +83,38 @@ def write_entry(
     }
 
 
-def _shape(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> Entry | None:
+def _box(box: Box, sample: Sample, fitter: Fitter) -> Entry | None:
+    fitted = fitter.box(box, sample)
+    return None if fitted is None else _entry(fitted, (fitted[2] - fitted[0]) * (fitted[3] - fitted[1]), [])
+
+
+def _mask(mask: Mask, sample: Sample, fitter: Fitter) -> Entry | None:
     width, height = sample.width, sample.height
-    if isinstance(annotation, Box):
-        box = fitter.box(annotation, sample)
-        return None if box is None else _entry(box, (box[2] - box[0]) * (box[3] - box[1]), [])
-    if isinstance(annotation, Mask):
-        runs = fitter.pixels(annotation, sample)
-        if runs is None:
-            return None
-        counts = to_counts(by_columns(Mask(runs, annotation.columns), width, height), width * height)
-        packed = counts if annotation.attributes.get('iscrowd') else compress(counts)
-        box = mask_bounds(annotation, width, height) or (0, 0, 0, 0)
-        return _entry(_given(annotation, sample) or box, sum(counts[1::2]), {'counts': packed, 'size': [height, width]})
+    runs = fitter.pixels(mask, sample)
+    if runs is None:
+        return None
+    counts = to_counts(by_columns(Mask(runs, mask.columns), width, height), width * height)
+    packed = counts if mask.attributes.get('iscrowd') else compress(counts)
+    box = _given(mask, sample) or mask.extent(width, height) or (0, 0, 0, 0)
+    return _entry(box, sum(counts[1::2]), {'counts': packed, 'size': [height, width]})
+
+
+def _polygon(polygon: Polygon, sample: Sample, fitter: Fitter) -> Entry | None:
+    # What was not cut keeps its numbers.
+    return _rings(polygon, sample, fitter, {id(ring) for ring in polygon.rings})
+
+
+def _rings(annotation: AnyAnnotation, sample: Sample, fitter: Fitter, own: Collection[int] = ()) -> Entry | None:
     rings = fitter.rings(annotation, sample)
     if rings is None:
         return None
-    # What was not cut keeps its numbers.
-    own = {id(ring) for ring in annotation.rings} if isinstance(annotation, Polygon) else ()
     flat = [[(_whole if id(ring) in own else tidy)(number) for point in ring for number in point] for ring in rings]
     box = _given(annotation, sample) or bounds(point for ring in rings for point in ring)
     return _entry(box, _area(rings), flat)
+
+
+_SHAPES: dict[type, Callable[[Any, Sample, Fitter], Entry | None]] = {Box: _box, Mask: _mask, Polygon: _polygon}
+"""How kinds of shapes are written; others become polygons."""
 
 
 def _area(rings: list[Ring]) -> float:
@@ -124,9 +137,10 @@ def _object(skeleton: Keypoints | None) -> Entry | None:
 
 def _given(annotation: AnyAnnotation, sample: Sample) -> Bounds | None:
     """The box that the source gives for a shape, cut at the edge of the image."""
-    if not isinstance(annotation, Polygon | Mask) or annotation.box is None:
+    box: Rectangle | None = getattr(annotation, 'box', None)
+    if box is None:
         return None
-    x, y, w, h = annotation.box
+    x, y, w, h = box
     return clip_bounds((x, y, x + w, y + h), sample.width, sample.height)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from synapse_hooks.data import (
     AnyAnnotation,
+    Area,
     Box,
     Classification,
     Group,
@@ -24,11 +25,12 @@ from synapse_hooks.data import (
     RotatedBox,
     Sample,
 )
+from synapse_hooks.data.annotation import NOT_FINITE
 from synapse_hooks.data.masks import beyond, by_rows
 from synapse_hooks.formats.dm.ids import valid_ids
 from synapse_hooks.formats.dm.rows import READERS, Row, mask_row, named, read_other, read_row, write_row
 from synapse_hooks.formats.dm.v1 import is_v1, media_name, read_v1
-from synapse_hooks.geometry.extents import CUT, NOT_FINITE, number_fault
+from synapse_hooks.geometry.extents import CUT
 from synapse_hooks.safe_text import summary
 
 MEDIA: dict[str, Medium] = {
@@ -165,81 +167,110 @@ def _completed(declared: dict[str, Any], used: dict[str, list[str]]) -> dict[str
     return declared | {tool: [*(declared.get(tool) or ()), *names] for tool, names in lacking.items() if names}
 
 
-def _rows(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:
-    match annotation:
-        case Box() | RotatedBox() | Polygon() | Polyline() | Keypoint() | Keypoints() if (
-            number_fault(annotation) == NOT_FINITE
-        ):
-            # JSON has no such number.
-            report.dropped(annotation.kind, NOT_FINITE, sample.id, annotation.id)
-        case RotatedBox(x, y, w, h, angle):
-            turned = annotation if 'rotation' in annotation.attributes else _with_rotation(annotation, angle)
-            yield 'images', 'bounding_box', write_row(turned, [x, y, w, h])
-        case Box(x, y, w, h):
-            yield 'images', 'bounding_box', write_row(annotation, [x, y, w, h])
-        case Polygon():
-            yield from _polygons(annotation, sample, report)
-        case Polyline(points):
-            yield 'images', 'polyline', write_row(annotation, [list(point) for point in points])
-        case Keypoint(x, y, visibility):
-            yield 'images', 'keypoint', write_row(annotation, [x, y], visibility=visibility)
-        case Keypoints():
-            yield from _skeleton(annotation, sample)
-        case Mask():
-            if annotation.columns and beyond(annotation.runs, sample.width * sample.height):
-                report.converted('mask', CUT, sample.id, annotation.id)
-            yield 'images', 'segmentation', mask_row(annotation, by_rows(annotation, sample.width, sample.height))
-        case Classification():
-            yield 'images', 'classification', write_row(annotation, {})
-        case Relation():
-            yield 'images', 'relation', write_row(annotation, [annotation.source, annotation.target])
-        case Group(members):
-            yield 'images', 'group', write_row(annotation, list(members))
-        case Other() if annotation.extra.get('dm') == _PART:
+Rows = Iterator[tuple[str, Row]]
+"""Rows, each with the name of its tool."""
+
+
+def _rows(annotation: AnyAnnotation, sample: Sample, report: LossReport) -> Iterator[tuple[str, str, Row]]:
+    """The rows of an annotation, each with the names of its medium and its tool."""
+    if isinstance(annotation, Other):
+        media, _, tool = annotation.tool.partition('.')
+        if annotation.extra.get('dm') == _PART:
             return
-        case Other(tool, document):
-            media, _, name = tool.partition('.')
-            if media in MEDIA and name:
-                yield media, name, document
-            else:
-                report.dropped(annotation.kind, 'DM has no such tool', sample.id, annotation.id)
+        if media in MEDIA and tool:
+            yield media, tool, annotation.document
+        else:
+            report.dropped(annotation.kind, 'DM has no such tool', sample.id, annotation.id)
+        return
+    if annotation.number_fault() == NOT_FINITE and not isinstance(annotation, Mask):
+        # JSON has no such number. Of a mask, only pixels are written.
+        report.dropped(annotation.kind, NOT_FINITE, sample.id, annotation.id)
+        return
+    for tool, row in _WRITERS[type(annotation)](annotation, sample, report):
+        yield _NAMES[sample.medium], tool, row
 
 
-def _with_rotation(box: RotatedBox, angle: float) -> RotatedBox:
-    return msgspec.structs.replace(box, attributes={**box.attributes, 'rotation': angle})
+def _box(box: Box, sample: Sample, report: LossReport) -> Rows:
+    yield 'bounding_box', write_row(box, [box.x, box.y, box.w, box.h])
 
 
-def _polygons(polygon: Polygon, sample: Sample, report: LossReport) -> Iterable[tuple[str, str, Row]]:
+def _rotated_box(box: RotatedBox, sample: Sample, report: LossReport) -> Rows:
+    attributes = box.attributes if 'rotation' in box.attributes else {**box.attributes, 'rotation': box.angle}
+    yield 'bounding_box', write_row(msgspec.structs.replace(box, attributes=attributes), [box.x, box.y, box.w, box.h])
+
+
+def _polyline(line: Polyline, sample: Sample, report: LossReport) -> Rows:
+    yield 'polyline', write_row(line, [list(point) for point in line.points])
+
+
+def _keypoint(joint: Keypoint, sample: Sample, report: LossReport) -> Rows:
+    yield 'keypoint', write_row(joint, [joint.x, joint.y], visibility=joint.visibility)
+
+
+def _mask(mask: Mask, sample: Sample, report: LossReport) -> Rows:
+    if mask.columns and beyond(mask.runs, sample.width * sample.height):
+        report.converted('mask', CUT, sample.id, mask.id)
+    yield 'segmentation', mask_row(mask, by_rows(mask, sample.width, sample.height))
+
+
+def _classification(annotation: Classification, sample: Sample, report: LossReport) -> Rows:
+    yield 'classification', write_row(annotation, {})
+
+
+def _relation(relation: Relation, sample: Sample, report: LossReport) -> Rows:
+    yield 'relation', write_row(relation, [relation.source, relation.target])
+
+
+def _group(group: Group, sample: Sample, report: LossReport) -> Rows:
+    yield 'group', write_row(group, list(group.members))
+
+
+def _polygon(polygon: Polygon, sample: Sample, report: LossReport) -> Rows:
     rings = [[list(point) for point in part[0]] for part in polygon.parts if part]
     if any(len(part) > 1 for part in polygon.parts):
         report.converted('polygon', 'DM polygons have no holes: filled', sample.id, polygon.id)
     elif len(rings) != 1:
         report.converted('polygon', 'DM polygons have one part: one polygon each', sample.id, polygon.id)
     if len(rings) == 1:
-        yield 'images', 'polygon', write_row(polygon, rings[0])
+        yield 'polygon', write_row(polygon, rings[0])
         return
     group = polygon.group or f'{polygon.id}-parts'
     ids = [f'{polygon.id}-{number}' for number in range(1, len(rings) + 1)]
     for id, ring in zip(ids, rings, strict=True):
-        yield 'images', 'polygon', write_row(msgspec.structs.replace(polygon, id=id, group=group), ring)
+        yield 'polygon', write_row(msgspec.structs.replace(polygon, id=id, group=group), ring)
     if polygon.group is None:
-        yield 'images', 'group', write_row(Group(ids, id=group, label=polygon.label), ids)
+        yield 'group', write_row(Group(ids, id=group, label=polygon.label), ids)
 
 
-def _skeleton(skeleton: Keypoints, sample: Sample) -> Iterable[tuple[str, str, Row]]:
+def _skeleton(skeleton: Keypoints, sample: Sample, report: LossReport) -> Rows:
     """DM keeps joints one by one, held together by a group that is called after the object."""
     group = skeleton.group or f'{skeleton.id}-group'
     others = [one for one in sample.annotations if one.group == group and one is not skeleton]
     members = [one.id for one in others]
-    if skeleton.box is not None and not any(isinstance(one, Box | RotatedBox | Polygon | Mask) for one in others):
+    if skeleton.box is not None and not any(isinstance(one, Area) for one in others):
         box = Box(*skeleton.box, id=f'{skeleton.id}-box', label=skeleton.label, group=group)
         members.append(box.id)
-        yield 'images', 'bounding_box', write_row(box, list(skeleton.box))
+        yield 'bounding_box', write_row(box, list(skeleton.box))
     for number, (x, y, visibility) in enumerate(skeleton.points):
         name = skeleton.names[number] if number < len(skeleton.names) else f'{skeleton.label}_{number}'
         joint = Keypoint(x, y, visibility, id=f'{skeleton.id}-{number}', label=name, group=group)
         members.append(joint.id)
-        yield 'images', 'keypoint', write_row(joint, [x, y], visibility=visibility)
+        yield 'keypoint', write_row(joint, [x, y], visibility=visibility)
     if not any(isinstance(one, Group) and one.id == group for one in sample.annotations):
         made = Group(members, id=group, label=skeleton.label, attributes=skeleton.attributes)
-        yield 'images', 'group', write_row(made, members)
+        yield 'group', write_row(made, members)
+
+
+_WRITERS: dict[type, Callable[[Any, Sample, LossReport], Rows]] = {
+    Box: _box,
+    RotatedBox: _rotated_box,
+    Polygon: _polygon,
+    Polyline: _polyline,
+    Keypoint: _keypoint,
+    Keypoints: _skeleton,
+    Mask: _mask,
+    Classification: _classification,
+    Relation: _relation,
+    Group: _group,
+}
+"""How each kind is written."""

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from synapse_hooks.data import AnyAnnotation, Group, Other, Relation
+from synapse_hooks.data import AnyAnnotation, Other
 from synapse_hooks.storage import FreeNames
 
 
@@ -33,9 +33,5 @@ def valid_ids(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
         new.setdefault(annotation.id, id)
         changed.append(msgspec.structs.replace(annotation, id=id))
     for annotation in changed:
-        if isinstance(annotation, Relation):
-            annotation.source = new.get(annotation.source, annotation.source)
-            annotation.target = new.get(annotation.target, annotation.target)
-        elif isinstance(annotation, Group):
-            annotation.members = [new.get(member, member) for member in annotation.members]
+        annotation.follow(new)
     return changed

@@ -18,7 +18,6 @@ from synapse_hooks.data import (
     Classification,
     DatasetInfo,
     LossReport,
-    Other,
     Sample,
     read_header,
 )
@@ -125,7 +124,7 @@ class ImageFolderSink(BaseSink):
             if isinstance(annotation, Classification) and item not in why:
                 classes[item].append(_ClassLabel(annotation.label, annotation.id, list(annotation.attributes)))
             else:
-                fault = annotation.fault if isinstance(annotation, Other) else ''
+                fault = annotation.malformed()
                 reason = why.get(item) or (f'it is malformed: {fault}' if fault else _NO_PLACE)
                 for kind, count in made_of(annotation).items():
                     report.dropped(kind, reason, batch.samples[item].id, annotation.id, count)
