@@ -307,7 +307,7 @@ class HookSpecs:
         A run may hold several trainings. An event that belongs to one has its name under `training`; one that belongs
         to none has no such key. That holds for the next four hooks too.
 
-        This and the next four hooks are *sinks*. They run on a thread of their own and read the journal, so a slow or
+        This and the next five hooks are *sinks*. They run on a thread of their own and read the journal, so a slow or
         unreachable one delays nothing and loses nothing: raise `SinkUnavailable` (or ConnectionError, TimeoutError) and
         the batch comes again later. Any other exception skips the batch, with a warning and a count in the journal.
 
@@ -344,6 +344,11 @@ class HookSpecs:
     def log_artifact(self, context: TrainContext, artifacts: Sequence[ArtifactEvent]) -> None:
         """Deliver files: a batch of `artifact` events, each with `kind, role, path, size`; `path` is absolute. A sink.
 
+        A plugin that has other log hooks too gets artifacts on a second thread, so that uploading a large file does not
+        delay its metrics: its functions may run at the same time. What was recorded before an artifact, except other
+        artifacts, is always delivered before it; what comes later may be delivered before it too, the end of the
+        run included. A plugin with the attribute `concurrent_artifacts = False` has one thread for all, in order.
+
         Example:
             >>> @hookimpl
             ... def log_artifact(context, artifacts):
@@ -376,6 +381,21 @@ class HookSpecs:
             ...         print(status['type'], status.get('status'))
         """
 
+    @hookspec
+    def sink_closed(self, context: TrainContext, undelivered: int) -> None:
+        """This process delivers nothing more to the log hooks of this plugin: flush and close what they opened.
+
+        Called once for each plugin that has a log hook, on the thread of its sink, at the end of a run and of
+        `synapse-hooks sync`, also if nothing was delivered. `undelivered` counts the events that could not be
+        delivered; they come when the run is resumed or synced. It should return within ten seconds, after which the
+        process no longer waits. A failure is a warning.
+
+        Example:
+            >>> @hookimpl
+            ... def sink_closed(context, undelivered):
+            ...     print('closed,', undelivered, 'events are missing')
+        """
+
     # -- the run ends --------------------------------------------------------------------------------------------
 
     @hookspec
@@ -399,7 +419,15 @@ class HookSpecs:
         """
 
 
-SINK_HOOKS: Final = ('log_params', 'log_metrics', 'log_message', 'log_artifact', 'progress_changed', 'log_status')
+SINK_HOOKS: Final = (
+    'log_params',
+    'log_metrics',
+    'log_message',
+    'log_artifact',
+    'progress_changed',
+    'log_status',
+    'sink_closed',
+)
 _ISOLATED: Final = ('run_started', 'step_started', 'step_finished', 'run_finished', 'uploaded')
 _WORDS: Final[dict[Semantics, str]] = {
     'first': 'the nearest plugin that answers wins; None declines',

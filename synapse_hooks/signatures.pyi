@@ -388,6 +388,18 @@ class takes_statuses(Protocol[R]):
 class takes_self_statuses(Protocol[R]):
     def __call__(this, /, *, self: Any, statuses: Sequence[RunStartEvent | RunEndEvent]) -> R: ...
 
+class takes_context_undelivered(Protocol[R]):
+    def __call__(this, /, *, context: TrainContext, undelivered: int) -> R: ...
+
+class takes_self_context_undelivered(Protocol[R]):
+    def __call__(this, /, *, self: Any, context: TrainContext, undelivered: int) -> R: ...
+
+class takes_undelivered(Protocol[R]):
+    def __call__(this, /, *, undelivered: int) -> R: ...
+
+class takes_self_undelivered(Protocol[R]):
+    def __call__(this, /, *, self: Any, undelivered: int) -> R: ...
+
 class takes_context_outcome(Protocol[R]):
     def __call__(this, /, *, context: TrainContext, outcome: Outcome) -> R: ...
 
@@ -613,6 +625,14 @@ class log_status_marker:
     @overload
     def __call__(self, *, tryfirst: bool = ..., trylast: bool = ...) -> Callable[[log_status_answer], log_status_answer]: ...
 
+sink_closed_function = takes_context_undelivered[R] | takes_self_context_undelivered[R] | takes_context[R] | takes_self_context[R] | takes_undelivered[R] | takes_self_undelivered[R] | takes_nothing[R] | takes_self[R]
+sink_closed_answer = TypeVar('sink_closed_answer', bound=sink_closed_function[None])
+class sink_closed_marker:
+    @overload
+    def __call__(self, function: sink_closed_answer, /) -> sink_closed_answer: ...
+    @overload
+    def __call__(self, *, tryfirst: bool = ..., trylast: bool = ...) -> Callable[[sink_closed_answer], sink_closed_answer]: ...
+
 cleanup_function = takes_context_outcome[R] | takes_self_context_outcome[R] | takes_context[R] | takes_self_context[R] | takes_outcome[R] | takes_self_outcome[R] | takes_nothing[R] | takes_self[R]
 cleanup_answer = TypeVar('cleanup_answer', bound=cleanup_function[None])
 class cleanup_marker:
@@ -687,6 +707,8 @@ class HookImpl:
     """Deliver progress: a `progress` event (`category, curr, total, step, overall`), the latest of its step, category and training; older ones are left out. The last one of every step always comes."""
     log_status: log_status_marker
     """Deliver the state of the run: `run_start` events (with `action, target, params`) and `run_end` events (with `status`, which is `finished`, `failed` or `cancelled`, `error`, `model`). A sink: unlike `run_started` and `run_finished`, it arrives also when the receiver could not be reached at once. A `run_end` comes alone, after everything that was recorded before it."""
+    sink_closed: sink_closed_marker
+    """This process delivers nothing more to the log hooks of this plugin: flush and close what they opened."""
     cleanup: cleanup_marker
     """The run is over, however it ended: free what you took. All plugins are called; errors are grouped afterwards."""
     run_finished: run_finished_marker

@@ -19,6 +19,7 @@ HELPERS: Final = (
     'log_artifact',
     'log_status',
     'progress_changed',
+    'sink_closed',
 )
 """Hooks that an action does not answer by overriding: their names belong to its helper methods."""
 ACTION_HOOKS: Final = tuple(hook for hook in hook_names() if hook not in HELPERS)

@@ -3,7 +3,7 @@
 run.update(...)      ->  run.json       what the run is, and how far it got
 journal.record(...)  ->  events.jsonl   every event, in order; the truth
                              |
-                         SinkPump       one thread and one cursor for each sink
+                         SinkPump       a thread and a cursor for each sink, and a second one for its artifacts
 
 Each name is imported on first use.
 """
@@ -16,6 +16,7 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.journal.journal import Journal
+    from synapse_hooks.journal.lane import HOOK_OF, Sink
     from synapse_hooks.journal.metrics import MetricKey, last_metrics, metrics_table
     from synapse_hooks.journal.provenance import environment, git_revision
     from synapse_hooks.journal.reader import (
@@ -26,19 +27,21 @@ if TYPE_CHECKING:
         read_events,
     )
     from synapse_hooks.journal.run_directory import KILLED, RunDirectory, is_driven, new_run_name
-    from synapse_hooks.journal.sinks import HOOK_OF, Sink, SinkPump
+    from synapse_hooks.journal.sink_state import SinkState
+    from synapse_hooks.journal.sinks import SinkPump
     from synapse_hooks.journal.trainings import last_checkpoint, read_trainings
     from synapse_hooks.journal.values import Redactor, secrets_of, without_secrets
 
 _HOMES = {
-    'HOOK_OF': 'sinks',
+    'HOOK_OF': 'lane',
     'Events': 'reader',
     'Journal': 'journal',
     'MetricKey': 'metrics',
     'Redactor': 'values',
     'RunDirectory': 'run_directory',
-    'Sink': 'sinks',
+    'Sink': 'lane',
     'SinkPump': 'sinks',
+    'SinkState': 'sink_state',
     'KILLED': 'run_directory',
     'environment': 'provenance',
     'git_revision': 'provenance',
@@ -66,6 +69,7 @@ __all__ = [
     'RunDirectory',
     'Sink',
     'SinkPump',
+    'SinkState',
     'environment',
     'git_revision',
     'is_driven',

@@ -17,7 +17,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +80,7 @@ class Journal:
     _file: int | None
     _lock: threading.RLock
     _seq: itertools.count[int]
+    _calls: list[Callable[[], None]]
 
     def __init__(self, run_dir: Path, *, run: str | None = None, rank: int = 0, redact: Sequence[str] = ()) -> None:
         self.run_dir = Path(run_dir).absolute()
@@ -139,6 +140,18 @@ class Journal:
             self._append(data)
             if type in _SYNCED:
                 self.flush()
+            calls, self._calls = self._calls, []
+        for call in calls:
+            call()
+
+    def call_on_next(self, call: Callable[[], None]) -> None:
+        """Call something once, when the next event of this process was recorded, on the thread that recorded it.
+
+        It must be quick, and neither raise nor record anything.
+        """
+        with self._lock:
+            if call not in self._calls:
+                self._calls.append(call)
 
     def flush(self) -> None:
         """Wait until the disk has everything: against power failures."""
@@ -165,6 +178,7 @@ class Journal:
         self._torn = False
         self.lost, self.loss = 0, ''
         self._counted = 0
+        self._calls = []
         _JOURNALS.add(self)
 
     def _leave(self) -> None:

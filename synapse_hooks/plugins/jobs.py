@@ -41,6 +41,9 @@ _LARGEST_PICTURE: Final = 4 << 20
 class JobReporter:
     """Keeps the record and the log of `runtime_ctx.job_id` up to date."""
 
+    concurrent_artifacts = False
+    """A job that has ended takes no more pictures."""
+
     def __init__(self) -> None:
         self._began: str | None = None
         self._first = ''

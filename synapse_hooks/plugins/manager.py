@@ -219,7 +219,7 @@ def build(
     names = _names_of(extra)
     for thing in extra:
         name = names[id(thing)]
-        plugin = Plugin(name, 'plugin', 'project', name)
+        plugin = Plugin(name, 'plugin', 'project', name, loaded=thing)
         if type(thing).__module__.startswith('synapse_hooks.'):
             # The display and the like: for the reader of a failure, these are not the project's.
             plugin.distribution, plugin.version = DISTRIBUTION, __version__

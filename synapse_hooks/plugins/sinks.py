@@ -25,6 +25,7 @@ class PluginSink:
         origin = plugin.rank if plugin.rank == 'project' else plugin.distribution or plugin.rank
         self.name = f'{origin}-{plugin.name}'
         self.hooks = adapter.plugin.hooks
+        self.concurrent_artifacts = bool(getattr(plugin.loaded, 'concurrent_artifacts', True))
         self._adapter = adapter
         self._context = context
 
@@ -33,6 +34,14 @@ class PluginSink:
         if hook == 'log_artifact':
             # The journal has paths relative to the run directory, which may be moved; a plugin opens the file.
             payload = [{**event, 'path': str(Path(self._context.run_dir, event['path']))} for event in payload]
+        self._call(hook, payload)
+
+    def closed(self, undelivered: int) -> None:
+        """This was the last delivery."""
+        if 'sink_closed' in self.hooks:
+            self._call('sink_closed', undelivered)
+
+    def _call(self, hook: str, payload: Any) -> None:
         function = self._adapter.function(hook)
         assert function is not None, f'{hook} is none of {self.hooks}'
         call = {'context': self._context, arguments(hook)[1]: payload}

@@ -6,7 +6,7 @@ import faulthandler
 import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -135,7 +135,7 @@ class _Run:
         finally:
             undelivered = pump.close()
             self.journal.close()
-            self._report(undelivered, pump.reasons)
+            self._report(undelivered, pump)
             incomplete = self._incomplete()
         if error is not None:
             for problem in (incomplete, self._unwritten):
@@ -260,7 +260,7 @@ class _Run:
             durable=outcome == 'succeeded' and context.model is not None,
         )
         # The end is reported after everything before it: a job does not succeed at 92 %.
-        pump.close(_SECONDS)
+        pump.drain(_SECONDS)
         context.hooks.run_finished(context=context, outcome=outcome, error=error)
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
         self.journal.record('run_end', {'status': words[outcome], 'error': recorded, 'model': plain(context.model)})
@@ -293,16 +293,19 @@ class _Run:
         except StorageError as error:
             self._unwritten = self._unwritten or error
 
-    def _report(self, undelivered: dict[str, int], reasons: Mapping[str, str]) -> None:
+    def _report(self, undelivered: dict[str, int], pump: SinkPump) -> None:
         late = {name: count for name, count in undelivered.items() if count}
         if late or self.directory.read().get('undelivered'):
             self._update(undelivered=late)
         for name, count in late.items():
-            what = undelivered_text(name, count, reasons.get(name))
+            what = undelivered_text(name, count, pump.reasons.get(name))
             deliver = f'`synapse-hooks sync {self.directory.path}` delivers them'
             # Not even where warnings are made errors may a sink fail a run.
             with suppress(PluginWarning):
                 warnings.warn(f'{what}; {deliver}', PluginWarning, stacklevel=2)
+        for name, failure in pump.failures.items():
+            with suppress(PluginWarning):
+                warnings.warn(f'the sink {name!r} failed in sink_closed: {failure}', PluginWarning, stacklevel=2)
 
     def _incomplete(self) -> JournalIncomplete | None:
         """The error for a journal that lacks events; run.json counts them, those of earlier attempts too."""

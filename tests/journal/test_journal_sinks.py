@@ -274,7 +274,7 @@ def test_a_slow_sink_delays_nobody(journal):
     say(journal, 'one')
     until(lambda: quick.texts == ['one'])
     started = time.monotonic()
-    assert pump.close(0.1) == {'slow': 1, 'quick': 0}
+    assert pump.drain(0.1) == {'slow': 1, 'quick': 0}
     assert time.monotonic() - started < 10
     release.set()
     until(lambda: slow.texts == ['one'])
@@ -331,3 +331,224 @@ def test_a_cursor_that_cannot_be_saved_is_no_error(journal):
     until(lambda: sink.texts)
     assert pump.close() == {'sink': 0}
     assert sink.texts == ['one']
+
+
+class Uploading(Sink):
+    """A sink that takes artifacts beside the rest; `release` lets an upload end."""
+
+    concurrent_artifacts = True
+
+    def __init__(self, name='sink', faults=(), always=None):
+        super().__init__(name, faults, always)
+        self.release = threading.Event()
+        self.release.set()
+        self.ended = []
+
+    def deliver(self, hook, payload):
+        if hook == 'log_artifact':
+            assert self.release.wait(10)
+        super().deliver(hook, payload)
+
+    def closed(self, undelivered):
+        self.ended.append((threading.current_thread(), undelivered))
+
+    @property
+    def paths(self):
+        return [event['path'] for hook, events in self.calls if hook == 'log_artifact' for event in events]
+
+
+def test_an_event_wakes_the_sink_without_a_poll(journal):
+    sink = Sink()
+    pump = SinkPump(journal, [sink], poll=60.0)
+    pump.start()
+    for number in range(3):
+        started = time.monotonic()
+        say(journal, str(number))
+        until(lambda number=number: len(sink.texts) == number + 1)
+        assert time.monotonic() - started < 5
+    pump.close()
+
+
+def test_many_events_wake_a_sink_seldom(journal):
+    sink = Sink()
+    pump = SinkPump(journal, [sink], poll=60.0)
+    pump.start()
+    started = time.monotonic()
+    while time.monotonic() - started < 0.5:
+        say(journal, 'again')
+        time.sleep(0.001)
+    pump.close()
+    assert sink.tries < 40
+
+
+def test_an_upload_does_not_delay_the_metrics_of_its_sink(journal):
+    sink = Uploading()
+    sink.release.clear()
+    pump = pump_of(journal, sink)
+    pump.start()
+    journal.record('artifact', {'path': 'large.pt'})
+    say(journal, 'one')
+    until(lambda: sink.texts == ['one'])
+    say(journal, 'two')
+    until(lambda: sink.texts == ['one', 'two'])
+    assert sink.paths == []
+    sink.release.set()
+    until(lambda: sink.paths == ['large.pt'])
+    assert pump.close() == {'sink': 0}
+
+
+def test_a_sink_may_have_one_thread_for_everything(journal):
+    sink = Uploading()
+    sink.concurrent_artifacts = False
+    journal.record('artifact', {'path': 'a'})
+    journal.record('run_end', {'status': 'finished'})
+    assert pump_of(journal, sink).close() == {'sink': 0}
+    assert [hook for hook, _ in sink.calls] == ['log_artifact', 'log_status']
+
+
+def test_an_artifact_comes_after_what_was_recorded_before_it(journal):
+    for number in range(20):
+        journal.record('metrics', {'values': {'loss': number}})
+        journal.record('artifact', {'path': str(number)})
+    sink = Uploading(faults=[ConnectionError()] * 3)
+    assert pump_of(journal, sink, batch=3).close(insist=True) == {'sink': 0}
+    seen = -1
+    for hook, events in sink.calls:
+        if hook == 'log_metrics':
+            seen = events[-1]['values']['loss']
+        else:
+            assert all(int(event['path']) <= seen for event in events)
+    assert sink.paths == [str(number) for number in range(20)]
+
+
+def test_artifacts_go_on_where_they_stopped_and_so_does_the_rest(journal):
+    class NoUploads(Uploading):
+        def deliver(self, hook, payload):
+            if hook == 'log_artifact':
+                raise ConnectionError
+            super().deliver(hook, payload)
+
+    say(journal, 'one')
+    journal.record('artifact', {'path': 'a'})
+    first = NoUploads()
+    assert pump_of(journal, first).close() == {'sink': 1}
+    assert first.texts == ['one']
+    second = Uploading()
+    assert pump_of(journal, second).close() == {'sink': 0}
+    assert (second.texts, second.paths) == ([], ['a'])
+
+
+def test_a_sink_that_gives_up_its_second_thread_misses_nothing(journal):
+    say(journal, 'one')
+    journal.record('artifact', {'path': 'a'})
+    say(journal, 'two')
+
+    class NoUploads(Uploading):
+        def deliver(self, hook, payload):
+            if hook == 'log_artifact':
+                raise ConnectionError
+            super().deliver(hook, payload)
+
+    pump_of(journal, NoUploads()).close()
+    sink = Uploading()
+    sink.concurrent_artifacts = False
+    assert pump_of(journal, sink).close() == {'sink': 0}
+    assert sink.paths == ['a']
+
+
+def test_the_cursor_of_a_run_from_before_artifacts_had_a_lane_goes_on(journal):
+    say(journal, 'one')
+    journal.record('artifact', {'path': 'a'})
+    place = journal.path.stat().st_size
+    (journal.run_dir / 'sinks').mkdir()
+    (journal.run_dir / 'sinks' / 'sink.cursor').write_text(f'{{"events.jsonl":{place}}}')
+    say(journal, 'two')
+    journal.record('artifact', {'path': 'b'})
+    sink = Uploading()
+    assert pump_of(journal, sink).close() == {'sink': 0}
+    assert (sink.texts, sink.paths) == (['two'], ['b'])
+
+
+def test_a_kill_between_the_lanes_loses_no_artifact(journal):
+    """The place of artifacts is saved with the first place of the rest, not when the first one was delivered."""
+    say(journal, 'one')
+    journal.record('artifact', {'path': 'a'})
+    killed = Uploading()
+    killed.release.clear()
+    pump = pump_of(journal, killed)
+    pump.start()
+    until(lambda: (journal.run_dir / 'sinks' / 'sink.cursor').is_file())
+    sink = Uploading()
+    assert pump_of(journal, sink).close() == {'sink': 0}
+    assert (sink.texts, sink.paths) == ([], ['a'])
+    killed.release.set()
+
+
+def test_a_sink_is_closed_once_after_its_last_delivery(journal):
+    sink, threads = Uploading(), set()
+    deliver = sink.deliver
+
+    def remember(hook, payload):
+        assert not sink.ended
+        if hook != 'log_artifact':
+            threads.add(threading.current_thread())
+        deliver(hook, payload)
+
+    sink.deliver = remember
+    pump = pump_of(journal, sink)
+    pump.start()
+    say(journal, 'one')
+    assert pump.drain() == {'sink': 0}
+    assert sink.ended == []
+    say(journal, 'two')
+    journal.record('artifact', {'path': 'a'})
+    pump.close()
+    assert pump.close() == {'sink': 0}
+    assert sink.ended == [(*threads, 0)], 'on the thread of its deliveries, and once'
+    assert (sink.texts, sink.paths) == (['one', 'two'], ['a'])
+
+
+def test_a_sink_that_was_never_delivered_to_is_closed_too(journal):
+    sink = Uploading()
+    pump_of(journal, sink).close()
+    assert [undelivered for _, undelivered in sink.ended] == [0]
+
+
+def test_an_unavailable_sink_is_closed_with_what_it_misses(journal):
+    sink = Uploading(always=ConnectionError('down'))
+    say(journal, 'one', 'two')
+    journal.record('artifact', {'path': 'a'})
+    pump = pump_of(journal, sink)
+    assert pump.close() == {'sink': 3}
+    assert [undelivered for _, undelivered in sink.ended] == [3]
+    assert 'down' in pump.reasons['sink']
+
+
+@pytest.mark.parametrize('error', [ValueError('no'), SystemExit(2)])
+def test_closing_that_fails_is_a_warning_and_harms_no_other_sink(journal, error):
+    class Bad(Uploading):
+        def closed(self, undelivered):
+            raise error
+
+    good = Uploading('good')
+    pump = pump_of(journal, Bad('bad'), good)
+    assert pump.close() == {'bad': 0, 'good': 0}
+    assert len(good.ended) == 1
+    assert list(pump.failures) == ['bad']
+    (message,) = [event for event in read_events(journal.run_dir) if event.get('code') == 'sink-failed']
+    assert "sink 'bad' failed in sink_closed" in message['text']
+
+
+def test_closing_that_hangs_has_a_deadline(journal):
+    release = threading.Event()
+
+    class Hangs(Uploading):
+        def closed(self, undelivered):
+            release.wait(20)
+
+    pump = pump_of(journal, Hangs('hangs'), Uploading('good'))
+    started = time.monotonic()
+    pump.close(closing=0.1)
+    assert time.monotonic() - started < 10
+    assert pump.failures == {'hangs': 'it did not return within 0.1 s'}
+    release.set()
