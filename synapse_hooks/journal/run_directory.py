@@ -2,7 +2,7 @@
 
     run.json        the record: every change replaces the file atomically
     events.jsonl    the journal
-    sinks/          how far each sink has got in the journal
+    sinks/          how far each sink has got in the journal, and what it remembers
     .staging/       the output of the current stage
     .lock           held while a process drives the run
 

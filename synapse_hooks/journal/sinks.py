@@ -98,7 +98,7 @@ class SinkPump:
         return self._drain(time.monotonic() + deadline, insist)
 
     def close(self, deadline: float = 30.0, *, insist: bool = False, closing: float = 10.0) -> dict[str, int]:
-        """Deliver what is left, tell each sink that this was the last delivery, then stop.
+        """Deliver what is left, call `closed` of each sink, then stop.
 
         Arguments and result are those of `drain`; a sink that has not returned by the deadline is left behind. When it
         is called again, it only counts.
