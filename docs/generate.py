@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 DICTIONARIES = (
     *(context.Dataset, context.Checkpoint, context.Changes, context.Model, context.Event, context.ParamsEvent),
     *(context.MetricsEvent, context.MessageEvent, context.ArtifactEvent, context.ProgressEvent),
-    *(context.RunStartEvent, context.RunEndEvent),
+    *(context.SystemEvent, context.RunStartEvent, context.RunEndEvent),
 )
 INTRODUCTION = """\
 # Hooks

@@ -29,6 +29,7 @@ from synapse_hooks.types import (
     RunEndEvent,
     RunStartEvent,
     StepResult,
+    SystemEvent,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ __all__ = [
     'RuntimeContext',
     'Step',
     'StepResult',
+    'SystemEvent',
     'TrainContext',
     'TrainingLog',
 ]

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         RunStartEvent,
         Step,
         StepResult,
+        SystemEvent,
         TrainContext,
     )
     from synapse_hooks.signatures import HookImpl
@@ -307,7 +308,7 @@ class HookSpecs:
         A run may hold several trainings. An event that belongs to one has its name under `training`; one that belongs
         to none has no such key. That holds for the next four hooks too.
 
-        This and the next five hooks are *sinks*. They run on a thread of their own and read the journal, so a slow or
+        This and the next six hooks are *sinks*. They run on a thread of their own and read the journal, so a slow or
         unreachable one delays nothing and loses nothing: raise `SinkUnavailable` (or ConnectionError, TimeoutError) and
         the batch comes again later. Any other exception skips the batch, with a warning and a count in the journal.
 
@@ -354,6 +355,19 @@ class HookSpecs:
             ... def log_artifact(context, artifacts):
             ...     for artifact in artifacts:
             ...         print(artifact['path'])
+        """
+
+    @hookspec
+    def log_system(self, context: TrainContext, figures: Sequence[SystemEvent]) -> None:
+        """Deliver what the run uses of its machine: a batch of `system` events, each with `seconds` since this attempt
+        began and `values`: `cpu_percent`, `memory_used`, `gpu0_percent` and so on. A sink. The setting `system_seconds`
+        says how often they are recorded, every 15 seconds by default.
+
+        Example:
+            >>> @hookimpl
+            ... def log_system(context, figures):
+            ...     for event in figures:
+            ...         print(event['seconds'], event['values'].get('process_cpu_percent'))
         """
 
     @hookspec
@@ -424,6 +438,7 @@ SINK_HOOKS: Final = (
     'log_metrics',
     'log_message',
     'log_artifact',
+    'log_system',
     'progress_changed',
     'log_status',
     'sink_closed',

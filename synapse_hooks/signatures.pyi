@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from synapse_hooks.context import ArtifactEvent, AutologSession, Changes, Checkpoint, Dataset, DatasetReader, Executor, MessageEvent, MetricsEvent, Model, Outcome, ParamsEvent, ProgressEvent, RunEndEvent, RunStartEvent, Step, StepResult, TrainContext
+from synapse_hooks.context import ArtifactEvent, AutologSession, Changes, Checkpoint, Dataset, DatasetReader, Executor, MessageEvent, MetricsEvent, Model, Outcome, ParamsEvent, ProgressEvent, RunEndEvent, RunStartEvent, Step, StepResult, SystemEvent, TrainContext
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 R = TypeVar('R', covariant=True)
@@ -364,6 +364,18 @@ class takes_artifacts(Protocol[R]):
 class takes_self_artifacts(Protocol[R]):
     def __call__(this, /, *, self: Any, artifacts: Sequence[ArtifactEvent]) -> R: ...
 
+class takes_context_figures(Protocol[R]):
+    def __call__(this, /, *, context: TrainContext, figures: Sequence[SystemEvent]) -> R: ...
+
+class takes_self_context_figures(Protocol[R]):
+    def __call__(this, /, *, self: Any, context: TrainContext, figures: Sequence[SystemEvent]) -> R: ...
+
+class takes_figures(Protocol[R]):
+    def __call__(this, /, *, figures: Sequence[SystemEvent]) -> R: ...
+
+class takes_self_figures(Protocol[R]):
+    def __call__(this, /, *, self: Any, figures: Sequence[SystemEvent]) -> R: ...
+
 class takes_context_progress(Protocol[R]):
     def __call__(this, /, *, context: TrainContext, progress: ProgressEvent) -> R: ...
 
@@ -609,6 +621,14 @@ class log_artifact_marker:
     @overload
     def __call__(self, *, tryfirst: bool = ..., trylast: bool = ...) -> Callable[[log_artifact_answer], log_artifact_answer]: ...
 
+log_system_function = takes_context_figures[R] | takes_self_context_figures[R] | takes_context[R] | takes_self_context[R] | takes_figures[R] | takes_self_figures[R] | takes_nothing[R] | takes_self[R]
+log_system_answer = TypeVar('log_system_answer', bound=log_system_function[None])
+class log_system_marker:
+    @overload
+    def __call__(self, function: log_system_answer, /) -> log_system_answer: ...
+    @overload
+    def __call__(self, *, tryfirst: bool = ..., trylast: bool = ...) -> Callable[[log_system_answer], log_system_answer]: ...
+
 progress_changed_function = takes_context_progress[R] | takes_self_context_progress[R] | takes_context[R] | takes_self_context[R] | takes_progress[R] | takes_self_progress[R] | takes_nothing[R] | takes_self[R]
 progress_changed_answer = TypeVar('progress_changed_answer', bound=progress_changed_function[None])
 class progress_changed_marker:
@@ -703,6 +723,8 @@ class HookImpl:
     """Deliver messages: a batch of `message` events, each with `level, code, text`. A sink."""
     log_artifact: log_artifact_marker
     """Deliver files: a batch of `artifact` events, each with `kind, role, path, size`; `path` is absolute. A sink."""
+    log_system: log_system_marker
+    """Deliver what the run uses of its machine: a batch of `system` events, each with `seconds` since this attempt began and `values`: `cpu_percent`, `memory_used`, `gpu0_percent` and so on. A sink. The setting `system_seconds` says how often they are recorded, every 15 seconds by default."""
     progress_changed: progress_changed_marker
     """Deliver progress: a `progress` event (`category, curr, total, step, overall`), the latest of its step, category and training; older ones are left out. The last one of every step always comes."""
     log_status: log_status_marker

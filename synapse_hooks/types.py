@@ -174,6 +174,19 @@ class ProgressEvent(Event):
     """What came or went over a network for it."""
 
 
+class SystemEvent(Event):
+    """What the run uses of its machine, as `log_system` gets it."""
+
+    type: Literal['system']
+    seconds: float
+    """Since this attempt of the run began."""
+    values: dict[str, float]
+    """As far as they are known: `cpu_percent`, `memory_percent`, `memory_used`, `disk_percent`, `disk_free` of the
+    machine; `process_cpu_percent` (100 for each busy processor) and `process_memory` of the run with all its processes;
+    `gpu0_percent`, `gpu0_memory_percent`, `gpu0_memory_used`, `gpu0_temperature`, `gpu0_power` of each GPU. Memory and
+    disk are in bytes."""
+
+
 class RunStartEvent(Event):
     """A run began, as `log_status` gets it."""
 

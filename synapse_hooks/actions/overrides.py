@@ -18,6 +18,7 @@ HELPERS: Final = (
     'log_message',
     'log_artifact',
     'log_status',
+    'log_system',
     'progress_changed',
     'sink_closed',
 )

@@ -19,6 +19,7 @@ HOOK_OF: Final = {
     'metrics': 'log_metrics',
     'message': 'log_message',
     'artifact': 'log_artifact',
+    'system': 'log_system',
     'progress': 'progress_changed',
     'run_start': 'log_status',
     'run_end': 'log_status',
@@ -45,7 +46,8 @@ class Sink(Protocol):
         """Take events.
 
         Args:
-            hook: `log_params`, `log_metrics`, `log_message`, `log_artifact`, `log_status` or `progress_changed`.
+            hook: `log_params`, `log_metrics`, `log_message`, `log_artifact`, `log_system`, `log_status` or
+                `progress_changed`.
             payload: A list of events in order; for `progress_changed` one event, the latest of a step and category.
 
         Raises:
@@ -75,7 +77,7 @@ class Timing:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What a lane is asked to do: deliver everything that is there, or, with `last`, to call that and end."""
+    """What a lane has to do: deliver everything that is there, or, with `last`, call that and end."""
 
     until: float = 0.0
     """When to stop trying, on the monotonic clock."""
@@ -120,7 +122,7 @@ class Lane:
             self._thread.start()
 
     def request(self, request: Request) -> None:
-        """Ask for something; `request.done` is set when that is over. It does not wait."""
+        """Pass a request on; `request.done` is set when it is done. It does not wait."""
         self.start()
         self._requests.put(request)
 

@@ -14,6 +14,7 @@ decides; within a level, `block` is stronger than `only`.
     max_attempts = 10                              # how often a step may be tried, where `retry_step` requests it
     deadline.export = 3600                         # seconds that a stage may take
     keep_conversions = "20G"                       # bytes of conversions that are kept for other runs; 0 for none
+    system_seconds = 15                            # between two records of processor, memory and GPU use; 0 for none
 """
 
 from __future__ import annotations
@@ -44,11 +45,15 @@ _KEYS: Final = (
     'max_attempts',
     'deadline',
     'keep_conversions',
+    'system_seconds',
 )
 MAX_ATTEMPTS: Final = 10
 """How often a step may be tried, unless a setting overrides it."""
 _TRUST: Final = 'SYNAPSE_HOOKS_TRUST'
 _KEEP: Final = 'SYNAPSE_HOOKS_KEEP_CONVERSIONS'
+_SYSTEM: Final = 'SYNAPSE_HOOKS_SYSTEM_SECONDS'
+SYSTEM_SECONDS: Final = 15.0
+"""Seconds between two records of what a run uses of its machine, unless a setting overrides it."""
 _UNITS: Final = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12}
 _PIN_TABLES: Final[dict[str, Kind]] = {'formats': 'format', 'autologgers': 'autologger', 'executors': 'executor'}
 _PIN_KEYS: Final[dict[Kind, str]] = {kind: table for table, kind in _PIN_TABLES.items()}
@@ -87,6 +92,8 @@ class Settings:
     """Seconds that stages may take, by name."""
     keep_conversions: int | None = None
     """Bytes of conversions that are kept for other runs; with 0 none is kept or used; None is the default."""
+    system_seconds: float = SYSTEM_SECONDS
+    """Seconds between two records of what a run uses of its machine; 0 for none."""
     unlisted: str = ''
     """The setting that blocks every installed plugin whose distribution the project does not name; else empty."""
     listed: tuple[str, ...] = ()
@@ -175,7 +182,7 @@ def load_settings(
         only: Names from `--only`.
         env: The environment (`SYNAPSE_HOOKS_BLOCK`, `SYNAPSE_HOOKS_ONLY`, `SYNAPSE_HOOKS_ALLOW_BROKEN`: names with
             commas between them; `SYNAPSE_HOOKS_MAX_ATTEMPTS`: a number; `SYNAPSE_HOOKS_TRUST`: `listed` or `all`;
-            `SYNAPSE_HOOKS_KEEP_CONVERSIONS`: bytes).
+            `SYNAPSE_HOOKS_KEEP_CONVERSIONS`: bytes; `SYNAPSE_HOOKS_SYSTEM_SECONDS`: a number).
 
     Raises:
         ConfigError: pyproject.toml cannot be read, or its table holds what it should not.
@@ -191,6 +198,7 @@ def load_settings(
     attempts = env.get('SYNAPSE_HOOKS_MAX_ATTEMPTS')
     most = None if attempts is None else _attempts(attempts, 'SYNAPSE_HOOKS_MAX_ATTEMPTS')
     keep = size_of(env[_KEEP], _KEEP) if env.get(_KEEP) else None
+    system = seconds_of(env[_SYSTEM], _SYSTEM, least=0) if env.get(_SYSTEM) else None
     trust = env.get(_TRUST)
     unlisted = _TRUST if trust and _is_listed(trust, _TRUST) else ''
     file = _nearest_pyproject((start or working_directory()).resolve())
@@ -200,6 +208,7 @@ def load_settings(
             allow_broken=broken,
             max_attempts=most or MAX_ATTEMPTS,
             keep_conversions=keep,
+            system_seconds=SYSTEM_SECONDS if system is None else system,
             unlisted=unlisted,
         )
     table = _read_table(file)
@@ -220,6 +229,9 @@ def load_settings(
             for name, value in _mapping(table, 'deadline', file).items()
         },
         keep_conversions=_kept(table, file) if keep is None else keep,
+        system_seconds=seconds_of(table.get('system_seconds', SYSTEM_SECONDS), f'{file}: system_seconds', least=0)
+        if system is None
+        else system,
         unlisted=unlisted if trust else f'`trust` in {file}' if by_file else '',
         listed=project.only,
     )
@@ -245,24 +257,27 @@ def _attempts(value: Any, setting: str) -> int:
     return int(text)
 
 
-def seconds_of(value: Any, setting: str) -> float:
-    """A deadline, from the value of a setting or a flag.
+def seconds_of(value: Any, setting: str, *, least: float | None = None) -> float:
+    """A deadline or an interval, from the value of a setting or a flag.
 
     Args:
         value: A number, or the text of one.
         setting: How to name the setting in a sentence.
+        least: The least value; without it, anything above 0.
 
     Raises:
-        ConfigError: It is something else, or not above 0.
+        ConfigError: It is something else, or less.
     """
     with suppress(ValueError):
         seconds = (
             math.nan if isinstance(value, bool) else float(value if isinstance(value, int | float) else str(value))
         )
-        if 0 < seconds <= threading.TIMEOUT_MAX:
+        if (seconds > 0 or seconds == least) and seconds <= threading.TIMEOUT_MAX:
             return seconds
+    bound = 'above 0' if least is None else f'of {least:g} or more'
+    field = 'deadline' if least is None else 'system_seconds'
     raise ConfigError(
-        f'{setting} must be a number of seconds above 0, got {value!r}', hint='for example 3600', field='deadline'
+        f'{setting} must be a number of seconds {bound}, got {value!r}', hint='for example 3600', field=field
     )
 
 

@@ -60,18 +60,21 @@ class Processes:
     @classmethod
     def of_this_one(cls) -> Processes:
         """Those that there are now."""
-        return cls(frozenset(_descendants()))
+        return cls(frozenset(descendants()))
 
     def kill_later_ones(self) -> None:
         """Kill those that have appeared since, and their own."""
-        for pid, began in _descendants():
+        for pid, began in descendants():
             if (pid, began) not in self._known and not _is_shared(pid):
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
 
 
-def _descendants() -> Iterator[tuple[int, str]]:
-    """Number and start time of each, parents first. Where there is no /proc, only those of `multiprocessing`."""
+def descendants() -> Iterator[tuple[int, str]]:
+    """The processes that descend from this one, parents first: the number and start time of each.
+
+    Where there is no /proc, only those of `multiprocessing`.
+    """
     parents: dict[int, list[tuple[int, str]]] = {}
     for folder in Path('/proc').glob('[0-9]*'):
         with suppress(OSError, IndexError, ValueError):

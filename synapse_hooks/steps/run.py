@@ -41,6 +41,7 @@ from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.signals import terminate_raises
 from synapse_hooks.steps.state import plain, restore
+from synapse_hooks.steps.system_figures import recorded_system_figures
 from synapse_hooks.steps.tracked_params import TrackedParams
 from synapse_hooks.steps.training import ExecuteStep
 
@@ -96,6 +97,7 @@ class _Run:
         self.directory = directory
         self.conversions = conversions
         self._unwritten: StorageError | None = None
+        self._system_seconds = plugins.settings.system_seconds
         self._is_done = directory.read()['status'] == 'succeeded' and plan.ctx.from_stage is None
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
         self.progress = Progress(self.journal, plan.registry)
@@ -124,7 +126,8 @@ class _Run:
         try:
             with terminate_raises():
                 try:
-                    self._steps(decisions)
+                    with recorded_system_figures(self.journal, context.run_dir, self._system_seconds):
+                        self._steps(decisions)
                     outcome = 'succeeded'
                 except BaseException as caught:
                     error = caught
