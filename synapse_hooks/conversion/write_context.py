@@ -28,7 +28,8 @@ class ImageLinks:
         """Put a sample's file at `target` too, making folders as needed; nothing for a sample without one.
 
         Raises:
-            WrongAnswer: There is a file already: two samples have the same id.
+            WrongAnswer: There is a file already, called like this sample: two samples have the same id.
+            FileExistsError: There is a file already, and the format has chosen another name than the sample's.
         """
         if not sample.file:
             return
@@ -39,6 +40,8 @@ class ImageLinks:
         try:
             link_or_copy(sample.file, target, mode=self.mode)
         except FileExistsError as error:
+            if not os.fspath(target).endswith(sample.file_name):
+                raise
             # Another process has written a sample with this id.
             raise duplicate_id(sample.id, f': {os.fspath(target)} exists') from error
 
