@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -10,9 +11,10 @@ from synapse_hooks.conversion.ids import SampleId, safe_id
 from synapse_hooks.conversion.schema_checks import COUNT, TEXT, UNIQUE, Expected, InvalidField, check_attributes
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.columns import Boxes, Columns, Polygons, are_plain, plain_runs
+from synapse_hooks.data.rings import Points
 from synapse_hooks.data.sample import Sample
 
-_BATCH: Final = Expected('a Batch', '`yield BatchBuilder.build()`, or `Batch.of_samples(samples)`')
+BATCH: Final = Expected('a Batch', '`yield BatchBuilder.build()`, or `Batch.of_samples(samples)`')
 _LENGTHS: Final = Expected('of equal length', 'a row of a batch has a value in every column: see `BatchBuilder`')
 _ITEM: Final = Expected(
     'the number of a sample of the batch', 'an int, as `BatchBuilder.add_sample` returns it; of an array, `.tolist()`'
@@ -27,6 +29,10 @@ _PLAIN: Final = Expected(
     'plain', 'a shape without a class and a crowd region stay annotations: add them with `BatchBuilder`'
 )
 _RING: Final = Expected('three points or more', 'leave out what has no area: `context.report.dropped(...)`')
+_SAMPLE: Final = Expected('a Sample', 'make one: `Sample(id, image=file)`')
+_OTHER: Final = Expected('the number of a sample, a place and an annotation', _APART.hint)
+_ROWS: Final = Expected('False where annotations are in columns', 'leave it to `Batch.of_samples(samples)`')
+_COLUMNS: Final = dict.fromkeys(('items', 'places', 'labels', 'ids', 'attributes'), list)
 _SAFE: Final = Expected('safe as the name of a file', 'take it from `unique_ids(names)` of synapse_hooks.formats')
 
 
@@ -53,7 +59,8 @@ def check_batch(batch: Any) -> None:
         InvalidRow: A column holds something else than it should.
     """
     if not isinstance(batch, Batch):
-        raise InvalidRow('', 0, '', _BATCH, batch)
+        raise InvalidRow('', 0, '', BATCH, batch)
+    _check_structure(batch)
     samples = [getattr(sample, 'id', '') for sample in batch.samples]
     columns: Boxes | Polygons
     for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):
@@ -65,12 +72,15 @@ def check_batch(batch: Any) -> None:
     ):
         if len(numbers) != 4 * len(columns):
             raise InvalidRow(kind, len(columns) - 1, field, _FOUR, len(numbers))
+    owners = {item for item, _, _ in batch.others}
+    if not owners.issubset(range(len(samples))):
+        raise InvalidRow('', 0, 'others', _ITEM, min(owners - {*range(len(samples))}, key=str))
     if sum(len(sample.annotations) for sample in batch.samples) != len(batch.others):
         raise InvalidRow('', 0, 'others', _APART, len(batch.others))
-    owners, counts = batch.polygons.points.owners, batch.polygons.points.counts
-    if batch.polygons.items and not batch.polygons.texts and {*owners} != {*range(len(batch.polygons))}:
+    rings, counts = batch.polygons.points.owners, batch.polygons.points.counts
+    if batch.polygons.items and not batch.polygons.texts and {*rings} != {*range(len(batch.polygons))}:
         raise InvalidRow('polygon', 0, 'points', _LENGTHS, None)
-    for owner, count in zip(owners, counts, strict=True) if counts and min(counts) < 3 else ():
+    for owner, count in zip(rings, counts, strict=True) if counts and min(counts) < 3 else ():
         if count < 3:
             raise InvalidRow('polygon', owner, 'points', _RING, count, samples[batch.polygons.items[owner]])
 
@@ -93,6 +103,27 @@ def check_in_batch(sample: Sample, batch: Batch, seen: set[SampleId]) -> None:
     seen.add((sample.split, sample.id))
     if batch.measured and sample.image is not None and not (sample.width and sample.height):
         raise InvalidField('width', _SIZE, sample.width)
+
+
+def _check_structure(batch: Batch) -> None:
+    for where, owner, fields in (
+        ('', batch, {'samples': list, 'boxes': Boxes, 'polygons': Polygons, 'others': list}),
+        ('boxes.', batch.boxes, {**_COLUMNS, 'numbers': array}),
+        ('polygons.', batch.polygons, {**_COLUMNS, 'boxes': array, 'points': Points, 'texts': list}),
+    ):
+        for field, kind in fields.items():
+            value = getattr(owner, field)
+            if not isinstance(value, kind) or (isinstance(value, array) and value.typecode != 'd'):
+                what = "an array('d')" if kind is array else f'a {kind.__name__}'
+                raise InvalidRow('', 0, f'{where}{field}', Expected(what, BATCH.hint), value)
+    for number, sample in enumerate(batch.samples):
+        if not isinstance(sample, Sample):
+            raise InvalidRow('', 0, f'samples[{number}]', _SAMPLE, sample)
+    for number, other in enumerate(batch.others):
+        if not isinstance(other, tuple) or len(other) != 3:
+            raise InvalidRow('', 0, f'others[{number}]', _OTHER, other)
+    if batch.is_rows and (batch.boxes.items or batch.polygons.items):
+        raise InvalidRow('', 0, 'is_rows', _ROWS, True)
 
 
 def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:

@@ -95,8 +95,8 @@ class BaseSource:
         shards, seen = self.shards(), 0
         for shard in shards[:: max(1, len(shards) // 3)]:
             for batch in self.read(shard):
-                seen += len(batch.samples)
                 yield batch
+                seen += len(batch.samples)
                 break
             if seen >= count:
                 break
@@ -201,7 +201,7 @@ class Sink(Protocol):
         """The plan: what must be known of the whole dataset before the first shard. It is compared, and can be pickled.
 
         It is asked before the first sample, with what a few samples show, and after the last one. Where the answers
-        differ, everything is written again with the second one.
+        differ, everything is written again with the second one: for an equal `info` it must be the same each time.
 
         Args:
             info: What is known, with `classes` as they would be written.
@@ -211,7 +211,7 @@ class Sink(Protocol):
         """
 
     def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
-        """Write a shard. All batches must be taken.
+        """Write a shard. All batches must be taken, and files have names that no other shard uses.
 
         Args:
             plan: What `initialize_write` returned.

@@ -15,7 +15,8 @@ from itertools import pairwise
 from typing import Any, Self
 
 from synapse_hooks.context import Dataset, Executor, TrainContext
-from synapse_hooks.conversion.contract import Projection, Sink, WriteResult, Written, written_images
+from synapse_hooks.conversion.checked import CheckedSink
+from synapse_hooks.conversion.contract import Projection, WriteResult, Written, written_images
 from synapse_hooks.conversion.executors import Serial, executor_of
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.progress import Progress
@@ -128,6 +129,7 @@ class Conversion:
             require_content(self.source, pipeline.finish())
         known = surveyed or replace(self._complete(sink, pipeline.peek()), splits=self.declared.splits)
         plan = sink.initialize_write(known)
+        previous = None
         while True:
             if 'arrivals' in self.source and (surveyed or sink.needs_order(plan)):
                 raise DatasetInvalid(
@@ -141,9 +143,11 @@ class Conversion:
             require_content(self.source, read)
             info = self._complete(sink, read.counts)
             better = plan if surveyed else sink.initialize_write(info)
-            if better == plan:
+            if sink.is_same_plan(better, plan):
                 break
-            plan = better
+            if info == previous:
+                sink.refuse_unstable(plan, better)
+            plan, previous = better, info
             shutil.rmtree(self.target.out)
             self.target.out.mkdir()
             pipeline = self.open(sink.projection)
@@ -166,7 +170,7 @@ class Conversion:
         splits = written_images(shards.results) if counted else shards.info.splits or {}
         return Converted(**vars(shards), written=written, splits=splits)
 
-    def _survey(self, sink: Sink) -> DatasetInfo:
+    def _survey(self, sink: CheckedSink) -> DatasetInfo:
         pipeline = self.open(sink.projection)
         # No total: a step of a run is not done when everything was looked at.
         self.progress.start(None, 'survey')
@@ -176,13 +180,13 @@ class Conversion:
         require_content(self.source, read)
         return self._complete(sink, read.counts)
 
-    def _complete(self, sink: Sink, counts: DatasetCounts) -> DatasetInfo:
+    def _complete(self, sink: CheckedSink, counts: DatasetCounts) -> DatasetInfo:
         """What is known of the dataset when everything was counted."""
         info = replace(counts.info(self.declared), classes=self.declared.classes)
         return replace(info, classes=sink.classes(info))
 
     def _tasks(
-        self, sink: Sink, pipeline: Pipeline, plan: Any, known: DatasetInfo
+        self, sink: CheckedSink, pipeline: Pipeline, plan: Any, known: DatasetInfo
     ) -> tuple[Executor, list[WriteShards]]:
         shards = pipeline.shards
         options = self.target.options

@@ -130,9 +130,16 @@ def executor_of(hooks: HookSpecs, options: Options, count: int) -> Executor:
 
     Raises:
         PluginMissing, PluginBroken: There is no such executor, or it cannot be used.
+        WrongAnswer: It is not an executor.
     """
     fitting = options.processes(count)
     if options.executor is None:
         return Fork(fitting) if fitting > 1 else Serial()
     workers = {'serial': 1, 'fork': fitting}.get(options.executor, options.workers)
-    return hooks.open_executor(executor=options.executor, workers=workers)
+    executor = hooks.open_executor(executor=options.executor, workers=workers)
+    if isinstance(executor, Serial | Fork):
+        return executor
+    # Most conversions need no executor of a plugin.
+    from synapse_hooks.conversion.checked_executor import CheckedExecutor
+
+    return CheckedExecutor(executor, f'executor {options.executor!r}')

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from synapse_hooks.context import DatasetReader
+from synapse_hooks.conversion.checked import CheckedSource
 from synapse_hooks.conversion.contract import Projection, Source
 from synapse_hooks.conversion.crowd_regions import clear_crowd_flag
 from synapse_hooks.conversion.fingerprint import Fingerprint
@@ -107,8 +108,7 @@ class Pipeline:
             self._context = ReadContext(report=self.result.report, fingerprint=self._fingerprint)
             self.source = ReaderSource(reader)
             self.shards, self.count = self.source.shards(), None
-        self._is_foreign = not type(self.source).__module__.startswith('synapse_hooks.')
-        self._notes = self._is_foreign or isinstance(self.source, ReaderSource | RowSource)
+        self._notes = isinstance(self.source, CheckedSource | ReaderSource | RowSource)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Where nothing was read yet, such as in another process, the dataset is opened again."""
@@ -197,7 +197,7 @@ class Pipeline:
 
     def _validate(self, batch: Batch, ids: set[SampleId]) -> None:
         # The built-in sources are tested instead, and those of rows check what they are given.
-        if self._is_foreign and isinstance(self.reader, FormatReader):
+        if isinstance(self.source, CheckedSource) and isinstance(self.reader, FormatReader):
             validate(batch, self.reader.format.name, ids)
 
     def _prepare(self, batch: Batch) -> Batch:

@@ -5,7 +5,7 @@ Numbers need not be finite: they come from files, and a sink drops those annotat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
@@ -64,6 +64,9 @@ _SPLIT = Expected(
     f'{", ".join(SPLITS)} or None', 'None is for a dataset without splits; `val` and `validation` are valid'
 )
 _ANNOTATION = Expected('an annotation', '`Box`, `Polygon`, ... of synapse_hooks.data; `Other` for what none can hold')
+CLASSES = Expected('a tuple of names that differ', 'text, each once: a class has the number of its place')
+COUNTS = Expected('a dict of whole numbers', 'how many images, by the name of the split')
+_SKELETONS = Expected('a dict of names', 'the joints of each, by the label of the object')
 _INFO = Expected('a DatasetInfo', 'return one: `DatasetInfo(classes=(...))`')
 
 
@@ -118,8 +121,45 @@ def check_info(info: Any) -> dict[str, int]:
     """
     if not isinstance(info, DatasetInfo):
         raise InvalidField('', _INFO, info)
-    _texts('classes', info.classes or ())
+    if info.classes is not None:
+        check_classes(info.classes)
+    if info.count is not None:
+        _count('count', info.count)
+    _text('name', info.name)
+    if not isinstance(info.extra, Mapping):
+        raise InvalidField('extra', _DICT, info.extra)
+    if not isinstance(info.skeletons, Mapping):
+        raise InvalidField('skeletons', _SKELETONS, info.skeletons)
+    for label, joints in info.skeletons.items():
+        _text('skeletons', label)
+        _texts('skeletons', joints)
+    if info.splits is not None:
+        check_counts(info.splits)
     return {_split(name): count for name, count in (info.splits or {}).items()}
+
+
+def check_classes(classes: Any) -> None:
+    """See that classes are text, and that no two are the same.
+
+    Raises:
+        InvalidField: They are not.
+    """
+    _texts('classes', classes)
+    if len({*classes}) != len(classes):
+        raise InvalidField('classes', CLASSES, next(name for name in classes if classes.count(name) > 1))
+
+
+def check_counts(splits: Any) -> None:
+    """See that splits are names with the numbers of their images.
+
+    Raises:
+        InvalidField: They are not.
+    """
+    if not isinstance(splits, Mapping):
+        raise InvalidField('splits', COUNTS, splits)
+    for name, count in splits.items():
+        _text('splits', name)
+        _count('splits', count)
 
 
 def _split(name: Any) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synapse_hooks.conversion.contract import Sink
+from synapse_hooks.conversion.checked import CheckedSink
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import LossReport
@@ -23,7 +23,7 @@ class Target:
     out: Path
     options: Options
 
-    def sink(self) -> tuple[Sink, LossReport]:
+    def sink(self) -> tuple[CheckedSink, LossReport]:
         """A sink, and where it reports what cannot be expressed."""
         context = WriteContext(self.out, self.options)
-        return self.format.sink(context), context.report
+        return CheckedSink(self.format.sink(context), self.format.name, self.out), context.report

@@ -70,12 +70,12 @@ def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
           → make it text: `str(...)`
     """
     if not isinstance(samples, Iterable):
-        raise _error('what `read` returned', InvalidField('', SAMPLES, samples), format)
+        raise wrong_answer('what `read` returned', InvalidField('', SAMPLES, samples), format)
     for number, sample in enumerate(samples, 1):
         try:
             check_sample(sample)
         except InvalidField as invalid:
-            raise _error(_place(number, sample, invalid.place), invalid, format) from None
+            raise wrong_answer(_place(number, sample, invalid.place), invalid, format) from None
         yield sample
 
 
@@ -96,13 +96,13 @@ def validate(batch: Any, format: str, ids: set[SampleId]) -> None:
     try:
         check_batch(batch)
     except InvalidRow as invalid:
-        raise _error(invalid.where(), invalid, format) from None
+        raise wrong_answer(invalid.where(), invalid, format) from None
     for number, sample in enumerate(batch.samples, 1):
         try:
             check_sample(sample)
             check_in_batch(sample, batch, ids)
         except InvalidField as invalid:
-            raise _error(_place(number, sample, invalid.place), invalid, format) from None
+            raise wrong_answer(_place(number, sample, invalid.place), invalid, format) from None
 
 
 def require_disjoint(ids: set[SampleId], others: set[SampleId]) -> None:
@@ -135,17 +135,25 @@ def checked_info(info: DatasetInfo, format: str) -> DatasetInfo:
     try:
         splits = check_info(info)
     except InvalidField as invalid:
-        raise _error('what is declared', invalid, format) from None
+        raise wrong_answer('what is declared', invalid, format) from None
     return info if info.splits is None or splits == info.splits else replace(info, splits=splits)
 
 
-def _error(where: str, invalid: InvalidField, format: str) -> WrongAnswer:
+def wrong_answer(where: str, invalid: InvalidField, format: str, hook: str = 'open_dataset') -> WrongAnswer:
+    """The error for an invalid field.
+
+    Args:
+        where: What it is a field of, for the message.
+        invalid: The field, and what it must be.
+        format: The name of the format.
+        hook: The hook that the format answers.
+    """
     kind = '' if invalid.value is None else f' ({type(invalid.value).__name__})'
     what = f'{where}: {invalid.field}' if invalid.field else where
     return WrongAnswer(
         f'format {format!r}: {what} must be {invalid.expected.what}, got {repr_of(invalid.value, _LONGEST)}{kind}',
         hint=invalid.expected.hint,
-        hook='open_dataset',
+        hook=hook,
         format=format,
         field=invalid.field,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,16 @@ def add_again(builder: BatchBuilder) -> None:
         (two_boxes(of('labels', ['car', ''])), "labels must be plain.*, got ''", 'labels'),
         (two_boxes(of('attributes', [None, {'iscrowd': 1}])), 'attributes must be plain.*, got', 'attributes'),
         (two_boxes(of('items', [*np.array([0, 0])])), 'items must be the number of a sample.*, got .*int64', 'items'),
-        (two_boxes(of('numbers', [0.0] * 6)), 'numbers must be four for each row.*, got 6', 'numbers'),
+        (two_boxes(of('numbers', array('d', [0.0] * 6))), 'numbers must be four for each row.*, got 6', 'numbers'),
+        (two_boxes(of('numbers', [0.0] * 8)), r'boxes\.numbers must be an array', 'boxes.numbers'),
+        (two_boxes(of('numbers', array('f', [0.0] * 8))), r'boxes\.numbers must be an array', 'boxes.numbers'),
+        (two_boxes(of('labels', ('car', 'dog'))), r'boxes\.labels must be a list', 'boxes.labels'),
+        (two_boxes(lambda builder: builder.samples.append('b')), r'samples\[1\] must be a Sample', 'samples[1]'),  # type: ignore[arg-type]
+        (
+            two_boxes(lambda builder: builder.others.append((9, 9, Box(1, 2, 3, 4)))),
+            'others must be the number of a sample.*, got 9',
+            'others',
+        ),
         (two_boxes(add_arrays), 'box 3 of its batch: items must be the number of a sample.*, got .*int64', 'items'),
         (two_boxes(add_hidden), 'others must be those of its samples.*, got 0', 'others'),
         (two_boxes(add_again), "id must be unique within its split.*, got 'a'", 'id'),

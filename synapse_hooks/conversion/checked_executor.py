@@ -1,0 +1,107 @@
+"""Checks what the executor of a plugin answers: one result for each task, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.safe_text import repr_of
+
+R = TypeVar('R')
+Report = Callable[[int], None]
+
+
+class CheckedExecutor:
+    """An executor of a plugin.
+
+    Args:
+        executor: What its entry point returned.
+        name: Its name and its distribution, for messages.
+
+    Raises:
+        WrongAnswer: It does not have what an executor must have.
+    """
+
+    def __init__(self, executor: Any, name: str) -> None:
+        self._executor = executor
+        self._name = name
+        if not callable(getattr(type(executor), 'map', None)):
+            raise self._error(
+                f'must have a method `map`, got {_shown(executor)}', 'see `Executor` of synapse_hooks.formats'
+            )
+        workers = getattr(executor, 'workers', None)
+        if type(workers) is not int or workers < 1:
+            raise self._error(
+                f'`workers` must be a whole number from 1 on, got {_shown(workers)}',
+                'it is called with None where `--workers` was not given: choose a number then',
+            )
+        self.workers: int = workers
+        """See `Executor.workers`."""
+
+    def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
+        """See `Executor.map`.
+
+        Raises:
+            WrongAnswer: There is not one result for each task, in their order.
+        """
+        numbered = [_Task(number, task) for number, task in enumerate(tasks)]
+
+        def checked(count: int) -> None:
+            if type(count) is not int or count < 0:
+                raise self._error(
+                    f'`report` must be called with a whole number, 0 or more, got {_shown(count)}',
+                    'pass on what a task reports',
+                )
+            report(count)
+
+        try:
+            results = self._executor.map(numbered, checked)
+        except Exception as error:
+            error.add_note(f'while {self._name} was running {len(tasks)} tasks')
+            raise
+        if not isinstance(results, list | tuple):
+            raise self._error(f'`map` must return a list of results, got {_shown(results)}', 'return `list(...)`')
+        if len(results) != len(tasks):
+            raise self._error(
+                f'`map` must return a result for each of {len(tasks)} tasks, got {len(results)}',
+                'return what each task returned, and raise what a task raised',
+            )
+        for number, result in enumerate(results):
+            if not isinstance(result, _Result):
+                raise self._error(
+                    f'result {number + 1} of `map` must be what the task returned, got {_shown(result)}',
+                    'return what each task returned, and raise what a task raised',
+                )
+            if result.number != number:
+                raise self._error(
+                    f'`map` must return results in the order of the tasks, got that of task {result.number + 1} '
+                    f'in place {number + 1}',
+                    'sort them by the order of the tasks',
+                )
+        return [result.value for result in results]
+
+    def _error(self, problem: str, hint: str) -> WrongAnswer:
+        return WrongAnswer(f'{self._name}: {problem}', hint=hint, hook='convert')
+
+
+@dataclass(frozen=True)
+class _Result(Generic[R]):
+    number: int
+    value: R
+
+
+@dataclass(frozen=True)
+class _Task(Generic[R]):
+    """A task that says with its result which one it is."""
+
+    number: int
+    task: Callable[[Report], R]
+
+    def __call__(self, report: Report) -> _Result[R]:
+        return _Result(self.number, self.task(report))
+
+
+def _shown(value: Any) -> str:
+    return f'{repr_of(value, 63)} ({type(value).__name__})'
