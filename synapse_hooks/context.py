@@ -318,7 +318,9 @@ class TrainContext(Logging):
         for callback in callbacks:
             try:
                 callback(place)
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 self.log_message(f'{place}: {summary(error)}', level='warning', code='when-published')
 
     @property

@@ -168,10 +168,20 @@ def _end_with(parent: int) -> None:
 
 
 def _portable(error: BaseException) -> BaseException:
+    if not _is_portable(error):
+        replacement = DataError(summary(error), hint='run again with `--workers 1` for the traceback')
+        # Which plugin is to blame, and what was being read: otherwise the plugin that writes is blamed.
+        kept = {name: value for name, value in vars(error).items() if _is_portable(value)}
+        vars(replacement).update(kept | vars(replacement))
+        return replacement
     if not isinstance(error, SynapseHooksError):
         error.add_note(f'in a worker process:\n{"".join(traceback.format_exception(error))}'.rstrip())
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return DataError(summary(error), hint='run again with `--workers 1` for the traceback')
     return error
+
+
+def _is_portable(value: Any) -> bool:
+    try:
+        pickle.loads(pickle.dumps(value))
+    except Exception:
+        return False
+    return True

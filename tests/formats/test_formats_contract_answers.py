@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synapse_hooks.data import Box, DatasetInfo, Sample
-from synapse_hooks.errors import WrongAnswer
+from synapse_hooks.errors import DataError, WrongAnswer
 from synapse_hooks.formats import BaseSink, BaseSource, Batch, Format, WriteResult, Written
 from synapse_hooks.testing import convert_dataset, png
 from tests.formats.format_kit import add_item, box
@@ -134,6 +134,32 @@ def test_shards_are_asked_for_once_and_batches_may_be_a_list(tmp_path: Path) -> 
     assert {one.asked for one in made} == {0, 1}
 
 
+class Unportable(Exception):
+    """It cannot be sent from one process to another."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+
+
+@pytest.mark.parametrize('error', [Unportable, SystemExit])
+@pytest.mark.parametrize('workers', [1, 2])
+def test_a_source_is_blamed_for_what_it_raises_in_a_worker(
+    tmp_path: Path, error: type[BaseException], workers: int
+) -> None:
+    class Raises(Fine):
+        def read(self, shard: int) -> Iterator[Batch]:
+            yield self.batch(shard)
+            if shard == 2:
+                raise error()
+
+    with pytest.raises((SystemExit, DataError, Unportable)) as caught:
+        read(tmp_path, Raises, settings={'coco': {'workers': workers}})
+    notes = ' '.join(caught.value.__notes__)
+    assert "plugin 'Reads') in hook 'open_dataset'" in notes
+    assert "while format 'reads' was reading" in notes
+    assert "in hook 'convert'" not in notes
+
+
 # -- sinks ---------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +252,14 @@ def test_a_wrong_answer_of_a_sink_is_named(tmp_path: Path, kind: str, workers: i
 def test_a_sink_may_stop_exactly_after_the_last_batch(tmp_path: Path, workers: int) -> None:
     made = write(tmp_path, sink(taken=3 if workers == 1 else None), workers)
     assert sum(len(file.read_text().split()) for file in made.path.glob('*.txt')) == 300
+
+
+def test_a_conversion_outlives_what_ends_when_it_was_published(tmp_path: Path) -> None:
+    def leave(place: Path) -> None:
+        raise SystemExit(7)
+
+    made = write(tmp_path, sink(end=Written(when_published=leave)))
+    assert (made.path / '0.txt').exists()
 
 
 def test_a_plan_may_change_once_with_what_is_known(tmp_path: Path) -> None:
