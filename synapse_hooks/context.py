@@ -213,7 +213,10 @@ class RuntimeContext:
     """Where the run keeps its directory; None makes one below the workspace."""
     run_name: str | None = None
     """What the run is called, in run.json and, without `run_dir`, as its folder below the workspace's `runs`: letters,
-    digits, `.`, `_`, `-`. None makes a name of the time and the action."""
+    digits, `.`, `_`, `-`, and not a number. In a workspace, the model that the run uploads has the same name. None
+    makes a name of the time and the action, and one for the model."""
+    note: str = ''
+    """A text of the user's about the run, kept in its run.json."""
     job_id: int | str | None = None
     """The job this run belongs to, for a platform that opened one."""
     block: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.backends.fields import id_or_name, not_found
+from synapse_hooks.backends.fields import checked_name, id_or_name, not_found
 from synapse_hooks.backends.records import Kind, NameTaken, Records
 from synapse_hooks.errors import BackendError, SynapseHooksError
 from synapse_hooks.safe_text import repr_of
@@ -122,6 +122,39 @@ class FileRecords:
             )
         self.records.update(self.kind, number, {'stamp': stamp})
         return path
+
+    def remove(self, wanted: int | str) -> dict[str, Any]:
+        """Remove a record and its files: first the record, so that nothing incomplete is ever visible.
+
+        Returns:
+            The record that was removed.
+
+        Raises:
+            RecordNotFound: There is none.
+        """
+        record = self.get(wanted)
+        removed = self.public(record)
+        if not self.records.withdraw(self.kind, record['id']):
+            raise not_found(self.kind, wanted, self.records.all(self.kind), self.folder.parent)
+        # What is left when this process is killed now is removed by a sweep.
+        self._undo(record['id'])
+        return removed
+
+    def rename(self, wanted: int | str, name: str, *, key: str | None = None) -> dict[str, Any]:
+        """Give a record another name; its number and its files stay. Arguments: see `Records.rename`.
+
+        Raises:
+            RecordNotFound: There is none.
+            BackendError: The name is taken, or cannot be one.
+        """
+        record = self.get(wanted)
+        checked_name(self.kind, name)
+        try:
+            if record['name'] != name and not self.records.rename(self.kind, record['id'], name, key=key):
+                raise not_found(self.kind, wanted, self.records.all(self.kind), self.folder.parent)
+        except NameTaken as error:
+            raise self._name_taken(name) from error
+        return self.public(self.get(record['id']))
 
     def sweep(self) -> None:
         """Remove what dead processes left: unfinished folders, and files whose record was never completed."""

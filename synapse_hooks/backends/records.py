@@ -26,6 +26,7 @@ Kind = Literal['dataset', 'model', 'job']
 
 # The files of a reservation are there within milliseconds; an hour covers a machine that went to sleep.
 _ABANDONED_AFTER = 3600.0
+_REMOVED = 'removed '
 
 
 class NameTaken(Exception):
@@ -96,6 +97,47 @@ class Records:
         with self.database.transaction() as connection:
             connection.execute('DELETE FROM records WHERE kind=? AND id=? AND owner IS NOT NULL', (kind, number))
 
+    def withdraw(self, kind: Kind, number: int) -> bool:
+        """Make a complete record invisible: it becomes a reservation of this process, so that its files may be removed
+        before `release`. Its number is not used again. False if there is no such record.
+        """
+        if not self.database.exists():
+            return False
+        self.database.create()
+        with self.database.transaction() as connection:
+            changed = connection.execute(
+                'UPDATE records SET name=NULL, key=NULL, owner=?, time=? WHERE kind=? AND id=? AND owner IS NULL',
+                (owner(), time.time(), kind, number),
+            )
+            if changed.rowcount == 0:
+                return False
+            connection.execute(
+                "INSERT OR REPLACE INTO records (kind, id, time, body) VALUES (?, ?, ?, x'')",
+                (f'{_REMOVED}{kind}', number, time.time()),
+            )
+        return True
+
+    def rename(self, kind: Kind, number: int, name: str, *, key: str | None = None) -> bool:
+        """Give a complete record another name. False if there is no such record.
+
+        Args:
+            kind: What it is about.
+            number: Its number.
+            name: The new name.
+            key: The new idempotency key; None keeps the one that it has.
+
+        Raises:
+            NameTaken: Another record has the name, or the key.
+        """
+        if not self.database.exists():
+            return False
+        with self.database.transaction() as connection:
+            query = 'UPDATE records SET name=?, key=coalesce(?, key) WHERE kind=? AND id=? AND owner IS NULL'
+            try:
+                return connection.execute(query, (name, key, kind, number)).rowcount > 0
+            except sqlite3.IntegrityError as error:
+                raise NameTaken(name) from error
+
     def insert(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
         """Add a record that has no files and no name of its own."""
         self.database.create()
@@ -163,8 +205,9 @@ class Records:
 
 
 def _next(connection: sqlite3.Connection, kind: Kind) -> int:
-    query = 'SELECT coalesce(max(id), 0) + 1 FROM records WHERE kind=?'
-    return int(connection.execute(query, (kind,)).fetchone()[0])
+    # Runs name datasets and models by number, so that of a removed one is not used again.
+    query = 'SELECT coalesce(max(id), 0) + 1 FROM records WHERE kind=? OR kind=?'
+    return int(connection.execute(query, (kind, f'{_REMOVED}{kind}')).fetchone()[0])
 
 
 def _own_names(kind: Kind, number: int) -> Iterator[str]:

@@ -148,6 +148,7 @@ class Workspace:
         *,
         splits: Mapping[str, Any] | None = None,
         progress: Callable[[int, int, int], None] | None = None,
+        mode: LinkMode = 'hardlink',
     ) -> Dataset:
         """Put a dataset into the folder `out`, empty or new: documents copied, files hard-linked where possible.
 
@@ -157,6 +158,7 @@ class Workspace:
             splits: None is everything as it is stored, and so are fractions (numbers), which a conversion applies.
                 Otherwise only the splits that are named, each with None, True or `{}` as its value.
             progress: Called at the end: linking is quick.
+            mode: How its files get there; documents are always copied.
 
         Raises:
             BackendError: A split that is not there, a filter, or files that were changed since they were added.
@@ -166,7 +168,7 @@ class Workspace:
         chosen = chosen_splits(record, splits)
         layout = Layout.of(self._datasets.files(record))
         with filling_folder(Path(out)):
-            layout.put(Path(out), splits=chosen)
+            layout.put(Path(out), splits=chosen, mode=mode)
         made = _dataset(record, Path(out))
         counts = {name: count for name, count in record['splits'].items() if name in chosen}
         if counts != record['splits']:
@@ -195,6 +197,21 @@ class Workspace:
         path = self._datasets.files(record)
         # Read again: `files` stores a new stamp where the workspace was copied with new times.
         return {**_dataset(record, path), 'stamp': self._datasets.get(dataset)['stamp']}
+
+    def remove_dataset(self, dataset: int | str) -> dict[str, Any]:
+        """Remove a dataset, by id or name, and return its record. Its id is not used again."""
+        return self._datasets.remove(dataset)
+
+    def rename_dataset(self, dataset: int | str, name: str) -> dict[str, Any]:
+        """Give a dataset another name, and return its record.
+
+        Raises:
+            BackendError: The name is taken, or cannot be one.
+        """
+        record = self._datasets.get(dataset)
+        # Adding the same content under the old name again makes another dataset.
+        key = idempotency_key(name, record['digest'], record['classes'])
+        return self._datasets.rename(record['id'], name, key=key)
 
     # -- models --------------------------------------------------------------------------------------------------
 
@@ -283,6 +300,18 @@ class Workspace:
         if 'category' in record:
             made['category'] = record['category']
         return made
+
+    def remove_model(self, model: int | str) -> dict[str, Any]:
+        """Remove a model, by id or name, and return its record. Its id is not used again."""
+        return self._models.remove(model)
+
+    def rename_model(self, model: int | str, name: str) -> dict[str, Any]:
+        """Give a model another name, and return its record.
+
+        Raises:
+            BackendError: The name is taken, or cannot be one.
+        """
+        return self._models.rename(model, name)
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 

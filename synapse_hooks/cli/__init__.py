@@ -18,6 +18,7 @@ COMMANDS: Final = {
     'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
     'train': 'run a train action',
     'resume': 'resume a run that was interrupted or has failed',
+    'runs': 'list, show, compare and remove runs',
     'sync': 'deliver what the job and the trackers of a run have not received',
     'convert': 'convert a dataset from one format to another',
     'inspect': 'examine a dataset: what it holds, and what is wrong with it',

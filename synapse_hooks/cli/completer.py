@@ -82,6 +82,26 @@ def _datasets(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterabl
     return [*FilesCompleter()(prefix), *names]
 
 
+def _runs(parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    from synapse_hooks.runs.collection import LAST, Runs, run_directories
+
+    with suppress(SynapseHooksError, OSError):
+        folder = Runs(getattr(parsed_args, 'workspace', None)).folder
+        return [*(path.name for path in run_directories(folder)), LAST]
+    return [LAST]
+
+
+def _records(parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    """The names of the workspace's datasets or models."""
+    from synapse_hooks.backends import Workspace, default_root
+
+    with suppress(SynapseHooksError, OSError):
+        workspace = Workspace(getattr(parsed_args, 'workspace', None) or default_root())
+        records = workspace.list_models() if parsed_args.kind == 'model' else workspace.list_datasets()
+        return [str(record['name']) for record in records]
+    return []
+
+
 def _provided(kind: str) -> list[str]:
     """The names of the plugins of a kind that are built in or installed; none is imported."""
     from synapse_hooks.autologgers import BUILTIN as AUTOLOGGERS
@@ -100,4 +120,6 @@ _COMPLETERS: Final[dict[str, Callable[..., Iterable[str]]]] = {
     'PLUGIN': _plugins,
     'DATASET': _datasets,
     'SRC': _datasets,
+    'RUN': _runs,
+    'RECORD': _records,
 }

@@ -92,6 +92,7 @@ def _run(options: argparse.Namespace) -> CommandResult:
         client=connect(None if workspace is None else Path(workspace), record.get('host'), job=job),
         checkpoint=_checkpoint(runtime),
         run_dir=directory.path,
+        run_name=runtime.get('run_name'),
         job_id=job,
         block=tuple(options.block or runtime.get('block', ())),
         only=tuple(options.only or runtime.get('only', ())),

@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Target, parameters, backend."""
     parser.add_argument('target', metavar='TARGET', help='the action to run')
     add_params(parser)
-    parser.add_argument('--name', help='the name of the run: its folder below the runs of the workspace')
+    parser.add_argument('--name', help='the name of the run, its folder and its model in the workspace')
+    parser.add_argument('--note', metavar='TEXT', default='', help='a note about the run; `runs note` changes it')
     parser.add_argument('--run-dir', metavar='DIR', type=Path, help='the folder of the run')
     add_plan(parser)
     parser.add_argument('--params-help', action='store_true', help='show the parameters of TARGET, and run nothing')
@@ -138,6 +139,7 @@ def _run(options: argparse.Namespace) -> CommandResult:
         job_id=job,
         run_dir=options.run_dir,
         run_name=options.name,
+        note=options.note,
         block=tuple(options.block),
         only=tuple(options.only),
         target=target,

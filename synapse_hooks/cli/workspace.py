@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.cli.common import CommandResult, add_common, limit_numpy_threads
+
+if TYPE_CHECKING:
+    from synapse_hooks.backends import Workspace
 
 _RECENT: Final = 10
 """How many jobs a terminal lists."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`init`, `import`, `add-model`, `list`."""
+    """`init`, `import`, `add-model`, `list`, `rename`, `export`, `remove`."""
     actions = parser.add_subparsers(dest='action', required=True)
     init = actions.add_parser('init', help='create the workspace')
     import_ = actions.add_parser('import', help='import a dataset; prints its id')
@@ -39,7 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument('--name', metavar='N', required=True, help='its name')
     add.add_argument('--category', metavar='C', default='base', help='what kind of model it is (default: base)')
     show = actions.add_parser('list', help='list datasets, models and jobs')
-    for action in (init, import_, add, show):
+    rename = actions.add_parser('rename', help='give a dataset or a model another name')
+    export = actions.add_parser('export', help='write a dataset in DM layout, or the files of a model, into a folder')
+    remove = actions.add_parser('remove', help='remove a dataset or a model that no run is using')
+    for action in (rename, export, remove):
+        action.add_argument('kind', choices=('dataset', 'model'), metavar='KIND', help='dataset or model')
+        action.add_argument('record', metavar='RECORD', help='its id or name')
+    rename.add_argument('name', metavar='NAME', help='its new name')
+    export.add_argument('out', metavar='OUT', type=Path, help='the folder, new or empty')
+    remove.add_argument('--yes', action='store_true', help='do not ask')
+    for action in (init, import_, add, show, rename, export, remove):
         action.add_argument('--workspace', metavar='DIR', type=Path, help='the workspace to use')
         add_common(action, subcommand=True)
 
@@ -58,7 +70,19 @@ def run(options: argparse.Namespace) -> CommandResult:
         model = workspace.create_model(options.path, name=options.name, category=options.category)
         data = {'id': model['id'], 'name': model.get('name')}
         return CommandResult(data, str(model['id']), has_side_effects=True)
+    if options.action in ('rename', 'export', 'remove'):
+        return _change(options, workspace)
     return _list(workspace)
+
+
+def _change(options: argparse.Namespace, workspace: Workspace) -> CommandResult:
+    from synapse_hooks.cli import workspace_records as records
+
+    if options.action == 'rename':
+        return records.rename(workspace, options.kind, options.record, options.name)
+    if options.action == 'export':
+        return records.export(workspace, options.kind, options.record, options.out)
+    return records.remove(workspace, options.kind, options.record, yes=options.yes)
 
 
 def _import(options: argparse.Namespace, workspace: Any) -> CommandResult:

@@ -11,11 +11,13 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from synapse_hooks.errors import RunError
+from synapse_hooks.errors import ConfigError, RunError
 from synapse_hooks.storage import TABLE_LIMIT, read_file
 
 RECORD: Final = 'run.json'
 VERSION: Final = 1
+LONGEST_NOTE: Final = 10_000
+"""Characters of a note, at most."""
 _DONE: Final = ('succeeded', 'skipped')
 
 
@@ -95,6 +97,7 @@ class _Runtime(Struct):
     project: str | None = None
     cwd: str | None = None
     job_id: int | str | None = None
+    run_name: str | None = None
     checkpoint: Any = None
     """As it was given; it is checked when it is used."""
 
@@ -151,6 +154,21 @@ def read_record(folder: Path) -> dict[str, Any]:
             f'correct {folder / RECORD}, or start a new run',
         ) from error
     return record
+
+
+def checked_note(text: str) -> str:
+    """A text that can be the note of a run.
+
+    Raises:
+        ConfigError: It is longer than 10,000 characters.
+
+    Example:
+        >>> checked_note(' first try ')
+        'first try'
+    """
+    if len(text) > LONGEST_NOTE:
+        raise ConfigError(f'a note has at most {LONGEST_NOTE:,} characters, got {len(text):,}', field='note')
+    return text.strip()
 
 
 def _need_whole_stages(record: _Record) -> None:

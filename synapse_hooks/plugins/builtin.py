@@ -102,7 +102,10 @@ def _progress(context: TrainContext, done: int, total: int, received: int = 0) -
 def upload_fields(context: TrainContext) -> dict[str, Any]:
     """What is stored with a model besides its files: where it comes from."""
     checkpoint: Mapping[str, Any] = context.checkpoint or {}
+    # Another backend makes a name of the run's and the content, by which it recognises an upload that is tried again.
+    is_local = isinstance(context.client, LocalDatasets)
     return {
+        'name': context.runtime_ctx.run_name if is_local else None,
         'key': f'{context.run_dir.name}:upload',
         'category': checkpoint.get('category'),
         'dataset': context.params.get('dataset'),

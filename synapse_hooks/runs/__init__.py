@@ -3,8 +3,7 @@
     for run in Runs():
         print(run.name, run.status, run.best_metric)
 
-Everything is read from run directories; nothing here changes one, but for `removal` and `notes`. Each name is imported
-on first use.
+`Run` and `Runs` only read; `removal` and `notes` change run directories. Each name is imported on first use.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from synapse_hooks.errors import RunError, suggest
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.runs.run import Run
 from synapse_hooks.safe_text import repr_of
+from synapse_hooks.storage.ownership import is_temporary
 from synapse_hooks.storage.user_paths import absolute, default_root
 
 if TYPE_CHECKING:
@@ -154,9 +155,10 @@ def run_directories(folder: Path) -> list[Path]:
     """The folders directly in `folder` that have a run.json, in no order; none where `folder` cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            return [Path(entry.path) for entry in entries if os.path.lexists(f'{entry.path}/{RECORD}')]
+            found = [entry.path for entry in entries if not is_temporary(entry.name)]
     except OSError:
         return []
+    return [Path(path) for path in found if os.path.lexists(f'{path}/{RECORD}')]
 
 
 def _folder(where: HasRoot | Path | str | None) -> Path:

@@ -239,7 +239,7 @@ class Run:
             **{name: float(value) for name, value in result.items() if _is_number(value) and is_known(name)},
         }
 
-    @property
+    @cached_property
     def best_metric(self) -> Headline | None:
         """The metric that stands for the run in a list: name, value, and whether higher is better.
 

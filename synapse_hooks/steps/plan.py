@@ -13,10 +13,10 @@ from typing import Final
 from pydantic import BaseModel
 
 from synapse_hooks.backends import runs_folder
-from synapse_hooks.context import RuntimeContext, TrainContext
-from synapse_hooks.errors import ConfigError, RunError, StorageError
+from synapse_hooks.context import LocalDatasets, RuntimeContext, TrainContext
+from synapse_hooks.errors import BackendError, ConfigError, RunError, StorageError
 from synapse_hooks.journal import RunDirectory, environment, git_revision
-from synapse_hooks.journal.record import RECORD
+from synapse_hooks.journal.record import RECORD, checked_note
 from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.state import plain
@@ -91,11 +91,15 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
             'project': None if ctx.project is None else str(ctx.project),
             'checkpoint': plain(ctx.checkpoint),
             'job_id': ctx.job_id,
+            'run_name': ctx.run_name,
             'cwd': str(working_directory()),
         },
     }
+    if ctx.note:
+        fields['note'] = checked_note(ctx.note) or None
     if ctx.run_name is not None:
         fields['run'] = ctx.run_name
+        _need_free_model_name(ctx)
     path = ctx.run_dir if ctx.run_name is None else _named(ctx)
     if path is not None:
         return RunDirectory.create(path, redact=redact, **fields)
@@ -110,10 +114,10 @@ def _named(ctx: RuntimeContext) -> Path:
         RunError: Another run has it.
     """
     name = str(ctx.run_name)
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name.isdecimal():
         raise ConfigError(
             f'a run cannot be called {name!r}',
-            hint='use up to 100 letters, digits, `.`, `_` and `-`, and begin with a letter or digit',
+            hint='use up to 100 letters, digits, `.`, `_` and `-`, begin with a letter or digit, and not a number only',
             name=name,
         )
     path = ctx.run_dir if ctx.run_dir is not None else runs_folder(ctx.client) / name
@@ -121,6 +125,24 @@ def _named(ctx: RuntimeContext) -> Path:
         hint = f'choose another name, or resume that run: `synapse-hooks resume {path}`'
         raise RunError(f'there is a run {name!r} already, in {path}', hint=hint, path=str(path))
     return path
+
+
+def _need_free_model_name(ctx: RuntimeContext) -> None:
+    """Refuse the name of another model now rather than after the training.
+
+    Raises:
+        RunError: There is a model of the name of the run.
+    """
+    name = str(ctx.run_name)
+    if not isinstance(ctx.client, LocalDatasets):
+        return
+    with suppress(BackendError):
+        model = ctx.client.get_model(name)
+        raise RunError(
+            f'there is a model {name!r} already: id {model["id"]}; the model of the run would have the same name',
+            hint='choose another name',
+            name=name,
+        )
 
 
 def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:

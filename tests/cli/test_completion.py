@@ -33,6 +33,7 @@ def shell(name: str) -> str:
 def own(bare: Environment, project: Path, data: Path) -> Environment:
     """An environment whose commands are on the PATH, and a workspace with a dataset."""
     bare.hooks('workspace', 'import', data, '--name', 'ducks')
+    bare.hooks('train', 'actions:Count', '-p', 'dataset=ducks', '--name', 'first')
     return bare.at(project, PATH=f'{bare.root / "bin"}{os.pathsep}{os.environ["PATH"]}')
 
 
@@ -69,12 +70,15 @@ def in_fish(environment: Environment, line: str) -> set[str]:
     [
         ('synapse-hooks ', set(COMMANDS)),
         ('synapse-hooks co', {'convert', 'completion'}),
-        ('synapse-hooks workspace ', {'init', 'import', 'add-model', 'list'}),
+        ('synapse-hooks workspace ', {'init', 'import', 'add-model', 'list', 'rename', 'export', 'remove'}),
         ('synapse-hooks workspace import --na', {'--name'}),
         ('synapse-hooks convert a b --s', {'--split', '--stratify', '--strict'}),
         ('synapse-hooks convert a b --to ', {'dm', 'yolo', 'coco', 'imagefolder'}),
         ('synapse-hooks hooks upl', {'upload', 'uploaded'}),
         ('synapse-hooks inspect du', {'ducks'}),
+        ('synapse-hooks runs ', {'show', 'compare', 'note', 'remove', 'prune'}),
+        ('synapse-hooks runs show fir', {'first'}),
+        ('synapse-hooks workspace rename dataset du', {'ducks'}),
         ('synapse-hooks inspect act', {'actions.py'}),
         ('synapse-hooks formats --block ultra', {'ultralytics'}),
         ('synapse-hooks completion ', {'bash', 'zsh', 'fish'}),
