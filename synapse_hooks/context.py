@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from synapse_hooks.events import AutologSession, Logging, NullRecorder, Recorder, TrainingLog
+from synapse_hooks.logged_images import LoggedImages
 from synapse_hooks.safe_text import summary
 from synapse_hooks.trainings import Trainings
 from synapse_hooks.types import (
@@ -308,6 +309,8 @@ class TrainContext(Logging):
     """When a run is resumed: a line for each stage, whether it is used again or runs, and why."""
     values: dict[str, Any] = field(default_factory=dict)
     """For custom steps to pass values to later ones. Stored in run.json, so JSON values only."""
+    images: LoggedImages = field(default_factory=LoggedImages)
+    """The images that were logged, and how many there may be."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]` of the project, by plugin."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from synapse_hooks.logged_images import ImageRefused, LoggedImages
 from synapse_hooks.safe_text import summary, text_of
 from synapse_hooks.trainings import Trainings
 
@@ -40,6 +41,10 @@ class Logging:
     """The run directory."""
     trainings: Trainings
     """The trainings of the run."""
+    images: LoggedImages
+    """The images of the run that were logged, and how many there may be."""
+    _names: tuple[str, ...] = ()
+    """What the folders of images are named after, before their own name."""
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters of the training. A later value for the same name wins; both stay in the journal."""
@@ -86,6 +91,36 @@ class Logging:
         file = Path(path)
         size = file.stat().st_size if file.is_file() else None
         self.recorder.record('artifact', {'kind': kind, 'role': role, 'path': self._place(file), 'size': size})
+
+    def log_image(self, name: str, image: Any, *, step: float | None = None, caption: str | None = None) -> Path | None:
+        """Save an image into the run directory, and record it as an artifact of the kind `image`: a sample of the
+        predictions of an epoch, for instance. Nothing is raised: what cannot be saved is left out, with a warning.
+
+        A run keeps a limited number of images of each name, and bytes of all; see the setting `images`. The first one
+        that is left out is reported.
+
+        Args:
+            name: What it shows: `predictions`, for instance. It is the role of the artifact.
+            image: PNG or JPEG, as bytes or as the path of a file, which is copied; an image of Pillow; or an array of
+                numpy: (height, width) or (height, width, channels), uint8, or floats from 0 to 1.
+            step: The epoch, from 1, or the batch. Several images of one name and step are numbered.
+            caption: A sentence about it.
+
+        Returns:
+            Its file, or None where it was left out.
+        """
+        try:
+            file = self.images.save(self.run_dir, (*self._names, str(name)), step, image)
+        except Exception as error:  # a full disk, a closed file, an array of the user's that raises anything
+            reason = text_of(error) if isinstance(error, ImageRefused) else summary(error)
+            if self.images.is_new((str(name), reason)):
+                text = f'an image {text_of(name)!r} was left out: {reason}; this is reported once'
+                self.log_message(text, level='warning', code='image-left-out')
+            return None
+        payload = {'kind': 'image', 'role': str(name), 'path': self._place(file), 'size': file.stat().st_size}
+        described = {'step': step, 'caption': caption}
+        self.recorder.record('artifact', payload | {key: one for key, one in described.items() if one is not None})
+        return file
 
     def log_checkpoint(
         self, path: str | Path, *, epoch: int, fitness: float | None = None, best: bool = False, resumable: bool = True
@@ -137,7 +172,8 @@ class Logging:
         taken = self.trainings.begin(name, checkpoint=checkpoint)
         earlier = self.trainings.get(taken)
         resume_from = None if earlier is None else earlier.resume_from
-        return TrainingLog(taken, _Named(self.recorder, taken), self.run_dir, self.trainings, resume_from)
+        recorder = _Named(self.recorder, taken)
+        return TrainingLog(taken, recorder, self.run_dir, self.trainings, resume_from, images=self.images)
 
     def _place(self, path: str | Path) -> str:
         """A path as the journal keeps it: relative where it is in the run directory, which may be moved."""
@@ -173,6 +209,11 @@ class TrainingLog(Logging):
     """All trainings of the run."""
     resume_from: Path | None = None
     """The last checkpoint of this training in an earlier attempt of the run, or None."""
+    images: LoggedImages = field(default_factory=LoggedImages, repr=False)
+    """The images of the run, of all its trainings."""
+
+    def __post_init__(self) -> None:
+        self._names = (self.name,)
 
     def finish(self) -> None:
         """The training has come to its end. It is not resumed any more, even if the run fails later."""
@@ -206,6 +247,8 @@ class AutologSession(Logging):
     """What earlier attempts of the run left of each training, by name."""
     moved_from: tuple[Path, ...] = ()
     """Where the run directory was before it was moved or copied; files of the framework may name these places."""
+    images: LoggedImages = field(default_factory=LoggedImages, repr=False)
+    """The images of the run that were logged, and how many there may be."""
     _failed: set[str] = field(default_factory=set, repr=False)
 
     def guard(self, what: str = 'callback') -> AbstractContextManager[None]:

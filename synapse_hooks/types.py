@@ -155,6 +155,10 @@ class ArtifactEvent(Event):
     """Absolute. In the journal it is relative to the run directory, where it is in there."""
     size: int | None
     """Bytes; None of a folder."""
+    step: NotRequired[float]
+    """Of an image that `log_image` recorded: the epoch or batch."""
+    caption: NotRequired[str]
+    """Of such an image: a sentence about it."""
 
 
 class ProgressEvent(Event):

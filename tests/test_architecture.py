@@ -20,9 +20,10 @@ LONGEST = 400
 LEVELS = (
     ('safe_text', 'lazy', 'marker', 'version'),
     ('errors', 'trainings', 'types'),
+    ('storage',),
+    ('logged_images',),
     ('events',),
     ('context', 'hookspecs'),
-    ('storage',),
     ('pages',),
     ('data', 'journal'),
     ('geometry',),

@@ -259,6 +259,7 @@ class BaseTrainAction(Generic[P, R]):
             context.resume_from,
             trainings=context.trainings,
             moved_from=context.moved_from,
+            images=context.images,
         )
         manager = context.hooks.autolog(framework=framework, session=session)
         ending = ExitStack()
@@ -313,6 +314,10 @@ class BaseTrainAction(Generic[P, R]):
     def log_artifact(self, path: str | Path, *, kind: str = 'file', role: str | None = None) -> None:
         """Record a file that the run made. See `TrainContext.log_artifact`."""
         self.context.log_artifact(path, kind=kind, role=role)
+
+    def log_image(self, name: str, image: Any, *, step: float | None = None, caption: str | None = None) -> Path | None:
+        """Save and record an image. See `TrainContext.log_image`."""
+        return self.context.log_image(name, image, step=step, caption=caption)
 
     # -- running -----------------------------------------------------------------------------------------------------
 

@@ -140,10 +140,10 @@ class Lane:
 
     def _run(self) -> None:
         asked: Request | None = None
-        failures, wait, paused = 0, 0.0, True
+        failures, wait, is_idle = 0, 0.0, False
         while True:
             # After a delivery, and while the sink is unavailable, the time to wait does not end early.
-            request = self._next(wait, early=paused and not self.reason)
+            request = self._next(wait, early=is_idle)
             if request is not None:
                 # Taken before the journal is read: everything recorded before the request is delivered.
                 asked, self.gave_up = request, False
@@ -151,19 +151,21 @@ class Lane:
                     request.last()
                     request.done.set()
                     return
-            if paused and self._leader is None:
+            if self._leader is None:
                 # Before reading, so that no event comes between.
                 self._journal.call_on_next(self.wake)
             try:
-                if self._deliver_some():
-                    failures, wait, paused, self.reason = 0, 0.0, False, ''
+                count = self._deliver_some()
+                failures, self.reason, is_idle = 0, '', not count
+                if count:
+                    # With less than a full batch it has caught up: let events gather, which is cheaper for all.
+                    wait = 0.0 if asked is not None or count >= self._timing.batch else min(_PAUSE, self._timing.poll)
                     continue
-                failures, self.reason, is_over = 0, '', True
-                wait, paused = (self._timing.poll, True) if paused else (min(_PAUSE, self._timing.poll), False)
+                wait, is_over = self._timing.poll, True
             except (SinkUnavailable, OSError) as error:
                 # An OSError that is not of _UNAVAILABLE is the journal's own: a disk came off.
                 self.reason = text_of(error) if isinstance(error, SinkUnavailable) else summary(error)
-                wait, failures = self._timing.wait(failures), failures + 1
+                wait, failures, is_idle = self._timing.wait(failures), failures + 1, False
                 is_over = asked is not None and (not asked.insist or time.monotonic() + wait >= asked.until)
                 self.gave_up = is_over
             if asked is not None and is_over:
@@ -184,14 +186,15 @@ class Lane:
             if early:
                 return None
 
-    def _deliver_some(self) -> bool:
-        """Deliver one batch; False when there was none."""
+    def _deliver_some(self) -> int:
+        """Deliver one batch; returns how many events it had."""
         if not self._pending:
             until = None if self._leader is None else self._leader._cursor.passed
             self._pending = _by_hook(self._cursor.read(self._timing.batch, until=until))
             if not self._pending:
                 self._call_follower()
-                return False
+                return 0
+        count = sum(len(events) for _, events in self._pending)
         while self._pending:
             hook, events = self._pending[0]
             try:
@@ -207,7 +210,7 @@ class Lane:
             del self._pending[0]
         self._cursor.save()
         self._call_follower()
-        return True
+        return count
 
     def _call_follower(self) -> None:
         if self._follower is not None and self._follower._cursor.passed != self._cursor.passed:

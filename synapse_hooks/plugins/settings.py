@@ -14,6 +14,7 @@ decides; within a level, `block` is stronger than `only`.
     max_attempts = 10                              # how often a step may be tried, where `retry_step` requests it
     deadline.export = 3600                         # seconds that a stage may take
     keep_conversions = "20G"                       # bytes of conversions that are kept for other runs; 0 for none
+    images = { per_name = 32, total = "100M" }     # how many images of a name a run keeps, and bytes of all
     system_seconds = 15                            # between two records of processor, memory and GPU use; 0 for none
 """
 
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.errors import ConfigError, suggest
+from synapse_hooks.logged_images import PER_NAME, TOTAL
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 from synapse_hooks.storage.user_paths import working_directory
 
@@ -46,6 +48,7 @@ _KEYS: Final = (
     'deadline',
     'keep_conversions',
     'system_seconds',
+    'images',
 )
 MAX_ATTEMPTS: Final = 10
 """How often a step may be tried, unless a setting overrides it."""
@@ -94,6 +97,8 @@ class Settings:
     """Bytes of conversions that are kept for other runs; with 0 none is kept or used; None is the default."""
     system_seconds: float = SYSTEM_SECONDS
     """Seconds between two records of what a run uses of its machine; 0 for none."""
+    images: tuple[int, int] = (PER_NAME, TOTAL)
+    """How many logged images of one name a run keeps, and how many bytes of all."""
     unlisted: str = ''
     """The setting that blocks every installed plugin whose distribution the project does not name; else empty."""
     listed: tuple[str, ...] = ()
@@ -232,6 +237,7 @@ def load_settings(
         system_seconds=seconds_of(table.get('system_seconds', SYSTEM_SECONDS), f'{file}: system_seconds', least=0)
         if system is None
         else system,
+        images=_images(table, file),
         unlisted=unlisted if trust else f'`trust` in {file}' if by_file else '',
         listed=project.only,
     )
@@ -305,6 +311,18 @@ def size_of(value: Any, setting: str) -> int:
 def _kept(table: Mapping[str, Any], file: Path) -> int | None:
     value = table.get('keep_conversions')
     return None if value is None else size_of(value, f'{file}: keep_conversions')
+
+
+def _images(table: Mapping[str, Any], file: Path) -> tuple[int, int]:
+    limits = _mapping(table, 'images', file)
+    for key in limits:
+        if key not in ('per_name', 'total'):
+            hint = 'the keys are per_name and total'
+            raise ConfigError(f'{file}: images has no key {key!r}', hint=hint, path=str(file), field='images')
+    return (
+        size_of(limits.get('per_name', PER_NAME), f'{file}: images.per_name'),
+        size_of(limits.get('total', TOTAL), f'{file}: images.total'),
+    )
 
 
 def _split(text: str) -> tuple[str, ...]:

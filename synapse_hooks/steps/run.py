@@ -22,6 +22,7 @@ from synapse_hooks.journal import (
     read_trainings,
     secrets_of,
 )
+from synapse_hooks.logged_images import LoggedImages
 from synapse_hooks.plugins import (
     Plugins,
     PluginSink,
@@ -110,6 +111,7 @@ class _Run:
             moved_from=former_paths(directory),
             may_read_in_place=may_read_in_place(inputs),
             early_conversion=early_conversion(inputs, directory.staging('.early')),
+            images=LoggedImages(*plugins.settings.images),
             settings=plugins.settings.settings,
         )
 
