@@ -13,6 +13,7 @@ hook's nearest answer, and `super()` in it reaches the next one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
@@ -342,6 +343,14 @@ class BaseTrainAction(Generic[P, R]):
             return cast(R, run_plan(self._plan()))
         finally:
             self._context, self._is_running = None, False
+            self._report_run()
+
+    def _report_run(self) -> None:
+        """Write where the run is, if `run()` was called from Python at a terminal. Commands do so themselves."""
+        with suppress(Exception):
+            if self.ctx.target is None and sys.stderr.isatty() and (run := self.last_run) is not None:
+                path = str(run.path)
+                sys.stderr.write(f'run {path if path.isprintable() else repr(path)}: {run.status}\n')
 
     def preview(self) -> dict[str, Any]:
         """What `run()` would do, without doing it: `{run_dir, stages}`; see `synapse_hooks.steps.preview`.

@@ -44,6 +44,7 @@ def _facts(run: Run) -> dict[str, Any]:
         'duration': None if duration is None else duration_text(duration.total_seconds()),
         'attempts': run.attempts if run.attempts > 1 else None,
         'git': f'{git["sha"]}{" (with changes)" if git.get("dirty") else ""}' if git.get('sha') else None,
+        'plugins': ', '.join(dict.fromkeys(str(version) for version in run.plugins.values())),
         'python': run.environment.get('python'),
         'platform': run.environment.get('platform'),
     }

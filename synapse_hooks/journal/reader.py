@@ -101,6 +101,24 @@ def last_attempt(run_dir: Path) -> int:
     return max((_last_attempt(path) for path in journal_files(run_dir)), default=0)
 
 
+def last_time(run_dir: Path, *, but: Collection[str] = ()) -> str | None:
+    """The time of the last event of the process that drives the run; None if there is none. Only the end of the file is
+    read.
+
+    Args:
+        run_dir: The run directory.
+        but: Types of events that do not count.
+    """
+    try:
+        with Path(run_dir, JOURNAL).open('rb') as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL))
+            lines = file.readlines()
+    except OSError:
+        return None
+    events = (event for line in reversed(lines) if (event := parse(line)) is not None)
+    return next((str(event.get('ts')) for event in events if event.get('type') not in but), None)
+
+
 def parse(line: bytes) -> dict[str, Any] | None:
     """One line of a journal as an event, or None where it holds no JSON object."""
     try:

@@ -29,7 +29,8 @@ class Headline(NamedTuple):
     """Whether higher values are better; None if the name does not say it."""
 
     def __str__(self) -> str:
-        return f'{self.name} {self.value:.4g}'
+        # As ultralytics names those of boxes.
+        return f'{self.name.removeprefix("metrics/").removesuffix("(B)")} {self.value:.4g}'
 
 
 def higher_is_better(name: str) -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from synapse_hooks.errors import RunError
 from synapse_hooks.journal import KILLED, is_driven, last_metrics, read_events
-from synapse_hooks.journal.reader import JOURNAL, Events
+from synapse_hooks.journal.reader import Events, last_time
 from synapse_hooks.journal.record import read_record, unusable
 from synapse_hooks.runs.headline import Headline, headline, is_known
 from synapse_hooks.runs.stage import Stage, moment
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from synapse_hooks.pages.html import Html
     from synapse_hooks.runs.metric_table import Metrics
 
+_AFTER_THE_END = ('run_end', 'sink_loss')
+"""Events that another process may add to a run whose process was killed."""
 UNREADABLE = 'unreadable'
 """The status of a run whose run.json cannot be used."""
 
@@ -147,7 +150,7 @@ class Run:
         if self.problem:
             return {'type': 'RunError', 'message': self.problem}
         if self._was_killed:
-            running = [stage.name for stage in self.stages if stage.status == 'running']
+            running = [recorded.get('name') for recorded in self._stages if recorded.get('status') == 'running']
             return {**KILLED, **({'step': running[-1]} if running else {})}
         return _mapping(self.record.get('error')) or None
 
@@ -183,8 +186,8 @@ class Run:
 
     @property
     def finished(self) -> datetime | None:
-        """When its last stage ended, in UTC; None for a run that is going on, and for one whose process was killed."""
-        if self.status == 'running' or self._was_killed:
+        """When its last stage ended, in UTC; None for a run that is going on."""
+        if self.status == 'running':
             return None
         return max((stage.finished for stage in self.stages if stage.finished), default=None)
 
@@ -199,20 +202,22 @@ class Run:
         return timedelta(seconds=sum(self._seconds(stage) for stage in self.stages))
 
     def _seconds(self, stage: Stage) -> float:
-        if stage.seconds is not None or stage.started is None or stage.status != 'running':
-            return stage.seconds or 0.0
-        until = datetime.now(UTC)
-        if self._was_killed:
-            try:
-                until = datetime.fromtimestamp((self.path / JOURNAL).stat().st_mtime, UTC)
-            except OSError:
-                return 0.0
-        return max((until - stage.started).total_seconds(), 0.0)
+        if stage.status == 'running' and stage.started is not None:
+            return max((datetime.now(UTC) - stage.started).total_seconds(), 0.0)
+        return stage.seconds or 0.0
 
     @cached_property
     def stages(self) -> list[Stage]:
-        """The stages of the run, in their order."""
-        return [Stage.of(recorded) for recorded in self._stages]
+        """The stages of the run, in their order. One whose process was killed has failed."""
+        stages = [Stage.of(recorded) for recorded in self._stages]
+        return stages if self.status == 'running' else [self._ended(stage) for stage in stages]
+
+    def _ended(self, stage: Stage) -> Stage:
+        if stage.status != 'running':
+            return stage
+        last = moment(last_time(self.path, but=_AFTER_THE_END))
+        seconds = None if last is None or stage.started is None else max((last - stage.started).total_seconds(), 0.0)
+        return replace(stage, status='failed', seconds=seconds, finished=last, error='Killed')
 
     @property
     def _stages(self) -> list[dict[str, Any]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +23,7 @@ from synapse_hooks.runs import Run
 from synapse_hooks.runs.removal import bytes_freed, only_copy, remove
 from synapse_hooks.storage.ownership import temporary_path
 from tests.runs.runs_kit import make_run, stage
+from tests.support.terminals import read_terminal
 
 Hooks = Callable[..., Any]
 
@@ -211,3 +215,18 @@ def test_a_note_is_kept_in_the_record(hooks: Hooks, root: Path) -> None:
     hooks('note', 'a', '')
     assert Run(path).record['note'] is None
     assert 'at most 10,000 characters' in hooks('note', 'a', 'x' * 10_001, code=2)
+
+
+@pytest.mark.parametrize(('answer', 'expected'), [('y\n', []), ('\n', ['a']), ('no\n', ['a'])])
+def test_a_terminal_is_asked_before(answer: str, expected: list[str], root: Path) -> None:
+    finished(root, 'a')
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'synapse_hooks.cli', 'runs', 'remove', 'a'], stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    shown = read_terminal(ours)
+    assert process.wait(60) == (0 if answer == 'y\n' else 1)
+    assert 'remove 1 run, 0.1 MB: a? [y/N]' in shown
+    assert left(root) == expected

@@ -176,8 +176,27 @@ def test_a_run_that_says_running_although_its_process_is_dead_was_killed(tmp_pat
     assert (run.status, run.is_active) == ('failed', False)
     assert run.error is not None
     assert (run.error['type'], run.error['step']) == ('Killed', 'execute')
+    assert [(each.name, each.status, each.error) for each in run.stages] == [('execute', 'failed', 'Killed')]
     # Nothing was written by looking.
     assert RunDirectory.open(tmp_path / 'run').status == 'running'
+
+
+def test_a_killed_stage_took_until_its_last_event(tmp_path: Path) -> None:
+    path = make_run(
+        tmp_path / 'run', status='running', stages=[{'name': 'execute', 'status': 'running', 'started': DAY.format(1)}]
+    )
+    events = [
+        ('step', '2026-11-01T10:00:00+00:00'),
+        ('metrics', '2026-11-01T10:00:30+00:00'),
+        ('run_end', '2026-11-09T10:00:00+00:00'),
+    ]
+    lines = [json.dumps({'type': type, 'ts': ts}) for type, ts in events]
+    (path / 'events.jsonl').write_text('\n'.join([*lines, '{"type": "met']))
+    for _ in range(2):
+        run = Run(path)
+        assert (run.duration, run.stages[0].seconds) == (timedelta(seconds=30), 30)
+        # As the next run of the workspace records it.
+        RunDirectory.open(path).update(status='failed', error={'type': 'Killed', 'message': ''})
 
 
 def test_looking_at_a_run_does_not_keep_it_from_being_driven(tmp_path: Path) -> None:
