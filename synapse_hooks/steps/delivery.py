@@ -7,6 +7,7 @@ client's folder marks it; the next run on this machine finds those of dead proce
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ import msgspec
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import RunError, SynapseHooksError
 from synapse_hooks.journal import KILLED, Journal, RunDirectory, SinkPump, secrets_of
-from synapse_hooks.plugins import JobReporter, PluginSink, build, load_settings
+from synapse_hooks.plugins import JobReporter, PluginSink, PluginWarning, build, load_settings
 from synapse_hooks.storage import is_dead, owner, write_atomic
 
 _ACTIVE: Final = 'active'
@@ -37,6 +38,13 @@ def undelivered_text(name: str, count: int, reason: str | None) -> str:
     """
     who = 'the job' if name == _JOB else f'the sink {name!r}'
     return f'{who} has not received {count:,} event{"s" * (count != 1)}' + (f': {reason}' if reason else '')
+
+
+def warn_of_failures(pump: SinkPump) -> None:
+    """Warn of sinks that failed when they were closed. Nothing is raised, not even where warnings are made errors."""
+    for name, failure in pump.failures.items():
+        with suppress(PluginWarning):
+            warnings.warn(f'the sink {name!r} failed in sink_closed: {failure}', PluginWarning, stacklevel=2)
 
 
 def deliver(
@@ -74,6 +82,7 @@ def deliver(
         undelivered = pump.close(deadline, insist=True)
     finally:
         journal.close()
+    warn_of_failures(pump)
     late = {name: count for name, count in undelivered.items() if count}
     directory.update(undelivered=late)
     return late, pump.reasons

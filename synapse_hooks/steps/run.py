@@ -31,7 +31,7 @@ from synapse_hooks.plugins import (
 )
 from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
-from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text
+from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text, warn_of_failures
 from synapse_hooks.steps.in_place import early_conversion, may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.kept_conversions import KeptConversions
@@ -308,9 +308,7 @@ class _Run:
             # Not even where warnings are made errors may a sink fail a run.
             with suppress(PluginWarning):
                 warnings.warn(f'{what}; {deliver}', PluginWarning, stacklevel=2)
-        for name, failure in pump.failures.items():
-            with suppress(PluginWarning):
-                warnings.warn(f'the sink {name!r} failed in sink_closed: {failure}', PluginWarning, stacklevel=2)
+        warn_of_failures(pump)
 
     def _incomplete(self) -> JournalIncomplete | None:
         """The error for a journal that lacks events; run.json counts them, those of earlier attempts too."""
