@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from synapse_hooks.data import MEDIA, LossReport, Medium, Sample
+from synapse_hooks.data import MEDIA, Classification, LossReport, Medium, Sample
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.errors import DatasetInvalid, LossRefused, WrongAnswer
 from synapse_hooks.formats.dm.document import read_document, write_document
@@ -85,6 +85,16 @@ def test_a_sample_of_another_format_keeps_its_medium_in_dm(name: str) -> None:
     again = Sample('a')
     read_document(document, again)
     assert again.medium == medium
+
+
+def test_annotations_of_a_sample_of_another_format_do_not_make_it_an_image() -> None:
+    street = Sample('a', medium='point_cloud', file='a.pcd', annotations=[Classification(label='street')])
+    document = write_document(street, LossReport())
+    assert {'images', 'pcds'} & document.keys() == {'pcds'}
+    again = Sample('a')
+    read_document(document, again)
+    assert (again.medium, [one.kind for one in again.annotations]) == ('point_cloud', ['pcds.classification'])
+    assert [one.label for one in again.annotations] == ['street']
 
 
 def test_a_file_that_leads_out_of_the_dataset_is_not_given_away(mixed: Path, converter: Converter) -> None:

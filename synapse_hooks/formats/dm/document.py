@@ -134,7 +134,9 @@ def write_document(sample: Sample, report: LossReport) -> dict[str, Any]:
     }
     annotations = sample.annotations if kept.get('version') == 2 else valid_ids(sample.annotations)
     for annotation in annotations:
-        for media, tool, row in _rows(annotation, sample, report):
+        for spoken_of, tool, row in _rows(annotation, sample, report):
+            # An entry under `images` would make it an image when it is read again.
+            media = _NAMES[sample.medium] if spoken_of == 'images' else spoken_of
             entries = tree.setdefault(media, [])
             entries += [{} for _ in range(annotation.entry + 1 - len(entries))]
             rows = entries[annotation.entry].get(tool)
