@@ -229,6 +229,8 @@ def _prose(doc: str) -> Iterator[str]:
 
 
 def _signature(name: str, value: Any) -> str:
+    if getattr(value, '_is_protocol', False):
+        return f'```text\n{name}(Protocol)\n```\n'
     if isinstance(value, type) and (hasattr(value, '__struct_fields__') or issubclass(value, tuple)):
         # Without what is inherited; and a NamedTuple knows its types as references only.
         own = [f'{field.name}: {field.type}{f" = {field.default}" if field.default else ""}' for field in fields(value)]

@@ -37,7 +37,15 @@ class BaseExecutor:
     """How many tasks it runs at once, unless the user says otherwise."""
 
     def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
-        """See `Executor.map`."""
+        """Run the tasks, and return a list of what they return, in their order.
+
+        Args:
+            tasks: Each is called with a function, to which it reports how many more samples were written.
+            report: To be called in this process with what all of them report, for the progress bar; it need not be.
+
+        Raises:
+            Exception: What a task has raised: of several, the first in the order of the tasks.
+        """
         raise NotImplementedError
 
     @hookimpl

@@ -24,7 +24,19 @@ from synapse_hooks.data.sample import Sample
 
 @dataclass
 class Batch:
-    """Consecutive samples. What is in the columns is not in the samples' own `annotations`."""
+    """Consecutive samples. What is in the columns is not in the samples' own `annotations`.
+
+    Each row of `boxes` and `polygons` is one shape. Both have, as sequences of one length, `items` (the number of its
+    sample), `labels`, `ids` and `attributes` (a dict, or None), and as an array `corners`: `left, top, right, bottom`
+    in pixels. Rows are in the order of the samples. `annotation(row)` makes a `Box` or `Polygon` of one.
+
+    Example:
+        >>> batch = gather([Sample('a'), Sample('b', annotations=[Box(1, 2, 3, 4, label='car', id='7')])])
+        >>> boxes = batch.boxes
+        >>> [(batch.samples[item].id, label, corners) for item, label, corners in zip(
+        ...     boxes.items, boxes.labels, boxes.corners.tolist())]
+        [('b', 'car', [1.0, 2.0, 4.0, 6.0])]
+    """
 
     samples: list[Sample]
     """In the order of the dataset."""

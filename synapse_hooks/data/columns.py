@@ -37,10 +37,11 @@ class Columns:
     places: list[int] = field(default_factory=list)
     """Its rank among all annotations of the batch."""
     labels: list[str] = field(default_factory=list)
+    """Its class."""
     ids: list[int | str] = field(default_factory=list)
-    """As the source has them."""
+    """Its id, as the source has it."""
     attributes: list[Attributes] = field(default_factory=list)
-    """None, or at least one attribute."""
+    """Its attributes: None, or at least one."""
 
     def __len__(self) -> int:
         return len(self.items)

@@ -11,6 +11,7 @@ one of reading for a format that is only written, is skipped.
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -24,11 +25,12 @@ from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.reader import declared_by
 from synapse_hooks.data import Sample
 from synapse_hooks.errors import SynapseHooksError
-from synapse_hooks.formats import BUILTIN, BaseFormat, Format
+from synapse_hooks.formats import BUILTIN, BaseFormat, Format, ReadContext
 from synapse_hooks.safe_text import summary
 from synapse_hooks.testing.comparison import as_lines, first_difference, missing, name_of
 from synapse_hooks.testing.conversion import Converted, builtin_format, convert_dataset, open_dataset
 from synapse_hooks.testing.fuzzing import Fuzzer
+from synapse_hooks.testing.parts import InParts
 from synapse_hooks.testing.plugins import check_plugin, reads, writes
 from synapse_hooks.testing.samples import CLASSES, odd_samples, small_samples
 
@@ -155,6 +157,43 @@ class FormatConformance:
         assert not differing, f'two conversions of the same input differ in {differing}'
         assert first.dataset.get('digest') == second.dataset.get('digest'), 'equal output has two digests'
 
+    def test_the_number_of_workers_changes_nothing(self, tmp_path: Path) -> None:
+        """What a sink writes does not depend on how many parts it is written in, or in which processes."""
+        self._require_write()
+        if type(self.format).sink is Format.sink:
+            raise SkipTest('it is written by one process')
+        source: Dataset = {'path': tmp_path, 'format': InParts.name}
+        plugins = self.format, InParts(self.samples(tmp_path / 'images'))
+        made = []
+        for workers in (1, 3):
+            settings = {self.format.name: {'workers': workers, 'executor': 'fork'}}
+            out = tmp_path / f'{workers}' / 'out'
+            made.append(convert_dataset(source, self.format.name, out, *plugins, settings=settings, **self.params))
+        one, other = (tree(result.path) for result in made)
+        differing = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        assert not differing, f'one and three workers write {differing} differently: put parts together in finalize()'
+        assert made[0].losses == made[1].losses, 'one and three workers report different losses'
+
+    def test_shards_are_read_by_themselves(self, tmp_path: Path) -> None:
+        """A shard can be pickled, and a source that has read nothing before reads the same samples from it."""
+        if not reads(self.format) or type(self.format).source is Format.source:
+            raise SkipTest('it is not read in shards')
+        path = self.dataset(tmp_path)['path']
+        source = self.format.source(path, ReadContext(path))
+        shards = list(source.shards())
+        whole = [[sample for batch in source.read(shard) for sample in batch.rows()] for shard in shards]
+        for number, (shard, samples) in enumerate(zip(shards, whole, strict=True)):
+            try:
+                again = pickle.loads(pickle.dumps(shard))
+            except Exception as error:
+                raise AssertionError(
+                    f'shard {number} cannot be pickled: {summary(error)}; make it a number, a range or a tuple of these'
+                ) from error
+            alone = self.format.source(path, ReadContext(path))
+            alone.shards()
+            difference = first_difference(samples, [sample for batch in alone.read(again) for sample in batch.rows()])
+            assert not difference, f'shard {number} is read differently by a source of its own: {difference}'
+
     def test_reading_twice_gives_the_same(self, tmp_path: Path) -> None:
         """In the same order, with the same ids."""
         if not reads(self.format):
@@ -182,12 +221,16 @@ class FormatConformance:
         assert not (tmp_path / 'out').exists(), 'an interrupted write was published'
 
     def test_the_source_is_left_alone(self, tmp_path: Path) -> None:
-        """Images may be hard links to the source: writing to one would change the data of the user."""
+        """Images may be hard links to the source: writing to one would change the data of the user. Nothing is written
+        outside of the dataset's folder.
+        """
         self._require_write()
         samples = self.samples(tmp_path / 'images')
         before = tree(tmp_path / 'images')
         result = self.converted(samples, tmp_path / 'out')
         assert tree(tmp_path / 'images') == before, 'write() changed its source: write a new file instead'
+        beside = sorted(name for name in tree(tmp_path) if not name.startswith(('images/', 'out/')))
+        assert not beside, f'write() left {beside} beside the dataset: write below `out` only'
         if reads(self.format):
             before = tree(result.path)
             for _ in open_dataset(result.dataset, self.format):

@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from unittest import SkipTest
@@ -17,7 +17,17 @@ import pytest
 from synapse_hooks.conversion.rows import RowSource
 from synapse_hooks.data import Box, DatasetInfo, Sample
 from synapse_hooks.errors import DatasetInvalid
-from synapse_hooks.formats import Format, ReadContext, Source
+from synapse_hooks.formats import (
+    BaseSink,
+    BaseSource,
+    Batch,
+    Format,
+    ReadContext,
+    Source,
+    WriteContext,
+    WriteResult,
+    Written,
+)
 from synapse_hooks.storage import read_file
 from synapse_hooks.testing import FormatConformance
 
@@ -177,6 +187,65 @@ class WritesElsewhere(Good):
         return super().item(sample, out)
 
 
+class WritesBeside(Good):
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
+        file = super().write(samples, info, out)
+        out.with_name('acme.log').write_text('converted')
+        return file
+
+
+class LeavesParts(Good):
+    def sink(self, context: WriteContext) -> BaseSink:
+        return PartSink(context)
+
+
+class PartSink(BaseSink):
+    def __init__(self, context: WriteContext) -> None:
+        self.context = context
+
+    def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+        ids = [sample.id for batch in batches for sample in batch.samples]
+        (self.context.out / f'{shard}.txt').write_text('\n'.join(ids))
+        return WriteResult()
+
+    def finalize(self, plan: Any, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+        return Written()
+
+
+class ShardSource(BaseSource):
+    def __init__(self, format: Good, path: Path) -> None:
+        self.samples = list(format.read(path))
+
+    def shards(self) -> Sequence[Any]:
+        return [lambda: self.samples]
+
+    def read(self, shard: Any) -> Iterator[Batch]:
+        yield Batch.of_samples(shard())
+
+
+class KeepsFunctions(Good):
+    def source(self, path: Path, context: ReadContext) -> Source:
+        return ShardSource(self.bound(context), path)
+
+
+class Remembers(KeepsFunctions):
+    def source(self, path: Path, context: ReadContext) -> Source:
+        return CountingSource(self.bound(context), path)
+
+
+class CountingSource(ShardSource):
+    seen = 0
+
+    def shards(self) -> Sequence[int]:
+        return range(len(self.samples))
+
+    def read(self, shard: int) -> Iterator[Batch]:
+        sample = self.samples[shard]
+        self.seen += 1
+        sample.id = f'{self.seen}'
+        yield Batch.of_samples([sample])
+
+
 class Swallows(Good):
     def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
         try:
@@ -236,6 +305,10 @@ class FailsOnOdd(Good):
         (IsRandom, 'the_same_input_gives_the_same_bytes'),
         (SaysWhere, 'the_same_input_gives_the_same_bytes'),
         (WritesElsewhere, 'an_interrupted_write_leaves_nothing'),
+        (WritesBeside, 'the_source_is_left_alone'),
+        (LeavesParts, 'the_number_of_workers_changes_nothing'),
+        (KeepsFunctions, 'shards_are_read_by_themselves'),
+        (Remembers, 'shards_are_read_by_themselves'),
         (Swallows, 'an_interrupted_write_leaves_nothing'),
         (ChangesImages, 'the_source_is_left_alone'),
         (Greedy, 'it_recognises_its_own_datasets_only'),
