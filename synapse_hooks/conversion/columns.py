@@ -15,7 +15,7 @@ from synapse_hooks.data.rings import Points
 from synapse_hooks.data.sample import Sample
 
 BATCH: Final = Expected('a Batch', '`yield BatchBuilder.build()`, or `Batch.of_samples(samples)`')
-_LENGTHS: Final = Expected('of equal length', 'a row of a batch has a value in every column: see `BatchBuilder`')
+_LENGTHS: Final = 'a row of a batch has a value in every column: see `BatchBuilder`'
 _ITEM: Final = Expected(
     'the number of a sample of the batch', 'an int, as `BatchBuilder.add_sample` returns it; of an array, `.tolist()`'
 )
@@ -49,6 +49,8 @@ class InvalidRow(InvalidField):
         """Which one it is, as the begin of a message."""
         if not self.kind:
             return 'what `read` returned'
+        if not self.sample:
+            return f'{self.kind} {self.row + 1} of a batch'
         return f'sample {self.sample!r}, {self.kind} {self.row + 1} of its batch'
 
 
@@ -79,7 +81,7 @@ def check_batch(batch: Any) -> None:
         raise InvalidRow('', 0, 'others', _APART, len(batch.others))
     rings, counts = batch.polygons.points.owners, batch.polygons.points.counts
     if batch.polygons.items and not batch.polygons.texts and {*rings} != {*range(len(batch.polygons))}:
-        raise InvalidRow('polygon', 0, 'points', _LENGTHS, None)
+        raise InvalidRow('polygon', 0, 'points', Expected('there for every polygon', _LENGTHS), None)
     for owner, count in zip(rings, counts, strict=True) if counts and min(counts) < 3 else ():
         if count < 3:
             raise InvalidRow('polygon', owner, 'points', _RING, count, samples[batch.polygons.items[owner]])
@@ -161,7 +163,8 @@ def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
 
 def _check_lengths(kind: str, field: str, length: int, expected: int) -> None:
     if length != expected:
-        raise InvalidRow(kind, min(length, expected), field, _LENGTHS, length)
+        as_long = Expected(f'a column as long as `items`, which has {expected}', _LENGTHS)
+        raise InvalidRow(kind, min(length, expected), field, as_long, length)
 
 
 def _first(values: Iterable[Any], is_fine: Any) -> int | None:

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.validation import duplicate_id
 from synapse_hooks.data import LossReport, Sample
-from synapse_hooks.storage import LinkMode, Spool, link_or_copy
+from synapse_hooks.storage import LinkMode, Spool, link_all, link_or_copy
 
 
 class ImageLinks:
@@ -44,6 +45,28 @@ class ImageLinks:
                 raise
             # Another process has written a sample with this id.
             raise duplicate_id(sample.id, f': {os.fspath(target)} exists') from error
+
+
+def link_images(samples: Iterable[Sample], links: Sequence[tuple[str, str]], mode: LinkMode) -> None:
+    """Put many images into their places at once. The folders are there.
+
+    Args:
+        samples: Whose images they are; there may be others.
+        links: The path of each image, and its new one.
+        mode: How.
+
+    Raises:
+        WrongAnswer: There is a file already, called like a sample: two samples have the same id.
+        FileExistsError: There is a file already of another name.
+    """
+    try:
+        link_all(links, mode=mode)
+    except FileExistsError as error:
+        target = str(error.filename2 or error.filename)
+        for sample in samples:
+            if sample.file and target.endswith(f'/{sample.file_name}'):
+                raise duplicate_id(sample.id, f': {target} exists') from error
+        raise
 
 
 class WriteContext:

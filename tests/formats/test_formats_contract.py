@@ -175,7 +175,7 @@ def add_again(builder: BatchBuilder) -> None:
     ('make', 'message', 'field'),
     [
         (two_boxes(labels=['car', 3]), r"sample 'a', box 2 of its batch: labels must be text.*, got 3", 'labels'),
-        (two_boxes(of('labels', ['car'])), 'labels must be of equal length.*, got 1', 'labels'),
+        (two_boxes(of('labels', ['car'])), 'labels must be a column as long as `items`, which has 2, got 1', 'labels'),
         (two_boxes(of('items', [0, 1])), 'items must be the number of a sample.*, got 1', 'items'),
         (two_boxes(of('places', [1, 0])), 'places must be in ascending order.*, got 0', 'places'),
         (
@@ -201,7 +201,7 @@ def add_again(builder: BatchBuilder) -> None:
             'others must be the number of a sample.*, got 9',
             'others',
         ),
-        (two_boxes(add_arrays), 'box 3 of its batch: items must be the number of a sample.*, got .*int64', 'items'),
+        (two_boxes(add_arrays), 'box 3 of a batch: items must be the number of a sample.*, got .*int64', 'items'),
         (two_boxes(add_hidden), 'others must be those of its samples.*, got 0', 'others'),
         (two_boxes(add_again), "id must be unique within its split.*, got 'a'", 'id'),
         (two_boxes(id='../a'), r"id must be safe as the name of a file.*, got '\.\./a'", 'id'),
@@ -369,6 +369,29 @@ def test_an_id_that_is_there_twice_is_an_error_of_the_format_that_reads(
         assert 'unique_ids' in caught.value.hint
         assert caught.value.facts['hook'] == 'open_dataset'
         assert not (tmp_path / f'out{workers}').exists()
+
+
+@pytest.mark.parametrize('target', ['yolo', 'coco', 'dm'])
+def test_an_id_that_another_process_has_written_is_the_same_error(tmp_path: Path, target: str) -> None:
+    # The first look at the dataset sees every second shard.
+    ids = ['0', 'a', '2', '3', '4', 'a', '6', '7']
+
+    def make(path: Path) -> list[list[Batch]]:
+        def batch(id: str, name: int) -> Batch:
+            builder = BatchBuilder()
+            sample = Sample(id, image=path / f'{name}.png', split='train')
+            builder.add_boxes([builder.add_sample(sample)], ['car'], [(1, 2, 30, 40)])
+            return builder.build()
+
+        return [[batch(id, name)] for name, id in enumerate(ids)]
+
+    images(tmp_path / 'data', *map(str, range(len(ids))))
+    source: Dataset = {'path': tmp_path / 'data', 'format': 'columns'}
+    for workers in (1, 2):
+        out = tmp_path / f'out{workers}'
+        with pytest.raises(WrongAnswer, match=r"'a'(.|\n)* unique within|unique within(.|\n)*'a'") as caught:
+            convert_dataset(source, target, out, InColumns(make), settings={target: {'workers': workers}})
+        assert 'unique_ids' in caught.value.hint
 
 
 def test_ids_of_a_bare_reader_are_made_safe_and_unique(tmp_path: Path) -> None:

@@ -15,13 +15,12 @@ from typing import IO, Any
 import msgspec
 
 from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written
-from synapse_hooks.conversion.write_context import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext, link_images
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.coco.layout import CONFIG
 from synapse_hooks.formats.coco.rows import Rows
 from synapse_hooks.formats.coco.schemas import Schemas
-from synapse_hooks.storage import link_all
 
 Counts = dict[str, tuple[int, int]]
 """Images and annotations in each split; '' without splits."""
@@ -126,7 +125,7 @@ class CocoSink(BaseSink):
             content.labels += rows.labels[begin:end]
             content.texts += rows.texts[begin:end]
             links.append((sample.file, self._target(sample.split, name)))
-        link_all(links, mode=self.context.options.images)
+        link_images(batch.samples, links, self.context.options.images)
         return contents
 
     def _target(self, split: str | None, name: str) -> str:

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from synapse_hooks.conversion.write_context import WriteContext
+from synapse_hooks.conversion.write_context import WriteContext, link_images
 from synapse_hooks.data import DEFAULT_SUFFIXES, SUFFIXES, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
 from synapse_hooks.formats.yolo.rows import Rows
 from synapse_hooks.formats.yolo.scan import CheckedImage, ScanRecorder
-from synapse_hooks.storage import Spool, link_all, write_all
+from synapse_hooks.storage import Spool, write_all
 
 PendingItems = tuple[list[str], list[CheckedImage], list[str], list[int], list[str], list[bytes]]
 """The paths of images, what was seen of them, the paths of label files, how many rows each has, their classes, and the
@@ -64,7 +64,7 @@ class ShardWriter:
             images.append(f'{images_at}{stem}{suffix}')
             links.append((sample.file, images[-1]))
             files.append(f'{labels_at}{stem}.txt')
-        link_all(links, mode=self.context.options.images)
+        link_images(batch.samples, links, self.context.options.images)
         seen = [] if self.labels.recorder is None else self.labels.recorder.examine(images)
         waiting = images, seen, files, rows.counts(len(files)), rows.labels, rows.texts
         if self.labels.knows(rows.labels):
