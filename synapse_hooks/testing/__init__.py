@@ -1,4 +1,4 @@
-"""The test kit for plugin authors: check a plugin, run an action, test the contract of a format or an autologger.
+"""The test kit for plugin authors: check a plugin, run an action, test a format, an autologger or a sink.
 
     from synapse_hooks.testing import FormatConformance, check_plugin, run_action, small_dataset
 
@@ -24,6 +24,7 @@ from synapse_hooks.testing.plugins import check_distribution, check_plugin
 from synapse_hooks.testing.recording import Recording, recording_session
 from synapse_hooks.testing.running import FinishedRun, run_action
 from synapse_hooks.testing.samples import CLASSES, bmp, odd_samples, png, small_dataset, small_samples
+from synapse_hooks.testing.sinks import SinkConformance
 
 __all__ = [
     'CLASSES',
@@ -34,6 +35,7 @@ __all__ = [
     'FuzzResult',
     'Fuzzer',
     'Recording',
+    'SinkConformance',
     'bmp',
     'check_distribution',
     'check_plugin',
