@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='only runs of which this holds (repeatable): = != < > <= >= ~; params.NAME and metrics.NAME are fields',
     )
     parser.add_argument(
-        '--sort', metavar='FIELD', help='sort by a field, metrics from the best on; --sort=-FIELD reverses the order'
+        '--sort', metavar='FIELD', help='sort by a field, metrics from the best on; `--sort=-FIELD` reverses the order'
     )
     parser.add_argument('--limit', metavar='N', type=_count, help='the first N runs only')
     parser.add_argument('--csv', action='store_true', help='print all fields as CSV')

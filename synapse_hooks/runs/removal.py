@@ -18,6 +18,7 @@ from synapse_hooks.journal import RunDirectory, read_trainings
 from synapse_hooks.runs.run import UNREADABLE, Run
 from synapse_hooks.storage import sweep
 from synapse_hooks.storage.ownership import temporary_path
+from synapse_hooks.storage.user_paths import working_directory
 
 _BLOCK = 512
 """Bytes in a block, as `stat` counts them."""
@@ -29,19 +30,20 @@ class Obstacle(NamedTuple):
     run: Run
     problem: str
     hint: str
-    is_final: bool = False
-    """Whether it holds with `force` as well."""
 
 
 def obstacle(run: Run, *, force: bool = False) -> Obstacle | None:
-    """What keeps a run from being removed: a process that drives it, or a model of which it has the only copy.
+    """What keeps a run from being removed: a process that drives it, the working directory in it, or a model of which
+    it has the only copy.
 
     Args:
         run: The run.
         force: Remove the only copy of a model, too.
     """
     if run.is_active:
-        return Obstacle(run, f'{run.path.name} is in use by a process', 'wait until it is done, or end it', True)
+        return Obstacle(run, f'{run.path.name} is in use by a process', 'wait until it is done, or end it')
+    if working_directory().is_relative_to(run.path.resolve()):
+        return Obstacle(run, f'{run.path} holds the working directory', 'change to another folder before')
     if force:
         return None
     if run.status == UNREADABLE:

@@ -17,7 +17,7 @@ import msgspec
 
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import RunError, SynapseHooksError
-from synapse_hooks.journal import KILLED, Journal, RunDirectory, SinkPump, secrets_of
+from synapse_hooks.journal import KILLED, Journal, RunDirectory, SinkPump, last_metrics, secrets_of
 from synapse_hooks.plugins import JobReporter, PluginSink, PluginWarning, build, load_settings
 from synapse_hooks.storage import is_dead, owner, write_atomic
 
@@ -144,7 +144,7 @@ def _end(ctx: RuntimeContext, run_dir: Path, job: int | str) -> bool:
     with directory.locked():
         if directory.read()['status'] != 'running':
             return False
-        directory.update(status='failed', error=KILLED)
+        directory.update(status='failed', error=KILLED, metrics=last_metrics(directory.path))
         journal = Journal.join(directory.path, run=directory.name, redact=secrets_of(os.environ))
         journal.record('run_end', {'status': 'failed', 'error': KILLED, 'model': None})
         journal.close()

@@ -280,7 +280,7 @@ class _Run:
     def _give_up(self, error: StepFailed) -> NoReturn:
         """End the process: its main thread is in a stage that does not end. It is recorded as every failure is."""
         recorded = _recorded(error)
-        self._update(status='failed', error=recorded)
+        self._update(status='failed', metrics=self._last_metrics(), error=recorded)
         self.journal.record('run_end', {'status': 'failed', 'error': recorded, 'model': None})
         self.pump.close(_SECONDS)
         # Where every thread is. It is the operating system's stderr that gets it, if there is one.

@@ -97,6 +97,15 @@ def test_a_run_that_is_in_use_is_not_removed(hooks: Hooks, root: Path) -> None:
     assert left(root) == ['a']
 
 
+def test_a_run_around_the_working_directory_is_not_removed(
+    hooks: Hooks, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished(root, 'a'))
+    for wanted in ('a', '.'):
+        assert 'holds the working directory' in hooks('remove', wanted, '--force', code=1)
+    assert left(root) == ['a']
+
+
 def test_the_only_copy_of_a_model_stays(hooks: Hooks, root: Path) -> None:
     path = with_weights(root, 'a', target='guess.py:Guess')
     told = hooks('remove', 'a', code=1)
