@@ -7,7 +7,8 @@ there are lines. All of it goes to stderr, so that stdout holds results only.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -54,8 +55,12 @@ class Display:
     @hookimpl
     def run_started(self, context: TrainContext) -> None:
         """Print the run directory, and start the bar."""
-        self.console.print('[bold]run[/]', Text(str(context.run_dir)), soft_wrap=True)
-        for line in context.outlook:
+        self.begin(context.run_dir, context.outlook)
+
+    def begin(self, run_dir: Path, outlook: Iterable[str] = ()) -> None:
+        """Print the run directory and what will be done, and start the bar."""
+        self.console.print('[bold]run[/]', Text(str(run_dir)), soft_wrap=True)
+        for line in outlook:
             self.console.print(Text(f'  {line}', style='dim'), soft_wrap=True)
         if self.console.is_terminal:
             self._progress = Progress(
@@ -73,20 +78,35 @@ class Display:
     @hookimpl
     def step_started(self, step: Any) -> None:
         """Name the stage in the bar."""
-        self._started[step.name] = time.monotonic()
+        self.begin_stage(step.name)
+
+    def begin_stage(self, name: str) -> None:
+        """Name the stage in the bar."""
+        self._started[name] = time.monotonic()
         if self._progress is not None:
-            self._progress.update(self._task, description=step.name, detail='')
+            self._progress.update(self._task, description=name, detail='')
 
     @hookimpl
     def step_finished(self, context: TrainContext, step: Any, result: Any, error: BaseException | None) -> None:
         """One line for each stage."""
         seconds = time.monotonic() - self._started.get(step.name, time.monotonic())
-        mark = _MARKS['succeeded' if error is None else 'failed']
+        status = 'succeeded' if error is None else 'failed'
         if result is not None and result.skipped:
-            mark = '[dim]·[/]'
+            status = 'skipped'
         detail = _detail(step.name, context, result) if error is None else f'{type(error).__name__}'
-        words = [Text(f'{step.name:12} {seconds:6.1f} s'), *([Text(f' {detail}', style='dim')] if detail else [])]
-        self.console.print(mark, *words, soft_wrap=True)
+        self.end_stage(step.name, status, seconds, detail)
+
+    def end_stage(self, name: str, status: str, seconds: float, detail: str = '') -> None:
+        """One line for a stage.
+
+        Args:
+            name: Its name.
+            status: How it ended: `succeeded`, `failed`, `cancelled`, or anything else for one that was not run.
+            seconds: How long it took.
+            detail: What else to say.
+        """
+        words = [Text(f'{name:12} {seconds:6.1f} s'), *([Text(f' {detail}', style='dim')] if detail else [])]
+        self.console.print(_MARKS.get(status, '[dim]·[/]'), *words, soft_wrap=True)
 
     @hookimpl
     def progress_changed(self, progress: Mapping[str, Any]) -> None:
@@ -145,6 +165,10 @@ class Display:
     @hookimpl
     def run_finished(self, outcome: Outcome) -> None:
         """Remove the bar, and print the metrics that are pending."""
+        self.end()
+
+    def end(self) -> None:
+        """The same, however the run ended."""
         self._seconds = 0.0
         self._print_pending(at_once=True)
         if self._progress is not None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,6 +17,16 @@ from synapse_hooks.storage import safe_name, write_atomic
 FOLDER = 'sinks'
 _BESIDE = 'artifacts/'
 """What begins the keys of the second lane in the file of a cursor."""
+
+
+class Places(Protocol):
+    """Where the places of a reader are kept."""
+
+    def places(self, lane: int) -> dict[str, int]:
+        """The saved places of a lane, by file of the journal; a copy."""
+
+    def save(self, lane: int, places: Mapping[str, int]) -> None:
+        """Begin here the next time."""
 
 
 class CursorFile:
@@ -79,7 +89,7 @@ class Cursor:
         lane: Which of the places in `file`.
     """
 
-    def __init__(self, run_dir: Path, file: CursorFile, types: Collection[str], lane: int = 0) -> None:
+    def __init__(self, run_dir: Path, file: Places, types: Collection[str], lane: int = 0) -> None:
         self.run_dir = run_dir
         self.types = types
         self.passed: dict[str, int] = file.places(lane)
