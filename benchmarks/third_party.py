@@ -24,7 +24,7 @@ FLAGS = ('--workers', '1', '--no-trainer-cache')
 AIMS = {
     ('openimages', 'yolo'): 1.3,
     ('lines', 'yolo'): 2.0,
-    ('coco', 'openimages'): None,
+    ('coco', 'openimages'): 1.5,
     ('coco', 'lines'): 4.0,
 }
 """The processor time of each conversion, divided by that of COCO to YOLO."""
@@ -51,9 +51,9 @@ def measure(images: int, rounds: int) -> list[Figure]:
         programs = {
             (folder, work): partial(converted, folder, out, *work, site) for work in works for folder in (many, few)
         }
-        found = in_turns(programs, rounds, lambda: shutil.rmtree(out, ignore_errors=True))
-    wall = {work: found[many, work][0] - found[few, work][0] for work in works}
-    busy = {work: found[many, work][1] - found[few, work][1] for work in works}
+        times = in_turns(programs, rounds, lambda: shutil.rmtree(out, ignore_errors=True))
+    wall = {work: times[many, work][0] - times[few, work][0] for work in works}
+    busy = {work: times[many, work][1] - times[few, work][1] for work in works}
     first, *others = works
     note = f'{count:,} boxes in {images - FEW:,} images; processor time; median of {rounds}'
     figures = [Figure('coco -> yolo, per annotation', 1e6 * busy[first] / count, 'us', note=note)]

@@ -69,7 +69,7 @@ SECTIONS: Final = (
     Section(
         'Formats',
         'synapse_hooks.formats',
-        'BaseFormat Format Fitter Options FormatReader guess_format declared_wrongly fit_to_image BUILTIN',
+        'BaseFormat Format Fitter Options FormatReader guess_format declared_wrongly fit_to_image fit_boxes BUILTIN',
         'How to write one is on the page [write a converter](write-a-converter.md).',
     ),
     Section(

@@ -211,11 +211,10 @@ class Pipeline:
         if self._fingerprint is not None and self._notes and not self._fingerprint.has_content:
             for sample in batch.samples:
                 self._fingerprint.add_bytes(_text(sample))
-            for columns in (batch.boxes, batch.polygons):
-                if columns.items:
-                    self._fingerprint.add_bytes(_encoded([getattr(columns, name) for name in _COLUMNS]))
-                    for buffer in columns.buffers():
-                        self._fingerprint.add_bytes(buffer)
+            for columns in batch.columns:
+                self._fingerprint.add_bytes(_encoded([getattr(columns, name) for name in _COLUMNS]))
+                for buffer in columns.buffers():
+                    self._fingerprint.add_bytes(buffer)
         return gather(batch.samples) if shapes else batch
 
     def _divide(self, samples: list[Sample]) -> None:

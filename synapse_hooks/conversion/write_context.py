@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.validation import duplicate_id
 from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.storage import LinkMode, Spool, link_all, link_or_copy
+
+if TYPE_CHECKING:
+    from synapse_hooks.data.batch import Batch
 
 
 class ImageLinks:
@@ -91,6 +95,29 @@ class WriteContext:
             shard: The number of the shard.
         """
         return Spool(self.out / f'.waiting-{shard}')
+
+    def leave_out(self, batch: Batch, reasons: Mapping[int, str] | None = None) -> Batch:
+        """The batch without the samples that cannot be written. They and their annotations are reported as dropped.
+
+        Args:
+            batch: What a sink is given; it must not be used afterwards.
+            reasons: Why each of them cannot be written, by its number in the batch; None leaves out those without an
+                image, for the reason that `Sample.without_image` gives.
+        """
+        if reasons is None:
+            reasons = {item: why for item, sample in enumerate(batch.samples) if (why := sample.without_image)}
+        if not reasons:
+            return batch
+        kept: list[Sample] = []
+        for item, sample in enumerate(batch.rows()):
+            if item in reasons:
+                self.report.dropped_item(sample, reasons[item])
+            else:
+                kept.append(sample)
+        # Not at the top: it needs numpy, which listing plugins does not.
+        from synapse_hooks.data.batch import Batch, gather
+
+        return Batch.of_samples(kept) if batch.is_rows else gather(kept, measured=batch.measured)
 
     def link_image(self, sample: Sample, target: str | os.PathLike[str]) -> None:
         """Put a sample's file at `target` too, making folders as needed: a hard link unless options say otherwise."""

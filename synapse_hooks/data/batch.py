@@ -77,6 +77,21 @@ class Batch:
         """
         return {sample.medium for sample in self.samples}
 
+    @property
+    def columns(self) -> tuple[Boxes | Polygons, ...]:
+        """`boxes` and `polygons`, as far as there are any."""
+        return tuple(columns for columns in (self.boxes, self.polygons) if columns.items)
+
+    @property
+    def sizes(self) -> Floats:
+        """Width and height of each sample's image, in pixels.
+
+        Example:
+            >>> Batch.of_samples([Sample('a', width=640, height=480)]).sizes.tolist()
+            [[640.0, 480.0]]
+        """
+        return np.array([(sample.width, sample.height) for sample in self.samples], dtype=np.float64).reshape(-1, 2)
+
     def rows(self) -> list[Sample]:
         """The samples with all their annotations, in the order in which they were added: those in columns, too.
 
@@ -84,17 +99,16 @@ class Batch:
             >>> gather([Sample('a', annotations=[Box(1, 2, 3, 4, label='car')])]).rows()[0].annotations[0].label
             'car'
         """
-        if not (self.boxes.items or self.polygons.items):
+        if not self.columns:
             return self.samples
         placed: list[list[tuple[int, Any]]] = [[] for _ in self.samples]
         for item, place, annotation in self.others:
             placed[item].append((place, annotation))
-        columns: Boxes | Polygons
-        for columns in (self.boxes, self.polygons):
+        for columns in self.columns:
             for row, (item, place) in enumerate(zip(columns.items, columns.places, strict=True)):
                 placed[item].append((place, columns.annotation(row)))
-        for sample, found in zip(self.samples, placed, strict=True):
-            sample.annotations = [annotation for _, annotation in sorted(found, key=itemgetter(0))]
+        for sample, own in zip(self.samples, placed, strict=True):
+            sample.annotations = [annotation for _, annotation in sorted(own, key=itemgetter(0))]
         return self.samples
 
     def labelled_items(self) -> set[int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, groupby
 from math import isnan, nan
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from synapse_hooks.data.areas import Box, Polygon
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Points, Rings, append
 
+T = TypeVar('T')
 Flags = NDArray[np.bool_]
 Attributes = dict[str, Any] | None
 
@@ -32,6 +33,8 @@ _NO_BOX = array('d', _NOTHING).tobytes()
 class Columns:
     """Shapes of one kind; the row with one number in each list is one shape."""
 
+    kind: ClassVar[str] = ''
+    """As annotations of the kind call it."""
     items: list[int] = field(default_factory=list)
     """Which sample of the batch it belongs to."""
     places: list[int] = field(default_factory=list)
@@ -51,6 +54,7 @@ class Columns:
 class Boxes(Columns):
     """Upright boxes."""
 
+    kind: ClassVar[str] = 'box'
     numbers: array[float] = field(default_factory=lambda: array('d'))
     """`x, y, w, h` of each, one after the other."""
 
@@ -77,6 +81,7 @@ class Boxes(Columns):
 class Polygons(Columns):
     """Polygons without holes."""
 
+    kind: ClassVar[str] = 'polygon'
     boxes: array[float] = field(default_factory=lambda: array('d'))
     """`x, y, w, h` of each as the source says it, one after the other; not-a-numbers where it does not."""
     points: Points = field(default_factory=Points)
@@ -106,10 +111,10 @@ class Polygons(Columns):
         silent = np.isnan(given[:, :1])
         if not silent.any():
             return given
-        found, bounds = np.full((len(self), 4), np.nan), self.rings.bounds()
-        np.fmin.at(found[:, :2], self.rings.owners, bounds[:, :2])
-        np.fmax.at(found[:, 2:], self.rings.owners, bounds[:, 2:])
-        return np.where(silent, found, given)
+        around, bounds = np.full((len(self), 4), np.nan), self.rings.bounds()
+        np.fmin.at(around[:, :2], self.rings.owners, bounds[:, :2])
+        np.fmax.at(around[:, 2:], self.rings.owners, bounds[:, 2:])
+        return np.where(silent, around, given)
 
     @cached_property
     def rings(self) -> Rings:
@@ -130,6 +135,11 @@ class Polygons(Columns):
         return Polygon([[ring] for ring in self.rings.of(row)], **common)
 
 
+def of_rows(values: list[T], rows: Sequence[int]) -> list[T]:
+    """The values of some rows of a column, in ascending order; the column itself where these are all."""
+    return values if len(rows) == len(values) else [values[row] for row in rows]
+
+
 def inside(corners: Floats, sizes: Floats) -> Flags:
     """Which boxes have an area and lie in their image; a not-a-number lies nowhere.
 
@@ -139,9 +149,9 @@ def inside(corners: Floats, sizes: Floats) -> Flags:
     """
     left, top, right, bottom = corners.T
     width, height = sizes.T
-    found: Flags = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
-    found &= (right > left) & (bottom > top)
-    return found
+    lie_inside: Flags = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height)
+    lie_inside &= (right > left) & (bottom > top)
+    return lie_inside
 
 
 def are_plain(labels: Sequence[str], attributes: Sequence[Attributes] | None) -> bool:

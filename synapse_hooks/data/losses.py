@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from synapse_hooks.data.media import MEDIA
+from synapse_hooks.data.skeletons import made_of
 from synapse_hooks.errors import LossRefused
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class LossReport:
         if sample.file or sample.medium != 'image':
             self.dropped(sample.medium, reason, sample.id)
         for annotation in sample.annotations:
-            self.dropped(annotation.kind, reason, sample.id, annotation.id)
+            for kind, count in made_of(annotation).items():
+                self.dropped(kind, reason, sample.id, annotation.id, count)
 
     def repaired(self, kind: str, reason: str, file: str = '', id: str = '', count: int = 1) -> None:
         """An annotation (or an `image`, or a `file`), or `count` of them, contradicted itself and was corrected.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from synapse_hooks.formats.guess import guess_format
     from synapse_hooks.formats.lookup import ImageLookup
     from synapse_hooks.formats.row_format import Format
+    from synapse_hooks.geometry.fitted_boxes import FittedBoxes, fit_boxes
     from synapse_hooks.geometry.frame import fit_to_image
     from synapse_hooks.geometry.shapes import Fitter
     from synapse_hooks.geometry.sizes import declared_wrongly
@@ -59,6 +60,7 @@ _HOMES = {
     'arrived_shards': 'synapse_hooks.conversion.arrivals',
     'gather': 'synapse_hooks.data.batch',
     'unique_ids': 'synapse_hooks.conversion.ids',
+    'FittedBoxes': 'synapse_hooks.geometry.fitted_boxes',
     'Fitter': 'synapse_hooks.geometry.shapes',
     'Format': 'row_format',
     'FormatReader': 'synapse_hooks.conversion.reader',
@@ -66,6 +68,7 @@ _HOMES = {
     'Options': 'synapse_hooks.conversion.options',
     'declared_wrongly': 'synapse_hooks.geometry.sizes',
     'files_below': 'folders',
+    'fit_boxes': 'synapse_hooks.geometry.fitted_boxes',
     'guess_format': 'guess',
     'fit_to_image': 'synapse_hooks.geometry.frame',
 }
@@ -78,6 +81,7 @@ __all__ = [
     'BaseSource',
     'Batch',
     'BatchBuilder',
+    'FittedBoxes',
     'Fitter',
     'Format',
     'FormatReader',
@@ -94,6 +98,7 @@ __all__ = [
     'arrived_shards',
     'declared_wrongly',
     'files_below',
+    'fit_boxes',
     'fit_to_image',
     'gather',
     'guess_format',

@@ -26,14 +26,14 @@ def sort_corners(batch: Batch, report: LossReport) -> None:
         >>> sample.annotations[0].x, sample.annotations[0].w
         (10, 20)
     """
-    _sort_columns(batch.boxes, batch.boxes.numbers, 'box', batch, report)
-    _sort_columns(batch.polygons, batch.polygons.boxes, 'polygon', batch, report)
+    _sort_columns(batch.boxes, batch.boxes.numbers, batch, report)
+    _sort_columns(batch.polygons, batch.polygons.boxes, batch, report)
     for item, _, annotation in batch.others:
         if annotation.sort_corners():
             report.repaired(annotation.kind, REVERSED, batch.samples[item].id, annotation.id)
 
 
-def _sort_columns(columns: Columns, numbers: array[float], kind: str, batch: Batch, report: LossReport) -> None:
+def _sort_columns(columns: Columns, numbers: array[float], batch: Batch, report: LossReport) -> None:
     if not numbers:
         return
     import numpy as np
@@ -44,4 +44,4 @@ def _sort_columns(columns: Columns, numbers: array[float], kind: str, batch: Bat
         return
     for row in np.flatnonzero(negative.any(axis=1) & np.isfinite(boxes).all(axis=1)).tolist():
         boxes[row] = sorted_box(*boxes[row].tolist())
-        report.repaired(kind, REVERSED, batch.samples[columns.items[row]].id, str(columns.ids[row]))
+        report.repaired(columns.kind, REVERSED, batch.samples[columns.items[row]].id, str(columns.ids[row]))

@@ -8,8 +8,10 @@ large.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
-from typing import Literal
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
 
 from synapse_hooks.data import (
     AnyAnnotation,
@@ -24,6 +26,7 @@ from synapse_hooks.data import (
     Shape,
 )
 from synapse_hooks.data.geometry import Bounds, bounds, clip_bounds, join
+from synapse_hooks.data.losses import EXAMPLES
 from synapse_hooks.data.masks import Runs, beyond, tidy
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.skeletons import made_of
@@ -41,6 +44,10 @@ from synapse_hooks.geometry.extents import (
 )
 from synapse_hooks.geometry.poses import fit_object, fit_skeleton, has_shape
 from synapse_hooks.geometry.rectangles import fit_rectangle
+
+if TYPE_CHECKING:
+    from synapse_hooks.data.batch import Batch
+    from synapse_hooks.data.columns import Columns
 
 __all__ = ['TOLERANCE', 'Fitter', 'enclosing_box']
 
@@ -168,6 +175,29 @@ class Fitter:
             The skeleton, in pixels; None if there is nothing to write.
         """
         return self._reported(self._skeleton, annotation, sample)
+
+    def report_columns(
+        self, batch: Batch, columns: Columns, rows: Sequence[int], cost: str = '', concerned: Sequence[int] = ()
+    ) -> None:
+        """Report what is written from columns, without an annotation of each.
+
+        Args:
+            batch: Whose.
+            columns: Its boxes or polygons.
+            rows: Which of them are written.
+            cost: What some of them lose.
+            concerned: Which of them do.
+        """
+        for row in concerned[:EXAMPLES]:
+            self.report.converted(columns.kind, cost, batch.samples[columns.items[row]].id, str(columns.ids[row]))
+        if len(concerned) > EXAMPLES:
+            self.report.converted(columns.kind, cost, count=len(concerned) - EXAMPLES)
+        if self.keeps is None:
+            return
+        those = [columns.attributes[row] for row in rows] if len(rows) < len(columns) else columns.attributes
+        for name, count in Counter(chain.from_iterable(filter(None, those))).items():
+            if name not in self.keeps:
+                self.report.left_out([name], count)
 
     def _reported(
         self, fit: Callable[[AnyAnnotation, Sample], Fit[T]], annotation: AnyAnnotation, sample: Sample

@@ -7,15 +7,14 @@ dropped goes through a `Fitter`, one by one. Both ways give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress, pairwise
-from typing import Any
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Sample
 from synapse_hooks.data.batch import Batch
-from synapse_hooks.data.columns import Attributes, Boxes, Flags, Polygons, inside
+from synapse_hooks.data.columns import Attributes, Boxes, Flags, Polygons, inside, of_rows
 from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Rings
 from synapse_hooks.formats.coco.entry_writer import SCALE, write_sample
@@ -41,22 +40,17 @@ class Rows:
     @np.errstate(over='ignore', invalid='ignore')
     def of(self, batch: Batch) -> TextRows:
         """What follows the numbers of each annotation in the file: `,"bbox":[...], ...}`."""
-        sizes = np.array([(sample.width, sample.height) for sample in batch.samples], dtype=np.float64)
-        nowhere = [item for item, sample in enumerate(batch.samples) if sample.without_image]
-        rows = TextRows()
+        sizes, rows = batch.sizes, TextRows()
         others: dict[int, list[tuple[int, AnyAnnotation | Outline]]] = {}
-        for columns in (batch.boxes, batch.polygons):
-            if not len(columns):
-                continue
-            items = np.array(columns.items)
-            plain, texts = self.texts(columns, sizes[items])
-            if nowhere:
-                plain &= ~np.isin(items, nowhere)
-            found: Any = columns.places, columns.items, columns.labels, texts
-            if not plain.all():
-                kept = plain.tolist()
-                found = [list(compress(values, kept)) for values in found]
-            rows.add(*found)
+        for columns in batch.columns:
+            plain, texts = self.texts(columns, sizes[columns.items])
+            written = np.flatnonzero(plain).tolist()
+            rows.add(
+                of_rows(columns.places, written),
+                of_rows(columns.items, written),
+                of_rows(columns.labels, written),
+                of_rows(texts, written),
+            )
             for row in np.flatnonzero(~plain).tolist():
                 others.setdefault(columns.items[row], []).append((columns.places[row], columns.annotation(row)))
         for item, place, annotation in batch.others:
@@ -91,18 +85,14 @@ class Rows:
     ) -> None:
         """Add annotations of any kind, with their places."""
         places: list[int] = []
-        found: list[AnyAnnotation] = []
+        shapes: list[AnyAnnotation] = []
         for place, annotation in annotations:
-            if reason := sample.without_image:
-                self.report.dropped(annotation.kind, reason, sample.id, annotation.id)
-                continue
             opened = self.fitter.opened(annotation, sample)
             if opened is not None:
                 places.append(place)
-                found.append(opened)
-        those = Sample(sample.id, width=sample.width, height=sample.height, annotations=found)
-        written = write_sample(those, self.fitter, self.schemas)
-        for rank, label, entry in written:
+                shapes.append(opened)
+        those = Sample(sample.id, width=sample.width, height=sample.height, annotations=shapes)
+        for rank, label, entry in write_sample(those, self.fitter, self.schemas):
             rows.add([places[rank]], [item], [label], [b',%b' % _encode(entry)[1:]])
 
 
@@ -131,10 +121,10 @@ def _segmentations(rings: Rings, count: int) -> list[bytes]:
     ]
     if len(texts) == count and not rings.broken:
         return texts
-    found: list[list[bytes]] = [[] for _ in range(count)]
+    polygons: list[list[bytes]] = [[] for _ in range(count)]
     for owner, text in zip(rings.owners.tolist(), texts, strict=True):
-        found[owner].append(text)
-    return list(map(b','.join, found))
+        polygons[owner].append(text)
+    return list(map(b','.join, polygons))
 
 
 def _rows(numbers: list[list[float]]) -> list[bytes]:

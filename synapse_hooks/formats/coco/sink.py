@@ -101,16 +101,13 @@ class CocoSink(BaseSink):
 
     def _contents(self, batch: Batch, maker: Rows) -> dict[str, _Content]:
         """What a batch has for each split; its images are linked."""
+        batch = self.context.leave_out(batch)
         rows = maker.of(batch)
         counts = rows.counts(len(batch.samples))
         contents: dict[str, _Content] = {}
         links: list[tuple[str, str]] = []
         end = 0
         for item, sample in enumerate(batch.samples):
-            if sample.without_image:
-                if sample.medium != 'image':
-                    self.context.report.dropped(sample.medium, sample.without_image, sample.id)
-                continue
             count = counts[item]
             split = sample.split or ''
             if split not in contents:

@@ -115,31 +115,30 @@ class ImageFolderSink(BaseSink):
     def _collect(self, batch: Batch, counts: dict[str, int]) -> list[Any]:
         """The images of a batch with their classes; they are counted by split."""
         report = self.context.report
-        why = {item: reason for item, sample in enumerate(batch.samples) if (reason := _unreadable(sample))}
-        for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):
+        batch = self.context.leave_out(
+            batch, {item: reason for item, sample in enumerate(batch.samples) if (reason := _unreadable(sample))}
+        )
+        for columns in batch.columns:
             for item, id in zip(columns.items, columns.ids, strict=True):
-                report.dropped(kind, why.get(item, _NO_PLACE), batch.samples[item].id, str(id))
+                report.dropped(columns.kind, _NO_PLACE, batch.samples[item].id, str(id))
         classes: list[list[_ClassLabel]] = [[] for _ in batch.samples]
         for item, _, annotation in batch.others:
-            if isinstance(annotation, Classification) and item not in why:
+            if isinstance(annotation, Classification):
                 classes[item].append(_ClassLabel(annotation.label, annotation.id, list(annotation.attributes)))
             else:
                 fault = annotation.malformed()
-                reason = why.get(item) or (f'it is malformed: {fault}' if fault else _NO_PLACE)
+                reason = f'it is malformed: {fault}' if fault else _NO_PLACE
                 for kind, count in made_of(annotation).items():
                     report.dropped(kind, reason, batch.samples[item].id, annotation.id, count)
         waiting = []
-        for item, (sample, found) in enumerate(zip(batch.samples, classes, strict=True)):
-            if item in why:
-                if sample.file or sample.medium != 'image':
-                    report.dropped(sample.medium, why[item], sample.id)
-            elif not found:
+        for sample, labels in zip(batch.samples, classes, strict=True):
+            if not labels:
                 report.dropped('image', 'it has no class of the whole image', sample.id)
             else:
                 split = sample.split or ''
                 counts[split] = counts.get(split, 0) + 1
                 waiting.append(
-                    (sample.id, sample.file, _suffix(sample), folder_of(split), [tuple(one) for one in found])
+                    (sample.id, sample.file, _suffix(sample), folder_of(split), [tuple(one) for one in labels])
                 )
         return waiting
 

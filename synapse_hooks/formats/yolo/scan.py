@@ -86,16 +86,14 @@ class ScanRecorder:
         """Examine images that were just linked or copied, and report damaged ones.
 
         Args:
-            images: The path of each image; empty for one that is left out.
+            images: The path of each image.
         """
-        found: list[CheckedImage] = []
-        examined = examine(filter(None, images))
-        for image in images:
-            seen = next(examined) if image else None
+        checked: list[CheckedImage] = []
+        for image, seen in zip(images, examine(images), strict=True):
             if fault := fault_of(seen):
                 self._report.doubtful('image', fault, image[self._below :])
-            found.append(tuple(seen) if seen is not None and seen.certain and not fault else ())
-        return found
+            checked.append(tuple(seen) if seen is not None and seen.certain and not fault else ())
+        return checked
 
     def add(
         self,
@@ -109,9 +107,9 @@ class ScanRecorder:
         """Record images whose label files were just written.
 
         Args:
-            images: The path of each image; empty for one that is left out.
+            images: The path of each image.
             seen: What `examine` returned.
-            states: Of the label file of each that is not left out: size, and when it was changed, in nanoseconds.
+            states: Of the label file of each: size, and when it was changed, in nanoseconds.
             counts: How many rows each has.
             numbers: The class of each row.
             texts: The rest of each row.
@@ -123,9 +121,8 @@ class ScanRecorder:
         labels = Labels(self._task, self._joints, numbers, texts)
         names, facts = [], []
         ends = list(accumulate(counts))
-        written = [place for place, image in enumerate(images) if image]
-        for place, state in zip(written, states, strict=True):
-            name, count, end = images[place][self._below :], counts[place], ends[place]
+        for place, (path, state) in enumerate(zip(images, states, strict=True)):
+            name, count, end = path[self._below :], counts[place], ends[place]
             rows, image = slice(end - count, end), seen[place]
             if not (image and is_scanned(name) and labels.are_fine(rows)):
                 self._uncertain.add(name.split('/', 2)[1])

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synapse_hooks.data import AnyAnnotation, LossReport, Ring, Sample
+from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.columns import Boxes, Flags, Polygons, inside
 from synapse_hooks.data.geometry import join_arrays
-from synapse_hooks.data.outline import Outline
 from synapse_hooks.data.rings import Floats, Places, starts_of
 from synapse_hooks.data.skeletons import arrange
+from synapse_hooks.formats.text_rows import TextRows
 from synapse_hooks.formats.yolo.numbers import WIDTH, digits
 from synapse_hooks.formats.yolo.rows import Rows
+from synapse_hooks.geometry.fitted_boxes import fit_boxes
 from synapse_hooks.geometry.shapes import MOST_RINGS, SEAMS
 
 
@@ -24,26 +26,12 @@ class Detect(Rows):
 
     task = 'detect'
 
-    def texts(self, columns: Boxes | Polygons, sizes: Floats) -> tuple[Flags, list[bytes]]:
-        """Boxes, and the boxes around polygons."""
-        corners = columns.corners
-        plain = inside(corners, sizes)
-        return plain, _lines(_box(corners[plain], sizes[plain]))
-
-    def cost(self, columns: Boxes | Polygons, rows: Sequence[int]) -> tuple[str, Sequence[int]]:
-        """A polygon becomes a box."""
-        return (f'{self.target} holds boxes: its enclosing box', rows) if isinstance(columns, Polygons) else ('', ())
-
-    def opened(self, annotation: AnyAnnotation | Outline, sample: Sample) -> AnyAnnotation | None:
-        """The outline of a polygon with a box is not read, here as in columns: a broken one costs nothing."""
-        if isinstance(annotation, Outline) and annotation.box is not None and annotation.box[2] and annotation.box[3]:
-            annotation = annotation.boxed()
-        return super().opened(annotation, sample)
-
-    def text(self, annotation: AnyAnnotation, sample: Sample) -> bytes | None:
-        """The box that the annotation fits in."""
-        box = self.fitter.box(annotation, sample)
-        return None if box is None else _box(np.array([box]), _size(sample)).tobytes()
+    def of(self, batch: Batch) -> TextRows:
+        """The boxes around all annotations."""
+        boxes, rows = fit_boxes(batch, self.fitter), TextRows()
+        texts = _lines(_box(boxes.corners, batch.sizes[boxes.items]))
+        rows.add(range(len(texts)), boxes.items, boxes.labels, texts)
+        return rows
 
 
 class Segment(Rows):

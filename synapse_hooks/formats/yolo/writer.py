@@ -48,16 +48,13 @@ class ShardWriter:
     def add(self, batch: Batch) -> None:
         """Link the images, and write the labels as far as their classes have numbers."""
         names = [self._image_name(sample) for sample in batch.samples]
-        rows = self.rows.of(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
+        batch = self.context.leave_out(batch, {item: name for item, name in enumerate(names) if isinstance(name, str)})
+        rows = self.rows.of(batch)
         images: list[str] = []
         files: list[str] = []
         links: list[tuple[str, str]] = []
-        for sample, name in zip(batch.samples, names, strict=True):
-            if isinstance(name, str):
-                images.append('')
-                files.append('')
-                continue
-            stem, suffix = name
+        named = [name for name in names if isinstance(name, tuple)]
+        for sample, (stem, suffix) in zip(batch.samples, named, strict=True):
             split = str(sample.split)
             self.counts[split] += 1
             images_at, labels_at = self._above(split, stem)
@@ -93,8 +90,6 @@ class ShardWriter:
             suffix = DEFAULT_SUFFIXES.get(read_header(Path(sample.file)).kind, '')
             reason = '' if suffix else f'ultralytics does not read {sample.suffix} images'
         if reason:
-            if sample.file or sample.medium != 'image':
-                self.context.report.dropped(sample.medium, reason, sample.id)
             return reason
         if 'images' not in sample.id:
             return sample.id, suffix
@@ -129,8 +124,7 @@ class LabelWriter:
         made: list[tuple[str, bytes]] = []
         for file, count in zip(files, counts, strict=True):
             begin, end = end, end + count
-            if file:
-                made.append((file, b'\n'.join([*rows[begin:end], b''])))
+            made.append((file, b'\n'.join([*rows[begin:end], b''])))
         states = write_all(made)
         if self.recorder is not None:
             self.recorder.add(images, seen, states, counts, numbers, texts)

@@ -14,8 +14,9 @@ import re
 import shutil
 from collections import Counter
 from contextlib import ExitStack
-from functools import cached_property
-from itertools import chain, compress
+from functools import cached_property, lru_cache
+from itertools import chain, compress, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -33,6 +34,7 @@ from synapse_hooks.formats import (
     WriteResult,
     Written,
     files_below,
+    fit_boxes,
     unique_ids,
 )
 from synapse_hooks.storage import TABLE_LIMIT
@@ -229,6 +231,22 @@ def attributes_of(row):
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 
+NO_FACTS = 1, (0,) * len(FLAGS)
+
+
+def facts_of(attributes):
+    """The confidence, and the flags, of a box with attributes."""
+    confidence = attributes.get('Confidence', 1)
+    flags = [int(bool(attributes.get(name))) for name in FLAGS.values()]
+    return confidence if isinstance(confidence, int | float) else 1, flags
+
+
+@lru_cache(maxsize=10_000)
+def code(label):
+    """What stands for a class in the tables."""
+    return quote(label)
+
+
 class OpenImagesSink(BaseSink):
     """Every shard writes rows of its own; they are put together at the end."""
 
@@ -241,30 +259,30 @@ class OpenImagesSink(BaseSink):
         with ExitStack() as stack:
             tables = {}
             for batch in batches:
-                for sample in batch.rows():
-                    if reason := sample.without_image:
-                        self.context.report.dropped_item(sample, reason)
-                        continue
+                images = self.context.leave_out(batch)
+                for sample in images.samples:
                     counts[sample.split or ''] += 1
                     folder = FOLDERS.get(sample.split, 'train')
                     if folder not in tables:
                         file = stack.enter_context(self.part(folder, shard).open('w', newline='', encoding='utf-8'))
                         tables[folder] = csv.writer(file, lineterminator='\n')
-                    self.context.link_image(sample, self.context.out / folder / sample.file_name)
-                    tables[folder].writerows(self.rows(sample))
+                    # A Path for each image costs more than linking it.
+                    self.context.link_image(sample, f'{self.context.out}/{folder}/{sample.file_name}')
+                for folder, rows in groupby(self.rows(images), key=itemgetter(0)):
+                    tables[folder].writerows(row for _, row in rows)
         return WriteResult(counts, [*tables])
 
-    def rows(self, sample):
-        for shape in sample.annotations:
-            box = self.fitter.box(shape, sample)
-            if box is not None:
-                left, top, right, bottom = box
-                corners = left / sample.width, right / sample.width, top / sample.height, bottom / sample.height
-                said = shape.attributes
-                flags = [int(bool(said.get(name))) for name in FLAGS.values()]
-                confidence = said.get('Confidence', 1)
-                confidence = confidence if isinstance(confidence, int | float) else 1
-                yield [sample.id, 'converted', quote(shape.label), confidence, *map('{:.9g}'.format, corners), *flags]
+    def rows(self, batch):
+        """The folder and the row of each box."""
+        boxes = fit_boxes(batch, self.fitter)
+        corners = boxes.corners[:, [0, 2, 1, 3]] / batch.sizes[boxes.items][:, [0, 0, 1, 1]]
+        folders = [FOLDERS.get(sample.split, 'train') for sample in batch.samples]
+        for item, label, numbers, attributes in zip(
+            boxes.items, boxes.labels, corners.tolist(), boxes.attributes, strict=True
+        ):
+            confidence, flags = facts_of(attributes) if attributes else NO_FACTS
+            places = ('%.9g,%.9g,%.9g,%.9g' % tuple(numbers)).split(',')
+            yield folders[item], [batch.samples[item].id, 'converted', code(label), confidence, *places, *flags]
 
     def finalize(self, plan, info, results):
         for folder in SPLITS:
@@ -277,7 +295,7 @@ class OpenImagesSink(BaseSink):
                             shutil.copyfileobj(part, file)
                         self.part(folder, shard).unlink()
         with (self.context.out / CLASSES).open('w', newline='', encoding='utf-8') as file:
-            csv.writer(file, lineterminator='\n').writerows([quote(name), name] for name in info.classes or ())
+            csv.writer(file, lineterminator='\n').writerows([code(name), name] for name in info.classes or ())
         return Written()
 
     def part(self, folder, shard):
