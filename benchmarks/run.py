@@ -20,6 +20,7 @@ BENCHMARKS = (
     'pipeline',
     'workspace',
     'journal',
+    'report',
     'hooks',
     'autolog',
     'export',

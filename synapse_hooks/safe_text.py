@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from contextlib import suppress
-from traceback import walk_tb
 
 _MOST_NOTES = 20
+_OWN = ('synapse_hooks', 'pluggy')
+_LONGEST_TRACEBACK = 16_000
 _IMPORTING = tuple(file.rpartition('/')[0] for file in (__file__, importlib.__file__))
 
 
@@ -82,7 +84,29 @@ def described(error: BaseException) -> str:
         'ZeroDivisionError: division by zero (hooks.py, line 1)'
     """
     text = summary(error)
-    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     files = [(file, line) for file, line in frames if not file.startswith('<') and not file.startswith(_IMPORTING)]
     # The message of a SyntaxError has the line, and there is no frame of the file.
     return text if not files or isinstance(error, SyntaxError) else f'{text} ({files[-1][0]}, line {files[-1][1]})'
+
+
+def frames_text(error: BaseException) -> str:
+    """A traceback without our own frames between those of third-party code, if there are such; see `text_of`."""
+    try:
+        return text_of(_frames(error), _LONGEST_TRACEBACK)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return summary(error)
+
+
+def _frames(error: BaseException) -> str:
+    shown = traceback.TracebackException.from_exception(error)
+    names = [frame.f_globals.get('__name__', '') for frame, _ in traceback.walk_tb(error.__traceback__)]
+    foreign = [name.partition('.')[0] not in _OWN for name in names]
+    if any(foreign):
+        last = max(place for place, is_foreign in enumerate(foreign) if is_foreign)
+        frames = [frame for place, frame in enumerate(shown.stack) if foreign[place] or place > last]
+        shown.stack = traceback.StackSummary.from_list(frames)
+    shown.__notes__ = notes_of(error)
+    return ''.join(shown.format()).rstrip('\n')

@@ -33,6 +33,7 @@ LEVELS = (
     ('steps',),
     ('insight',),
     ('runs',),
+    ('report',),
     ('actions',),
     ('demo', 'testing'),
     ('serve',),

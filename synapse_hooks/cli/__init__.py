@@ -20,6 +20,7 @@ COMMANDS: Final = {
     'resume': 'resume a run that was interrupted or has failed',
     'runs': 'list, show, compare and remove runs',
     'watch': 'watch a run that goes on in another process',
+    'report': 'a report on runs: as text, or as a page with curves and results',
     'sync': 'deliver what the job and the trackers of a run have not received',
     'convert': 'convert a dataset from one format to another',
     'inspect': 'examine a dataset: what it holds, and what is wrong with it',

@@ -127,6 +127,7 @@ It learned to find: {classes}
 
 What to do next:
   look at the picture
+  {command} report {run_dir.name} --html{prefix}
   {command} workspace list{prefix}
   {command} train synapse_hooks.demo.action:YOLOTrainAction -p dataset={DATASET} \
 -p checkpoint={data['model']['id']} -p epochs=5{prefix}

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
-from typing import Any, Final
+from typing import Any
 
 from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated
-from synapse_hooks.safe_text import notes_of, summary, text_of
-
-_OWN: Final = ('synapse_hooks', 'pluggy')
-_LONGEST_TRACEBACK: Final = 16_000
+from synapse_hooks.safe_text import frames_text, notes_of, summary, text_of
 
 
 def exit_code(error: BaseException) -> int:
@@ -47,23 +43,10 @@ def error_text(error: BaseException) -> str:
     lines = []
     if failed is not None and not isinstance(failed, SynapseHooksError):
         # The notes of what failed stand below its frames.
-        lines += [_frames(failed)]
+        lines += [frames_text(failed)]
         lines += [message]
         lines += [f'  {note}' for note in notes_of(error) if error is not failed]
     else:
         lines += [message]
         lines += [f'  {note}' for note in (*notes_of(error), *notes_of(error.__cause__))]
     return '\n'.join(lines)
-
-
-def _frames(error: BaseException) -> str:
-    """A traceback without our own frames between those of third-party code, if there are such."""
-    shown = traceback.TracebackException.from_exception(error)
-    names = [frame.f_globals.get('__name__', '') for frame, _ in traceback.walk_tb(error.__traceback__)]
-    foreign = [name.partition('.')[0] not in _OWN for name in names]
-    if any(foreign):
-        last = max(place for place, is_foreign in enumerate(foreign) if is_foreign)
-        frames = [frame for place, frame in enumerate(shown.stack) if foreign[place] or place > last]
-        shown.stack = traceback.StackSummary.from_list(frames)
-    shown.__notes__ = notes_of(error)
-    return text_of(''.join(shown.format()).rstrip('\n'), _LONGEST_TRACEBACK)

@@ -58,15 +58,19 @@ def one_line(text: str, replacements: Replacements | None = None) -> str:
 
 
 def sanitized_json(data: Mapping[str, Any]) -> str:
-    """`data` as one line of JSON, with control characters escaped and secrets redacted.
+    """`data` as one line of JSON, with control characters escaped and secrets redacted; not a number is null.
 
     Example:
         >>> sanitized_json({'name': '\\x9b2J'})
         '{"name": "\\\\u009b2J"}'
     """
-    from synapse_hooks.journal.values import Redactor, secrets_of
+    from synapse_hooks.journal.values import Redactor, encode, secrets_of
 
-    text = json.dumps(data, ensure_ascii=False, default=text_of)
+    try:
+        text = json.dumps(data, ensure_ascii=False, default=text_of, allow_nan=False)
+    except ValueError:
+        # JSON has no numbers that are not finite, and a metric of a training that diverged is one.
+        text = encode(data).decode()
     if secrets := secrets_of(os.environ):
         # Redacted after encoding: by now, unknown objects are text too.
         text = json.dumps(Redactor(secrets).clean(json.loads(text)), ensure_ascii=False)

@@ -25,7 +25,7 @@ TUNING: Final[dict[str, Any]] = {
     'fliplr': 0.0,
 }
 """Hyperparameters with which a small model learns a small dataset within a minute."""
-MACHINE: Final[dict[str, Any]] = {'device': 'cpu', 'workers': 0, 'plots': False}
+MACHINE: Final[dict[str, Any]] = {'device': 'cpu', 'workers': 0, 'plots': True}
 
 
 class TrainParams(BaseTrainParams):

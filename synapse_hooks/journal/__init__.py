@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
+    from synapse_hooks.journal.evaluation import Confusion, Evaluation, log_evaluation, read_evaluation
     from synapse_hooks.journal.journal import Journal
     from synapse_hooks.journal.lane import HOOK_OF, Sink
     from synapse_hooks.journal.metrics import MetricKey, last_metrics, metrics_table
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     'HOOK_OF': 'lane',
+    'Confusion': 'evaluation',
+    'Evaluation': 'evaluation',
     'Events': 'reader',
     'Journal': 'journal',
     'MetricKey': 'metrics',
@@ -51,8 +54,10 @@ _HOMES = {
     'last_checkpoint': 'trainings',
     'last_metrics': 'metrics',
     'latest': 'reader',
+    'log_evaluation': 'evaluation',
     'metrics_table': 'metrics',
     'new_run_name': 'run_directory',
+    'read_evaluation': 'evaluation',
     'read_events': 'reader',
     'read_trainings': 'trainings',
     'secrets_of': 'values',
@@ -62,6 +67,8 @@ _HOMES = {
 __all__ = [
     'HOOK_OF',
     'KILLED',
+    'Confusion',
+    'Evaluation',
     'Events',
     'Journal',
     'MetricKey',
@@ -78,8 +85,10 @@ __all__ = [
     'last_checkpoint',
     'last_metrics',
     'latest',
+    'log_evaluation',
     'metrics_table',
     'new_run_name',
+    'read_evaluation',
     'read_events',
     'read_trainings',
     'secrets_of',

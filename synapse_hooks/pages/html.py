@@ -9,7 +9,7 @@ from typing import Final
 Child = str | None
 """Text, or `Html`, which is not escaped; None is omitted."""
 
-_VOID: Final = frozenset(('meta', 'input', 'br'))
+_VOID: Final = frozenset(('meta', 'input', 'br', 'img'))
 _FORBIDDEN: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), '�')
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 SIDE: Final = 320
-"""The longer side of a picture, in pixels."""
+"""The longer side of a picture, in pixels, unless it is given."""
 _QUALITY: Final = 70
 _MAX_PIXELS: Final = 1 << 25
 """The largest image that is decoded, with 4 bytes for a pixel. A large JPEG is decoded in a smaller size."""
@@ -27,9 +27,9 @@ def can_draw() -> bool:
     return find_spec('PIL') is not None
 
 
-def data_uri(path: Path) -> str | None:
+def data_uri(path: Path, *, side: int = SIDE) -> str | None:
     """An image as a small JPEG in a `data:` URI, turned as its EXIF orientation says; None if it cannot be decoded, or
-    decoding it would take more than a few hundred megabytes.
+    decoding it would take more than a few hundred megabytes. It is at most `side` pixels wide and high.
     """
     import PIL.Image
     import PIL.ImageOps
@@ -40,23 +40,23 @@ def data_uri(path: Path) -> str | None:
             # Pillow warns of images that take long to decode.
             warnings.simplefilter('ignore')
             with open(open_regular(path), 'rb') as opened, PIL.Image.open(opened) as image:
-                image.draft('RGB', (SIDE, SIDE))
+                image.draft('RGB', (side, side))
                 if image.width * image.height > _MAX_PIXELS:
                     return None
-                small = PIL.ImageOps.exif_transpose(_coloured(image))
-        small.thumbnail((SIDE, SIDE))
+                small = PIL.ImageOps.exif_transpose(_coloured(image, side))
+        small.thumbnail((side, side))
         small.save(data, 'JPEG', quality=_QUALITY, optimize=True)
     except Exception:  # a decoder may raise anything for a damaged image: only this thumbnail is missing
         return None
     return f'data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}'
 
 
-def _coloured(image: PIL.Image.Image) -> PIL.Image.Image:
+def _coloured(image: PIL.Image.Image, side: int) -> PIL.Image.Image:
     """An image of any mode as RGB with 8 bits."""
     import PIL.Image
 
     orientation = image.getexif()
-    factor = max(1, max(image.size) // (2 * SIDE))
+    factor = max(1, max(image.size) // (2 * side))
     if factor > 1 and image.mode in _REDUCIBLE:
         # Reduced before the conversion of its mode, which would copy the whole image.
         info, image = image.info, image.reduce(factor)

@@ -29,7 +29,7 @@ from synapse_hooks.plugins import (
     PluginWarning,
     culprit,
 )
-from synapse_hooks.safe_text import add_note, notes_of, summary, text_of
+from synapse_hooks.safe_text import add_note, described, frames_text, notes_of, summary, text_of
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text, warn_of_failures
 from synapse_hooks.steps.in_place import early_conversion, may_read_in_place
@@ -326,7 +326,14 @@ class _Run:
 
 
 def _recorded(error: BaseException) -> dict[str, Any]:
-    return {'type': type(error).__name__, 'message': text_of(error), **_blamed(error)}
+    recorded = {'type': type(error).__name__, 'message': text_of(error), **_blamed(error)}
+    cause = error.__cause__ if isinstance(error, StepFailed) else None
+    if cause is not None:
+        recorded['cause'] = described(cause)
+        recorded['traceback'] = frames_text(cause)
+        if hint := getattr(error, 'hint', None) or getattr(cause, 'hint', None):
+            recorded['hint'] = text_of(hint)
+    return recorded
 
 
 def _blamed(error: BaseException) -> dict[str, Any]:

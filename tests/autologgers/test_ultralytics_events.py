@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from synapse_hooks.autologgers.ultralytics import training
+from synapse_hooks.journal import read_evaluation
 from tests.autologgers.ultralytics_stand_in import V50, V52, V104, V104_26, Shape, Tensor
 
 SHAPES = pytest.mark.parametrize('shape', [V50, V52, V104, V104_26], ids=['8.4.50', '8.4.52', '8.4.104', 'yolo26'])
@@ -145,6 +146,7 @@ def test_files_are_recorded_once(ultralytics, attach, log):
     with attach():
         ultralytics.YOLO().train(epochs=1)
     assert [(e['kind'], e['role'], e['path']) for e in log.of('artifact')] == [
+        ('table', 'evaluation', 'evaluations/train.json'),
         ('image', 'results', 'ultralytics/train/results.png'),
         ('image', 'train_batch0', 'ultralytics/train/train_batch0.jpg'),
         ('table', 'results', 'ultralytics/train/results.csv'),
@@ -152,3 +154,19 @@ def test_files_are_recorded_once(ultralytics, attach, log):
         ('weights', 'best', 'ultralytics/train/weights/best.pt'),
         ('weights', 'last', 'ultralytics/train/weights/last.pt'),
     ]
+
+
+def test_the_metrics_of_each_class_and_the_confusion_matrix_are_recorded(ultralytics, attach, log, tmp_path):
+    with attach():
+        ultralytics.YOLO().train(epochs=2)
+    (event,) = log.of('artifact', role='evaluation')
+    assert event['training'] == 'train'
+    found = read_evaluation(tmp_path / 'run' / event['path'])
+    assert found.classes == {
+        'cat': {'images': 3.0, 'precision': 0.25, 'mAP50': 0.5},
+        'dog': {'precision': 0.75},
+    }
+    assert found.confusion is not None
+    assert found.confusion.labels == ['cat', 'dog', 'background']
+    assert found.confusion.matrix == [[5, 0, 3], [1, 7, 0], [2, 0, 0]]
+    assert log.of('message', level='warning') == []

@@ -60,7 +60,9 @@ class DetectionValidator:
     def __init__(self, callbacks: dict[str, list[Any]], save_dir: Path, name: str | None = None) -> None:
         self.args = SimpleNamespace(name=name)
         self.callbacks, self.save_dir = callbacks, save_dir
-        self.metrics = SimpleNamespace(results_dict={'metrics/mAP50(B)': 0.25, 'fitness': 0.5})
+        self.metrics = SimpleNamespace(
+            results_dict={'metrics/mAP50(B)': 0.25, 'fitness': 0.5}, summary=lambda: [{'top1_acc': 0.5}]
+        )
         save_dir.mkdir(parents=True)
         (save_dir / 'confusion_matrix.png').write_bytes(b'x')
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 
 @dataclass
 class Listing:
@@ -55,6 +57,25 @@ V104 = Shape(dict, True)
 V104_26 = Shape(dict, True, ('box_loss', 'cls_loss', 'l1_loss'))
 
 
+class Metrics:
+    """What a validator has found, by class; in the shape of `DetMetrics.summary()`."""
+
+    def summary(self) -> list[dict[str, Any]]:
+        return [
+            {'Class': 'cat', 'Images': 3, 'Box-P': 0.25, 'mAP50': 0.5, 'note': None},
+            {'Class': 'dog', 'Box-P': 0.75},
+        ]
+
+
+class Validator:
+    """The validator of a trainer. The columns of its confusion matrix are true classes, and the last is background."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        matrix = np.array([[5.0, 1.0, 2.0], [0.0, 7.0, 0.0], [3.0, 0.0, 0.0]])
+        self.confusion_matrix = SimpleNamespace(matrix=matrix, names={0: 'cat', 1: 'dog'})
+
+
 class Trainer:
     """As `ultralytics.engine.trainer.BaseTrainer`: names, order and numbering are its own, the arithmetic is not."""
 
@@ -77,6 +98,7 @@ class Trainer:
         self.fitness = self.best_fitness = None
         self.metrics: dict[str, float] | None = None
         self.stop = False
+        self.validator = Validator()
 
     def run(self, event: str) -> None:
         for callback in self.callbacks.get(event, []):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from synapse_hooks.insight.drawing import Drawing
 from synapse_hooks.insight.page import PICTURES
 from synapse_hooks.pages.pictures import SIDE, data_uri
 from tests.insight.insight_kit import inspect, sample
+from tests.support.html_page import Page
 
 HOSTILE = '</title><script>alert(1)</script>"\'><img src=x onerror=alert(1)>\x00\ud800'
 KINDS: list[AnyAnnotation] = [
@@ -42,33 +42,6 @@ KINDS: list[AnyAnnotation] = [
     Group(members=['b']),
     Box(float('nan'), 0, 1, 1, label='cat'),
 ]
-
-
-class Page(HTMLParser):
-    """Fails on what is not nested well; keeps elements and text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ('meta', 'input', 'br'):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-    def of(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.elements if tag == name]
 
 
 @pytest.fixture

@@ -241,7 +241,11 @@ def test_an_error_keeps_its_frames_and_gets_a_name(tmp_path: Path) -> None:
     assert frames[-1] == 'execute'
     assert (caught.value.step, caught.value.attempt) == ('execute', 1)
     assert f'synapse-hooks resume {tmp_path / "run"}' in str(caught.value)
-    assert record(tmp_path)['error']['step'] == 'execute'
+    recorded = record(tmp_path)['error']
+    assert recorded['step'] == 'execute'
+    assert recorded['cause'].startswith("KeyError: 'missing' (")
+    assert "return {}['missing']" in recorded['traceback']
+    assert f'synapse-hooks resume {tmp_path / "run"}' in recorded['hint']
 
 
 def test_a_step_is_tried_again_as_long_as_retry_step_says(tmp_path: Path) -> None:

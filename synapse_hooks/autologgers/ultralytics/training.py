@@ -8,11 +8,14 @@ fit_epoch_end (numbered like the last epoch up to 8.4.51, one higher since 8.4.5
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from synapse_hooks.autologgers.ultralytics.classes import evaluation_of
 from synapse_hooks.autologgers.ultralytics.files import log_files, publish_checkpoint
+from synapse_hooks.autologgers.ultralytics.numbers import numbers
+from synapse_hooks.journal.evaluation import log_evaluation
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession, TrainingLog
@@ -122,7 +125,12 @@ class Training:
                     phase='final' if final else 'val',
                     step=self.best_epoch if final else trainer.epoch + 1,
                 )
-        if not final:
+        if final:
+            with self.session.guard('logging the metrics of classes'):
+                found = evaluation_of(trainer.validator)
+                if found is not None:
+                    log_evaluation(self.log, self.log.name, found)
+        else:
             with self.session.guard('reporting progress'):
                 self.log.set_progress(trainer.epoch + 1, trainer.epochs)
 
@@ -143,17 +151,6 @@ class Training:
 
 def _is_best(trainer: Any) -> bool:
     return trainer.fitness is not None and bool(trainer.fitness == trainer.best_fitness)
-
-
-def numbers(values: Iterable[tuple[str, Any]]) -> dict[str, float]:
-    """What is a number, as a float; anything else (a curve, None) is left out."""
-    found = {}
-    for name, value in values:
-        try:
-            found[str(name)] = float(value)
-        except (TypeError, ValueError):
-            continue
-    return found
 
 
 def _plain(value: Any) -> Any:

@@ -6,8 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synapse_hooks.autologgers.ultralytics.classes import evaluation_of
 from synapse_hooks.autologgers.ultralytics.files import log_files
-from synapse_hooks.autologgers.ultralytics.training import numbers
+from synapse_hooks.autologgers.ultralytics.numbers import numbers
+from synapse_hooks.journal.evaluation import log_evaluation
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession
@@ -23,6 +25,9 @@ def watch_validation(validator: Any, session: AutologSession) -> None:
             found.pop('fitness', None)
             log.log_metrics(found, phase='val')
             log_files(log, Path(validator.save_dir))
+            by_class = evaluation_of(validator)
+            if by_class is not None:
+                log_evaluation(log, log.name, by_class)
 
     # The list is the model's own, which other validations share.
     validator.callbacks = defaultdict(list, {event: [*functions] for event, functions in validator.callbacks.items()})
