@@ -6,16 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from synapse_hooks.context import Dataset, DatasetReader, RuntimeContext, TrainContext
-from synapse_hooks.data import DatasetInfo, Sample, dataset
+from synapse_hooks.data import MEDIA, DatasetInfo, Sample, dataset
 from synapse_hooks.formats import BUILTIN, BaseFormat, Format
 from synapse_hooks.plugins import HookCalls, Settings, build
 from synapse_hooks.steps import checked_dataset
 from synapse_hooks.storage import relocate, staging
 from synapse_hooks.testing.recording import Recording
 from synapse_hooks.testing.samples import CLASSES
+
+ITEM_KINDS: Final = frozenset((*MEDIA, 'file', 'folder'))
+"""The kinds in a loss report that are not annotations, but items, and files that belong to none."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, BaseFormat, Format, ReadContext
 from synapse_hooks.safe_text import summary
 from synapse_hooks.testing.comparison import as_lines, first_difference, missing, name_of
-from synapse_hooks.testing.conversion import Converted, builtin_format, convert_dataset, open_dataset
+from synapse_hooks.testing.conversion import ITEM_KINDS, Converted, builtin_format, convert_dataset, open_dataset
 from synapse_hooks.testing.fuzzing import Fuzzer
 from synapse_hooks.testing.parts import InParts
 from synapse_hooks.testing.plugins import check_plugin, reads, writes
@@ -317,7 +317,7 @@ class FormatConformance:
 
     def _check_all_read(self, samples: Sequence[Sample], result: Converted, back: Sequence[Sample]) -> None:
         """Check that as many annotations can be read as were written or converted."""
-        dropped = sum(loss['count'] for loss in result.losses['dropped'] if loss['kind'] not in ('image', 'file'))
+        dropped = sum(loss['count'] for loss in result.losses['dropped'] if loss['kind'] not in ITEM_KINDS)
         expected = _kinds(samples).total() - dropped
         total = sum(len(sample.annotations) for sample in back)
         counts = {self.identity(sample): len(sample.annotations) for sample in back}

@@ -24,7 +24,7 @@ from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.formats import BUILTIN, BaseFormat
 from synapse_hooks.formats.guess import locate_dataset
 from synapse_hooks.plugins import HookCalls
-from synapse_hooks.testing.conversion import Converted, builtin_format, convert_dataset, hook_calls
+from synapse_hooks.testing.conversion import ITEM_KINDS, Converted, builtin_format, convert_dataset, hook_calls
 from synapse_hooks.testing.mutation.files import OUTSIDE
 
 _MAX_MESSAGE = 20_000
@@ -193,7 +193,7 @@ class RobustnessCheck:
 
 def _accounted(losses: dict[str, Any]) -> int:
     ends = [*losses['converted'], *losses['dropped']]
-    counts = [*losses['written'].values(), *(loss['count'] for loss in ends if loss['kind'] not in ('image', 'file'))]
+    counts = [*losses['written'].values(), *(loss['count'] for loss in ends if loss['kind'] not in ITEM_KINDS)]
     return sum(map(int, counts))
 
 

@@ -198,3 +198,18 @@ def test_a_sandbox_goes_on_after_what_dies_in_it(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match='raise'):
             sandbox('raise')
         assert sandbox('c') == 'C'
+
+
+class Films(Names):
+    """An image, and a film with annotations, which counts as an item that was left out, and so do they."""
+
+    def read(self, path: Path) -> Iterator[Sample]:
+        yield from super().read(path)
+        yield Sample('b', medium='video', file=str(path / 'b.mp4'), annotations=[Box(1, 1, 9, 9, label='ant')])
+
+
+def test_items_of_another_medium_are_no_annotations(names: Path, tmp_path: Path) -> None:
+    (names / 'b.mp4').write_bytes(b'film')
+    with Fuzzer(Films(), names, tmp_path / 'work') as fuzzer:
+        for number in range(4):
+            assert fuzzer(Random(number), edits=0).findings == []
