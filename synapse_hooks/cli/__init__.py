@@ -40,6 +40,16 @@ COMMANDS: Final = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    try:
+        return _main(argv)
+    except KeyboardInterrupt as error:
+        # Before the command has begun, while its modules are imported, or after it has ended.
+        from synapse_hooks.cli.error_report import exit_code
+
+        return exit_code(error)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     if '_ARGCOMPLETE' in os.environ:
         from synapse_hooks.cli.completer import complete
 

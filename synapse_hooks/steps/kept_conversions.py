@@ -311,8 +311,8 @@ def _link(kept: CachedFolder, place: OutputPaths) -> None:
     place.staged.parent.mkdir(exist_ok=True)
     remove_link(place.final)
     link = temporary_path(place.staged)
-    link.symlink_to(kept.data, target_is_directory=True)
     try:
+        link.symlink_to(kept.data, target_is_directory=True)
         publish(link, place.final, replace=True)
     finally:
         link.unlink(missing_ok=True)

@@ -89,9 +89,10 @@ def scratch(final: Path) -> Iterator[Path]:
     """
     need_folder(final.parent)
     staged = temporary_path(final)
-    with making_folder(final):
-        staged.mkdir()
+    # From here on, so that Ctrl-C leaves nothing, whenever it comes.
     try:
+        with making_folder(final):
+            staged.mkdir()
         yield staged
     except OSError as error:
         if full := disk_full(error, final):

@@ -76,3 +76,23 @@ def test_a_run_in_use_by_another_process_is_left_alone(bare: Environment, projec
         (data / 'go').touch()
         ended = running.end()
     assert ended.json['outcome'] == 'succeeded'
+
+
+def test_ctrl_c_before_a_command_has_begun_shows_no_traceback(bare: Environment) -> None:
+    """A finder of modules stands for the moment: it raises where the module of the command is imported."""
+    code = """
+import sys
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == 'synapse_hooks.cli.convert':
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder)
+from synapse_hooks.cli import main
+sys.argv = ['synapse-hooks', 'convert', 'a', 'b', '--to', 'coco']
+sys.exit(main())
+"""
+    done = bare.run(bare.python, '-c', code)
+    assert (done.code, done.out, done.err) == (130, '', '')

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -25,6 +26,39 @@ def dead_owner() -> str:
     """What a process that is over called itself."""
     code = 'from synapse_hooks.storage import owner; print(owner())'
     return subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+class Interrupts:
+    """Raises KeyboardInterrupt before a line of the package, as Ctrl-C does, counting the lines from 1."""
+
+    def __init__(self, line: int) -> None:
+        self.left = line
+
+    def __call__(self, frame: FrameType, event: str, arg: object) -> 'Interrupts | None':
+        if 'synapse_hooks/storage' not in frame.f_code.co_filename:
+            return None
+        if event == 'line':
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def test_ctrl_c_while_a_folder_is_made_leaves_nothing(tmp_path: Path) -> None:
+    before = sys.gettrace()
+    for line in range(1, 500):
+        try:
+            sys.settrace(Interrupts(line))
+            with staging(tmp_path / 'yolo'):
+                sys.settrace(before)
+                break
+        except KeyboardInterrupt:
+            # The traceback keeps what was in the middle, so it is left first.
+            pass
+        finally:
+            sys.settrace(before)
+        assert names(tmp_path) == []
+    assert line > 10
 
 
 def test_write_atomic_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
