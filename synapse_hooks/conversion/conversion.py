@@ -116,6 +116,27 @@ class Conversion:
         executor = partial(executor_of, context.hooks, options)
         return cls(source, assignment.info(declared), opened, target, Progress(context), executor)
 
+    @property
+    def count(self) -> int | None:
+        """How many items the source has; None where that is unknown before all are read."""
+        return self.open(self.sink.projection).count
+
+    def splits_in_order(self, counts: DatasetCounts) -> list[str]:
+        """The splits that have items, in the order of their first ones: as `write` finds them.
+
+        Args:
+            counts: Of all items.
+        """
+        if self.declared.splits and not self.target.options.shares:
+            # The source gives one split after the other. To look for the second one may take as long as to write it.
+            return [name for name in self.declared.splits if counts.splits[name]]
+        names: dict[str, None] = {}
+        for batch in self.open(self.sink.projection).batches():
+            names.update(dict.fromkeys(sample.split for sample in batch.samples if sample.split is not None))
+            if len(names) == len(counts.splits):
+                break
+        return list(names)
+
     def write(self) -> WrittenShards:
         """Write everything but what `finalize` adds.
 

@@ -43,7 +43,7 @@ def convert(format: BaseFormat, context: TrainContext, source: Dataset) -> Datas
     out.mkdir(parents=True, exist_ok=True)
     conversion = Conversion.of(context, source, Target(format, out, options))
     early = context.early_conversion
-    shards = early.take(format, source, options, out) if isinstance(early, EarlyConversion) else None
+    shards = early.take(conversion) if isinstance(early, EarlyConversion) else None
     if shards is not None:
         context.log_message('convert: the dataset was converted while it was exported', code='early')
     try:

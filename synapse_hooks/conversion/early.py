@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -49,12 +49,17 @@ class EarlyConversion:
 
     Args:
         format: The target.
-        folder: Where it writes, on the disk of the run.
+        folder: Its own, for the time until the conversion, on the disk of the run.
+        out: Where the conversion would write: what is written, and what the sink answers, may hold this path.
+        deadline: The seconds that all attempts to export may take together; None for any time.
     """
 
-    def __init__(self, format: BaseFormat, folder: Path) -> None:
+    def __init__(self, format: BaseFormat, folder: Path, out: Path, deadline: float | None = None) -> None:
         self.format = format
         self.folder = folder
+        self.out = out
+        self.deadline = deadline
+        self._first_begun: float | None = None
         self._made: _Made | None = None
 
     @contextmanager
@@ -70,59 +75,83 @@ class EarlyConversion:
         """
         self._made = None
         begun = time.monotonic()
+        self._first_begun = self._first_begun or begun
         with ExitStack() as stack:
-            try:
-                arrivals = stack.enter_context(closing(self._start()))
-                arriving: Dataset = {**dataset, 'arrivals': arrivals.file}
-                work = partial(_work, context, arriving, self.format, self._out)
-                (worker,) = stack.enter_context(workers([work]))
-            except OSError:
-                # No process, or no space: without this, the conversion takes place after the export.
-                stack.close()
-                yield lambda shard: None
-                return
-            complete = True
+            started = self._started(context, dataset, stack)
+            complete = started is not None
 
-            def arrived(shard: Any) -> None:
+            def announce(add: Callable[[Arrivals], None]) -> None:
                 nonlocal complete
-                try:
-                    arrivals.add(shard)
-                except OSError:
-                    complete = False
+                if started is not None and complete:
+                    try:
+                        add(started[0])
+                    except Exception:  # no space, or a client that announces something else than JSON
+                        complete = False
 
-            yield arrived
-            if complete:
-                arrivals.end()
-                self._made = _received(worker, max(_PATIENCE, time.monotonic() - begun))
+            yield lambda shard: announce(lambda arrivals: arrivals.add(shard))
+            announce(Arrivals.end)
+            made = _received(started[1], self._patience(begun)) if started is not None and complete else None
+            if made is not None:
+                # The place is the conversion's, which finds it empty.
+                self.out.rename(self._kept)
+                self._made = made
+        if self._made is None:
+            shutil.rmtree(self.out, ignore_errors=True)
 
-    def take(self, format: BaseFormat, dataset: Dataset, options: Options, out: Path) -> WrittenShards | None:
-        """What was written of the exported dataset, moved into the empty folder `out`; None where it cannot be used.
+    def take(self, conversion: Conversion) -> WrittenShards | None:
+        """What was written of the exported dataset, moved to where it would be written; None where it cannot be used.
 
         Args:
-            format: The target.
-            dataset: The exported dataset.
-            options: How it would be converted.
-            out: The folder.
+            conversion: That of the exported dataset, of which nothing is written yet.
         """
         made, self._made = self._made, None
-        if made is None or format is not self.format or options != made.options or 'digest' not in dataset:
+        target = conversion.target
+        if made is None or (target.format, target.out) != (self.format, self.out) or target.options != made.options:
             return None
-        if made.shards.read.unreadable is not None and made.shards.read.unreadable.count:
+        read = made.shards.read
+        if read.unreadable is not None and read.unreadable.count:
             # The messages name files where the export has made them, and they have moved.
             return None
-        out.rmdir()
-        self._out.rename(out)
-        return made.shards
+        if 'digest' not in conversion.source or conversion.count != read.counts.count:
+            return None
+        # A sink may have put something there.
+        shutil.rmtree(self.out)
+        self._kept.rename(self.out)
+        splits = {name: (made.shards.info.splits or {})[name] for name in conversion.splits_in_order(read.counts)}
+        return replace(made.shards, info=replace(made.shards.info, splits=splits))
+
+    def _started(self, context: TrainContext, dataset: Dataset, stack: ExitStack) -> tuple[Arrivals, Worker] | None:
+        """Begin; None where there is no process, or no space, or the sink cannot be made."""
+        try:
+            arrivals = stack.enter_context(closing(self._start()))
+            arriving: Dataset = {**dataset, 'arrivals': arrivals.file}
+            (worker,) = stack.enter_context(workers([partial(_work, context, arriving, self.format, self.out)]))
+        except Exception:  # the conversion after the export reports it
+            return None
+        return arrivals, worker
+
+    def _patience(self, begun: float) -> float:
+        """Seconds to wait for the rest of a conversion that has begun at this time."""
+        now = time.monotonic()
+        patience = max(_PATIENCE, now - begun)
+        if self.deadline is None:
+            return patience
+        return min(patience, max(0.0, self.deadline - (now - (self._first_begun or begun))) / 2)
 
     def _start(self) -> Arrivals:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._out.mkdir(parents=True)
+        for folder in (self.folder, self.out):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
         # What is imported here need not be imported by the other process, beside threads that may import it, too.
-        Target(self.format, self._out, Options()).sink()
+        unused = self.folder / 'unused'
+        unused.mkdir()
+        with suppress(Exception):  # it may need options
+            Target(self.format, unused, Options()).sink()
         return Arrivals(self.folder / 'arrivals.jsonl')
 
     @property
-    def _out(self) -> Path:
+    def _kept(self) -> Path:
+        """What was written, until the conversion takes it."""
         return self.folder / 'out'
 
 

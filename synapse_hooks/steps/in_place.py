@@ -6,6 +6,7 @@ the formats of this package only reads, so it needs no export as long as no othe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from synapse_hooks.plugins import Plugin
 from synapse_hooks.steps.cache_keys import has_symlinks, later_editor
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
 from synapse_hooks.steps.inputs import RUN_STEP, StageInputs
+from synapse_hooks.storage import safe_name
 
 _PACKAGE: Final = __name__.partition('.')[0]
 _EXPORTED: Final = 'dm'
@@ -33,12 +35,15 @@ def may_read_in_place(inputs: StageInputs) -> bool:
     return converts is not None and not _others(inputs, converts)
 
 
-def early_conversion(inputs: StageInputs, folder: Path) -> ExportObserver | None:
+def early_conversion(
+    inputs: StageInputs, staging: Callable[[str], Path], deadlines: Mapping[str, float]
+) -> ExportObserver | None:
     """What converts the dataset of a run while it is being exported; None where other code may come between.
 
     Args:
         inputs: What goes into the stages of the run.
-        folder: Where it may write.
+        staging: Returns the folder in which something is made, by its name.
+        deadlines: Seconds, by the names of stages.
     """
     converts = _next_conversion(inputs)
     if converts is None:
@@ -53,7 +58,8 @@ def early_conversion(inputs: StageInputs, folder: Path) -> ExportObserver | None
     from synapse_hooks.conversion.early import EarlyConversion
 
     format: Any = plugin.loaded
-    return EarlyConversion(format, folder)
+    exports = inputs.steps[inputs.steps.index(converts) - 1].name
+    return EarlyConversion(format, staging('.early'), staging(safe_name(converts.name)), deadlines.get(exports))
 
 
 def _next_conversion(inputs: StageInputs) -> ConvertDatasetStep | None:

@@ -110,7 +110,9 @@ class _Run:
             run_dir=directory.path,
             moved_from=former_paths(directory),
             may_read_in_place=may_read_in_place(inputs),
-            early_conversion=early_conversion(inputs, directory.staging('.early')),
+            early_conversion=early_conversion(
+                inputs, directory.staging, {**plugins.settings.deadlines, **plan.ctx.deadlines}
+            ),
             images=LoggedImages(*plugins.settings.images),
             settings=plugins.settings.settings,
         )

@@ -1,10 +1,11 @@
 """A dataset is converted while it is exported: two stages in the record, and the same result."""
 
 import os
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from synapse_hooks.backends.synapse import SynapseClient
 from synapse_hooks.context import Dataset, RuntimeContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.errors import StepFailed
-from synapse_hooks.formats import BaseSink, Batch, Format, Sink, WriteContext, WriteResult
+from synapse_hooks.formats import BaseSink, Batch, Format, Sink, WriteContext, WriteResult, Written
 from synapse_hooks.journal import RunDirectory, read_events
 from tests.backends.synapse.conftest import Clients, make_dm
 from tests.support.dev_server import DevServer, dev_server
@@ -85,7 +86,7 @@ def content(stages: Mapping[str, Mapping[str, Any]], run_dir: Path) -> tuple[Any
         for file in folder.rglob('*')
         if file.is_file() and file.suffix != '.cache'
     }
-    assert len(caches) == 2
+    assert len(caches) >= 2
     return caches, others, stages['convert']['context']['dataset']['digest']
 
 
@@ -175,6 +176,165 @@ def slow(client: SynapseClient, interrupt: Callable[[], None]) -> SynapseClient:
     assert isinstance(client, _Slow)
     client.interrupt = interrupt
     return client
+
+
+class _Announces(SynapseClient):
+    """Announces what has arrived when everything is there, in a way of its own."""
+
+    announce: Callable[[Callable[[Any], None], list[Any]], None]
+
+    def export_dataset(self, *args: Any, arrived: Any = None, **more: Any) -> Dataset:
+        shards: list[Any] = []
+        made = super().export_dataset(*args, arrived=shards.append if arrived else None, **more)
+        if arrived:
+            self.announce(arrived, shards)
+        return made
+
+
+def announcing(client: SynapseClient, announce: Callable[[Callable[[Any], None], list[Any]], None]) -> SynapseClient:
+    client.__class__ = _Announces
+    assert isinstance(client, _Announces)
+    client.announce = announce
+    return client
+
+
+def in_reverse(arrived: Callable[[Any], None], shards: list[Any]) -> None:
+    for shard in reversed(shards):
+        arrived(shard)
+
+
+@pytest.mark.parametrize(
+    ('counts', 'params'),
+    [({'train': 20, 'valid': 140, 'test': 2}, {}), ({'': 140}, {'splits': {'train': 0.6, 'valid': 0.4}})],
+    ids=['splits', 'fractions'],
+)
+def test_the_order_of_arrival_changes_nothing(
+    tmp_path: Path, client_of: Clients, counts: dict[str, int], params: dict[str, Any]
+) -> None:
+    workspace = Workspace(tmp_path / 'there')
+    workspace.add_dataset(make_dm(tmp_path / 'in', counts), name='street')
+    with dev_server(workspace) as server:
+        client = announcing(client_of(server.host), in_reverse)
+        early, was_early = train(client, tmp_path / 'run1', params=params)
+        plain, was_plain = train(client_of(server.host), tmp_path / 'run2', plugins=(Observes(),), params=params)
+    assert (was_early, was_plain) == (True, False)
+    assert content(early, tmp_path / 'run1') == content(plain, tmp_path / 'run2')
+    assert early['convert']['losses'] == plain['convert']['losses']
+
+
+def announces_half(arrived: Callable[[Any], None], shards: list[Any]) -> None:
+    for shard in shards[::2]:
+        arrived(shard)
+
+
+def announces_twice(arrived: Callable[[Any], None], shards: list[Any]) -> None:
+    for shard in shards * 2:
+        arrived(shard)
+
+
+def announces_paths(arrived: Callable[[Any], None], shards: list[Any]) -> None:
+    for shard in shards:
+        arrived({**shard, 'path': Path()})
+
+
+def announces_something_else(arrived: Callable[[Any], None], shards: list[Any]) -> None:
+    for shard in shards:
+        arrived(shard['documents'])
+
+
+def announces_nothing(arrived: Callable[[Any], None], shards: list[Any]) -> None:
+    """Forget to."""
+
+
+@pytest.mark.parametrize(
+    'announce', [announces_half, announces_twice, announces_paths, announces_something_else, announces_nothing]
+)
+def test_what_a_client_announces_wrongly_changes_nothing(
+    server: DevServer, client_of: Clients, tmp_path: Path, announce: Any
+) -> None:
+    stages, early = train(announcing(client_of(server.host), announce), tmp_path / 'run1')
+    expected, _ = train(client_of(server.host), tmp_path / 'run2', plugins=(Observes(),))
+    assert not early
+    assert content(stages, tmp_path / 'run1') == content(expected, tmp_path / 'run2')
+
+
+class NotesSink(NamesSink):
+    """Makes a folder at once, and keeps absolute paths for the end."""
+
+    def __init__(self, context: WriteContext) -> None:
+        super().__init__(context)
+        self.notes = context.out / 'notes'
+        self.notes.mkdir(exist_ok=True)
+
+    def initialize_write(self, info: DatasetInfo) -> Any:
+        return self.notes
+
+    def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+        file = plan / f'{shard}.txt'
+        file.write_text('\n'.join(sorted(sample.id for batch in batches for sample in batch.samples)))
+        return WriteResult(state=file)
+
+    def finalize(self, plan: Any, info: DatasetInfo, results: Sequence[WriteResult]) -> Written:
+        for result in results:
+            (plan / 'all.txt').write_text(f'{result.state} {result.state.read_text()} {info.splits}')
+        return Written()
+
+
+class NotesFormat(Format):
+    name = 'names'
+
+    def sink(self, context: WriteContext) -> Sink:
+        return NotesSink(context)
+
+
+def test_a_sink_may_keep_absolute_paths(server: DevServer, client_of: Clients, tmp_path: Path) -> None:
+    client = announcing(client_of(server.host), in_reverse)
+    _, early = train(client, tmp_path / 'run', TrainsOnNames, plugins=(NotesFormat(),))
+    notes = (tmp_path / 'run' / 'stages' / 'convert' / 'notes' / 'all.txt').read_text()
+    shutil.rmtree(tmp_path / 'run')
+    _, was_plain_early = train(client, tmp_path / 'run', TrainsOnNames, plugins=(NotesFormat(), Observes()))
+    assert (early, was_plain_early) == (True, False)
+    assert (tmp_path / 'run' / 'stages' / 'convert' / 'notes' / 'all.txt').read_text() == notes
+
+
+class NeedsSettingFormat(NamesFormat):
+    def sink(self, context: WriteContext) -> Sink:
+        assert context.options.settings['kind'] == 'short'
+        return NamesSink(context)
+
+
+@pytest.mark.parametrize('kind', ['short', 'long'])
+def test_a_format_may_need_a_setting(server: DevServer, client_of: Clients, tmp_path: Path, kind: str) -> None:
+    (tmp_path / 'pyproject.toml').write_text(f"[tool.synapse_hooks.settings.names]\nkind = '{kind}'\n")
+    options: Any = {'plugins': (NeedsSettingFormat(),), 'project': tmp_path}
+    if kind == 'long':
+        with pytest.raises(StepFailed, match="'convert'"):
+            train(client_of(server.host), tmp_path / 'run', TrainsOnNames, **options)
+        return
+    _, early = train(client_of(server.host), tmp_path / 'run', TrainsOnNames, **options)
+    assert early
+
+
+class SlowFormat(NamesFormat):
+    """Takes longer than an export may take, in the process that converts early."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+    def sink(self, context: WriteContext) -> Sink:
+        if os.getpid() != self.pid:
+            threading.Event().wait()
+        return super().sink(context)
+
+
+def test_the_deadline_of_the_export_is_not_spent_on_the_conversion(
+    server: DevServer, client_of: Clients, tmp_path: Path
+) -> None:
+    stages, early = train(
+        client_of(server.host), tmp_path / 'run', TrainsOnNames, plugins=(SlowFormat(),), deadlines={'export': 6.0}
+    )
+    assert not early
+    assert [stages[name]['status'] for name in ('export', 'convert')] == ['succeeded', 'succeeded']
 
 
 def children() -> set[int]:
