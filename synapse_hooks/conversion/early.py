@@ -121,7 +121,7 @@ class EarlyConversion:
         return replace(made.shards, info=replace(made.shards.info, splits=splits))
 
     def _started(self, context: TrainContext, dataset: Dataset, stack: ExitStack) -> tuple[Arrivals, Worker] | None:
-        """Begin; None where there is no process, or no space, or the sink cannot be made."""
+        """Start the process; None if that fails, such as for want of space."""
         try:
             arrivals = stack.enter_context(closing(self._start()))
             arriving: Dataset = {**dataset, 'arrivals': arrivals.file}

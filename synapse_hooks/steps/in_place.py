@@ -53,7 +53,7 @@ def early_conversion(
         catalogue.check(named, 'convert')
     answering = (plugin for plugin, *_ in inputs.answering('convert', {target}))
     plugin = next((one for one in answering if isinstance(one.loaded, BaseFormat) and one.loaded.name == target), None)
-    if plugin is None or any(other is not plugin for other in _others(inputs, converts)):
+    if plugin is None or _others(inputs, converts, target=plugin):
         return None
     from synapse_hooks.conversion.early import EarlyConversion
 
@@ -75,11 +75,26 @@ def _next_conversion(inputs: StageInputs) -> ConvertDatasetStep | None:
     return None if has_symlinks(inputs, converts) else converts
 
 
-def _others(inputs: StageInputs, converts: ConvertDatasetStep) -> list[Plugin]:
-    """The plugins of others that are called while the dataset of the context is the exported one."""
+def _others(inputs: StageInputs, converts: ConvertDatasetStep, target: Plugin | None = None) -> list[Plugin]:
+    """The plugins of others that are called while the dataset of the context is the exported one.
+
+    Args:
+        inputs: What goes into the stages of the run.
+        converts: The conversion.
+        target: The plugin of the target format, which is none of them if it only makes sinks.
+    """
     formats = {converts.target_format, _EXPORTED}
-    asked = (plugin for hook in _HOOKS for plugin, *_ in inputs.answering(hook, formats))
-    return [plugin for plugin in asked if not _is_ours(plugin)]
+    asked = ((hook, plugin) for hook in _HOOKS for plugin, *_ in inputs.answering(hook, formats))
+    return [
+        plugin
+        for hook, plugin in asked
+        if not _is_ours(plugin) and not (plugin is target and _is_inherited(plugin.loaded, hook))
+    ]
+
+
+def _is_inherited(format: object, hook: str) -> bool:
+    """Whether a format answers a hook as every format does, so that nothing of its own is called but its sinks."""
+    return getattr(type(format), hook, None) is getattr(BaseFormat, hook, hook) and hook not in vars(format)
 
 
 def _is_ours(plugin: Plugin) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
 from synapse_hooks.backends import Workspace
 from synapse_hooks.backends.synapse import SynapseClient
-from synapse_hooks.context import Dataset, RuntimeContext
+from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.errors import StepFailed
 from synapse_hooks.formats import BaseSink, Batch, Format, Sink, WriteContext, WriteResult, Written
@@ -256,6 +256,35 @@ def test_what_a_client_announces_wrongly_changes_nothing(
     expected, _ = train(client_of(server.host), tmp_path / 'run2', plugins=(Observes(),))
     assert not early
     assert content(stages, tmp_path / 'run1') == content(expected, tmp_path / 'run2')
+
+
+def rename_item(dataset: Path) -> None:
+    for folder in (dataset / 'train' / 'json', dataset / 'train' / 'original_files'):
+        first = min(folder.iterdir())
+        first.rename(first.with_stem('other'))
+
+
+class EditsInConvert(NamesFormat):
+    @hookimpl
+    def convert(self, context: TrainContext, dataset: Dataset, target_format: str) -> Dataset | None:
+        rename_item(dataset['path'])
+        return super().convert(context, dataset, target_format)
+
+
+class EditsBetween(NamesFormat):
+    @hookimpl
+    def step_finished(self, context: TrainContext, step: Any) -> None:
+        if step.name == 'export' and context.dataset is not None:
+            rename_item(context.dataset['path'])
+
+
+@pytest.mark.parametrize('format', [EditsInConvert, EditsBetween])
+def test_a_format_that_may_edit_the_dataset_is_written_afterwards(
+    server: DevServer, client_of: Clients, tmp_path: Path, format: type[NamesFormat]
+) -> None:
+    _, early = train(client_of(server.host), tmp_path / 'run', TrainsOnNames, plugins=(format(),))
+    assert not early
+    assert (tmp_path / 'run' / 'stages' / 'convert' / 'train-other').is_file()
 
 
 class NotesSink(NamesSink):
