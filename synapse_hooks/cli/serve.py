@@ -1,6 +1,7 @@
 """Serve the workspace over the protocol of a Synapse backend, on this machine only, for development.
 
-The address, a token and a job to run are printed at the start; the page at the address shows datasets, models and jobs.
+The address, a token and a job to run are printed at the start; the page at the address shows datasets, models, jobs and
+runs, also those that go on.
 """
 
 from __future__ import annotations

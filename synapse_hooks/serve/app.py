@@ -21,9 +21,11 @@ from starlette.routing import Route
 
 from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import RecordNotFound, SynapseHooksError
+from synapse_hooks.runs import Runs
 from synapse_hooks.serve.items import CATEGORIES, entries, event
 from synapse_hooks.serve.page import page
 from synapse_hooks.serve.responses import RequestError, json_object, json_response, json_value, number_of, page_of
+from synapse_hooks.serve.runs import run_report, run_row
 from synapse_hooks.serve.signing import Signer
 from synapse_hooks.serve.uploads import Uploads, chunk_range, upload_record
 from synapse_hooks.storage import is_inside, pack, scratch
@@ -247,6 +249,17 @@ class Server:
         listed = await run_in_threadpool(self.workspace.read_logs, request.path_params['id'], after)
         return json_response(listed)
 
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    async def runs(self, request: Request) -> Response:
+        """Every run of the workspace, the newest first, for the page."""
+        listed = await run_in_threadpool(lambda: list(Runs(self.workspace)))
+        return await run_in_threadpool(page_of, request, listed, run_row)
+
+    async def report(self, request: Request) -> Response:
+        """The report of a run, for the page."""
+        return json_response(await run_in_threadpool(run_report, self.workspace, request.path_params['name']))
+
     async def plugin_release(self, request: Request) -> Response:
         """The release that every job here runs."""
         return json_response({**_RELEASE, 'plugin': _PLUGIN if request.query_params.get('expand') == 'plugin' else 1})
@@ -320,6 +333,8 @@ def application(workspace: Workspace, token: str, *, key: bytes, lifetime: float
         ('/jobs/{id}/', server.job, ('GET', 'PATCH')),
         ('/jobs/{id}/logs/', server.job_logs, ('GET',)),
         ('/logs/', server.logs, ('POST',)),
+        ('/runs/', server.runs, ('GET',)),
+        ('/runs/{name}/report/', server.report, ('GET',)),
         ('/plugin_releases/{id}/', server.plugin_release, ('GET',)),
         ('/trains/{id}/override_best_trial/', server.best_trial, ('PUT',)),
     ]

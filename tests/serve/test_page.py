@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from synapse_hooks.journal import Journal, RunDirectory
 from tests.support.dev_server import TOKEN, DevServer
 
 BROWSER = next((path for name in ('chromium', 'chromium-browser', 'google-chrome') if (path := shutil.which(name))), '')
@@ -98,6 +99,20 @@ def test_ids_and_sizes_are_exact_and_the_model_of_a_job_is_named(server: DevServ
     assert re.search(r'It created\s+model 1\s+\(night\)', seen(server, 'job/1', tmp_path))
     workspace.update_job(1, status='RUNNING')
     assert 'It created' not in seen(server, 'job/1', tmp_path)
+
+
+def test_runs_and_the_report_of_one(server: DevServer, tmp_path: Path) -> None:
+    run = RunDirectory.create(server.workspace.root / 'runs' / 'night', action='train', params={'lr': 0.5})
+    journal = Journal(run.path, run='night')
+    for step in (1, 2):
+        journal.record('metrics', {'phase': 'train', 'axis': 'epoch', 'step': step, 'values': {'loss<b>': 1 / step}})
+    journal.close()
+    run.update(status='succeeded', note='<img src=x onerror=document.title=1>')
+    assert re.search(r'night\s+succeeded\s+train', seen(server, 'runs', tmp_path))
+    page = drawn(server, 'run/night', tmp_path)
+    assert '<path' in page
+    assert 'loss&lt;b&gt;' in page
+    assert '<img' not in page
 
 
 def test_without_the_token_it_says_what_to_open(server: DevServer, tmp_path: Path) -> None:
