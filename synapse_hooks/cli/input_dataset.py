@@ -155,9 +155,11 @@ def _is_archive(path: Path, formats: list[BaseFormat]) -> bool:
 
     if archive_kind(path) is None:
         return False
+    from synapse_hooks.formats.guess import recognises
+
     for format in formats:
         with suppress(DatasetInvalid, OSError):
-            if format.recognise(path):
+            if recognises(format, path):
                 return False
     return True
 

@@ -64,6 +64,18 @@ def locate_dataset(path: Path, formats: Iterable[BaseFormat]) -> tuple[Path, str
     return below
 
 
+def recognises(format: BaseFormat, path: Path) -> bool:
+    """What `format.recognise` answers. An error that it should not raise gets a note that names the format."""
+    try:
+        return format.recognise(path)
+    except (DatasetInvalid, OSError):
+        raise
+    except (Exception, SystemExit) as error:
+        error.add_note(f'while format {format.name!r} was asked whether it recognises {path}')
+        error.add_note(f'name the format of the dataset with `--from`, or keep {format.name!r} out: `--block`')
+        raise
+
+
 def _by_name(path: Path, formats: Iterable[BaseFormat]) -> list[BaseFormat]:
     if not path.exists():
         raise DatasetInvalid(f'there is nothing at {path}', hint='check the path', path=str(path))
@@ -81,7 +93,7 @@ def _recognised(path: Path, formats: Sequence[BaseFormat]) -> str | None:
     closed: list[OSError] = []
     for format in formats:
         try:
-            if format.recognise(path):
+            if recognises(format, path):
                 found.append(format.name)
         except DatasetInvalid as error:
             broken[format.name] = error

@@ -79,7 +79,11 @@ def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
     Raises:
         PluginBroken: With every fault, at once.
     """
-    found = faults(loaded, plugin.kind)
+    try:
+        found = faults(loaded, plugin.kind)
+    except (Exception, SystemExit) as error:
+        # A property of it, or its `__getattr__`.
+        raise _broken(plugin, described(error)) from error
     if found:
         numbered = ' '.join(f'({number}) {fault}' for number, fault in enumerate(found, 1))
         raise _broken(plugin, numbered if len(found) > 1 else found[0], faults=found)

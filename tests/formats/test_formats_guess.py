@@ -203,3 +203,18 @@ def test_a_document_of_datumaro_is_not_taken_for_one_of_coco(tmp_path: Path, hea
     (tmp_path / 'annotations').mkdir()
     (tmp_path / 'annotations/default.json').write_text(json.dumps(said))
     assert 'it looks like Datumaro, which is not read' in refused(tmp_path).hint
+
+
+class Careless(Format):
+    name = 'careless'
+
+    def recognise(self, path: Path) -> bool:
+        raise KeyError('shape')
+
+
+def test_a_format_that_fails_while_it_is_asked_is_named(root: Path) -> None:
+    with pytest.raises(KeyError) as caught:
+        guess_format(root, [*BUILT_IN, Careless()])
+    notes = '\n'.join(caught.value.__notes__)
+    assert f"format 'careless' was asked whether it recognises {root}" in notes
+    assert '`--from`' in notes

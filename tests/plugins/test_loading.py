@@ -150,3 +150,23 @@ def test_a_hook_that_is_called_wrongly_says_how_to_call_it(call: Any, error: typ
     with pytest.raises(error, match=message):
         call(hooks)
     assert not hasattr(hooks, 'convrt')
+
+
+@pytest.mark.parametrize(
+    'body',
+    [
+        "@property\n    def name(self):\n        raise KeyError('NAME')",
+        "def __getattr__(self, name):\n        raise KeyError('NAME')",
+    ],
+    ids=['property', '__getattr__'],
+)
+def test_a_plugin_that_cannot_be_looked_at_is_broken_and_named(tmp_path: Path, body: str) -> None:
+    text = f"""
+class Odd:
+    {body}
+
+    def recognise(self, path):
+        return False
+"""
+    with pytest.raises(PluginBroken, match=r"plugin 'odd:Odd'\) is broken: KeyError: 'NAME'"):
+        plugins_of(tmp_path, 'odd:Odd', odd=text)
