@@ -103,6 +103,17 @@ SECTIONS: Final = (
         'How to use them is on the page [look at runs](look-at-runs.md).',
     ),
     Section(
+        'Reports',
+        'synapse_hooks.report',
+        'RunContents report_page',
+    ),
+    Section(
+        'Results by class',
+        'synapse_hooks.journal',
+        'Evaluation Confusion log_evaluation read_evaluation',
+        'Reports show them: [look at runs](look-at-runs.md#results-by-class).',
+    ),
+    Section(
         'The test kit',
         'synapse_hooks.testing',
         'FormatConformance AutologConformance SinkConformance check_plugin check_distribution run_action FinishedRun '
@@ -115,6 +126,7 @@ WHOLE: Final = (
     'synapse_hooks',
     'synapse_hooks.data',
     'synapse_hooks.formats',
+    'synapse_hooks.report',
     'synapse_hooks.runs',
     'synapse_hooks.steps',
     'synapse_hooks.testing',

@@ -34,7 +34,9 @@ class Confusion(msgspec.Struct, frozen=True):
     """A confusion matrix: `matrix[i][j]` counts what is `labels[i]` and was predicted as `labels[j]`."""
 
     labels: list[str]
+    """The classes, and `background` for what is none of them, where the task has that."""
     matrix: list[list[float]]
+    """A row for each true label, with a number for each predicted one."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Evaluation:
     classes: Mapping[str, Mapping[str, float]]
     """The metrics of each class by name; a metric may be missing for some."""
     confusion: Confusion | None = None
+    """Which classes were taken for which, if that is known."""
 
 
 class _Row(msgspec.Struct):
@@ -89,6 +92,9 @@ def log_evaluation(log: Logging, name: str, evaluation: Evaluation) -> None:
 
 def read_evaluation(path: Path) -> Evaluation:
     """The evaluation in a file.
+
+    Args:
+        path: The file of an artifact with the role `evaluation`.
 
     Raises:
         RunError: It cannot be read, or is not an evaluation.

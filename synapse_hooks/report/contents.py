@@ -21,8 +21,11 @@ class RunContents:
     """A run, its numbers, and what else its journal says; without the secrets of the environment."""
 
     run: Run
+    """Its record."""
     metrics: Metrics
+    """Its numbers."""
     happened: Happened
+    """What else the journal says: attempts, messages, files."""
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     """Metrics by class, by the name of the training."""
 

@@ -104,6 +104,21 @@ def check_run(log: Listing, run_dir: Path, save_dir: Path, epochs: int, first: i
     assert roles >= {'results', 'args', 'best', 'last', 'labels', 'confusion_matrix', 'train_batch0'}, roles
     assert all((run_dir / event['path']).is_file() and event['size'] for event in log.of('artifact'))
     assert not log.of('message'), log.of('message')
+    check_classes(log, run_dir, final['values'])
+
+
+def check_classes(log: Listing, run_dir: Path, final: dict[str, float]) -> None:
+    """The metrics of the classes agree with those of all, and the confusion matrix has every object."""
+    from synapse_hooks.journal import read_evaluation
+
+    (event,) = log.of('artifact', role='evaluation')
+    found = read_evaluation(run_dir / event['path'])
+    scores = [values['mAP50'] for values in found.classes.values()]
+    assert abs(sum(scores) / len(scores) - final['metrics/mAP50(B)']) < 1e-4, (scores, final)
+    assert found.confusion is not None
+    assert found.confusion.labels[-1] == 'background'
+    for label, row in zip(found.confusion.labels[:-1], found.confusion.matrix, strict=False):
+        assert sum(row) == found.classes.get(label, {}).get('instances', 0), (label, row, found.classes)
 
 
 def refuse_network() -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from synapse_hooks.journal import RunDirectory
 from synapse_hooks.journal.evaluation import Confusion, Evaluation, log_evaluation
 from synapse_hooks.testing import recording_session
 from synapse_hooks.testing.samples import png
@@ -226,3 +227,13 @@ def test_secrets_of_the_environment_do_not_reach_the_page(tmp_path: Path, monkey
     text = text_of_page(path)
     assert 'hunter2' not in text
     assert '&lt;redacted&gt;' in text
+
+
+def test_a_run_that_goes_on_is_running(tmp_path: Path) -> None:
+    path = make_run(tmp_path / 'run', [step('execute', 'running'), *EPOCHS])
+    directory = RunDirectory.open(path)
+    with directory.locked():
+        directory.update(status='running', stages=[stage('execute', 'running')])
+        text = read_page(path).text
+    assert 'running (execute)' in text
+    assert 'killed' not in text
