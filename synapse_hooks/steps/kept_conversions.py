@@ -38,6 +38,8 @@ from synapse_hooks.storage.user_paths import default_cache
 
 _REPEATED: Final = ('losses', 'message')
 """The types of events that are recorded again in each run that uses a conversion."""
+_OF_ONE_RUN: Final = ('early',)
+"""The codes of messages that say how a run has converted, which is not true of runs that use it."""
 _MOST: Final = 20 * 10**9
 _SHARE: Final = 10
 """The default of `keep_conversions`: this many bytes, or this part of the disk, whichever is less."""
@@ -284,7 +286,7 @@ class _Collector:
         self._reports = reports
 
     def record(self, type: str, payload: Mapping[str, Any]) -> None:
-        if type in _REPEATED:
+        if type in _REPEATED and payload.get('code') not in _OF_ONE_RUN:
             self._reports.append([type, plain(payload)])
         self._recorder.record(type, payload)
 

@@ -64,9 +64,8 @@ def train(
     **more: Any,
 ) -> tuple[dict[str, dict[str, Any]], bool]:
     """The stages of a run, and whether it was converted early."""
-    ctx = RuntimeContext(
-        client=client, run_dir=run_dir, discover=False, keep_conversions=False, plugins=plugins, **more
-    )
+    more = {'keep_conversions': False, **more}
+    ctx = RuntimeContext(client=client, run_dir=run_dir, discover=False, plugins=plugins, **more)
     action({'dataset': 1, **(params or {})}, ctx).run()
     stages = {stage['name']: stage for stage in RunDirectory.open(run_dir).read()['stages']}
     assert not (run_dir / '.staging').exists()
@@ -101,6 +100,16 @@ def test_the_result_is_that_of_a_conversion_after_the_export(
     assert [early[name]['status'] for name in ('export', 'convert')] == ['succeeded', 'succeeded']
     assert early['export']['inputs'] == plain['export']['inputs'] | {'plugins': early['export']['inputs']['plugins']}
     assert early['convert']['losses'] == plain['convert']['losses']
+
+
+def test_a_run_that_uses_a_kept_conversion_has_not_converted_early(
+    server: DevServer, client_of: Clients, tmp_path: Path
+) -> None:
+    first, was_early = train(client_of(server.host), tmp_path / 'run1', keep_conversions=True)
+    second, is_early = train(client_of(server.host), tmp_path / 'run2', keep_conversions=True)
+    assert (was_early, is_early) == (True, False)
+    assert first['convert']['kept'] == second['convert']['kept']
+    assert first['convert']['losses'] == second['convert']['losses']
 
 
 class NamesSink(BaseSink):
