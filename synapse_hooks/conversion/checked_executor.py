@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from synapse_hooks.errors import WrongAnswer
-from synapse_hooks.safe_text import repr_of
+from synapse_hooks.errors import SynapseHooksError, WrongAnswer
+from synapse_hooks.safe_text import repr_of, summary
 
+_OF_TASK: Final = '__synapse_task__'
+"""The attribute of an error that a task has raised, and not the executor; it is pickled with the error."""
 R = TypeVar('R')
 Report = Callable[[int], None]
 
@@ -60,6 +64,10 @@ class CheckedExecutor:
             results = self._executor.map(numbered, checked)
         except Exception as error:
             error.add_note(f'while {self._name} was running {len(tasks)} tasks')
+            # Errors of this package are about the dataset, and lose what is set on them when they are pickled.
+            if not (isinstance(error, SynapseHooksError) or hasattr(error, _OF_TASK)):
+                self._require_picklable(numbered, error)
+                self._blame(error)
             raise
         if not isinstance(results, list | tuple):
             raise self._error(f'`map` must return a list of results, got {_shown(results)}', 'return `list(...)`')
@@ -82,8 +90,27 @@ class CheckedExecutor:
                 )
         return [result.value for result in results]
 
+    def _require_picklable(self, tasks: Sequence[Callable[..., Any]], error: Exception) -> None:
+        """Raise an error about tasks that cannot be pickled: the executor is not to blame for them."""
+        try:
+            for task in tasks:
+                pickle.dumps(task)
+        except Exception as why:
+            raise WrongAnswer(
+                f'what an executor runs must be picklable: {summary(why)}',
+                hint='of a format: the object itself, `shards()` of its source, what `initialize_write` returns',
+                hook='convert',
+            ) from error
+
     def _error(self, problem: str, hint: str) -> WrongAnswer:
-        return WrongAnswer(f'{self._name}: {problem}', hint=hint, hook='convert')
+        error = WrongAnswer(f'{self._name}: {problem}', hint=hint, hook='open_executor')
+        self._blame(error)
+        return error
+
+    def _blame(self, error: Exception) -> None:
+        blame = getattr(self._executor, 'blame', None)
+        if callable(blame):
+            blame(error)
 
 
 @dataclass(frozen=True)
@@ -100,7 +127,12 @@ class _Task(Generic[R]):
     task: Callable[[Report], R]
 
     def __call__(self, report: Report) -> _Result[R]:
-        return _Result(self.number, self.task(report))
+        try:
+            return _Result(self.number, self.task(report))
+        except Exception as error:
+            with suppress(AttributeError):
+                setattr(error, _OF_TASK, True)
+            raise
 
 
 def _shown(value: Any) -> str:

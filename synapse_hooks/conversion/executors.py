@@ -10,12 +10,15 @@ import gc
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from synapse_hooks.context import Executor
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.workers import ready, send, workers
+from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.hookspecs import HookSpecs, hookimpl
+from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -33,6 +36,8 @@ class BaseExecutor:
 
     name: ClassVar[str] = ''
     """What `--executor` and the setting `executor` call it."""
+    blame: Callable[[BaseException], None] = staticmethod(lambda error: None)
+    """Called with an error of the executor itself: it runs tasks of other plugins, which are not to blame."""
     workers: int = 1
     """How many tasks it runs at once, unless the user says otherwise."""
 
@@ -47,6 +52,10 @@ class BaseExecutor:
             Exception: What a task has raised: of several, the first in the order of the tasks.
         """
         raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled, if a task is sent together with a method: whom to blame is for this process."""
+        return {name: value for name, value in vars(self).items() if name != 'blame'}
 
     @hookimpl
     def open_executor(self, executor: str, workers: int | None) -> Executor | None:
@@ -125,7 +134,15 @@ class _Result:
 def _work(task: Callable[[Report], Any], connection: Connection) -> None:
     """What a worker process does."""
     gc.disable()
-    send(connection, _Result(task(partial(send, connection))))
+    result = task(partial(send, connection))
+    try:
+        send(connection, _Result(result))
+    except (AttributeError, TypeError, PicklingError) as error:
+        raise WrongAnswer(
+            f'the result of a shard must be picklable: {summary(error)}',
+            hint='keep numbers, texts, lists and dicts in `WriteResult.state`, and nothing that is open',
+            hook='convert',
+        ) from error
 
 
 def executor_of(hooks: HookSpecs, options: Options, count: int) -> Executor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from argparse import Namespace
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ import pytest
 
 from synapse_hooks.cli.plugin_listing import entries, inspect_plugins
 from synapse_hooks.context import Dataset
-from synapse_hooks.errors import PluginBlocked, PluginBroken, PluginMissing
-from synapse_hooks.formats import ReadContext
+from synapse_hooks.data import DatasetInfo
+from synapse_hooks.errors import PluginBlocked, PluginBroken, PluginMissing, UnreadableItem, WrongAnswer
+from synapse_hooks.formats import BaseFormat, BaseSink, Batch, ReadContext, WriteContext, WriteResult
 from synapse_hooks.formats.dm import DmFormat
 from synapse_hooks.formats.dm.source import DmSource
 from synapse_hooks.plugins import Settings, build
@@ -59,6 +62,18 @@ def ignore(count):
     pass
 
 
+class Methods(BaseExecutor):
+    name = 'methods'
+    workers = 2
+
+    def map(self, tasks, report):
+        with ProcessPoolExecutor(self.workers, mp_context=get_context('fork')) as pool:
+            return list(pool.map(self.run, tasks))
+
+    def run(self, task):
+        return task(ignore)
+
+
 class Down(BaseExecutor):
     name = 'down'
     workers = 2
@@ -78,7 +93,7 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: acme-pool\nVersion: 1.0\n')
     (info / 'entry_points.txt').write_text(
         '[synapse_hooks.executors]\npool = acme_pool:Pool\nthreads = acme_pool:Threads\n'
-        'down = acme_pool:Down\nbroken = acme_pool:Missing\n'
+        'methods = acme_pool:Methods\ndown = acme_pool:Down\nbroken = acme_pool:Missing\n'
     )
     monkeypatch.syspath_prepend(place)
 
@@ -98,7 +113,7 @@ def converted(dm: Path, target: str, out: Path, **settings: Any) -> Converted:
     source: Dataset = {'path': dm, 'format': 'dm'}
     options: dict[str, Any] = {'splits': {'train': 0.7, 'valid': 0.3}} if target == 'yolo' else {}
     plugins = []
-    if settings.get('executor') in ('pool', 'threads', 'down'):
+    if settings.get('executor') in ('pool', 'threads', 'methods', 'down'):
         # The kit discovers nothing: what is installed is passed as the project's own.
         plugins.append(getattr(import_module('acme_pool'), settings['executor'].title())())
     return convert_dataset(source, target, out, *plugins, settings={target: settings}, **options)
@@ -121,6 +136,7 @@ def test_any_executor_writes_the_same(tmp_path: Path, dm: Path, target: str) -> 
     for name, settings in (
         ('pool', {'executor': 'pool'}),
         ('threads', {'executor': 'threads'}),
+        ('methods', {'executor': 'methods'}),
         ('forked', {'executor': 'fork', 'workers': 3}),
     ):
         other = converted(dm, target, tmp_path / name, **settings)
@@ -173,7 +189,7 @@ def test_an_executor_that_cannot_be_used_is_named_with_its_distribution(tmp_path
 def test_executors_are_listed_with_their_versions_and_faults() -> None:
     plugins = entries(inspect_plugins(Namespace(block=[], only=[]), load_all=True))
     listed = {entry['name']: entry for entry in plugins if entry['kind'] == 'executor'}
-    assert sorted(listed) == ['broken', 'down', 'fork', 'pool', 'serial', 'threads']
+    assert sorted(listed) == ['broken', 'down', 'fork', 'methods', 'pool', 'serial', 'threads']
     assert (listed['pool']['distribution'], listed['pool']['version']) == ('acme-pool', '1.0')
     assert listed['pool']['hooks'] == ['open_executor']
     assert listed['broken']['state'] == 'broken'
@@ -185,3 +201,72 @@ def test_a_blocked_executor_is_not_used() -> None:
     plugins = build(Settings(levels=(Level('block', 'only', block=('pool',)),)))
     with pytest.raises(PluginBlocked, match=r"the executor 'pool' of acme-pool 1\.0"):
         plugins.calls.open_executor(executor='pool', workers=2)
+
+
+def blamed(error: BaseException) -> list[str]:
+    return [note for note in getattr(error, '__notes__', ()) if note.startswith('raised by')]
+
+
+class NumbersSink(BaseSink):
+    def write(self, plan: Any, info: DatasetInfo, shard: int, batches: Iterator[Batch]) -> WriteResult:
+        return WriteResult({'': sum(len(batch.samples) for batch in batches)}, state=lambda: shard)
+
+
+class NumbersFormat(BaseFormat):
+    """Leaves something that cannot be sent to another process."""
+
+    name = 'numbers'
+
+    def sink(self, context: WriteContext) -> NumbersSink:
+        return NumbersSink()
+
+
+class OpenFormat(DmFormat):
+    """A format that cannot be sent to another process."""
+
+    name = 'open'
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+def test_a_result_that_cannot_be_sent_is_the_fault_of_the_sink(tmp_path: Path, dm: Path) -> None:
+    with pytest.raises(WrongAnswer, match='the result of a shard must be picklable') as caught:
+        convert_dataset(
+            {'path': dm, 'format': 'dm'},
+            'numbers',
+            tmp_path / 'out',
+            NumbersFormat(),
+            settings={'numbers': {'workers': 2}},
+        )
+    assert blamed(caught.value) == ["raised by the project (plugin 'NumbersFormat') in hook 'convert'"]
+
+
+@pytest.mark.usefixtures('acme')
+def test_what_cannot_be_sent_is_not_the_fault_of_the_executor(tmp_path: Path, dm: Path) -> None:
+    pool = import_module('acme_pool').Pool()
+    with pytest.raises(WrongAnswer, match='what an executor runs must be picklable') as caught:
+        convert_dataset(
+            {'path': dm, 'format': 'open'},
+            'coco',
+            tmp_path / 'out',
+            OpenFormat(),
+            pool,
+            settings={'coco': {'executor': 'pool'}},
+        )
+    assert not blamed(caught.value)
+
+
+@pytest.mark.usefixtures('acme')
+def test_an_error_of_the_executor_is_blamed_on_it(tmp_path: Path, dm: Path) -> None:
+    with pytest.raises(OSError, match='no cluster') as caught:
+        converted(dm, 'coco', tmp_path / 'out', executor='down')
+    assert blamed(caught.value) == ["raised by the project (plugin 'Down') in hook 'open_executor'"]
+
+
+@pytest.mark.usefixtures('acme')
+def test_an_error_of_a_task_is_not_blamed_on_the_executor(tmp_path: Path, dm: Path) -> None:
+    (dm / 'json' / '007.json').write_text('{')
+    with pytest.raises(UnreadableItem) as caught:
+        converted(dm, 'coco', tmp_path / 'out', executor='pool', unreadable='fail')
+    assert not blamed(caught.value)
