@@ -47,8 +47,8 @@ class FileRecords:
         """
         # In this order: a record that another process completes in between has the name and the key at once.
         taken = name is not None and self.records.find(self.kind, name) is not None
-        if found := self._by_key(key):
-            return found
+        if record := self._by_key(key):
+            return record
         if taken:
             raise self._name_taken(name)
         number = self.records.reserve(self.kind, lambda number: not self.folder_of(number).exists())
@@ -57,8 +57,8 @@ class FileRecords:
             return self.public(self.records.complete(self.kind, number, body, name=name, key=key))
         except NameTaken as error:
             self._undo(number)
-            if found := self._by_key(key):
-                return found
+            if record := self._by_key(key):
+                return record
             raise self._name_taken(name) from error
         except BaseException:
             # The first error is the one to report; what cannot be undone now is left to a sweep.
@@ -172,17 +172,17 @@ class FileRecords:
                 self.records.release(self.kind, number)
 
     def _by_key(self, key: str | None) -> dict[str, Any] | None:
-        found = self.records.find_key(self.kind, key) if key else None
-        return self.public(found) if found else None
+        record = self.records.find_key(self.kind, key) if key else None
+        return self.public(record) if record else None
 
     def _name_taken(self, name: str | None) -> BackendError:
-        found = self.records.find(self.kind, name or '') or {}
+        known = self.records.find(self.kind, name or '') or {}
         return BackendError(
-            f'there is a {self.kind} {name!r} already: id {found.get("id", "?")}, created {found.get("created", "?")}',
+            f'there is a {self.kind} {name!r} already: id {known.get("id", "?")}, created {known.get("created", "?")}',
             hint=f'choose another name, or use that {self.kind}',
             kind=self.kind,
             name=name,
-            id=found.get('id'),
+            id=known.get('id'),
         )
 
 

@@ -53,8 +53,8 @@ def blame(error: BaseException, plugin: Plugin, hook: str) -> None:
 
 def culprit(error: BaseException | None) -> Plugin | None:
     """The plugin that raised `error`, or None where no plugin is to blame."""
-    found = getattr(error, _BLAME, None)
-    return found if isinstance(found, Plugin) else None
+    plugin = getattr(error, _BLAME, None)
+    return plugin if isinstance(plugin, Plugin) else None
 
 
 def guard(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., Any]:

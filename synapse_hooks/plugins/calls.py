@@ -81,11 +81,11 @@ class HookCalls(HookSpecs):
 
     def implementers(self, hook: str) -> list[str]:
         """The plugins that are called for `hook`, nearest first, as phrases for a sentence."""
-        found = []
+        plugins = []
         for impl in reversed(self._impls(hook)):
             if not impl.wrapper:
-                found.append(getattr(impl.plugin, 'plugin', None))
-        return [plugin.who for plugin in found if plugin is not None]
+                plugins.append(getattr(impl.plugin, 'plugin', None))
+        return [plugin.who for plugin in plugins if plugin is not None]
 
     def _impls(self, hook: str) -> list[Any]:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)

@@ -37,12 +37,12 @@ _OURS: Final = re.compile(r'\s*synapse[-_.]+hooks\s*(?P<specifier>[^\s\w.-].*)',
 
 def installed_plugins() -> list[Plugin]:
     """A fresh record of every installed plugin, by distribution and name."""
-    return [Plugin(**found) for found in _scan(tuple(sys.path))]
+    return [Plugin(**entry) for entry in _scan(tuple(sys.path))]
 
 
 @lru_cache(maxsize=4)
 def _scan(path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    by_key: dict[tuple[str, str, str], dict[str, Any]] = {}
     for distribution in _candidates(path):
         try:
             entries = dict(_entries(distribution))
@@ -50,8 +50,8 @@ def _scan(path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
             entries = dict([_damaged(distribution, error)])
         for key, entry in entries.items():
             # One distribution may be on the path twice (lib and lib64): the first is the one that is imported.
-            found.setdefault(key, entry)
-    return tuple(found[key] for key in sorted(found))
+            by_key.setdefault(key, entry)
+    return tuple(by_key[key] for key in sorted(by_key))
 
 
 def _candidates(path: tuple[str, ...]) -> Iterator[Distribution]:

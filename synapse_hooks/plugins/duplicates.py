@@ -24,7 +24,7 @@ def without_duplicates(plugins: Sequence[tuple[Plugin, list[HookFunction]]]) -> 
             key = _identity(plugin, function)
             if key not in owners or (_is_written_in(plugin, function) and not _is_written_in(owners[key], function)):
                 owners[key] = plugin
-    found = []
+    remaining = []
     for plugin, functions in plugins:
         others = [(function.hook, owners[_identity(plugin, function)]) for function in functions]
         plugin.reason = '; '.join(
@@ -33,8 +33,8 @@ def without_duplicates(plugins: Sequence[tuple[Plugin, list[HookFunction]]]) -> 
             if owner is not plugin
         )
         own = [function for function, (_, owner) in zip(functions, others, strict=True) if owner is plugin]
-        found.append((plugin, own))
-    return found
+        remaining.append((plugin, own))
+    return remaining
 
 
 def _identity(plugin: Plugin, function: HookFunction) -> Hashable:

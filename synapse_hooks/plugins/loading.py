@@ -80,13 +80,13 @@ def validated(plugin: Plugin, loaded: object) -> list[HookFunction]:
         PluginBroken: With every fault, at once.
     """
     try:
-        found = faults(loaded, plugin.kind)
+        problems = faults(loaded, plugin.kind)
     except (Exception, SystemExit) as error:
         # A property of it, or its `__getattr__`.
         raise _broken(plugin, described(error)) from error
-    if found:
-        numbered = ' '.join(f'({number}) {fault}' for number, fault in enumerate(found, 1))
-        raise _broken(plugin, numbered if len(found) > 1 else found[0], faults=found)
+    if problems:
+        numbered = ' '.join(f'({number}) {fault}' for number, fault in enumerate(problems, 1))
+        raise _broken(plugin, numbered if len(problems) > 1 else problems[0], faults=problems)
     plugin.loaded = loaded
     return hook_functions(loaded)
 

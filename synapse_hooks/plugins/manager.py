@@ -111,13 +111,13 @@ class Plugins:
 
     def answers(self, hook: str) -> list[tuple[Plugin, str, Callable[..., Any] | None]]:
         """The same, each with its function; None for those that are called by name."""
-        found: list[tuple[Plugin, str, Callable[..., Any] | None]] = []
+        answers: list[tuple[Plugin, str, Callable[..., Any] | None]] = []
         for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
             if isinstance(impl.plugin, Dispatcher):
-                found += [(plugin, 'by name', None) for plugin in impl.plugin.plugins(hook)]
+                answers += [(plugin, 'by name', None) for plugin in impl.plugin.plugins(hook)]
             else:
-                found.append((impl.plugin.plugin, 'wrapper' if impl.wrapper else 'answer', impl.function))
-        return found
+                answers.append((impl.plugin.plugin, 'wrapper' if impl.wrapper else 'answer', impl.function))
+        return answers
 
     def blame_answerer(self, error: WrongAnswer) -> None:
         """Note on `error` the plugin whose answer it is about, where that is known."""
@@ -193,15 +193,15 @@ def build(
     trail = Trail()
     manager = _Manager(PROJECT)
     manager.add_hookspecs(HookSpecs)
-    found = list(installed_plugins() if installed is None else installed)
+    others = list(installed_plugins() if installed is None else installed)
     project = [Plugin(text, 'plugin', 'project', text) for text in settings.plugins]
     built_in = _built_in()
-    records = [*project, *found, *built_in]
+    records = [*project, *others, *built_in]
     for plugin in records:
         _block(plugin, settings)
     settings.check_names(records)
     if refuse:
-        _check_command_line(found, settings)
+        _check_command_line(others, settings)
     catalogues = {
         kind: Catalogue(kind, [p for p in records if p.kind == kind], settings.pins.get(kind, {}), trail)
         for kind in LAZY_HOOKS
@@ -225,7 +225,7 @@ def build(
             plugin.distribution, plugin.version = DISTRIBUTION, __version__
         records.append(plugin)
         near.append((plugin, validated(plugin, thing)))
-    for plugin in (*project, *(p for p in found if p.kind == 'plugin')):
+    for plugin in (*project, *(p for p in others if p.kind == 'plugin')):
         if plugin.state == 'blocked':
             continue
         try:

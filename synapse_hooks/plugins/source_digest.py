@@ -70,28 +70,28 @@ class SourceDigests:
             answers: The functions that answer, and classes of steps.
             others: Where functions begin that do not count, though they are in the same files.
         """
-        starts, found = set(), {}
+        starts, digests = set(), {}
         for answer in answers:
             file = source_file(answer)
             if file is None:
                 # Typed into an interpreter or a notebook: there is no source file.
-                found[f'<{getattr(answer, "__qualname__", answer)}>'] = _digest(_compiled(answer))
+                digests[f'<{getattr(answer, "__qualname__", answer)}>'] = _digest(_compiled(answer))
             else:
                 starts.add(file)
         for file, text in sorted(_counted(starts, frozenset(others))):
             self._seen.add(file)
             name = self._name(file)
-            found[name] = _digest(found.get(name, '') + text)
-        return found
+            digests[name] = _digest(digests.get(name, '') + text)
+        return digests
 
     def files(self) -> dict[str, str]:
         """A digest of the whole content of every file that was read."""
-        found: dict[str, str] = {}
+        digests: dict[str, str] = {}
         for file in sorted(self._seen):
             with suppress(OSError):
                 name = self._name(file)
-                found[name] = _digest(found.get(name, '') + file.read_text(encoding='utf-8', errors='replace'))
-        return found
+                digests[name] = _digest(digests.get(name, '') + file.read_text(encoding='utf-8', errors='replace'))
+        return digests
 
     def _name(self, file: Path) -> str:
         if self._root is not None and file.is_relative_to(self._root):
@@ -149,7 +149,7 @@ def _counted(starts: set[Path], dropped: frozenset[Place]) -> list[tuple[Path, s
             file, unit = new.pop()
             kept[file].append(unit)
             for module, level in unit.imports:
-                files += [found for found in _modules(module, level, file, homes) if found not in kept]
+                files += [imported for imported in _modules(module, level, file, homes) if imported not in kept]
             for name in unit.names - names:
                 new += waiting.pop(name, ())
             names |= unit.names
@@ -251,8 +251,8 @@ def _home(file: Path) -> Path | None:
 
 def _modules(module: str, level: int, importer: Path, homes: Iterable[Path]) -> list[Path]:
     """The files that an import reads, as far as they are the user's own."""
-    found = _imported_files(module, level, importer.parent, tuple(sys.path))
-    return [file for file in found if is_own(file) or any(file.is_relative_to(home) for home in homes)]
+    files = _imported_files(module, level, importer.parent, tuple(sys.path))
+    return [file for file in files if is_own(file) or any(file.is_relative_to(home) for home in homes)]
 
 
 @lru_cache(maxsize=8192)
@@ -267,12 +267,12 @@ def _imported_files(module: str, level: int, folder: Path, path: tuple[str, ...]
 
 
 def _files(folder: Path | None, parts: tuple[str, ...]) -> tuple[Path, ...]:
-    found = []
+    files = []
     for part in parts if folder is not None else ():
         assert folder is not None
         folder = folder / part
-        found += [file.resolve() for file in (folder.with_name(f'{part}.py'), folder / '__init__.py') if file.is_file()]
-    return tuple(found)
+        files += [file.resolve() for file in (folder.with_name(f'{part}.py'), folder / '__init__.py') if file.is_file()]
+    return tuple(files)
 
 
 @lru_cache(maxsize=1024)

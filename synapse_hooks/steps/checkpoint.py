@@ -142,8 +142,8 @@ def preferred_weights(place: Path) -> Path | None:
         return place
     files = sorted(file for file in place.iterdir() if file.is_file())
     for suffixes in (frozenset(('.safetensors',)), SUFFIXES):
-        found = [file for file in files if file.suffix.lower() in suffixes]
-        best = [file for file in found if file.stem == 'best'] or found
-        if found:
+        weights = [file for file in files if file.suffix.lower() in suffixes]
+        best = [file for file in weights if file.stem == 'best'] or weights
+        if weights:
             return best[0] if len(best) == 1 else None
     return None

@@ -137,7 +137,7 @@ class StageInputs:
 
     def _others(self, hooks: list[str]) -> list[Place]:
         """Where the project and the action answer other hooks."""
-        return [place for hook, found in self._functions.items() if hook not in hooks for place in found]
+        return [place for hook, those in self._functions.items() if hook not in hooks for place in those]
 
     @cached_property
     def _steps(self) -> list[tuple[type, list[Place]]]:
@@ -150,7 +150,7 @@ class StageInputs:
 
         Other actions in the files of the action have no part in a run, unless the action calls them.
         """
-        found: dict[str, list[Place]] = {}
+        functions: dict[str, list[Place]] = {}
         for hook in hook_names():
             for plugin, _, function in self.plugins.answers(hook):
                 if function is None or not is_editable(plugin):
@@ -158,10 +158,10 @@ class StageInputs:
                 owner, name = type(_owner(function)), plain_function(function).__name__
                 overridden = [vars(kind)[name] for kind in owner.__mro__ if name in vars(kind) and not is_ours(kind)]
                 for each in (function, *filter(callable, overridden)):
-                    found.setdefault(hook, []).extend(places(each))
-                if plugin.rank == 'action' and '' not in found:
-                    found[''] = [place for kind in _siblings(owner) for place in places(kind)]
-        return found
+                    functions.setdefault(hook, []).extend(places(each))
+                if plugin.rank == 'action' and '' not in functions:
+                    functions[''] = [place for kind in _siblings(owner) for place in places(kind)]
+        return functions
 
 
 def digest_of(inputs: Mapping[str, Any]) -> str:

@@ -61,8 +61,8 @@ def preview(plan: RunPlan) -> dict[str, Any]:
         if each['kept']:
             each['why'] += f'; {each["kept"]}'
     run_dir = None if record is None else str(plan.ctx.run_dir or record['run_dir'])
-    found = {'run_dir': run_dir, 'stages': planned, 'allow_pickle': list(plan.ctx.allow_pickle)}
-    answer: dict[str, Any] = without_secrets(found, os.environ)
+    content = {'run_dir': run_dir, 'stages': planned, 'allow_pickle': list(plan.ctx.allow_pickle)}
+    answer: dict[str, Any] = without_secrets(content, os.environ)
     return answer
 
 
@@ -113,8 +113,8 @@ def _kept(plan: RunPlan, inputs: StageInputs, decision: Decision, source: Mappin
         return None
     if source is None:
         return 'one that is kept is used, if there is one'
-    found = conversions.find(decision.step, source, plan.params.model_dump())
-    kept = next((each for each in found if each.is_whole()), None)
+    candidates = conversions.find(decision.step, source, plan.params.model_dump())
+    kept = next((each for each in candidates if each.is_whole()), None)
     return None if kept is None else f'what run {kept.record["run"]} converted is used: {kept.data}'
 
 

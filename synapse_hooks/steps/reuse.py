@@ -188,21 +188,21 @@ def _differences(
         return 'an earlier version of synapse-hooks ran it'
     now = inputs.of(step, previous=previous, dataset=dataset, params={})
     files = [name for name in sorted({*then['code'], *now['code']}) if then['code'].get(name) != now['code'].get(name)]
-    found = []
+    reasons = []
     if files:
-        found.append(f'{", ".join(files)} changed')
+        reasons.append(f'{", ".join(files)} changed')
     if then['step'] != now['step']:
-        found.append(f'the step is {now["step"]}, it was {then["step"]}')
+        reasons.append(f'the step is {now["step"]}, it was {then["step"]}')
     for name in sorted({*then['options'], *now['options']}):
         if then['options'].get(name) != now['options'].get(name) and REDACTED not in str(then['options'].get(name)):
-            found.append(f'{name} is {now["options"].get(name)!r}, it was {then["options"].get(name)!r}')
+            reasons.append(f'{name} is {now["options"].get(name)!r}, it was {then["options"].get(name)!r}')
     for hook in sorted({*then['plugins'], *now['plugins']}):
         before, after = then['plugins'].get(hook, []), now['plugins'].get(hook, [])
         if before != after:
-            found.append(_plugins_changed(hook, before, after))
+            reasons.append(_plugins_changed(hook, before, after))
     if then['dataset'] != now['dataset']:
-        found.append('its input dataset changed')
-    return '; '.join(found)
+        reasons.append('its input dataset changed')
+    return '; '.join(reasons)
 
 
 def _plugins_changed(hook: str, before: Sequence[str], after: Sequence[str]) -> str:

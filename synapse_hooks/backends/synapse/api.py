@@ -337,8 +337,8 @@ def checked_id(value: Any, of: str) -> int | str:
         BackendError: It is not an id.
     """
     try:
-        found: int | str = msgspec.convert(value, Id)
-        return found
+        id: int | str = msgspec.convert(value, Id)
+        return id
     except msgspec.ValidationError as error:
         given = without_secrets_of_urls(repr_of(value))
         raise BackendError(f'{of}: the backend gave {given} as its id: {error}', hint=REPORT) from error

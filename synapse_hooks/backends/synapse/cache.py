@@ -47,8 +47,8 @@ class Cache:
         query = f'SELECT key, sha256, size FROM files WHERE key IN ({marks})'
         with suppress(sqlite3.DatabaseError), closing(self._connect()) as database:
             rows = database.execute(query, tuple(wanted)).fetchall()
-            found = {wanted[key]: Blob(*blob) for key, *blob in rows}
-            return {key: blob for key, blob in found.items() if self.blobs.is_intact(blob)}
+            blobs = {wanted[key]: Blob(*blob) for key, *blob in rows}
+            return {key: blob for key, blob in blobs.items() if self.blobs.is_intact(blob)}
         return {}
 
     def keep(self, files: Mapping[str, Blob]) -> None:

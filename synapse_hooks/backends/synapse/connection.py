@@ -153,9 +153,9 @@ def resolve(
         for value, where in ((env.get(variable, ''), variable), (ours.get(name, ''), str(path))):
             if value and name not in values:
                 values[name], sources[name] = value.strip(), where
-    found = Connection(**values, url_host=env.get('SYNAPSE_PLUGIN_RUN_URL_HOST', ''), sources=sources)
-    _check(found, env)
-    return found
+    connection = Connection(**values, url_host=env.get('SYNAPSE_PLUGIN_RUN_URL_HOST', ''), sources=sources)
+    _check(connection, env)
+    return connection
 
 
 _VARIABLES: Final = {
@@ -213,25 +213,25 @@ def _origin(host: str, source: str) -> Origin:
     return origin
 
 
-def _check(found: Connection, env: Mapping[str, str]) -> None:
-    origin = found.origin
-    if not (found.access_token or found.user_token):
+def _check(connection: Connection, env: Mapping[str, str]) -> None:
+    origin = connection.origin
+    if not (connection.access_token or connection.user_token):
         raise ConfigError(
             f'there is no token for {origin}',
             hint='set SYNAPSE_ACCESS_TOKEN, or put access_token beside this host into ~/.synapse/config.json',
-            host=found.host,
+            host=connection.host,
         )
     for name in _VARIABLES:
-        value = getattr(found, name)
+        value = getattr(connection, name)
         if not (value.isascii() and value.isprintable()):
             raise ConfigError(
-                f'{found.sources[name]} must hold printable ASCII characters only',
+                f'{connection.sources[name]} must hold printable ASCII characters only',
                 hint='copy the token again',
-                setting=found.sources[name],
+                setting=connection.sources[name],
             )
     if origin.scheme == 'http' and not origin.is_loopback and env.get(ALLOW_HTTP) != '1':
         raise ConfigError(
-            f'{found.sources["host"]} is {origin}: a token would be sent there unencrypted',
+            f'{connection.sources["host"]} is {origin}: a token would be sent there unencrypted',
             hint=f'use https://, or set {ALLOW_HTTP}=1 where the network between is trusted',
-            host=found.host,
+            host=connection.host,
         )

@@ -101,7 +101,7 @@ class CurlTransfer:
 
     def _refusal(self, host: str) -> str:
         """Why a host must not be reached through a proxy, which resolves its name itself."""
-        return next((why for found in addresses(host) if (why := self.policy.refusal(host, str(found)))), '')
+        return next((why for address in addresses(host) if (why := self.policy.refusal(host, str(address)))), '')
 
     def _end(self, handle: Any, code: int, text: str) -> Download:
         self._multi.remove_handle(handle)

@@ -122,11 +122,11 @@ class Download:
 
     def headers(self) -> dict[str, str]:
         """The headers of the request."""
-        found = {'Accept-Encoding': 'identity'}
+        headers = {'Accept-Encoding': 'identity'}
         self._claim()
         if self._state is not None:
-            found |= {'Range': f'bytes={self._offset}-', 'If-Range': self._state.etag}
-        return found
+            headers |= {'Range': f'bytes={self._offset}-', 'If-Range': self._state.etag}
+        return headers
 
     def begin(self, status: int, fields: Mapping[str, str], *, framed: bool = False) -> None:
         """Check the status and the header of the response.
@@ -333,10 +333,10 @@ def _sha256_of(fields: Mapping[str, str]) -> str | None:
     if match := _DIGEST.search(fields.get('repr-digest', '')):
         value = match[1]
     try:
-        found = base64.b64decode(value, validate=True).hex()
+        digest = base64.b64decode(value, validate=True).hex()
     except ValueError:
         return None
-    return found if len(found) == 64 else None
+    return digest if len(digest) == 64 else None
 
 
 def _integer(text: str | None) -> int | None:

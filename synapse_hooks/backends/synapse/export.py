@@ -311,7 +311,7 @@ class Export:
             self._reread = (item.page, item.listing.reload(item.page), now)
         for remote in self._reread[1].items:
             if remote.id == item.remote.id:
-                return next((found.url for found in remote.files if found.name == file.name), None)
+                return next((other.url for other in remote.files if other.name == file.name), None)
         return None
 
 

@@ -36,13 +36,13 @@ class Release:
         Raises:
             BackendError: The job does not have it.
         """
-        found = job.get('plugin_release')
-        if isinstance(found, int | str):
-            number = checked_id(found, f'the plugin release of job {job.get("id")}')
-            found = api.get(f'plugin_releases/{number}/', {'expand': 'plugin'})
-        plugin = found.get('plugin') if isinstance(found, Mapping) else None
+        release = job.get('plugin_release')
+        if isinstance(release, int | str):
+            number = checked_id(release, f'the plugin release of job {job.get("id")}')
+            release = api.get(f'plugin_releases/{number}/', {'expand': 'plugin'})
+        plugin = release.get('plugin') if isinstance(release, Mapping) else None
         code = plugin.get('code') if isinstance(plugin, Mapping) else None
-        version = found.get('version') if isinstance(found, Mapping) else None
+        version = release.get('version') if isinstance(release, Mapping) else None
         if not isinstance(code, str) or not isinstance(version, str):
             raise BackendError(f'job {job.get("id")} has no release of a plugin')
         return cls(code, version)
@@ -79,12 +79,12 @@ def publish_model(
     base = (key or 'model').partition(':')[0]
     called = name or f'{base}-{digest[:12]}'
     upload = Upload(api, archive, f'{api.connection.origin}/{api.connection.tenant}/{key}/{digest}', uploads)
-    found = _find(api, called) if name is None else None
-    if found is None:
-        found = _create(api, upload, called, name is None, release, fields)
+    record = _find(api, called) if name is None else None
+    if record is None:
+        record = _create(api, upload, called, name is None, release, fields)
     upload.forget()
     archive.unlink(missing_ok=True)
-    return _model(found, called)
+    return _model(record, called)
 
 
 def _create(
@@ -105,10 +105,10 @@ def _create(
         made = api.call('POST', 'models/', body={k: v for k, v in body.items() if v is not None}, idempotent=False)
     except BackendError as error:
         # It may have been created all the same: the answer was lost, or another process was quicker.
-        found = _find(api, called)
-        if found is None or (not is_ours and error.facts.get('status') in (400, 409, 422)):
+        existing = _find(api, called)
+        if existing is None or (not is_ours and error.facts.get('status') in (400, 409, 422)):
             raise
-        made = found
+        made = existing
     if not isinstance(made, Mapping):
         raise BackendError(f'the backend created model {called!r} and answered without a record of it')
     return made

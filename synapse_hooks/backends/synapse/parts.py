@@ -73,18 +73,18 @@ class Parts:
         if not names:
             return None
         base = _prefix(key)
-        for found in [self.folder / name for name in names if base in name and not name.endswith(_STATE)]:
-            if not _is_usable(found):
+        for part in [self.folder / name for name in names if base in name and not name.endswith(_STATE)]:
+            if not _is_usable(part):
                 continue
             mine = temporary_path(self.folder / base)
             try:
-                state = msgspec.json.decode(_state_file(found).read_bytes(), type=PartState)
+                state = msgspec.json.decode(_state_file(part).read_bytes(), type=PartState)
                 self._write_state(mine, state)
-                found.rename(mine)
+                part.rename(mine)
             except (OSError, msgspec.MsgspecError):
                 _state_file(mine).unlink(missing_ok=True)
                 continue
-            _state_file(found).unlink(missing_ok=True)
+            _state_file(part).unlink(missing_ok=True)
             return mine, state
         return None
 
@@ -116,11 +116,11 @@ class Parts:
         freed = 0
         names = {path.name.removesuffix(_STATE) for path in self.folder.iterdir()} if self.folder.is_dir() else set()
         for part in (self.folder / name for name in names):
-            found = [stated for file in (part, _state_file(part)) if (stated := _stat(file)) is not None]
+            states = [stated for file in (part, _state_file(part)) if (stated := _stat(file)) is not None]
             # A part that was about to become a file has that file's time of change.
-            age = time.time() - max((stated.st_mtime for stated in found), default=0.0)
-            if _is_abandoned(part, age) and (age > kept or len(found) < 2 or not _is_usable(part)):
-                freed += sum(stated.st_size for stated in found)
+            age = time.time() - max((stated.st_mtime for stated in states), default=0.0)
+            if _is_abandoned(part, age) and (age > kept or len(states) < 2 or not _is_usable(part)):
+                freed += sum(stated.st_size for stated in states)
                 self.remove(part)
         return freed
 

@@ -40,7 +40,7 @@ class AddressPolicy:
             internal: Whether the platform's own network is meant.
             allowed: See the class.
         """
-        return cls(internal or any(_is_private(found) for found in addresses(host)), allowed)
+        return cls(internal or any(_is_private(address) for address in addresses(host)), allowed)
 
     def refusal(self, host: str, address: str) -> str:
         """Why an address may not be connected to, as part of a sentence; empty where it may.
@@ -54,15 +54,15 @@ class AddressPolicy:
         if host in self.allowed:
             return ''
         try:
-            found = ipaddress.ip_address(address.partition('%')[0])
+            ip = ipaddress.ip_address(address.partition('%')[0])
         except ValueError:
             return f'{host} is at {address!r}, which is not an IP address'
-        mapped = getattr(found, 'ipv4_mapped', None)
-        found = mapped or found
-        if found.is_link_local or found.is_multicast or found.is_unspecified or found.is_reserved:
-            return f'{host} is at {found}, an address that no file server has'
-        if not self.private and _is_private(found):
-            return f'{host} is at {found}, in a private network, and the backend is not'
+        mapped = getattr(ip, 'ipv4_mapped', None)
+        ip = mapped or ip
+        if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
+            return f'{host} is at {ip}, an address that no file server has'
+        if not self.private and _is_private(ip):
+            return f'{host} is at {ip}, in a private network, and the backend is not'
         return ''
 
 
@@ -90,10 +90,10 @@ class Transfer(Protocol):
 def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     """The addresses of a host; none where its name is not known."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return []
-    return [ipaddress.ip_address(str(entry[4][0]).partition('%')[0]) for entry in found]
+    return [ipaddress.ip_address(str(entry[4][0]).partition('%')[0]) for entry in entries]
 
 
 def host_of(url: str) -> str:

@@ -69,7 +69,7 @@ def verify_export(folder: Path, *, deep: bool = False) -> tuple[int, list[Damage
                 expected.add(place)
                 if problem := _problem(folder / place, content, deep):
                     damages.append(Damage(place, problem))
-    found = (
+    names = (
         file.relative_to(folder).as_posix()
         for name in (DOCUMENTS, FILES)
         for above in (folder.glob(name), folder.glob(f'*/{name}'))
@@ -77,7 +77,7 @@ def verify_export(folder: Path, *, deep: bool = False) -> tuple[int, list[Damage
         if inner.is_dir()
         for file in inner.iterdir()
     )
-    damages += [Damage(place, 'is not in the manifest') for place in sorted(set(found) - expected)]
+    damages += [Damage(place, 'is not in the manifest') for place in sorted(set(names) - expected)]
     return items, damages
 
 
@@ -96,11 +96,11 @@ def _component(name: str) -> str:
 
 def _problem(file: Path, content: _Content, deep: bool) -> str:
     try:
-        found = file.lstat()
-        if not stat.S_ISREG(found.st_mode):
+        state = file.lstat()
+        if not stat.S_ISREG(state.st_mode):
             return 'is not a regular file'
-        if found.st_size != content.size:
-            return f'has {found.st_size:,} bytes, expected {content.size:,}'
+        if state.st_size != content.size:
+            return f'has {state.st_size:,} bytes, expected {content.size:,}'
         if deep and file_digest(file) != content.sha256:
             return 'has other content'
     except FileNotFoundError:
