@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks import RuntimeContext, hookimpl
-from synapse_hooks.backends import Workspace
+from synapse_hooks import hookimpl
 from synapse_hooks.storage.folder_cache import CONVERSIONS, FolderCache
 from tests.formats.format_kit import tree
-from tests.steps.kill_sweep import Action, prepare
+from tests.steps.kill_kit import Place, action, in_child
 from tests.support.killing import Killer
 
 
@@ -44,42 +40,20 @@ class Watch:
 
 def attempt(folder: Path, run: str, *, kill_at: int | None = None) -> int:
     """Begin a run, or go on with it, in a forked child; returns the child's wait status."""
-    child = os.fork()
-    if child:
-        return os.waitpid(child, 0)[1]
-    try:
-        warnings.simplefilter('ignore')
-        ctx = RuntimeContext(
-            client=Workspace(folder / 'workspace'),
-            run_dir=folder / run,
-            resume=(folder / run / 'run.json').is_file(),
-            project=folder,
-            plugins=(Watch(folder, kill_at),),
-        )
-        Action({'dataset': 'small', 'checkpoint': 'base', 'trace': folder / 'trace'}, ctx).run()
-        os._exit(0)
-    except BaseException as error:  # a forked child must never return into its parent's code
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        os._exit(1)
+    resume = (folder / run / 'run.json').is_file()
+    return in_child(lambda: action(folder, run, resume=resume, plugins=(Watch(folder, kill_at),)).run())
 
 
 def main() -> None:
     """Sweep."""
-    folder, stride = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    pristine, at = folder / 'pristine', folder / 'at'
-    prepare(pristine)
+    place = Place()
+    at = place.at
     store = FolderCache(at / 'cache' / CONVERSIONS)
-    os.environ['SYNAPSE_HOOKS_CACHE'] = str(at / 'cache')
-
-    def fresh() -> None:
-        shutil.rmtree(at, ignore_errors=True)
-        shutil.copytree(pristine, at)
-
-    fresh()
+    place.fresh()
     faults = [] if attempt(at, 'run', kill_at=-1) == 0 else ['the run fails without any kill']
     events, wanted = int((at / 'events').read_text()), tree(at / 'run' / 'stages' / 'convert')
-    for k in range(events, 0, -stride):
-        fresh()
+    for k in range(events, 0, -place.stride):
+        place.fresh()
         if not os.WIFSIGNALED(attempt(at, 'run', kill_at=k)):
             faults.append(f'event {k}: was not killed')
             continue

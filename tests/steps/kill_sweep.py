@@ -1,4 +1,4 @@
-"""Kills a run at every event of the file system, resumes it, and tells what came out.
+"""Kills a run at every event of the file system, resumes it, and reports what came out.
 
 A script of its own: it imports once and forks for each run, in a process without threads. The last line of stdout is
 a JSON object `{events, faults}`; every fault is a sentence.
@@ -11,67 +11,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext
 from synapse_hooks.backends import Workspace
-from tests.formats.format_kit import add_item, box, tree
+from tests.formats.format_kit import tree
+from tests.steps.kill_kit import Place, action, in_child
 from tests.support.killing import Killer
-
-
-class Params(BaseTrainParams):
-    trace: Path
-
-
-class Action(BaseTrainAction[Params]):
-    target_format = 'yolo'
-
-    def execute(self, data_path: Path, checkpoint: dict[str, Any] | None) -> Any:
-        with self.params.trace.open('a') as file:
-            file.write('trained\n')
-        weights = self.context.output_dir / 'weights'
-        weights.mkdir()
-        labels = sorted((data_path.parent / 'labels').rglob('*.txt'))
-        (weights / 'best.pt').write_text(''.join(label.read_text() for label in labels))
-        self.context.recorder.record('checkpoint', {'path': str(weights / 'best.pt'), 'epoch': 1, 'resumable': False})
-        return {'weights_path': str(weights)}
-
-
-def prepare(folder: Path) -> None:
-    """A workspace with one small dataset and one model."""
-    source = folder / 'source'
-    for split, stems in (('train', ('a', 'b')), ('valid', ('c',))):
-        for stem in stems:
-            add_item(source / split, stem, {'bounding_box': [box(1, 2, 30, 40, id=stem)]})
-    workspace = Workspace(folder / 'workspace')
-    workspace.add_dataset(source, name='small')
-    base = folder / 'base.pt'
-    base.write_bytes(b'base')
-    workspace.create_model(base, name='base')
 
 
 def attempt(folder: Path, *, resume: bool, kill_at: int | None) -> int:
     """Run the action in a forked child; returns the child's wait status. The events it counted are in `events`."""
-    child = os.fork()
-    if child:
-        return os.waitpid(child, 0)[1]
-    try:
-        warnings.simplefilter('ignore')
-        ctx = RuntimeContext(
-            client=Workspace(folder / 'workspace'), run_dir=folder / 'run', resume=resume, project=folder
-        )
-        action = Action({'dataset': 'small', 'checkpoint': 'base', 'trace': folder / 'trace'}, ctx)
+
+    def work() -> None:
+        begun = action(folder, 'run', resume=resume)
         killer = Killer(kill_at)
-        action.run()
+        begun.run()
         (folder / 'events').write_text(str(killer.count))
-        os._exit(0)
-    except BaseException as error:  # a forked child must never return into its parent's code
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        os._exit(1)
+
+    return in_child(work)
 
 
 def status_of(folder: Path) -> dict[str, str]:
@@ -99,21 +57,13 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Sweep."""
-    folder, stride = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    pristine, at = folder / 'pristine', folder / 'at'
-    prepare(pristine)
-
-    def fresh() -> None:
-        shutil.rmtree(at, ignore_errors=True)
-        shutil.copytree(pristine, at)
-        # What a run has kept is there for the one that goes on, and for no other.
-        os.environ['SYNAPSE_HOOKS_CACHE'] = str(at / 'cache')
-
-    fresh()
+    place = Place()
+    at = place.at
+    place.fresh()
     faults = [] if attempt(at, resume=False, kill_at=-1) == 0 else ['the run fails without any kill']
     wanted, events = outcome(at), int((at / 'events').read_text())
-    for k in range(1, events + 1, stride):
-        fresh()
+    for k in range(1, events + 1, place.stride):
+        place.fresh()
         died = attempt(at, resume=False, kill_at=k)
         if not os.WIFSIGNALED(died):
             faults.append(f'event {k}: was not killed ({died})')
@@ -124,9 +74,9 @@ def main() -> None:
         if attempt(at, resume=known, kill_at=None) != 0:
             faults.append(f'event {k}: cannot go on after {before}')
             continue
-        found = outcome(at)
-        if found != wanted:
-            faults.append(f'event {k}: {found} instead of {wanted}')
+        result = outcome(at)
+        if result != wanted:
+            faults.append(f'event {k}: {result} instead of {wanted}')
         trained = (at / 'trace').read_text().count('trained')
         if trained > (1 if before.get('execute') in (None, 'succeeded') else 2):
             faults.append(f'event {k}: trained {trained} times, and execute was {before.get("execute")}')
