@@ -95,8 +95,8 @@ class DatasetCounts:
         self.sources.update(other.sources)
         self.crowds += other.crowds
         self.labelled |= other.labelled
-        for mine, found in ((self.labels, other.labels), (self.skeletons, other.skeletons)):
-            for name, values in found.items():
+        for mine, theirs in ((self.labels, other.labels), (self.skeletons, other.skeletons)):
+            for name, values in theirs.items():
                 mine.setdefault(name, set()).update(values)  # type: ignore[arg-type]
 
     def info(self, declared: DatasetInfo) -> DatasetInfo:
@@ -105,7 +105,7 @@ class DatasetCounts:
             label: next(iter(forms)) if len(forms) == 1 else joint_order(name for form in forms for name in form)
             for label, forms in sorted(self.skeletons.items())
         }
-        found = replace(
+        info = replace(
             declared,
             count=self.count,
             splits=dict(self.splits),
@@ -113,7 +113,7 @@ class DatasetCounts:
             labels={kind: frozenset(names) for kind, names in self.labels.items()},
             skeletons={**skeletons, **declared.skeletons},
         )
-        return found if found.classes is not None else replace(found, classes=found.classes_of(*OBJECT_KINDS))
+        return info if info.classes is not None else replace(info, classes=info.classes_of(*OBJECT_KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +157,8 @@ class DatasetInfo:
             ('car',)
         """
         declared = self.classes or ()
-        found = {name for kind in kinds for name in (self.labels or {}).get(kind, ())}
-        return (*declared, *sorted(found.difference(declared)))
+        names = {name for kind in kinds for name in (self.labels or {}).get(kind, ())}
+        return (*declared, *sorted(names.difference(declared)))
 
 
 def survey(declared: DatasetInfo, samples: Iterable[Sample]) -> DatasetInfo:

@@ -236,7 +236,7 @@ def _nearest_of_few(one: Ring, other: Ring) -> tuple[int, int]:
 def _nearest(one: NDArray[float64], other: NDArray[float64]) -> tuple[int, int]:
     """The same as `_nearest_of_few`, for arrays of any size."""
     step = max(1, _MANY // len(other))
-    best, found = math.inf, (0, 0)
+    best, nearest = math.inf, (0, 0)
     for start in range(0, len(one), step):
         across = one[start : start + step, :1] - other[:, 0]
         down = one[start : start + step, 1:] - other[:, 1]
@@ -246,8 +246,8 @@ def _nearest(one: NDArray[float64], other: NDArray[float64]) -> tuple[int, int]:
         place = int(across.argmin())
         here, there = divmod(place, len(other))
         if across[here, there] < best:
-            best, found = float(across[here, there]), (start + here, there)
-    return found
+            best, nearest = float(across[here, there]), (start + here, there)
+    return nearest
 
 
 def _oriented(ring: Ring, *, hole: bool) -> Ring:

@@ -37,11 +37,11 @@ def group_key(sample: Sample, attribute: str) -> str | None:
     """
     if attribute == BY_FOLDER:
         return sample.id.rpartition('/')[0] or None
-    found = {text for value in _values(sample, attribute) if (text := _text(value))}
-    if not found:
+    texts = {text for value in _values(sample, attribute) if (text := _text(value))}
+    if not texts:
         return _text(sample.extra.get(attribute)) or None
-    if len(found) > 1:
-        values = sorted(found)
+    if len(texts) > 1:
+        values = sorted(texts)
         raise DatasetInvalid(
             f'{sample.id} is in several groups: {attribute!r} is {values[0]!r} and {values[1]!r} in its annotations',
             hint='group by an attribute that says one thing of each image, or correct this one',
@@ -49,7 +49,7 @@ def group_key(sample: Sample, attribute: str) -> str | None:
             attribute=attribute,
             values=values,
         )
-    return found.pop()
+    return texts.pop()
 
 
 def _values(sample: Sample, attribute: str) -> Iterator[Any]:

@@ -307,14 +307,14 @@ def _webp(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
     place = 30
     for _ in range(_MOST_PARTS if has_exif else 0):
         file.seek(place)
-        found = file.read(8)
-        if len(found) < 8:
+        header = file.read(8)
+        if len(header) < 8:
             break
-        if found[:4] == b'EXIF':
+        if header[:4] == b'EXIF':
             if file.read(6) != b'Exif\0\0':
                 file.seek(-6, 1)
             return width, height, _exif(file)
-        (size,) = struct.unpack_from('<I', found, 4)
+        (size,) = struct.unpack_from('<I', header, 4)
         place += 8 + size + size % 2
     return width, height, 1
 

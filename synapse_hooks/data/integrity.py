@@ -114,19 +114,19 @@ def _layout_of(head: bytes) -> list[tuple[int, bytes]]:
     """Where the segments of a JPEG without EXIF and XMP begin and with which bytes, that of the frame first;
     `_NO_LAYOUT` where it is another one. Images that one program wrote have the same.
     """
-    found = []
+    fields = []
     frame = 0
     for marker, at, length in _segments(head):
         if marker == 0xE1:
             return _NO_LAYOUT
         # With the first byte inside, which is the depth of a frame or the kind of a table, but not of a comment.
-        found.append((at, head[at : at + (4 if marker == 0xFE else 5)]))
+        fields.append((at, head[at : at + (4 if marker == 0xFE else 5)]))
         if marker in _FRAMES:
             if frame or not _is_plain_frame(head, at, length):
                 return _NO_LAYOUT
             frame = at
             # How many components there are.
-            found.append((at + 9, head[at + 9 : at + 14]))
+            fields.append((at + 9, head[at + 9 : at + 14]))
         elif not _is_sound(head, marker, at, length):
             return _NO_LAYOUT
         if marker == _SCAN:
@@ -135,8 +135,8 @@ def _layout_of(head: bytes) -> list[tuple[int, bytes]]:
         return _NO_LAYOUT
     if not frame:
         return _NO_LAYOUT
-    first = next(one for one in found if one[0] == frame)
-    return [first, *(one for one in found if one is not first)]
+    first = next(one for one in fields if one[0] == frame)
+    return [first, *(one for one in fields if one is not first)]
 
 
 def _jpeg_size(head: bytes) -> tuple[int, int]:
@@ -212,7 +212,7 @@ def _orientation(exif: bytes) -> int | None:
     (count,) = struct.unpack_from(order + 'H', exif, at)
     if at + 2 + 12 * count > len(exif):
         return 0
-    found = None
+    orientation = None
     for place in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, values, value = struct.unpack_from(order + 'HHIH', exif, place)
         size = _BYTES.get(kind, 0) * values
@@ -220,10 +220,10 @@ def _orientation(exif: bytes) -> int | None:
         if not size or (size > 4 and struct.unpack_from(order + 'I', exif, place + 8)[0] + size > len(exif)):
             return 0
         if tag == 274:
-            if found is not None or kind != 3 or values != 1 or not 1 <= value <= 8:
+            if orientation is not None or kind != 3 or values != 1 or not 1 <= value <= 8:
                 return 0
-            found = value
-    return found
+            orientation = value
+    return orientation
 
 
 # -- PNG -------------------------------------------------------------------------------------------------------------

@@ -183,15 +183,15 @@ class LossReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values, in a stable order: for run.json, the journal and `--json`."""
-        found: dict[str, Any] = {'written': dict(sorted(self.written_kinds.items()))}
-        found |= {fate: [] for fate in FATES}
+        content: dict[str, Any] = {'written': dict(sorted(self.written_kinds.items()))}
+        content |= {fate: [] for fate in FATES}
         for _, loss in sorted(self.losses.items()):
-            found[loss.fate].append(
+            content[loss.fate].append(
                 {'kind': loss.kind, 'reason': loss.reason, 'count': loss.count, 'examples': loss.examples}
             )
-        found['attributes'] = dict(sorted(self.attributes.items()))
-        found['unreadable'] = {'count': self.unreadable_count, 'examples': self.unreadable_items}
-        return found
+        content['attributes'] = dict(sorted(self.attributes.items()))
+        content['unreadable'] = {'count': self.unreadable_count, 'examples': self.unreadable_items}
+        return content
 
     def summary(self) -> str:
         """The report for a terminal; empty when there is nothing to report."""

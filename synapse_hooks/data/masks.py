@@ -64,15 +64,15 @@ def tidy(runs: Runs, pixels: int) -> Runs:
     last = runs[-1] if runs else (0, 0)
     if last[0] + last[1] <= pixels and all(one[0] + one[1] < other[0] for one, other in pairwise(runs)):
         return runs
-    found: Runs = []
+    merged: Runs = []
     for start, length in sorted(runs):
         end = min(start + length, pixels)
-        if found and start <= sum(found[-1]):
-            first = found[-1][0]
-            found[-1] = (first, max(end, sum(found[-1])) - first)
+        if merged and start <= sum(merged[-1]):
+            first = merged[-1][0]
+            merged[-1] = (first, max(end, sum(merged[-1])) - first)
         elif end > start:
-            found.append((start, end - start))
-    return found
+            merged.append((start, end - start))
+    return merged
 
 
 def beyond(runs: Runs, pixels: int) -> bool:
@@ -127,11 +127,11 @@ def transpose(runs: Runs, across: int, along: int) -> Runs:
     places = np.unique(np.concatenate((starts, ends)))
     first, last = np.searchsorted(places, starts), np.searchsorted(places, ends)
     band = max(1, _BAND // height)
-    found = [
+    pieces = [
         _turned(lines - top, first, last, height, range(at, min(at + band, len(places) - 1)))
         for at in range(0, len(places) - 1, band)
     ]
-    stripe, begin, end = (np.concatenate(numbers) for numbers in zip(*found, strict=True))
+    stripe, begin, end = (np.concatenate(numbers) for numbers in zip(*pieces, strict=True))
     counts = np.bincount(stripe, minlength=len(places) - 1)
     widths = np.diff(places)
     column = np.repeat(np.arange(places[0], places[-1]), np.repeat(counts, widths))

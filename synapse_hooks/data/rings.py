@@ -43,9 +43,9 @@ class Rings:
             >>> rings.points.tolist(), rings.broken
             ([[0.0, 0.0], [4.0, 0.0], [4.0, 3.0]], [1])
         """
-        found = _parse(texts)
-        if found is not None:
-            return found
+        rings = _parse(texts)
+        if rings is not None:
+            return rings
         if len(texts) == 1:
             return cls(np.zeros(0, np.int64), starts_of([]), np.zeros((0, 2)), [0])
         # One of them cannot be parsed this way: divide until it is alone.
@@ -168,10 +168,12 @@ def _parse(texts: Sequence[bytes]) -> Rings | None:
         counts += map(len, rings)
         flat = list(chain.from_iterable(rings))
         append(numbers, flat, len(flat))
-    found = np.array(counts, dtype=np.int64)
-    if ((found < 6) | (found & 1)).any():
+    lengths = np.array(counts, dtype=np.int64)
+    if ((lengths < 6) | (lengths & 1)).any():
         return None
-    return Rings(np.repeat(np.arange(len(texts)), owners), starts_of(found // 2), np.frombuffer(numbers).reshape(-1, 2))
+    return Rings(
+        np.repeat(np.arange(len(texts)), owners), starts_of(lengths // 2), np.frombuffer(numbers).reshape(-1, 2)
+    )
 
 
 _TOGETHER = 100

@@ -76,18 +76,18 @@ def assemble(annotations: list[AnyAnnotation]) -> list[AnyAnnotation]:
     for annotation, key in zip(annotations, keys, strict=True):
         if key in objects and isinstance(annotation, Group | Area):
             objects[key].belongs(annotation)
-    found: list[AnyAnnotation] = []
+    assembled: list[AnyAnnotation] = []
     for annotation, key in zip(annotations, keys, strict=True):
         if key is None or key not in objects:
-            found.append(annotation)
+            assembled.append(annotation)
         elif objects[key].consumed(annotation):
             if annotation is objects[key].joints[0]:
-                found.append(objects[key].skeleton(key))
+                assembled.append(objects[key].skeleton(key))
         elif isinstance(annotation, Area) and annotation.group is None:
-            found.append(msgspec.structs.replace(annotation, group=key[1]))
+            assembled.append(msgspec.structs.replace(annotation, group=key[1]))
         else:
-            found.append(annotation)
-    return found
+            assembled.append(annotation)
+    return assembled
 
 
 def has_joints(annotations: Iterable[AnyAnnotation]) -> bool:
@@ -121,12 +121,12 @@ def _keys(annotations: list[AnyAnnotation]) -> list[_Key | None]:
                 of_group[one.entry, one.id] = one.id if one.id in others or not others else others.pop()
                 for id in one.members:
                     named.setdefault((one.entry, id), of_group[one.entry, one.id])
-    found = []
+    keys = []
     for one in annotations:
         place = (one.entry, one.id)
         key = of_group.get(place) if isinstance(one, Group) else named.get(place) if one.group is None else one.group
-        found.append((one.entry, key) if key is not None else None)
-    return found
+        keys.append((one.entry, key) if key is not None else None)
+    return keys
 
 
 class _Object:
@@ -232,8 +232,8 @@ def arrange(skeleton: Keypoints, order: Sequence[str]) -> list[Joint]:
         [Joint(x=3, y=4, visibility=2), Joint(x=0, y=0, visibility=0), Joint(x=1, y=2, visibility=2)]
     """
     names = skeleton.names if len(skeleton.names) == len(skeleton.points) else order
-    found = dict(zip(reversed(names[: len(skeleton.points)]), reversed(skeleton.points[: len(names)]), strict=True))
-    return [found.get(name, Joint(0, 0, 0)) for name in order]
+    joints = dict(zip(reversed(names[: len(skeleton.points)]), reversed(skeleton.points[: len(names)]), strict=True))
+    return [joints.get(name, Joint(0, 0, 0)) for name in order]
 
 
 def _meaning(name: str) -> tuple[str, ...]:

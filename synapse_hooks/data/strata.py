@@ -66,15 +66,15 @@ def stratify(samples: Iterable[Sample], shares: Mapping[str, float], *, group_by
     Raises:
         DatasetInvalid: From `group_key`.
     """
-    found: list[tuple[str, frozenset[str]]] = []
+    units: list[tuple[str, frozenset[str]]] = []
     shared: dict[frozenset[str], frozenset[str]] = {}
     counts: Counter[str] = Counter()
     for sample in samples:
         labels = labels_of(sample)
         counts.update(labels)
         unit = group_key(sample, group_by) if group_by else None
-        found.append((unit or sample.id, shared.setdefault(labels, labels)))
-    return stratified(((unit, stratum(labels, counts)) for unit, labels in found), shares)
+        units.append((unit or sample.id, shared.setdefault(labels, labels)))
+    return stratified(((unit, stratum(labels, counts)) for unit, labels in units), shares)
 
 
 def stratified(items: Iterable[tuple[str, str]], shares: Mapping[str, float]) -> dict[str, str]:
@@ -101,7 +101,7 @@ def stratified(items: Iterable[tuple[str, str]], shares: Mapping[str, float]) ->
     strata = _strata(items)
     names = [name for name, share in shares.items() if share > 0]
     owed = dict.fromkeys(names, 0.0)
-    found = {}
+    splits = {}
     for stratum in sorted(strata, key=lambda stratum: (-_size(strata[stratum]), stratum)):
         units = sorted(strata[stratum])
         total = _size(units)
@@ -113,12 +113,12 @@ def stratified(items: Iterable[tuple[str, str]], shares: Mapping[str, float]) ->
         for _, identity, size in units:
             while at < len(names) - 1 and 2 * place + size > 2 * ends[at]:
                 at += 1
-            name = found[identity] = names[at]
+            name = splits[identity] = names[at]
             given[name] += size
             place += size
         for name in names:
             owed[name] -= given[name]
-    return found
+    return splits
 
 
 def _strata(items: Iterable[tuple[str, str]]) -> dict[str, list[Unit]]:

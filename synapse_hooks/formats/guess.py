@@ -88,22 +88,22 @@ def _recognised(path: Path, formats: Sequence[BaseFormat]) -> str | None:
     Raises:
         DatasetInvalid, OSError: As `guess_format`, but for a path that none recognises.
     """
-    found: list[str] = []
+    names: list[str] = []
     broken: dict[str, DatasetInvalid] = {}
     closed: list[OSError] = []
     for format in formats:
         try:
             if recognises(format, path):
-                found.append(format.name)
+                names.append(format.name)
         except DatasetInvalid as error:
             broken[format.name] = error
         except OSError as error:
             closed.append(error)
-    if len(found) > 1:
-        problem, hint = f'{path} could be {" or ".join(found)}', f'say which: `--from {found[0]}`'
-        raise DatasetInvalid(problem, hint=hint, path=str(path), found=found)
-    if found:
-        return found[0]
+    if len(names) > 1:
+        problem, hint = f'{path} could be {" or ".join(names)}', f'say which: `--from {names[0]}`'
+        raise DatasetInvalid(problem, hint=hint, path=str(path), found=names)
+    if names:
+        return names[0]
     if broken:
         name, cause = next(iter(broken.items()))
         facts = {'path': str(path), **cause.facts, 'found': [*broken]}
@@ -126,19 +126,19 @@ def _below(path: Path, formats: Sequence[BaseFormat], depth: int = 1) -> tuple[P
     loose = any(is_image_name(name) for name, is_folder in names.items() if not is_folder)
     if loose or not 0 < len(folders) <= _ENOUGH:
         return None
-    found = []
+    datasets = []
     for name in folders:
         # What is broken in there, or might be two formats, is not a candidate.
         with suppress(DatasetInvalid, OSError):
-            found += [(path / name, format) for format in [_recognised(path / name, formats)] if format]
-    if len(folders) == 1 and not found and depth < _DEEPEST:
+            datasets += [(path / name, format) for format in [_recognised(path / name, formats)] if format]
+    if len(folders) == 1 and not datasets and depth < _DEEPEST:
         return _below(path / folders[0], formats, depth + 1)
-    if len(found) > 1:
-        shown = ', '.join(f'`{one.name}/` ({format})' for one, format in found[:_SHOWN])
-        more = f' and {len(found) - _SHOWN} more' if len(found) > _SHOWN else ''
-        problem, hint = f'{path} has several datasets in it: {shown}{more}', f'name one of them: {found[0][0]}'
-        raise DatasetInvalid(problem, hint=hint, path=str(path), found=[format for _, format in found])
-    return found[0] if found else None
+    if len(datasets) > 1:
+        shown = ', '.join(f'`{one.name}/` ({format})' for one, format in datasets[:_SHOWN])
+        more = f' and {len(datasets) - _SHOWN} more' if len(datasets) > _SHOWN else ''
+        problem, hint = f'{path} has several datasets in it: {shown}{more}', f'name one of them: {datasets[0][0]}'
+        raise DatasetInvalid(problem, hint=hint, path=str(path), found=[format for _, format in datasets])
+    return datasets[0] if datasets else None
 
 
 def _unknown(path: Path, formats: Sequence[BaseFormat]) -> DatasetInvalid:

@@ -58,14 +58,14 @@ def inside(parts: list[Part], sample: Sample) -> list[Part]:
     """
     if not any(has_area(part[0]) for part in parts if part):
         raise NotExpressible('it has no area')
-    found = []
+    clipped = []
     for part in parts:
         rings = [clip_ring(ring, sample.width, sample.height) for ring in part]
         if rings and has_area(rings[0]):
-            found.append([rings[0], *filter(has_area, rings[1:])])
-    if not found:
+            clipped.append([rings[0], *filter(has_area, rings[1:])])
+    if not clipped:
         raise NotExpressible('it lies outside the image')
-    return found
+    return clipped
 
 
 CUT = "cut at the image's edge"

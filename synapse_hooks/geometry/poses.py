@@ -33,15 +33,15 @@ def fit_skeleton(skeleton: Keypoints, sample: Sample, target: str) -> Fit[Keypoi
         place = _in_image(joint, sample) if joint.visibility else None
         outside += place is None and joint.visibility > 0
         points.append(place or Joint(0, 0, 0))
-    found, drawn = _box(skeleton, points, sample)
-    left, top, right, bottom = _inside(found, sample)
+    around, drawn = _box(skeleton, points, sample)
+    left, top, right, bottom = _inside(around, sample)
     fitted = msgspec.structs.replace(skeleton, points=points, box=(left, top, right - left, bottom - top))
     single = 'keypoint' in made_of(skeleton)
     costs = [
         'its joints outside the image are missing' if outside and not single else '',
         f'{target} needs boxes: its box is drawn around its joints' if drawn else '',
         # A box that is an annotation of its own answers for itself.
-        '' if drawn or has_shape(skeleton, sample) else cut(found, sample),
+        '' if drawn or has_shape(skeleton, sample) else cut(around, sample),
     ]
     return Fit(fitted, '; '.join(filter(None, costs)), outside if single else 0)
 
@@ -61,14 +61,14 @@ def fit_object(shape: Shape, sample: Sample, target: str) -> Fit[Keypoints | Non
         fit_skeleton(skeleton, sample, target)
     except NotExpressible as lost:
         raise NotExpressible(f'its skeleton is dropped: {lost}') from lost
-    found, _ = _box(skeleton, skeleton.points, sample)
+    around, _ = _box(skeleton, skeleton.points, sample)
     own = enclosing_box(shape, sample)
     if own is None or own[2] <= own[0] or own[3] <= own[1]:
         raise NotExpressible('it has no area')
-    apart = max(abs(one - other) for one, other in zip(own, found, strict=True))
+    apart = max(abs(one - other) for one, other in zip(own, around, strict=True))
     if apart <= (EXACT if isinstance(shape, Box) else TOLERANCE):
         return Fit(None, cut(own, sample) if isinstance(shape, Box) else f'{target} holds boxes: its enclosing box')
-    beyond = overhang((own[0] - found[0], own[1] - found[1], own[2] - found[0], own[3] - found[1]), *_size(found))
+    beyond = overhang((own[0] - around[0], own[1] - around[1], own[2] - around[0], own[3] - around[1]), *_size(around))
     if beyond > TOLERANCE:
         raise NotExpressible('its skeleton has another box')
     return Fit(None, f'{target} holds one box an object: the one around it')
@@ -103,10 +103,10 @@ def _box(skeleton: Keypoints, points: list[Joint], sample: Sample) -> tuple[Boun
 def _inside(box: Bounds, sample: Sample) -> Bounds:
     if box[2] <= box[0] or box[3] <= box[1]:
         raise NotExpressible('it has no area')
-    found = clip_bounds(box, sample.width, sample.height)
-    if found is None:
+    clipped = clip_bounds(box, sample.width, sample.height)
+    if clipped is None:
         raise NotExpressible('it lies outside the image')
-    return found
+    return clipped
 
 
 def _size(box: Bounds) -> tuple[float, float]:

@@ -239,41 +239,41 @@ class Fitter:
         if isinstance(annotation, Keypoints) and has_shape(annotation, sample):
             raise NotExpressible(f'{self.target} has no place for it; its object is there')
         shape = self._shape(annotation)
-        found = enclosing_box(shape, sample)
-        if found is None and isinstance(shape, Area) and not shape.is_empty():
+        around = enclosing_box(shape, sample)
+        if around is None and isinstance(shape, Area) and not shape.is_empty():
             raise NotExpressible('it lies outside the image')
-        if found is None or found[2] <= found[0] or found[3] <= found[1]:
+        if around is None or around[2] <= around[0] or around[3] <= around[1]:
             raise NotExpressible('it has no area')
-        clipped = clip_bounds(found, sample.width, sample.height)
+        clipped = clip_bounds(around, sample.width, sample.height)
         if clipped is None:
             raise NotExpressible('it lies outside the image')
         fitted = _rounded(clipped) if self.whole else clipped
         if not isinstance(annotation, Box):
             return Fit(fitted, f'{self.target} holds boxes: its enclosing box')
-        if cost := cut(found, sample):
+        if cost := cut(around, sample):
             return Fit(fitted, cost)
         moved = max(abs(before - after) for before, after in zip(clipped, fitted, strict=True)) > EXACT
         return Fit(fitted, f'{self.target} counts whole pixels: rounded' if moved else '')
 
     def _rings(self, annotation: AnyAnnotation, sample: Sample) -> Fit[list[Ring]]:
         shape = self._drawn(annotation, sample)
-        found = inside(parts_of(shape, sample), sample)
-        if sum(map(len, found)) > MOST_RINGS:
+        parts = inside(parts_of(shape, sample), sample)
+        if sum(map(len, parts)) > MOST_RINGS:
             raise NotExpressible(f'it has more than {MOST_RINGS:,} parts and holes, and {self.target} would join them')
-        joined = [join(found)] if self.join == 'all' else [join([part]) for part in found]
+        joined = [join(parts)] if self.join == 'all' else [join([part]) for part in parts]
         if how := 'the corners of its box' if shape is not annotation else _AS_POLYGON.get(type(shape)):
             return Fit(joined, f'{self.target} holds polygons: {how}')
-        if len(joined) < sum(map(len, found)):
+        if len(joined) < sum(map(len, parts)):
             return Fit(joined, (SEAMS if self.join == 'all' else _SEAMS_OF_HOLES).format(self.target))
         return Fit(joined, cut(bounds(shape.positions()), sample))
 
     def _pixels(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Runs]:
         shape, pixels = self._shape(annotation), sample.width * sample.height
         assert isinstance(shape, Mask)
-        found, outside = tidy(shape.runs, pixels), beyond(shape.runs, pixels)
-        if not any(length for _, length in found):
+        runs, outside = tidy(shape.runs, pixels), beyond(shape.runs, pixels)
+        if not any(length for _, length in runs):
             raise NotExpressible('it lies outside the image' if outside else 'it has no area')
-        return Fit(found, CUT if outside else '')
+        return Fit(runs, CUT if outside else '')
 
     def _rectangle(self, annotation: AnyAnnotation, sample: Sample) -> Fit[Ring]:
         fitted = fit_rectangle(self._drawn(annotation, sample), sample, self.target)

@@ -194,7 +194,7 @@ def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
 
 def _fills(area: float, width: float, height: float) -> bool:
     """Whether a box of that size has an area; some tools include the last pixel."""
-    return any(abs(area - found) <= 0.5 + found / 100 for found in (width * height, (width + 1) * (height + 1)))
+    return any(abs(area - size) <= 0.5 + size / 100 for size in (width * height, (width + 1) * (height + 1)))
 
 
 # -- repairs -----------------------------------------------------------------------------------------------------------
@@ -260,11 +260,11 @@ def _report(
     locate: Locate,
     concerned: Callable[[_Votes], bool] = lambda ballot: bool(ballot.boxes),
 ) -> None:
-    found = list(_concerned(annotations, locate, concerned))
-    for file, id in found[:EXAMPLES]:
+    examples = list(_concerned(annotations, locate, concerned))
+    for file, id in examples[:EXAMPLES]:
         record('annotation', reason, file, id)
-    if len(found) > EXAMPLES:
-        record('annotation', reason, count=len(found) - EXAMPLES)
+    if len(examples) > EXAMPLES:
+        record('annotation', reason, count=len(examples) - EXAMPLES)
 
 
 def _concerned(

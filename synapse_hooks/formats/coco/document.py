@@ -141,10 +141,10 @@ class DocumentCache:
 
 def _state(file: Path) -> tuple[int, int] | None:
     try:
-        found = file.stat()
+        state = file.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return state.st_size, state.st_mtime_ns
 
 
 def _order(id: Any) -> tuple[bool, float, str]:
@@ -152,7 +152,7 @@ def _order(id: Any) -> tuple[bool, float, str]:
 
 
 def _by_id(file: Path, categories: list[Category]) -> dict[Any, Category]:
-    found: dict[Any, Category] = {}
+    named: dict[Any, Category] = {}
     for place, category in enumerate(categories):
         id, name = category.get('id'), category.get('name')
         if not isinstance(id, int | float | str) or not isinstance(name, str | int):
@@ -166,14 +166,14 @@ def _by_id(file: Path, categories: list[Category]) -> dict[Any, Category]:
                     hint='repair or remove it',
                     path=str(file),
                 )
-        if id in found and found[id]['name'] != name:
+        if id in named and named[id]['name'] != name:
             raise DatasetInvalid(
-                f'{file}: the category id {id} means {found[id]["name"]!r} and {name!r}',
+                f'{file}: the category id {id} means {named[id]["name"]!r} and {name!r}',
                 hint='give each category an id of its own',
                 path=str(file),
             )
-        found[id] = category
-    return found
+        named[id] = category
+    return named
 
 
 @contextmanager
@@ -223,5 +223,5 @@ _NO_NUMBERS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?Infinity|NaN', re.DOTA
 
 
 def _quoted(match: re.Match[bytes]) -> bytes:
-    found = match[0]
-    return found if found[:1] == b'"' else b'"%s"' % found
+    token = match[0]
+    return token if token[:1] == b'"' else b'"%s"' % token

@@ -123,8 +123,8 @@ def _area(rings: list[Ring]) -> float:
 
     points = Points()
     points.add([0] * len(rings), rings)
-    found: list[float] = abs(points.rings().areas()).tolist()
-    return sum(found)
+    areas: list[float] = abs(points.rings().areas()).tolist()
+    return sum(areas)
 
 
 def _object(skeleton: Keypoints | None) -> Entry | None:

@@ -161,7 +161,7 @@ def _ambiguous(document: Document) -> set[Any]:
 def _by_place(
     document: Document, places: dict[Any, int], lost: set[Any], report: LossReport
 ) -> dict[int, list[Fields | Raw]]:
-    found: dict[int, list[Fields | Raw]] = defaultdict(list)
+    entries_of: dict[int, list[Fields | Raw]] = defaultdict(list)
     for entry in document.annotations or ():
         try:
             image_id = entry.image_id if isinstance(entry, Fields) else _owner(entry).image_id
@@ -170,13 +170,13 @@ def _by_place(
             continue
         place = places.get(image_id)
         if place is not None:
-            found[place].append(entry)
+            entries_of[place].append(entry)
         elif (other := matching_id(image_id, places)) is not None:
-            found[places[other]].append(entry)
+            entries_of[places[other]].append(entry)
             report.repaired('annotation', IMAGE_ID, document.file.name, _id(entry))
         elif image_id not in lost:
             report.dropped('annotation', 'its image is not in the file', document.file.name, _id(entry))
-    return found
+    return entries_of
 
 
 def _id(entry: Fields | Raw) -> str:

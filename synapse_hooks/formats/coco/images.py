@@ -45,9 +45,9 @@ class ImageFinder:
         folder, _, base = inner.rpartition('/')
         for root in self.roots:
             place = f'{root}/{folder}' if folder else root
-            found = self._found(place, base)
-            if found:
-                return f'{place}/{found}'
+            image = self._found(place, base)
+            if image:
+                return f'{place}/{image}'
         raise LookupError(f'it is not below {self.roots[0]} or around')
 
     def find_elsewhere(self, name: str) -> Match:

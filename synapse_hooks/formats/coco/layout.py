@@ -122,8 +122,8 @@ def _split(name: str) -> str | None:
 def _below_annotations(path: Path) -> list[Source]:
     folder = path / 'annotations'
     # Unlike `glob`, `iterdir` does not take a closed folder for an empty one.
-    found = sorted(file for file in folder.iterdir() if file.suffix == '.json') if folder.is_dir() else []
-    files = [file for file in found if not is_system_file(file.name)]
+    listed = sorted(file for file in folder.iterdir() if file.suffix == '.json') if folder.is_dir() else []
+    files = [file for file in listed if not is_system_file(file.name)]
     # Files with such a name are not checked here: a broken one is refused when it is opened, not skipped.
     sources = _official(path, files)
     likely = [file for file in files if looks_like_coco(file)]
@@ -139,13 +139,13 @@ def _with_rest(sources: list[Source], likely: list[Path]) -> list[Source]:
 
 
 def _official(path: Path, files: list[Path]) -> list[Source]:
-    found: dict[str, dict[str, Path]] = {}
+    by_name: dict[str, dict[str, Path]] = {}
     for file in files:
         if match := _OFFICIAL.fullmatch(file.name):
-            found.setdefault(match['name'], {})[match['what']] = file
+            by_name.setdefault(match['name'], {})[match['what']] = file
     return [
         Source(_split(name), [files[what] for what in _WHAT if what in files], _images(path, name), path)
-        for name, files in found.items()
+        for name, files in by_name.items()
     ]
 
 

@@ -24,8 +24,8 @@ def correct_size_by_masks(groups: Iterable[Iterable[Any]], sample: Sample, own: 
         own: The image's size as it is displayed.
         report: Where the repair is reported.
     """
-    found = {size for entries in groups for entry in entries if (size := _mask_size(entry)) is not None}
-    if own in found and (sample.width, sample.height) not in found:
+    sizes = {size for entries in groups for entry in entries if (size := _mask_size(entry)) is not None}
+    if own in sizes and (sample.width, sample.height) not in sizes:
         sample.width, sample.height = own
         report.repaired('image', MASKS, sample.id)
 

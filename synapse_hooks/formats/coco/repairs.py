@@ -40,8 +40,8 @@ def repair_segmentation_text(segmentation: bytes) -> tuple[bytes, str]:
     """The same of a segmentation that is still text."""
     if not (_FLAT.match(segmentation) or _BYTES.search(segmentation)):
         return segmentation, ''
-    found, wrong = repair_segmentation(msgspec.json.decode(segmentation))
-    return (msgspec.json.encode(found), wrong) if wrong else (segmentation, '')
+    repaired, wrong = repair_segmentation(msgspec.json.decode(segmentation))
+    return (msgspec.json.encode(repaired), wrong) if wrong else (segmentation, '')
 
 
 def matching_id(id: Any, known: Container[Any]) -> Any:

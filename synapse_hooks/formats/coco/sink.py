@@ -134,7 +134,7 @@ class CocoSink(BaseSink):
         return target
 
 
-def assemble_files(schemas: Schemas, info: DatasetInfo, out: Path, found: Sequence[Counts]) -> Path:
+def assemble_files(schemas: Schemas, info: DatasetInfo, out: Path, counted: Sequence[Counts]) -> Path:
     """Make the files of the splits from the parts that the shards have written.
 
     Returns:
@@ -144,9 +144,9 @@ def assemble_files(schemas: Schemas, info: DatasetInfo, out: Path, found: Sequen
         {'id': number, 'name': name, 'supercategory': '', **schemas.of_class(name)}
         for number, name in enumerate(info.classes or (), 1)
     ]
-    splits = list(dict.fromkeys(split for counts in found for split in counts))
+    splits = list(dict.fromkeys(split for counts in counted for split in counts))
     for split in splits:
-        shards = [number for number, counts in enumerate(found) if split in counts]
+        shards = [number for number, counts in enumerate(counted) if split in counts]
         with (out / split / CONFIG).open('wb') as file:
             file.write(_HEAD)
             _append(file, [part(out, split, 'images', shard) for shard in shards])

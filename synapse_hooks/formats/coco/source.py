@@ -127,11 +127,11 @@ class CocoSource(ItemSource):
         for part, places in self._ranges(shard.start, shard.stop):
             decoded = [self._decoded(file, places) for file in part.files]
             self._note(part)
-            found = {one.place: one for one in self._found(part, places)}
+            items = {one.place: one for one in self._found(part, places)}
             for place in places:
                 groups: list[list[Any]] = [next(entries) for entries in decoded]
-                if place in found:
-                    yield self._filled(part, groups, found[place])
+                if place in items:
+                    yield self._filled(part, groups, items[place])
 
     def _shapes(self, shard: range) -> Batch:
         builder = BatchBuilder()
@@ -141,25 +141,25 @@ class CocoSource(ItemSource):
         return builder.build(measured=True)
 
     def _gather(self, builder: BatchBuilder, part: SplitEntries, places: range) -> None:
-        found = self._found(part, places)
+        items = self._found(part, places)
         if len(part.files) > 1:
-            for one in found:
+            for one in items:
                 self._gather_whole(builder, part, one)
             return
         (file,) = part.files
-        plain = PlainEntries([file.entries.get(one.place, ()) for one in found], file.labels)
-        samples = [one.sample for one in found]
+        plain = PlainEntries([file.entries.get(one.place, ()) for one in items], file.labels)
+        samples = [one.sample for one in items]
         begin = 0
-        for number, one in enumerate(found):
+        for number, one in enumerate(items):
             if number in plain.odd or not one.fits:
                 plain.add(builder, samples[begin:number], begin)
                 self._gather_whole(builder, part, one)
                 begin = number + 1
         plain.add(builder, samples[begin:], begin)
 
-    def _gather_whole(self, builder: BatchBuilder, part: SplitEntries, found: ImageItem) -> None:
-        groups: list[list[Any]] = [[*decode_entries(file.texts(found.place))] for file in part.files]
-        builder.add_sample(self._filled(part, groups, found))
+    def _gather_whole(self, builder: BatchBuilder, part: SplitEntries, item: ImageItem) -> None:
+        groups: list[list[Any]] = [[*decode_entries(file.texts(item.place))] for file in part.files]
+        builder.add_sample(self._filled(part, groups, item))
 
     def _ranges(self, start: int, stop: int) -> Iterator[tuple[SplitEntries, range]]:
         """Some consecutive places in a part of the dataset."""
@@ -193,38 +193,38 @@ class CocoSource(ItemSource):
                 continue
             if sample.suffix.lower() not in MEASURED:
                 sample.width, sample.height = image.size or (0, 0)
-        found = []
+        items = []
         for place, sample, fine in zip(places, samples, self.context.measure_all(samples), strict=True):
             if place in missing:
                 self.context.skip(missing[place])
             elif fine:
-                found.append(ImageItem(place, sample))
+                items.append(ImageItem(place, sample))
                 width, height = part.images[place].size or (sample.width, sample.height)
                 if width * height <= MOST_PIXELS:
                     sample.width, sample.height = width, height
                 else:
                     self.context.report.doubtful('image', _TOO_LARGE, sample.id)
-        return found
+        return items
 
     def _file(self, part: SplitEntries, name: str, id: str) -> str:
         try:
             return part.finder.find(name)
         except LookupError:
-            found = part.finder.find_elsewhere(name)
-        self.context.report.repaired('image', found.reason, name, id)
-        return found.file
+            match = part.finder.find_elsewhere(name)
+        self.context.report.repaired('image', match.reason, name, id)
+        return match.file
 
-    def _filled(self, part: SplitEntries, groups: list[list[Any]], found: ImageItem) -> Sample:
-        sample, place = found.sample, found.place
+    def _filled(self, part: SplitEntries, groups: list[list[Any]], item: ImageItem) -> Sample:
+        sample, place = item.sample, item.place
         if is_in_several_files(part.files, place):
             groups = join_skeletons(part.files, place)
-        if not found.fits:
-            correct_size_by_masks(groups, sample, found.size, self.context.report)
+        if not item.fits:
+            correct_size_by_masks(groups, sample, item.size, self.context.report)
         taken: set[str] = set()
         for file, entries in zip(part.files, groups, strict=True):
             for entry in entries:
                 self._add(entry, file, sample, taken)
-        fit_to_image(sample, found.size, self.context.report)
+        fit_to_image(sample, item.size, self.context.report)
         return sample
 
     def _decoded(self, file: FileEntries, places: range) -> Iterator[list[AnyEntry]]:

@@ -58,12 +58,12 @@ def decode(data: bytes) -> dict[str, Any]:
     if not data.strip():
         raise ValueError('is empty (0 bytes)' if not data else 'is blank')
     try:
-        found = msgspec.json.decode(data.removeprefix(b'\xef\xbb\xbf'))
+        content = msgspec.json.decode(data.removeprefix(b'\xef\xbb\xbf'))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f'is not JSON: {error}') from error
-    if not isinstance(found, dict):
-        raise ValueError(f'holds a JSON {type(found).__name__}, not an object')
-    return found
+    if not isinstance(content, dict):
+        raise ValueError(f'holds a JSON {type(content).__name__}, not an object')
+    return content
 
 
 def read_document(document: dict[str, Any], sample: Sample) -> None:
@@ -89,12 +89,12 @@ def read_document(document: dict[str, Any], sample: Sample) -> None:
 def _read_v2(document: dict[str, Any], sample: Sample) -> list[str]:
     shape: dict[str, Any] = {}
     top: dict[str, Any] = {}
-    found: list[AnyAnnotation] = []
+    own: list[AnyAnnotation] = []
     for media, entries in document.items():
         if media not in MEDIA or not isinstance(entries, list):
             top[media] = entries
             if media in MEDIA and entries is not None:
-                found.append(_read_part(media, entries))
+                own.append(_read_part(media, entries))
             continue
         shape[media] = []
         for place, entry in enumerate(entries):
@@ -105,11 +105,11 @@ def _read_v2(document: dict[str, Any], sample: Sample) -> list[str]:
                 is_rows = isinstance(rows, list)
                 shape[media][-1][tool] = [] if is_rows else rows
                 if not is_rows and rows is not None and tool in READERS:
-                    found.append(_read_part(f'{media}.{tool}', rows, place))
+                    own.append(_read_part(f'{media}.{tool}', rows, place))
                 for row in rows if is_rows else ():
                     known = media == 'images'
-                    found.append(read_row(tool, row, place) if known else read_other(media, tool, row, place))
-    sample.annotations = found
+                    own.append(read_row(tool, row, place) if known else read_other(media, tool, row, place))
+    sample.annotations = own
     sample.extra = {'dm': {'version': 2, 'shape': shape, 'top': top}}
     return [media for media, entries in shape.items() if entries]
 

@@ -45,8 +45,8 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
     for name in (*SPLITS, 'val', 'validation'):
         if (root / name / DOCUMENTS).is_dir():
             splits.append((split_name(name), root / name))
-    found = [split for split, _ in splits]
-    if twice := [folder.name for split, folder in splits if found.count(split) > 1]:
+    names = [split for split, _ in splits]
+    if twice := [folder.name for split, folder in splits if names.count(split) > 1]:
         raise DatasetInvalid(
             f'{root} has {" and ".join(twice)}, which are one split',
             hint='move the documents and files of one of them into the other',
@@ -71,8 +71,8 @@ def split_folders(root: Path) -> list[tuple[str | None, Path]]:
 def unused_folders(root: Path, used: Collection[Path]) -> list[str]:
     """The names of other folders of a dataset that hold documents, as if they were splits, too."""
     # Hidden ones are not data.
-    found = sorted(path.parent for path in root.glob(f'[!.]*/{DOCUMENTS}/'))
-    return [path.name for path in found if path not in used and path.name not in (DOCUMENTS, FILES)]
+    folders = sorted(path.parent for path in root.glob(f'[!.]*/{DOCUMENTS}/'))
+    return [path.name for path in folders if path not in used and path.name not in (DOCUMENTS, FILES)]
 
 
 class Folder:
@@ -146,14 +146,14 @@ class Folder:
                 left_over.append(files[at])
                 at += 1
             if at < count and suffix == '.json' and files[at].rpartition('.')[0] == stem:
-                found = files[at][len(stem) :]
+                extension = files[at][len(stem) :]
                 at += 1
-                if found not in known:
+                if extension not in known:
                     # Of a million equal texts, one is kept.
-                    known[found] = sys.intern(found) if found.lower() in SUFFIXES else None
-                self.suffixes.append(known[found])
-                if known[found] is None:
-                    self._pairs[number] = (document, [stem + found])
+                    known[extension] = sys.intern(extension) if extension.lower() in SUFFIXES else None
+                self.suffixes.append(known[extension])
+                if known[extension] is None:
+                    self._pairs[number] = (document, [stem + extension])
             else:
                 self.suffixes.append(None)
                 alone.append((number, document))
@@ -215,11 +215,11 @@ def _names_below(folder: str) -> list[str]:
     while folders:
         prefix = folders.pop()
         try:
-            found = os.scandir(folder + prefix)
+            entries = os.scandir(folder + prefix)
         except FileNotFoundError:
             continue
-        with found:
-            for entry in found:
+        with entries:
+            for entry in entries:
                 name = entry.name
                 if is_system_file(name):
                     continue
@@ -235,11 +235,11 @@ def _names_below(folder: str) -> list[str]:
 def _is_folder(entry: os.DirEntry[str], parent: str) -> bool:
     """Whether to look into it. What leads in a circle is a file, which cannot be read."""
     try:
-        found = entry.is_dir()
+        is_folder = entry.is_dir()
     except OSError:
         return False
-    if not (found and entry.is_symlink()):
-        return found
+    if not (is_folder and entry.is_symlink()):
+        return is_folder
     target = os.path.realpath(entry.path)
     return os.path.commonpath((target, os.path.realpath(parent))) != target
 

@@ -81,8 +81,8 @@ class _Malformed(Exception):
 
 def read_other(media: str, tool: str, row: Any, entry: int = 0, fault: str = '') -> Other:
     """A row that is carried through as it is."""
-    found = row if isinstance(row, dict) else {}
-    label, id = found.get('classification'), found.get('id')
+    fields = row if isinstance(row, dict) else {}
+    label, id = fields.get('classification'), fields.get('id')
     return Other(
         tool=f'{media}.{tool}',
         document=row,

@@ -28,7 +28,7 @@ def read_v1(document: dict[str, Any]) -> tuple[list[AnyAnnotation], tuple[int, i
         TypeError, AttributeError, KeyError: The document is not DM v1.
     """
     size = (0, 0)
-    found: list[AnyAnnotation] = []
+    own: list[AnyAnnotation] = []
     data = document.get('annotationsData') or {}
     places: dict[str, int] = {}
     for media_id, rows in (document.get('annotations') or {}).items():
@@ -45,20 +45,20 @@ def read_v1(document: dict[str, Any]) -> tuple[list[AnyAnnotation], tuple[int, i
                 annotation.fault = 'annotationsData has no entry for it'
             states = {key: row[key] for key in _UI if key in row}
             annotation.extra = {**annotation.extra, 'dm1': states} if states else annotation.extra
-            found.append(annotation)
+            own.append(annotation)
         known = {row['id'] for row in rows or ()}
         for id, half in details.items():
             if id not in known:
-                found.append(read_other(media, 'annotationsData', half, entry, 'annotations has no entry for it'))
+                own.append(read_other(media, 'annotationsData', half, entry, 'annotations has no entry for it'))
         for group in groups:
-            found.append(_read_link(media, 'group', group, list(group.get('annotationIds') or ()), entry))
+            own.append(_read_link(media, 'group', group, list(group.get('annotationIds') or ()), entry))
         for relation in (document.get('relations') or {}).get(media_id) or ():
             ends = [relation.get('annotationId'), relation.get('targetAnnotationId')]
-            found.append(_read_link(media, 'relation', relation, ends, entry))
+            own.append(_read_link(media, 'relation', relation, ends, entry))
         size_of = (document.get('extra') or {}).get(media_id) or {}
         if media == 'images' and size == (0, 0):
             size = int(size_of.get('width') or 0), int(size_of.get('height') or 0)
-    return found, size
+    return own, size
 
 
 def media_name(media_id: str) -> str:

@@ -41,7 +41,9 @@ class FolderCaches:
     """
 
     def __init__(self, out: Path, splits: list[str], report: LossReport) -> None:
-        self._splits = {split: found for split in splits if (found := _scanned(str(out), split, report)) is not None}
+        self._splits = {
+            split: scanned for split in splits if (scanned := _scanned(str(out), split, report)) is not None
+        }
 
     def __call__(self, final: Path) -> None:
         """Write them.
@@ -53,12 +55,12 @@ class FolderCaches:
             StorageError: They cannot be written.
         """
         root = os.path.realpath(final)
-        for split, found in self._splits.items():
-            files = [f'{root}/{name}' for name in found.names]
-            samples = (b'%b%b\x86' % pair for pair in zip(map(text, files), map(int32, found.numbers), strict=True))
+        for split, images in self._splits.items():
+            files = [f'{root}/{name}' for name in images.names]
+            samples = (b'%b%b\x86' % pair for pair in zip(map(text, files), map(int32, images.numbers), strict=True))
             counts = [int32(count) for count in (len(files), 0, len(files))]
             content = {
-                'hash': [any_value(dataset_hash(zip(files, found.states, strict=True), found.classes))],
+                'hash': [any_value(dataset_hash(zip(files, images.states, strict=True), images.classes))],
                 'results': chain([b'(', *counts], list_of(samples), [b't']),
                 'msgs': [any_value([])],
                 'version': [any_value(trainer_cache.version())],
@@ -71,7 +73,7 @@ def _scanned(out: str, split: str, report: LossReport) -> _Split | None:
     if not os.path.isdir(os.path.join(out, split)):
         return None
     classes = sorted(entry.name for entry in os.scandir(os.path.join(out, split)) if entry.is_dir())
-    found = _Split(classes, [], [], [])
+    images = _Split(classes, [], [], [])
     certain = True
     for place, label in enumerate(classes):
         names = list(_images(out, f'{split}/{label}'))
@@ -82,10 +84,10 @@ def _scanned(out: str, split: str, report: LossReport) -> _Split | None:
             if seen is None or fault or not seen.certain:
                 certain = False
                 continue
-            found.names.append(name)
-            found.states.append(file_state(seen.size, seen.mtime_ns))
-            found.numbers.append(place)
-    return found if certain and found.names else None
+            images.names.append(name)
+            images.states.append(file_state(seen.size, seen.mtime_ns))
+            images.numbers.append(place)
+    return images if certain and images.names else None
 
 
 def _images(out: str, folder: str) -> Iterator[str]:

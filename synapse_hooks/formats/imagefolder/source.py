@@ -41,10 +41,10 @@ class ImageFolderSource(ItemSource):
         self.files: list[list[str]] = []
         self.ids: dict[int, list[str]] = {}
         for number, place in enumerate(self.places):
-            found = list(files_below(place.path))
-            images = [name for name in found if is_image_name(name)]
+            names = list(files_below(place.path))
+            images = [name for name in names if is_image_name(name)]
             self.files.append(images)
-            others = (name for name in found if not is_image_name(name))
+            others = (name for name in names if not is_image_name(name))
             self.unused += [('file', NO_IMAGE, join(place.path, name)) for name in others]
             wanted = [safe_id(splitext(name)[0]) for name in images]
             if len(set(wanted)) < len(wanted):

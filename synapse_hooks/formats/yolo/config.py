@@ -58,12 +58,12 @@ def find_config(path: Path) -> Path:
     Raises:
         DatasetInvalid: There is none, or several that may be meant.
     """
-    found = config_files(path)
-    if len(found) == 1:
-        return found[0]
-    if found:
+    files = config_files(path)
+    if len(files) == 1:
+        return files[0]
+    if files:
         why, hint = (
-            f'several: {", ".join(file.name for file in found)}',
+            f'several: {", ".join(file.name for file in files)}',
             'name the yaml file itself instead of its folder',
         )
     else:
@@ -82,9 +82,9 @@ def config_files(path: Path) -> list[Path]:
     for name in (CONFIG, 'data.yaml', 'dataset.yml', 'data.yml'):
         if (path / name).is_file():
             return [path / name]
-    found = [file for file in files_in(path, '.yaml', '.yml') if _describes_dataset(file)]
-    export = None if found else export_file(path)
-    return found if export is None else [export]
+    described = [file for file in files_in(path, '.yaml', '.yml') if _describes_dataset(file)]
+    export = None if described else export_file(path)
+    return described if export is None else [export]
 
 
 def _describes_dataset(file: Path) -> bool:
@@ -243,22 +243,24 @@ def _joints(content: dict[str, Any], file: Path) -> tuple[int, int] | None:
 def _skeletons(content: dict[str, Any], file: Path, names: tuple[str, ...], count: int) -> dict[str, tuple[str, ...]]:
     match content.get('kpt_names'):
         case None:
-            found = {}
+            joints_of = {}
         case [str(), *_] as joints:
-            found = dict.fromkeys(range(len(names)), joints)
+            joints_of = dict.fromkeys(range(len(names)), joints)
         case list(classes):
-            found = dict(enumerate(classes))
+            joints_of = dict(enumerate(classes))
         case dict(classes):
-            found = _numbered(classes)
+            joints_of = _numbered(classes)
         case other:
-            found = {0: other}
-    if not all(isinstance(joints, list) for joints in found.values()):
+            joints_of = {0: other}
+    if not all(isinstance(joints, list) for joints in joints_of.values()):
         raise DatasetInvalid(
             f'{file}: `kpt_names` must be a mapping from the number of a class to a list of names, or such a list',
             hint='correct it, or remove it: joints need no names',
             path=str(file),
         )
-    return {names[number]: tuple(map(str, joints[:count])) for number, joints in found.items() if number < len(names)}
+    return {
+        names[number]: tuple(map(str, joints[:count])) for number, joints in joints_of.items() if number < len(names)
+    }
 
 
 def write_config(out: Path, names: tuple[str, ...], folders: Mapping[str, str], **extra: Any) -> Path:

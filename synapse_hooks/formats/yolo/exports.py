@@ -117,13 +117,13 @@ def _is_labelled(source: Path) -> bool:
 def _sources(folder: Path) -> Sources:
     """Where the images are: in folders of splits, in `images/`, or in the folder itself."""
     for parent in (folder / 'images', folder):
-        found: Sources = {}
+        sources: Sources = {}
         for name in _FOLDERS:
             if (parent / name).is_dir():
                 inner = parent / name / 'images'
-                found.setdefault(split_name(name), []).append(inner if inner.is_dir() else parent / name)
-        if found:
-            return found
+                sources.setdefault(split_name(name), []).append(inner if inner.is_dir() else parent / name)
+        if sources:
+            return sources
     return {None: [folder / 'images' if (folder / 'images').is_dir() else folder]}
 
 
@@ -170,8 +170,8 @@ def _read_notes(file: Path) -> tuple[str, ...]:
     try:
         content: Any = json.loads(_text(file))
         names = {category['id']: category['name'] for category in content['categories']}
-        found = tuple(names[number] for number in range(len(names)))
-        if not found or not all(isinstance(name, str) for name in found):
+        classes = tuple(names[number] for number in range(len(names)))
+        if not classes or not all(isinstance(name, str) for name in classes):
             raise ValueError('no name is a text')
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatasetInvalid(
@@ -179,7 +179,7 @@ def _read_notes(file: Path) -> tuple[str, ...]:
             hint='write classes.txt with the name of a class in each line',
             path=str(file),
         ) from error
-    return found
+    return classes
 
 
 def _text(file: Path) -> str:

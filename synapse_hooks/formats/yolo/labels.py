@@ -62,7 +62,7 @@ class LabelReader:
         Raises:
             UnreadableItem: A row is malformed, or names a class that there is not; file and line are named.
         """
-        found = []
+        labels = []
         if self.pixels:
             width = height = 1
         for number, row in enumerate(self.rows(file), 1):
@@ -72,8 +72,8 @@ class LabelReader:
                 except (ValueError, OverflowError) as error:
                     raise _bad_line(file, number, error) from error
                 annotation.id = str(number)
-                found.append(annotation)
-        return found
+                labels.append(annotation)
+        return labels
 
     def rows(self, file: str) -> list[list[float]]:
         """The numbers in each line of a label file; none in an empty one, no lines if the file does not exist.

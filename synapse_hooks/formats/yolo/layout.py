@@ -47,17 +47,17 @@ def folders_of(config: Config) -> list[Folder]:
     Raises:
         DatasetInvalid: A folder or a list cannot be read.
     """
-    found: list[Folder] = []
+    folders: list[Folder] = []
     lists = {place: _lines(place) for sources in config.sources.values() for place in sources if not place.is_dir()}
     lookup = ImageLookup(config.root, _Lines([*lists.values()]))
     for split, sources in config.sources.items():
         for source in sources:
             place = os.path.realpath(source)
             if source in lists:
-                found += _listed(place, lists[source], split, config.root, lookup)
+                folders += _listed(place, lists[source], split, config.root, lookup)
             else:
-                found += _searched(place, split)
-    return found
+                folders += _searched(place, split)
+    return folders
 
 
 class _Lines:
@@ -145,10 +145,10 @@ def _file_of(line: str, own: str, base: str, lookup: ImageLookup) -> tuple[str, 
         if os.access(file, os.F_OK):
             return file, ''
     try:
-        found = lookup.find(line)
+        match = lookup.find(line)
     except LookupError:
         return listed, ''
-    return f'{base}/{os.path.relpath(found.file, lookup.folder)}', found.reason
+    return f'{base}/{os.path.relpath(match.file, lookup.folder)}', match.reason
 
 
 def _plain(line: str) -> str:
@@ -156,9 +156,9 @@ def _plain(line: str) -> str:
 
 
 def _listed_id(path: str, split: str | None) -> str:
-    _, found, inside = f'{path}{os.sep}'.rpartition(_IMAGES)
+    _, marker, inside = f'{path}{os.sep}'.rpartition(_IMAGES)
     first, _, rest = inside.partition(os.sep)
-    return (rest if split_name(first) == split else inside) if found else ''
+    return (rest if split_name(first) == split else inside) if marker else ''
 
 
 def labels_of(folder: str) -> str:
@@ -168,8 +168,8 @@ def labels_of(folder: str) -> str:
         >>> labels_of('d/images/train'), labels_of('d/train')
         ('d/labels/train', 'd/train')
     """
-    before, found, after = f'{os.sep}{folder}{os.sep}'.rpartition(_IMAGES)
-    return f'{before}{_LABELS}{after}'[1:-1] if found else folder
+    before, marker, after = f'{os.sep}{folder}{os.sep}'.rpartition(_IMAGES)
+    return f'{before}{_LABELS}{after}'[1:-1] if marker else folder
 
 
 def label_path(image: Path) -> Path:

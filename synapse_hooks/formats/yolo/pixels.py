@@ -56,8 +56,8 @@ def proves_pixels(row: Sequence[float], width: int, height: int, joints: tuple[i
 
 def may_count_pixels(rows: Iterable[Sequence[float]], joints: tuple[int, int] | None) -> bool | None:
     """Whether rows make no sense as shares, with any image; None if there are no rows."""
-    found = [counts_pixels(row[1:], _ANY, _ANY, joints) for row in rows if len(row) > _BOX]
-    return all(found) if found else None
+    verdicts = [counts_pixels(row[1:], _ANY, _ANY, joints) for row in rows if len(row) > _BOX]
+    return all(verdicts) if verdicts else None
 
 
 def _has_box(row: Sequence[float], joints: tuple[int, int] | None) -> bool:

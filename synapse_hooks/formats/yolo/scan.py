@@ -201,8 +201,8 @@ class Labels:
         outlines, joints = b'', NONE
         if self.outlines is not None:
             places = range(rows.start, rows.stop) if order is None else order
-            found = (self._outline(row) for row in places)
-            outlines = b''.join([float_array(points.tobytes(), len(points), 2) for points in found])
+            rings = (self._outline(row) for row in places)
+            outlines = b''.join([float_array(points.tobytes(), len(points), 2) for points in rings])
         elif self.joints is not None:
             joints = float_array(self.joints[kept].tobytes(), count, *self.joints.shape[1:])
         return b''.join(

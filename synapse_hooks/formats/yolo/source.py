@@ -89,25 +89,25 @@ class YoloSource(ItemSource):
         meeting: dict[tuple[str | None, str], list[int]] = {}
         for number, folder in enumerate(self.folders):
             meeting.setdefault((folder.split, folder.id), []).append(number)
-        found: dict[int, dict[int, str]] = {}
+        by_number: dict[int, dict[int, str]] = {}
         for numbers in meeting.values():
             places = [(number, place) for number in numbers for place in range(len(self.folders[number].names))]
             wanted = [f'{self.folders[number].id}{stem_of(self.folders[number].names[at])}' for number, at in places]
             for place, name in unique_ids(wanted).items():
                 number, at = places[place]
-                found.setdefault(number, {})[at] = name
-        return found
+                by_number.setdefault(number, {})[at] = name
+        return by_number
 
     def _turned(self) -> bool:
         if self.config.task or self.config.joints:
             return self.config.task == 'obb'
-        found = False
+        labelled = False
         with self.context.discarding():
             for sample in self._samples(0, _LOOKED_AT):
                 if not all(isinstance(annotation, RotatedBox) for annotation in sample.annotations):
                     return False
-                found = found or bool(sample.annotations)
-        return found
+                labelled = labelled or bool(sample.annotations)
+        return labelled
 
     def _all_in_pixels(self) -> bool:
         """Whether the rows of every label file count pixels; of most datasets, the first one says that they do not."""
@@ -122,7 +122,7 @@ class YoloSource(ItemSource):
             return pixels and self._prove_pixels()
 
     def _prove_pixels(self) -> bool:
-        found = Counter[str]()
+        counts = Counter[str]()
         for sample, file in self._places(0, self.count):
             with suppress(UnreadableItem):
                 rows = [row[1:] for row in self._labels.rows(file) if row]
@@ -130,9 +130,9 @@ class YoloSource(ItemSource):
                     continue
                 if not all(proves_pixels(row, sample.width, sample.height, self.config.joints) for row in rows):
                     return False
-                found[sample.id] = len(rows)
-        self.in_pixels = found
-        return bool(found)
+                counts[sample.id] = len(rows)
+        self.in_pixels = counts
+        return bool(counts)
 
     @property
     def count(self) -> int:
