@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -172,39 +172,79 @@ def _refused(shape: AnyAnnotation) -> str:
     return ''
 
 
-def _drawn(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> tuple[str, str, str] | None:
-    """The element of an annotation: its tag, its attributes, and what is in it; None where it was dropped."""
-    match shape:
-        case Box(x, y, w, h):
-            return 'box', _corners(x, y, w, h), ''
-        case RotatedBox(x, y, w, h, angle):
-            turn = math.degrees(angle) % 360
-            return 'box', f'{_corners(x, y, w, h)} rotation="{_number(turn)}"', ''
-        case Polygon(parts):
-            plain = len(parts) == 1 and len(parts[0]) == 1 and len(parts[0][0]) > 2
-            rings = parts[0] if plain else fitter.rings(shape, sample)
-            return ('polygon', _points(rings[0]), '') if rings else None
-        case Polyline(points) if points:
-            return 'polyline', _points(points), ''
-        case Keypoint(x, y, visibility) if visibility:
-            occluded = ' occluded="1"' if visibility == 1 and not shape.attributes.get('occluded') else ''
-            return 'points', f'{occluded}{_points([(x, y)])}', ''
-        case Keypoints(points):
-            joints = ''.join(
-                f'      <points label={quoteattr(name)} outside="{int(not joint.visibility)}" '
-                f'occluded="{int(joint.visibility == 1)}"{_points([(joint.x, joint.y)])}>\n      </points>\n'
-                for name, joint in zip(_names(shape), points, strict=True)
-            )
-            if shape.box is not None:
-                fitter.report.converted('keypoints', 'cvat has no box for a skeleton', sample.id, shape.id)
-            return 'skeleton', '', joints
-        case Mask(runs) if runs:
-            pixels = fitter.pixels(shape, sample)
-            return ('mask', _rle(pixels, sample, columns=shape.columns), '') if pixels else None
-        case Classification():
-            return 'tag', '', ''
+_Element = tuple[str, str, str]
+"""Its tag, its attributes, and what is in it."""
+
+
+def _drawn(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> _Element | None:
+    """The element of an annotation; None where it was dropped."""
+    return _ELEMENTS.get(type(shape), _without_place)(shape, sample, fitter)
+
+
+def _without_place(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> None:
     fitter.report.dropped(shape.kind, 'cvat has no place for it', sample.id, shape.id)
-    return None
+
+
+def _box(box: Box, sample: Sample, fitter: Fitter) -> _Element:
+    return 'box', _corners(box.x, box.y, box.w, box.h), ''
+
+
+def _rotated_box(box: RotatedBox, sample: Sample, fitter: Fitter) -> _Element:
+    turn = math.degrees(box.angle) % 360
+    return 'box', f'{_corners(box.x, box.y, box.w, box.h)} rotation="{_number(turn)}"', ''
+
+
+def _polygon(polygon: Polygon, sample: Sample, fitter: Fitter) -> _Element | None:
+    parts = polygon.parts
+    plain = len(parts) == 1 and len(parts[0]) == 1 and len(parts[0][0]) > 2
+    rings = parts[0] if plain else fitter.rings(polygon, sample)
+    return ('polygon', _points(rings[0]), '') if rings else None
+
+
+def _polyline(line: Polyline, sample: Sample, fitter: Fitter) -> _Element | None:
+    return ('polyline', _points(line.points), '') if line.points else _without_place(line, sample, fitter)
+
+
+def _keypoint(joint: Keypoint, sample: Sample, fitter: Fitter) -> _Element | None:
+    if not joint.visibility:
+        return _without_place(joint, sample, fitter)
+    occluded = ' occluded="1"' if joint.visibility == 1 and not joint.attributes.get('occluded') else ''
+    return 'points', f'{occluded}{_points([(joint.x, joint.y)])}', ''
+
+
+def _skeleton(skeleton: Keypoints, sample: Sample, fitter: Fitter) -> _Element:
+    joints = ''.join(
+        f'      <points label={quoteattr(name)} outside="{int(not joint.visibility)}" '
+        f'occluded="{int(joint.visibility == 1)}"{_points([(joint.x, joint.y)])}>\n      </points>\n'
+        for name, joint in zip(_names(skeleton), skeleton.points, strict=True)
+    )
+    if skeleton.box is not None:
+        fitter.report.converted('keypoints', 'cvat has no box for a skeleton', sample.id, skeleton.id)
+    return 'skeleton', '', joints
+
+
+def _mask(mask: Mask, sample: Sample, fitter: Fitter) -> _Element | None:
+    if not mask.runs:
+        return _without_place(mask, sample, fitter)
+    pixels = fitter.pixels(mask, sample)
+    return ('mask', _rle(pixels, sample, columns=mask.columns), '') if pixels else None
+
+
+def _tag(annotation: Classification, sample: Sample, fitter: Fitter) -> _Element:
+    return 'tag', '', ''
+
+
+_ELEMENTS: dict[type, Callable[[Any, Sample, Fitter], _Element | None]] = {
+    Box: _box,
+    RotatedBox: _rotated_box,
+    Polygon: _polygon,
+    Polyline: _polyline,
+    Keypoint: _keypoint,
+    Keypoints: _skeleton,
+    Mask: _mask,
+    Classification: _tag,
+}
+"""How kinds of annotations are written; others are dropped."""
 
 
 def _names(shape: Keypoints) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from synapse_hooks.data import (
@@ -12,7 +13,6 @@ from synapse_hooks.data import (
     Keypoint,
     Keypoints,
     Mask,
-    Other,
     Polygon,
     Polyline,
     RotatedBox,
@@ -63,41 +63,75 @@ Drawn = tuple[str, str, Points, str | None]
 
 def _drawn(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Drawn]:
     """The shapes that an annotation becomes; none where it was dropped."""
-    label = annotation.label
-    match annotation:
-        case Box(x, y, w, h):
-            return [(label, 'rectangle', [[x, y], [x + w, y + h]], None)]
-        case Polygon(parts):
-            plain = parts and all(len(part) == 1 and len(part[0]) > 2 for part in parts)
-            rings = [part[0] for part in parts] if plain else fitter.rings(annotation, sample) or []
-            return [(label, 'polygon', [[x, y] for x, y in ring], None) for ring in rings]
-        case RotatedBox():
-            return [(label, 'oriented_rectangle', _corners(annotation), None)]
-        case Polyline(points) if len(points) > 1:
-            return [(label, 'linestrip', [[x, y] for x, y in points], None)]
-        case Keypoint(x, y, visibility) if visibility:
-            if visibility != 2:
-                fitter.report.converted('keypoint', 'labelme has no visibility', sample.id, annotation.id)
-            return [(label, 'point', [[x, y]], None)]
-        case Keypoints(points, names) if any(joint.visibility for joint in points):
-            fitter.report.converted(
-                'keypoints', 'labelme has no skeletons: their points alone', sample.id, annotation.id
-            )
-            names = names or [str(number) for number in range(1, len(points) + 1)]
-            return [
-                (name, 'point', [[joint.x, joint.y]], None)
-                for name, joint in zip(names, points, strict=False)
-                if joint.visibility
-            ]
-        case Mask(runs) if runs:
-            # Pixels that the image does not have would make a mask as large as they are far.
-            pixels = fitter.pixels(annotation, sample)
-            return [] if pixels is None else [(label, 'mask', *_mask(Mask(pixels, annotation.columns), sample))]
-        case Other(fault=fault) if fault:
-            fitter.report.dropped(annotation.kind, f'it is malformed: {fault}', sample.id, annotation.id)
-            return []
-    fitter.report.dropped(annotation.kind, 'labelme has no place for it', sample.id, annotation.id)
+    return _SHAPES.get(type(annotation), _without_place)(annotation, sample, fitter)
+
+
+def _without_place(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    fault = annotation.malformed()
+    reason = f'it is malformed: {fault}' if fault else 'labelme has no place for it'
+    fitter.report.dropped(annotation.kind, reason, sample.id, annotation.id)
     return []
+
+
+def _box(box: Box, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    return [(box.label, 'rectangle', [[box.x, box.y], [box.x + box.w, box.y + box.h]], None)]
+
+
+def _polygon(polygon: Polygon, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    parts = polygon.parts
+    plain = parts and all(len(part) == 1 and len(part[0]) > 2 for part in parts)
+    rings = [part[0] for part in parts] if plain else fitter.rings(polygon, sample) or []
+    return [(polygon.label, 'polygon', [[x, y] for x, y in ring], None) for ring in rings]
+
+
+def _rotated_box(box: RotatedBox, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    return [(box.label, 'oriented_rectangle', _corners(box), None)]
+
+
+def _polyline(line: Polyline, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    if len(line.points) < 2:
+        return _without_place(line, sample, fitter)
+    return [(line.label, 'linestrip', [[x, y] for x, y in line.points], None)]
+
+
+def _keypoint(joint: Keypoint, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    if not joint.visibility:
+        return _without_place(joint, sample, fitter)
+    if joint.visibility != 2:
+        fitter.report.converted('keypoint', 'labelme has no visibility', sample.id, joint.id)
+    return [(joint.label, 'point', [[joint.x, joint.y]], None)]
+
+
+def _keypoints(skeleton: Keypoints, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    if not any(joint.visibility for joint in skeleton.points):
+        return _without_place(skeleton, sample, fitter)
+    fitter.report.converted('keypoints', 'labelme has no skeletons: their points alone', sample.id, skeleton.id)
+    names = skeleton.names or [str(number) for number in range(1, len(skeleton.points) + 1)]
+    return [
+        (name, 'point', [[joint.x, joint.y]], None)
+        for name, joint in zip(names, skeleton.points, strict=False)
+        if joint.visibility
+    ]
+
+
+def _pixels(mask: Mask, sample: Sample, fitter: Fitter) -> list[Drawn]:
+    if not mask.runs:
+        return _without_place(mask, sample, fitter)
+    # Pixels that the image does not have would make a mask as large as they are far.
+    pixels = fitter.pixels(mask, sample)
+    return [] if pixels is None else [(mask.label, 'mask', *_mask(Mask(pixels, mask.columns), sample))]
+
+
+_SHAPES: dict[type, Callable[[Any, Sample, Fitter], list[Drawn]]] = {
+    Box: _box,
+    Polygon: _polygon,
+    RotatedBox: _rotated_box,
+    Polyline: _polyline,
+    Keypoint: _keypoint,
+    Keypoints: _keypoints,
+    Mask: _pixels,
+}
+"""How kinds of annotations are written; others are dropped."""
 
 
 def _fields(annotation: AnyAnnotation, fitter: Fitter) -> dict[str, Any]:
