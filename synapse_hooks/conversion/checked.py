@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from synapse_hooks.conversion.contract import BaseSource, Projection, Sink, Source, WriteResult, Written
-from synapse_hooks.conversion.schema_checks import (
+from synapse_hooks.conversion.sample_checks import (
     COUNT,
     COUNTS,
     Expected,
@@ -104,7 +104,7 @@ class CheckedSource(BaseSource):
     def _batches(self, method: str, batches: Iterable[Batch]) -> Iterator[Batch]:
         self._check(isinstance(batches, Iterable), f'what `{method}` returned', _BATCHES, batches)
         # Not at the top: it needs numpy, which listing plugins does not.
-        from synapse_hooks.conversion.columns import BATCH
+        from synapse_hooks.conversion.batch_checks import BATCH
         from synapse_hooks.data.batch import Batch
 
         for batch in batches:

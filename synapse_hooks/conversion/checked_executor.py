@@ -6,22 +6,22 @@ import pickle
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic
 
+from synapse_hooks.conversion.executors import R, Report
+from synapse_hooks.conversion.validation import described
 from synapse_hooks.errors import SynapseHooksError, WrongAnswer
-from synapse_hooks.safe_text import repr_of, summary
+from synapse_hooks.safe_text import summary
 
 _OF_TASK: Final = '__synapse_task__'
 """The attribute of an error that a task has raised, and not the executor; it is pickled with the error."""
-R = TypeVar('R')
-Report = Callable[[int], None]
 
 
 class CheckedExecutor:
     """An executor of a plugin.
 
     Args:
-        executor: What its entry point returned.
+        executor: What `open_executor` answered.
         name: Its name and its distribution, for messages.
 
     Raises:
@@ -33,12 +33,13 @@ class CheckedExecutor:
         self._name = name
         if not callable(getattr(type(executor), 'map', None)):
             raise self._error(
-                f'must have a method `map`, got {_shown(executor)}', 'see `Executor` of synapse_hooks.formats'
+                f'must have a method `map`, got {described(executor)}',
+                'derive from `BaseExecutor` of synapse_hooks.conversion',
             )
         workers = getattr(executor, 'workers', None)
         if type(workers) is not int or workers < 1:
             raise self._error(
-                f'`workers` must be a whole number from 1 on, got {_shown(workers)}',
+                f'`workers` must be a whole number from 1 on, got {described(workers)}',
                 'it is called with None where `--workers` was not given: choose a number then',
             )
         self.workers: int = workers
@@ -55,7 +56,7 @@ class CheckedExecutor:
         def checked(count: int) -> None:
             if type(count) is not int or count < 0:
                 raise self._error(
-                    f'`report` must be called with a whole number, 0 or more, got {_shown(count)}',
+                    f'`report` must be called with a whole number, 0 or more, got {described(count)}',
                     'pass on what a task reports',
                 )
             report(count)
@@ -70,7 +71,7 @@ class CheckedExecutor:
                 self._blame(error)
             raise
         if not isinstance(results, list | tuple):
-            raise self._error(f'`map` must return a list of results, got {_shown(results)}', 'return `list(...)`')
+            raise self._error(f'`map` must return a list of results, got {described(results)}', 'return `list(...)`')
         if len(results) != len(tasks):
             raise self._error(
                 f'`map` must return a result for each of {len(tasks)} tasks, got {len(results)}',
@@ -79,7 +80,7 @@ class CheckedExecutor:
         for number, result in enumerate(results):
             if not isinstance(result, _Result):
                 raise self._error(
-                    f'result {number + 1} of `map` must be what the task returned, got {_shown(result)}',
+                    f'result {number + 1} of `map` must be what the task returned, got {described(result)}',
                     'return what each task returned, and raise what a task raised',
                 )
             if result.number != number:
@@ -133,7 +134,3 @@ class _Task(Generic[R]):
             with suppress(AttributeError):
                 setattr(error, _OF_TASK, True)
             raise
-
-
-def _shown(value: Any) -> str:
-    return f'{repr_of(value, 63)} ({type(value).__name__})'

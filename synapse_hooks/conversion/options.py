@@ -14,6 +14,7 @@ from synapse_hooks.storage import LinkMode
 
 Crowds = Literal['keep', 'objects']
 
+_CROWDS_HINT = '`objects` takes crowd regions as objects; leave it out to keep them crowds'
 _WORTH_IT = 2000
 """Fewer items are done before the processes have begun."""
 _MOST = 8
@@ -83,9 +84,9 @@ class Options:
             task=None if task is None else str(task),
             shares=fractions(option('splits', 'splits')) or {},
             tolerance=_tolerance(option('unreadable', 'unreadable', DEFAULT_TOLERANCE)),
-            crowds=_crowds(option('crowds', 'crowds', 'keep')),
+            crowds=_one_of('crowds', Crowds, option('crowds', 'crowds', 'keep'), _CROWDS_HINT),
             # No parameters: actions use these words for other things.
-            images=_images(settings.get('images', 'hardlink')),
+            images=_one_of('images', LinkMode, settings.get('images', 'hardlink'), 'leave it out for hard links'),
             workers=_workers(settings.get('workers')),
             executor=_name('executor', settings.get('executor')),
             group_by=str(settings.get('group_by', '')),
@@ -107,15 +108,11 @@ def _tolerance(value: Any) -> Tolerance:
     )
 
 
-def _crowds(value: Any) -> Crowds:
-    if value in get_args(Crowds):
-        crowds: Crowds = value
-        return crowds
-    raise ParamsError(
-        f'crowds: must be one of {", ".join(get_args(Crowds))}, got {value!r}',
-        hint='`objects` takes crowd regions as objects; leave it out to keep them crowds',
-        field='crowds',
-    )
+def _one_of(field: str, choices: Any, value: Any, hint: str) -> Any:
+    names = get_args(choices)
+    if isinstance(value, str) and value in names:
+        return value
+    raise ParamsError(f'{field}: must be one of {", ".join(names)}, got {value!r}', hint=hint, field=field)
 
 
 def _workers(value: Any) -> int | None:
@@ -138,13 +135,3 @@ def _switch(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise ParamsError(f'{name}: must be true or false, got {value!r}', hint='leave it out for the default', field=name)
-
-
-def _images(value: Any) -> LinkMode:
-    modes: tuple[LinkMode, ...] = get_args(LinkMode)
-    for mode in modes:
-        if value == mode:
-            return mode
-    raise ParamsError(
-        f'images: must be one of {", ".join(modes)}, got {value!r}', hint='leave it out for hard links', field='images'
-    )

@@ -108,7 +108,8 @@ class Pipeline:
             self._context = ReadContext(report=self.result.report, fingerprint=self._fingerprint)
             self.source = ReaderSource(reader)
             self.shards, self.count = self.source.shards(), None
-        self._notes = isinstance(self.source, CheckedSource | ReaderSource | RowSource)
+        # The built-in sources add what they read themselves, which takes less time.
+        self._adds_content = isinstance(self.source, CheckedSource | ReaderSource | RowSource)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Where nothing was read yet, such as in another process, the dataset is opened again."""
@@ -208,7 +209,7 @@ class Pipeline:
         shapes = self.projection == 'shapes' and batch.is_rows
         if shapes:
             batch = _whole(batch)
-        if self._fingerprint is not None and self._notes and not self._fingerprint.has_content:
+        if self._fingerprint is not None and self._adds_content and not self._fingerprint.has_content:
             for sample in batch.samples:
                 self._fingerprint.add_bytes(_text(sample))
             for columns in batch.columns:

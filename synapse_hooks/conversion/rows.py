@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.context import DatasetReader
 from synapse_hooks.conversion.contract import BaseSink, BaseSource, WriteResult, Written
-from synapse_hooks.conversion.ids import SampleId, free_id
 from synapse_hooks.conversion.validation import checked, checked_info
 from synapse_hooks.data import DatasetInfo, Sample
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.dataset import BATCH
 from synapse_hooks.errors import WrongAnswer
-from synapse_hooks.storage import FreeNames
 
 if TYPE_CHECKING:
     from synapse_hooks.formats.row_format import Format
@@ -43,11 +41,8 @@ class RowSource(BaseSource):
 
     def read(self, shard: Any) -> Iterator[Batch]:
         """All samples. Their ids are made safe and unique."""
-        names = FreeNames[SampleId]()
         samples = checked(self.format.read(self.path), self.format.name)
         while block := list(islice(samples, BATCH)):
-            for sample in block:
-                sample.id = free_id(sample, names)
             yield Batch.of_samples(block)
 
 

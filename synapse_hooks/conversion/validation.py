@@ -13,7 +13,7 @@ from typing import Any
 
 from synapse_hooks.context import DatasetReader
 from synapse_hooks.conversion.ids import SampleId, free_id
-from synapse_hooks.conversion.schema_checks import SAMPLES, UNIQUE, InvalidField, check_info, check_sample
+from synapse_hooks.conversion.sample_checks import SAMPLES, UNIQUE, InvalidField, check_info, check_sample
 from synapse_hooks.data import DatasetInfo, LossReport, Sample
 from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.safe_text import repr_of
@@ -43,14 +43,11 @@ class CheckedReader:
         return getattr(self._reader, 'report', None)
 
     def __iter__(self) -> Iterator[Sample]:
-        names = FreeNames[SampleId]()
-        for sample in checked(self._reader, self._format):
-            sample.id = free_id(sample, names)
-            yield sample
+        return checked(self._reader, self._format)
 
 
 def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
-    """The samples, each checked when it is read. The name of its split is normalized: `val` becomes `valid`.
+    """The samples, each checked when it is read. Its id is made safe and unique, and its split is normalized.
 
     Args:
         samples: What the `read` of a format returned.
@@ -71,11 +68,13 @@ def checked(samples: Iterable[Sample], format: str) -> Iterator[Sample]:
     """
     if not isinstance(samples, Iterable):
         raise wrong_answer('what `read` returned', InvalidField('', SAMPLES, samples), format)
+    names = FreeNames[SampleId]()
     for number, sample in enumerate(samples, 1):
         try:
             check_sample(sample)
         except InvalidField as invalid:
             raise wrong_answer(_place(number, sample, invalid.place), invalid, format) from None
+        sample.id = free_id(sample, names)
         yield sample
 
 
@@ -91,7 +90,7 @@ def validate(batch: Any, format: str, ids: set[SampleId]) -> None:
         WrongAnswer: It is invalid.
     """
     # Not at the top: it needs numpy, which listing plugins does not.
-    from synapse_hooks.conversion.columns import InvalidRow, check_batch, check_in_batch
+    from synapse_hooks.conversion.batch_checks import InvalidRow, check_batch, check_in_batch
 
     try:
         check_batch(batch)
@@ -148,15 +147,24 @@ def wrong_answer(where: str, invalid: InvalidField, format: str, hook: str = 'op
         format: The name of the format.
         hook: The hook that the format answers.
     """
-    kind = '' if invalid.value is None else f' ({type(invalid.value).__name__})'
     what = f'{where}: {invalid.field}' if invalid.field else where
     return WrongAnswer(
-        f'format {format!r}: {what} must be {invalid.expected.what}, got {repr_of(invalid.value, _LONGEST)}{kind}',
+        f'format {format!r}: {what} must be {invalid.expected.what}, got {described(invalid.value)}',
         hint=invalid.expected.hint,
         hook=hook,
         format=format,
         field=invalid.field,
     )
+
+
+def described(value: Any) -> str:
+    """What came in place of what was expected, for a message: the value and its type.
+
+    Example:
+        >>> described(5), described(None)
+        ('5 (int)', 'None')
+    """
+    return repr_of(value, _LONGEST) + ('' if value is None else f' ({type(value).__name__})')
 
 
 _LONGEST = 63

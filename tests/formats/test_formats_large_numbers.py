@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks.conversion.reader import FormatReader
-from synapse_hooks.conversion.schema_checks import InvalidField, check_sample
+from synapse_hooks.conversion.sample_checks import InvalidField, check_sample
 from synapse_hooks.data import Box, Polygon, RotatedBox, Sample
 from synapse_hooks.insight import inspect_dataset
 from tests.formats.coco_kit import content, entry, put

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from synapse_hooks.conversion.ids import SampleId, safe_id
-from synapse_hooks.conversion.schema_checks import COUNT, TEXT, UNIQUE, Expected, InvalidField, check_attributes
+from synapse_hooks.conversion.sample_checks import COUNT, TEXT, UNIQUE, Expected, InvalidField, check_attributes
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.data.columns import Boxes, Columns, Polygons, are_plain, plain_runs
 from synapse_hooks.data.rings import Points
@@ -64,16 +64,12 @@ def check_batch(batch: Any) -> None:
         raise InvalidRow('', 0, '', BATCH, batch)
     _check_structure(batch)
     samples = [getattr(sample, 'id', '') for sample in batch.samples]
-    columns: Boxes | Polygons
-    for kind, columns in (('box', batch.boxes), ('polygon', batch.polygons)):
+    boxes, polygons = batch.boxes, batch.polygons
+    for columns, field, numbers in ((boxes, 'numbers', boxes.numbers), (polygons, 'boxes', polygons.boxes)):
         if columns.items or columns.labels:
-            _check(kind, columns, samples)
-    for kind, field, numbers, columns in (
-        ('box', 'numbers', batch.boxes.numbers, batch.boxes),
-        ('polygon', 'boxes', batch.polygons.boxes, batch.polygons),
-    ):
+            _check(columns, samples)
         if len(numbers) != 4 * len(columns):
-            raise InvalidRow(kind, len(columns) - 1, field, _FOUR, len(numbers))
+            raise InvalidRow(columns.kind, len(columns) - 1, field, _FOUR, len(numbers))
     owners = {item for item, _, _ in batch.others}
     if not owners.issubset(range(len(samples))):
         raise InvalidRow('', 0, 'others', _ITEM, min(owners - {*range(len(samples))}, key=str))
@@ -128,8 +124,8 @@ def _check_structure(batch: Batch) -> None:
         raise InvalidRow('', 0, 'is_rows', _ROWS, True)
 
 
-def _check(kind: str, columns: Columns, samples: Sequence[str]) -> None:
-    count = len(columns)
+def _check(columns: Columns, samples: Sequence[str]) -> None:
+    count, kind = len(columns), columns.kind
     for field in ('places', 'labels', 'ids', 'attributes'):
         _check_lengths(kind, field, len(getattr(columns, field)), count)
     items = columns.items
