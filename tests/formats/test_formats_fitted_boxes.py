@@ -17,6 +17,7 @@ from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import AnyAnnotation, Box, Keypoint, LossReport, Mask, Polygon, Polyline, RotatedBox, Sample
 from synapse_hooks.data.batch import gather
 from synapse_hooks.data.outline import Outline
+from synapse_hooks.errors import WrongAnswer
 from synapse_hooks.formats import Batch, BatchBuilder, Fitter, fit_boxes
 
 NUMBERS = st.one_of(
@@ -127,6 +128,22 @@ def test_samples_that_cannot_be_written_are_left_out_with_their_annotations(tmp_
     rest = context.leave_out(batch, {0: 'it is too dark'})
     assert [sample.id for sample in rest.samples] == ['b']
     assert context.report.losses['dropped', 'image', 'it is too dark'].examples == [{'file': 'a', 'id': ''}]
+
+
+def test_images_of_a_batch_are_linked_and_equal_ids_are_named(tmp_path: Path) -> None:
+    image = tmp_path / 'image.png'
+    image.write_bytes(b'pixels')
+    samples = [Sample('street/a', image), Sample('b', image)]
+    targets = [f'{tmp_path}/out/train/{sample.file_name}' for sample in samples]
+    context = WriteContext(tmp_path / 'out', Options())
+    context.link_images(samples, targets)
+    assert all(Path(target).samefile(image) for target in targets)
+    with pytest.raises(WrongAnswer, match=r"two samples have the id 'b', .*b\.png exists"):
+        context.link_images(samples[1:], targets[1:])
+    with pytest.raises(WrongAnswer, match="two samples have the id 'b'"):
+        context.link_image(samples[1], targets[1])
+    with pytest.raises(FileExistsError):
+        context.link_images([Sample('c', image)], targets[1:])
 
 
 def test_nothing_is_copied_where_all_samples_can_be_written(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """Writing annotation files in one pass: what depends on the whole dataset, above all every number, comes at the end."""
 
 # A Path for each of a million images costs more than linking them.
-# ruff: noqa: PTH103
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -15,7 +13,7 @@ from typing import IO, Any
 import msgspec
 
 from synapse_hooks.conversion.contract import BaseSink, WriteResult, Written
-from synapse_hooks.conversion.write_context import WriteContext, link_images
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.coco.layout import CONFIG
@@ -52,7 +50,6 @@ class CocoSink(BaseSink):
     def __init__(self, context: WriteContext) -> None:
         self.context = context
         self.out = context.out
-        self._folders: set[str] = set()
 
     def classes(self, info: DatasetInfo) -> tuple[str, ...]:
         """Those of objects that have one."""
@@ -105,7 +102,7 @@ class CocoSink(BaseSink):
         rows = maker.of(batch)
         counts = rows.counts(len(batch.samples))
         contents: dict[str, _Content] = {}
-        links: list[tuple[str, str]] = []
+        targets: list[str] = []
         end = 0
         for item, sample in enumerate(batch.samples):
             count = counts[item]
@@ -121,17 +118,9 @@ class CocoSink(BaseSink):
             begin, end = end, end + count
             content.labels += rows.labels[begin:end]
             content.texts += rows.texts[begin:end]
-            links.append((sample.file, self._target(sample.split, name)))
-        link_images(batch.samples, links, self.context.options.images)
+            targets.append(f'{self.out}/{split}/{name}' if split else f'{self.out}/{name}')
+        self.context.link_images(batch.samples, targets)
         return contents
-
-    def _target(self, split: str | None, name: str) -> str:
-        target = f'{self.out}/{split}/{name}' if split else f'{self.out}/{name}'
-        folder = target[: target.rindex('/')]
-        if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
-            self._folders.add(folder)
-        return target
 
 
 def assemble_files(schemas: Schemas, info: DatasetInfo, out: Path, counted: Sequence[Counts]) -> Path:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from synapse_hooks.conversion.write_context import WriteContext, link_images
+from synapse_hooks.conversion.write_context import WriteContext
 from synapse_hooks.data import DEFAULT_SUFFIXES, SUFFIXES, Sample, read_header
 from synapse_hooks.data.batch import Batch
 from synapse_hooks.formats.imagefolder.names import folder_of
@@ -52,16 +52,14 @@ class ShardWriter:
         rows = self.rows.of(batch)
         images: list[str] = []
         files: list[str] = []
-        links: list[tuple[str, str]] = []
         named = [name for name in names if isinstance(name, tuple)]
         for sample, (stem, suffix) in zip(batch.samples, named, strict=True):
             split = str(sample.split)
             self.counts[split] += 1
             images_at, labels_at = self._above(split, stem)
             images.append(f'{images_at}{stem}{suffix}')
-            links.append((sample.file, images[-1]))
             files.append(f'{labels_at}{stem}.txt')
-        link_images(batch.samples, links, self.context.options.images)
+        self.context.link_images(batch.samples, images)
         seen = [] if self.labels.recorder is None else self.labels.recorder.examine(images)
         waiting = images, seen, files, rows.counts(len(files)), rows.labels, rows.texts
         if self.labels.knows(rows.labels):
@@ -70,15 +68,14 @@ class ShardWriter:
             self.waiting.put(waiting)
 
     def _above(self, split: str, stem: str) -> tuple[str, str]:
-        """What the paths of an image and its labels begin with; the folders are there then."""
+        """What the paths of an image and its labels begin with; the folder of the labels is there then."""
         places = self._places.get(split)
         if places is None:
             folder = folder_of(split)
             places = self._places[split] = f'{self._out}/images/{folder}/', f'{self._out}/labels/{folder}/'
         below = stem.rpartition('/')[0]
         if (split, below) not in self._folders:
-            for place in places:
-                os.makedirs(place + below, exist_ok=True)
+            os.makedirs(places[1] + below, exist_ok=True)
             self._folders.add((split, below))
         return places
 

@@ -260,14 +260,15 @@ class OpenImagesSink(BaseSink):
             tables = {}
             for batch in batches:
                 images = self.context.leave_out(batch)
+                targets = []
                 for sample in images.samples:
                     counts[sample.split or ''] += 1
                     folder = FOLDERS.get(sample.split, 'train')
                     if folder not in tables:
                         file = stack.enter_context(self.part(folder, shard).open('w', newline='', encoding='utf-8'))
                         tables[folder] = csv.writer(file, lineterminator='\n')
-                    # A Path for each image costs more than linking it.
-                    self.context.link_image(sample, f'{self.context.out}/{folder}/{sample.file_name}')
+                    targets.append(f'{self.context.out}/{folder}/{sample.file_name}')
+                self.context.link_images(images.samples, targets)
                 for folder, rows in groupby(self.rows(images), key=itemgetter(0)):
                     tables[folder].writerows(row for _, row in rows)
         return WriteResult(counts, [*tables])
