@@ -53,34 +53,25 @@ class Converted(WrittenShards):
     """The images in each split, as written."""
 
 
+@dataclass(eq=False)
 class Conversion:
-    """A dataset on its way into another format.
+    """A dataset on its way into another format."""
 
-    Args:
-        source: What is read, for messages.
-        declared: What is known before the first sample.
-        open: Opens the dataset, to be read from its beginning.
-        target: Where it goes.
-        progress: Where progress is reported.
-        executor: What runs the tasks, for a number of items.
-    """
+    source: Dataset
+    """What is read, for messages."""
+    declared: DatasetInfo
+    """What is known before the first sample."""
+    open: Callable[[Projection], Pipeline]
+    """Opens the dataset, to be read from its beginning."""
+    target: Target
+    """Where it goes."""
+    progress: Progress
+    """Where progress is reported."""
+    executor: Callable[[int], Executor]
+    """What runs the tasks, for a number of items."""
 
-    def __init__(
-        self,
-        source: Dataset,
-        declared: DatasetInfo,
-        open: Callable[[Projection], Pipeline],
-        target: Target,
-        progress: Progress,
-        executor: Callable[[int], Executor],
-    ) -> None:
-        self.source = source
-        self.declared = declared
-        self.open = open
-        self.target = target
-        self.progress = progress
-        self.executor = executor
-        self.sink, self._report = target.sink()
+    def __post_init__(self) -> None:
+        self.sink, self._report = self.target.sink()
 
     @classmethod
     def of(cls, context: TrainContext, source: Dataset, target: Target) -> Self:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, fields
 from itertools import compress
 from threading import Lock
 from typing import Any
@@ -58,44 +57,39 @@ class ReadResult:
             self.unreadable.merge(other.unreadable)
 
 
+@dataclass(eq=False)
 class Pipeline:
-    """One reading of a dataset, in batches.
+    """One reading of a dataset, in batches."""
 
-    Args:
-        reader: What `open_dataset` answered.
-        projection: What the sink wants of the samples.
-        tolerance: What to do about unreadable items.
-        digest: Whether a fingerprint of the content is computed.
-        counting: Whether samples and annotations are counted.
-        divide: Returns the split of a sample; None keeps its own.
-        crowds_as_objects: See `synapse_hooks.conversion.crowd_regions`.
-    """
+    reader: DatasetReader
+    """What `open_dataset` answered."""
+    projection: Projection
+    """What the sink wants of the samples."""
+    tolerance: Tolerance
+    """What to do about unreadable items."""
+    digest: bool
+    """Whether a fingerprint of the content is computed."""
+    counting: bool = True
+    """Whether samples and annotations are counted."""
+    divide: Divide | None = None
+    """Returns the split of a sample; None keeps its own."""
+    crowds_as_objects: bool = False
+    """See `synapse_hooks.conversion.crowd_regions`."""
 
-    def __init__(
-        self,
-        reader: DatasetReader,
-        projection: Projection,
-        *,
-        tolerance: Tolerance,
-        digest: bool,
-        counting: bool = True,
-        divide: Divide | None = None,
-        crowds_as_objects: bool = False,
-    ) -> None:
-        self.reader = reader
-        self.projection = projection
-        self.tolerance = tolerance
-        self.divide = divide
-        self.counting = counting
-        self.crowds_as_objects = crowds_as_objects
+    def __post_init__(self) -> None:
+        reader = self.reader
         self.result = ReadResult()
-        self._fingerprint = Fingerprint() if digest else None
+        self._fingerprint = Fingerprint() if self.digest else None
         self._taken = Lock()
         self._peeked: tuple[Batch | None, Iterator[Batch]] | None = None
         if isinstance(reader, FormatReader):
-            unreadable = self.result.unreadable = Unreadable(tolerance, self.result.report)
+            unreadable = self.result.unreadable = Unreadable(self.tolerance, self.result.report)
             self._context = ReadContext(
-                reader.path, projection, report=self.result.report, unreadable=unreadable, fingerprint=self._fingerprint
+                reader.path,
+                self.projection,
+                report=self.result.report,
+                unreadable=unreadable,
+                fingerprint=self._fingerprint,
             )
             with self._error_notes():
                 self.source: Source = reader.open(self._context)
@@ -113,15 +107,7 @@ class Pipeline:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Where nothing was read yet, such as in another process, the dataset is opened again."""
-        reopen = partial(
-            Pipeline,
-            tolerance=self.tolerance,
-            digest=self._fingerprint is not None,
-            counting=self.counting,
-            divide=self.divide,
-            crowds_as_objects=self.crowds_as_objects,
-        )
-        return reopen, (self.reader, self.projection)
+        return Pipeline, tuple(getattr(self, argument.name) for argument in fields(self))
 
     def of_one_task(self) -> Pipeline:
         """This pipeline for the first task of a process that asks; for any other a new one, with counts of its own.
