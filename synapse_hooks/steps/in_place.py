@@ -1,7 +1,8 @@
-"""Whether a run reads its dataset where the backend has it, instead of exporting it.
+"""Whether a run reads its dataset where the backend has it, instead of exporting it, or converts it during the export.
 
 An export belongs to the run, and any plugin may edit it; the files of the backend must never be edited. A conversion by
-the formats of this package only reads, so it needs no export as long as no other code is called in between.
+the formats of this package only reads, so it needs no export, and may begin before the export is complete, as long as
+no other code is called in between.
 """
 
 from __future__ import annotations
