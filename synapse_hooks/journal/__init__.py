@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         latest,
         read_events,
     )
-    from synapse_hooks.journal.run_directory import KILLED, RunDirectory, is_driven, new_run_name
+    from synapse_hooks.journal.run_directory import KILLED, RunDirectory, current_path, is_driven, new_run_name
     from synapse_hooks.journal.sink_state import SinkState
     from synapse_hooks.journal.sinks import SinkPump
     from synapse_hooks.journal.trainings import last_checkpoint, read_trainings
@@ -46,6 +46,7 @@ _HOMES = {
     'SinkPump': 'sinks',
     'SinkState': 'sink_state',
     'KILLED': 'run_directory',
+    'current_path': 'run_directory',
     'environment': 'provenance',
     'git_revision': 'provenance',
     'is_driven': 'run_directory',
@@ -77,6 +78,7 @@ __all__ = [
     'Sink',
     'SinkPump',
     'SinkState',
+    'current_path',
     'environment',
     'git_revision',
     'is_driven',

@@ -59,6 +59,7 @@ _KEYS: Final = (
     'v run created status action target params plugins left_out code environment git workspace host dataset '
     'checkpoint checkpoint_of stages attempts result model metrics note error'
 )
+_STAGING: Final = '.staging'
 _FILLED: Final = {'v': VERSION, 'status': 'created', 'params': {}, 'plugins': {}, 'environment': {}, 'stages': []}
 _EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(_KEYS.split()), **_FILLED, 'attempts': 0}
 
@@ -183,7 +184,7 @@ class RunDirectory:
 
     def staging(self, name: str) -> Path:
         """Where the stage `name` puts its output until it is published. Nothing is made."""
-        return self.path / '.staging' / safe_name(name)
+        return self.path / _STAGING / safe_name(name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -241,6 +242,24 @@ def is_driven(path: Path) -> bool:
     finally:
         os.close(file)
     return False
+
+
+def current_path(run_dir: Path, recorded: str | Path) -> Path:
+    """Where a file is now that an event names.
+
+    The path in the event is relative to the run directory, or absolute. What a stage has recorded of its own output
+    was in `.staging/`, and is in `stages/` once that output was published.
+
+    Example:
+        >>> run_dir = getfixture('tmp_path')
+        >>> current_path(run_dir, '.staging/execute/best.pt').relative_to(run_dir)
+        PosixPath('stages/execute/best.pt')
+    """
+    path = Path(run_dir, recorded)
+    staging = Path(run_dir, _STAGING)
+    if path.is_relative_to(staging) and not path.exists():
+        return Path(run_dir, 'stages', path.relative_to(staging))
+    return path
 
 
 def new_run_name(now: datetime, action: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.journal.reader import read_events
+from synapse_hooks.journal.run_directory import current_path
 from synapse_hooks.storage import file_digest
 from synapse_hooks.trainings import Trainings, TrainingState
 
@@ -76,13 +77,16 @@ class _Events:
 
     def state(self, name: str, run_dir: Path) -> TrainingState:
         weights = self.weights.get('best', next(reversed(self.weights.values()), None))
-        candidates = [] if self.finished else [(run_dir / e['path'], e) for e in reversed(self.checkpoints)]
+        candidates = (
+            [] if self.finished else [(current_path(run_dir, e['path']), e) for e in reversed(self.checkpoints)]
+        )
+        trained = None if weights is None else current_path(run_dir, weights)
         return TrainingState(
             name,
             self.finished,
             next((path for path, event in candidates if _is_whole(path, event)), None),
-            run_dir / weights if weights is not None and (run_dir / weights).exists() else None,
-            None if self.folder is None else run_dir / self.folder,
+            trained if trained is not None and trained.exists() else None,
+            None if self.folder is None else current_path(run_dir, self.folder),
         )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 from synapse_hooks.context import TrainContext
 from synapse_hooks.hookspecs import arguments
+from synapse_hooks.journal import current_path
 from synapse_hooks.plugins.adapter import HookAdapter
 
 
@@ -33,7 +33,7 @@ class PluginSink:
         """Pass a batch to the plugin."""
         if hook == 'log_artifact':
             # The journal has paths relative to the run directory, which may be moved; a plugin opens the file.
-            payload = [{**event, 'path': str(Path(self._context.run_dir, event['path']))} for event in payload]
+            payload = [{**event, 'path': str(current_path(self._context.run_dir, event['path']))} for event in payload]
         self._call(hook, payload)
 
     def closed(self, undelivered: int) -> None:
