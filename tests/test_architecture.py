@@ -378,7 +378,8 @@ def opened_past_the_door(file: Path) -> Iterator[int]:
     for node in ast.walk(parsed(file)):
         if not isinstance(node, ast.Call):
             continue
-        called, modes = ast.unparse(node.func), [ast.unparse(one).strip("'")[:1] for one in node.args]
+        called = ast.unparse(node.func)
+        modes = [str(one.value)[:1] for one in node.args if isinstance(one, ast.Constant)]
         if called == 'open' and ast.unparse(node.args[0]).startswith('open_regular('):
             continue
         if called.endswith(('read_text', 'read_bytes')) or called in ('os.open', 'open', 'PIL.Image.open'):
