@@ -9,7 +9,7 @@ import pytest
 from tests.support.environments import Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
-TRACKERS = ('mlflow', 'tensorboard')
+TRACKERS = ('mlflow', 'tensorboard', 'wandb')
 
 
 @pytest.mark.parametrize('name', TRACKERS)

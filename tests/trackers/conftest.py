@@ -62,3 +62,18 @@ def project(tmp_path: Path) -> Path:
     (folder / 'pyproject.toml').write_text('[tool.synapse_hooks]\nsystem_seconds = 0.5\n', encoding='utf-8')
     (folder / 'train.py').write_text((Path(__file__).parent / 'action.py').read_text(encoding='utf-8'))
     return folder
+
+
+@pytest.fixture
+def own_tests_pass(tmp_path: Path) -> Callable[[Environment, str], None]:
+    """Runs the tests of a contributed distribution where its tracker is installed: none is skipped."""
+
+    def own_tests_pass(environment: Environment, name: str) -> None:
+        tests = CONTRIB / f'synapse-hooks-{name}' / 'tests'
+        command = [str(environment.python), '-m', 'pytest', '-q', '-p', 'no:cacheprovider', str(tests)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding='utf-8', stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stdout
+        assert ' passed' in done.stdout
+        assert 'skipped' not in done.stdout
+
+    return own_tests_pass

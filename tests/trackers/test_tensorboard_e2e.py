@@ -127,8 +127,5 @@ def test_a_killed_run_that_is_resumed_is_shown_once(environment: Environment, pr
         assert group['hparams']['optimizer.name'] == 'sgd'
 
 
-def test_its_own_tests_pass_with_tensorboard(environment: Environment, tmp_path: Path) -> None:
-    tests = CONTRIB / 'synapse-hooks-tensorboard' / 'tests'
-    ended = environment.at(tmp_path).run(environment.python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', tests)
-    assert ended.code == 0, ended
-    assert 'skipped' not in ended.out
+def test_its_own_tests_pass_with_tensorboard(environment: Environment, own_tests_pass: Callable[..., None]) -> None:
+    own_tests_pass(environment, 'tensorboard')
