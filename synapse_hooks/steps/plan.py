@@ -97,10 +97,10 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
     }
     if ctx.note:
         fields['note'] = checked_note(ctx.note) or None
+    path = ctx.run_dir
     if ctx.run_name is not None:
-        fields['run'] = ctx.run_name
+        fields['run'], path = ctx.run_name, _named(ctx)
         _need_free_model_name(ctx)
-    path = ctx.run_dir if ctx.run_name is None else _named(ctx)
     if path is not None:
         return RunDirectory.create(path, redact=redact, **fields)
     return RunDirectory.new(runs_folder(ctx.client), plan.action_name, redact=redact, **fields)
