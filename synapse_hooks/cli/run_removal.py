@@ -14,7 +14,7 @@ from synapse_hooks.cli.sanitize import sanitized
 from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.errors import ConfigError, RunError
 from synapse_hooks.runs import Run
-from synapse_hooks.runs.removal import Obstacle, bytes_freed, obstacle, outdated, remove
+from synapse_hooks.runs.removal import Obstacle, bytes_freed, obstacle, outdated, remove_all
 
 _UNITS: Final = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 _SHOWN: Final = 20
@@ -47,7 +47,7 @@ def remove_runs(runs: Sequence[Run], *, force: bool, yes: bool) -> CommandResult
     for run in runs:
         if found := obstacle(run, force=force):
             raise RunError(found.problem, hint=found.hint, path=str(run.path))
-    return _removed(runs, [], dry_run=False, yes=yes)
+    return _removed(runs, [], force=force, dry_run=False, yes=yes)
 
 
 def prune_runs(
@@ -63,19 +63,24 @@ def prune_runs(
     chosen = outdated(runs, keep=keep, older_than=older_than)
     obstacles = {run.path: found for run in chosen if (found := obstacle(run, force=force))}
     free = [run for run in chosen if run.path not in obstacles]
-    return _removed(free, list(obstacles.values()), dry_run=dry_run, yes=yes)
+    return _removed(free, list(obstacles.values()), force=force, dry_run=dry_run, yes=yes)
 
 
-def _removed(runs: Sequence[Run], obstacles: Sequence[Obstacle], *, dry_run: bool, yes: bool) -> CommandResult:
+def _removed(
+    runs: Sequence[Run], obstacles: Sequence[Obstacle], *, force: bool, dry_run: bool, yes: bool
+) -> CommandResult:
     size = bytes_freed(run.path for run in runs)
-    what = f'{len(runs):,} run{"s" * (len(runs) != 1)}, {size / 1e6:,.1f} MB'
+    failed: list[Obstacle] = []
     if runs and not dry_run:
-        if not yes and not is_confirmed(f'remove {what}: {_names(runs)}?'):
+        if not yes and not is_confirmed(f'remove {_count(runs, size)}: {_names(runs)}?'):
             return CommandResult({'removed': [], 'bytes': 0, 'kept': []}, 'nothing was removed', 1)
-        for run in runs:
-            remove(run)
+        failed = remove_all(runs, force=force)
+        if failed:
+            size -= bytes_freed(each.run.path for each in failed)
+            runs = [run for run in runs if run not in [each.run for each in failed]]
     verb = 'would be removed' if dry_run else 'removed'
-    lines = [f'{what} {verb}']
+    obstacles = [*obstacles, *failed]
+    lines = [f'{_count(runs, size)} {verb}']
     if dry_run:
         lines += [f'  {run.path.name}' for run in runs]
     for found in obstacles:
@@ -86,7 +91,11 @@ def _removed(runs: Sequence[Run], obstacles: Sequence[Obstacle], *, dry_run: boo
         'dry_run': dry_run,
         'kept': [{'name': each.run.path.name, 'reason': each.problem, 'hint': each.hint} for each in obstacles],
     }
-    return CommandResult(data, '\n'.join(lines), has_side_effects=not dry_run)
+    return CommandResult(data, '\n'.join(lines), 1 if failed else 0, has_side_effects=not dry_run)
+
+
+def _count(runs: Sequence[Run], size: int) -> str:
+    return f'{len(runs):,} run{"s" * (len(runs) != 1)}, {size / 1e6:,.1f} MB'
 
 
 def is_confirmed(question: str) -> bool:

@@ -118,7 +118,7 @@ def _show(events: Iterable[Mapping[str, Any]], display: Display) -> bool:
         if event['type'] == 'run_end':
             return True
         # Another program may have written anything into the journal.
-        with suppress(AttributeError, LookupError, TypeError, ValueError):
+        with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             _show_one(event, display)
     return False
 
@@ -136,9 +136,11 @@ def _show_one(event: Mapping[str, Any], display: Display) -> None:
 
 
 def _show_stage(event: Mapping[str, Any], display: Display) -> None:
+    from synapse_hooks.runs.stage import seconds_of
+
     name, status, error = str(event.get('name')), str(event.get('status')), event.get('error')
     if status == 'running':
         display.begin_stage(name)
     else:
         detail = str(error) if error else '' if status == 'succeeded' else status
-        display.end_stage(name, status, float(event.get('seconds') or 0), detail)
+        display.end_stage(name, status, seconds_of(event.get('seconds')) or 0.0, detail)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from synapse_hooks.journal.reader import attempt_of, read_events
+from synapse_hooks.journal.values import number_of
 
 _RANK: Final = {'custom': 0, 'train': 1, 'val': 2, 'final': 3}
 _NONFINITE: Final = ('nan', 'inf', '-inf')
@@ -76,7 +78,7 @@ def last_metrics(run_dir: Path) -> dict[str, float]:
 
 def _step(event: Mapping[str, Any]) -> int | float | None:
     step = event.get('step')
-    return step if isinstance(step, int | float) else None
+    return step if isinstance(step, int | float) and abs(number_of(step) or 0.0) != math.inf else None
 
 
 def _training(event: Mapping[str, Any]) -> str | None:
@@ -88,6 +90,6 @@ def _numbers(event: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """The numbers of an event, by name; what another program wrote in their place is left out."""
     values, nonfinite = event.get('values'), event.get('nonfinite')
     if isinstance(values, dict):
-        yield from ((name, float(value)) for name, value in values.items() if isinstance(value, int | float))
+        yield from ((name, number) for name, value in values.items() if (number := number_of(value)) is not None)
     if isinstance(nonfinite, dict):
         yield from ((name, float(value)) for name, value in nonfinite.items() if value in _NONFINITE)

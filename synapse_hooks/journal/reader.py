@@ -47,7 +47,7 @@ class Events(Iterator[dict[str, Any]]):
                     continue
                 event = parse(line)
                 if event is not None:
-                    if not self._types or event.get('type') in self._types:
+                    if not self._types or str(event.get('type')) in self._types:
                         yield event
                 elif line.strip():
                     self.corrupt += 1
@@ -93,7 +93,7 @@ def latest(run_dir: Path, type: str) -> dict[str, Any] | None:
 def journal_files(run_dir: Path) -> list[Path]:
     """The files of a run's journal: the main one first, then those of other processes, by name."""
     main = Path(run_dir, JOURNAL)
-    return [main] * main.is_file() + sorted(Path(run_dir).glob(_WORKERS))
+    return [main] * main.is_file() + sorted(path for path in Path(run_dir).glob(_WORKERS) if path.is_file())
 
 
 def last_attempt(run_dir: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -85,14 +86,14 @@ class _Events:
             name,
             self.finished,
             next((path for path, event in candidates if _is_whole(path, event)), None),
-            trained if trained is not None and trained.exists() else None,
+            trained if trained is not None and os.path.exists(trained) else None,  # noqa: PTH110 (it raises nothing)
             None if self.folder is None else current_path(run_dir, self.folder),
         )
 
 
 def _is_whole(path: Path, event: dict[str, Any]) -> bool:
-    if not path.is_file():
-        return path.is_dir()
+    if not os.path.isfile(path):  # noqa: PTH113 (it raises nothing)
+        return os.path.isdir(path)  # noqa: PTH112
     if event.get('size') not in (None, path.stat().st_size):
         return False
     if not event.get('sha256'):

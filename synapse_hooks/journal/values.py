@@ -48,6 +48,21 @@ def encode(value: Any) -> bytes:
         return _ENCODER.encode(_rebuilt(value, frozenset()))
 
 
+def number_of(value: object) -> float | None:
+    """A JSON value as a float; None for what is not a number. An integer that is too large for a float is infinite.
+
+    Example:
+        >>> number_of(3), number_of('3'), number_of(-(10**400))
+        (3.0, None, -inf)
+    """
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def secrets_of(environ: Mapping[str, str]) -> list[str]:
     """The values of the environment that no file of a run may hold, for `redact=`.
 

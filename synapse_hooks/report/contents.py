@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from synapse_hooks.errors import RunError
 from synapse_hooks.journal import Redactor, secrets_of
-from synapse_hooks.journal.evaluation import ROLE, Evaluation, read_evaluation
+from synapse_hooks.journal.evaluation import ROLE, Confusion, Evaluation, read_evaluation
 from synapse_hooks.report.happened import Happened
-from synapse_hooks.runs import Metrics, Run
+from synapse_hooks.runs import MetricRow, Metrics, Run
 from synapse_hooks.storage import is_inside
 
 
@@ -37,10 +38,38 @@ class RunContents:
             RunError: There is no run in it.
         """
         run = Run(path)
-        clean = Redactor(secrets_of(os.environ)).clean
+        redactor = Redactor(secrets_of(os.environ))
+        clean = redactor.clean
         run.record = clean(run.record)
+        run.last_values = clean(run.last_values)
+        metrics = _cleaned(run.metrics(), clean) if redactor.secrets else run.metrics()
         happened = Happened.of(run, clean)
-        return cls(run, run.metrics(), happened, dict(_evaluations(run.path, happened)))
+        evaluations = {
+            name: Evaluation(clean(found.classes), found.confusion and _relabelled(found.confusion, clean))
+            for name, found in _evaluations(run.path, happened)
+        }
+        return cls(run, metrics, happened, evaluations)
+
+
+def _cleaned(metrics: Metrics, clean: Callable[[Any], Any]) -> Metrics:
+    # A run has few names and many numbers.
+    names: dict[str | None, Any] = {}
+    for row in metrics:
+        for text in (row.training, row.phase, row.axis, row.name):
+            if text not in names:
+                names[text] = clean(text)
+    if all(text == cleaned for text, cleaned in names.items()):
+        return metrics
+    return Metrics(
+        [
+            MetricRow(names[row.training], names[row.phase], names[row.axis], row.step, names[row.name], row.value)
+            for row in metrics
+        ]
+    )
+
+
+def _relabelled(confusion: Confusion, clean: Callable[[Any], Any]) -> Confusion:
+    return Confusion(clean(confusion.labels), confusion.matrix)
 
 
 def _evaluations(run_dir: Path, happened: Happened) -> Iterator[tuple[str, Evaluation]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,9 +10,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from synapse_hooks.journal.reader import attempt_of
+from synapse_hooks.journal.values import number_of
 from synapse_hooks.report.downsampling import Point, downsampled
 from synapse_hooks.runs import Run
-from synapse_hooks.runs.stage import moment
+from synapse_hooks.runs.stage import moment, seconds_of
 from synapse_hooks.safe_text import text_of
 
 _TYPES: Final = (
@@ -116,9 +118,9 @@ class Happened:
 
     def _add_figures(self, minutes: float, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
-            if isinstance(value, int | float):
+            if (number := number_of(value)) is not None and math.isfinite(number):
                 points = self.system.setdefault(name, [])
-                points.append((minutes, float(value)))
+                points.append((minutes, number))
                 if len(points) > _MOST_FIGURES:
                     points[:] = downsampled(points, _MOST_FIGURES // 2)
 
@@ -133,7 +135,6 @@ class Happened:
 
 def _add_step(attempt: Attempt, event: Mapping[str, Any], when: datetime | None) -> None:
     name, status = str(event.get('name')), str(event.get('status'))
-    seconds = event.get('seconds')
     current = next((s for s in reversed(attempt.spans) if s.kind == 'step' and s.name == name), None)
     if current is None or (status == 'running' and current.status != 'running'):
         current = Span(name, 'step', when)
@@ -141,7 +142,8 @@ def _add_step(attempt: Attempt, event: Mapping[str, Any], when: datetime | None)
     current.status = status
     if status != 'running':
         current.end = current.end or when
-        current.seconds = float(seconds) if isinstance(seconds, int | float) else current.seconds
+        seconds = seconds_of(event.get('seconds'))
+        current.seconds = current.seconds if seconds is None else seconds
 
 
 def _add_training(attempt: Attempt, event: Mapping[str, Any], when: datetime | None) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from synapse_hooks.journal.values import number_of
 from synapse_hooks.pages.html import Html, join, tag
 from synapse_hooks.pages.pictures import can_draw, data_uri
 from synapse_hooks.safe_text import text_of
@@ -31,7 +33,7 @@ class Pictures:
         """A small copy of an image in a run directory as a `data:` URI; None if there is no room, or no such image."""
         file = run_dir / path
         # A journal may name any file of this computer.
-        if not file.is_file() or not is_inside(file, run_dir):
+        if not os.path.isfile(file) or not is_inside(file, run_dir):  # noqa: PTH113 (it raises nothing)
             return None
         found = data_uri(file, side=_SIDE) if self.left > 0 else None
         if found is None or len(found) > self.left:
@@ -113,5 +115,5 @@ def _role(event: dict[str, Any]) -> str:
 
 
 def _step(event: dict[str, Any]) -> float:
-    step = event.get('step')
-    return float(step) if isinstance(step, int | float) else math.inf
+    step = number_of(event.get('step'))
+    return math.inf if step is None else step

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from synapse_hooks.journal import Redactor, secrets_of
 from synapse_hooks.pages.html import Html, join, table, tag
 from synapse_hooks.runs.summary import HEADINGS, duration_text, summary_cells
 from synapse_hooks.safe_text import text_of
@@ -20,24 +22,25 @@ _LETTERS: Final = 200
 
 def runs_html(runs: Runs) -> Html:
     """A table of the newest runs."""
-    return join([table(HEADINGS, (summary_cells(run) for run in runs[:_ROWS])), _more(len(runs))])
+    rows = _clean([summary_cells(run) for run in runs[:_ROWS]])
+    return join([table(HEADINGS, rows), _more(len(runs))])
 
 
 def run_html(run: Run) -> Html:
     """A run with its stages and parameters."""
-    facts = [[name, value] for name, value in run.to_dict().items() if value not in (None, '', {}, [])]
+    facts = [[name, value] for name, value in _clean(run.to_dict()).items() if value not in (None, '', {}, [])]
     shown = [[name, text_of(value, _LETTERS)] for name, value in facts if name not in ('params', 'metrics')]
-    stages = [
+    rows = [
         [stage.name, stage.status, None if stage.seconds is None else duration_text(stage.seconds), stage.answered_by]
         for stage in run.stages
     ]
     return join(
         [
-            tag('b', run.name),
+            tag('b', _clean(run.name)),
             table(('', ''), shown),
-            table(('stage', 'status', 'took', 'answered by'), stages) if stages else None,
-            _pairs('parameter', run.params),
-            _pairs('metric', run.last_values),
+            table(('stage', 'status', 'took', 'answered by'), _clean(rows)) if rows else None,
+            _pairs('parameter', _clean(run.params)),
+            _pairs('metric', _clean(run.last_values)),
         ]
     )
 
@@ -49,7 +52,12 @@ def metrics_html(metrics: Metrics) -> Html:
         for row, points in metrics.curves().items()
     ]
     headings = ('training', 'phase', 'metric', 'values', 'last')
-    return join([table(headings, rows[:_ROWS]), _more(len(rows))])
+    return join([table(headings, _clean(rows[:_ROWS])), _more(len(rows))])
+
+
+def _clean(value: Any) -> Any:
+    """JSON values without the secrets of the environment: a notebook is passed on."""
+    return Redactor(secrets_of(os.environ)).clean(value)
 
 
 def _pairs(heading: str, values: dict[str, Any]) -> Html | None:

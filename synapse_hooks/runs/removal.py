@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import RunError, SynapseHooksError
 from synapse_hooks.journal import RunDirectory, read_trainings
+from synapse_hooks.journal.record import RECORD
 from synapse_hooks.runs.run import UNREADABLE, Run
 from synapse_hooks.storage import sweep
 from synapse_hooks.storage.ownership import temporary_path
@@ -44,6 +45,12 @@ def obstacle(run: Run, *, force: bool = False) -> Obstacle | None:
         return Obstacle(run, f'{run.path.name} is in use by a process', 'wait until it is done, or end it')
     if working_directory().is_relative_to(run.path.resolve()):
         return Obstacle(run, f'{run.path} holds the working directory', 'change to another folder before')
+    return _content_at_stake(run, force=force)
+
+
+def _content_at_stake(run: Run, *, force: bool) -> Obstacle | None:
+    if other := _run_within(run):
+        return Obstacle(run, f'{run.path.name} holds another run: {other}', 'move or remove that run before')
     if force:
         return None
     if run.status == UNREADABLE:
@@ -62,14 +69,22 @@ def obstacle(run: Run, *, force: bool = False) -> Obstacle | None:
 
 def only_copy(run: Run) -> Path | None:
     """Weights or a checkpoint in the run directory that exist nowhere else, as far as the run knows; None if there are
-    none. A model that was uploaded into a workspace counts while it is there.
+    none. A model that was uploaded into a workspace counts while its files are there. Of a link, the link is removed.
     """
-    if run.model is not None and not _is_gone(run):
+    if run.path.is_symlink() or (run.model is not None and not _is_gone(run)):
         return None
     for path in _weights(run):
-        if path.exists() and path.resolve().is_relative_to(run.path.resolve()):
+        if os.path.exists(path) and path.resolve().is_relative_to(run.path.resolve()):  # noqa: PTH110 (it raises nothing)
             return path
     return None
+
+
+def _run_within(run: Run) -> Path | None:
+    """A run directory below that of a run: `--run-dir` may name any folder."""
+    if run.path.is_symlink():
+        return None
+    below = (Path(parent) for parent, _, names in os.walk(run.path) if RECORD in names)
+    return next((path for path in below if path != run.path), None)
 
 
 def _is_gone(run: Run) -> bool:
@@ -77,9 +92,10 @@ def _is_gone(run: Run) -> bool:
     if not isinstance(workspace, str):
         return False
     with suppress(SynapseHooksError, OSError, KeyError):
-        known: dict[Any, Any] = {record['id']: record['name'] for record in Workspace(Path(workspace)).list_models()}
-        return model['id'] not in known
-    return False
+        known = {record['id']: record['path'] for record in Workspace(Path(workspace)).list_models()}
+        return model['id'] not in known or not Path(known[model['id']]).exists()
+    # A workspace that cannot be read is no place where the model certainly is.
+    return True
 
 
 def _weights(run: Run) -> Iterator[Path]:
@@ -101,6 +117,8 @@ def bytes_freed(folders: Iterable[Path]) -> int:
     links: Counter[tuple[int, int]] = Counter()
     files: dict[tuple[int, int], os.stat_result] = {}
     for folder in folders:
+        if folder.is_symlink():
+            continue
         for parent, _, names in os.walk(folder):
             for name in names:
                 with suppress(OSError):
@@ -111,19 +129,28 @@ def bytes_freed(folders: Iterable[Path]) -> int:
     return sum(info.st_blocks * _BLOCK for key, info in files.items() if links[key] >= info.st_nlink)
 
 
-def remove(run: Run) -> None:
+def remove(run: Run, *, force: bool = False) -> None:
     """Remove a run directory. Another process sees it whole or not at all; what a killed removal leaves is removed by
     the next one.
 
+    Args:
+        run: The run.
+        force: Remove the only copy of a model, too.
+
     Raises:
-        RunError: A process drives the run, or it cannot be removed.
+        RunError: A process drives the run, it cannot be removed, or it was resumed since it was read and now has what
+            must not be removed; see `obstacle`.
     """
     sweep(run.path.parent)
     with suppress(FileNotFoundError):
         if run.path.is_symlink():
             run.path.unlink()
             return
+        if not run.path.exists():
+            return
         with RunDirectory(run.path, dict(run.record)).locked():
+            if found := _content_at_stake(Run(run.path), force=force):
+                raise RunError(found.problem, hint=found.hint, path=str(run.path))
             doomed = temporary_path(run.path)
             try:
                 run.path.rename(doomed)
@@ -134,6 +161,21 @@ def remove(run: Run) -> None:
                     path=str(run.path),
                 ) from error
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def remove_all(runs: Iterable[Run], *, force: bool = False) -> list[Obstacle]:
+    """Remove runs that had no `obstacle` when they were chosen; see `remove`.
+
+    Returns:
+        Those that stay, because another process uses or has used them since.
+    """
+    kept = []
+    for run in runs:
+        try:
+            remove(run, force=force)
+        except RunError as error:
+            kept.append(Obstacle(run, error.problem, error.hint))
+    return kept
 
 
 def outdated(runs: Sequence[Run], *, keep: int | None, older_than: timedelta | None) -> list[Run]:

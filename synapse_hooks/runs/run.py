@@ -13,6 +13,7 @@ from synapse_hooks.errors import RunError
 from synapse_hooks.journal import KILLED, is_driven, last_metrics, read_events
 from synapse_hooks.journal.reader import Events, last_time
 from synapse_hooks.journal.record import read_record, unusable
+from synapse_hooks.journal.values import number_of
 from synapse_hooks.runs.headline import Headline, headline, is_known
 from synapse_hooks.runs.stage import Stage, moment
 from synapse_hooks.safe_text import text_of
@@ -235,13 +236,13 @@ class Run:
         recorded = self.record.get('metrics')
         if _are_numbers(recorded) and self.status != 'running':
             # null is a number that is not finite.
-            values = {name: math.nan if value is None else float(value) for name, value in recorded.items()}
+            values = {name: math.nan if value is None else number_of(value) or 0.0 for name, value in recorded.items()}
         else:
             values = last_metrics(self.path)
         result = {} if not isinstance(self.result, dict) else self.result
         return {
             **values,
-            **{name: float(value) for name, value in result.items() if _is_number(value) and is_known(name)},
+            **{name: number_of(value) or 0.0 for name, value in result.items() if _is_number(value) and is_known(name)},
         }
 
     @cached_property

@@ -4,8 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from synapse_hooks.journal.values import number_of
+
+_LONGEST: Final = 1e10
+"""Seconds: some 300 years."""
+
+
+class _Loss(Struct):
+    kind: str
+    count: int
+    reason: str = ''
+    examples: list[dict[str, Any]] = []
+
+
+class _Unreadable(Struct):
+    count: int = 0
+    examples: list[dict[str, Any]] = []
+
+
+class _Losses(Struct):
+    """What readers of `Stage.losses` rely on."""
+
+    written: dict[str, int] = {}
+    converted: list[_Loss] = []
+    dropped: list[_Loss] = []
+    repaired: list[_Loss] = []
+    doubtful: list[_Loss] = []
+    attributes: dict[str, int] = {}
+    unreadable: _Unreadable = msgspec.field(default_factory=_Unreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +66,39 @@ class Stage:
     @classmethod
     def of(cls, recorded: Mapping[str, Any]) -> Stage:
         """The stage of an entry of `stages` in run.json. Fields that have another type than expected are None."""
-        seconds, error, losses = recorded.get('seconds'), recorded.get('error'), recorded.get('losses')
-        answered_by = recorded.get('answered_by')
+        error, answered_by = recorded.get('error'), recorded.get('answered_by')
         return cls(
             name=str(recorded.get('name')),
             status=str(recorded.get('status')),
-            seconds=float(seconds) if isinstance(seconds, int | float) else None,
+            seconds=seconds_of(recorded.get('seconds')),
             answered_by=answered_by if isinstance(answered_by, str) else None,
             attempts=int(recorded.get('attempts') or 0),
             started=moment(recorded.get('started')),
             finished=moment(recorded.get('finished')),
             error=error if isinstance(error, str) else None,
-            losses=losses if isinstance(losses, dict) else None,
+            losses=_losses(recorded.get('losses')),
         )
+
+
+def _losses(value: object) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    try:
+        msgspec.convert(value, _Losses)
+    except msgspec.ValidationError:
+        return None
+    return value
+
+
+def seconds_of(value: object) -> float | None:
+    """A duration of run.json or of an event, in seconds; None for what cannot be one.
+
+    Example:
+        >>> seconds_of(3), seconds_of(-1), seconds_of(1e300), seconds_of('3')
+        (3.0, None, None, None)
+    """
+    number = number_of(value)
+    return number if number is not None and 0 <= number < _LONGEST else None
 
 
 def moment(text: object) -> datetime | None:
@@ -60,4 +112,5 @@ def moment(text: object) -> datetime | None:
         found = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return found if found.tzinfo is not None else None
+    # In the first and the last year there may be no such time in another time zone.
+    return found if found.tzinfo is not None and MINYEAR < found.year < MAXYEAR else None

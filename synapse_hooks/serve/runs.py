@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import RecordNotFound, RunError
+from synapse_hooks.journal import without_secrets
 from synapse_hooks.journal.reader import journal_files
 from synapse_hooks.report import RunContents, report_page
 from synapse_hooks.runs import Run, Runs
@@ -17,7 +19,8 @@ from synapse_hooks.runs.summary import HEADINGS, summary_cells
 
 def run_row(run: Run) -> dict[str, Any]:
     """What the list shows of a run: its name, its status, and a cell for each heading."""
-    return {'name': run.path.name, 'status': run.status, 'cells': dict(zip(HEADINGS, summary_cells(run), strict=True))}
+    cells = dict(zip(HEADINGS, summary_cells(run), strict=True))
+    return {'name': run.path.name, 'status': run.status, 'cells': without_secrets(cells, os.environ)}
 
 
 def run_report(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -38,6 +41,8 @@ def run_report(workspace: Workspace, name: str) -> dict[str, Any]:
         return {'name': name, 'status': run.status, 'active': run.is_active, 'html': _report(path, _stamp(run))}
     except RunError as error:
         raise RecordNotFound(error.problem, hint=error.hint) from error
+    except FileNotFoundError as error:
+        raise RecordNotFound(f'the run {name!r} was removed', hint='see `synapse-hooks runs`') from error
 
 
 def _stamp(run: Run) -> tuple[Any, ...]:

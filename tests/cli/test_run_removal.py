@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,10 +18,10 @@ import pytest
 from synapse_hooks.backends import Workspace
 from synapse_hooks.cli import main
 from synapse_hooks.cli.run_removal import age_of
-from synapse_hooks.errors import ConfigError
+from synapse_hooks.errors import ConfigError, RunError
 from synapse_hooks.journal import Journal, RunDirectory
 from synapse_hooks.runs import Run
-from synapse_hooks.runs.removal import bytes_freed, only_copy, remove
+from synapse_hooks.runs.removal import bytes_freed, only_copy, remove, remove_all
 from synapse_hooks.storage.ownership import temporary_path
 from tests.runs.runs_kit import make_run, stage
 from tests.support.terminals import read_terminal
@@ -125,6 +126,52 @@ def test_a_model_that_was_uploaded_may_go_while_its_copy_is_there(hooks: Hooks, 
     assert only_copy(Run(path)) is None
     workspace.remove_model('street')
     assert only_copy(Run(path)) == path / 'stages' / 'execute' / 'best.pt'
+
+
+@pytest.mark.parametrize('loss', ['files', 'workspace'])
+def test_a_model_of_which_the_workspace_has_lost_the_files_is_not_there(root: Path, loss: str) -> None:
+    path = with_weights(root.parent, 'a', workspace=str(root))
+    model = Workspace(root).create_model(path / 'stages' / 'execute' / 'best.pt', name='street')
+    RunDirectory.open(path).update(model={'id': model['id'], 'name': 'street'})
+    shutil.rmtree(model['path'] if loss == 'files' else root)
+    assert only_copy(Run(path)) == path / 'stages' / 'execute' / 'best.pt'
+
+
+def test_a_model_that_a_resumed_run_made_meanwhile_is_not_removed(root: Path) -> None:
+    """A question may wait for its answer for hours."""
+    read_before = Run(finished(root, 'a'))
+    with_weights(root, 'b')
+    shutil.copytree(root / 'runs' / 'b', read_before.path, dirs_exist_ok=True)
+    with pytest.raises(RunError, match='the only copy of a model'):
+        remove(read_before)
+    remove(read_before, force=True)
+    assert left(root) == ['b']
+
+
+def test_a_run_that_holds_another_run_is_not_removed(hooks: Hooks, root: Path) -> None:
+    inner = make_run(finished(root, 'a') / 'inner', status='succeeded')
+    assert f'a holds another run: {inner}' in hooks('remove', 'a', '--force', code=1)
+    remove(Run(inner))
+    assert hooks('remove', 'a')['removed'] == ['a']
+
+
+def test_of_a_link_to_a_run_the_link_is_removed(hooks: Hooks, root: Path, tmp_path: Path) -> None:
+    path = with_weights(tmp_path, 'elsewhere')
+    (root / 'runs').mkdir(exist_ok=True)
+    (root / 'runs' / 'link').symlink_to(path)
+    removed = hooks('remove', 'link')
+    assert (removed['removed'], removed['bytes'], left(root)) == (['link'], 0, [])
+    assert (path / 'big').exists()
+
+
+def test_a_prune_goes_on_where_another_one_was_first(root: Path) -> None:
+    runs = [Run(finished(root, name)) for name in ('a', 'b', 'c')]
+    shutil.rmtree(runs[0].path)
+    with RunDirectory.open(runs[1].path).locked():
+        # It was free when it was chosen.
+        kept = remove_all(runs)
+    assert [each.run for each in kept] == [runs[1]]
+    assert left(root) == ['b']
 
 
 def test_a_checkpoint_of_a_training_that_can_be_resumed_is_a_copy_too(root: Path) -> None:

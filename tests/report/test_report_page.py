@@ -11,6 +11,7 @@ import pytest
 
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.journal.evaluation import Confusion, Evaluation, log_evaluation
+from synapse_hooks.runs import Run, Runs
 from synapse_hooks.testing import recording_session
 from synapse_hooks.testing.samples import png
 from tests.report.report_kit import Event, make_run, metrics, read_page, step, text_of_page
@@ -227,6 +228,25 @@ def test_secrets_of_the_environment_do_not_reach_the_page(tmp_path: Path, monkey
     text = text_of_page(path)
     assert 'hunter2' not in text
     assert '&lt;redacted&gt;' in text
+
+
+def test_secrets_in_names_of_metrics_and_classes_do_not_reach_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = 'hunter2hunter2'
+    path = make_run(tmp_path / 'run', [metrics(n, **{secret: n / 2}, loss=1.0) for n in range(3)])
+    session, recorded = recording_session('any', path)
+    evaluation = Evaluation(
+        {name: {secret: 0.5} for name in (secret, 'dog')}, Confusion([secret, 'dog'], [[1, 2], [3, 4]])
+    )
+    log_evaluation(session, 'train', evaluation)
+    with (path / 'events.jsonl').open('a', encoding='utf-8') as file:
+        file.writelines(json.dumps({'attempt': 1, **event}) + '\n' for event in recorded.events)
+    assert secret in text_of_page(path)
+    monkeypatch.setenv('SYNAPSE_ACCESS_TOKEN', secret)
+    run = Run(path)
+    shown = [run._repr_html_(), run.metrics()._repr_html_(), Runs(tmp_path)._repr_html_(), text_of_page(path)]
+    assert [secret in text for text in shown] == [False] * 4
 
 
 def test_a_run_that_goes_on_is_running(tmp_path: Path) -> None:

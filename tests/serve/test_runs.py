@@ -26,6 +26,14 @@ def test_runs_are_listed(ask: httpx.Client, run: RunDirectory) -> None:
     assert ask.get('/runs/').json()['results'][0]['cells']['status'] == 'failed (killed)'
 
 
+def test_secrets_of_the_environment_are_not_served(
+    ask: httpx.Client, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.update(note='hunter2hunter2', params={'dataset': 'hunter2hunter2'})
+    monkeypatch.setenv('SYNAPSE_ACCESS_TOKEN', 'hunter2hunter2')
+    assert 'hunter2' not in ask.get('/runs/').text + ask.get('/runs/night/report/').text
+
+
 def test_a_report_follows_its_run(ask: httpx.Client, run: RunDirectory) -> None:
     with run.locked():
         before = ask.get('/runs/night/report/').json()
