@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
@@ -82,7 +83,12 @@ def _datasets(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterabl
     return [*FilesCompleter()(prefix), *names]
 
 
-def _runs(parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+def _runs(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    """The names of runs; of a path, files."""
+    if os.sep in prefix or prefix.startswith(('.', '~')):
+        from argcomplete.completers import FilesCompleter
+
+        return list(FilesCompleter()(prefix))
     from synapse_hooks.runs.collection import LAST, Runs, run_directories
 
     with suppress(SynapseHooksError, OSError):

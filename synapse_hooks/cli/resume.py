@@ -18,7 +18,9 @@ from synapse_hooks.errors import RunError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run directory, and what to change."""
-    parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
+    parser.add_argument(
+        'run_dir', metavar='RUN', type=Path, help='the folder that the run printed, or the name of the run'
+    )
     parser.add_argument(
         '--from-stage', metavar='NAME', help='run this stage and all after it again, even if they have succeeded'
     )
@@ -46,12 +48,13 @@ def _run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.cli.params import read_params
     from synapse_hooks.cli.plan import plan_result
     from synapse_hooks.cli.run_action import run_action
+    from synapse_hooks.cli.run_folder import run_folder
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.journal.values import REDACTED
     from synapse_hooks.storage.user_paths import working_directory
 
-    directory = RunDirectory.open(options.run_dir)
+    directory = RunDirectory.open(run_folder(options.run_dir))
     record: dict[str, Any] = directory.read()
     changes = read_params(options.file, options.params)
     is_changed = options.plan or options.from_stage is not None or bool(changes) or bool(record.get('undelivered'))

@@ -14,18 +14,21 @@ from synapse_hooks.cli.common import CommandResult
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run directory."""
-    parser.add_argument('run_dir', metavar='RUN_DIR', type=Path, help='the folder that the run printed')
+    parser.add_argument(
+        'run_dir', metavar='RUN', type=Path, help='the folder that the run printed, or the name of the run'
+    )
     parser.add_argument('--deadline', metavar='SECONDS', type=float, default=60.0, help='how long to try (60)')
 
 
 def run(options: argparse.Namespace) -> CommandResult:
     """Deliver."""
     from synapse_hooks.backends import connect
+    from synapse_hooks.cli.run_folder import run_folder
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.steps.delivery import deliver, undelivered_text
 
-    directory = RunDirectory.open(options.run_dir)
+    directory = RunDirectory.open(run_folder(options.run_dir))
     with directory.locked():
         record: dict[str, Any] = directory.read()
         runtime = record.get('runtime') or {}

@@ -20,18 +20,28 @@ _SHOWN = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The folder to check, and how."""
-    parser.add_argument('path', metavar='DATASET_OR_RUN', type=Path, help='the folder of an exported dataset or a run')
+    parser.add_argument(
+        'path',
+        metavar='DATASET_OR_RUN',
+        type=Path,
+        help='the folder of an exported dataset or a run, or the name of a run',
+    )
     parser.add_argument('--deep', action='store_true', help='read every byte of exported datasets')
 
 
 def run(options: argparse.Namespace) -> CommandResult:
     """Check, and report."""
     from synapse_hooks.backends.synapse.verifying import is_export
+    from synapse_hooks.cli.run_folder import run_folder
     from synapse_hooks.journal.record import RECORD
 
-    folder: Path = options.path
+    folder = run_folder(options.path)
     if not folder.exists():
-        raise ConfigError(f'there is no {folder}', hint='check the path', path=str(folder))
+        raise ConfigError(
+            f'there is no folder and no run {str(folder)!r}',
+            hint='check the path, or see `synapse-hooks runs`',
+            path=str(folder),
+        )
     if (folder / RECORD).is_file():
         checks = _run_checks(folder, options.deep)
     elif is_export(folder):

@@ -54,4 +54,4 @@ def test_a_manifest_is_not_trusted(bare: Environment, tmp_path: Path) -> None:
 
 
 def test_a_path_with_nothing_at_it(bare: Environment, project: Path) -> None:
-    assert 'there is no nowhere' in bare.hooks('verify', 'nowhere', code=2).err
+    assert "there is no folder and no run 'nowhere'" in bare.hooks('verify', 'nowhere', code=2).err
