@@ -19,6 +19,7 @@ from synapse_hooks.report.results import results
 from synapse_hooks.report.style import STYLE
 from synapse_hooks.report.timeline import timeline
 from synapse_hooks.runs import Run
+from synapse_hooks.runs.headline import short_name
 from synapse_hooks.runs.summary import duration_text, model_text, status_text
 
 
@@ -71,7 +72,7 @@ def _header(run: Run, level: str = 'h1') -> Html:
         'model': model_text(run),
         'duration': None if duration is None else duration_text(duration.total_seconds()),
         'attempts': run.attempts if run.attempts > 1 else None,
-        **({} if best is None else {best.name: f'{best.value:.4g}'}),
+        **({} if best is None else {short_name(best.name): f'{best.value:.4g}'}),
     }
     started = [f'started {run.started:%Y-%m-%d %H:%M:%S} UTC'] if run.started else []
     where = tag('p', badge(run.status, status_text(run)), ' · '.join([*started, str(run.path)]), class_='soft')

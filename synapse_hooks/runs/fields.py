@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from synapse_hooks.errors import ConfigError, suggest
-from synapse_hooks.runs.headline import higher_is_better
+from synapse_hooks.runs.headline import higher_is_better, metric_value
 from synapse_hooks.runs.run import Run
 from synapse_hooks.runs.summary import model_text
 
@@ -48,9 +48,11 @@ def value_of(run: Run, field: str) -> Any:
     if field.startswith('params.'):
         return _nested(run.params, field.removeprefix('params.'))
     if field.startswith('metrics.'):
-        return run.last_values.get(field.removeprefix('metrics.'))
-    value = run.last_values.get(field)
-    return _nested(run.params, field) if value is None else value
+        return metric_value(run.last_values, field.removeprefix('metrics.'))
+    for value in (run.last_values.get(field), _nested(run.params, field)):
+        if value is not None:
+            return value
+    return metric_value(run.last_values, field)
 
 
 def check_field(runs: Sequence[Run], field: str) -> None:
@@ -105,7 +107,7 @@ def _begins_with_highest(runs: Sequence[Run], field: str) -> bool:
     if field == 'metric':
         return any(run.best_metric is not None and run.best_metric.higher_is_better for run in runs)
     name = field.removeprefix('metrics.')
-    return bool(higher_is_better(name)) and any(name in run.last_values for run in runs)
+    return bool(higher_is_better(name)) and any(metric_value(run.last_values, name) is not None for run in runs)
 
 
 def _nested(values: Mapping[str, Any], name: str) -> Any:

@@ -29,8 +29,29 @@ class Headline(NamedTuple):
     """Whether higher values are better; None if the name does not say it."""
 
     def __str__(self) -> str:
-        # As ultralytics names those of boxes.
-        return f'{self.name.removeprefix("metrics/").removesuffix("(B)")} {self.value:.4g}'
+        return f'{short_name(self.name)} {self.value:.4g}'
+
+
+def short_name(name: str) -> str:
+    """The name of a metric as a list shows it: without what ultralytics puts around those of boxes.
+
+    Example:
+        >>> short_name('metrics/mAP50-95(B)'), short_name('val/loss')
+        ('mAP50-95', 'val/loss')
+    """
+    return name.removeprefix('metrics/').removesuffix('(B)')
+
+
+def metric_value(values: Mapping[str, float], name: str) -> float | None:
+    """The value of the metric with this name, else of the one that a list shows by this name; None without one.
+
+    Example:
+        >>> metric_value({'metrics/mAP50-95(B)': 0.4}, 'mAP50-95')
+        0.4
+    """
+    if name in values:
+        return values[name]
+    return next((value for long, value in values.items() if short_name(long) == short_name(name)), None)
 
 
 def higher_is_better(name: str) -> bool | None:
