@@ -106,7 +106,10 @@ class _Parser(argparse.ArgumentParser):
         assignment = re.search(r'unrecognized arguments: .*?\b([A-Za-z_]\w*=\S+)', message)
         if assignment and '-p' in self._option_string_actions:
             raise ConfigError(message, hint=f'a parameter is given as `-p {assignment[1]}`')
-        raise ConfigError(message, hint=' '.join(self.format_usage().split()))
+        usage = ' '.join(self.format_usage().split())
+        if missing := re.fullmatch(r'argument (--[\w-]+): expected one argument', message):
+            usage = f'a value that begins with `-` is given as `{missing[1]}=-VALUE`; {usage}'
+        raise ConfigError(message, hint=usage)
 
 
 def _run_module(module: ModuleType, parser: argparse.ArgumentParser, words: Sequence[str]) -> CommandResult:

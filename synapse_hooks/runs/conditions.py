@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from synapse_hooks.runs.run import Run
 
 _FORM: Final = re.compile(r'([^=!<>~]+)(!=|<=|>=|=|<|>|~)(.*)', re.DOTALL)
 _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {'<': lt, '>': gt, '<=': le, '>=': ge}
+_UNITS: Final = {'duration': ' of seconds'}
 _NOTHING: Final = ('', 'none', 'null')
 
 
@@ -86,19 +88,35 @@ def select(runs: Sequence[Run], conditions: Sequence[Condition]) -> list[Run]:
     """The runs that fulfil all conditions.
 
     Raises:
-        ConfigError: A field is one that no run has, or is compared with something that is not a number.
+        ConfigError: A field is one that no run has, or is compared with something that is not a number, or not a time.
     """
     for condition in conditions:
         check_field(runs, condition.field)
+        if condition.field == 'started' and condition.operator in _ORDER and not _is_time(condition.value):
+            raise ConfigError(
+                f'started is a time in UTC, and cannot be compared with {condition.value!r}',
+                hint=f"for example `--filter 'started{condition.operator}2026-11-30T14:05'`",
+                field=condition.field,
+            )
         if condition.operator in _ORDER and _number(condition.value) is None:
             found = [value_of(run, condition.field) for run in runs]
             if any(isinstance(value, int | float) for value in found):
                 raise ConfigError(
-                    f'{condition.field} is a number, and cannot be compared with {condition.value!r}',
+                    f'{condition.field} is a number{_UNITS.get(condition.field, "")}, and cannot be compared with '
+                    f'{condition.value!r}',
                     hint=f"for example `--filter '{condition.field}{condition.operator}5'`",
                     field=condition.field,
                 )
     return [run for run in runs if all(condition.holds(run) for condition in conditions)]
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is a date, perhaps with a time, or the beginning of a date: texts in this form are sorted as times."""
+    if re.fullmatch(r'\d{4}(-\d\d)?', text):
+        return True
+    with suppress(ValueError):
+        return bool(datetime.fromisoformat(text)) and text[4:5] == '-'
+    return False
 
 
 def _number(text: str) -> float | None:
