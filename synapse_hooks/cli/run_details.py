@@ -9,7 +9,7 @@ from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.table import table
 from synapse_hooks.runs import Run
 from synapse_hooks.runs.dataframes import flat_columns
-from synapse_hooks.runs.summary import duration_text, model_text, status_text
+from synapse_hooks.runs.summary import duration_text, error_text, model_text, status_text
 from synapse_hooks.safe_text import text_of
 
 
@@ -31,8 +31,8 @@ def _facts(run: Run) -> dict[str, Any]:
         'run': run.name,
         'path': run.path,
         'status': status_text(run),
-        'error': error.get('message'),
-        'hint': error.get('hint'),
+        'error': error_text(run),
+        'hint': None if _next(run) and str(error.get('hint')).startswith('synapse-hooks resume') else error.get('hint'),
         'note': run.note,
         'action': ' '.join(filter(None, (run.action, f'({run.target})' if run.target else ''))),
         'dataset': ' '.join(filter(None, (run.dataset_name, f'({form})' if form else ''))),

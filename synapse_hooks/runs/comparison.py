@@ -11,6 +11,7 @@ from typing import Any
 from synapse_hooks.runs.dataframes import flat_columns
 from synapse_hooks.runs.headline import higher_is_better
 from synapse_hooks.runs.run import Run
+from synapse_hooks.runs.summary import duration_text, error_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def _facts(run: Run) -> dict[str, Any]:
     code = run.record.get('code')
     return {
         'status': run.status,
-        'error': None if run.error is None else run.error.get('message'),
-        'seconds': None if run.duration is None else round(run.duration.total_seconds(), 1),
+        'error': error_text(run),
+        'duration': None if run.duration is None else duration_text(run.duration.total_seconds()),
         'action': run.action,
         'target': run.target,
         'params': run.params,

@@ -36,6 +36,13 @@ def status_text(run: Run) -> str:
     return f'{run.status} ({stage})' if stage and run.status in ('failed', 'running') else run.status
 
 
+def error_text(run: Run) -> str | None:
+    """Why the run failed, without what to do about it."""
+    error = run.error or {}
+    message, hint = error.get('message'), error.get('hint')
+    return message.removesuffix(f'\n  → {hint}') if isinstance(message, str) and hint else message
+
+
 def model_text(run: Run) -> str | None:
     """The id and the name of the uploaded model."""
     if run.model is None:

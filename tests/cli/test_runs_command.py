@@ -159,6 +159,45 @@ def test_a_field_that_is_sorted_by_is_shown(hooks: Hooks) -> None:
     assert "no run has a field 'nonsense'" in hooks('runs', '--sort', 'nonsense', code=2)
 
 
+def test_a_metric_is_found_by_the_name_that_the_list_shows(hooks: Hooks, workspace: Path) -> None:
+    for name, value in (('low', 0.25), ('high', 0.5)):
+        make_run(workspace / 'runs' / name, status='succeeded', metrics={'metrics/mAP50-95(B)': value})
+    listed = hooks('runs', '--filter', 'mAP50-95>0', '--filter', 'metrics.mAP50-95<1', '--sort', 'mAP50-95')
+    assert [line.split()[0] for line in listed.splitlines()[1:3]] == ['high', 'low']
+
+
+def test_started_is_compared_with_times_only(hooks: Hooks) -> None:
+    for value in ('1h', '20261130', 'today', '2026-13-01'):
+        assert 'started is a time in UTC' in hooks('runs', '--filter', f'started>{value}', code=2)
+    for value in ('2026', '2026-11', '2026-11-02', '2026-11-02T09:00'):
+        assert 'better' in hooks('runs', '--filter', f'started>{value}')
+
+
+def test_a_reversed_order_without_an_equals_sign_is_explained(hooks: Hooks) -> None:
+    assert '`--sort=-VALUE`' in hooks('runs', '--sort', '-accuracy', code=2)
+
+
+def test_what_to_do_about_an_error_is_said_once(hooks: Hooks, workspace: Path) -> None:
+    hint = 'synapse-hooks resume /a/hinted'
+    error = {'type': 'StepFailed', 'message': f"step 'execute' failed\n  → {hint}", 'hint': hint, 'step': 'execute'}
+    make_run(workspace / 'runs' / 'hinted', status='failed', error=error, target='guess.py:Guess')
+    assert hooks('runs', 'show', 'hinted').count('synapse-hooks resume') == 1
+    assert 'synapse-hooks resume' not in hooks('runs', 'compare', 'hinted', 'good')
+
+
+@pytest.mark.parametrize('command', ['resume', 'sync', 'verify'])
+def test_a_command_for_a_run_takes_its_name(
+    command: str, workspace: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace / 'runs' / 'better-still', status='succeeded')
+    assert main([command, 'good']) == 0
+    assert main([command, 'bett']) != 0
+    assert "'bett' fits 2 runs" in capfd.readouterr().err
+    assert main([command, 'nowhere']) != 0
+    (tmp_path / 'good').mkdir()
+    assert main([command, 'good']) != 0, 'a folder goes before a name'
+
+
 def test_a_limit_says_how_many_there_are_more(hooks: Hooks) -> None:
     assert hooks('runs', '--limit', '1').splitlines()[-1] == '3 more: --limit'
     listed = hooks('runs', '--limit', '2', '--json')
