@@ -18,6 +18,8 @@ from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.steps.state import plain
 
+_WIDEST = 24
+"""Longer names of results do not widen the column of names."""
 _NO_JOB = (
     'warning: this run has no job (--job ID): the backend is not informed of it, and a model cannot be uploaded before '
     '`synapse-hooks resume RUN_DIR --job ID`'
@@ -104,9 +106,10 @@ def failed_before_start(error: BaseException) -> CommandResult:
 
 
 def _summary(data: dict[str, Any]) -> str:
-    lines = [f'run      {data["run_dir"]}']
+    rows: list[tuple[str, Any]] = [('run', data['run_dir'])]
     if data['model'] is not None:
-        lines.insert(0, f'model    {data["model"]["id"]} ({data["model"].get("name")})')
+        rows.insert(0, ('model', f'{data["model"]["id"]} ({data["model"].get("name")})'))
     if isinstance(data['result'], dict):
-        lines += [f'{name:8} {value}' for name, value in data['result'].items() if value is not None]
-    return '\n'.join(lines)
+        rows += [(str(name), value) for name, value in data['result'].items() if value is not None]
+    width = min(max(8, *(len(name) for name, _ in rows)), _WIDEST)
+    return '\n'.join(f'{name:{width}} {value}' for name, value in rows)

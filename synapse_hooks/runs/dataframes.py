@@ -27,7 +27,9 @@ def dataframe(columns: Mapping[str, Sequence[Any]], library: str | None = None) 
     installed = [name for name in LIBRARIES if find_spec(name) is not None and library in (None, name)]
     if not installed:
         raise ConfigError(
-            f'a DataFrame needs {library or "pandas or polars"}, which is not installed',
+            f'a DataFrame needs {library}, which is not installed'
+            if library
+            else 'a DataFrame needs pandas or polars, and neither is installed',
             hint=f'pip install {library or "pandas"}',
             library=library,
         )

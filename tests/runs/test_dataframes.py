@@ -47,7 +47,7 @@ def test_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
     for name in LIBRARIES:
         monkeypatch.delitem(sys.modules, name, raising=False)
     sys.path_importer_cache.clear()
-    with pytest.raises(ConfigError, match='needs pandas or polars, which is not installed') as caught:
+    with pytest.raises(ConfigError, match='needs pandas or polars, and neither is installed') as caught:
         dataframe({'a': [1]})
     assert caught.value.hint == 'pip install pandas'
     with pytest.raises(ConfigError, match='needs polars, which') as caught:
