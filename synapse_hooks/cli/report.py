@@ -20,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'runs',
         metavar='RUN',
-        nargs='+',
-        help='a name, a unique beginning of one, the id or name of a model, `last`, or a run directory',
+        nargs='*',
+        default=['last'],
+        help='a name, a unique beginning of one, the id or name of a model, `last` (the default), or a run directory',
     )
     parser.add_argument('--workspace', metavar='DIR', type=Path, help='where the runs are')
     parser.add_argument(

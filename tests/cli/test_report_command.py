@@ -16,7 +16,8 @@ def test_a_run_as_text_and_as_json(bare: Environment, tmp_path: Path) -> None:
     assert 'first: succeeded, train' in out
     assert '\x1b' not in out
     assert 'loss   train       2      1     0.5        1   0.5\n' in out
-    found = bare.hooks('report', 'last', '--workspace', tmp_path, '--json').json
+    found = bare.hooks('report', '--workspace', tmp_path, '--json').json
+    assert bare.hooks('report', 'last', '--workspace', tmp_path, '--json').json == found
     assert found['runs'][0]['name'] == 'first'
     assert found['curves'][0]['last'] == [2, 0.5]
 
