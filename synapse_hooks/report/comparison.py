@@ -46,7 +46,7 @@ def comparison(runs: Sequence[Run]) -> Html:
 
 def _row(field: ComparedField) -> Html:
     cells = [
-        tag('td', _text(value), tag('span', ' best', class_='badge good') if place == field.best else None)
+        tag('td', _text(value), tag('span', ' best', class_='badge good best') if place == field.best else None)
         for place, value in enumerate(field.values)
     ]
     return tag('tr', tag('th', field.name, scope='row'), *cells)

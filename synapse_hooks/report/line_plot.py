@@ -13,7 +13,7 @@ from synapse_hooks.report.scale import Scale, number_text
 
 _WIDTH: Final = 460
 _HEIGHT: Final = 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 10, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 86, 10, 12, 40
 _PLACES: Final = 60
 """Where a plot can be pointed at, for its values."""
 _LISTED: Final = 12

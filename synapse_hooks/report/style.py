@@ -17,7 +17,7 @@ STYLE: Final = """
 .attempt + .card, .card > * + h3, .card > * + details, .card > .scroll + .facts, .facts + .scroll { margin-top: 14px; }
 .note { border-left: 3px solid var(--bar); padding-left: 10px; white-space: pre-wrap; }
 pre { margin: 0 0 10px; font: 14px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-.badge { white-space: nowrap; } td > .badge.good { margin-left: 6px; }
+.badge { white-space: nowrap; } .badge.best { margin-left: 6px; }
 .facts.compact { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); margin-bottom: 14px; }
 .facts.compact dd { font-size: 16px; }
 .card > .scroll + p { margin-top: 8px; }
