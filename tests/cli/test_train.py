@@ -43,8 +43,8 @@ def test_stdout_is_the_answer_and_everything_else_is_on_stderr(bare: Environment
     assert 'and something below Python talks too' in ended.err
     assert 'training ' in ended.err
     ended = bare.hooks(*words)
-    assert f'run      {bare.cwd}' not in ended.out
-    assert '\nmodel    2 (model-2)\nrun      ' in ended.out
+    assert f'run          {bare.cwd}' not in ended.out
+    assert '\nmodel        2 (model-2)\nrun          ' in ended.out
     assert '✔ execute' in ended.err
 
 
