@@ -172,9 +172,10 @@ def _tags_of_start(event: RunStartEvent) -> dict[str, str]:
 def _tags_of_end(event: RunEndEvent) -> dict[str, str]:
     error: Mapping[str, Any] = event.get('error') or {}
     model: Mapping[str, Any] = event.get('model') or {}
-    # An empty tag replaces that of an attempt that failed.
     text = f'{error.get("type")}: {error.get("message")}' if error else ''
-    return {'synapse_hooks.error': text} | ({'synapse_hooks.model': str(model['id'])} if model else {})
+    # An empty tag replaces that of an attempt that failed.
+    tags = {'synapse_hooks.error': text} if error or event['attempt'] > 1 else {}
+    return tags | ({'synapse_hooks.model': str(model['id'])} if model else {})
 
 
 def _upload(context: TrainContext, run: TrackedRun, artifact: ArtifactEvent) -> None:
