@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synapse_hooks.cli.amounts import count_text, size_text
 from synapse_hooks.cli.common import CommandResult, add_common
 from synapse_hooks.plugins.settings import size_of
 
@@ -61,9 +62,10 @@ def run(options: argparse.Namespace) -> CommandResult:
 def _list(files: Cache, conversions: FolderCache) -> CommandResult:
     count, size, free = files.measure()
     kept = [_conversion(conversions, each) for each in conversions.entries()]
+    kept_bytes = sum(each['bytes'] for each in kept)
     lines = [
-        f'{files.root}: {_count(count, "file")}, {_mb(size)}, of which {_mb(free)} are in no dataset',
-        f'{_count(len(kept), "conversion")}, {_mb(sum(each["bytes"] for each in kept))} besides the images of datasets',
+        f'{files.root}: {count_text(count, "file")}, {size_text(size)}, of which {size_text(free)} are in no dataset',
+        f'{count_text(len(kept), "conversion")}, {size_text(kept_bytes)} besides the images of datasets',
         *map(_line, kept),
     ]
     data = {'path': str(files.root), 'files': count, 'bytes': size, 'unused': free, 'conversions': kept}
@@ -76,9 +78,9 @@ def _prune(files: Cache, conversions: FolderCache, to: int) -> CommandResult:
     removed, freed = files.prune(max(0, to - conversions.measure()))
     in_use = sum(conversions.users(kept.path) > 0 for kept in conversions.entries())
     lines = [
-        f'{_count(removed, "file")} removed, {_mb(freed)}',
-        f'{_count(converted, "conversion")} removed, {_mb(converted_bytes)}',
-        *([f'{_count(in_use, "conversion")} in use by runs, and not removed'] if in_use else ()),
+        f'{count_text(removed, "file")} removed, {size_text(freed)}',
+        f'{count_text(converted, "conversion")} removed, {size_text(converted_bytes)}',
+        *([f'{count_text(in_use, "conversion")} in use by runs, and not removed'] if in_use else ()),
     ]
     bytes_ = freed + converted_bytes
     data = {'path': str(files.root), 'removed': removed, 'conversions': converted, 'in_use': in_use, 'bytes': bytes_}
@@ -91,8 +93,8 @@ def _verify(files: Cache, conversions: FolderCache, *, deep: bool) -> CommandRes
     lines = [
         *(f'damaged, and removed: {name}' for name in damaged),
         *(f'changed, and not used again: {path}' for path in changed),
-        f'{len(damaged):,} of {_count(count, "file")} damaged, '
-        f'{len(changed):,} of {_count(entries, "conversion")} changed',
+        f'{len(damaged):,} of {count_text(count, "file")} damaged, '
+        f'{len(changed):,} of {count_text(entries, "conversion")} changed',
     ]
     data = {'path': str(files.root), 'damaged': damaged, 'changed': changed}
     return CommandResult(data, '\n'.join(lines), int(bool(damaged or changed)))
@@ -118,14 +120,8 @@ def _conversion(conversions: FolderCache, kept: CachedFolder) -> dict[str, Any]:
 
 
 def _line(kept: dict[str, Any]) -> str:
-    text = f'  {kept["from"]} to {kept["to"]}, {kept["images"]:,} images, {_mb(kept["bytes"])}, by run {kept["run"]}'
+    text = (
+        f'  {kept["from"]} to {kept["to"]}, {kept["images"]:,} images, {size_text(kept["bytes"])}, by run {kept["run"]}'
+    )
     in_use = ', in use' if kept['users'] else ''
     return f'{text}, last used {kept["last_used"][:10]}{in_use}\n    {kept["path"]}'
-
-
-def _count(count: int, what: str) -> str:
-    return f'{count:,} {what}{"s" * (count != 1)}'
-
-
-def _mb(size: int) -> str:
-    return f'{size / 1e6:,.1f} MB'

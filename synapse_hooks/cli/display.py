@@ -30,6 +30,8 @@ _PROGRESS_SECONDS: Final = 10.0
 _COUNTED_STAGES: Final = ('export', 'convert')
 """Stages whose progress is shown as number of items, rate and remaining time."""
 _STYLES: Final = {'warning': 'yellow', 'error': 'red'}
+_SECONDARY: Final = ('lr/', 'val/', 'time', 'fitness', 'speed')
+"""Beginnings of metrics that are omitted beside others, as ultralytics logs a dozen in each epoch."""
 _MARKS: Final = {'succeeded': '[green]✔[/]', 'failed': '[red]✘[/]', 'cancelled': '[yellow]■[/]'}
 
 
@@ -105,7 +107,9 @@ class Display:
             seconds: How long it took.
             detail: What else to say.
         """
-        words = [Text(f'{name:12} {seconds:6.1f} s'), *([Text(f' {detail}', style='dim')] if detail else [])]
+        from synapse_hooks.runs.summary import duration_text
+
+        words = [Text(f'{name:12} {duration_text(seconds):>8}'), *([Text(f' {detail}', style='dim')] if detail else [])]
         self.console.print(_MARKS.get(status, '[dim]·[/]'), *words, soft_wrap=True)
 
     @hookimpl
@@ -199,8 +203,8 @@ def _place(point: Mapping[str, Any]) -> str:
 def _numbers(values: Mapping[str, float | str]) -> str:
     """`box 1.23 cls 0.87 mAP50 0.812`: losses of the training, then the other metrics; the journal has all of them."""
     shown = []
-    for name, value in values.items():
-        if not name.startswith(('lr/', 'val/', 'time', 'fitness', 'speed')):
-            short = name.removeprefix('train/').removeprefix('metrics/').replace('(B)', '').removesuffix('_loss')
-            shown.append(f'{short} {float(value):<6.3g}')
+    # Where nothing else was logged, these are what the user wants to see.
+    for name in [name for name in values if not name.startswith(_SECONDARY)] or values:
+        short = name.removeprefix('train/').removeprefix('metrics/').replace('(B)', '').removesuffix('_loss')
+        shown.append(f'{short} {float(values[name]):<6.3g}')
     return ' '.join(shown).rstrip()

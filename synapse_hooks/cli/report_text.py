@@ -12,7 +12,7 @@ from synapse_hooks.report.failure import message_of
 from synapse_hooks.report.scale import number_text
 from synapse_hooks.report.timeline import ended_attempts, seconds_of
 from synapse_hooks.runs import Run
-from synapse_hooks.runs.summary import HEADINGS, duration_text, status_text, summary_cells
+from synapse_hooks.runs.summary import HEADINGS, duration_of, duration_text, status_text, summary_cells
 from synapse_hooks.safe_text import text_of
 
 _MESSAGES = 5
@@ -39,9 +39,8 @@ def _run(each: RunContents, *, several: bool) -> str:
 
 
 def _head(run: Run) -> str:
-    best, duration = run.best_metric, run.duration
-    facts = [status_text(run), run.action, None if duration is None else duration_text(duration.total_seconds())]
-    facts += [None if best is None else str(best)]
+    best = run.best_metric
+    facts = [status_text(run), run.action, duration_of(run), None if best is None else str(best)]
     lines = [f'{run.name}: {", ".join(fact for fact in facts if fact)}', str(run.path)]
     return '\n'.join([*lines, *([f'note: {run.note}'] if run.note else [])])
 
@@ -59,12 +58,12 @@ def _failure(each: RunContents) -> str:
         lines.append(f'  plugin {error["plugin"]!r}{of}')
     if hint:
         lines.append(f'  → {hint}')
-    messages = list(each.happened.last_messages)[-_MESSAGES:]
+    messages = list(each.history.last_messages)[-_MESSAGES:]
     return '\n'.join([*lines, *(f'  {message.level:8}{message.text}' for message in messages)])
 
 
 def _timeline(each: RunContents) -> str:
-    attempts = ended_attempts(each.run, each.happened)
+    attempts = ended_attempts(each.run, each.history)
     answered = {stage.name: stage.answered_by for stage in each.run.stages}
     rows = []
     for attempt in attempts:
@@ -82,7 +81,7 @@ def _timeline(each: RunContents) -> str:
 
 
 def _losses(run: Run) -> str:
-    losses = next((stage.losses for stage in reversed(run.stages) if stage.losses), None) or {}
+    losses = run.losses or {}
     rows = [
         [fate, loss.get('kind'), loss.get('count'), loss.get('reason')]
         for fate in ('converted', 'dropped', 'repaired', 'doubtful')

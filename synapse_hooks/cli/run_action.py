@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from typing import Any
 
@@ -22,7 +23,7 @@ _WIDEST = 24
 """Longer names of results do not widen the column of names."""
 _NO_JOB = (
     'warning: this run has no job (--job ID): the backend is not informed of it, and a model cannot be uploaded before '
-    '`synapse-hooks resume RUN_DIR --job ID`'
+    '`synapse-hooks resume RUN --job ID`'
 )
 
 
@@ -69,7 +70,7 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     run_dir = ctx.run_dir if capture.context is None else capture.context.run_dir
     assert run_dir is not None
     if isinstance(error, KeyboardInterrupt):
-        error.add_note(f'go on with `synapse-hooks resume {run_dir}`')
+        error.add_note(f'go on with `synapse-hooks resume {shlex.quote(str(run_dir))}`')
     record = RunDirectory.open(run_dir).read()
     data = {
         'outcome': record['status'],

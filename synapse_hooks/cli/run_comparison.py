@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.table import table
 from synapse_hooks.runs import Run
-from synapse_hooks.runs.comparison import ComparedField, compare
+from synapse_hooks.runs.comparison import ComparedField, compare, value_text
 
 
 def comparison(runs: Sequence[Run], *, show_all: bool) -> CommandResult:
@@ -20,7 +19,7 @@ def comparison(runs: Sequence[Run], *, show_all: bool) -> CommandResult:
     if any(field.best is not None for field in differing):
         parts.append('* the best value')
     if show_all and equal:
-        parts.append(table(['equal in all', ''], [[field.name, _cell(field.values[0])] for field in equal]))
+        parts.append(table(['equal in all', ''], [[field.name, value_text(field.values[0])] for field in equal]))
     elif equal:
         parts.append(f'{len(equal)} fields are equal: --all shows them')
     data = {
@@ -34,8 +33,7 @@ def comparison(runs: Sequence[Run], *, show_all: bool) -> CommandResult:
 
 def _row(field: ComparedField) -> list[str | None]:
     marks = [' *' if place == field.best else '' for place in range(len(field.values))]
-    return [field.name, *(None if v is None else _cell(v) + mark for v, mark in zip(field.values, marks, strict=True))]
-
-
-def _cell(value: Any) -> str:
-    return f'{value:.6g}' if isinstance(value, float) else str(value)
+    return [
+        field.name,
+        *(None if v is None else value_text(v) + mark for v, mark in zip(field.values, marks, strict=True)),
+    ]

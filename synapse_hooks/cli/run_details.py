@@ -9,7 +9,7 @@ from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.table import table
 from synapse_hooks.runs import Run
 from synapse_hooks.runs.dataframes import flat_columns
-from synapse_hooks.runs.summary import duration_text, error_text, model_text, status_text
+from synapse_hooks.runs.summary import duration_of, duration_text, error_text, model_text, status_text
 from synapse_hooks.safe_text import text_of
 
 
@@ -25,7 +25,7 @@ def _facts(run: Run) -> dict[str, Any]:
     dataset: dict[str, Any] = run.dataset or {}
     form = ', '.join(str(dataset[name]) for name in ('format',) if dataset.get(name))
     checkpoint: dict[str, Any] = run.checkpoint or {}
-    duration, git = run.duration, run.git or {}
+    git = run.git or {}
     error = run.error or {}
     return {
         'run': run.name,
@@ -41,7 +41,7 @@ def _facts(run: Run) -> dict[str, Any]:
         'model': model_text(run),
         'best metric': run.best_metric,
         'started': None if run.started is None else f'{run.started.astimezone():%Y-%m-%d %H:%M:%S}',
-        'duration': None if duration is None else duration_text(duration.total_seconds()),
+        'duration': duration_of(run),
         'attempts': run.attempts if run.attempts > 1 else None,
         'git': f'{git["sha"]}{" (with changes)" if git.get("dirty") else ""}' if git.get('sha') else None,
         'plugins': ', '.join(dict.fromkeys(str(version) for version in run.plugins.values())),
@@ -53,21 +53,10 @@ def _facts(run: Run) -> dict[str, Any]:
 def _more(run: Run) -> dict[str, Any]:
     """The fields of `--json` besides those of a list."""
     names = ('target', 'result', 'checkpoint', 'plugins', 'environment', 'git', 'left_out', 'undelivered', 'journal')
-    stages = [
-        {
-            'name': stage.name,
-            'status': stage.status,
-            'seconds': stage.seconds,
-            'answered_by': stage.answered_by,
-            'error': stage.error,
-            'losses': stage.losses,
-        }
-        for stage in run.stages
-    ]
     return {
         **{name: run.record.get(name) for name in names},
         'dataset_record': run.dataset,
-        'stages': stages,
+        'stages': [stage.to_dict() for stage in run.stages],
     }
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from synapse_hooks.cli.amounts import count_text, size_text
 from synapse_hooks.cli.common import CommandResult
-from synapse_hooks.cli.sanitize import sanitized
-from synapse_hooks.cli.streams import write_stderr
+from synapse_hooks.cli.confirmation import is_confirmed
 from synapse_hooks.errors import ConfigError, RunError
 from synapse_hooks.runs import Run
 from synapse_hooks.runs.removal import Obstacle, bytes_freed, obstacle, outdated, remove_all
@@ -95,15 +93,7 @@ def _removed(
 
 
 def _count(runs: Sequence[Run], size: int) -> str:
-    return f'{len(runs):,} run{"s" * (len(runs) != 1)}, {size / 1e6:,.1f} MB'
-
-
-def is_confirmed(question: str) -> bool:
-    """Whether the user agrees. Without a terminal nothing is asked, and the answer is yes: a script means it."""
-    if not (os.isatty(0) and os.isatty(2)):
-        return True
-    write_stderr(f'{sanitized(question)} [y/N]')
-    return sys.stdin.readline().strip().lower() in ('y', 'yes')
+    return f'{count_text(len(runs), "run")}, {size_text(size)}'
 
 
 def _names(runs: Sequence[Run]) -> str:

@@ -65,10 +65,10 @@ def _follow(watched: Run, display: Display) -> None:
     from synapse_hooks.journal.follow import Follower
 
     follower = Follower(watched.path, _TYPES)
-    history = _History()
+    backlog = _Backlog()
     while events := follower.read():
-        history.add(events)
-    ended = _show(history.events(), display)
+        backlog.add(events)
+    ended = _show(backlog.events(), display)
     quiet = time.monotonic()
     while not ended:
         events = follower.read()
@@ -80,11 +80,14 @@ def _follow(watched: Run, display: Display) -> None:
             time.sleep(_POLL)
 
 
-class _History:
+class _Backlog:
     """What is shown of the events before: those of the last attempt, of many metrics the last."""
 
     def __init__(self) -> None:
-        self._attempt = 0
+        self._begin(0)
+
+    def _begin(self, attempt: int) -> None:
+        self._attempt = attempt
         self._events: list[tuple[int, dict[str, Any]]] = []
         self._metrics: deque[tuple[int, dict[str, Any]]] = deque(maxlen=_RECENT)
         self._progress: tuple[int, dict[str, Any]] | None = None
@@ -95,8 +98,7 @@ class _History:
         for event in events:
             attempt = event.get('attempt')
             if isinstance(attempt, int) and attempt > self._attempt:
-                self.__init__()  # type: ignore[misc]
-                self._attempt = attempt
+                self._begin(attempt)
             self._count += 1
             entry = self._count, event
             if event['type'] == 'metrics':

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synapse_hooks.backends import Workspace
+from synapse_hooks.cli.amounts import size_text
 from synapse_hooks.cli.common import CommandResult
-from synapse_hooks.cli.run_removal import is_confirmed
+from synapse_hooks.cli.confirmation import is_confirmed
 from synapse_hooks.errors import BackendError
 from synapse_hooks.runs.removal import bytes_freed
 from synapse_hooks.runs.usage import active_users
@@ -26,7 +27,7 @@ def remove(workspace: Workspace, kind: Kind, wanted: str, *, yes: bool) -> Comma
     """
     record = _unused(workspace, kind, wanted)
     size = bytes_freed([Path(record['path'])])
-    what = f'{kind} {record["id"]} ({record["name"]}), {size / 1e6:,.1f} MB'
+    what = f'{kind} {record["id"]} ({record["name"]}), {size_text(size)}'
     data: dict[str, Any] = {'kind': kind, 'id': record['id'], 'name': record['name']}
     if not yes and not is_confirmed(f'remove {what}?'):
         return CommandResult({**data, 'removed': False, 'bytes': 0}, 'nothing was removed', 1)

@@ -183,3 +183,9 @@ def _need_whole_stages(record: _Record) -> None:
 def unusable(path: Path, problem: str, hint: str, **facts: Any) -> RunError:
     """The error for a run directory that cannot be used."""
     return RunError(f'the run directory {path} {problem}', hint=hint, path=str(path), **facts)
+
+
+def missing(path: Path) -> RunError:
+    """The error for a folder without a record."""
+    what = f'there is no {RECORD} in it' if path.is_dir() else 'there is no such folder'
+    return unusable(path, f'cannot be read: {what}', 'see `synapse-hooks runs`; a run prints its run directory')

@@ -41,7 +41,7 @@ import msgspec
 
 from synapse_hooks.errors import RunError
 from synapse_hooks.journal.cursor import FOLDER as SINKS
-from synapse_hooks.journal.record import RECORD, VERSION, read_record, unusable
+from synapse_hooks.journal.record import RECORD, VERSION, missing, read_record, unusable
 from synapse_hooks.journal.values import Redactor, encode
 from synapse_hooks.storage import safe_name, sweep, write_atomic
 from synapse_hooks.storage.ownership import is_temporary
@@ -136,10 +136,7 @@ class RunDirectory:
         try:
             record = read_record(path)
         except (FileNotFoundError, NotADirectoryError) as error:
-            what = f'there is no {RECORD} in it' if path.is_dir() else 'there is no such folder'
-            raise unusable(
-                path, f'cannot be opened: {what}', 'name the folder that a run printed as its run directory'
-            ) from error
+            raise missing(path) from error
         run = cls(path, {**_EMPTY, **record}, redact)
         run._durable = True
         return run

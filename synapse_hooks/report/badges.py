@@ -1,4 +1,4 @@
-"""A status as a badge."""
+"""A status, or the level of a message, as a badge."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ SEVERITY: Final = {
     'succeeded': 'good',
     'finished': 'good',
     'failed': 'error',
+    'error': 'error',
     'unreadable': 'error',
     'killed': 'error',
     'cancelled': 'warning',
     'rolled back': 'warning',
+    'warning': 'warning',
     'running': 'note',
     'created': 'note',
 }
-"""The style of a status; `split` for any other."""
+"""The style of a status or a level; `split` for any other."""
 
 
 def badge(status: str, text: str | None = None) -> Html:

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from synapse_hooks.pages.html import Html, join, tag
 from synapse_hooks.report.badges import badge
-from synapse_hooks.report.scale import number_text
 from synapse_hooks.runs import Run
-from synapse_hooks.runs.comparison import ComparedField, compare
+from synapse_hooks.runs.comparison import ComparedField, compare, value_text
 from synapse_hooks.runs.summary import HEADINGS, status_text, summary_cells
 from synapse_hooks.safe_text import text_of
 
@@ -53,9 +52,7 @@ def _row(field: ComparedField) -> Html:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return '–'
-    return number_text(value) if isinstance(value, float) else text_of(value, _LETTERS)
+    return '–' if value is None else text_of(value_text(value), _LETTERS)
 
 
 def _table(head: Html, rows: Sequence[Html]) -> Html:

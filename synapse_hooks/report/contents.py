@@ -12,7 +12,7 @@ from typing import Any
 from synapse_hooks.errors import RunError
 from synapse_hooks.journal import Redactor, secrets_of
 from synapse_hooks.journal.evaluation import ROLE, Confusion, Evaluation, read_evaluation
-from synapse_hooks.report.happened import Happened
+from synapse_hooks.report.history import History
 from synapse_hooks.runs import MetricRow, Metrics, Run
 from synapse_hooks.storage import is_inside
 
@@ -25,7 +25,7 @@ class RunContents:
     """Its record."""
     metrics: Metrics
     """Its numbers."""
-    happened: Happened
+    history: History
     """What else the journal says: attempts, messages, files."""
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     """Metrics by class, by the name of the training."""
@@ -43,12 +43,12 @@ class RunContents:
         run.record = clean(run.record)
         run.last_values = clean(run.last_values)
         metrics = _cleaned(run.metrics(), clean) if redactor.secrets else run.metrics()
-        happened = Happened.of(run, clean)
+        history = History.of(run, clean)
         evaluations = {
             name: Evaluation(clean(found.classes), found.confusion and _relabelled(found.confusion, clean))
-            for name, found in _evaluations(run.path, happened)
+            for name, found in _evaluations(run.path, history)
         }
-        return cls(run, metrics, happened, evaluations)
+        return cls(run, metrics, history, evaluations)
 
 
 def _cleaned(metrics: Metrics, clean: Callable[[Any], Any]) -> Metrics:
@@ -72,8 +72,8 @@ def _relabelled(confusion: Confusion, clean: Callable[[Any], Any]) -> Confusion:
     return Confusion(clean(confusion.labels), confusion.matrix)
 
 
-def _evaluations(run_dir: Path, happened: Happened) -> Iterator[tuple[str, Evaluation]]:
-    for path, event in happened.artifacts.items():
+def _evaluations(run_dir: Path, history: History) -> Iterator[tuple[str, Evaluation]]:
+    for path, event in history.artifacts.items():
         if event.get('role') == ROLE and is_inside(run_dir / path, run_dir):
             with suppress(RunError):
                 yield str(event.get('training') or Path(path).stem), read_evaluation(run_dir / path)

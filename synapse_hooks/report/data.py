@@ -7,7 +7,7 @@ from typing import Any
 
 from synapse_hooks.report.charts import Chart, charts
 from synapse_hooks.report.contents import RunContents
-from synapse_hooks.report.happened import Attempt, Message
+from synapse_hooks.report.history import Attempt, Message
 from synapse_hooks.report.timeline import ended_attempts
 
 
@@ -20,20 +20,16 @@ def report_data(runs: Sequence[RunContents]) -> dict[str, Any]:
 
 
 def _run(each: RunContents) -> dict[str, Any]:
-    run, happened = each.run, each.happened
-    stages = [
-        {'name': s.name, 'status': s.status, 'seconds': s.seconds, 'answered_by': s.answered_by} for s in run.stages
-    ]
-    losses = next((stage.losses for stage in reversed(run.stages) if stage.losses), None)
+    run, history = each.run, each.history
     return {
         **run.to_dict(),
         'dataset_record': run.dataset,
-        'losses': losses,
-        'stages': stages,
-        'timeline': [_attempt(attempt) for attempt in ended_attempts(run, happened)],
-        'last_messages': [_message(message) for message in happened.last_messages],
-        'warnings': [_message(message) for message in happened.notices.values()],
-        'logged_params': happened.params,
+        'losses': run.losses,
+        'stages': [stage.to_dict() for stage in run.stages],
+        'timeline': [_attempt(attempt) for attempt in ended_attempts(run, history)],
+        'last_messages': [_message(message) for message in history.last_messages],
+        'warnings': [_message(message) for message in history.notices.values()],
+        'logged_params': history.params,
         'evaluations': {
             name: {
                 'classes': evaluation.classes,
@@ -43,8 +39,8 @@ def _run(each: RunContents) -> dict[str, Any]:
             }
             for name, evaluation in each.evaluations.items()
         },
-        'artifacts': list(happened.artifacts.values()),
-        'corrupt_lines': happened.corrupt,
+        'artifacts': list(history.artifacts.values()),
+        'corrupt_lines': history.corrupt,
         'plugins': run.plugins,
         'environment': run.environment,
         'git': run.git,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from synapse_hooks.pages.html import Html, join, table, tag
-from synapse_hooks.report.happened import Happened
+from synapse_hooks.report.history import History
 from synapse_hooks.runs import Run
 from synapse_hooks.safe_text import text_of
 
@@ -17,8 +17,7 @@ _FATES: Final = ('converted', 'dropped', 'repaired', 'doubtful')
 
 def dataset(run: Run) -> Html | None:
     """The counts of the dataset, and what its conversion changed; None if the run has none."""
-    found = run.dataset
-    losses = next((stage.losses for stage in reversed(run.stages) if stage.losses), None)
+    found, losses = run.dataset, run.losses
     if found is None and losses is None:
         return None
     parts: list[Html | None] = []
@@ -58,9 +57,9 @@ def _losses(losses: Mapping[str, Any]) -> Html:
     return join([tag('h3', title), table(('', 'kind', 'count', 'reason', 'first of them'), rows[:_ROWS])])
 
 
-def parameters(run: Run, happened: Happened) -> Html | None:
+def parameters(run: Run, history: History) -> Html | None:
     """The parameters of the action, and those that a framework logged."""
-    logged = {name: values for name, values in happened.params.items() if values}
+    logged = {name: values for name, values in history.params.items() if values}
     if not run.params and not logged:
         return None
     parts = [pairs(run.params)]

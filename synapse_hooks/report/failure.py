@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from synapse_hooks.pages.html import Html, table, tag
-from synapse_hooks.report.happened import Happened, Message
+from synapse_hooks.report.badges import badge
+from synapse_hooks.report.history import History, Message
 from synapse_hooks.runs import Run
 from synapse_hooks.safe_text import text_of
 
 _SHOWN_NOTICES = 20
 
 
-def failure(run: Run, happened: Happened) -> Html | None:
+def failure(run: Run, history: History) -> Html | None:
     """The error of a run that failed or was cancelled; None for others."""
     error = run.error
     if error is None:
@@ -35,8 +36,8 @@ def failure(run: Run, happened: Happened) -> Html | None:
             tag('p', tag('b', 'What to do: '), hint) if hint else None,
             table(('', ''), facts),
             tag('details', tag('summary', 'traceback'), tag('pre', trace)) if isinstance(trace, str) else None,
-            tag('h3', 'The last messages') if happened.last_messages else None,
-            _messages(list(happened.last_messages)),
+            tag('h3', 'The last messages') if history.last_messages else None,
+            _messages(list(history.last_messages)),
             class_=f'card failure {"warning" if cancelled else "error"}',
         ),
         class_='what-failed',
@@ -56,12 +57,12 @@ def message_of(error: Mapping[str, Any]) -> tuple[str, str]:
     return message, '' if hint in message else hint
 
 
-def notices(happened: Happened) -> Html | None:
+def notices(history: History) -> Html | None:
     """Warnings and errors of all attempts, and damage of the journal; None if there are none."""
-    found = list(happened.notices.values())
+    found = list(history.notices.values())
     lines: list[Html | None] = []
-    if happened.corrupt:
-        lines.append(tag('p', f'Lines of the journal that cannot be read, and are left out: {happened.corrupt:,}'))
+    if history.corrupt:
+        lines.append(tag('p', f'Lines of the journal that cannot be read, and are left out: {history.corrupt:,}'))
     if found:
         lines.append(_messages(found[:_SHOWN_NOTICES]))
     if len(found) > _SHOWN_NOTICES:
@@ -78,7 +79,7 @@ def _messages(messages: list[Message]) -> Html | None:
 
 
 def _message(message: Message) -> Html:
-    styles: dict[str, Any] = {'error': 'error', 'warning': 'warning'}
     when = '' if message.when is None else f'{message.when:%H:%M:%S}'
-    level = tag('span', message.level, class_=f'badge {styles.get(message.level, "split")}')
-    return tag('li', tag('span', when, class_='soft time'), level, tag('span', message.text, class_='text'))
+    return tag(
+        'li', tag('span', when, class_='soft time'), badge(message.level), tag('span', message.text, class_='text')
+    )

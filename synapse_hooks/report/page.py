@@ -20,7 +20,7 @@ from synapse_hooks.report.style import STYLE
 from synapse_hooks.report.timeline import timeline
 from synapse_hooks.runs import Run
 from synapse_hooks.runs.headline import short_name
-from synapse_hooks.runs.summary import duration_text, model_text, status_text
+from synapse_hooks.runs.summary import duration_of, model_text, status_text
 
 
 def report_page(runs: Sequence[RunContents]) -> str:
@@ -33,8 +33,8 @@ def report_page(runs: Sequence[RunContents]) -> str:
     pictures = Pictures()
     curves = Section('curves', 'Curves', curves_of(charts([each.metrics for each in runs]), names))
     if len(runs) == 1:
-        run, happened = runs[0].run, runs[0].happened
-        header, wrong = _header(run), failure(run, happened)
+        run, history = runs[0].run, runs[0].history
+        header, wrong = _header(run), failure(run, history)
         sections = [curves, *_sections(runs[0], pictures)]
         parts = [header, _links(sections), wrong, *(section.html() for section in sections)]
     else:
@@ -65,12 +65,12 @@ def _links(sections: Sequence[Section]) -> Html:
 
 
 def _header(run: Run, level: str = 'h1') -> Html:
-    best, duration = run.best_metric, run.duration
+    best = run.best_metric
     facts = {
         'action': run.action,
         'dataset': run.dataset_name,
         'model': model_text(run),
-        'duration': None if duration is None else duration_text(duration.total_seconds()),
+        'duration': duration_of(run),
         'attempts': run.attempts if run.attempts > 1 else None,
         **({} if best is None else {short_name(best.name): f'{best.value:.4g}'}),
     }
@@ -81,14 +81,14 @@ def _header(run: Run, level: str = 'h1') -> Html:
 
 
 def _sections(each: RunContents, pictures: Pictures) -> list[Section]:
-    run, happened = each.run, each.happened
+    run, history = each.run, each.history
     return [
         Section('results', 'Results', results(run.last_values, each.evaluations)),
-        Section('images', 'Images', images(run.path, happened.artifacts.values(), pictures)),
-        Section('timeline', 'Timeline', join([timeline(run, happened), notices(happened)])),
-        Section('machine', 'Machine', curves_of(machine_charts(happened.system), [run.name])),
+        Section('images', 'Images', images(run.path, history.artifacts.values(), pictures)),
+        Section('timeline', 'Timeline', join([timeline(run, history), notices(history)])),
+        Section('machine', 'Machine', curves_of(machine_charts(history.system), [run.name])),
         Section('dataset', 'Dataset', _card(dataset(run))),
-        Section('parameters', 'Parameters', _card(parameters(run, happened))),
+        Section('parameters', 'Parameters', _card(parameters(run, history))),
         Section('provenance', 'Plugins, environment and code', _card(provenance(run))),
     ]
 
@@ -101,6 +101,6 @@ def _run(place: int, each: RunContents, pictures: Pictures) -> Html:
     run, name = each.run, f'run-{place}'
     sections = [section.html(f'{name}-') for section in _sections(each, pictures)]
     title = tag('summary', tag('b', run.name), ' ', badge(run.status, status_text(run)))
-    parts = [_header(run, 'h2'), failure(run, each.happened), *sections]
+    parts = [_header(run, 'h2'), failure(run, each.history), *sections]
     # What went wrong is visible at once.
     return tag('details', title, *parts, class_='run', id=name, open=run.error is not None)

@@ -6,22 +6,22 @@ from datetime import datetime
 
 from synapse_hooks.pages.html import Html, join, number, table, tag
 from synapse_hooks.report.badges import SEVERITY, badge
-from synapse_hooks.report.happened import Attempt, Happened, Span
+from synapse_hooks.report.history import Attempt, History, Span
 from synapse_hooks.runs import Run
 from synapse_hooks.runs.summary import duration_text
 from synapse_hooks.safe_text import text_of
 
 
-def timeline(run: Run, happened: Happened) -> Html:
+def timeline(run: Run, history: History) -> Html:
     """Every attempt as a table with bars, of which the last is open, and the hooks of each step."""
-    attempts = ended_attempts(run, happened)
+    attempts = ended_attempts(run, history)
     parts = [_attempt(attempt, run, is_last=attempt is attempts[-1]) for attempt in attempts]
     return join([*parts, _hooks(run)])
 
 
-def ended_attempts(run: Run, happened: Happened) -> list[Attempt]:
+def ended_attempts(run: Run, history: History) -> list[Attempt]:
     """The attempts, sorted. What a killed process left as running is `killed`, a training `not finished`."""
-    attempts = sorted(happened.attempts.values(), key=lambda attempt: attempt.number) or [_from_record(run)]
+    attempts = sorted(history.attempts.values(), key=lambda attempt: attempt.number) or [_from_record(run)]
     for attempt in attempts:
         goes_on = run.is_active and attempt is attempts[-1]
         attempt.status = attempt.status or ('running' if goes_on else 'killed')

@@ -84,8 +84,9 @@ class Runs(Sequence[Run]):
         """The run that a text names.
 
         Args:
-            wanted: `last`, the name of a run, the id or name of its model, a beginning of its name that no other run
-                has, or the path of a run directory.
+            wanted: `last`, the name of a run, the id or name of its model, the path of a run directory, or a beginning
+                of its name that no other run has, in this order. A name that a run here and a folder of the working
+                directory both have is ambiguous.
 
         Raises:
             RunError: No run fits, or several; `candidates` has their names.
@@ -95,25 +96,29 @@ class Runs(Sequence[Run]):
             return Run(absolute(text, 'a run'))
         if text == LAST and self._runs:
             return next((run for run in self._runs if not run.problem), self._runs[0])
+        here = [Run(absolute(text, 'a run'))] if text and os.path.lexists(f'{text}/{RECORD}') else []
         for fits in (
             lambda run: run.path.name == text,
             lambda run: run.name == text,
             lambda run: run.model is not None and text in (str(run.model.get('id')), run.model.get('name')),
-            lambda run: bool(text) and (run.path.name.startswith(text) or run.name.startswith(text)),
         ):
-            found = [run for run in self._runs if fits(run)]
-            if len(found) > 1:
-                raise self._ambiguous(text, found)
-            if found:
-                return found[0]
-        if text and os.path.lexists(f'{text}/{RECORD}'):
-            return Run(absolute(text, 'a run'))
-        raise self._missing(text)
+            if found := [run for run in self._runs if fits(run)]:
+                # A folder here may have the name of another run.
+                return self._only(text, [*found, *(run for run in here if run.path not in {r.path for r in found})])
+        # What exists goes before what only begins with the text.
+        found = here or [run for run in self._runs if text and _begins(run, text)]
+        if not found:
+            raise self._missing(text)
+        return self._only(text, found)
 
-    def _ambiguous(self, text: str, found: list[Run]) -> RunError:
+    def _only(self, text: str, found: list[Run]) -> Run:
+        if len(found) == 1:
+            return found[0]
         names = [run.path.name for run in found]
+        if len(set(names)) < len(names):
+            names = [str(run.path) for run in found]
         more = f' and {len(names) - _CANDIDATES} more' if len(names) > _CANDIDATES else ''
-        return RunError(
+        raise RunError(
             f'{repr_of(text)} fits {len(names)} runs: {", ".join(names[:_CANDIDATES])}{more}',
             hint='give more of the name, or the path of the run directory',
             path=str(self.folder),
@@ -159,6 +164,10 @@ def run_directories(folder: Path) -> list[Path]:
     except OSError:
         return []
     return [Path(path) for path in found if os.path.lexists(f'{path}/{RECORD}')]
+
+
+def _begins(run: Run, text: str) -> bool:
+    return run.path.name.startswith(text) or run.name.startswith(text)
 
 
 def _folder(where: HasRoot | Path | str | None) -> Path:

@@ -11,7 +11,8 @@ from typing import Any
 from synapse_hooks.runs.dataframes import flat_columns
 from synapse_hooks.runs.headline import higher_is_better
 from synapse_hooks.runs.run import Run
-from synapse_hooks.runs.summary import duration_text, error_text
+from synapse_hooks.runs.summary import duration_of, error_text
+from synapse_hooks.safe_text import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ def compare(runs: Sequence[Run]) -> list[ComparedField]:
     ]
 
 
+def value_text(value: Any) -> str:
+    """A value of a compared field; six digits of a number, so that those that differ look different.
+
+    Example:
+        >>> value_text(2 / 3), value_text(['a', 1])
+        ('0.666667', "['a', 1]")
+    """
+    return f'{value:.6g}' if isinstance(value, float) else text_of(value)
+
+
 def _facts(run: Run) -> dict[str, Any]:
     dataset: Mapping[str, Any] = run.dataset or {}
     checkpoint: Mapping[str, Any] = run.checkpoint or {}
@@ -61,7 +72,7 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         'status': run.status,
         'error': error_text(run),
-        'duration': None if run.duration is None else duration_text(run.duration.total_seconds()),
+        'duration': duration_of(run),
         'action': run.action,
         'target': run.target,
         'params': run.params,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from synapse_hooks.errors import RunError
 from synapse_hooks.journal import KILLED, is_driven, last_metrics, read_events
 from synapse_hooks.journal.reader import Events, last_time
-from synapse_hooks.journal.record import read_record, unusable
+from synapse_hooks.journal.record import missing, read_record
 from synapse_hooks.journal.values import number_of
 from synapse_hooks.runs.headline import Headline, headline, is_known
 from synapse_hooks.runs.stage import Stage, moment
@@ -75,9 +76,7 @@ class Run:
         try:
             record = read_record(self.path)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise unusable(
-                self.path, 'cannot be read: there is no run.json in it', 'see `synapse-hooks runs`'
-            ) from error
+            raise missing(self.path) from error
         except RunError as error:
             self.problem = error.problem
             return {}
@@ -224,6 +223,12 @@ class Run:
     def _stages(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.record.get('stages') or []
         return found
+
+    @property
+    def losses(self) -> Mapping[str, Any] | None:
+        """What the conversion of the dataset changed and dropped: see `synapse_hooks.data.LossReport.to_dict`. None
+        without a conversion."""
+        return next((stage.losses for stage in reversed(self.stages) if stage.losses), None)
 
     @cached_property
     def last_values(self) -> dict[str, float]:

@@ -79,6 +79,11 @@ class Stage:
             losses=_losses(recorded.get('losses')),
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """The stage as JSON values, as `--json` has it."""
+        names = ('name', 'status', 'seconds', 'answered_by', 'error', 'losses')
+        return {name: getattr(self, name) for name in names}
+
 
 def _losses(value: object) -> dict[str, Any] | None:
     if not isinstance(value, dict):

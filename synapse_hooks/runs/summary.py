@@ -14,7 +14,7 @@ _LETTERS: Final = 200
 
 def summary_cells(run: Run) -> list[str | None]:
     """A cell for each of `HEADINGS`; None where there is nothing to show."""
-    best, duration = run.best_metric, run.duration
+    best = run.best_metric
     cells = [
         run.path.name,
         status_text(run),
@@ -22,7 +22,7 @@ def summary_cells(run: Run) -> list[str | None]:
         run.dataset_name,
         model_text(run),
         None if best is None else str(best),
-        None if duration is None else duration_text(duration.total_seconds()),
+        duration_of(run),
         run.note or None,
     ]
     return [None if cell is None else text_of(cell, _LETTERS) for cell in cells]
@@ -49,6 +49,11 @@ def model_text(run: Run) -> str | None:
         return None
     number, name = run.model.get('id'), run.model.get('name')
     return str(number) if name in (None, number) else f'{number} ({name})'
+
+
+def duration_of(run: Run) -> str | None:
+    """How long a run took, as text; None if no stage has begun."""
+    return None if run.duration is None else duration_text(run.duration.total_seconds())
 
 
 def duration_text(seconds: float) -> str:

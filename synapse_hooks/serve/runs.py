@@ -12,15 +12,16 @@ from synapse_hooks.errors import RecordNotFound, RunError
 from synapse_hooks.journal import without_secrets
 from synapse_hooks.journal.reader import journal_files
 from synapse_hooks.report import RunContents, report_page
+from synapse_hooks.report.badges import SEVERITY
 from synapse_hooks.runs import Run, Runs
 from synapse_hooks.runs.collection import run_directories
 from synapse_hooks.runs.summary import HEADINGS, summary_cells
 
 
 def run_row(run: Run) -> dict[str, Any]:
-    """What the list shows of a run: its name, its status, and a cell for each heading."""
-    cells = dict(zip(HEADINGS, summary_cells(run), strict=True))
-    return {'name': run.path.name, 'status': run.status, 'cells': without_secrets(cells, os.environ)}
+    """What the list shows of a run: its name, its status and the style of it, and a cell for each heading."""
+    cells = without_secrets(dict(zip(HEADINGS, summary_cells(run), strict=True)), os.environ)
+    return {'name': run.path.name, 'status': run.status, 'style': SEVERITY.get(run.status), 'cells': cells}
 
 
 def run_report(workspace: Workspace, name: str) -> dict[str, Any]:

@@ -59,6 +59,12 @@ def test_metrics_are_printed_as_they_come(printed: Printed) -> None:
     assert printed.lines[1:] == ['epoch 1 val loss 0.25', 'final loss 0.125']
 
 
+def test_what_is_secondary_is_omitted_beside_other_metrics_only(printed: Printed) -> None:
+    printed.log(0, values={'loss': 0.5, 'lr/pg0': 0.1, 'val/loss': 0.25})
+    printed.log(0, phase='val', values={'val/loss': 0.25, 'lr/pg0': 0.1})
+    assert printed.lines == ['epoch 1 train loss 0.5', 'epoch 1 val val/loss 0.25 lr/pg0 0.1']
+
+
 def test_what_is_not_finite_is_printed_too(printed: Printed) -> None:
     printed.log(0.5, nonfinite={'grad': 'nan'})
     assert printed.lines == ['epoch 1 train loss 0.5 grad nan']

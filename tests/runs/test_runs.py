@@ -74,6 +74,15 @@ def test_a_run_elsewhere_is_found_by_its_path(folder: Path, tmp_path: Path, else
     assert runs.find(there).path == runs['./there'].path == runs[str(there)].path == runs['there'].path == there
 
 
+def test_a_run_directory_here_goes_before_a_beginning_and_never_before_a_name(folder: Path, elsewhere: Path) -> None:
+    for name in ('alp', 'beta'):
+        make_run(elsewhere / name)
+    assert Runs(folder).find('alp').path == elsewhere / 'alp'
+    with pytest.raises(RunError, match="'beta' fits 2 runs") as caught:
+        Runs(folder).find('beta')
+    assert caught.value.candidates == [str(folder / 'runs' / 'beta'), str(elsewhere / 'beta')]
+
+
 def test_what_is_ambiguous_lists_the_candidates(folder: Path) -> None:
     with pytest.raises(RunError, match="'al' fits 2 runs: alphabet, alpha") as caught:
         Runs(folder).find('al')

@@ -22,7 +22,8 @@ def run(server: DevServer) -> RunDirectory:
 def test_runs_are_listed(ask: httpx.Client, run: RunDirectory) -> None:
     with run.locked():
         (listed,) = ask.get('/runs/').json()['results']
-    assert (listed['name'], listed['status'], listed['cells']['action']) == ('night', 'running', 'train')
+    assert (listed['name'], listed['status'], listed['style']) == ('night', 'running', 'note')
+    assert listed['cells']['action'] == 'train'
     assert ask.get('/runs/').json()['results'][0]['cells']['status'] == 'failed (killed)'
 
 

@@ -62,7 +62,7 @@ class Message:
 
 
 @dataclass
-class Happened:
+class History:
     """What is collected from a journal; bounded, however long it is."""
 
     attempts: dict[int, Attempt] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Happened:
     """Lines of the journal that cannot be read."""
 
     @classmethod
-    def of(cls, run: Run, clean: Callable[[Any], Any]) -> Happened:
+    def of(cls, run: Run, clean: Callable[[Any], Any]) -> History:
         """Read the journal of a run; `clean` removes secrets from JSON values."""
         found = cls()
         events = run.events(*_TYPES)
