@@ -7,7 +7,6 @@ from typing import Any
 
 from synapse_hooks.context import TrainContext
 from synapse_hooks.hookspecs import arguments
-from synapse_hooks.journal import current_path
 from synapse_hooks.plugins.adapter import HookAdapter
 
 
@@ -33,6 +32,9 @@ class PluginSink:
         """Pass a batch to the plugin."""
         if hook == 'log_artifact':
             # The journal has paths relative to the run directory, which may be moved; a plugin opens the file.
+            # Conversions import plugins, and need no journal.
+            from synapse_hooks.journal import current_path
+
             payload = [{**event, 'path': str(current_path(self._context.run_dir, event['path']))} for event in payload]
         self._call(hook, payload)
 
