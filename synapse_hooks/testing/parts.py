@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synapse_hooks.data import DatasetInfo, Sample
-from synapse_hooks.formats import BaseFormat, BaseSource, Batch, ReadContext, gather
+from synapse_hooks.formats import BaseFormat, BaseSource, ReadContext
 from synapse_hooks.testing.samples import CLASSES
+
+if TYPE_CHECKING:
+    from synapse_hooks.formats import Batch
 
 
 class InParts(BaseFormat):
@@ -46,4 +50,7 @@ class _Source(BaseSource):
     def read(self, shard: int) -> Iterator[Batch]:
         sample = deepcopy(self.samples[shard])
         sample.id = f'{shard:03}'
+        # numpy is imported by those who need it only.
+        from synapse_hooks.formats import gather
+
         yield gather([sample])
