@@ -89,6 +89,8 @@ def test_a_killed_run_that_is_resumed_is_shown_once(environment: Environment, pr
     train = ('train', 'train.py:Train', '-p', 'data_path=.', '-p', 'epochs=200', '-p', 'stops=[60,120]')
     with at.started(*train, '--run-dir', 'runs/first') as run:
         run.until((project / 'at60').exists)
+        # System figures come by time.
+        run.until((project / 'runs' / 'first' / 'tensorboard' / 'system').exists)
         (project / 'go60').touch()
         run.until((project / 'at120').exists)
         run.end(signal.SIGKILL)
