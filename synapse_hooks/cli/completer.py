@@ -89,7 +89,8 @@ def _runs(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[st
         from argcomplete.completers import FilesCompleter
 
         return list(FilesCompleter()(prefix))
-    from synapse_hooks.runs.collection import LAST, Runs, run_directories
+    from synapse_hooks.journal.run_directory import LAST
+    from synapse_hooks.runs.collection import Runs, run_directories
 
     with suppress(SynapseHooksError, OSError):
         folder = Runs(getattr(parsed_args, 'workspace', None)).folder

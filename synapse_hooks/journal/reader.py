@@ -39,7 +39,12 @@ class Events(Iterator[dict[str, Any]]):
         return next(self._events)
 
     def _of(self, path: Path) -> Iterator[dict[str, Any]]:
-        with path.open('rb') as file:
+        try:
+            file = path.open('rb')
+        except FileNotFoundError:
+            # The run was removed after its files were listed.
+            return
+        with file:
             for line in file:
                 if not line.endswith(b'\n'):
                     return

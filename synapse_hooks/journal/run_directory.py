@@ -48,6 +48,10 @@ from synapse_hooks.storage.ownership import is_temporary
 
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
+LAST: Final = 'last'
+"""What stands for the run that was begun last, and is not a name."""
+LOCK_FILES: Final = frozenset((_LOCK, _HOLDER))
+"""What `RunDirectory.locked` leaves in a folder that had no run."""
 _WAIT: Final = 0.1
 """Seconds to wait for the lock: `is_driven` holds it for some microseconds."""
 KILLED: Final = {
@@ -271,7 +275,7 @@ def new_run_name(now: datetime, action: str) -> str:
 
 
 def _refuse_taken(path: Path) -> None:
-    taken = sorted(name for name in os.listdir(path) if name not in (_LOCK, _HOLDER) and not is_temporary(name))
+    taken = sorted(name for name in os.listdir(path) if name not in LOCK_FILES and not is_temporary(name))
     if RECORD in taken:
         raise unusable(path, 'holds a run already', f'type `synapse-hooks resume {path}`, or choose another folder')
     if taken:

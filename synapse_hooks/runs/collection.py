@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from synapse_hooks.errors import RunError, suggest
 from synapse_hooks.journal.record import RECORD
+from synapse_hooks.journal.run_directory import LAST
 from synapse_hooks.runs.run import Run
 from synapse_hooks.safe_text import repr_of
 from synapse_hooks.storage.ownership import is_temporary
@@ -18,8 +19,6 @@ from synapse_hooks.storage.user_paths import absolute, default_root
 if TYPE_CHECKING:
     from synapse_hooks.pages.html import Html
 
-LAST = 'last'
-"""What stands for the run that was begun last."""
 _CANDIDATES = 10
 
 

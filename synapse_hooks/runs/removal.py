@@ -16,6 +16,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import RunError, SynapseHooksError
 from synapse_hooks.journal import RunDirectory, read_trainings
 from synapse_hooks.journal.record import RECORD
+from synapse_hooks.journal.run_directory import LOCK_FILES
 from synapse_hooks.runs.run import UNREADABLE, Run
 from synapse_hooks.storage import sweep
 from synapse_hooks.storage.ownership import temporary_path
@@ -142,25 +143,40 @@ def remove(run: Run, *, force: bool = False) -> None:
             must not be removed; see `obstacle`.
     """
     sweep(run.path.parent)
-    with suppress(FileNotFoundError):
-        if run.path.is_symlink():
-            run.path.unlink()
-            return
-        if not run.path.exists():
-            return
-        with RunDirectory(run.path, dict(run.record)).locked():
+    if run.path.is_symlink():
+        run.path.unlink(missing_ok=True)
+        return
+    try:
+        doomed = _set_aside(run, force=force)
+    except (RunError, FileNotFoundError):
+        if os.path.lexists(run.path):
+            raise
+        # Another process has removed it.
+        return
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _set_aside(run: Run, *, force: bool) -> Path:
+    """Rename the run directory to a temporary name, which it returns."""
+    if not run.path.exists():
+        raise FileNotFoundError(run.path)
+    with RunDirectory(run.path, dict(run.record)).locked():
+        if os.path.lexists(run.path / RECORD):
             if found := _content_at_stake(Run(run.path), force=force):
                 raise RunError(found.problem, hint=found.hint, path=str(run.path))
-            doomed = temporary_path(run.path)
-            try:
-                run.path.rename(doomed)
-            except OSError as error:
-                raise RunError(
-                    f'{run.path} cannot be removed: {error.strerror}',
-                    hint='change the permissions of the folder above it',
-                    path=str(run.path),
-                ) from error
-        shutil.rmtree(doomed, ignore_errors=True)
+        elif set(os.listdir(run.path)) - LOCK_FILES:
+            raise RunError(f'{run.path} is not a run any more', hint='see `synapse-hooks runs`', path=str(run.path))
+        # Else another process has removed it, and waiting for its lock made the folder again.
+        doomed = temporary_path(run.path)
+        try:
+            run.path.rename(doomed)
+        except OSError as error:
+            raise RunError(
+                f'{run.path} cannot be removed: {error.strerror}',
+                hint='change the permissions of the folder above it',
+                path=str(run.path),
+            ) from error
+    return doomed
 
 
 def remove_all(runs: Iterable[Run], *, force: bool = False) -> list[Obstacle]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -243,7 +244,10 @@ class Run:
             # null is a number that is not finite.
             values = {name: math.nan if value is None else number_of(value) or 0.0 for name, value in recorded.items()}
         else:
-            values = last_metrics(self.path)
+            values = {}
+            # It may have been removed since it was read.
+            with suppress(RunError):
+                values = last_metrics(self.path)
         result = {} if not isinstance(self.result, dict) else self.result
         return {
             **values,

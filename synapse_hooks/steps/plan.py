@@ -17,6 +17,7 @@ from synapse_hooks.context import LocalDatasets, RuntimeContext, TrainContext
 from synapse_hooks.errors import BackendError, ConfigError, RunError, StorageError
 from synapse_hooks.journal import RunDirectory, environment, git_revision
 from synapse_hooks.journal.record import RECORD, checked_note
+from synapse_hooks.journal.run_directory import LAST
 from synapse_hooks.plugins import HookFunction
 from synapse_hooks.steps.registry import StepRegistry
 from synapse_hooks.steps.state import plain
@@ -114,10 +115,11 @@ def _named(ctx: RuntimeContext) -> Path:
         RunError: Another run has it.
     """
     name = str(ctx.run_name)
-    if not _NAME.fullmatch(name) or name.isdecimal():
+    if not _NAME.fullmatch(name) or name.isdecimal() or name == LAST:
         raise ConfigError(
             f'a run cannot be called {name!r}',
-            hint='use up to 100 letters, digits, `.`, `_` and `-`, begin with a letter or digit, and not a number only',
+            hint='use up to 100 letters, digits, `.`, `_` and `-`, begin with a letter or digit; not a number '
+            'only, and not `last`, which stands for the last run',
             name=name,
         )
     path = ctx.run_dir if ctx.run_dir is not None else runs_folder(ctx.client) / name

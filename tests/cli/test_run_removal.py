@@ -19,7 +19,7 @@ from synapse_hooks.backends import Workspace
 from synapse_hooks.cli import main
 from synapse_hooks.cli.run_removal import age_of
 from synapse_hooks.errors import ConfigError, RunError
-from synapse_hooks.journal import Journal, RunDirectory
+from synapse_hooks.journal import Journal, RunDirectory, read_events
 from synapse_hooks.runs import Run
 from synapse_hooks.runs.removal import bytes_freed, only_copy, remove, remove_all
 from synapse_hooks.storage.ownership import temporary_path
@@ -172,6 +172,26 @@ def test_a_prune_goes_on_where_another_one_was_first(root: Path) -> None:
         kept = remove_all(runs)
     assert [each.run for each in kept] == [runs[1]]
     assert left(root) == ['b']
+
+
+def test_the_folder_of_a_run_that_another_process_removed_does_not_stay(root: Path) -> None:
+    run = Run(finished(root, 'a'))
+    shutil.rmtree(run.path)
+    with RunDirectory(run.path, {}).locked():
+        assert run.path.exists()
+    remove(run)
+    assert left(root) == []
+    (run.path / 'other').mkdir(parents=True)
+    with pytest.raises(RunError, match='not a run any more'):
+        remove(run)
+    assert left(root) == ['a']
+
+
+def test_a_run_that_is_removed_while_runs_are_listed_is_listed(root: Path) -> None:
+    path = make_run(root / 'runs' / 'a', status='failed', logged=[{'phase': 'val', 'values': {'loss': 1.0}}])
+    run, events = Run(path), read_events(path)
+    shutil.rmtree(path)
+    assert (run.to_dict()['metrics'], run.last_values, list(events)) == ({}, {}, [])
 
 
 def test_a_checkpoint_of_a_training_that_can_be_resumed_is_a_copy_too(root: Path) -> None:

@@ -46,9 +46,10 @@ def test_the_name_of_another_model_is_refused_before_anything_runs(tmp_path: Pat
     assert not (tmp_path / 'workspace' / 'runs').exists()
 
 
-def test_a_number_is_not_a_name(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a run cannot be called '7'"):
-        action(tmp_path, run_name='7').run()
+@pytest.mark.parametrize('name', ['7', 'last', '..'])
+def test_what_stands_for_another_run_is_not_a_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"a run cannot be called '{name}'"):
+        action(tmp_path, run_name=name).run()
 
 
 def test_a_note_has_a_limit(tmp_path: Path) -> None:
