@@ -49,7 +49,7 @@ from synapse_hooks.storage.ownership import is_temporary
 _LOCK: Final = '.lock'
 _HOLDER: Final = '.lock.holder'
 LAST: Final = 'last'
-"""What stands for the run that was begun last, and is not a name."""
+"""What commands take for the run that was begun last; a run cannot have this name."""
 LOCK_FILES: Final = frozenset((_LOCK, _HOLDER))
 """What `RunDirectory.locked` leaves in a folder that had no run."""
 _WAIT: Final = 0.1
@@ -87,6 +87,7 @@ class RunDirectory:
         self._redactor = Redactor(redact)
         self._lock = threading.RLock()
         self._durable = False
+        self._was_opened = False
 
     @classmethod
     def create(cls, path: Path, /, *, redact: Sequence[str] = (), **fields: Any) -> RunDirectory:
@@ -142,7 +143,7 @@ class RunDirectory:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise missing(path) from error
         run = cls(path, {**_EMPTY, **record}, redact)
-        run._durable = True
+        run._durable = run._was_opened = True
         return run
 
     @property
@@ -194,7 +195,8 @@ class RunDirectory:
         What a process that died left unfinished in the folder is removed.
 
         Raises:
-            RunError: Another process drives the run; `pid` is the process, None where it is not known.
+            RunError: Another process drives the run (`pid` is the process, None where it is not known), or has removed
+                it since it was opened.
         """
         # Importing filelock takes as long as an empty run.
         from filelock import FileLock, Timeout
@@ -216,6 +218,9 @@ class RunDirectory:
             with suppress(OSError, RunError):
                 # The process that drove the run until a moment ago has written more than was read before.
                 self._record = {**_EMPTY, **read_record(self.path)}
+            if self._was_opened and not (self.path / RECORD).exists():
+                # The lock has made the folder again.
+                raise unusable(self.path, 'was removed by another process', 'start a new run')
             sweep(self.path)
             sweep(self.path / SINKS)
             sweep(self.path / 'stages')

@@ -118,7 +118,7 @@ class Runs(Sequence[Run]):
             names = [str(run.path) for run in found]
         more = f' and {len(names) - _CANDIDATES} more' if len(names) > _CANDIDATES else ''
         raise RunError(
-            f'{repr_of(text)} fits {len(names)} runs: {", ".join(names[:_CANDIDATES])}{more}',
+            f'{repr_of(text)} fits {len(names)} runs: {", ".join(map(_one_line, names[:_CANDIDATES]))}{more}',
             hint='give more of the name, or the path of the run directory',
             path=str(self.folder),
             candidates=names,
@@ -126,7 +126,7 @@ class Runs(Sequence[Run]):
 
     def _missing(self, text: str) -> RunError:
         names = [run.path.name for run in self._runs]
-        there = f'it has {len(names):,}, the newest is {names[0]}' if names else 'it has none'
+        there = f'it has {len(names):,}, the newest is {_one_line(names[0])}' if names else 'it has none'
         near = suggest(text, names)
         return RunError(
             f'there is no run {repr_of(text)} in {self.folder}: {there}',
@@ -153,6 +153,11 @@ class Runs(Sequence[Run]):
         from synapse_hooks.runs.notebook import runs_html
 
         return runs_html(self)
+
+
+def _one_line(name: str) -> str:
+    """A name in a sentence: with a line feed in it, it could pass for a message of ours."""
+    return name if name.isprintable() else repr_of(name, 120)
 
 
 def run_directories(folder: Path) -> list[Path]:

@@ -205,5 +205,9 @@ def outdated(runs: Sequence[Run], *, keep: int | None, older_than: timedelta | N
     found = list(runs if keep is None else runs[keep:])
     if older_than is None:
         return found
-    limit = datetime.now(UTC) - older_than
+    try:
+        limit = datetime.now(UTC) - older_than
+    except OverflowError:
+        # Before the year 1.
+        return []
     return [run for run in found if run.started is not None and run.started < limit]

@@ -88,7 +88,7 @@ class SystemFigures:
         passed, self._before = max(now - self._before, 1e-6), now
         self.seconds = now - self._began
         values: dict[str, float] = {}
-        with suppress(OSError, ValueError, IndexError, KeyError):
+        with suppress(OSError, ValueError, IndexError, KeyError, ZeroDivisionError):
             before, self._machine = self._machine, _machine_time()
             busy, total = (new - old for new, old in zip(self._machine, before, strict=True))
             values['cpu_percent'] = 100 * busy / total if total else 0.0
@@ -98,7 +98,8 @@ class SystemFigures:
             values['process_cpu_percent'] = 100 * max(0.0, self._own - before_own) / passed
             values['process_memory'] = memory
             values |= _memory()
-        with suppress(OSError):
+        # Some file systems say that they have no blocks.
+        with suppress(OSError, ZeroDivisionError):
             disk = shutil.disk_usage(self._run_dir)
             values |= {'disk_percent': 100 * disk.used / disk.total, 'disk_free': disk.free}
         for number, gpu in enumerate(self._gpus):

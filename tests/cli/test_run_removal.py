@@ -20,7 +20,7 @@ from synapse_hooks.cli import main
 from synapse_hooks.cli.run_removal import age_of
 from synapse_hooks.errors import ConfigError, RunError
 from synapse_hooks.journal import Journal, RunDirectory, read_events
-from synapse_hooks.runs import Run
+from synapse_hooks.runs import Run, Runs
 from synapse_hooks.runs.removal import bytes_freed, only_copy, remove, remove_all
 from synapse_hooks.storage.ownership import temporary_path
 from tests.runs.runs_kit import make_run, stage
@@ -220,6 +220,28 @@ def test_prune_keeps_the_newest_and_those_that_are_young(hooks: Hooks, root: Pat
     assert hooks('prune', '--older-than', '48h')['removed'] == ['day2']
     assert hooks('prune', '--keep', '5')['removed'] == []
     assert left(root) == ['day0', 'day1']
+
+
+def test_no_run_is_older_than_the_calendar(hooks: Hooks, root: Path) -> None:
+    finished(root, 'a', created=days_ago(1000))
+    assert hooks('prune', '--older-than', '999999w')['removed'] == []
+
+
+def test_a_run_that_was_removed_is_not_resumed(root: Path) -> None:
+    opened = RunDirectory.open(finished(root, 'a'))
+    remove(Run(opened.path))
+    with pytest.raises(RunError, match=r'was removed by another process|cannot be locked'), opened.locked():
+        pass
+    assert not (opened.path / 'run.json').exists()
+
+
+def test_a_name_with_a_line_feed_is_no_line_of_a_message(root: Path) -> None:
+    for name in ('a\nerror: all is lost', 'ab'):
+        finished(root, name)
+    for wanted in ('a', 'zzz'):
+        with pytest.raises(RunError) as caught:
+            Runs(root).find(wanted)
+        assert '\n' not in caught.value.problem
 
 
 @pytest.mark.parametrize(

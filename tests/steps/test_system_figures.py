@@ -154,3 +154,10 @@ def test_the_interval_is_a_setting_of_the_project(tmp_path: Path) -> None:
     file.write_text('[tool.synapse_hooks]\nsystem_seconds = true')
     with pytest.raises(ConfigError, match='system_seconds must be a number'):
         load_settings(tmp_path, env={})
+
+
+@linux
+def test_a_disk_without_blocks_keeps_the_other_figures() -> None:
+    values = SystemFigures(Path('/proc')).read()
+    assert 'disk_percent' not in values
+    assert values['process_memory'] > 0
