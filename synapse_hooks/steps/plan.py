@@ -119,7 +119,7 @@ def _named(ctx: RuntimeContext) -> Path:
         raise ConfigError(
             f'a run cannot be called {name!r}',
             hint='use up to 100 letters, digits, `.`, `_` and `-`, begin with a letter or digit; not a number '
-            'only, and not `last`, which stands for the last run',
+            'only, and not `last`, which means the last run',
             name=name,
         )
     path = ctx.run_dir if ctx.run_dir is not None else runs_folder(ctx.client) / name
