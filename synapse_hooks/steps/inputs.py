@@ -61,11 +61,10 @@ class StageInputs:
             dataset: What the stage before left in the context.
             params: The parameters that the stage uses.
         """
-        formats = {getattr(step, 'target_format', None), (dataset or {}).get('format')}
+        formats = self._formats(step, dataset)
         asked = {hook: [plugin.who for plugin, *_ in self.answering(hook, formats)] for hook in self.hooks(step)}
         options = {name: value for name, value in vars(step).items() if isinstance(value, _SIMPLE)}
-        if step.name not in self._known:
-            self._known[step.name] = self._code(step, formats)
+        self.read_code(step, dataset)
         return {
             'step': f'{type(step).__module__}.{type(step).__qualname__}',
             'options': options,
@@ -75,6 +74,22 @@ class StageInputs:
             'code': self._known[step.name],
             'previous': previous,
         }
+
+    def read_code(self, step: BaseStep[Any], dataset: Mapping[str, Any] | None) -> None:
+        """Take the digests of the code of a stage now, unless that was done: it may be edited while the stage runs.
+
+        Args:
+            step: Its step.
+            dataset: What the stage before left in the context.
+        """
+        if step.name not in self._known:
+            self._known[step.name] = self._code(step, self._formats(step, dataset))
+
+    @staticmethod
+    def _formats(step: BaseStep[Any], dataset: Mapping[str, Any] | None) -> set[str | None]:
+        # A plugin may have left anything in the context.
+        read = dataset.get('format') if isinstance(dataset, Mapping) else None
+        return {getattr(step, 'target_format', None), read if isinstance(read, str) else None}
 
     def hooks(self, step: BaseStep[Any]) -> list[str]:
         """The hooks whose answers have a part in a stage."""

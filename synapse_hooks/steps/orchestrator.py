@@ -116,6 +116,8 @@ class Orchestrator:
             if step.can_skip(context):
                 result = StepResult(skipped=True)
             else:
+                # A stage that fails has it in its record, too.
+                self.inputs.read_code(step, entered)
                 self._save(stage, status='running')
                 context.recorder.record('step', {'name': step.name, 'status': 'running'})
                 looked_at = set(params.used)

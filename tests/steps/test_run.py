@@ -30,6 +30,7 @@ from synapse_hooks.errors import (
 )
 from synapse_hooks.journal import read_events
 from synapse_hooks.steps import BaseStep, ConvertDatasetStep, ExportDatasetStep, StepRegistry, StepResult
+from synapse_hooks.testing import run_action
 
 pytestmark = pytest.mark.usefixtures('elsewhere')
 
@@ -621,3 +622,14 @@ def test_a_name_that_could_be_a_path_is_refused(name: str, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match='cannot be called'):
         Action(data(tmp_path), context(tmp_path, run_dir=None, run_name=name)).run()
     assert not (tmp_path / 'workspace' / 'runs').exists()
+
+
+class Broken(BaseTrainAction[BaseTrainParams]):
+    def execute(self, data_path: Path, checkpoint: Any) -> Any:
+        raise ValueError('broken')
+
+
+def test_the_code_of_a_run_that_failed_is_recorded(tmp_path: Path) -> None:
+    run = run_action(Broken, {'data_path': tmp_path}, folder=tmp_path / 'run', check=False)
+    assert run.statuses['execute'] == 'failed'
+    assert 'test_run.py' in run.record['code']
