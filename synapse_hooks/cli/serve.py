@@ -77,6 +77,8 @@ def _bind(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(('127.0.0.1', port))
+        # Who reads the address may connect at once: the connection waits for the server.
+        listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Which plugin raised an exception, and which one answered: a guard around every function of a plugin.
+"""Which plugin raised an exception, which one answered, and how long it took: a guard around all functions of plugins.
 
 An exception that leaves a plugin carries a note with the plugin's name and distribution; the innermost plugin is the
 one to blame. A wrapper that forgets to return what it got is an error here, where pluggy would lose the result.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Final
 
 from synapse_hooks.errors import SynapseHooksError, WrongAnswer
@@ -20,6 +21,17 @@ from synapse_hooks.safe_text import add_note
 _BLAME: Final = '__synapse_blame__'
 
 
+@dataclass(eq=False, slots=True)
+class HookTime:
+    """The calls of one function of a plugin."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    """In all; with the hooks that it called itself."""
+    answered: bool = False
+    """Whether it gave an answer, and did not decline."""
+
+
 @dataclass(eq=False)
 class Trail:
     """Which plugin gave which answer, within one run."""
@@ -29,11 +41,27 @@ class Trail:
     merged: list[tuple[Plugin, Any]] = field(default_factory=list)
     """For the hook that merges: every answer of the current call, with its plugin."""
 
+    times: dict[tuple[str, Plugin], HookTime] = field(default_factory=dict)
+    """Of the hooks that are called since it was cleared, but for sinks: they have threads of their own."""
+
     def answered(self, hook: str, plugin: Plugin, answer: Any) -> None:
         """Note an answer that is not None, or an action's."""
         self.last[hook] = plugin
+        self._time((hook, plugin)).answered = True
         if semantics(hook) == 'merged' and answer is not None:
             self.merged.append((plugin, answer))
+
+    def took(self, call: tuple[str, Plugin], seconds: float) -> None:
+        """Note how long a call of a hook of a plugin took."""
+        time = self._time(call)
+        time.calls += 1
+        time.seconds += seconds
+
+    def _time(self, call: tuple[str, Plugin]) -> HookTime:
+        time = self.times.get(call)
+        if time is None:
+            time = self.times[call] = HookTime()
+        return time
 
 
 def blame(error: BaseException, plugin: Plugin, hook: str) -> None:
@@ -59,16 +87,19 @@ def culprit(error: BaseException | None) -> Plugin | None:
 
 def guard(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., Any]:
     """`answer.function` with blame; marked for pluggy, with the same arguments."""
-    guarded = _guard_wrapper(answer, plugin) if answer.options.get('wrapper') else _guard_plain(answer, plugin, trail)
+    wraps = answer.options.get('wrapper')
+    guarded = _guard_wrapper(answer, plugin, trail) if wraps else _guard_plain(answer, plugin, trail)
     setattr(guarded, MARKER, {**answer.options, 'specname': None})
     return guarded
 
 
 def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., Any]:
     function, hook = answer.function, answer.hook
+    is_timed, call = semantics(hook) != 'sink', (hook, plugin)
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        started = perf_counter()
         try:
             result = function(*args, **kwargs)
         except KeyboardInterrupt:
@@ -76,6 +107,9 @@ def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable
         except BaseException as error:
             blame(error, plugin, hook)
             raise
+        finally:
+            if is_timed:
+                trail.took(call, perf_counter() - started)
         if result is not None:
             trail.answered(hook, plugin, result)
             if hasattr(result, 'blame'):
@@ -86,12 +120,13 @@ def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable
     return guarded
 
 
-def _guard_wrapper(answer: HookFunction, plugin: Plugin) -> Callable[..., Any]:
+def _guard_wrapper(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., Any]:
     function, hook = answer.function, answer.hook
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Generator[None, Any, Any]:
         passing: BaseException | None = None
+        started, inside = perf_counter(), 0.0
         try:
             wrapper = function(*args, **kwargs)
             try:
@@ -99,6 +134,7 @@ def _guard_wrapper(answer: HookFunction, plugin: Plugin) -> Callable[..., Any]:
             except StopIteration:
                 raise WrongAnswer(f'the wrapper of {plugin.who} around {hook!r} did not yield', hook=hook) from None
             inner = None
+            entered = perf_counter()
             try:
                 inner = yield
             except BaseException as error:
@@ -106,6 +142,7 @@ def _guard_wrapper(answer: HookFunction, plugin: Plugin) -> Callable[..., Any]:
                 resume: Callable[[], Any] = functools.partial(wrapper.throw, error)
             else:
                 resume = functools.partial(wrapper.send, inner)
+            inside = perf_counter() - entered
             try:
                 resume()
             except StopIteration as stop:
@@ -124,5 +161,8 @@ def _guard_wrapper(answer: HookFunction, plugin: Plugin) -> Callable[..., Any]:
             if error is not passing:
                 blame(error, plugin, hook)
             raise
+        finally:
+            # Its own time, without that of what it wraps.
+            trail.took((hook, plugin), perf_counter() - started - inside)
 
     return guarded

@@ -8,6 +8,7 @@ from synapse_hooks.pages.html import Html, join, number, table, tag
 from synapse_hooks.report.badges import SEVERITY, badge
 from synapse_hooks.report.history import Attempt, History, Span
 from synapse_hooks.runs import Run
+from synapse_hooks.runs.stage import HookCall
 from synapse_hooks.runs.summary import duration_text
 from synapse_hooks.safe_text import text_of
 
@@ -82,13 +83,20 @@ def _from_record(run: Run) -> Attempt:
 
 
 def _hooks(run: Run) -> Html | None:
-    """Of each step its hooks, with the plugins that could answer each."""
-    rows = [
-        [text_of(stage.get('name')), text_of(hook), ', '.join(map(text_of, who)) or None]
-        for stage in run.record.get('stages') or []
-        for hook, who in ((stage.get('inputs') or {}).get('plugins') or {}).items()
-    ]
+    """Of each step the plugins that were called for its hooks, how long they took, and who answered."""
+    rows = [[stage.name, *_hook(called)] for stage in run.stages for called in stage.hooks]
     if not rows:
         return None
-    listing = table(('step', 'hook', 'plugins that take part'), rows)
+    listing = table(('step', 'hook', 'plugin', 'answered', 'calls', 'took'), rows)
     return tag('details', tag('summary', 'hooks of each step'), listing, class_='card attempt')
+
+
+def _hook(called: HookCall) -> list[str | None]:
+    answered = 'yes' if called.answered else None
+    return [
+        text_of(called.hook),
+        text_of(called.plugin),
+        answered,
+        str(called.calls),
+        f'{1000 * called.seconds:.3g} ms',
+    ]

@@ -40,6 +40,19 @@ class _Losses(Struct):
     unreadable: _Unreadable = msgspec.field(default_factory=_Unreadable)
 
 
+class HookCall(Struct, frozen=True):
+    """The calls of one plugin for one hook, in a stage."""
+
+    hook: str
+    plugin: str
+    """The plugin and its distribution."""
+    calls: int = 0
+    seconds: float = 0.0
+    """In all, with the hooks that it has called itself; of a wrapper, without what it wraps."""
+    answered: bool = False
+    """Whether it gave an answer, and did not decline."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage of a run: its status, how long it took, and who answered."""
@@ -62,6 +75,8 @@ class Stage:
     """Why it failed: the type of the error and its message."""
     losses: Mapping[str, Any] | None
     """The report of a conversion; see `synapse_hooks.data.LossReport.to_dict`."""
+    hooks: tuple[HookCall, ...] = ()
+    """The plugins that were called, in the order of their first calls; without those for sinks."""
 
     @classmethod
     def of(cls, recorded: Mapping[str, Any]) -> Stage:
@@ -77,6 +92,7 @@ class Stage:
             finished=moment(recorded.get('finished')),
             error=error if isinstance(error, str) else None,
             losses=_losses(recorded.get('losses')),
+            hooks=_hooks(recorded.get('hooks')),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +109,13 @@ def _losses(value: object) -> dict[str, Any] | None:
     except msgspec.ValidationError:
         return None
     return value
+
+
+def _hooks(value: object) -> tuple[HookCall, ...]:
+    try:
+        return tuple(msgspec.convert(value or [], list[HookCall]))
+    except msgspec.ValidationError:
+        return ()
 
 
 def seconds_of(value: object) -> float | None:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ class Orchestrator:
 
     def _execute(self, step: BaseStep[TrainContext]) -> None:
         context, started = self.context, time.monotonic()
+        self.plugins.trail.times.clear()
         stage = self._stage(step)
         entered = context.dataset
         params = self._tracked_params()
@@ -301,6 +303,10 @@ class Orchestrator:
             status = 'cancelled' if isinstance(error, KeyboardInterrupt) else 'failed'
             stage['error'] = summary(error)
         stage['finished'], stage['seconds'] = _now(), round(time.monotonic() - started, 3)
+        stage['hooks'] = [
+            {'hook': hook, 'plugin': plugin.who, **asdict(took), 'seconds': round(took.seconds, 6)}
+            for (hook, plugin), took in self.plugins.trail.times.items()
+        ]
         self._save(stage, status=status)
         self.context.recorder.record(
             'step', {'name': step.name, 'status': status, 'seconds': stage['seconds'], 'error': stage.get('error')}

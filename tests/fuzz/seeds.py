@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 CONTRIB_FORMATS = {
     file.parent.name.removeprefix('synapse_hooks_'): file.parent
     for file in sorted(ROOT.glob('contrib/*/synapse_hooks_*/__init__.py'))
+    if 'synapse_hooks.formats' in (file.parents[1] / 'pyproject.toml').read_text()
 }
 """The packages of `contrib/`, by the names of their formats."""
 

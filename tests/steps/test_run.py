@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from synapse_hooks.errors import (
     WrongAnswer,
 )
 from synapse_hooks.journal import read_events
+from synapse_hooks.report import RunContents, report_page
+from synapse_hooks.runs import Run
 from synapse_hooks.steps import BaseStep, ConvertDatasetStep, ExportDatasetStep, StepRegistry, StepResult
 from synapse_hooks.testing import run_action
 
@@ -633,3 +636,51 @@ def test_the_code_of_a_run_that_failed_is_recorded(tmp_path: Path) -> None:
     run = run_action(Broken, {'data_path': tmp_path}, folder=tmp_path / 'run', check=False)
     assert run.statuses['execute'] == 'failed'
     assert 'test_run.py' in run.record['code']
+
+
+class Slow:
+    """Takes its time, and declines."""
+
+    @hookimpl
+    def retry_step(self, step: Any, error: BaseException, attempt: int) -> None:
+        time.sleep(0.02)
+
+    @hookimpl(wrapper=True)
+    def run_step(self, step: Any) -> Iterator[Any]:
+        time.sleep(0.01)
+        return (yield)
+
+    @hookimpl
+    def log_metrics(self, points: Any) -> None:
+        """A sink is on a thread of its own."""
+
+
+class Sleeps(BaseTrainAction[BaseTrainParams]):
+    def execute(self, data_path: Path, checkpoint: Any) -> Any:
+        self.log_metrics({'loss': 1.0})
+        time.sleep(0.05)
+        if not (data_path / 'fine').exists():
+            raise ValueError('broken')
+        return {}
+
+
+@pytest.mark.parametrize('fine', [True, False])
+def test_the_calls_of_hooks_are_recorded_with_their_times(tmp_path: Path, fine: bool) -> None:
+    if fine:
+        (tmp_path / 'fine').touch()
+    run = run_action(Sleeps, {'data_path': tmp_path}, folder=tmp_path / 'run', plugins=[Slow()], check=False)
+    stage = next(stage for stage in run.record['stages'] if stage['name'] == 'execute')
+    called = {(each['hook'], each['plugin']): each for each in stage['hooks']}
+    slow = "the project (plugin 'Slow')"
+    assert called['run_step', slow]['calls'] == 1
+    # A wrapper's own time is without what it wraps.
+    assert 0.01 <= called['run_step', slow]['seconds'] < 0.05
+    built_in = next(each for (hook, who), each in called.items() if hook == 'run_step' and who != slow)
+    assert built_in['seconds'] >= 0.05
+    assert built_in['answered'] is fine
+    assert (('retry_step', slow) in called) is not fine
+    assert fine or (called['retry_step', slow]['seconds'] >= 0.02 and not called['retry_step', slow]['answered'])
+    assert not any(hook == 'log_metrics' for hook, _ in called)
+    (listed,) = [stage for stage in Run(run.run_dir).stages if stage.name == 'execute']
+    assert {(each.hook, each.plugin) for each in listed.hooks} == set(called)
+    assert 'plugin &#x27;Slow&#x27;' in report_page([RunContents.of(run.run_dir)])
