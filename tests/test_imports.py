@@ -55,6 +55,19 @@ def test_an_action_needs_no_framework_and_no_terminal() -> None:
     assert loaded(code) & HEAVY == {'pydantic', 'pluggy'}
 
 
+def test_a_run_on_data_that_are_there_imports_no_conversion(tmp_path: Path) -> None:
+    code = (
+        'from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext\n'
+        'class Trains(BaseTrainAction[BaseTrainParams]):\n'
+        '    target_format = "yolo"\n'
+        '    def execute(self, data_path, checkpoint):\n'
+        '        return {}\n'
+        f'ctx = RuntimeContext(run_dir={str(tmp_path / "run")!r}, discover=False)\n'
+        f'Trains({{"data_path": {str(tmp_path)!r}}}, ctx).run()'
+    )
+    assert not modules(code) & {'numpy', 'synapse_hooks.conversion.pipeline'}
+
+
 def test_a_run_that_converts_needs_no_framework_and_no_imaging_library(tmp_path: Path) -> None:
     code = (
         'from pathlib import Path\n'

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.context import Dataset, NullRecorder, TrainContext
 from synapse_hooks.conversion.arrivals import Arrivals
-from synapse_hooks.conversion.conversion import Conversion, WrittenShards
-from synapse_hooks.conversion.options import Options
-from synapse_hooks.conversion.target import Target
 from synapse_hooks.conversion.workers import Worker, send, workers
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    # Every run has this module; only one whose client announces items imports what converts.
+    from synapse_hooks.conversion.conversion import Conversion, WrittenShards
+    from synapse_hooks.conversion.options import Options
     from synapse_hooks.formats.base import BaseFormat
 
 _PATIENCE: Final = 30.0
@@ -139,6 +139,10 @@ class EarlyConversion:
         return min(patience, max(0.0, self.deadline - (now - (self._first_begun or begun))) / 2)
 
     def _start(self) -> Arrivals:
+        from synapse_hooks.conversion.conversion import Conversion  # noqa: F401 (for the other process)
+        from synapse_hooks.conversion.options import Options
+        from synapse_hooks.conversion.target import Target
+
         for folder in (self.folder, self.out):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
@@ -174,6 +178,10 @@ def _work(context: TrainContext, dataset: Dataset, format: BaseFormat, out: Path
 
 
 def _convert(context: TrainContext, dataset: Dataset, format: BaseFormat, out: Path) -> _Made | None:
+    from synapse_hooks.conversion.conversion import Conversion
+    from synapse_hooks.conversion.options import Options
+    from synapse_hooks.conversion.target import Target
+
     options = Options.of(context, format.name)
     alone = options.workers == 1 or len(os.sched_getaffinity(0)) == 1 or options.executor not in (None, 'fork')
     if alone or options.group_by or options.stratify:
