@@ -19,7 +19,7 @@ LONGEST = 400
 
 LEVELS = (
     ('safe_text', 'lazy', 'marker', 'version'),
-    ('errors', 'trainings', 'types'),
+    ('errors', 'searches', 'trainings', 'types'),
     ('storage',),
     ('logged_images',),
     ('events',),
