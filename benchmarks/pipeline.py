@@ -135,7 +135,7 @@ def repeated(folder: Path) -> tuple[list[float], list[float]]:
 @contextmanager
 def without_git() -> Iterator[None]:
     """Runs inside do not ask git."""
-    with mock.patch('synapse_hooks.steps.plan.git_revision', return_value=None):
+    with mock.patch('synapse_hooks.steps.setup.git_revision', return_value=None):
         yield
 
 

@@ -37,7 +37,7 @@ SECTIONS: Final = (
         'Steps',
         'synapse_hooks.steps',
         'BaseStep StepResult StepRegistry ExportDatasetStep ConvertDatasetStep PreExecuteStep ExecuteStep UploadStep '
-        'RunPlan run_plan checked_dataset publish_model',
+        'RunSetup run_pipeline checked_dataset publish_model',
         'The names that actions need are in `synapse_hooks` too: `BaseStep`, `StepResult`, `StepRegistry`, '
         '`ExportDatasetStep` and `ConvertDatasetStep`.',
     ),

@@ -16,6 +16,8 @@
     ├── DeadlineExceeded              a stage took longer than its deadline
     ├── CleanupFailed                 the run is over, but cleaning up after it was not complete
     ├── JournalIncomplete             the run succeeded, but its journal could not be written
+    ├── LaunchError                   a run cannot be launched, or a worker differs from the driver
+    ├── LaunchedRunFailed             a run failed where it was launched
     ├── RunError                      a run directory cannot be used (missing, in use, not a run)
     ├── DataError                     the data are not what they should be
     │   ├── UnreadableItem            one file of a dataset cannot be read
@@ -179,6 +181,14 @@ class CleanupFailed(SynapseHooksError):
 
 class JournalIncomplete(SynapseHooksError):
     """The run succeeded, but its journal could not be written. `lost` counts the events that it lacks."""
+
+
+class LaunchError(SynapseHooksError):
+    """A run cannot be launched, or where it was launched something differs: plugins, versions, folders."""
+
+
+class LaunchedRunFailed(SynapseHooksError):
+    """A run failed where it was launched. `run_dir` has its record; `traceback` is that of the worker, as text."""
 
 
 class RunError(SynapseHooksError):

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import pluggy
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         SystemEvent,
         TrainContext,
     )
+    from synapse_hooks.launches import Resources, RunOutcome, RunPlan
     from synapse_hooks.signatures import HookImpl
 
 PROJECT: Final = 'synapse_hooks'
@@ -70,6 +72,36 @@ Semantics = Literal['first', 'merged', 'isolated', 'sink', 'always']
 
 class HookSpecs:
     """The hooks, in the order in which a run calls them. `context.hooks` has this type."""
+
+    # -- where the run happens ------------------------------------------------------------------------------------
+
+    @hookspec(firstresult=True)
+    def launch(self, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome:
+        """Run a plan somewhere, and return when it has ended: `--launcher` names who does it.
+
+        Every launcher answers for its own name only. Most authors subclass `synapse_hooks.launching.BaseLauncher` and
+        never see this hook. A worker runs `synapse-hooks run-plan` with the plan. The run directory has everything that
+        the user sees: its journal while the run goes on, and at the end all that the run has made.
+
+        Args:
+            launcher: The name. Built in: `local`, this process.
+            plan: What to run. Its run directory exists.
+            resources: What the run gets, and where.
+            cancelled: Set when the user cancels: end the run, wait until it has ended, and return.
+
+        Returns:
+            How the run ended, as `synapse_hooks.launching.read_outcome` reads it from the run directory.
+
+        Example:
+            >>> @hookimpl
+            ... def launch(launcher, plan, resources, cancelled):
+            ...     if launcher == 'slurm':
+            ...         job = submit(plan.to_json(), gpus=resources.num_gpus)
+            ...         while not job.wait(1.0):
+            ...             if cancelled.is_set():
+            ...                 job.cancel()
+            ...         return read_outcome(plan.run_dir)
+        """
 
     # -- the run begins ------------------------------------------------------------------------------------------
 

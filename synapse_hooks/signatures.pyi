@@ -11,22 +11,114 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from synapse_hooks.context import ArtifactEvent, AutologSession, Changes, Checkpoint, Dataset, DatasetReader, Executor, MessageEvent, MetricsEvent, Model, Outcome, ParamsEvent, ProgressEvent, RunEndEvent, RunStartEvent, Step, StepResult, SystemEvent, TrainContext
+from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+from threading import Event
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 R = TypeVar('R', covariant=True)
 F = TypeVar('F', bound=Callable[..., Any])
 
-class takes_context(Protocol[R]):
-    def __call__(this, /, *, context: TrainContext) -> R: ...
+class takes_launcher_plan_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> R: ...
 
-class takes_self_context(Protocol[R]):
-    def __call__(this, /, *, self: Any, context: TrainContext) -> R: ...
+class takes_self_launcher_plan_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> R: ...
+
+class takes_launcher_plan_resources(Protocol[R]):
+    def __call__(this, /, *, launcher: str, plan: RunPlan, resources: Resources) -> R: ...
+
+class takes_self_launcher_plan_resources(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str, plan: RunPlan, resources: Resources) -> R: ...
+
+class takes_launcher_plan_cancelled(Protocol[R]):
+    def __call__(this, /, *, launcher: str, plan: RunPlan, cancelled: Event) -> R: ...
+
+class takes_self_launcher_plan_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str, plan: RunPlan, cancelled: Event) -> R: ...
+
+class takes_launcher_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, launcher: str, resources: Resources, cancelled: Event) -> R: ...
+
+class takes_self_launcher_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str, resources: Resources, cancelled: Event) -> R: ...
+
+class takes_plan_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, plan: RunPlan, resources: Resources, cancelled: Event) -> R: ...
+
+class takes_self_plan_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, plan: RunPlan, resources: Resources, cancelled: Event) -> R: ...
+
+class takes_launcher_plan(Protocol[R]):
+    def __call__(this, /, *, launcher: str, plan: RunPlan) -> R: ...
+
+class takes_self_launcher_plan(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str, plan: RunPlan) -> R: ...
+
+class takes_launcher_resources(Protocol[R]):
+    def __call__(this, /, *, launcher: str, resources: Resources) -> R: ...
+
+class takes_self_launcher_resources(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str, resources: Resources) -> R: ...
+
+class takes_launcher_cancelled(Protocol[R]):
+    def __call__(this, /, *, launcher: str, cancelled: Event) -> R: ...
+
+class takes_self_launcher_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str, cancelled: Event) -> R: ...
+
+class takes_plan_resources(Protocol[R]):
+    def __call__(this, /, *, plan: RunPlan, resources: Resources) -> R: ...
+
+class takes_self_plan_resources(Protocol[R]):
+    def __call__(this, /, *, self: Any, plan: RunPlan, resources: Resources) -> R: ...
+
+class takes_plan_cancelled(Protocol[R]):
+    def __call__(this, /, *, plan: RunPlan, cancelled: Event) -> R: ...
+
+class takes_self_plan_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, plan: RunPlan, cancelled: Event) -> R: ...
+
+class takes_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, resources: Resources, cancelled: Event) -> R: ...
+
+class takes_self_resources_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, resources: Resources, cancelled: Event) -> R: ...
+
+class takes_launcher(Protocol[R]):
+    def __call__(this, /, *, launcher: str) -> R: ...
+
+class takes_self_launcher(Protocol[R]):
+    def __call__(this, /, *, self: Any, launcher: str) -> R: ...
+
+class takes_plan(Protocol[R]):
+    def __call__(this, /, *, plan: RunPlan) -> R: ...
+
+class takes_self_plan(Protocol[R]):
+    def __call__(this, /, *, self: Any, plan: RunPlan) -> R: ...
+
+class takes_resources(Protocol[R]):
+    def __call__(this, /, *, resources: Resources) -> R: ...
+
+class takes_self_resources(Protocol[R]):
+    def __call__(this, /, *, self: Any, resources: Resources) -> R: ...
+
+class takes_cancelled(Protocol[R]):
+    def __call__(this, /, *, cancelled: Event) -> R: ...
+
+class takes_self_cancelled(Protocol[R]):
+    def __call__(this, /, *, self: Any, cancelled: Event) -> R: ...
 
 class takes_nothing(Protocol[R]):
     def __call__(this, /) -> R: ...
 
 class takes_self(Protocol[R]):
     def __call__(this, /, *, self: Any) -> R: ...
+
+class takes_context(Protocol[R]):
+    def __call__(this, /, *, context: TrainContext) -> R: ...
+
+class takes_self_context(Protocol[R]):
+    def __call__(this, /, *, self: Any, context: TrainContext) -> R: ...
 
 class takes_context_step(Protocol[R]):
     def __call__(this, /, *, context: TrainContext, step: Step) -> R: ...
@@ -436,6 +528,17 @@ class takes_outcome_error(Protocol[R]):
 class takes_self_outcome_error(Protocol[R]):
     def __call__(this, /, *, self: Any, outcome: Outcome, error: BaseException | None) -> R: ...
 
+launch_function = takes_launcher_plan_resources_cancelled[R] | takes_self_launcher_plan_resources_cancelled[R] | takes_launcher_plan_resources[R] | takes_self_launcher_plan_resources[R] | takes_launcher_plan_cancelled[R] | takes_self_launcher_plan_cancelled[R] | takes_launcher_resources_cancelled[R] | takes_self_launcher_resources_cancelled[R] | takes_plan_resources_cancelled[R] | takes_self_plan_resources_cancelled[R] | takes_launcher_plan[R] | takes_self_launcher_plan[R] | takes_launcher_resources[R] | takes_self_launcher_resources[R] | takes_launcher_cancelled[R] | takes_self_launcher_cancelled[R] | takes_plan_resources[R] | takes_self_plan_resources[R] | takes_plan_cancelled[R] | takes_self_plan_cancelled[R] | takes_resources_cancelled[R] | takes_self_resources_cancelled[R] | takes_launcher[R] | takes_self_launcher[R] | takes_plan[R] | takes_self_plan[R] | takes_resources[R] | takes_self_resources[R] | takes_cancelled[R] | takes_self_cancelled[R] | takes_nothing[R] | takes_self[R]
+launch_answer = TypeVar('launch_answer', bound=launch_function[RunOutcome | None])
+launch_wrapper = TypeVar('launch_wrapper', bound=launch_function[Generator[None, RunOutcome, RunOutcome | None]])
+class launch_marker:
+    @overload
+    def __call__(self, function: launch_answer, /) -> launch_answer: ...
+    @overload
+    def __call__(self, *, wrapper: Literal[True], tryfirst: bool = ..., trylast: bool = ...) -> Callable[[launch_wrapper], launch_wrapper]: ...
+    @overload
+    def __call__(self, *, wrapper: Literal[False] = ..., tryfirst: bool = ..., trylast: bool = ...) -> Callable[[launch_answer], launch_answer]: ...
+
 run_started_function = takes_context[R] | takes_self_context[R] | takes_nothing[R] | takes_self[R]
 run_started_answer = TypeVar('run_started_answer', bound=run_started_function[None])
 class run_started_marker:
@@ -685,6 +788,8 @@ class HookImpl:
         specname: str | None = ...,
     ) -> Callable[[F], F]: ...
 
+    launch: launch_marker
+    """Run a plan somewhere, and return when it has ended: `--launcher` names who does it."""
     run_started: run_started_marker
     """A run begins (or is resumed: `context.resume_from`). Observe only: a failure here is a warning."""
     resolve_checkpoint: resolve_checkpoint_marker

@@ -20,6 +20,8 @@ LONGEST = 400
 LEVELS = (
     ('safe_text', 'lazy', 'marker', 'version'),
     ('errors', 'searches', 'trainings', 'types'),
+    ('amounts',),
+    ('launches',),
     ('storage',),
     ('logged_images',),
     ('events',),
@@ -34,6 +36,7 @@ LEVELS = (
     ('insight',),
     ('runs',),
     ('report',),
+    ('launching',),
     ('actions',),
     ('demo', 'testing'),
     ('serve',),

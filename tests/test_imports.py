@@ -100,7 +100,7 @@ def test_a_conversion_without_a_terminal_imports_only_what_it_needs(target: str,
     assert ('yaml' in found) == (target == 'yolo')
     rooms = {name for name in found if name.startswith('synapse_hooks.')}
     assert {name for name in rooms if name.startswith('synapse_hooks.journal.')} <= {'synapse_hooks.journal.values'}
-    assert not rooms & {'synapse_hooks.actions', 'synapse_hooks.backends', 'synapse_hooks.steps.plan'}
+    assert not rooms & {'synapse_hooks.actions', 'synapse_hooks.backends', 'synapse_hooks.steps.setup'}
     # For the archives of a download, several processes, and a project's pyproject.toml.
     assert not found & {'tarfile', 'tempfile', 'multiprocessing.connection', 'tomllib'}
     # For a source in COCO, and for a folder that no format recognises.

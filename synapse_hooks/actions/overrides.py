@@ -12,6 +12,7 @@ from synapse_hooks.hookspecs import PROJECT, hook_names
 from synapse_hooks.plugins import HookFunction, function_faults, hook_functions
 
 HELPERS: Final = (
+    'launch',
     'autolog',
     'log_params',
     'log_metrics',

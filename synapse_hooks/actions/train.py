@@ -46,15 +46,16 @@ from synapse_hooks.steps import (
     ExecuteStep,
     ExportDatasetStep,
     PreExecuteStep,
-    RunPlan,
+    RunSetup,
     StepRegistry,
     UploadStep,
     preview,
     publish_model,
-    run_plan,
+    run_pipeline,
 )
 
 if TYPE_CHECKING:
+    from synapse_hooks.launches import Resources, RunOutcome
     from synapse_hooks.runs.run import Run
 
 __all__ = ['BaseTrainAction', 'BaseTrainParams', 'TrainContext']
@@ -340,10 +341,23 @@ class BaseTrainAction(Generic[P, R]):
             )
         self._is_running, self._run_dir = True, None
         try:
-            return cast(R, run_plan(self._plan()))
+            return cast(R, run_pipeline(self.setup_run()))
         finally:
             self._context, self._is_running = None, False
             self._report_run()
+
+    def launch(self, launcher: str, resources: Resources | None = None) -> RunOutcome:
+        """Run the pipeline where a launcher does, `ctx.target` being its name there. See `launching.launch`.
+
+        Args:
+            launcher: `local`, or the name of a plugin: `synapse-hooks plugins` lists them.
+            resources: What the run gets, and where.
+
+        A run that has failed raises nothing: `error` of the outcome has the reason.
+        """
+        from synapse_hooks.launching import launch
+
+        return launch(self.setup_run(), launcher, resources)
 
     def _report_run(self) -> None:
         """Write where the run is, if `run()` was called from Python at a terminal. Commands do so themselves."""
@@ -358,12 +372,13 @@ class BaseTrainAction(Generic[P, R]):
         Raises:
             ConfigError, ParamsError, SelectionError: The run could not begin.
         """
-        return preview(self._plan())
+        return preview(self.setup_run())
 
-    def _plan(self) -> RunPlan:
+    def setup_run(self) -> RunSetup:
+        """What `run()` runs: the steps, the parameters, and the hooks that the action answers."""
         registry: StepRegistry[TrainContext] = StepRegistry()
         self.setup_steps(registry)
-        return RunPlan(
+        return RunSetup(
             action_name=self.action_name,
             # The last part of a path names the action as well as all of it.
             action=(self.ctx.target or f'{type(self).__module__}:{type(self).__qualname__}').rpartition('/')[2],

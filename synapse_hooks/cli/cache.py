@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synapse_hooks.amounts import size_of
 from synapse_hooks.cli.amounts import count_text, size_text
 from synapse_hooks.cli.common import CommandResult, add_common
-from synapse_hooks.plugins.settings import size_of
 
 if TYPE_CHECKING:
     from synapse_hooks.backends.synapse import Cache

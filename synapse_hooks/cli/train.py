@@ -75,7 +75,7 @@ def deadlines_of(options: argparse.Namespace) -> dict[str, float]:
     Raises:
         ConfigError: A value is not a number of seconds.
     """
-    from synapse_hooks.plugins.settings import seconds_of
+    from synapse_hooks.amounts import seconds_of
 
     pairs = [text.partition('=') for text in options.deadlines]
     return {name: seconds_of(seconds, f'--deadline {name}') for name, _, seconds in pairs}

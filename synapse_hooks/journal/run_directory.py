@@ -20,6 +20,7 @@
     attempts        how often the run was begun or resumed
     result, model, error;  metrics: the last value of each, when the run ended
     note            a text of the user's
+    launch          {launcher, resources} of a run that was launched
     undelivered     {sink: number of events not delivered}, if any
     journal         {lost, reason}: events that could not be written, where there are any
 """

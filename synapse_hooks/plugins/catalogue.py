@@ -23,7 +23,12 @@ from synapse_hooks.plugins.discovery import DISTRIBUTION
 from synapse_hooks.plugins.loading import load
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 
-_COMMANDS: Final[dict[Kind, str]] = {'format': 'formats', 'autologger': 'autologgers', 'executor': 'plugins'}
+_COMMANDS: Final[dict[Kind, str]] = {
+    'format': 'formats',
+    'autologger': 'autologgers',
+    'executor': 'plugins',
+    'launcher': 'plugins',
+}
 """The command that lists them."""
 
 

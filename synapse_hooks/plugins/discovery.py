@@ -1,7 +1,7 @@
 """Which plugins are installed: one scan of the environment's metadata, which imports nothing.
 
-Four entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` (the name is the format),
-`synapse_hooks.autologgers` (the name is the framework) and `synapse_hooks.executors` (the name is the executor).
+There are five entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.formats` (the name is the format),
+`synapse_hooks.autologgers` (the name is the framework), `synapse_hooks.executors` and `synapse_hooks.launchers`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ GROUPS: Final[dict[str, Kind]] = {
     'synapse_hooks.formats': 'format',
     'synapse_hooks.autologgers': 'autologger',
     'synapse_hooks.executors': 'executor',
+    'synapse_hooks.launchers': 'launcher',
 }
 DISTRIBUTION: Final = 'synapse-hooks'
 _GROUP: Final = '[synapse_hooks'

@@ -1,4 +1,4 @@
-"""Answers for formats, autologgers and executors on behalf of plugins that are not imported yet.
+"""Answers for formats, autologgers, executors and launchers on behalf of plugins that are not imported yet.
 
 One dispatcher is at the installed rank and one at the built-in rank, so that nearness holds. Blame and answers are
 noted for the plugin behind the dispatcher, never for the dispatcher.
@@ -15,13 +15,17 @@ from synapse_hooks.plugins.catalogue import Catalogue
 from synapse_hooks.plugins.records import Kind, Plugin, Rank
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from synapse_hooks.context import AutologSession, Dataset, DatasetReader, Executor, TrainContext
+    from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 
 
 DISPATCHED: Final[dict[str, tuple[Kind, str]]] = {
     'convert': ('format', 'target_format'),
     'open_dataset': ('format', 'dataset'),
     'open_executor': ('executor', 'executor'),
+    'launch': ('launcher', 'launcher'),
     'autolog': ('autologger', 'framework'),
 }
 """The hooks that plugins answer by name: the kind of these plugins, and the argument that has the name."""
@@ -57,6 +61,11 @@ class Dispatcher:
         """Call the autologger of `framework`."""
         manager: AbstractContextManager[Any] | None = self._dispatch(framework, 'autolog', locals())
         return manager
+
+    def launch(self, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome | None:
+        """Call the launcher of that name."""
+        outcome: RunOutcome | None = self._dispatch(launcher, 'launch', locals())
+        return outcome
 
     def plugins(self, hook: str) -> list[Plugin]:
         """The plugins that may be called for `hook`, for a listing: one for each name, or all until one is pinned."""

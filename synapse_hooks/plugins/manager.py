@@ -262,6 +262,7 @@ def _built_in() -> list[Plugin]:
     plugins += [Plugin(name, 'format', 'built-in', target) for name, target in BUILTIN_FORMATS.items()]
     plugins += [Plugin(name, 'autologger', 'built-in', target) for name, target in BUILTIN_AUTOLOGGERS.items()]
     plugins += [Plugin(name, 'executor', 'built-in', target) for name, target in BUILTIN_EXECUTORS.items()]
+    plugins.append(Plugin('local', 'launcher', 'built-in', 'synapse_hooks.actions.launched:Local'))
     for plugin in plugins:
         plugin.distribution, plugin.version = DISTRIBUTION, __version__
     return plugins

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal['plugin', 'format', 'autologger', 'executor']
+Kind = Literal['plugin', 'format', 'autologger', 'executor', 'launcher']
 Rank = Literal['action', 'project', 'installed', 'built-in']
 """How near a plugin is; the nearest is called first."""
 State = Literal['active', 'available', 'blocked', 'broken', 'incompatible']

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from synapse_hooks.context import StepResult
     from synapse_hooks.steps.base import BaseStep
     from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep, checked_dataset
-    from synapse_hooks.steps.plan import RunPlan
     from synapse_hooks.steps.preview import preview
     from synapse_hooks.steps.registry import StepRegistry
-    from synapse_hooks.steps.run import run_plan
+    from synapse_hooks.steps.run import run_pipeline
+    from synapse_hooks.steps.setup import RunSetup
     from synapse_hooks.steps.training import ExecuteStep, PreExecuteStep, UploadStep, publish_model
 
 _HOMES = {
@@ -22,14 +22,14 @@ _HOMES = {
     'ExecuteStep': 'training',
     'ExportDatasetStep': 'dataset',
     'PreExecuteStep': 'training',
-    'RunPlan': 'plan',
+    'RunSetup': 'setup',
     'StepRegistry': 'registry',
     'StepResult': 'synapse_hooks.context',
     'UploadStep': 'training',
     'checked_dataset': 'dataset',
     'preview': 'preview',
     'publish_model': 'training',
-    'run_plan': 'run',
+    'run_pipeline': 'run',
 }
 
 __all__ = [
@@ -38,14 +38,14 @@ __all__ = [
     'ExecuteStep',
     'ExportDatasetStep',
     'PreExecuteStep',
-    'RunPlan',
+    'RunSetup',
     'StepRegistry',
     'StepResult',
     'UploadStep',
     'checked_dataset',
     'preview',
     'publish_model',
-    'run_plan',
+    'run_pipeline',
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

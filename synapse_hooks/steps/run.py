@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Outcome, TrainContext
-from synapse_hooks.errors import CleanupFailed, JournalIncomplete, RunError, StepFailed, StorageError, SynapseHooksError
+from synapse_hooks.errors import CleanupFailed, JournalIncomplete, RunError, StepFailed, StorageError
 from synapse_hooks.journal import (
     Journal,
     RunDirectory,
@@ -27,19 +27,19 @@ from synapse_hooks.plugins import (
     Plugins,
     PluginSink,
     PluginWarning,
-    culprit,
 )
-from synapse_hooks.safe_text import add_note, described, frames_text, notes_of, summary, text_of
+from synapse_hooks.safe_text import add_note, notes_of, summary
 from synapse_hooks.steps.checkpoint import resolve_checkpoint
 from synapse_hooks.steps.delivery import end_dead_runs, marked_active, undelivered_text, warn_of_failures
+from synapse_hooks.steps.failure import recorded_error
 from synapse_hooks.steps.in_place import early_conversion, may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.orchestrator import Orchestrator
-from synapse_hooks.steps.plan import RunPlan, former_paths, open_directory, recording_revision
 from synapse_hooks.steps.preflight import decisions_of, prepare_plugins
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reuse import Decision
+from synapse_hooks.steps.setup import RunSetup, former_paths, open_directory, recording_revision
 from synapse_hooks.steps.signals import terminate_raises
 from synapse_hooks.steps.state import plain, restore
 from synapse_hooks.steps.system_figures import recorded_system_figures
@@ -50,11 +50,11 @@ _SECONDS: Final = 10.0
 """How long the end of a run waits for its sinks before it is announced."""
 
 
-def run_plan(plan: RunPlan) -> Any:
-    """Run a plan in this process.
+def run_pipeline(setup: RunSetup) -> Any:
+    """Run a pipeline in this process.
 
     Args:
-        plan: Steps, parameters and context, as `BaseTrainAction.run` makes it.
+        setup: Steps, parameters and context, as `BaseTrainAction.run` makes it.
 
     Returns:
         What `execute` returned.
@@ -66,18 +66,18 @@ def run_plan(plan: RunPlan) -> Any:
         KeyboardInterrupt: The run was cancelled.
         ConfigError, SelectionError, NoAnswer, RunError: It could not begin.
     """
-    ctx = plan.ctx
-    plugins = prepare_plugins(plan)
+    ctx = setup.ctx
+    plugins = prepare_plugins(setup)
     if ctx.client is None:
         ctx.client = connect()
     redact = secrets_of(os.environ)
-    inputs = StageInputs(plan.registry, plugins)
-    directory = open_directory(plan, redact)
+    inputs = StageInputs(setup.registry, plugins)
+    directory = open_directory(setup, redact)
     end_dead_runs(ctx)
     with directory.locked(), marked_active(ctx, directory), KeptConversions(ctx, inputs) as conversions:
         conversions.hold(directory.path / 'stages')
-        decisions = decisions_of(plan, inputs, directory.read())
-        return _Run(plan, plugins, inputs, directory, conversions, redact).run(decisions)
+        decisions = decisions_of(setup, inputs, directory.read())
+        return _Run(setup, plugins, inputs, directory, conversions, redact).run(decisions)
 
 
 class _Run:
@@ -85,33 +85,33 @@ class _Run:
 
     def __init__(
         self,
-        plan: RunPlan,
+        setup: RunSetup,
         plugins: Plugins,
         inputs: StageInputs,
         directory: RunDirectory,
         conversions: KeptConversions,
         redact: Sequence[str],
     ) -> None:
-        self.plan = plan
+        self.setup = setup
         self.plugins = plugins
         self.inputs = inputs
         self.directory = directory
         self.conversions = conversions
         self._unwritten: StorageError | None = None
         self._system_seconds = plugins.settings.system_seconds
-        self._is_done = directory.read()['status'] == 'succeeded' and plan.ctx.from_stage is None
+        self._is_done = directory.read()['status'] == 'succeeded' and setup.ctx.from_stage is None
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
-        self.progress = Progress(self.journal, plan.registry)
+        self.progress = Progress(self.journal, setup.registry)
         self.context = TrainContext(
-            params=TrackedParams(plan.params.model_dump()),
-            runtime_ctx=plan.ctx,
+            params=TrackedParams(setup.params.model_dump()),
+            runtime_ctx=setup.ctx,
             hooks=plugins.calls,
             recorder=self.progress,
             run_dir=directory.path,
             moved_from=former_paths(directory),
             may_read_in_place=may_read_in_place(inputs),
             early_conversion=early_conversion(
-                inputs, directory.staging, {**plugins.settings.deadlines, **plan.ctx.deadlines}
+                inputs, directory.staging, {**plugins.settings.deadlines, **setup.ctx.deadlines}
             ),
             images=LoggedImages(*plugins.settings.images),
             settings=plugins.settings.settings,
@@ -119,7 +119,7 @@ class _Run:
 
     def run(self, decisions: Sequence[Decision]) -> Any:
         context = self.context
-        self.plan.attach(context)
+        self.setup.attach(context)
         self._begin()
         pump = self.pump = SinkPump(
             self.journal, [PluginSink(adapter, context) for adapter in self.plugins.sink_adapters()]
@@ -169,12 +169,12 @@ class _Run:
             status='running',
             attempts=record['attempts'] + 1,
             # They may have been changed for the resumed run.
-            params=plain(self.plan.params),
+            params=plain(self.setup.params),
             runtime={
                 **record.get('runtime', {}),
-                'allow_pickle': list(self.plan.ctx.allow_pickle),
-                'deadlines': dict(self.plan.ctx.deadlines),
-                'job_id': self.plan.ctx.job_id,
+                'allow_pickle': list(self.setup.ctx.allow_pickle),
+                'deadlines': dict(self.setup.ctx.deadlines),
+                'job_id': self.setup.ctx.job_id,
             },
             plugins=self.plugins.versions(),
             left_out=self.plugins.left_out(),
@@ -184,18 +184,18 @@ class _Run:
         self.journal.record(
             'run_start',
             {
-                'action': self.plan.action_name,
-                'target': self.plan.action,
+                'action': self.setup.action_name,
+                'target': self.setup.action,
                 'plugins': self.plugins.versions(),
                 'env': environment(),
-                'params': plain(self.plan.params),
+                'params': plain(self.setup.params),
             },
         )
         for sentence in self.plugins.warnings:
             self.context.log_message(sentence, level='warning', code='plugin-skipped')
 
     def _steps(self, decisions: Sequence[Decision]) -> None:
-        context, plan = self.context, self.plan
+        context, setup = self.context, self.setup
         if self._is_done:
             # Resumed only to deliver events to sinks: nothing is run, and the result is the same.
             for stage in self.directory.read()['stages'][-1:]:
@@ -203,14 +203,14 @@ class _Run:
             return
         trains = next((decision for decision in decisions if decision.step.name == 'execute'), None)
         # A stage that was requested again starts from scratch, and so does the training after it.
-        if plan.ctx.resume and not (plan.ctx.from_stage and trains is not None and not trains.reuse):
+        if setup.ctx.resume and not (setup.ctx.from_stage and trains is not None and not trains.reuse):
             context.trainings = read_trainings(self.directory.path)
             context.resume_from = context.trainings.resume_from
         if context.params.get('data_path') is not None and context.params.get('dataset') is not None:
             context.log_message(
                 f'data_path is given, so dataset {context.params["dataset"]} is not exported', code='dataset-unused'
             )
-        if plan.ctx.resume:
+        if setup.ctx.resume:
             context.outlook = tuple(map(str, decisions))
         context.hooks.run_started(context=context)
         for line in context.outlook:
@@ -233,12 +233,12 @@ class _Run:
 
     def _as_result(self, kept: Any) -> Any:
         """The action's result out of its JSON values."""
-        execute = next((step for step in self.plan.registry if isinstance(step, ExecuteStep)), None)
+        execute = next((step for step in self.setup.registry if isinstance(step, ExecuteStep)), None)
         return kept if execute is None else execute.validated(kept)
 
     def _clean_up(self, outcome: Outcome) -> BaseException | None:
         try:
-            self.plan.detach()
+            self.setup.detach()
             self.context.hooks.cleanup(context=self.context, outcome=outcome)
         except BaseException as error:
             # Ctrl-C for a second time, too: how the run ended is still to be written down.
@@ -254,7 +254,7 @@ class _Run:
         context = self.context
         if error is not None and cleanup is not None:
             add_note(error, f'cleaning up failed too: {_all(cleanup)}')
-        recorded = None if error is None else _recorded(error)
+        recorded = None if error is None else recorded_error(error)
         self._update(
             status=outcome,
             dataset=plain(context.dataset),
@@ -281,7 +281,7 @@ class _Run:
 
     def _give_up(self, error: StepFailed) -> NoReturn:
         """End the process: its main thread is in a stage that does not end. It is recorded as every failure is."""
-        recorded = _recorded(error)
+        recorded = recorded_error(error)
         self._update(status='failed', metrics=self._last_metrics(), error=recorded)
         self.journal.record('run_end', {'status': 'failed', 'error': recorded, 'model': None})
         self.pump.close(_SECONDS)
@@ -325,25 +325,6 @@ class _Run:
             path=str(self.journal.path),
             lost=lost,
         )
-
-
-def _recorded(error: BaseException) -> dict[str, Any]:
-    recorded = {'type': type(error).__name__, 'message': text_of(error), **_blamed(error)}
-    cause = error.__cause__ if isinstance(error, StepFailed) else None
-    if cause is not None:
-        recorded['cause'] = described(cause)
-        recorded['traceback'] = frames_text(cause)
-        if hint := getattr(error, 'hint', None) or getattr(cause, 'hint', None):
-            recorded['hint'] = text_of(hint)
-    return recorded
-
-
-def _blamed(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, StepFailed):
-        return {name: error.facts.get(name) for name in ('step', 'attempt', 'plugin', 'distribution')}
-    plugin = culprit(error)
-    hint = {'hint': error.hint} if isinstance(error, SynapseHooksError) and error.hint else {}
-    return {'plugin': plugin.name, 'distribution': plugin.distribution, **hint} if plugin else hint
 
 
 def _all(error: BaseException) -> str:

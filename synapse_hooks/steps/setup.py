@@ -1,4 +1,4 @@
-"""The plan of a run, and its directory."""
+"""What a run is made of before it begins, and its directory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r'[^\W_][\w.-]{0,99}')
 
 
 @dataclass(frozen=True)
-class RunPlan:
+class RunSetup:
     """Everything that a run needs to know of its action before it begins."""
 
     action_name: str
@@ -51,13 +51,13 @@ class RunPlan:
     """Called when the steps are over, before the clean-up."""
 
 
-def open_directory(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
+def open_directory(setup: RunSetup, redact: Sequence[str]) -> RunDirectory:
     """The directory of the run: a new one, or the one that is resumed.
 
     Raises:
         RunError: It cannot be used.
     """
-    return _open(plan, redact) if plan.ctx.resume else _create(plan, redact)
+    return _open(setup, redact) if setup.ctx.resume else _create(setup, redact)
 
 
 @contextmanager
@@ -72,15 +72,17 @@ def recording_revision(directory: RunDirectory) -> Iterator[None]:
         asking.join()
         # What the steps raise matters more than where the code came from.
         with suppress(StorageError):
-            directory.update(git=answers[0] if answers else None)
+            if answers and answers[0] is not None:
+                # Where there is no checkout, that of the driver of a launched run is kept.
+                directory.update(git=answers[0])
 
 
-def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
-    ctx = plan.ctx
+def _create(setup: RunSetup, redact: Sequence[str]) -> RunDirectory:
+    ctx = setup.ctx
     fields = {
-        'action': plan.action_name,
+        'action': setup.action_name,
         'target': ctx.target,
-        'params': plain(plan.params),
+        'params': plain(setup.params),
         **dict.fromkeys(('workspace', 'host')),
         **({} if ctx.client is None else ctx.client.address),
         'environment': environment(),
@@ -104,7 +106,7 @@ def _create(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
         _need_free_model_name(ctx)
     if path is not None:
         return RunDirectory.create(path, redact=redact, **fields)
-    return RunDirectory.new(runs_folder(ctx.client), plan.action_name, redact=redact, **fields)
+    return RunDirectory.new(runs_folder(ctx.client), setup.action_name, redact=redact, **fields)
 
 
 def _named(ctx: RuntimeContext) -> Path:
@@ -147,8 +149,8 @@ def _need_free_model_name(ctx: RuntimeContext) -> None:
         )
 
 
-def _open(plan: RunPlan, redact: Sequence[str]) -> RunDirectory:
-    ctx = plan.ctx
+def _open(setup: RunSetup, redact: Sequence[str]) -> RunDirectory:
+    ctx = setup.ctx
     path = _named(ctx) if ctx.run_dir is None and ctx.run_name is not None else ctx.run_dir
     if path is None:
         raise RunError('to resume, name the run directory', hint='RuntimeContext(run_dir=..., resume=True)')

@@ -1,0 +1,107 @@
+"""The worker's part of a launched run: the action, the plugins and the client are built again from its plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event
+from typing import Any, ClassVar, cast
+
+from synapse_hooks.actions.params import validated
+from synapse_hooks.actions.target import load_action
+from synapse_hooks.actions.train import BaseTrainAction
+from synapse_hooks.backends import connect
+from synapse_hooks.context import Checkpoint, RuntimeContext
+from synapse_hooks.errors import LaunchError
+from synapse_hooks.journal import Journal, RunDirectory, secrets_of
+from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+from synapse_hooks.launching import BaseLauncher, read_outcome
+from synapse_hooks.launching.plans import check_worker
+from synapse_hooks.safe_text import summary
+from synapse_hooks.steps.failure import recorded_error
+from synapse_hooks.steps.preflight import prepare_plugins
+
+
+def run_launched(plan: RunPlan) -> RunOutcome:
+    """Run a plan in this process: what `synapse-hooks run-plan` does.
+
+    However it ends, run.json in its run directory has the outcome.
+
+    Args:
+        plan: What the driver has sent.
+
+    Raises:
+        RunError: There is no run directory, or another process drives it.
+    """
+    directory = RunDirectory.open(Path(plan.run_dir), redact=secrets_of(os.environ))
+    attempts = directory.read()['attempts']
+    try:
+        _rebuilt(plan).run()
+    except BaseException as error:
+        if RunDirectory.open(directory.path).read()['attempts'] == attempts:
+            _record_failure(directory, error)
+    return read_outcome(directory.path)
+
+
+def _rebuilt(plan: RunPlan) -> BaseTrainAction[Any]:
+    """The action of a plan, after a look at whether this process has what the driver had.
+
+    Raises:
+        LaunchError: Something differs.
+    """
+    if plan.cwd and Path(plan.cwd).is_dir():
+        # Relative paths are relative to the folder in which the run was started.
+        os.chdir(plan.cwd)
+    workspace = plan.address.get('workspace')
+    if workspace is not None and not Path(workspace).is_dir():
+        raise LaunchError(
+            f'the worker {os.uname().nodename} has no workspace {workspace}',
+            hint='put the workspace on a disk that all nodes share, or use a backend: `--host URL`',
+            path=workspace,
+        )
+    kind, target, _ = load_action(plan.target)
+    ctx = RuntimeContext(
+        client=connect(None if workspace is None else Path(workspace), plan.address.get('host'), job=plan.job_id),
+        checkpoint=_checkpoint(plan.checkpoint),
+        run_dir=Path(plan.run_dir),
+        run_name=plan.run_name,
+        job_id=plan.job_id,
+        block=plan.block,
+        only=plan.only,
+        project=None if plan.project is None else Path(plan.project),
+        target=target,
+        strict=plan.strict,
+        allow_pickle=plan.allow_pickle,
+        deadlines=plan.deadlines,
+        resume=True,
+        from_stage=plan.from_stage,
+    )
+    action = kind(validated(kind.params_model, plan.params), ctx)
+    check_worker(plan, prepare_plugins(action.setup_run()))
+    return action
+
+
+def _checkpoint(given: Mapping[str, Any] | None) -> Checkpoint | None:
+    return None if given is None else cast(Checkpoint, {**given, 'path': Path(given['path'])})
+
+
+def _record_failure(directory: RunDirectory, error: BaseException) -> None:
+    """Write down why a run could not begin here: the driver reads it."""
+    status = 'cancelled' if isinstance(error, KeyboardInterrupt) else 'failed'
+    recorded = {**recorded_error(error), 'message': getattr(error, 'problem', summary(error))}
+    with directory.locked():
+        directory.update(status=status, error=recorded)
+        journal = Journal(directory.path, run=directory.name, redact=secrets_of(os.environ))
+        journal.record('run_end', {'status': status, 'error': recorded, 'model': None})
+        journal.close()
+
+
+class Local(BaseLauncher):
+    """This process: what `synapse-hooks train` does without `--launcher`, through the same way as all launchers."""
+
+    name: ClassVar[str] = 'local'
+
+    def run_plan(self, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome:
+        """See `BaseLauncher.run_plan`. Resources are those of this machine."""
+        return run_launched(plan)

@@ -1,0 +1,145 @@
+"""The driver's part of a launched run: its directory, its plan, and waiting for its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final
+
+from synapse_hooks.backends import connect
+from synapse_hooks.errors import RunError, WrongAnswer
+from synapse_hooks.hookspecs import HookSpecs
+from synapse_hooks.journal import is_driven, secrets_of
+from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+from synapse_hooks.launching.plans import plan_of
+from synapse_hooks.safe_text import repr_of
+from synapse_hooks.steps import RunSetup
+from synapse_hooks.steps.preflight import prepare_plugins
+from synapse_hooks.steps.setup import open_directory
+
+LOCAL: Final = 'local'
+"""The launcher that runs a plan in the driver's own process."""
+_POLL: Final = 0.2
+"""Seconds between two looks for a signal."""
+
+Watch = Callable[[Path], AbstractContextManager[object]]
+"""Shows the run in a folder while the block runs."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A run that is ready to be launched: its directory exists."""
+
+    plan: RunPlan
+    launcher: str
+    resources: Resources
+    hooks: HookSpecs
+
+    def run(self, cancelled: Event) -> RunOutcome:
+        """Call the launcher, in this thread.
+
+        Raises:
+            LaunchError: It could not be launched.
+            SelectionError: There is no such launcher, or it cannot be used.
+            WrongAnswer: The launcher returned something else than an outcome.
+        """
+        outcome = self.hooks.launch(
+            launcher=self.launcher, plan=self.plan, resources=self.resources, cancelled=cancelled
+        )
+        if not isinstance(outcome, RunOutcome):
+            raise WrongAnswer(
+                f'launcher {self.launcher!r} must return a RunOutcome, got {repr_of(outcome)}',
+                hint='end its run_plan() with `return read_outcome(plan.run_dir)`',
+                hook='launch',
+            )
+        return outcome
+
+
+def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Launch:
+    """Check a run as it is checked before it begins here, make its directory, and its plan.
+
+    Args:
+        setup: The run.
+        launcher: The name of the launcher.
+        resources: What the run gets, and where.
+
+    Raises:
+        ConfigError, ParamsError, SelectionError, NoAnswer, RunError: It cannot begin.
+        LaunchError: It holds what cannot travel.
+    """
+    plugins = prepare_plugins(setup)
+    catalogue = plugins.catalogues['launcher']
+    if (found := catalogue.select(launcher)) is not None:
+        catalogue.check(found, 'launch')
+    elif not any(role == 'answer' for _, role in plugins.order('launch')):
+        raise catalogue.missing(launcher)
+    if setup.ctx.client is None:
+        setup.ctx.client = connect()
+    directory = open_directory(setup, secrets_of(os.environ))
+    plan = plan_of(setup, directory, plugins)
+    if not is_driven(directory.path):
+        # Where a process drives it, that process has the record.
+        with suppress(RunError), directory.locked():
+            directory.update(launch={'launcher': launcher, 'resources': resources.to_dict()}, git=plan.git)
+    return Launch(plan, launcher, resources, plugins.calls)
+
+
+def launch(
+    setup: RunSetup, launcher: str, resources: Resources | None = None, *, watch: Watch = nullcontext
+) -> RunOutcome:
+    """Launch a run, and wait until it has ended.
+
+    Args:
+        setup: The run, as `BaseTrainAction.setup_run` makes it.
+        launcher: The name of the launcher: `local`, or that of a plugin.
+        resources: What the run gets, and where.
+        watch: Shows the run meanwhile.
+
+    Raises:
+        KeyboardInterrupt: It was cancelled, and has ended. A second Ctrl-C does not wait for that.
+        ConfigError, ParamsError, SelectionError, NoAnswer, RunError: It could not begin.
+        LaunchError: It could not be launched.
+    """
+    ready = prepare_launch(setup, launcher, resources or Resources())
+    with watch(Path(ready.plan.run_dir)):
+        if launcher == LOCAL:
+            # Signals arrive in the main thread, and deadlines need it.
+            return ready.run(Event())
+        return in_background(ready.run)
+
+
+def in_background(run: Callable[[Event], RunOutcome]) -> RunOutcome:
+    """Call `run` in a thread, so that this one can be interrupted: then its argument is set, and it is waited for.
+
+    Raises:
+        KeyboardInterrupt: It was interrupted.
+    """
+    cancelled, answers, failures = Event(), [], []
+
+    def call() -> None:
+        try:
+            answers.append(run(cancelled))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = Thread(target=call, name='launch', daemon=True)
+    thread.start()
+    interrupted: BaseException | None = None
+    while thread.is_alive():
+        try:
+            thread.join(_POLL)
+        except KeyboardInterrupt as error:
+            if interrupted is not None:
+                error.add_note('not waiting for the run to end; it may go on')
+                raise
+            interrupted = error
+            cancelled.set()
+    if interrupted is not None:
+        raise interrupted
+    if failures:
+        raise failures[0]
+    return answers[0]

@@ -1,0 +1,53 @@
+"""What an author of a launcher subclasses."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import ClassVar
+
+from synapse_hooks.hookspecs import hookimpl
+from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+
+
+class BaseLauncher:
+    """A plugin that runs plans somewhere. Publish it as an entry point in the group `synapse_hooks.launchers`, under
+    its name.
+
+    Example:
+        >>> class Dry(BaseLauncher):
+        ...     name = 'dry'
+        ...     def run_plan(self, plan, resources, cancelled):
+        ...         return RunOutcome('succeeded', plan.run_dir)
+        >>> plan = RunPlan(target='train:TrainAction', run_dir='/runs/a')
+        >>> Dry().launch('dry', plan, Resources(), Event()).outcome
+        'succeeded'
+    """
+
+    name: ClassVar[str] = ''
+    """What `--launcher` calls it."""
+
+    def run_plan(self, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome:
+        """Run a plan, and return when it has ended.
+
+        A worker runs `synapse-hooks run-plan`, which reads the plan from its standard input. While it runs, the
+        terminal shows the journal of `plan.run_dir`; a launcher whose workers do not share that folder writes the
+        events there.
+        `plan.resume` says that the run was begun before: it may still be at work.
+
+        Args:
+            plan: What to run.
+            resources: What it gets, and where.
+            cancelled: Set when the user cancels: end the run, wait until it has ended, and return.
+
+        Returns:
+            What `read_outcome(plan.run_dir)` reads, when all that the run has made is there.
+
+        Raises:
+            LaunchError: It could not be launched. How a run failed is part of the outcome.
+        """
+        raise NotImplementedError
+
+    @hookimpl
+    def launch(self, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome | None:
+        """Answer for `launcher == self.name`; decline otherwise."""
+        return self.run_plan(plan, resources, cancelled) if launcher == self.name else None

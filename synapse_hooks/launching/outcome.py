@@ -1,0 +1,75 @@
+"""How a launched run ended, from its run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks.errors import LaunchedRunFailed, SynapseHooksError
+from synapse_hooks.journal import RunDirectory, last_metrics
+from synapse_hooks.journal.run_directory import KILLED
+from synapse_hooks.launches import RunOutcome
+from synapse_hooks.safe_text import text_of
+from synapse_hooks.steps.state import plain
+
+_ENDED = ('succeeded', 'failed', 'cancelled')
+
+
+def read_outcome(run_dir: str | Path) -> RunOutcome:
+    """How the run in a folder ended. One whose process has ended without reporting it has failed.
+
+    Args:
+        run_dir: The run directory, complete.
+
+    Raises:
+        RunError: There is no run, or its record cannot be read.
+    """
+    directory = RunDirectory.open(Path(run_dir))
+    record = directory.read()
+    has_ended = record['status'] in _ENDED
+    return RunOutcome(
+        outcome=record['status'] if has_ended else 'failed',
+        run_dir=str(directory.path),
+        result=record['result'],
+        model=record['model'],
+        metrics=last_metrics(directory.path),
+        dataset=plain(record['dataset']),
+        error=record['error'] if has_ended else KILLED,
+    )
+
+
+def error_of(outcome: RunOutcome) -> BaseException | None:
+    """The error of an outcome, to raise or to report; None for a run that has succeeded.
+
+    Example:
+        >>> error = error_of(RunOutcome('failed', '/runs/a', error={'type': 'ParamsError', 'message': 'epochs: ...'}))
+        >>> type(error).__name__, error.exit_code
+        ('LaunchedRunFailed', 2)
+    """
+    if outcome.outcome == 'succeeded':
+        return None
+    if outcome.outcome == 'cancelled':
+        return KeyboardInterrupt()
+    recorded: dict[str, Any] = dict(outcome.error or KILLED)
+    # The hint is a line of the message too.
+    message = text_of(recorded.get('message')).partition('\n  → ')[0]
+    name = text_of(recorded.get('type'))
+    facts = {
+        key: recorded[key] for key in ('step', 'plugin', 'distribution', 'cause', 'traceback') if recorded.get(key)
+    }
+    failed = LaunchedRunFailed(
+        message if name.endswith(('Failed', 'Error', 'Killed')) else f'{name}: {message}',
+        hint=text_of(recorded.get('hint') or f'the run is in {outcome.run_dir}'),
+        run_dir=outcome.run_dir,
+        type=name,
+        **facts,
+    )
+    failed.exit_code = next((kind.exit_code for kind in _kinds(SynapseHooksError) if kind.__name__ == name), 1)
+    return failed
+
+
+def _kinds(kind: type[SynapseHooksError]) -> Iterator[type[SynapseHooksError]]:
+    yield kind
+    for derived in kind.__subclasses__():
+        yield from _kinds(derived)

@@ -1,0 +1,102 @@
+"""The plan of a run that is launched, and what a worker must have in common with the driver."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from synapse_hooks.errors import LaunchError
+from synapse_hooks.journal import RunDirectory, git_revision
+from synapse_hooks.launches import RunPlan
+from synapse_hooks.plugins import Plugins
+from synapse_hooks.steps import RunSetup
+from synapse_hooks.steps.state import plain
+from synapse_hooks.storage.user_paths import working_directory
+from synapse_hooks.version import __version__
+
+
+def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPlan:
+    """The plan of a run whose directory exists.
+
+    Args:
+        setup: The run, in this process.
+        directory: Its directory.
+        plugins: Those of this process.
+
+    Raises:
+        LaunchError: It holds what cannot travel.
+    """
+    ctx = setup.ctx
+    _refuse_objects(setup)
+    cwd = Path(directory.read().get('runtime', {}).get('cwd') or working_directory())
+    return RunPlan(
+        target=str(ctx.target),
+        run_dir=str(directory.path),
+        params=plain(setup.params),
+        address={} if ctx.client is None else ctx.client.address,
+        plugins=taking_part(plugins),
+        python=platform.python_version(),
+        synapse_hooks=__version__,
+        git=git_revision(cwd) if cwd.is_dir() else None,
+        cwd=str(cwd),
+        project=None if ctx.project is None else str(ctx.project),
+        job_id=ctx.job_id,
+        run_name=ctx.run_name,
+        block=tuple(ctx.block),
+        only=tuple(ctx.only),
+        strict=ctx.strict,
+        allow_pickle=tuple(ctx.allow_pickle),
+        deadlines=dict(ctx.deadlines),
+        checkpoint=plain(ctx.checkpoint),
+        resume=ctx.resume,
+        from_stage=ctx.from_stage,
+    )
+
+
+def taking_part(plugins: Plugins) -> dict[str, str]:
+    """The plugins that may take part in a run, with their versions. Launchers do not: they run it."""
+    return {name: version for name, version in plugins.versions().items() if not name.startswith('launcher:')}
+
+
+def check_worker(plan: RunPlan, plugins: Plugins) -> None:
+    """Compare what this process has with what the driver had.
+
+    Args:
+        plan: What the driver sent.
+        plugins: The plugins of this process.
+
+    Raises:
+        LaunchError: It names every difference, with both sides.
+    """
+    ours = {'synapse-hooks': __version__, 'Python': _minor(platform.python_version()), **taking_part(plugins)}
+    theirs = {'synapse-hooks': plan.synapse_hooks, 'Python': _minor(plan.python), **plan.plugins}
+    different = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
+    if different:
+        sentences = [
+            f'{name}: the driver has {theirs.get(name) or "none"}, the worker has {ours.get(name) or "none"}'
+            for name in different
+        ]
+        raise LaunchError(
+            f'the worker {platform.node()} differs from the driver: {"; ".join(sentences)}',
+            hint='install the same versions on both sides, or leave a plugin out of both with `--block NAME`',
+            different=different,
+        )
+
+
+def _minor(version: str) -> str:
+    return '.'.join(version.split('.')[:2])
+
+
+def _refuse_objects(setup: RunSetup) -> None:
+    ctx = setup.ctx
+    if ctx.target is None:
+        raise LaunchError(
+            f'the action {setup.action} has no name by which a worker can import it',
+            hint="give RuntimeContext(target='module:Class') or '/path/file.py:Class'",
+        )
+    if ctx.plugins:
+        names = ', '.join(type(plugin).__name__ for plugin in ctx.plugins)
+        raise LaunchError(
+            f'plugins that are passed as objects cannot travel to a worker: {names}',
+            hint='list them under `plugins` in pyproject.toml, or install them',
+        )

@@ -1,0 +1,123 @@
+"""A run that is launched: its plan, its directory, its outcome, and what differs on a worker."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synapse_hooks import BaseTrainAction, RuntimeContext
+from synapse_hooks.actions.launched import run_launched
+from synapse_hooks.actions.target import load_action
+from synapse_hooks.errors import LaunchError, ParamsError, PluginMissing
+from synapse_hooks.journal import RunDirectory
+from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+from synapse_hooks.launching import BaseLauncher
+from synapse_hooks.launching.driver import prepare_launch
+from synapse_hooks.launching.outcome import error_of
+
+ACTION = """
+from synapse_hooks import BaseTrainAction, BaseTrainParams
+
+class Params(BaseTrainParams):
+    epochs: int = 2
+    fail: bool = False
+
+class Train(BaseTrainAction[Params]):
+    def execute(self, data_path, checkpoint):
+        for epoch in range(1, self.params.epochs + 1):
+            self.log_metrics({'loss': 1 / epoch}, phase='train', step=epoch)
+        if self.params.fail:
+            raise ValueError('no luck')
+        weights = self.context.output_dir / 'best.pt'
+        weights.write_bytes(b'weights')
+        return {'weights_path': str(weights)}
+"""
+
+
+@pytest.fixture
+def action(tmp_path: Path) -> Callable[..., BaseTrainAction[Any]]:
+    """Makes an action of a file, with data."""
+    file = tmp_path / 'project' / 'train.py'
+    file.parent.mkdir()
+    file.write_text(ACTION, encoding='utf-8')
+    (tmp_path / 'data').mkdir()
+
+    def action(**options: Any) -> BaseTrainAction[Any]:
+        kind, target, _ = load_action(f'{file}:Train')
+        params = {'data_path': str(tmp_path / 'data'), **options.pop('params', {})}
+        context = {'target': target, 'project': file.parent, **options}
+        return kind(params, RuntimeContext(**context))
+
+    return action
+
+
+def test_a_run_that_is_launched_here_is_a_run_like_any_other(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    outcome = action().launch('local')
+    assert outcome.outcome == 'succeeded'
+    assert outcome.metrics == {'loss': 0.5}
+    assert outcome.model is not None
+    record = RunDirectory.open(Path(outcome.run_dir)).read()
+    assert record['launch'] == {'launcher': 'local', 'resources': {}}
+    assert (record['status'], record['attempts']) == ('succeeded', 1)
+
+
+def test_a_failure_is_part_of_the_outcome(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    outcome = action(params={'fail': True}).launch('local')
+    assert outcome.outcome == 'failed'
+    error = error_of(outcome)
+    assert str(error).startswith("step 'execute' failed: ValueError: no luck\n")
+    assert "raise ValueError('no luck')" in error.traceback  # type: ignore[union-attr]
+
+
+def test_an_unknown_launcher_is_refused_before_anything_is_made(
+    action: Callable[..., BaseTrainAction[Any]], tmp_path: Path
+) -> None:
+    with pytest.raises(PluginMissing, match="no launcher 'raj'; there are: local"):
+        action(run_dir=tmp_path / 'run').launch('raj')
+    assert not (tmp_path / 'run').exists()
+
+
+def test_a_run_that_cannot_begin_is_refused_by_the_driver(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    with pytest.raises(ParamsError, match='nothing at /nowhere'):
+        action(params={'data_path': '/nowhere'}).launch('local')
+
+
+def test_what_cannot_travel_is_refused(action: Callable[..., BaseTrainAction[Any]], tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match='passed as objects cannot travel to a worker: Silent'):
+        action(plugins=(Silent(),)).launch('local')
+    with pytest.raises(LaunchError, match='has no name by which a worker can import it'):
+        action(target=None).launch('local')
+
+
+class Silent(BaseLauncher):
+    """Answers for its name, and returns nothing."""
+
+    name = 'silent'
+
+    def run_plan(self, plan: RunPlan, resources: Resources, cancelled: threading.Event) -> RunOutcome:
+        return None  # type: ignore[return-value]
+
+
+def test_a_worker_that_differs_is_refused_with_both_sides(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    ready = prepare_launch(action().setup_run(), 'local', Resources())
+    plan = replace(
+        ready.plan,
+        plugins={**ready.plan.plugins, 'format:voc': 'acme-voc 1.2'},
+        synapse_hooks='0.0.1',
+    )
+    outcome = run_launched(plan)
+    assert outcome.outcome == 'failed'
+    assert outcome.error is not None
+    assert 'format:voc: the driver has acme-voc 1.2, the worker has none' in outcome.error['message']
+    assert 'synapse-hooks: the driver has 0.0.1, the worker has ' in outcome.error['message']
+    assert outcome.error['type'] == 'LaunchError'
+    events = (Path(plan.run_dir) / 'events.jsonl').read_text().splitlines()
+    assert json.loads(events[-1])['type'] == 'run_end'
+    # The cause is gone: the same run goes on.
+    assert run_launched(ready.plan).outcome == 'succeeded'
