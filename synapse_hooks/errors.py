@@ -34,8 +34,8 @@
     SinkUnavailable                   raised *by a sink*: keep the events and try again later
     Terminated (KeyboardInterrupt)    SIGTERM or SIGHUP arrived
 
-An error carries its facts as attributes, so that a program need not parse its text, and it survives pickling, so that
-a worker process can pass it to its parent.
+An error carries its facts as attributes, so that a program need not parse its text, and it can be pickled with its
+facts, notes and causes, so that a process can pass it to another (`portable`).
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ import os
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
+from synapse_hooks.portable import PortableException
 from synapse_hooks.safe_text import text_of
 
 _LONGEST: Final = 10_000
 """Characters of a problem, at most."""
 
 
-class SynapseHooksError(Exception):
+class SynapseHooksError(PortableException):
     """The root of the tree: `str()` is the problem, and after it on a line of its own what to do.
 
     Args:
@@ -88,19 +89,6 @@ class SynapseHooksError(Exception):
 
     def __str__(self) -> str:
         return f'{self.problem}\n  → {self.hint}' if self.hint else self.problem
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        notes = list(getattr(self, '__notes__', ()))
-        return _rebuild, (type(self), self.problem, self.hint, self.facts, notes)
-
-
-def _rebuild(
-    kind: type[SynapseHooksError], problem: str, hint: str, facts: dict[str, Any], notes: list[str]
-) -> SynapseHooksError:
-    error = kind(problem, hint=hint, **facts)
-    for note in notes:
-        error.add_note(note)
-    return error
 
 
 class ConfigError(SynapseHooksError):

@@ -18,7 +18,7 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('safe_text', 'lazy', 'marker', 'version'),
+    ('safe_text', 'portable', 'lazy', 'marker', 'version'),
     ('errors', 'searches', 'trainings', 'types'),
     ('amounts',),
     ('launches',),

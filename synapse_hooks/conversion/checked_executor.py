@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Generic
+from typing import Any, Generic
 
 from synapse_hooks.conversion.executors import R, Report
 from synapse_hooks.conversion.validation import described
 from synapse_hooks.errors import SynapseHooksError, WrongAnswer
-from synapse_hooks.safe_text import summary
+from synapse_hooks.portable import Carrier, PortableException
+from synapse_hooks.safe_text import add_note, summary
 
-_OF_TASK: Final = '__synapse_task__'
-"""The attribute of an error that a task has raised, and not the executor; it is pickled with the error."""
+
+class TaskFailed(PortableException):
+    """What an executor sees of an error that a task has raised: any other is the executor's own."""
+
+    def __init__(self, number: int, error: Exception) -> None:
+        super().__init__(f'task {number + 1}: {summary(error)}')
+        # Executors of the standard library put something else in the place of the cause.
+        self._carrier = Carrier(error)
+
+    @property
+    def error(self) -> BaseException:
+        """What the task has raised."""
+        return self._carrier.carried
 
 
 class CheckedExecutor:
@@ -61,15 +72,21 @@ class CheckedExecutor:
                 )
             report(count)
 
+        of_task: BaseException | None = None
         try:
             results = self._executor.map(numbered, checked)
+        except TaskFailed as failed:
+            of_task = failed.error
         except Exception as error:
-            error.add_note(f'while {self._name} was running {len(tasks)} tasks')
-            # Errors of this package are about the dataset, and lose what is set on them when they are pickled.
-            if not (isinstance(error, SynapseHooksError) or hasattr(error, _OF_TASK)):
+            error.add_note(self._while(tasks))
+            if not isinstance(error, SynapseHooksError):
                 self._require_picklable(numbered, error)
-                self._blame(error)
+            self._blame(error)
             raise
+        if of_task is not None:
+            # Outside of the block above it keeps its context.
+            add_note(of_task, self._while(tasks))
+            raise of_task
         if not isinstance(results, list | tuple):
             raise self._error(f'`map` must return a list of results, got {described(results)}', 'return `list(...)`')
         if len(results) != len(tasks):
@@ -90,6 +107,9 @@ class CheckedExecutor:
                     'sort them by the order of the tasks',
                 )
         return [result.value for result in results]
+
+    def _while(self, tasks: Sequence[object]) -> str:
+        return f'while {self._name} was running {len(tasks)} tasks'
 
     def _require_picklable(self, tasks: Sequence[Callable[..., Any]], error: Exception) -> None:
         """Raise an error about tasks that cannot be pickled: the executor is not to blame for them."""
@@ -131,6 +151,4 @@ class _Task(Generic[R]):
         try:
             return _Result(self.number, self.task(report))
         except Exception as error:
-            with suppress(AttributeError):
-                setattr(error, _OF_TASK, True)
-            raise
+            raise TaskFailed(self.number, error) from error

@@ -31,6 +31,7 @@ from synapse_hooks.data import (
     split_name,
 )
 from synapse_hooks.data.geometry import too_large
+from synapse_hooks.portable import PortableException
 
 _NUMBERS: Final = frozenset((int, float))
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
@@ -70,7 +71,7 @@ _SKELETONS = Expected('a dict of names', 'the joints of each, by the label of th
 _INFO = Expected('a DatasetInfo', 'return one: `DatasetInfo(classes=(...))`')
 
 
-class InvalidField(Exception):
+class InvalidField(PortableException):
     """The value of a field has a wrong type, or is not allowed."""
 
     def __init__(self, field: str, expected: Expected, value: Any) -> None:

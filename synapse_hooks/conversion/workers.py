@@ -7,7 +7,6 @@ Ctrl-C, SIGTERM and SIGHUP are the parent's to decide about.
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -19,6 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from synapse_hooks.errors import DataError, SynapseHooksError
+from synapse_hooks.portable import Carrier, is_portable
 from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Worker:
                 hint='if memory was short, use fewer: `--workers 1`',
             ) from error
         if kind == 'error':
-            raise content
+            raise content.carried
         return content
 
     def end(self) -> None:
@@ -156,7 +156,7 @@ def _work(work: Work, connection: Connection, parent: int) -> NoReturn:
         pass
     except BaseException as error:
         with suppress(OSError):
-            connection.send(('error', _portable(error)))
+            connection.send(('error', Carrier(_portable(error))))
     finally:
         os._exit(code)
 
@@ -168,20 +168,11 @@ def _end_with(parent: int) -> None:
 
 
 def _portable(error: BaseException) -> BaseException:
-    if not _is_portable(error):
+    if not is_portable(error):
         replacement = DataError(summary(error), hint='run again with `--workers 1` for the traceback')
         # Which plugin is to blame, and what was being read: otherwise the plugin that writes is blamed.
-        kept = {name: value for name, value in vars(error).items() if _is_portable(value)}
-        vars(replacement).update(kept | vars(replacement))
+        vars(replacement).update(vars(error) | vars(replacement))
         return replacement
     if not isinstance(error, SynapseHooksError):
         error.add_note(f'in a worker process:\n{"".join(traceback.format_exception(error))}'.rstrip())
     return error
-
-
-def _is_portable(value: Any) -> bool:
-    try:
-        pickle.loads(pickle.dumps(value))
-    except Exception:
-        return False
-    return True

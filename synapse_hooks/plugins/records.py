@@ -65,6 +65,10 @@ class Plugin:
             return f'the project (plugin {self.name!r})'
         return f'{self.distribution} {self.version} (plugin {self.name!r})'
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled, such as with an error that it raised: what was imported is for this process."""
+        return vars(self) | {'error': None, 'loaded': None}
+
     def named(self, names: set[str]) -> bool:
         """Whether one of the normalized `names` means this plugin or its distribution."""
         own = {normalize(self.name)}

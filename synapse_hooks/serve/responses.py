@@ -10,12 +10,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from synapse_hooks.portable import PortableException
+
 MAX_PER_PAGE: Final = 1000
 _MAX_DIGITS: Final = 18
 _JSON: Final = 'application/json'
 
 
-class RequestError(Exception):
+class RequestError(PortableException):
     """A request that cannot be served.
 
     Args:

@@ -16,6 +16,7 @@ from typing import Generic, ParamSpec, Self, TypeVar
 
 from synapse_hooks.conversion.workers import Worker, send, workers
 from synapse_hooks.errors import DataError
+from synapse_hooks.portable import PortableException
 
 _WALL_CLOCK_FACTOR = 6
 
@@ -23,7 +24,7 @@ P = ParamSpec('P')
 T = TypeVar('T')
 
 
-class WorkerDied(Exception):
+class WorkerDied(PortableException):
     """The process did not respond. `how` is `hang` or `crash`; the message has its stack if it is known."""
 
     def __init__(self, how: str, text: str) -> None:

@@ -20,7 +20,11 @@ from tests.docs.examples import PAGES, ROOT
 
 SOURCES = {path: path.read_text(encoding='utf-8') for path in sorted((ROOT / 'synapse_hooks').rglob('*.py'))}
 TEXTS = {path: path.read_text(encoding='utf-8') for path in [*PAGES, ROOT / 'CONTRIBUTING.md', ROOT / 'CHANGELOG.md']}
-ERRORS = [name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, BaseException)]
+ERRORS = [
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, BaseException) and value.__module__ == errors.__name__
+]
 VARIABLES = {
     name for text in SOURCES.values() for name in re.findall(r'\b(?:SYNAPSE|YOLO|ULTRALYTICS)_[A-Z_]+\b', text)
 }

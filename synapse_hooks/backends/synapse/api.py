@@ -23,6 +23,7 @@ from synapse_hooks.backends.synapse.http import httpx, new_client
 from synapse_hooks.backends.synapse.retry import RETRY, TIMEOUTS, RetryPolicy, Timeouts
 from synapse_hooks.backends.synapse.url import requestable, shown, without_secrets_of_urls
 from synapse_hooks.errors import AccessDenied, BackendError, BackendUnavailable, RecordNotFound
+from synapse_hooks.portable import PortableException
 from synapse_hooks.safe_text import repr_of
 
 QUOTED: Final = 300
@@ -344,7 +345,7 @@ def checked_id(value: Any, of: str) -> int | str:
         raise BackendError(f'{of}: the backend gave {given} as its id: {error}', hint=REPORT) from error
 
 
-class _Retry(Exception):
+class _Retry(PortableException):
     """Something that may be different the next time.
 
     Args:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from synapse_hooks.backends.synapse.parts import Parts, PartState
+from synapse_hooks.portable import PortableException
 from synapse_hooks.storage.blobs import Blob, BlobStore
 from synapse_hooks.storage.disk import disk_errors, need_space
 
@@ -33,7 +34,7 @@ _STRONG: Final = re.compile(r'"[!-~]{0,1000}"')
 _DIGEST: Final = re.compile(r'sha-256=:([A-Za-z0-9+/=]+):')
 
 
-class Failure(Exception):
+class Failure(PortableException):
     """Why a file was not received.
 
     Args:
