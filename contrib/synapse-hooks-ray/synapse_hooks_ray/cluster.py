@@ -1,0 +1,194 @@
+"""Connecting to Ray: a cluster by its address, or one of this machine that ends with the block.
+
+Ray reads some variables when it is imported, so it is imported here and nowhere before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NoReturn
+
+from synapse_hooks.errors import LaunchError
+from synapse_hooks.safe_text import summary
+
+LOCAL: Final = 'local'
+"""The address of a cluster that is started on this machine, and ends with the connection."""
+_SECONDS: Final = 10.0
+"""To wait for an answer of the head node. Ray itself waits for two minutes."""
+_OBJECT_STORE: Final = 128 << 20
+"""Bytes of a local cluster's object store: results and errors are in it, and no data."""
+_PREFACE: Final = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of HTTP/2, which gRPC is, begins: RFC 9113, section 3.4."""
+_SETTINGS: Final = 4
+
+_lock = threading.Lock()
+_connection: _Connection | None = None
+
+
+class _Connection:
+    """The connection of this process: Ray has one."""
+
+    def __init__(self, address: str, runtime_env: Mapping[str, Any], ours: bool) -> None:
+        self.address = address
+        self.runtime_env = dict(runtime_env)
+        self.ours = ours
+        self.users = 0
+
+
+@contextmanager
+def connected(
+    address: str | None = None, *, runtime_env: Mapping[str, Any] | None = None, cpus: int | None = None
+) -> Iterator[Any]:
+    """A connection to Ray while the block runs; the block gets the module `ray`.
+
+    Threads share it: it ends with the last block. One that was there before, made by `ray.init`, is used and not ended.
+
+    Args:
+        address: `HOST:PORT` of the head node, or `local` for a cluster of this machine; None takes the variable
+            `RAY_ADDRESS`, and a local cluster where that is not set either.
+        runtime_env: What the workers of this job need: see `ray.init`. Another one while a block runs is an error.
+        cpus: CPUs that a local cluster offers; None for those of this machine. Without meaning for another cluster.
+
+    Raises:
+        LaunchError: Ray is not installed, or there is no usable cluster at that address.
+    """
+    chosen = address_of(address)
+    runtime_env = runtime_env or {}
+    global _connection
+    with _lock:
+        ray = import_ray(chosen)
+        if _connection is None:
+            ours = not ray.is_initialized()
+            if ours:
+                _connect(ray, chosen, runtime_env, cpus)
+            _connection = _Connection(chosen, runtime_env, ours)
+        connection = _connection
+        if (connection.address, connection.runtime_env) != (chosen, runtime_env) and connection.ours:
+            raise LaunchError(
+                f'this process is connected to Ray at {connection.address!r} already, with other files or variables',
+                hint='wait until what runs there has ended, or use another process',
+            )
+        connection.users += 1
+    try:
+        yield ray
+    finally:
+        with _lock:
+            connection.users -= 1
+            if not connection.users:
+                _connection = None
+                if connection.ours:
+                    with _signals_kept():
+                        ray.shutdown()
+
+
+def address_of(address: str | None = None) -> str:
+    """The address of the cluster to use: the argument, the variable `RAY_ADDRESS`, or `local`.
+
+    Raises:
+        LaunchError: It is not `HOST:PORT`.
+    """
+    chosen = address or os.environ.get('RAY_ADDRESS') or LOCAL
+    where = 'the address' if address else 'RAY_ADDRESS'
+    if chosen == LOCAL:
+        return chosen
+    if '://' in chosen:
+        raise LaunchError(
+            f'{where} of the Ray cluster must be HOST:PORT, got {chosen!r}: Ray Client is not supported',
+            hint='run the command on a node of the cluster, with the address that `ray start --head` has printed',
+        )
+    host, colon, port = chosen.rpartition(':')
+    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise LaunchError(
+            f'{where} of the Ray cluster must be HOST:PORT, got {chosen!r}',
+            hint=f'write {LOCAL!r} for a cluster of this machine, or the address that `ray start --head` has printed',
+        )
+    return chosen
+
+
+def import_ray(address: str = LOCAL) -> Any:
+    """The module `ray`, with the variables set that it reads when it is imported.
+
+    Raises:
+        LaunchError: It is not installed, or cannot be imported.
+    """
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    if address == LOCAL:
+        # Otherwise the cluster listens on the address of this machine in its network.
+        os.environ.setdefault('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER', '0')
+    try:
+        import ray
+    except ImportError as error:
+        raise LaunchError(
+            f'Ray cannot be imported: {summary(error)}', hint='install it: `pip install "ray>=2.60"`'
+        ) from error
+    return ray
+
+
+def _connect(ray: Any, address: str, runtime_env: Mapping[str, Any], cpus: int | None) -> None:
+    options: dict[str, Any] = {'address': address, 'runtime_env': dict(runtime_env) or None}
+    if address == LOCAL:
+        options['num_cpus'] = cpus or len(os.sched_getaffinity(0))
+        options |= {'include_dashboard': False, 'object_store_memory': _OBJECT_STORE}
+    else:
+        _require_head(address)
+    try:
+        with _signals_kept():
+            ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        # What it has started until then would stay.
+        with suppress(Exception), _signals_kept():
+            ray.shutdown()
+        _explain(error, address)
+
+
+def _require_head(address: str) -> None:
+    """Raise an error unless a server of gRPC answers at an address."""
+    host, _, port = address.rpartition(':')
+    hint = 'check the address, and that the cluster is up: `ray status --address=HOST:PORT`'
+    try:
+        with socket.create_connection((host.strip('[]'), int(port)), timeout=_SECONDS) as connection:
+            if os.environ.get('RAY_USE_TLS', '0') != '0':
+                return
+            connection.settimeout(_SECONDS)
+            connection.sendall(_PREFACE)
+            begin = b''
+            while len(begin) < 4 and (part := connection.recv(4 - len(begin))):
+                begin += part
+    except OSError as error:
+        raise LaunchError(f'the Ray cluster at {address} cannot be reached: {error}', hint=hint) from error
+    if len(begin) < 4 or begin[3] != _SETTINGS:
+        raise LaunchError(f'what answers at {address} is not the head node of a Ray cluster', hint=hint)
+
+
+def _explain(error: Exception, address: str) -> NoReturn:
+    text = summary(error)
+    where = 'of this machine cannot be started' if address == LOCAL else f'at {address} cannot be used'
+    python = '.'.join(map(str, sys.version_info[:3]))
+    if 'Version mismatch' in str(error):
+        hint = f'install on this machine what the cluster has; here is Python {python}, and Ray by `pip show ray`'
+    elif address == LOCAL:
+        hint = 'look into the logs in /tmp/ray/session_latest/logs'
+    else:
+        hint = f'this machine must be a node of the cluster: `ray start --address={address}`'
+    raise LaunchError(f'the Ray cluster {where}: {text}', hint=hint) from error
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """While the block runs, handlers of signals may be set: afterwards they are what they were."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""Which cluster is used, and the errors where there is none. Ray itself is tested by tests/ray of the repository."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from synapse_hooks_ray import cluster
+
+from synapse_hooks.errors import LaunchError
+
+
+def test_the_address_is_that_of_the_caller_then_of_the_variable_then_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv('RAY_ADDRESS', raising=False)
+    assert cluster.address_of() == 'local'
+    monkeypatch.setenv('RAY_ADDRESS', 'head:6379')
+    assert cluster.address_of() == 'head:6379'
+    assert cluster.address_of('[::1]:6380') == '[::1]:6380'
+
+
+@pytest.mark.parametrize('address', ['head', 'auto', 'head:', ':6379', 'head:70000', 'head:x', 'ray://head:10001'])
+def test_an_address_that_cannot_be_used_is_refused_with_what_was_expected(address: str) -> None:
+    with pytest.raises(LaunchError, match='must be HOST:PORT') as caught:
+        cluster.address_of(address)
+    assert repr(address) in str(caught.value)
+    assert caught.value.hint
+
+
+def test_the_package_imports_no_ray() -> None:
+    code = 'import sys, synapse_hooks_ray.executor; sys.exit("ray" in sys.modules)'
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_a_cluster_that_is_not_there_is_an_error_at_once() -> None:
+    pytest.importorskip('ray')
+    with socket.socket() as unused:
+        unused.bind(('127.0.0.1', 0))
+        address = f'127.0.0.1:{unused.getsockname()[1]}'
+        with pytest.raises(LaunchError, match='cannot be reached'), cluster.connected(address):
+            pass
+
+
+def test_a_server_that_is_not_ray_is_an_error_at_once() -> None:
+    pytest.importorskip('ray')
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b'HTTP/1.1 400 Bad Request\r\n\r\n')
+
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f'127.0.0.1:{server.getsockname()[1]}'
+        with pytest.raises(LaunchError, match='not the head node'), cluster.connected(address):
+            pass
+        thread.join()

@@ -1,0 +1,149 @@
+"""An environment with Ray, which pip installs from the package index, and a cluster of two nodes: once in a session.
+
+The environment stays for later sessions in the folder that the variable RAY_ENVIRONMENT names. Commands of
+tests run as subprocesses of it, so that pytest itself needs no Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from tests.support.environments import Environment, Environments
+
+CONTRIB = Path(__file__).parents[2] / 'contrib'
+REQUIREMENTS = ('ray[tune]>=2.60', 'optuna>=4', 'fsspec>=2024.6')
+LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0', 'RAY_USAGE_STATS_ENABLED': '0', 'RAY_ADDRESS': ''}
+"""Ray uses the loopback address only, and no cluster that somebody else has started."""
+
+
+class Cluster:
+    """A running cluster. Node 0 is the head; node 1 and those that are added have two CPUs each, as the head has.
+
+    Every node has the resource `nodeN` of its number, by which a task can be placed: `resources={'node1': 0.01}`.
+
+    Args:
+        process: `node_server.py`.
+        environment: Where commands run.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], environment: Environment) -> None:
+        self._process = process
+        self.environment = environment
+        self.address: str = self._answer()['address']
+        """Of the head node, `HOST:PORT`."""
+
+    def at(self, cwd: Path, **env: str) -> Environment:
+        """The environment, with RAY_ADDRESS set to this cluster."""
+        return self.environment.at(cwd, **{**LOOPBACK, 'RAY_ADDRESS': self.address, **env})
+
+    def add_node(self, cpus: int = 2, **resources: float) -> int:
+        """Start one more node.
+
+        Args:
+            cpus: How many CPUs it has.
+            **resources: Other resources, by their names.
+
+        Returns:
+            Its number.
+        """
+        number: int = self._ask({'do': 'add', 'cpus': cpus, 'resources': resources})['node']
+        return number
+
+    def kill_node(self, number: int) -> None:
+        """End all processes of a node by SIGKILL."""
+        self._ask({'do': 'kill', 'node': number})
+
+    @property
+    def nodes(self) -> list[int]:
+        """The numbers of the nodes that were not killed."""
+        alive: list[int] = self._ask({'do': 'nodes'})['alive']
+        return alive
+
+    def close(self) -> None:
+        """End all nodes."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command) + '\n')
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f'the cluster has ended with code {self._process.wait()}'
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@pytest.fixture(scope='session')
+def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """With Ray, Tune, Optuna, and the wheel of synapse-hooks-ray. The test is skipped where pip cannot install them."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
+    root = Path(os.environ.get('RAY_ENVIRONMENT', shared / 'ray'))
+    root.parent.mkdir(parents=True, exist_ok=True)
+    environment, installed = Environment(root), root / 'installed'
+    with FileLock(root.with_name(f'{root.name}.lock')):
+        environments = Environments(shared)
+        if not installed.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            environment = environments.fresh(root)
+            _pip(environment, '--retries', '1', *REQUIREMENTS)
+            installed.touch()
+        installed_now = shared / 'synapse-hooks-ray.installed'
+        if not installed_now.exists():
+            wheel = environments.wheel(CONTRIB / 'synapse-hooks-ray')
+            _pip(environment, '--no-index', '--no-deps', '--force-reinstall', str(wheel))
+            installed_now.touch()
+    return environment
+
+
+@pytest.fixture(scope='session')
+def cluster(ray_environment: Environment) -> Iterator[Cluster]:
+    """Two nodes on the loopback address. A test that kills a node adds another one."""
+    # The path of a socket is 107 characters long at most.
+    folder = tempfile.mkdtemp(prefix='shr', dir='/tmp')
+    process = subprocess.Popen(
+        [str(ray_environment.python), str(Path(__file__).with_name('node_server.py')), folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **LOOPBACK},
+        cwd=folder,
+        encoding='utf-8',
+        # Ctrl-C is for pytest, which then ends it.
+        start_new_session=True,
+    )
+    running = Cluster(process, ray_environment)
+    try:
+        yield running
+    finally:
+        running.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pip(environment: Environment, *words: str) -> None:
+    pip = (sys.executable, '-m', 'pip', '--disable-pip-version-check', '--python', str(environment.python))
+    command = [*pip, 'install', '--quiet', *words]
+    done = subprocess.run(command, capture_output=True, encoding='utf-8', stdin=subprocess.DEVNULL)
+    if done.returncode:
+        pytest.skip(f'pip: {(done.stderr.strip() or "it gave no reason").splitlines()[-1]}')

@@ -1,0 +1,61 @@
+"""A Ray cluster of two nodes on the loopback address: a process of its own, which takes commands by lines of JSON.
+
+It prints `{"address": ...}` when the cluster is up, and one line after each command. It ends with all of its nodes when
+stdin is closed.
+
+    {"do": "add", "cpus": 2, "resources": {"gpu_box": 1}}   ->  {"node": 2}
+    {"do": "kill", "node": 2}                               ->  {"killed": 2}     by SIGKILL, all of its processes
+    {"do": "nodes"}                                         ->  {"alive": [0, 1]}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+CPUS = 2
+_STORE = 100 << 20
+
+
+def main(temp_dir: str) -> None:
+    """Serve until there are no more commands."""
+    # What Ray prints is not an answer.
+    out = os.fdopen(os.dup(1), 'w', encoding='utf-8')
+    os.dup2(2, 1)
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster()
+    common = {'node_ip_address': '127.0.0.1', 'object_store_memory': _STORE, 'num_gpus': 0}
+
+    def add(number: int, cpus: int, resources: dict[str, float]) -> Any:
+        # With `node0`, `node1`, ... a task can be placed on one of them.
+        more = {'temp_dir': temp_dir, 'include_dashboard': False} if number == 0 else {}
+        own = {f'node{number}': 1.0, **resources}
+        return cluster.add_node(num_cpus=cpus, resources=own, **common, **more)
+
+    def answer(content: dict[str, Any]) -> None:
+        out.write(json.dumps(content) + '\n')
+        out.flush()
+
+    try:
+        nodes = {number: add(number, CPUS, {}) for number in range(2)}
+        answer({'address': cluster.address})
+        for line in sys.stdin:
+            command = json.loads(line)
+            if command['do'] == 'add':
+                number = max(nodes) + 1 if nodes else 0
+                nodes[number] = add(number, command.get('cpus', CPUS), command.get('resources', {}))
+                answer({'node': number})
+            elif command['do'] == 'kill':
+                cluster.remove_node(nodes.pop(command['node']), allow_graceful=False)
+                answer({'killed': command['node']})
+            else:
+                answer({'alive': sorted(nodes)})
+    finally:
+        cluster.shutdown()
+
+
+if __name__ == '__main__':
+    main(sys.argv[1])

@@ -1,0 +1,43 @@
+"""Connecting to a cluster: what a process finds, what it leaves, and what it prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ray.conftest import LOOPBACK, Cluster
+from tests.support.environments import Environment
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+CONNECT = """
+import signal
+from synapse_hooks_ray.cluster import connected
+signal.signal(signal.SIGTERM, handler := lambda *_: None)
+with connected() as ray:
+    before = ray.get_runtime_context().get_job_id()
+    with connected() as again:
+        assert again is ray
+    assert ray.get_runtime_context().get_job_id() == before
+    print(len(ray.nodes()), {node['NodeManagerAddress'] for node in ray.nodes()})
+assert not ray.is_initialized()
+assert signal.getsignal(signal.SIGTERM) is handler
+"""
+
+
+def test_a_process_connects_and_leaves_the_cluster_as_it_was(cluster: Cluster, tmp_path: Path) -> None:
+    nodes = len(cluster.nodes)
+    for _ in range(2):
+        ended = cluster.at(tmp_path).run(cluster.environment.python, '-c', CONNECT)
+        assert ended.code == 0, ended
+        assert ended.out == f"{nodes} {{'127.0.0.1'}}\n"
+        assert ended.err == ''
+
+
+def test_a_cluster_of_this_machine_starts_quietly_and_ends(ray_environment: Environment, tmp_path: Path) -> None:
+    env = {**LOOPBACK, 'HOME': str(tmp_path)}
+    ended = ray_environment.at(tmp_path, **env).run(ray_environment.python, '-c', CONNECT)
+    assert ended.code == 0, ended
+    assert ended.out == "1 {'127.0.0.1'}\n"
+    assert ended.err == ''
