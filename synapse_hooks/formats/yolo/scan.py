@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -31,7 +31,7 @@ from synapse_hooks.formats.pickle_encoding import (
     npy_file,
     text,
 )
-from synapse_hooks.formats.trainer_cache import dataset_hash, fault_of, file_state, is_scanned
+from synapse_hooks.formats.trainer_cache import FileState, dataset_hash, fault_of, file_state, is_scanned
 from synapse_hooks.formats.yolo.numbers import values
 from synapse_hooks.storage import Spool
 
@@ -282,34 +282,43 @@ class LabelCaches:
     def _write(self, root: str, split: str, names: list[str], facts: NDArray[np.void]) -> None:
         order = sorted(range(len(names)), key=names.__getitem__)
         names, facts = [names[place] for place in order], facts[order]
-        images = [f'{root}/{name}' for name in names]
-        labels = [f'{root}/labels/{name.removeprefix("images/").rpartition(".")[0]}.txt' for name in names]
-        states = {
-            what: list(map(file_state, facts[f'{what}_size'].tolist(), facts[f'{what}_changed'].tolist()))
-            for what in ('labels', 'image')
-        }
-        hashed = [*zip(labels, states['labels'], strict=True), *zip(images, states['image'], strict=True)]
+        labels = f'{root}/labels'
+        # Of so many images, no list of paths is made.
+        hashed = chain(
+            zip((f'{labels}/{_below_images(name)}.txt' for name in names), _states(facts, 'labels'), strict=True),
+            zip((f'{root}/{name}' for name in names), _states(facts, 'image'), strict=True),
+        )
         duplicates = facts['duplicates']
         prefix = trainer_cache.message_prefix(split)
         messages = [
-            f'{prefix}{images[place]}: {duplicates[place]} duplicate labels removed'
+            f'{prefix}{root}/{names[place]}: {duplicates[place]} duplicate labels removed'
             for place in np.flatnonzero(duplicates).tolist()
         ]
         count = len(names)
         content = {
-            'labels': list_of(self._encoded(images, facts)),
+            'labels': list_of(self._encoded(root, names, facts)),
             'hash': [any_value(dataset_hash(hashed, [str(self._scanned)]))],
             'results': [any_value((count, 0, int((facts['count'] == 0).sum()), 0, count))],
             'msgs': [any_value(messages)],
             'version': [any_value(trainer_cache.version())],
         }
-        trainer_cache.write_cache(Path(root), Path(labels[0]).parent.with_suffix('.cache'), npy_file(content))
+        file = Path(labels, _below_images(names[0])).parent.with_suffix('.cache')
+        trainer_cache.write_cache(Path(root), file, npy_file(content))
 
-    def _encoded(self, images: list[str], facts: NDArray[np.void]) -> Iterator[bytes]:
+    def _encoded(self, root: str, names: list[str], facts: NDArray[np.void]) -> Iterator[bytes]:
         begin = b'}(' + KEY['im_file']
-        places = zip(images, facts['shard'].tolist(), facts['place'].tolist(), facts['length'].tolist(), strict=True)
-        for image, shard, place, length in places:
-            yield begin + text(image) + os.pread(self._entries[shard].fileno(), length, place)
+        places = zip(names, facts['shard'].tolist(), facts['place'].tolist(), facts['length'].tolist(), strict=True)
+        for name, shard, place, length in places:
+            yield begin + text(f'{root}/{name}') + os.pread(self._entries[shard].fileno(), length, place)
+
+
+def _below_images(name: str) -> str:
+    """The name of an image without its extension, from the folder of images on."""
+    return name.removeprefix('images/').rpartition('.')[0]
+
+
+def _states(facts: NDArray[np.void], what: str) -> Iterator[FileState]:
+    return map(file_state, facts[f'{what}_size'].tolist(), facts[f'{what}_changed'].tolist())
 
 
 def _spool_file(out: Path, shard: int) -> Path:
