@@ -33,9 +33,15 @@ COMMANDS: Final = {
     'cache': 'what is cached for later runs: fetched files and conversions',
     'serve': 'serve the workspace as a Synapse backend, for development',
     'doctor': 'check this installation and project',
+    'run-plan': 'run the plan that a launcher has sent: the command of a worker',
     'completion': 'a script that lets the shell complete commands and names',
 }
 """Every command, in the order of `--help`; each is a module of this package."""
+
+
+def module_of(command: str) -> str:
+    """The module of a command."""
+    return f'synapse_hooks.cli.{command.replace("-", "_")}'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +75,7 @@ def _main(argv: Sequence[str] | None) -> int:
     if command in COMMANDS and words.index(command) == 0:
         from synapse_hooks.cli.common import run_command
 
-        return run_command(import_module(f'synapse_hooks.cli.{command}'), command, words[1:])
+        return run_command(import_module(module_of(command)), command, words[1:])
     return _top(words, command)
 
 

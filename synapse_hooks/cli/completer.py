@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
-from synapse_hooks.cli import COMMANDS
+from synapse_hooks.cli import COMMANDS, module_of
 from synapse_hooks.cli.common import add_common
 from synapse_hooks.errors import SynapseHooksError
 
@@ -36,7 +36,7 @@ def _parser(line: str) -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text)
         if name == typed:
-            import_module(f'synapse_hooks.cli.{name}').add_arguments(command)
+            import_module(module_of(name)).add_arguments(command)
             add_common(command)
             _set_completers(command)
     return parser
@@ -56,12 +56,16 @@ def _formats(**_: Any) -> Iterable[str]:
     return _provided('format')
 
 
+def _launchers(**_: Any) -> Iterable[str]:
+    return _provided('launcher')
+
+
 def _executors(**_: Any) -> Iterable[str]:
     return _provided('executor')
 
 
 def _plugins(**_: Any) -> Iterable[str]:
-    return [name for kind in ('format', 'autologger', 'executor', 'plugin') for name in _provided(kind)]
+    return [name for kind in ('format', 'autologger', 'executor', 'launcher', 'plugin') for name in _provided(kind)]
 
 
 def _hooks(**_: Any) -> Iterable[str]:
@@ -124,6 +128,7 @@ _COMPLETERS: Final[dict[str, Callable[..., Iterable[str]]]] = {
     'EXECUTOR': _executors,
     'FORMAT': _formats,
     'HOOK': _hooks,
+    'LAUNCHER': _launchers,
     'PLUGIN': _plugins,
     'DATASET': _datasets,
     'SRC': _datasets,

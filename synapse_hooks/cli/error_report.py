@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synapse_hooks.errors import StepFailed, SynapseHooksError, Terminated
+from synapse_hooks.errors import LaunchedRunFailed, StepFailed, SynapseHooksError, Terminated
 from synapse_hooks.safe_text import frames_text, notes_of, summary, text_of
 
 
@@ -47,6 +47,12 @@ def error_text(error: BaseException) -> str:
         lines += [message]
         lines += [f'  {note}' for note in notes_of(error) if error is not failed]
     else:
+        # Of a run that was launched, the frames are those of its worker.
+        lines += (
+            [text_of(error.facts['traceback'])]
+            if isinstance(error, LaunchedRunFailed) and 'traceback' in error.facts
+            else []
+        )
         lines += [message]
         lines += [f'  {note}' for note in (*notes_of(error), *notes_of(error.__cause__))]
     return '\n'.join(lines)

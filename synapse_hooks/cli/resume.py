@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import CommandResult
+from synapse_hooks.cli.launching import add_launcher, chosen_resources
 from synapse_hooks.cli.train import add_deadlines, add_job, add_params, add_pickles, add_plan, deadlines_of
 from synapse_hooks.errors import RunError
+from synapse_hooks.launches import Resources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pickles(parser)
     add_deadlines(parser)
     add_job(parser)
+    add_launcher(parser)
 
 
 def run(options: argparse.Namespace) -> CommandResult:
@@ -109,7 +113,18 @@ def _run(options: argparse.Namespace) -> CommandResult:
     )
     known(kind.params_model, changes)
     params = validated(kind.params_model, {**record['params'], **changes})
-    return plan_result(kind, params, ctx) if options.plan else run_action(kind, params, ctx)
+    if options.plan:
+        return plan_result(kind, params, ctx)
+    return run_action(kind, params, ctx, *_launcher(options, record.get('launch') or {}))
+
+
+def _launcher(options: argparse.Namespace, recorded: Mapping[str, Any]) -> tuple[str | None, Resources | None]:
+    """What runs it: what is typed, else what has launched it."""
+    typed = chosen_resources(options)
+    launcher = options.launcher or recorded.get('launcher')
+    if launcher != recorded.get('launcher') or typed is not None:
+        return launcher, typed
+    return launcher, Resources.from_dict(recorded.get('resources') or {})
 
 
 def _checkpoint(runtime: dict[str, Any]) -> Any:

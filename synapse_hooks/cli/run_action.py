@@ -11,11 +11,13 @@ from synapse_hooks.actions import BaseTrainAction
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.error_report import error_data, exit_code
+from synapse_hooks.cli.launching import launch_action
 from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.context import BackendClient, RuntimeContext, TrainContext
 from synapse_hooks.errors import BackendError, StorageError
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
+from synapse_hooks.launches import Resources
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.steps.state import plain
 
@@ -38,18 +40,25 @@ class _ContextCapture:
         self.context = context
 
 
-def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> CommandResult:
+def run_action(
+    kind: type[BaseTrainAction[Any]],
+    params: Any,
+    ctx: RuntimeContext,
+    launcher: str | None = None,
+    resources: Resources | None = None,
+) -> CommandResult:
     """Run an action with a display.
 
     Args:
         kind: The action's class.
         params: Its validated parameters.
         ctx: The runtime context; the display is added to its plugins, and a job is created if there is none.
+        launcher: The name of what runs it; None is this process.
+        resources: What a launched run gets.
 
     Returns:
         `{outcome, run_dir, result, model, metrics, dataset, error}`.
     """
-    capture = _ContextCapture()
     if ctx.job_id is None and ctx.client is not None:
         opened = ctx.client.create_job(action=kind.action_name, target=ctx.target)
         if opened is None:
@@ -57,6 +66,17 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
             write_stderr(_NO_JOB)
         else:
             ctx.job_id = opened['id']
+    if launcher is None:
+        return _run_here(kind, params, ctx)
+    try:
+        return launch_action(kind(params, ctx), launcher, resources)
+    except BaseException as error:
+        fail_job(ctx.client, ctx.job_id, error)
+        return failed_before_start(error)
+
+
+def _run_here(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> CommandResult:
+    capture = _ContextCapture()
     ctx.plugins = (*ctx.plugins, Display(), capture)
     error: BaseException | None = None
     try:
@@ -83,7 +103,7 @@ def run_action(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContex
     }
     if error is not None:
         return CommandResult(data, exit_code=exit_code(error), error=error)
-    return CommandResult(data, _summary(data), has_side_effects=True)
+    return CommandResult(data, summary_text(data), has_side_effects=True)
 
 
 def fail_job(client: BackendClient | None, job: int | str | None, error: BaseException) -> None:
@@ -106,7 +126,8 @@ def failed_before_start(error: BaseException) -> CommandResult:
     )
 
 
-def _summary(data: dict[str, Any]) -> str:
+def summary_text(data: dict[str, Any]) -> str:
+    """The result of a run as text: model, run directory, and what `execute` returned."""
     rows: list[tuple[str, Any]] = [('run', data['run_dir'])]
     if data['model'] is not None:
         rows.insert(0, ('model', f'{data["model"]["id"]} ({data["model"].get("name")})'))

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from synapse_hooks.cli.common import CommandResult
+from synapse_hooks.cli.launching import add_launcher, chosen_resources, need_launcher
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_deadlines(parser)
     add_job(parser)
     add_backend(parser)
+    add_launcher(parser)
 
 
 def add_params(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +120,7 @@ def _run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.errors import BackendUnavailable, SynapseHooksError
 
+    need_launcher(options)
     kind, target, defaults = load_action(options.target)
     if options.params_help:
         return params_help(kind, defaults)
@@ -147,4 +150,6 @@ def _run(options: argparse.Namespace) -> CommandResult:
         allow_pickle=tuple(options.allow_pickle),
         deadlines=deadlines_of(options),
     )
-    return plan_result(kind, params, ctx) if options.plan else run_action(kind, params, ctx)
+    if options.plan:
+        return plan_result(kind, params, ctx)
+    return run_action(kind, params, ctx, options.launcher, chosen_resources(options))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import Final
+from typing import Final, TypeVar
 
 from synapse_hooks.backends import connect
 from synapse_hooks.errors import RunError, WrongAnswer
@@ -26,6 +27,7 @@ LOCAL: Final = 'local'
 _POLL: Final = 0.2
 """Seconds between two looks for a signal."""
 
+R = TypeVar('R')
 Watch = Callable[[Path], AbstractContextManager[object]]
 """Shows the run in a folder while the block runs."""
 
@@ -89,7 +91,12 @@ def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Laun
 
 
 def launch(
-    setup: RunSetup, launcher: str, resources: Resources | None = None, *, watch: Watch = nullcontext
+    setup: RunSetup,
+    launcher: str,
+    resources: Resources | None = None,
+    *,
+    watch: Watch = nullcontext,
+    on_cancel: Callable[[], None] = lambda: None,
 ) -> RunOutcome:
     """Launch a run, and wait until it has ended.
 
@@ -98,6 +105,7 @@ def launch(
         launcher: The name of the launcher: `local`, or that of a plugin.
         resources: What the run gets, and where.
         watch: Shows the run meanwhile.
+        on_cancel: Called when the user cancels, before the end of the run is waited for.
 
     Raises:
         KeyboardInterrupt: It was cancelled, and has ended. A second Ctrl-C does not wait for that.
@@ -105,20 +113,26 @@ def launch(
         LaunchError: It could not be launched.
     """
     ready = prepare_launch(setup, launcher, resources or Resources())
-    with watch(Path(ready.plan.run_dir)):
-        if launcher == LOCAL:
-            # Signals arrive in the main thread, and deadlines need it.
-            return ready.run(Event())
-        return in_background(ready.run)
+    try:
+        with watch(Path(ready.plan.run_dir)):
+            if launcher == LOCAL:
+                # Signals arrive in the main thread, and deadlines need it.
+                return ready.run(Event())
+            return in_background(ready.run, on_cancel)
+    except KeyboardInterrupt as error:
+        error.add_note(f'go on with `synapse-hooks resume {shlex.quote(ready.plan.run_dir)}`')
+        raise
 
 
-def in_background(run: Callable[[Event], RunOutcome]) -> RunOutcome:
+def in_background(run: Callable[[Event], R], on_cancel: Callable[[], None]) -> R:
     """Call `run` in a thread, so that this one can be interrupted: then its argument is set, and it is waited for.
 
     Raises:
         KeyboardInterrupt: It was interrupted.
     """
-    cancelled, answers, failures = Event(), [], []
+    cancelled = Event()
+    answers: list[R] = []
+    failures: list[BaseException] = []
 
     def call() -> None:
         try:
@@ -138,6 +152,7 @@ def in_background(run: Callable[[Event], RunOutcome]) -> RunOutcome:
                 raise
             interrupted = error
             cancelled.set()
+            on_cancel()
     if interrupted is not None:
         raise interrupted
     if failures:

@@ -65,7 +65,9 @@ def error_of(outcome: RunOutcome) -> BaseException | None:
         type=name,
         **facts,
     )
-    failed.exit_code = next((kind.exit_code for kind in _kinds(SynapseHooksError) if kind.__name__ == name), 1)
+    codes = (kind.exit_code for kind in _kinds(SynapseHooksError) if kind.__name__ == name)
+    # That of a failed step depends on its cause.
+    failed.exit_code = next((code for code in codes if isinstance(code, int)), 1)
     return failed
 
 

@@ -30,6 +30,12 @@ _COMMANDS: Final[dict[Kind, str]] = {
     'launcher': 'plugins',
 }
 """The command that lists them."""
+_CONTRIBUTED: Final[dict[Kind, tuple[str, ...]]] = {
+    'format': ('createml', 'cvat', 'labelme', 'voc'),
+    'executor': ('ray',),
+    'launcher': ('ray',),
+}
+"""What distributions of this project provide, each called `synapse-hooks-NAME`."""
 
 
 class Catalogue:
@@ -130,12 +136,16 @@ class Catalogue:
         near = suggest(name, available)
         return PluginMissing(
             f'there is no {self.kind} {name!r}; there are: {", ".join(available) or "none"}',
-            hint=f'{f"{near} " if near else ""}`synapse-hooks {_COMMANDS[self.kind]}` lists them; '
-            'others come with pip install',
+            hint=f'{f"{near} " if near else ""}`synapse-hooks {_COMMANDS[self.kind]}` lists them; {self._source(name)}',
             kind=self.kind,
             name=name,
             available=available,
         )
+
+    def _source(self, name: str) -> str:
+        """Where a plugin that is not installed can be had."""
+        known = normalize(str(name)) in _CONTRIBUTED.get(self.kind, ())
+        return f'`pip install synapse-hooks-{normalize(name)}` adds it' if known else 'others come with pip install'
 
     def _usable(self, plugin: Plugin) -> Plugin:
         if plugin.state == 'blocked':
