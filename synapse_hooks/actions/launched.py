@@ -17,7 +17,7 @@ from synapse_hooks.errors import LaunchError
 from synapse_hooks.journal import Journal, RunDirectory, secrets_of
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import BaseLauncher, read_outcome
-from synapse_hooks.launching.plans import check_worker
+from synapse_hooks.launching.plans import check_worker, warn_of_revision
 from synapse_hooks.safe_text import summary
 from synapse_hooks.steps.failure import recorded_error
 from synapse_hooks.steps.preflight import prepare_plugins
@@ -79,6 +79,7 @@ def _rebuilt(plan: RunPlan) -> BaseTrainAction[Any]:
     )
     action = kind(validated(kind.params_model, plan.params), ctx)
     check_worker(plan, prepare_plugins(action.setup_run()))
+    warn_of_revision(plan)
     return action
 
 

@@ -17,6 +17,7 @@ from typing import Final
 COMMANDS: Final = {
     'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
     'train': 'run a train action',
+    'sweep': 'run a train action many times, with other parameters each time',
     'resume': 'resume a run that was interrupted or has failed',
     'runs': 'list, show, compare and remove runs',
     'watch': 'watch a run that goes on in another process',

@@ -77,10 +77,11 @@ def launch_action(action: BaseTrainAction[Any], launcher: str, resources: Resour
     from synapse_hooks.launching import launch
 
     watch = partial(shown_run, resumed=action.ctx.resume)
-    return launched_result(launch(action.setup_run(), launcher, resources, watch=watch, on_cancel=_report_cancelling))
+    return launched_result(launch(action.setup_run(), launcher, resources, watch=watch, on_cancel=report_cancelling))
 
 
-def _report_cancelling() -> None:
+def report_cancelling() -> None:
+    """Print that the end of what was cancelled is waited for."""
     write_stderr('cancelling the run, and waiting for its end; Ctrl-C again does not wait')
 
 

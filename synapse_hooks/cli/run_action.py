@@ -59,13 +59,7 @@ def run_action(
     Returns:
         `{outcome, run_dir, result, model, metrics, dataset, error}`.
     """
-    if ctx.job_id is None and ctx.client is not None:
-        opened = ctx.client.create_job(action=kind.action_name, target=ctx.target)
-        if opened is None:
-            # A warning now, since the upload would fail after the training.
-            write_stderr(_NO_JOB)
-        else:
-            ctx.job_id = opened['id']
+    open_job(kind, ctx)
     if launcher is None:
         return _run_here(kind, params, ctx)
     try:
@@ -73,6 +67,17 @@ def run_action(
     except BaseException as error:
         fail_job(ctx.client, ctx.job_id, error)
         return failed_before_start(error)
+
+
+def open_job(kind: type[BaseTrainAction[Any]], ctx: RuntimeContext) -> None:
+    """Create the job of a run, unless it has one."""
+    if ctx.job_id is None and ctx.client is not None:
+        opened = ctx.client.create_job(action=kind.action_name, target=ctx.target)
+        if opened is None:
+            # A warning now, since the upload would fail after the training.
+            write_stderr(_NO_JOB)
+        else:
+            ctx.job_id = opened['id']
 
 
 def _run_here(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> CommandResult:

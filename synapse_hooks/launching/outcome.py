@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from synapse_hooks.errors import LaunchedRunFailed, SynapseHooksError
+from synapse_hooks.errors import LaunchedRunFailed, SynapseHooksError, Terminated
 from synapse_hooks.journal import RunDirectory, last_metrics
 from synapse_hooks.journal.run_directory import KILLED
 from synapse_hooks.launches import RunOutcome
@@ -50,7 +50,8 @@ def error_of(outcome: RunOutcome) -> BaseException | None:
     if outcome.outcome == 'succeeded':
         return None
     if outcome.outcome == 'cancelled':
-        return KeyboardInterrupt()
+        is_signal = (outcome.error or {}).get('type') == 'Terminated'
+        return Terminated(text_of((outcome.error or {}).get('message'))) if is_signal else KeyboardInterrupt()
     recorded: dict[str, Any] = dict(outcome.error or KILLED)
     # The hint is a line of the message too.
     message = text_of(recorded.get('message')).partition('\n  → ')[0]

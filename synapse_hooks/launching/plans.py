@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from pathlib import Path
 
 from synapse_hooks.errors import LaunchError
@@ -80,6 +81,20 @@ def check_worker(plan: RunPlan, plugins: Plugins) -> None:
             f'the worker {platform.node()} differs from the driver: {"; ".join(sentences)}',
             hint='install the same versions on both sides, or leave a plugin out of both with `--block NAME`',
             different=different,
+        )
+
+
+def warn_of_revision(plan: RunPlan) -> None:
+    """Warn if the code of the worker has another git revision than that of the driver, where both are known.
+
+    Args:
+        plan: What the driver sent.
+    """
+    theirs, ours = plan.git, git_revision(working_directory())
+    if theirs is not None and ours is not None and theirs.get('sha') != ours['sha']:
+        warnings.warn(
+            f'the code of the driver has git revision {theirs.get("sha")}, that of the worker has {ours["sha"]}',
+            stacklevel=2,
         )
 
 
