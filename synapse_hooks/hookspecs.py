@@ -227,13 +227,14 @@ class HookSpecs:
         """
 
     @hookspec(firstresult=True)
-    def open_executor(self, executor: str, workers: int | None) -> Executor:
+    def open_executor(self, context: TrainContext, executor: str, workers: int | None) -> Executor:
         """Give what runs the parts of a conversion: the option `--executor`, or the setting `executor`, names it.
 
         Every executor answers for its own name only. Most authors subclass `synapse_hooks.conversion.BaseExecutor` and
         never see this hook.
 
         Args:
+            context: The run; outside of a run its settings, params, hooks and messages.
             executor: The name. Built in: `serial`, `fork`.
             workers: How many tasks run at once; None leaves it to the executor.
 

@@ -240,6 +240,24 @@ class takes_target_format(Protocol[R]):
 class takes_self_target_format(Protocol[R]):
     def __call__(this, /, *, self: Any, target_format: str) -> R: ...
 
+class takes_context_executor_workers(Protocol[R]):
+    def __call__(this, /, *, context: TrainContext, executor: str, workers: int | None) -> R: ...
+
+class takes_self_context_executor_workers(Protocol[R]):
+    def __call__(this, /, *, self: Any, context: TrainContext, executor: str, workers: int | None) -> R: ...
+
+class takes_context_executor(Protocol[R]):
+    def __call__(this, /, *, context: TrainContext, executor: str) -> R: ...
+
+class takes_self_context_executor(Protocol[R]):
+    def __call__(this, /, *, self: Any, context: TrainContext, executor: str) -> R: ...
+
+class takes_context_workers(Protocol[R]):
+    def __call__(this, /, *, context: TrainContext, workers: int | None) -> R: ...
+
+class takes_self_context_workers(Protocol[R]):
+    def __call__(this, /, *, self: Any, context: TrainContext, workers: int | None) -> R: ...
+
 class takes_executor_workers(Protocol[R]):
     def __call__(this, /, *, executor: str, workers: int | None) -> R: ...
 
@@ -621,7 +639,7 @@ class open_dataset_marker:
     @overload
     def __call__(self, *, wrapper: Literal[False] = ..., tryfirst: bool = ..., trylast: bool = ...) -> Callable[[open_dataset_answer], open_dataset_answer]: ...
 
-open_executor_function = takes_executor_workers[R] | takes_self_executor_workers[R] | takes_executor[R] | takes_self_executor[R] | takes_workers[R] | takes_self_workers[R] | takes_nothing[R] | takes_self[R]
+open_executor_function = takes_context_executor_workers[R] | takes_self_context_executor_workers[R] | takes_context_executor[R] | takes_self_context_executor[R] | takes_context_workers[R] | takes_self_context_workers[R] | takes_executor_workers[R] | takes_self_executor_workers[R] | takes_context[R] | takes_self_context[R] | takes_executor[R] | takes_self_executor[R] | takes_workers[R] | takes_self_workers[R] | takes_nothing[R] | takes_self[R]
 open_executor_answer = TypeVar('open_executor_answer', bound=open_executor_function[Executor | None])
 open_executor_wrapper = TypeVar('open_executor_wrapper', bound=open_executor_function[Generator[None, Executor, Executor | None]])
 class open_executor_marker:

@@ -168,7 +168,7 @@ class BaseTrainAction(Generic[P, R]):
         return self._next(HookSpecs.open_dataset, args, kwargs)
 
     def open_executor(self, *args: Any, **kwargs: Any) -> Executor:
-        """`(executor, workers) -> executor`: run the parts of a conversion. See `HookSpecs.open_executor`."""
+        """`(context, executor, workers) -> executor`: run the parts of a conversion. See `HookSpecs.open_executor`."""
         return self._next(HookSpecs.open_executor, args, kwargs)
 
     def pre_execute(self, *args: Any, **kwargs: Any) -> Changes | None:

@@ -55,6 +55,14 @@ class CheckedExecutor:
             )
         self.workers: int = workers
         """See `Executor.workers`."""
+        self.repeats = bool(getattr(executor, 'repeats', False))
+        """See `BaseExecutor.repeats`."""
+
+    def close(self) -> None:
+        """See `BaseExecutor.close`; an executor need not have it."""
+        close = getattr(self._executor, 'close', None)
+        if callable(close):
+            close()
 
     def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
         """See `Executor.map`.

@@ -23,7 +23,7 @@ from synapse_hooks.conversion.progress import Progress
 from synapse_hooks.conversion.read_ahead import ReadAhead
 from synapse_hooks.conversion.reader import FormatReader, declared_by, open_reader
 from synapse_hooks.conversion.requirements import require_content
-from synapse_hooks.conversion.shards import FinalizeShard, ShardResult, WriteShards
+from synapse_hooks.conversion.shards import ShardResult, ShardTasks, WriteShards
 from synapse_hooks.conversion.split_assignment import assign_splits
 from synapse_hooks.conversion.target import Target
 from synapse_hooks.data import DatasetCounts, DatasetInfo, LossReport
@@ -104,7 +104,7 @@ class Conversion:
                 crowds_as_objects=options.crowds == 'objects',
             )
 
-        executor = partial(executor_of, context.hooks, options)
+        executor = partial(executor_of, context, options)
         return cls(source, assignment.info(declared), opened, target, Progress(context), executor)
 
     @property
@@ -149,25 +149,23 @@ class Conversion:
                     hint='convert it when it is complete',
                 )
             self.progress.start(pipeline.count or known.count if surveyed else pipeline.count)
-            executor, tasks = self._tasks(sink, pipeline, plan, known)
-            results = executor.map(tasks, self.progress.add)
-            read, losses = _merged(results)
-            require_content(self.source, read)
-            info = self._complete(sink, read.counts)
-            better = plan if surveyed else sink.initialize_write(info)
-            if sink.is_same_plan(better, plan):
-                break
+            with self._tasks(sink, pipeline, plan, known) as tasks:
+                results = tasks.write(self.progress.add)
+                read, losses = _merged(results)
+                require_content(self.source, read)
+                info = self._complete(sink, read.counts)
+                better = plan if surveyed else sink.initialize_write(info)
+                if sink.is_same_plan(better, plan):
+                    done = [result.written for result in results]
+                    for one in tasks.finalize(plan, info, done):
+                        losses.merge(one)
+                    return WrittenShards(plan, info, done, read, losses)
             if info == previous:
                 sink.refuse_unstable(plan, better)
             plan, previous = better, info
             shutil.rmtree(self.target.out)
             self.target.out.mkdir()
             pipeline = self.open(sink.projection)
-        done = [result.written for result in results]
-        last = [FinalizeShard(self.target, plan, info, number, done) for number in range(len(done))]
-        for one in executor.map(last, lambda count: None):
-            losses.merge(one)
-        return WrittenShards(plan, info, done, read, losses)
 
     def finalize(self, shards: WrittenShards) -> Converted:
         """Finish the dataset.
@@ -197,9 +195,7 @@ class Conversion:
         info = replace(counts.info(self.declared), classes=self.declared.classes)
         return replace(info, classes=sink.classes(info))
 
-    def _tasks(
-        self, sink: CheckedSink, pipeline: Pipeline, plan: Any, known: DatasetInfo
-    ) -> tuple[Executor, list[WriteShards]]:
+    def _tasks(self, sink: CheckedSink, pipeline: Pipeline, plan: Any, known: DatasetInfo) -> ShardTasks:
         shards = pipeline.shards
         options = self.target.options
         items = pipeline.count or known.count or 0
@@ -215,7 +211,12 @@ class Conversion:
             WriteShards(reading, shards[first:last], self.target, plan, self.declared, number)
             for number, (first, last) in enumerate(pairwise(cuts))
         ]
-        return executor if count > 1 else Serial(), tasks
+        if count > 1 and getattr(executor, 'repeats', False):
+            # Not at the top: the executors of this package do not repeat tasks.
+            from synapse_hooks.conversion.parts import PartTasks
+
+            return PartTasks(executor, tasks)
+        return ShardTasks(executor if count > 1 else Serial(), tasks)
 
 
 def _merged(results: Sequence[ShardResult]) -> tuple[ReadResult, LossReport]:

@@ -13,11 +13,11 @@ from functools import partial
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from synapse_hooks.context import Executor
+from synapse_hooks.context import Executor, TrainContext
 from synapse_hooks.conversion.options import Options
 from synapse_hooks.conversion.workers import ready, send, workers
 from synapse_hooks.errors import WrongAnswer
-from synapse_hooks.hookspecs import HookSpecs, hookimpl
+from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ class BaseExecutor:
     """Called with an error of the executor itself: it runs tasks of other plugins, which are not to blame."""
     workers: int = 1
     """How many tasks it runs at once, unless the user says otherwise."""
+    repeats: bool = False
+    """Whether it may run a task again, as where a node is lost. Every run of a task then writes into a folder of its
+    own, and the folders that are complete are put together at the end."""
+    context: TrainContext | None = None
+    """The run: `context.settings` has the settings of the project, `context.log_message` is for the user."""
 
     def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
         """Run the tasks, and return a list of what they return, in their order.
@@ -53,17 +58,21 @@ class BaseExecutor:
         """
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Called when the conversion needs it no longer, also after an error."""
+
     def __getstate__(self) -> dict[str, Any]:
-        """What is pickled, if a task is sent together with a method: whom to blame is for this process."""
-        return {name: value for name, value in vars(self).items() if name != 'blame'}
+        """What is pickled, if a task is sent together with a method: the run and whom to blame are for this process."""
+        return {name: value for name, value in vars(self).items() if name not in ('blame', 'context')}
 
     @hookimpl
-    def open_executor(self, executor: str, workers: int | None) -> Executor | None:
+    def open_executor(self, context: TrainContext, executor: str, workers: int | None) -> Executor | None:
         """Answer for `executor == self.name`, with a copy for that many workers; decline otherwise."""
         if executor != self.name:
             return None
         opened = copy(self)
         opened.workers = workers or self.workers
+        opened.context = context
         return opened
 
 
@@ -145,11 +154,11 @@ def _work(task: Callable[[Report], Any], connection: Connection) -> None:
         ) from error
 
 
-def executor_of(hooks: HookSpecs, options: Options, count: int) -> Executor:
+def executor_of(context: TrainContext, options: Options, count: int) -> Executor:
     """The executor of a conversion: the one that is asked for, or processes if they fit the dataset.
 
     Args:
-        hooks: Where an executor is found by its name.
+        context: The run, by whose hooks an executor is found by its name.
         options: `executor` and `workers`.
         count: How many items there are; 0 if that is not known.
 
@@ -161,7 +170,7 @@ def executor_of(hooks: HookSpecs, options: Options, count: int) -> Executor:
     if options.executor is None:
         return Fork(fitting) if fitting > 1 else Serial()
     workers = {'serial': 1, 'fork': fitting}.get(options.executor, options.workers)
-    executor = hooks.open_executor(executor=options.executor, workers=workers)
+    executor = context.hooks.open_executor(context=context, executor=options.executor, workers=workers)
     if isinstance(executor, Serial | Fork):
         return executor
     # Most conversions need no executor of a plugin.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
+from synapse_hooks.context import Executor
 from synapse_hooks.conversion.contract import WriteResult
 from synapse_hooks.conversion.executors import Report
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
@@ -74,3 +75,43 @@ class FinalizeShard:
         sink, losses = self.target.sink()
         sink.finalize_shard(self.plan, self.info, self.number, self.results)
         return losses
+
+
+class ShardTasks:
+    """The tasks of a conversion, and the executor that runs them; it is closed when the block ends.
+
+    Args:
+        executor: Runs them.
+        tasks: One for each shard of the target, in their order.
+    """
+
+    def __init__(self, executor: Executor, tasks: Sequence[WriteShards]) -> None:
+        self.executor = executor
+        self.tasks = tasks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        close = getattr(self.executor, 'close', None)
+        if callable(close):
+            close()
+
+    def write(self, report: Report) -> list[ShardResult]:
+        """Read the dataset, and write all shards.
+
+        Args:
+            report: Called with how many more samples were written.
+        """
+        return self.executor.map(self.tasks, report)
+
+    def finalize(self, plan: Any, info: DatasetInfo, results: Sequence[WriteResult]) -> list[LossReport]:
+        """Finish all shards, each with a report of its losses.
+
+        Args:
+            plan: By which they were written.
+            info: Of the dataset, complete.
+            results: What was written.
+        """
+        last = [FinalizeShard(task.target, plan, info, task.number, results) for task in self.tasks]
+        return self.executor.map(last, lambda count: None)

@@ -52,7 +52,7 @@ class Dispatcher:
         reader: DatasetReader | None = self._dispatch(dataset['format'], 'open_dataset', locals())
         return reader
 
-    def open_executor(self, executor: str, workers: int | None) -> Executor | None:
+    def open_executor(self, context: TrainContext, executor: str, workers: int | None) -> Executor | None:
         """Call the executor of that name."""
         opened: Executor | None = self._dispatch(executor, 'open_executor', locals())
         return opened

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks.cli.plugin_listing import entries, inspect_plugins
-from synapse_hooks.context import Dataset
+from synapse_hooks.context import Dataset, RuntimeContext, TrainContext
 from synapse_hooks.data import DatasetInfo
 from synapse_hooks.errors import PluginBlocked, PluginBroken, PluginMissing, UnreadableItem, WrongAnswer
 from synapse_hooks.formats import BaseFormat, BaseSink, Batch, ReadContext, WriteContext, WriteResult
@@ -23,6 +23,7 @@ from synapse_hooks.plugins.settings import Level
 from synapse_hooks.testing import Converted, convert_dataset
 from tests.formats.format_kit import add_item, box, polygon, tree
 
+CONTEXT = TrainContext(params={}, runtime_ctx=RuntimeContext(), hooks=build(Settings()).calls)
 POOL = """
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -179,8 +180,8 @@ def test_an_executor_that_is_not_there_is_an_error_with_those_that_are(tmp_path:
 def test_an_executor_that_cannot_be_used_is_named_with_its_distribution(tmp_path: Path, dm: Path) -> None:
     calls = build(Settings()).calls
     with pytest.raises(PluginBroken, match=r"acme-pool 1\.0 \(plugin 'broken'\) is broken: .*Missing"):
-        calls.open_executor(executor='broken', workers=None)
-    assert calls.open_executor(executor='pool', workers=5).workers == 5
+        calls.open_executor(context=CONTEXT, executor='broken', workers=None)
+    assert calls.open_executor(context=CONTEXT, executor='pool', workers=5).workers == 5
     with pytest.raises(OSError, match='no cluster here'):
         converted(dm, 'coco', tmp_path / 'out', executor='down')
 
@@ -200,7 +201,7 @@ def test_executors_are_listed_with_their_versions_and_faults() -> None:
 def test_a_blocked_executor_is_not_used() -> None:
     plugins = build(Settings(levels=(Level('block', 'only', block=('pool',)),)))
     with pytest.raises(PluginBlocked, match=r"the executor 'pool' of acme-pool 1\.0"):
-        plugins.calls.open_executor(executor='pool', workers=2)
+        plugins.calls.open_executor(context=CONTEXT, executor='pool', workers=2)
 
 
 def blamed(error: BaseException) -> list[str]:
