@@ -50,7 +50,7 @@ class Surroundings:
     def here(cls) -> Surroundings:
         """Those of this process."""
         installed = set(sysconfig.get_paths().values())
-        folders = [os.path.abspath(folder) for folder in sys.path if os.path.isdir(folder or '.')]
+        folders = [str(Path(folder).absolute()) for folder in sys.path if Path(folder).is_dir()]
         return cls(str(Path.cwd()), tuple(folder for folder in folders if folder not in installed))
 
     def enter(self) -> None:
