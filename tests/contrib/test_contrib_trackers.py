@@ -1,4 +1,4 @@
-"""The contributed trackers where they are installed, without the trackers themselves: those are in tests/trackers."""
+"""Contributed trackers and Ray where they are installed, without what they serve: see tests/trackers and tests/ray."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from tests.support.environments import Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
-TRACKERS = ('mlflow', 'tensorboard', 'wandb')
+OTHERS = ('mlflow', 'ray', 'tensorboard', 'wandb')
 
 
-@pytest.mark.parametrize('name', TRACKERS)
+@pytest.mark.parametrize('name', OTHERS)
 def test_its_own_tests_pass_where_it_is_installed(
     name: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,48 +18,38 @@ SLOW = """
 import os, time
 from pathlib import Path
 
-from synapse_hooks.formats import BaseSink, BaseFormat
 from synapse_hooks.formats.coco import CocoFormat
+from synapse_hooks.formats.coco.sink import CocoSink
 
 
-class SlowSink:
-    def __init__(self, sink):
-        self._sink = sink
-
-    def __getattr__(self, name):
-        return getattr(self._sink, name)
-
+class SlowSink(CocoSink):
     def write(self, plan, info, shard, batches):
-        def slowed():
-            for number, batch in enumerate(batches):
-                yield batch
-                if number == 0:
-                    work = Path(os.environ['WORK'])
-                    (work / f'{os.getpid()}.{shard}').touch()
-                    while not (work / 'go').exists():
-                        time.sleep(0.02)
-        return self._sink.write(plan, info, shard, slowed())
+        return super().write(plan, info, shard, slowed(batches, shard))
+
+
+def slowed(batches, shard):
+    work = Path('work')
+    if (work / 'fault').exists():
+        raise ZeroDivisionError('in the sink')
+    for batch in batches:
+        yield batch
+        (work / f'{os.getpid()}.{shard}').touch()
+        while not (work / 'go').exists():
+            time.sleep(0.02)
 
 
 class Slow(CocoFormat):
     name = 'slow'
 
     def sink(self, context):
-        return SlowSink(super().sink(context))
-
-
-class Faulty(CocoFormat):
-    name = 'faulty'
-
-    def sink(self, context):
-        raise ZeroDivisionError('in the sink')
+        return SlowSink(context)
 """
 
 
 @pytest.fixture(scope='module')
 def dm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp('datasets') / 'dm'
-    for number in range(600):
+    for number in range(1600):
         shapes = {'bounding_box': [box(1, 1, 5, 5, f'class{number % 7}')]}
         if number % 3:
             shapes['polygon'] = [polygon([[0, 0], [9, 0], [9, 9]], 'road')]
@@ -88,3 +80,63 @@ def test_the_bytes_are_those_of_one_process(cluster: Cluster, dm: Path, tmp_path
         assert digests[0] == digests[1]
         source = tmp_path / 'yolo-serial' / 'dataset.yaml' if target == 'coco' else source
     assert not list(tmp_path.glob('.*'))
+
+
+def test_a_killed_worker_and_a_killed_node_cost_their_parts_only(cluster: Cluster, dm: Path, tmp_path: Path) -> None:
+    work = project(tmp_path)
+    at = cluster.at(tmp_path)
+    lost = cluster.add_node(cpus=2)
+    convert = ('convert', dm, 'out', '--to', 'slow', '--executor', 'ray', '--workers', '6')
+    with at.started(*convert) as running:
+        # All CPUs are at work: two of each node.
+        running.until(lambda: len(begun(work)) >= 6)
+        os.kill(begun(work)[0], signal.SIGKILL)
+        cluster.kill_node(lost)
+        # Workers of a node end when they notice it.
+        running.until(lambda: sum(Path(f'/proc/{pid}').exists() for pid in begun(work)) <= 4)
+        (work / 'go').touch()
+        ended = running.end()
+    assert ended.code == 0, ended
+    assert '1,600 images' in ended.err
+    assert len(begun(work)) >= 8, 'those of the node, and of the worker unless it was there too, were written again'
+    at.hooks('convert', dm, 'serial', '--to', 'slow', '--executor', 'serial')
+    assert digest(tmp_path / 'out') == digest(tmp_path / 'serial')
+    assert not list(tmp_path.glob('.*staging*'))
+
+
+def test_errors_are_those_of_one_process_and_name_the_node(cluster: Cluster, dm: Path, tmp_path: Path) -> None:
+    (project(tmp_path) / 'fault').touch()
+    at = cluster.at(tmp_path)
+    lines = []
+    for executor in ('serial', 'ray'):
+        ended = at.hooks('convert', dm, 'out', '--to', 'slow', '--executor', executor, '--workers', '2', code=1)
+        lines.append(ended.err)
+        assert 'ZeroDivisionError: in the sink' in ended.err
+        assert "(plugin 'own:Slow') in hook 'convert'" in ended.err
+    assert 'on the Ray node 127.0.0.1' in lines[1]
+    assert not list(tmp_path.glob('*out*'))
+
+
+def test_ctrl_c_ends_the_tasks(cluster: Cluster, dm: Path, tmp_path: Path) -> None:
+    work = project(tmp_path)
+    at = cluster.at(tmp_path)
+    with at.started('convert', dm, 'out', '--to', 'slow', '--executor', 'ray', '--workers', '2') as running:
+        running.until(lambda: len(begun(work)) == 2)
+        ended = running.end(signal.SIGINT)
+    assert ended.code == 130, ended
+    assert not any(Path(f'/proc/{pid}').exists() for pid in begun(work))
+    assert not list(tmp_path.glob('*out*'))
+
+
+def project(folder: Path) -> Path:
+    """Make a folder a project with formats of its own, and return one for files by which tests and sinks wait."""
+    (folder / 'own.py').write_text(SLOW)
+    (folder / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugins = ["own:Slow"]\n')
+    work = folder / 'work'
+    work.mkdir()
+    return work
+
+
+def begun(work: Path) -> list[int]:
+    """The processes that have begun to write a part."""
+    return [int(file.name.partition('.')[0]) for file in sorted(work.glob('*.*'))]
