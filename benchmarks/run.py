@@ -31,6 +31,8 @@ BENCHMARKS = (
     'third_party',
     'curve',
     'first_batch',
+    'scale',
+    'scale_driver',
 )
 NEEDS = {
     'autolog': ('ultralytics',),
@@ -39,6 +41,7 @@ NEEDS = {
     'peers': ('numpy', 'orjson', 'PIL'),
     'third_party': ('numpy', 'orjson', 'PIL'),
     'first_batch': ('ultralytics', 'orjson'),
+    'scale': ('ultralytics', 'numpy', 'orjson', 'PIL'),
 }
 SIZED = ('convert', 'curve', 'first_batch')
 """Those that are small unless they get `--full`."""

@@ -110,3 +110,20 @@ def test_sources_have_the_proportions_that_they_promise(tmp_path: Path) -> None:
         (x, y, w, h), (width, height) = row['bbox'], places[row['image_id']]
         assert 0 <= x < x + w <= width
         assert 0 <= y < y + h <= height
+
+
+def test_slopes_are_measured_at_three_sizes() -> None:
+    command = [sys.executable, str(BENCHMARKS / 'scale.py'), '--parts', 'dm-coco', 'runs', '--share', '0.005', '--json']
+    done = subprocess.run(command, capture_output=True, text=True)
+    figures = {one['name']: one for one in json.loads(done.stdout.splitlines()[-1])['figures']}
+    assert figures['dm -> coco: entries, an item']['value'] == 1
+    assert figures['dm -> coco: entries, an item']['note'] == '1 from 10 to 40, then to 160'
+    assert figures['dm -> coco: largest document, an item']['value'] > 500
+    assert figures['`runs --json`, peak memory, a run']['note'].endswith('from 2 to 5, then to 20')
+
+
+def test_a_driver_gets_an_answer_of_each_run_twice_a_second() -> None:
+    command = [sys.executable, str(BENCHMARKS / 'scale_driver.py'), '--one', '4', '2', '--seconds', '1']
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert 0 < found['answers'] <= 10
+    assert found['busy'] > 0
