@@ -33,6 +33,7 @@ BENCHMARKS = (
     'first_batch',
     'scale',
     'scale_driver',
+    'launch',
 )
 NEEDS = {
     'autolog': ('ultralytics',),

@@ -127,3 +127,11 @@ def test_a_driver_gets_an_answer_of_each_run_twice_a_second() -> None:
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert 0 < found['answers'] <= 10
     assert found['busy'] > 0
+
+
+def test_a_launched_run_is_measured_against_one_that_is_not() -> None:
+    command = [sys.executable, str(BENCHMARKS / 'launch.py'), '--rounds', '1', '--json']
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures = json.loads(done.stdout.splitlines()[-1])['figures']
+    assert [figure['name'].rpartition(', ')[2] for figure in figures] == ['wall time', 'processor time', 'peak memory']
+    assert all(0.2 < figure['value'] < 5 for figure in figures)

@@ -26,9 +26,11 @@ from synapse_hooks.conversion.contract import WriteResult, Written
 from synapse_hooks.data import Box, DatasetInfo, LossReport, Sample
 from synapse_hooks.data.batch import Batch, gather
 from synapse_hooks.errors import PluginBroken, StepFailed, SynapseHooksError, UnreadableItem, WrongAnswer
+from synapse_hooks.launches import RunOutcome, RunPlan, resources_of
 from synapse_hooks.plugins.blame import blame, culprit
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.portable import PortableException, RemoteError, is_portable, portable
+from synapse_hooks.searches import Search, SearchConfig, SearchOutcome, SearchParam, Trial
 from synapse_hooks.types import StepResult
 from tests.data_room.test_data_annotations import ALL as ANNOTATIONS
 
@@ -291,6 +293,11 @@ RESULTS = [
     WriteResult({'train': 1}, state=[1, 2]),
     Written(Path('dataset.yaml'), 'yolo'),
     DatasetInfo(classes=('car',)),
+    RunPlan('train:Train', '/runs/a', {'epochs': 3}, {'workspace': '/w'}, deadlines={'execute': 60.0}, block=('voc',)),
+    resources_of(['num_gpus=0.5', 'a100=1'], env=['LOG=debug']),
+    RunOutcome('failed', '/runs/a', {'images': 3}, metrics={'loss': 0.5}, error={'type': 'ValueError'}),
+    Search((SearchParam('lr0', 'uniform', min=0.0, max=1.0),), SearchConfig('mAP50', 'max')),
+    SearchOutcome('succeeded', (Trial('0001', {'lr0': 0.1}, 'succeeded', {'mAP50': 0.8}),)),
     *ANNOTATIONS,
 ]
 
