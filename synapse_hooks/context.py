@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from synapse_hooks.data.dataset import DatasetInfo
     from synapse_hooks.data.sample import Sample
     from synapse_hooks.hookspecs import HookSpecs
+    from synapse_hooks.searches import SearchRequest
 
 __all__ = [
     'ArtifactEvent',
@@ -163,6 +164,9 @@ class BackendClient(Protocol):
     def update_job(self, job: int | str, **fields: Any) -> None:
         """Change a job: `status, progress_record, metrics_record, result, ...`."""
 
+    def override_best_trial(self, job: int | str, trial: str, params: Mapping[str, Any]) -> None:
+        """Record the best trial of a job that is a search, with its parameters."""
+
     def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
 
@@ -243,6 +247,11 @@ class RuntimeContext:
     """Resume the run in `run_dir`."""
     from_stage: str | None = None
     """With `resume`: run this stage and all after it again, even those that have succeeded."""
+    search: SearchRequest | None = None
+    """Search for the best parameters instead of training once, and upload the model of the best trial. See
+    `synapse_hooks.actions.search_params`."""
+    until: str | None = None
+    """End the run after this stage, as succeeded; resumed without it, it goes on."""
     keep_conversions: bool = True
     """Use a conversion that another run of the same dataset has made, and keep this run's for others; False converts
     in the run directory. See `keep_conversions` among the settings of the project, which limits their size."""
@@ -311,6 +320,8 @@ class TrainContext(Logging):
     """For custom steps to pass values to later ones. Stored in run.json, so JSON values only."""
     images: LoggedImages = field(default_factory=LoggedImages)
     """The images that were logged, and how many there may be."""
+    trial: Mapping[str, Any] | None = None
+    """Of a trial of a search: `search`, the run of the search, and `id`."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]` of the project, by plugin."""
 

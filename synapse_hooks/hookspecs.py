@@ -28,7 +28,7 @@ then report arguments that the hook does not have, wrong types and a wrong answe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         TrainContext,
     )
     from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+    from synapse_hooks.searches import Search, SearchOutcome, Trial
     from synapse_hooks.signatures import HookImpl
 
 PROJECT: Final = 'synapse_hooks'
@@ -101,6 +102,40 @@ class HookSpecs:
             ...             if cancelled.is_set():
             ...                 job.cancel()
             ...         return read_outcome(plan.run_dir)
+        """
+
+    @hookspec(firstresult=True)
+    def tune(
+        self,
+        launcher: str,
+        plan: RunPlan,
+        search: Search,
+        resources: Resources,
+        cancelled: Event,
+        report: Callable[[Trial], None],
+    ) -> SearchOutcome:
+        """Search for the best parameters: run trials, each a run of its own, and return when all have ended.
+
+        Launchers that can do so subclass `synapse_hooks.launching.SearchLauncher`. The
+        run directory of the search has the finished stages before the training; `synapse_hooks.tuning.trial_plan` makes
+        the plan of a trial that begins with them.
+
+        Args:
+            launcher: The name.
+            plan: The plan of the search. Its run directory exists, and this process drives it.
+            search: What is searched, how, and what is best.
+            resources: What each trial gets, and where.
+            cancelled: Set when the search is to end: end the trials, wait until they have ended, and return.
+            report: Called, from any thread, with a trial whenever it begins, has new metrics or has ended.
+
+        Returns:
+            All trials, and the best one, as `synapse_hooks.searches.best_trial` finds it.
+
+        Example:
+            >>> @hookimpl
+            ... def tune(launcher, plan, search, resources, cancelled, report):
+            ...     if launcher == 'slurm':
+            ...         plans = [trial_plan(plan, search, id, params) for id, params in drawn(search)]
         """
 
     # -- the run begins ------------------------------------------------------------------------------------------

@@ -70,6 +70,8 @@ class RunPlan:
     """Whether the run was begun before: a launcher that finds it at work follows it."""
     from_stage: str | None = None
     """As `RuntimeContext.from_stage`."""
+    until: str | None = None
+    """As `RuntimeContext.until`."""
 
     v: int = VERSION
     """The version of the plan itself."""

@@ -37,6 +37,7 @@ LEVELS = (
     ('runs',),
     ('report',),
     ('launching',),
+    ('tuning',),
     ('actions',),
     ('demo', 'testing'),
     ('serve',),

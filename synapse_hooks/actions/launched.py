@@ -76,6 +76,7 @@ def _rebuilt(plan: RunPlan) -> BaseTrainAction[Any]:
         deadlines=plan.deadlines,
         resume=True,
         from_stage=plan.from_stage,
+        until=plan.until,
     )
     action = kind(validated(kind.params_model, plan.params), ctx)
     check_worker(plan, prepare_plugins(action.setup_run()))

@@ -13,6 +13,7 @@ from synapse_hooks.plugins import HookFunction, function_faults, hook_functions
 
 HELPERS: Final = (
     'launch',
+    'tune',
     'autolog',
     'log_params',
     'log_metrics',

@@ -77,8 +77,9 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     flat = dict(values)
     if flat.pop('is_tune', False):
         raise ParamsError(
-            'is_tune: this is a search over hyperparameters, and an action trains once',
-            hint='send one set of hyperparameters, with is_tune false',
+            'is_tune: this is a search over hyperparameters, and a run trains once',
+            hint='`synapse-hooks train` and `synapse-hooks tune` search, after `pip install synapse-hooks-ray`; in '
+            'Python, use `search_params` and `RuntimeContext(search=...)`; to train once, set is_tune to false',
             faults=[{'field': 'is_tune', 'value': True, 'rule': 'must be false'}],
         )
     nested = flat.pop('hyperparameters', None)

@@ -327,8 +327,7 @@ class BaseTrainAction(Generic[P, R]):
         """Run the pipeline.
 
         Returns:
-            What `execute` returned, as an instance of `result_model` where there is one. None where the pipeline has
-            no such step.
+            What `execute` returned, as an instance of `result_model` where there is one; None without that step.
 
         Raises:
             StepFailed: A step failed; its cause is the `__cause__`.
@@ -348,10 +347,6 @@ class BaseTrainAction(Generic[P, R]):
 
     def launch(self, launcher: str, resources: Resources | None = None) -> RunOutcome:
         """Run the pipeline where a launcher does, `ctx.target` being its name there. See `launching.launch`.
-
-        Args:
-            launcher: `local`, or the name of a plugin: `synapse-hooks plugins` lists them.
-            resources: What the run gets, and where.
 
         A run that has failed raises nothing: `error` of the outcome has the reason.
         """
@@ -378,7 +373,7 @@ class BaseTrainAction(Generic[P, R]):
         """What `run()` runs: the steps, the parameters, and the hooks that the action answers."""
         registry: StepRegistry[TrainContext] = StepRegistry()
         self.setup_steps(registry)
-        return RunSetup(
+        setup = RunSetup(
             action_name=self.action_name,
             # The last part of a path names the action as well as all of it.
             action=(self.ctx.target or f'{type(self).__module__}:{type(self).__qualname__}').rpartition('/')[2],
@@ -390,6 +385,11 @@ class BaseTrainAction(Generic[P, R]):
             attach=self._attach,
             detach=self._autologs.close,
         )
+        if self.ctx.search is None:
+            return setup
+        from synapse_hooks.tuning.setup import search_setup
+
+        return search_setup(setup, self.ctx.search)
 
     def _attach(self, context: TrainContext) -> None:
         self._context, self._run_dir = context, context.run_dir

@@ -326,6 +326,10 @@ class Workspace:
         if not isinstance(number, int) or not self._records.update('job', number, fields):
             raise not_found('job', job, self._records.all('job'), self.root)
 
+    def override_best_trial(self, job: int | str, trial: str, params: Mapping[str, Any]) -> None:
+        """Record the best trial of a job: its field `best_trial` is `{trial_id, **params}`."""
+        self.update_job(job, best_trial={'trial_id': trial, **params})
+
     def get_job(self, job: int | str) -> dict[str, Any]:
         """The record of a job, by id."""
         record = self._records.find('job', id_or_name(job))

@@ -90,6 +90,11 @@ class _Stage(Struct):
     context: _Context | UnsetType = UNSET
 
 
+class _Trial(Struct):
+    search: str
+    id: str
+
+
 class _Runtime(Struct):
     block: list[str] = []
     only: list[str] = []
@@ -122,6 +127,9 @@ class _Record(Struct):
     stages: list[_Stage] = []
     attempts: int = 0
     undelivered: dict[str, int] | None = None
+    trial: _Trial | None = None
+    search: dict[str, Any] | None = None
+    until: str | None = None
     journal: _Journal | None = None
 
 

@@ -20,6 +20,9 @@
     attempts        how often the run was begun or resumed
     result, model, error;  metrics: the last value of each, when the run ended
     note            a text of the user's
+    until           the stage after which the run was to end, if any
+    search          of a search: hyperparameters, tune_config, models, and the trials once it has ended
+    trial           of a trial: {search, id};  stopped: why it was ended early
     launch          {launcher, resources} of a run that was launched
     undelivered     {sink: number of events not delivered}, if any
     journal         {lost, reason}: events that could not be written, where there are any

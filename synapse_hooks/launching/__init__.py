@@ -9,7 +9,7 @@ from synapse_hooks.lazy import lazily
 if TYPE_CHECKING:
     from synapse_hooks.launches import Resources, RunOutcome, RunPlan
     from synapse_hooks.launching.driver import launch
-    from synapse_hooks.launching.launcher import BaseLauncher
+    from synapse_hooks.launching.launcher import BaseLauncher, SearchLauncher
     from synapse_hooks.launching.outcome import read_outcome
 
 _HOMES = {
@@ -17,10 +17,11 @@ _HOMES = {
     'Resources': 'synapse_hooks.launches',
     'RunOutcome': 'synapse_hooks.launches',
     'RunPlan': 'synapse_hooks.launches',
+    'SearchLauncher': 'launcher',
     'launch': 'driver',
     'read_outcome': 'outcome',
 }
 
-__all__ = ['BaseLauncher', 'Resources', 'RunOutcome', 'RunPlan', 'launch', 'read_outcome']
+__all__ = ['BaseLauncher', 'Resources', 'RunOutcome', 'RunPlan', 'SearchLauncher', 'launch', 'read_outcome']
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event
 from typing import ClassVar
 
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+from synapse_hooks.searches import Search, SearchOutcome, Trial
 
 
 class BaseLauncher:
@@ -51,3 +53,43 @@ class BaseLauncher:
     def launch(self, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome | None:
         """Answer for `launcher == self.name`; decline otherwise."""
         return self.run_plan(plan, resources, cancelled) if launcher == self.name else None
+
+
+class SearchLauncher(BaseLauncher):
+    """A launcher that searches for hyperparameters, too: what `synapse-hooks tune` needs."""
+
+    def run_search(
+        self,
+        plan: RunPlan,
+        search: Search,
+        resources: Resources,
+        cancelled: Event,
+        report: Callable[[Trial], None],
+    ) -> SearchOutcome:
+        """Run the trials of a search, and return when all have ended. See the hook `tune`.
+
+        Args:
+            plan: The plan of the search. If `plan.resume` is true, `synapse_hooks.tuning.recorded_trials` has the
+                trials that were reported before.
+            search: What is searched, how, and what is best.
+            resources: What each trial gets, and where.
+            cancelled: Set when the search is to end: end the trials, wait until they have ended, and return.
+            report: Called, from any thread, with a trial whenever it begins, has new metrics or has ended.
+
+        Raises:
+            LaunchError: The search cannot begin, or go on. How a trial failed is part of the trial.
+        """
+        raise NotImplementedError
+
+    @hookimpl
+    def tune(
+        self,
+        launcher: str,
+        plan: RunPlan,
+        search: Search,
+        resources: Resources,
+        cancelled: Event,
+        report: Callable[[Trial], None],
+    ) -> SearchOutcome | None:
+        """Answer for `launcher == self.name`; decline otherwise."""
+        return self.run_search(plan, search, resources, cancelled, report) if launcher == self.name else None

@@ -28,7 +28,7 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
         LaunchError: It holds what cannot travel.
     """
     ctx = setup.ctx
-    _refuse_objects(setup)
+    refuse_objects(setup)
     cwd = Path(directory.read().get('runtime', {}).get('cwd') or working_directory())
     return RunPlan(
         target=str(ctx.target),
@@ -51,6 +51,7 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
         checkpoint=plain(ctx.checkpoint),
         resume=ctx.resume,
         from_stage=ctx.from_stage,
+        until=ctx.until,
     )
 
 
@@ -102,7 +103,12 @@ def _minor(version: str) -> str:
     return '.'.join(version.split('.')[:2])
 
 
-def _refuse_objects(setup: RunSetup) -> None:
+def refuse_objects(setup: RunSetup) -> None:
+    """Refuse a run whose action has no name, or that has plugins which are objects of this process.
+
+    Raises:
+        LaunchError: It cannot travel.
+    """
     ctx = setup.ctx
     if ctx.target is None:
         raise LaunchError(

@@ -102,6 +102,8 @@ def _progress(context: TrainContext, done: int, total: int, received: int = 0) -
 def upload_fields(context: TrainContext) -> dict[str, Any]:
     """What is stored with a model besides its files: where it comes from."""
     checkpoint: Mapping[str, Any] = context.checkpoint or {}
+    # The model of a search has the parameters of its best trial.
+    best: Mapping[str, Any] = context.values.get('best_trial') or {}
     # Another backend makes a name of the run's and the content, by which it recognises an upload that is tried again.
     is_local = isinstance(context.client, LocalDatasets)
     return {
@@ -110,6 +112,6 @@ def upload_fields(context: TrainContext) -> dict[str, Any]:
         'category': checkpoint.get('category'),
         'dataset': context.params.get('dataset'),
         'checkpoint': checkpoint.get('id'),
-        'params': without_secrets(context.params, os.environ),
+        'params': without_secrets({**context.params, **best.get('params', {})}, os.environ),
         'run': context.run_dir.name,
     }

@@ -15,10 +15,12 @@ from synapse_hooks.plugins.catalogue import Catalogue
 from synapse_hooks.plugins.records import Kind, Plugin, Rank
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from synapse_hooks.context import AutologSession, Dataset, DatasetReader, Executor, TrainContext
     from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+    from synapse_hooks.searches import Search, SearchOutcome, Trial
 
 
 DISPATCHED: Final[dict[str, tuple[Kind, str]]] = {
@@ -26,6 +28,7 @@ DISPATCHED: Final[dict[str, tuple[Kind, str]]] = {
     'open_dataset': ('format', 'dataset'),
     'open_executor': ('executor', 'executor'),
     'launch': ('launcher', 'launcher'),
+    'tune': ('launcher', 'launcher'),
     'autolog': ('autologger', 'framework'),
 }
 """The hooks that plugins answer by name: the kind of these plugins, and the argument that has the name."""
@@ -65,6 +68,19 @@ class Dispatcher:
     def launch(self, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome | None:
         """Call the launcher of that name."""
         outcome: RunOutcome | None = self._dispatch(launcher, 'launch', locals())
+        return outcome
+
+    def tune(
+        self,
+        launcher: str,
+        plan: RunPlan,
+        search: Search,
+        resources: Resources,
+        cancelled: Event,
+        report: Callable[[Trial], None],
+    ) -> SearchOutcome | None:
+        """Call the launcher of that name."""
+        outcome: SearchOutcome | None = self._dispatch(launcher, 'tune', locals())
         return outcome
 
     def plugins(self, hook: str) -> list[Plugin]:

@@ -185,7 +185,10 @@ def _logged(event: str, recorded: Mapping[str, Any], **data: Any) -> dict[str, A
 
 
 def _log(context: TrainContext, entries: list[dict[str, Any]]) -> None:
-    job = context.runtime_ctx.job_id
+    job, trial = context.runtime_ctx.job_id, context.trial
+    if trial is not None:
+        measured = (entry for entry in entries if entry['event'] == 'metric')
+        entries = [{**entry, 'data': {**entry['data'], 'trial_id': trial['id']}} for entry in measured]
     if job is not None and entries:
         with _retried_later():
             context.client.add_logs(job, without_secrets(entries, os.environ))
@@ -193,7 +196,8 @@ def _log(context: TrainContext, entries: list[dict[str, Any]]) -> None:
 
 def _update(context: TrainContext, **fields: Any) -> None:
     job = context.runtime_ctx.job_id
-    if job is not None:
+    # The job of a trial is that of its search, which reports on all of them.
+    if job is not None and context.trial is None:
         with _retried_later():
             context.client.update_job(job, **without_secrets(fields, os.environ))
 

@@ -23,7 +23,7 @@ LAZY_HOOKS: Final[dict[Kind, tuple[str, ...]]] = {
     'format': ('convert', 'open_dataset'),
     'autologger': ('autolog',),
     'executor': ('open_executor',),
-    'launcher': ('launch',),
+    'launcher': ('launch', 'tune'),
 }
 """The hooks that a plugin of the lazy groups may answer; it is imported when one of them is called with its name."""
 

@@ -9,7 +9,7 @@ from synapse_hooks.lazy import lazily
 if TYPE_CHECKING:
     from synapse_hooks.searches.config import Method, SearchConfig
     from synapse_hooks.searches.outcome import SearchOutcome, Trial, best_trial
-    from synapse_hooks.searches.search import Search, search_of
+    from synapse_hooks.searches.search import Search, SearchRequest, search_of
     from synapse_hooks.searches.space import TYPES, SearchParam
 
 _HOMES = {
@@ -18,6 +18,7 @@ _HOMES = {
     'SearchConfig': 'config',
     'SearchOutcome': 'outcome',
     'SearchParam': 'space',
+    'SearchRequest': 'search',
     'TYPES': 'space',
     'Trial': 'outcome',
     'best_trial': 'outcome',
@@ -31,6 +32,7 @@ __all__ = [
     'SearchConfig',
     'SearchOutcome',
     'SearchParam',
+    'SearchRequest',
     'Trial',
     'best_trial',
     'search_of',

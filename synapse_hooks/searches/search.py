@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.searches.config import SearchConfig, config_of
 from synapse_hooks.searches.faults import Faults
 from synapse_hooks.searches.space import SearchParam, space_of
+
+if TYPE_CHECKING:
+    from synapse_hooks.launches import Resources
 
 MODELS: Final = ('best', 'all', 'none')
 """Which trials' models are uploaded."""
@@ -45,7 +49,13 @@ class Search:
     @property
     def example(self) -> dict[str, Any]:
         """Parameters that a trial may have."""
-        return {param.name: param.examples[0] for param in self.space}
+        return {param.name: param.examples[0][1] for param in self.space}
+
+    @property
+    def total(self) -> int:
+        """How many trials there are: `num_samples`, for every point of the grid."""
+        grid = math.prod(len(param.options or ()) for param in self.space if param.type == 'grid_search')
+        return self.config.num_samples * grid
 
     def to_dict(self) -> dict[str, Any]:
         """The form in which a backend sends it, and `models`."""
@@ -60,6 +70,18 @@ class Search:
             ParamsError: It is not one.
         """
         return search_of({name: values.get(name) for name in _FORM}, models=values.get('models') or 'best')[0]
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """A search, and who does it."""
+
+    search: Search
+    """What is searched, and how."""
+    launcher: str | None = None
+    """The name of the launcher that runs the trials; None is the only one that is installed."""
+    resources: Resources | None = None
+    """What each trial gets, and where."""
 
 
 def search_of(

@@ -78,13 +78,24 @@ class SearchParam:
         return self.type.endswith('randint')
 
     @property
-    def examples(self) -> tuple[Any, ...]:
-        """Values that a trial may get, to be checked before there are trials: all options, or both ends."""
+    def examples(self) -> list[tuple[str, Any]]:
+        """Values that a trial may get, each with the field that it comes from, to be checked before there are trials.
+
+        Example:
+            >>> SearchParam('batch', 'qrandint', min=4, max=16, q=4).examples
+            [('min', 4), ('max', 16), ('q', 8)]
+        """
         if self.options is not None:
-            return self.options
+            return [(f'options[{place}]', value) for place, value in enumerate(self.options)]
         if self.min is None or self.max is None:
-            return (self.mean,)
-        return self.min, self.max if self.q is not None or not self.is_integer else self.max - 1
+            mean = self.mean or 0
+            return [('mean', mean if self.q is None else round(mean / self.q) * self.q)]
+        if self.q is not None:
+            return [('min', self.min), ('max', self.max), ('q', min(self.min + self.q, self.max))]
+        if self.is_integer:
+            return [('min', self.min), ('max', self.max - 1)]
+        # Not a whole number, in case that an integer is expected.
+        return [('min', self.min), ('max', self.max), ('type', self.min + (self.max - self.min) / math.pi)]
 
     def to_dict(self) -> dict[str, Any]:
         """The form in which a backend sends it."""

@@ -75,6 +75,7 @@ def deliver(
         hooks=plugins.calls,
         recorder=journal,
         run_dir=directory.path,
+        trial=directory.read().get('trial'),
         settings=plugins.settings.settings,
     )
     pump = SinkPump(journal, [PluginSink(adapter, context) for adapter in plugins.sink_adapters()])

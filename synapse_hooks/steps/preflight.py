@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from synapse_hooks.context import RuntimeContext
 from synapse_hooks.errors import ConfigError, ParamsError, suggest
 from synapse_hooks.plugins import JobReporter, Plugins, build, load_settings, no_data_error
 from synapse_hooks.steps.dataset import ConvertDatasetStep, ExportDatasetStep
@@ -40,12 +41,20 @@ def decisions_of(setup: RunSetup, inputs: StageInputs, record: Mapping[str, Any]
     """
     stages = {stage['name']: stage for stage in record['stages']}
     params = setup.params.model_dump()
-    if record['status'] == 'succeeded' and setup.ctx.from_stage is None:
+    if is_done(setup.ctx, record):
         # Resumed only to deliver events to sinks that could not be reached.
         check_params(stages, inputs.steps, params)
         return [Decision(step, True, 'the run has succeeded') for step in inputs.steps]
     same = not record.get('checkpoint_of') or inputs.same_checkpoint(record['checkpoint_of'], params)
-    return decide(inputs, stages, params, setup.ctx.from_stage, same_checkpoint=same)
+    decisions = decide(inputs, stages, params, setup.ctx.from_stage, same_checkpoint=same)
+    names = [decision.step.name for decision in decisions]
+    return decisions if setup.ctx.until is None else decisions[: names.index(setup.ctx.until) + 1]
+
+
+def is_done(ctx: RuntimeContext, record: Mapping[str, Any]) -> bool:
+    """Whether a run has succeeded, and nothing more is requested of it."""
+    goes_on = record.get('until') not in (None, ctx.until)
+    return record['status'] == 'succeeded' and ctx.from_stage is None and not goes_on
 
 
 def _check(setup: RunSetup, plugins: Plugins) -> None:
@@ -63,6 +72,8 @@ def _check(setup: RunSetup, plugins: Plugins) -> None:
         if name not in names:
             hint = ' '.join(filter(None, (suggest(name, names), f'the stages are {", ".join(names)}')))
             raise ConfigError(f'--deadline: there is no stage {name!r}', hint=hint, field='deadline')
+    if setup.ctx.until is not None and setup.ctx.until not in names:
+        raise ConfigError(f'until: there is no stage {setup.ctx.until!r}', hint=f'the stages are {", ".join(names)}')
     plugins.check_pinned()
     for step in setup.registry:
         if isinstance(step, ExportDatasetStep) and data_path is None and dataset is None:

@@ -36,7 +36,7 @@ from synapse_hooks.steps.in_place import early_conversion, may_read_in_place
 from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.kept_conversions import KeptConversions
 from synapse_hooks.steps.orchestrator import Orchestrator
-from synapse_hooks.steps.preflight import decisions_of, prepare_plugins
+from synapse_hooks.steps.preflight import decisions_of, is_done, prepare_plugins
 from synapse_hooks.steps.progress import Progress
 from synapse_hooks.steps.reuse import Decision
 from synapse_hooks.steps.setup import RunSetup, former_paths, open_directory, recording_revision
@@ -99,7 +99,7 @@ class _Run:
         self.conversions = conversions
         self._unwritten: StorageError | None = None
         self._system_seconds = plugins.settings.system_seconds
-        self._is_done = directory.read()['status'] == 'succeeded' and setup.ctx.from_stage is None
+        self._is_done = is_done(setup.ctx, directory.read())
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
         self.progress = Progress(self.journal, setup.registry)
         self.context = TrainContext(
@@ -114,6 +114,7 @@ class _Run:
                 inputs, directory.staging, {**plugins.settings.deadlines, **setup.ctx.deadlines}
             ),
             images=LoggedImages(*plugins.settings.images),
+            trial=directory.read().get('trial'),
             settings=plugins.settings.settings,
         )
 
@@ -179,6 +180,7 @@ class _Run:
             plugins=self.plugins.versions(),
             left_out=self.plugins.left_out(),
             run_dir=str(self.directory.path),
+            until=self.setup.ctx.until,
             error=None,
         )
         self.journal.record(
@@ -264,6 +266,7 @@ class _Run:
             metrics=self._last_metrics(),
             error=recorded,
             code=self.inputs.code.files(),
+            **self.setup.closing(context.run_dir),
             durable=outcome == 'succeeded' and context.model is not None,
         )
         # The end is reported after everything before it: a job does not succeed at 92 %.

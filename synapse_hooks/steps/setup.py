@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -47,6 +47,10 @@ class RunSetup:
     """The pydantic model that the result of `execute` must fit; None takes any."""
     attach: Callable[[TrainContext], None] = field(default=lambda context: None)
     """Called with the run's context before anything else happens."""
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """What else run.json has, as JSON values."""
+    closing: Callable[[Path], Mapping[str, Any]] = field(default=lambda run_dir: {})
+    """What else run.json gets at the end, from the run directory."""
     detach: Callable[[], None] = field(default=lambda: None)
     """Called when the steps are over, before the clean-up."""
 
@@ -98,6 +102,7 @@ def _create(setup: RunSetup, redact: Sequence[str]) -> RunDirectory:
             'cwd': str(working_directory()),
         },
     }
+    fields.update(setup.record)
     if ctx.note:
         fields['note'] = checked_note(ctx.note) or None
     path = ctx.run_dir

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -60,7 +60,8 @@ class ExecuteStep(BaseStep[TrainContext]):
         result_model: The pydantic model that a returned dict must fit; None takes what comes.
     """
 
-    hooks = ('execute',)
+    hooks: ClassVar[tuple[str, ...]] = ('execute',)
+    """See `BaseStep.hooks`."""
 
     def __init__(self, result_model: type[BaseModel] | None = None) -> None:
         self.result_model = result_model

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from synapse_hooks.tuning.epochs import EpochMetrics
     from synapse_hooks.tuning.setup import launcher_of, search_setup
     from synapse_hooks.tuning.step import SearchStep
-    from synapse_hooks.tuning.trials import mark_stopped, metric_missing, read_trial, recorded_trials, trial_plan
+    from synapse_hooks.tuning.trials import (
+        mark_stopped,
+        metric_missing,
+        read_trial,
+        recorded_trials,
+        trial_folder,
+        trial_plan,
+    )
 
 _HOMES = {
     'EpochMetrics': 'epochs',
@@ -21,6 +28,7 @@ _HOMES = {
     'read_trial': 'trials',
     'recorded_trials': 'trials',
     'search_setup': 'setup',
+    'trial_folder': 'trials',
     'trial_plan': 'trials',
 }
 
@@ -33,6 +41,7 @@ __all__ = [
     'read_trial',
     'recorded_trials',
     'search_setup',
+    'trial_folder',
     'trial_plan',
 ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synapse_hooks.journal.follow import Follower
+from synapse_hooks.journal.reader import attempt_of
 from synapse_hooks.journal.values import number_of
 
 _RANK = {'custom': 0, 'train': 1, 'val': 2, 'final': 3}
@@ -28,6 +29,7 @@ class EpochMetrics:
         run_dir: The run directory.
         metric: The metric of the search. An epoch counts once it has a value of this.
         after: The last epoch that was reported before.
+        since: Attempts of the run up to this one do not count.
 
     Example:
         >>> from synapse_hooks.journal import Journal
@@ -41,8 +43,9 @@ class EpochMetrics:
         [Epoch(number=1, values={'loss': 0.5, 'mAP50': 0.1})]
     """
 
-    def __init__(self, run_dir: Path, metric: str, *, after: int = 0) -> None:
+    def __init__(self, run_dir: Path, metric: str, *, after: int = 0, since: int = 0) -> None:
         self.metric = metric
+        self._since = since
         self.last = after
         """The last epoch that was returned."""
         self._follower = Follower(run_dir, ('metrics',))
@@ -69,9 +72,11 @@ class EpochMetrics:
         self._epochs = {number: values for number, values in self._epochs.items() if number > self.last}
         return found
 
-    def _add(self, event: Mapping[str, Any]) -> None:
+    def _add(self, event: dict[str, Any]) -> None:
         step, values, nonfinite = event.get('step'), event.get('values'), event.get('nonfinite')
         if event.get('axis') != 'epoch' or not isinstance(values, Mapping):
+            return
+        if self._since and attempt_of(event) <= self._since:
             return
         given = {**values, **(nonfinite if isinstance(nonfinite, Mapping) else {})}
         self._names.update(dict.fromkeys(given))

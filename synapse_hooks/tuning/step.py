@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -15,13 +16,13 @@ from synapse_hooks.context import StepResult, TrainContext
 from synapse_hooks.errors import BackendError, LaunchError, StorageError, WrongAnswer
 from synapse_hooks.journal import RunDirectory, read_trainings
 from synapse_hooks.launches import Resources, RunPlan
-from synapse_hooks.launching.launch import in_background
+from synapse_hooks.launching.driver import in_background
 from synapse_hooks.safe_text import repr_of, summary, text_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial
 from synapse_hooks.steps import ExecuteStep
 from synapse_hooks.steps.state import plain
 from synapse_hooks.steps.training import weights_of
-from synapse_hooks.tuning.trials import MISSING, recorded_trials
+from synapse_hooks.tuning.trials import MISSING, recorded_trials, shared_stages
 
 BEST: Final = 'best_trial'
 """The key of `context.values` that has the best trial: `{id, params, run_dir}`."""
@@ -59,6 +60,11 @@ class SearchStep(ExecuteStep):
     def execute(self, context: TrainContext) -> StepResult:
         """Call the hook `tune`, and take over what the best trial has made."""
         plan, trials = self.plan_of(context.run_dir), _Trials(context, self.search)
+        _, differing = shared_stages(RunDirectory.open(context.run_dir).read(), self.search)
+        if differing is not None:
+            stage, names = differing
+            text = f'stage {stage} uses {", ".join(names)}, which is searched: it runs in each trial'
+            context.log_message(text, level='warning', code='stage-not-shared')
 
         def search(cancelled: Event) -> Any:
             trials.cancelled = cancelled
@@ -71,7 +77,9 @@ class SearchStep(ExecuteStep):
                 report=trials.report,
             )
 
-        outcome = in_background(search)
+        outcome = in_background(
+            search, partial(context.log_message, 'cancelling the trials, and waiting for their end')
+        )
         if not isinstance(outcome, SearchOutcome):
             raise WrongAnswer(
                 f'launcher {self.launcher!r} must return a SearchOutcome, got {repr_of(outcome)}', hook='tune'
@@ -121,9 +129,9 @@ def described(trial: Trial, search: Search) -> str:
     """A trial in one line: what it has, and the metric of the search.
 
     Example:
-        >>> from synapse_hooks.searches import search_of
-        >>> space = [{'name': 'lr', 'type': 'uniform', 'min': 0.1, 'max': 0.2}]
-        >>> described(Trial('0001', {'lr': 0.125}, metrics={'mAP50': 0.5}), search_of(space, {'metric': 'mAP50', 'mode': 'max'})[0])
+        >>> from synapse_hooks.searches import SearchConfig
+        >>> trial = Trial('0001', {'lr': 0.125}, metrics={'mAP50': 0.5})
+        >>> described(trial, Search((), SearchConfig('mAP50', 'max')))
         'lr=0.125, mAP50 0.5'
     """
     values = [f'{name}={_short(value)}' for name, value in trial.params.items()]
@@ -156,7 +164,7 @@ class _Trials:
                 return
             self._trials[trial.id] = trial
             self._context.recorder.record('trial', trial.to_dict())
-            if trial.is_over:
+            if trial.is_over and not (before is not None and before.is_over):
                 self._ended(trial)
 
     def _ended(self, trial: Trial) -> None:
@@ -196,7 +204,9 @@ def _weights(context: TrainContext, best: Trial, run_dir: Path) -> Path | None:
     for state in reversed(list(read_trainings(run_dir).values())):
         checkpoint = state.weights or state.resume_from
         if checkpoint is not None and checkpoint.exists():
-            text = f'the best trial {best.id} was stopped early {best.stopped}: its checkpoint {checkpoint} is the model'
+            text = (
+                f'the best trial {best.id} was stopped early {best.stopped}: its checkpoint {checkpoint} is the model'
+            )
             context.log_message(text, level='warning', code='best-trial')
             return checkpoint
     text = f'the best trial {best.id} was stopped early {best.stopped}, and has no checkpoint: no model is uploaded'

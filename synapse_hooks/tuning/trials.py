@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.errors import SynapseHooksError, suggest
-from synapse_hooks.journal import KILLED, Journal, RunDirectory, last_metrics, read_events, secrets_of
+from synapse_hooks.journal import Journal, RunDirectory, last_metrics, read_events, secrets_of
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.searches import Search, SearchConfig, Trial
@@ -71,9 +71,11 @@ def trial_plan(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]
         _fork(Path(plan.run_dir), folder, search, id, values)
     else:
         directory = RunDirectory.open(folder, redact=secrets_of(os.environ))
-        if directory.read()['params'] != values and directory.status != 'succeeded':
+        if directory.status != 'succeeded' and (
+            directory.read()['params'] != values or directory.read().get('stopped')
+        ):
             with directory.locked():
-                directory.update(params=values)
+                directory.update(params=values, stopped=None)
     until = None if search.models == 'all' else EXECUTE
     return replace(
         plan, run_dir=str(folder), params=values, run_name=None, resume=not is_new, from_stage=None, until=until
@@ -83,12 +85,7 @@ def trial_plan(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]
 def _fork(search_dir: Path, folder: Path, search: Search, id: str, params: Mapping[str, Any]) -> None:
     record = RunDirectory.open(search_dir).read()
     searched = set(search.names)
-    stages: list[dict[str, Any]] = []
-    for stage in record['stages']:
-        used = (stage.get('inputs') or {}).get('params') or {}
-        if stage['name'] == EXECUTE or stage['status'] not in DONE or searched & set(used):
-            break
-        stages.append(stage)
+    stages, _ = shared_stages(record, search)
     fields = {name: record.get(name) for name in _COPIED}
     if not searched & set((record.get('checkpoint_of') or {}).get('params') or {}):
         fields |= {name: record.get(name) for name in ('checkpoint', 'checkpoint_of')}
@@ -97,6 +94,26 @@ def _fork(search_dir: Path, folder: Path, search: Search, id: str, params: Mappi
     RunDirectory.create(
         folder, redact=secrets_of(os.environ), **fields, params=params, stages=stages, trial=trial
     )  # fmt: skip
+
+
+def shared_stages(
+    record: Mapping[str, Any], search: Search
+) -> tuple[list[dict[str, Any]], tuple[str, list[str]] | None]:
+    """The stages of a search that its trials share, and the first one that they do not, with what it has used.
+
+    Args:
+        record: What run.json of the search has.
+        search: The search.
+    """
+    shared: list[dict[str, Any]] = []
+    for stage in record['stages']:
+        if stage['name'] == EXECUTE or stage['status'] not in DONE:
+            break
+        used = (stage.get('inputs') or {}).get('params') or {}
+        if found := [name for name in search.names if name in used]:
+            return shared, (stage['name'], found)
+        shared.append(stage)
+    return shared, None
 
 
 def read_trial(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]) -> Trial:
@@ -175,8 +192,8 @@ def mark_stopped(run_dir: str | Path, why: str) -> None:
         if directory.status == 'succeeded':
             # It was done before it could be ended.
             return
-        error = None if directory.read()['error'] == KILLED else directory.read()['error']
-        directory.update(status='cancelled', stopped=why, error=error)
+        # That it was ended by a signal is not an error.
+        directory.update(status='cancelled', stopped=why, error=None)
         journal = Journal.join(directory.path, run=directory.name, redact=secrets_of(os.environ))
         journal.record('message', {'level': 'info', 'code': 'trial-stopped', 'text': f'stopped early {why}'})
         journal.close()

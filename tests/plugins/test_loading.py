@@ -142,7 +142,7 @@ def test_files_of_one_name_in_two_projects_are_two_modules(tmp_path: Path) -> No
         (lambda hooks: hooks.open_dataset(data={}), TypeError, "no argument 'data', did you mean 'dataset'"),
         (lambda hooks: hooks.convert(dataset={}, target_format='x'), TypeError, 'missing: context'),
         (lambda hooks: hooks.convrt(context=None), AttributeError, "no hook 'convrt'; did you mean 'convert'"),
-        (lambda hooks: hooks.zzz, AttributeError, "no hook 'zzz'; the hooks are launch, run_started, "),
+        (lambda hooks: hooks.zzz, AttributeError, "no hook 'zzz'; the hooks are launch, tune, run_started, "),
     ],
 )
 def test_a_hook_that_is_called_wrongly_says_how_to_call_it(call: Any, error: type, message: str) -> None:

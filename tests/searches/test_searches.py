@@ -161,7 +161,7 @@ def test_any_form_is_read_or_refused_with_its_fields(entries: list[Any], config:
     assert Search.from_dict(json.loads(json.dumps(search.to_dict()))) == search
     assert set(search.example) == set(search.names)
     for param in search.space:
-        for value in param.examples:
+        for _, value in param.examples:
             assert param.min is None or param.min <= value <= (param.max or 0)
 
 

@@ -213,6 +213,10 @@ class SynapseClient:
         """Change a job: any of `status, progress_record, metrics_record, console_logs, result, meta`."""
         self.api.call('PATCH', f'jobs/{_id("job", job)}/', body=fields)
 
+    def override_best_trial(self, job: int | str, trial: str, params: Mapping[str, Any]) -> None:
+        """Record the best trial of a job that is a search, with its parameters."""
+        self.api.call('PUT', f'trains/{_id("job", job)}/override_best_trial/', body={'trial_id': trial, **params})
+
     def add_logs(self, job: int | str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Add to the log of a job: each of `{event, data, datetime, step?, level?, file?}`."""
         if not entries:
