@@ -35,11 +35,13 @@ class Cluster:
     Args:
         process: `node_server.py`.
         environment: Where commands run.
+        folder: Where the nodes write: logs, and what was sent to them.
     """
 
-    def __init__(self, process: subprocess.Popen[str], environment: Environment) -> None:
+    def __init__(self, process: subprocess.Popen[str], environment: Environment, folder: Path) -> None:
         self._process = process
         self.environment = environment
+        self.folder = folder
         self.address: str = self._answer()['address']
         """Of the head node, `HOST:PORT`."""
 
@@ -47,17 +49,18 @@ class Cluster:
         """The environment, with RAY_ADDRESS set to this cluster."""
         return self.environment.at(cwd, **{**LOOPBACK, 'RAY_ADDRESS': self.address, **env})
 
-    def add_node(self, cpus: int = 2, **resources: float) -> int:
+    def add_node(self, cpus: int = 2, gpus: int = 0, **resources: float) -> int:
         """Start one more node.
 
         Args:
             cpus: How many CPUs it has.
+            gpus: How many GPUs it claims to have.
             **resources: Other resources, by their names.
 
         Returns:
             Its number.
         """
-        number: int = self._ask({'do': 'add', 'cpus': cpus, 'resources': resources})['node']
+        number: int = self._ask({'do': 'add', 'cpus': cpus, 'gpus': gpus, 'resources': resources})['node']
         return number
 
     def kill_node(self, number: int) -> None:
@@ -133,7 +136,7 @@ def cluster(ray_environment: Environment) -> Iterator[Cluster]:
         # Ctrl-C is for pytest, which then ends it.
         start_new_session=True,
     )
-    running = Cluster(process, ray_environment)
+    running = Cluster(process, ray_environment, Path(folder))
     try:
         yield running
     finally:

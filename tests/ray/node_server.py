@@ -17,6 +17,8 @@ from typing import Any
 
 CPUS = 2
 _STORE = 100 << 20
+_CONFIG = {'health_check_initial_delay_ms': 0, 'health_check_period_ms': 500, 'health_check_failure_threshold': 4}
+"""A node that was killed is given up after 2 seconds, and not after 15."""
 
 
 def main(temp_dir: str) -> None:
@@ -27,26 +29,28 @@ def main(temp_dir: str) -> None:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
-    common = {'node_ip_address': '127.0.0.1', 'object_store_memory': _STORE, 'num_gpus': 0}
+    common = {'node_ip_address': '127.0.0.1', 'object_store_memory': _STORE}
 
-    def add(number: int, cpus: int, resources: dict[str, float]) -> Any:
+    def add(number: int, cpus: int, gpus: int, resources: dict[str, float]) -> Any:
         # With `node0`, `node1`, ... a task can be placed on one of them.
-        more = {'temp_dir': temp_dir, 'include_dashboard': False} if number == 0 else {}
+        more = {'temp_dir': temp_dir, 'include_dashboard': False, '_system_config': _CONFIG} if number == 0 else {}
         own = {f'node{number}': 1.0, **resources}
-        return cluster.add_node(num_cpus=cpus, resources=own, **common, **more)
+        return cluster.add_node(num_cpus=cpus, num_gpus=gpus, resources=own, **common, **more)
 
     def answer(content: dict[str, Any]) -> None:
         out.write(json.dumps(content) + '\n')
         out.flush()
 
     try:
-        nodes = {number: add(number, CPUS, {}) for number in range(2)}
+        nodes = {number: add(number, CPUS, 0, {}) for number in range(2)}
         answer({'address': cluster.address})
         for line in sys.stdin:
             command = json.loads(line)
             if command['do'] == 'add':
                 number = max(nodes) + 1 if nodes else 0
-                nodes[number] = add(number, command.get('cpus', CPUS), command.get('resources', {}))
+                nodes[number] = add(
+                    number, command.get('cpus', CPUS), command.get('gpus', 0), command.get('resources', {})
+                )
                 answer({'node': number})
             elif command['do'] == 'kill':
                 cluster.remove_node(nodes.pop(command['node']), allow_graceful=False)
