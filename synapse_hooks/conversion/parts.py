@@ -100,7 +100,7 @@ class PartTasks(ShardTasks):
 
     def write(self, report: Report) -> list[ShardResult]:
         """See `ShardTasks.write`."""
-        written = self.executor.map(self._parts, report)
+        written = self._run(self._parts, report)
         self._folders = [folder for _, folder in written]
         return [result for result, _ in written]
 
@@ -114,7 +114,7 @@ class PartTasks(ShardTasks):
             FinalizePart(part, folder, plan, info, results)
             for part, folder in zip(self._parts, self._folders, strict=True)
         ]
-        finalized = self.executor.map(finalizing, lambda count: None)
+        finalized = self._run(finalizing, lambda count: None)
         folders = [str(folder) for _, folder in finalized]
         with ThreadPoolExecutor(min(len(folders), _THREADS)) as threads:
             list(threads.map(partial(_move, target=str(self.tasks[0].target.out)), folders))

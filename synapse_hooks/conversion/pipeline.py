@@ -171,7 +171,8 @@ class Pipeline:
                 yield first
             yield from rest
             return
-        batches = self.source.read(shard)
+        with self._error_notes():
+            batches = self.source.read(shard)
         while True:
             # Not around the `yield`: errors of the code that uses the batch are not errors of the reader.
             with self._error_notes():

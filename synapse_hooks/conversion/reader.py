@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.context import Dataset, DatasetReader
 from synapse_hooks.conversion.checked import CheckedSource
@@ -22,6 +22,9 @@ from synapse_hooks.storage.safe_open import UnsafeFile
 if TYPE_CHECKING:
     from synapse_hooks.formats.base import BaseFormat
     from synapse_hooks.hookspecs import HookSpecs
+
+_READING: Final = '__synapse_reading__'
+"""The attribute of an error that was raised while a dataset was read; it travels between processes."""
 
 
 @contextmanager
@@ -130,8 +133,15 @@ class FormatReader:
                 yield
         except (Exception, SystemExit) as error:
             error.add_note(f'while format {self.format.name!r} was reading {self.path}')
+            with suppress(AttributeError):
+                setattr(error, _READING, True)
             self.blame(error)
             raise
+
+    def blame_for_reading(self, error: BaseException) -> None:
+        """Blame the format for an error of another process, if it was raised there while this dataset was read."""
+        if getattr(error, _READING, False):
+            self.blame(error)
 
 
 def declared_by(reader: DatasetReader) -> DatasetInfo:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from synapse_hooks.context import Executor
 from synapse_hooks.conversion.contract import WriteResult
-from synapse_hooks.conversion.executors import Report
+from synapse_hooks.conversion.executors import R, Report
 from synapse_hooks.conversion.pipeline import Pipeline, ReadResult
 from synapse_hooks.conversion.read_ahead import ReadAhead
+from synapse_hooks.conversion.reader import FormatReader
 from synapse_hooks.conversion.target import Target
 from synapse_hooks.data import DatasetInfo, LossReport
 from synapse_hooks.data.batch import Batch
@@ -103,7 +104,7 @@ class ShardTasks:
         Args:
             report: Called with how many more samples were written.
         """
-        return self.executor.map(self.tasks, report)
+        return self._run(self.tasks, report)
 
     def finalize(self, plan: Any, info: DatasetInfo, results: Sequence[WriteResult]) -> list[LossReport]:
         """Finish all shards, each with a report of its losses.
@@ -114,4 +115,14 @@ class ShardTasks:
             results: What was written.
         """
         last = [FinalizeShard(task.target, plan, info, task.number, results) for task in self.tasks]
-        return self.executor.map(last, lambda count: None)
+        return self._run(last, lambda count: None)
+
+    def _run(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
+        try:
+            return self.executor.map(tasks, report)
+        except Exception as error:
+            # Another process does not know which plugin reads.
+            pipeline = self.tasks[0].pipeline
+            if isinstance(pipeline, Pipeline) and isinstance(pipeline.reader, FormatReader):
+                pipeline.reader.blame_for_reading(error)
+            raise

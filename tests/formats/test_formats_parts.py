@@ -14,6 +14,9 @@ from synapse_hooks.conversion import BaseExecutor
 from synapse_hooks.conversion.checked_executor import TaskFailed
 from synapse_hooks.conversion.parts import WritePart
 from synapse_hooks.errors import StorageError
+from synapse_hooks.formats import ReadContext
+from synapse_hooks.formats.dm import DmFormat
+from synapse_hooks.formats.dm.source import DmSource
 from synapse_hooks.testing import convert_dataset
 from tests.formats.format_kit import add_item, box, tree
 
@@ -102,3 +105,38 @@ def test_a_machine_that_does_not_see_the_folder_is_named(dm: Path, tmp_path: Pat
             settings={'yolo': {'executor': 'elsewhere'}},
         )
     assert 'same path' in caught.value.hint
+
+
+class FailingSource(DmSource):
+    elsewhere = False
+
+    def read(self, shard: Any) -> Any:
+        if self.elsewhere:
+            raise ZeroDivisionError('in the source')
+        return super().read(shard)
+
+
+class FailingFormat(DmFormat):
+    name = 'failing'
+
+    def source(self, path: Path, context: ReadContext) -> Any:
+        return FailingSource(path, context)
+
+
+class Pickling(Unreliable):
+    name = 'pickling'
+
+    def map(self, tasks: Sequence[Callable[[Report], Any]], report: Report) -> list[Any]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FailingSource, 'elsewhere', True)
+            return [pickle.loads(pickle.dumps(task))(report) for task in tasks]
+
+
+def test_an_error_of_the_format_that_reads_is_its_own_in_another_process_too(dm: Path, tmp_path: Path) -> None:
+    settings = {'yolo': {'executor': 'pickling'}}
+    source: Dataset = {'path': dm, 'format': 'failing'}
+    with pytest.raises(ZeroDivisionError) as caught:
+        convert_dataset(source, 'yolo', tmp_path / 'out', Pickling(), FailingFormat(), settings=settings)
+    notes = caught.value.__notes__
+    assert notes[-1] == "raised by the project (plugin 'FailingFormat') in hook 'open_dataset'"
+    assert "while executor 'pickling' was running 2 tasks" in notes

@@ -114,6 +114,7 @@ def test_errors_are_those_of_one_process_and_name_the_node(cluster: Cluster, dm:
         assert 'ZeroDivisionError: in the sink' in ended.err
         assert "(plugin 'own:Slow') in hook 'convert'" in ended.err
     assert 'on the Ray node 127.0.0.1' in lines[1]
+    assert "raise ZeroDivisionError('in the sink')" in lines[1], 'the traceback of the node'
     assert not list(tmp_path.glob('*out*'))
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import format_exception
 from typing import Any, Final
 
-from synapse_hooks.errors import LaunchError
+from synapse_hooks.errors import LaunchError, SynapseHooksError
 from synapse_hooks.portable import Carrier
 from synapse_hooks.safe_text import summary
 
@@ -78,7 +79,9 @@ def run(content: bytes, surroundings: Surroundings, number: int, counts: Any) ->
         return pickle.dumps(_opened(content)(progress)), progress.count
     except Exception as error:
         # That of a task is wrapped, so that it is distinct from one of the executor.
-        getattr(error, 'error', error).add_note(f'on the Ray node {_node()}')
+        own = getattr(error, 'error', error)
+        lines = '' if isinstance(own, SynapseHooksError) else f':\n{"".join(format_exception(own))}'.rstrip()
+        own.add_note(f'on the Ray node {_node()}{lines}')
         return pickle.dumps(Carrier(error)), progress.count
 
 
