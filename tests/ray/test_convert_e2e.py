@@ -106,7 +106,9 @@ def test_a_killed_worker_and_a_killed_node_cost_their_parts_only(cluster: Cluste
 
 def test_errors_are_those_of_one_process_and_name_the_node(cluster: Cluster, dm: Path, tmp_path: Path) -> None:
     (project(tmp_path) / 'fault').touch()
-    at = cluster.at(tmp_path)
+    with (tmp_path / 'pyproject.toml').open('a') as settings:
+        settings.write(f'[tool.synapse_hooks.settings.ray]\naddress = "{cluster.address}"\n')
+    at = cluster.at(tmp_path, RAY_ADDRESS='127.0.0.1:1')
     lines = []
     for executor in ('serial', 'ray'):
         ended = at.hooks('convert', dm, 'out', '--to', 'slow', '--executor', executor, '--workers', '2', code=1)
