@@ -58,28 +58,42 @@ def dm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def digest(root: Path) -> str:
-    """Of all files, with their names; the trainer's caches have absolute paths."""
+    """Of all files, with their names."""
     found = sha256()
     for file in sorted(path for path in root.rglob('*') if path.is_file()):
         found.update(f'{file.relative_to(root)} {sha256(file.read_bytes()).hexdigest()}\n'.encode())
     return found.hexdigest()
 
 
-def test_the_bytes_are_those_of_one_process(cluster: Cluster, dm: Path, tmp_path: Path) -> None:
-    at = cluster.at(tmp_path)
-    source = dm
-    for target in ('yolo', 'coco', 'dm'):
-        digests = []
+CONVERT_ALL = """
+from pathlib import Path
+from synapse_hooks.testing import convert_dataset
+from synapse_hooks_ray.cluster import connected
+from synapse_hooks_ray.executor import RayExecutor
+
+with connected():
+    for source, target in [('dm', 'yolo'), ('dm', 'coco'), ('coco', 'dm'), ('yolo', 'coco')]:
         for executor in ('serial', 'ray'):
             # In the same place: caches of the trainer have absolute paths.
-            at.hooks('convert', source, 'out', '--to', target, '--executor', executor, '--workers', '4')
-            for cache in (tmp_path / 'out').rglob('*.cache'):
-                cache.unlink()
-            digests.append(digest(tmp_path / 'out'))
-            (tmp_path / 'out').rename(tmp_path / f'{target}-{executor}')
-        assert digests[0] == digests[1]
-        source = tmp_path / 'yolo-serial' / 'dataset.yaml' if target == 'coco' else source
-    assert not list(tmp_path.glob('.*'))
+            settings = {target: {'executor': executor, 'workers': 4, 'trainer_cache': False}}
+            out = Path('out')
+            convert_dataset({'path': Path(source), 'format': source}, target, out, RayExecutor(), settings=settings)
+            out.rename(f'{source}-{target}-{executor}')
+        if source == 'dm':
+            Path(f'dm-{target}-serial').rename(target)
+"""
+
+
+def test_the_bytes_are_those_of_one_process(cluster: Cluster, dm: Path, tmp_path: Path) -> None:
+    (tmp_path / 'dm').symlink_to(dm)
+    ended = cluster.at(tmp_path).run(cluster.environment.python, '-c', CONVERT_ALL)
+    assert ended.code == 0, ended
+    digests = {folder.name: digest(folder) for folder in tmp_path.iterdir() if folder.name != 'dm'}
+    assert digests['dm-yolo-ray'] == digests['yolo']
+    assert digests['dm-coco-ray'] == digests['coco']
+    assert digests['coco-dm-ray'] == digests['coco-dm-serial']
+    assert digests['yolo-coco-ray'] == digests['yolo-coco-serial']
+    assert len(digests) == 8, 'nothing else is left'
 
 
 def test_a_killed_worker_and_a_killed_node_cost_their_parts_only(cluster: Cluster, dm: Path, tmp_path: Path) -> None:
