@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import synapse_hooks
@@ -259,9 +259,12 @@ def test_a_pool_of_processes_passes_errors_on() -> None:
 
 TEXTS = st.text(st.characters(), max_size=30) | st.text(st.sampled_from('\ud800\0\x1b[é→'), max_size=5)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS | st.binary(max_size=9)
-FACTS = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3))
+FACTS = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=2), max_leaves=5
+)
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     problem=TEXTS | st.just('x' * 30_000),
     hint=TEXTS,
