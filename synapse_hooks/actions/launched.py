@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar, cast
@@ -15,6 +15,7 @@ from synapse_hooks.backends import connect
 from synapse_hooks.context import Checkpoint, RuntimeContext
 from synapse_hooks.errors import LaunchError
 from synapse_hooks.journal import Journal, RunDirectory, secrets_of
+from synapse_hooks.journal.values import REDACTED
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import BaseLauncher, read_outcome
 from synapse_hooks.launching.plans import check_worker, warn_of_revision
@@ -34,8 +35,12 @@ def run_launched(plan: RunPlan) -> RunOutcome:
     Raises:
         RunError: There is no run directory, or another process drives it.
     """
+    record = RunDirectory.open(Path(plan.run_dir)).read()
+    for number, secret in enumerate(_hidden(plan.params, record['params'])):
+        # What the driver has redacted is a secret here too, where its variable may be missing.
+        os.environ[f'REDACTED_PARAMETER_{number}_SECRET'] = secret
     directory = RunDirectory.open(Path(plan.run_dir), redact=secrets_of(os.environ))
-    attempts = directory.read()['attempts']
+    attempts = record['attempts']
     try:
         _rebuilt(plan).run()
     except BaseException as error:
@@ -86,6 +91,19 @@ def _rebuilt(plan: RunPlan) -> BaseTrainAction[Any]:
 
 def _checkpoint(given: Mapping[str, Any] | None) -> Checkpoint | None:
     return None if given is None else cast(Checkpoint, {**given, 'path': Path(given['path'])})
+
+
+def _hidden(value: Any, recorded: Any) -> Iterator[str]:
+    """The parts of values that are redacted where they are recorded."""
+    if isinstance(value, Mapping) and isinstance(recorded, Mapping):
+        for name in value:
+            yield from _hidden(value[name], recorded.get(name))
+    elif isinstance(value, list | tuple) and isinstance(recorded, list):
+        for inner, written in zip(value, recorded, strict=False):
+            yield from _hidden(inner, written)
+    elif isinstance(recorded, str) and REDACTED in recorded and str(value) != recorded:
+        before, _, after = recorded.partition(REDACTED)
+        yield str(value).removeprefix(before).removesuffix('' if REDACTED in after else after)
 
 
 def _record_failure(directory: RunDirectory, error: BaseException) -> None:

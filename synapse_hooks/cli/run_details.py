@@ -42,22 +42,30 @@ def _facts(run: Run) -> dict[str, Any]:
         'best metric': run.best_metric,
         'started': None if run.started is None else f'{run.started.astimezone():%Y-%m-%d %H:%M:%S}',
         'duration': duration_of(run),
+        'launched by': _launched(run),
         'attempts': run.attempts if run.attempts > 1 else None,
         'git': f'{git["sha"]}{" (with changes)" if git.get("dirty") else ""}' if git.get('sha') else None,
         'plugins': ', '.join(dict.fromkeys(str(version) for version in run.plugins.values())),
         'python': run.environment.get('python'),
         'platform': run.environment.get('platform'),
+        'host': run.environment.get('host'),
     }
 
 
 def _more(run: Run) -> dict[str, Any]:
     """The fields of `--json` besides those of a list."""
-    names = ('target', 'result', 'checkpoint', 'plugins', 'environment', 'git', 'left_out', 'undelivered', 'journal')
+    names = 'target launch result checkpoint plugins environment git left_out undelivered journal'
     return {
-        **{name: run.record.get(name) for name in names},
+        **{name: run.record.get(name) for name in names.split()},
         'dataset_record': run.dataset,
         'stages': [stage.to_dict() for stage in run.stages],
     }
+
+
+def _launched(run: Run) -> str | None:
+    launch: dict[str, Any] = run.record.get('launch') or {}
+    given = ' '.join(f'{name}={value}' for name, value in (launch.get('resources') or {}).items())
+    return ' '.join(filter(None, (launch.get('launcher'), f'({given})' if given else ''))) or None
 
 
 def _stages(run: Run) -> str:

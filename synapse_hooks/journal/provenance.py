@@ -11,17 +11,18 @@ from typing import Any
 
 
 def environment() -> dict[str, str]:
-    """`{python, platform}`: the interpreter's version and path, and the system with its release and architecture.
+    """The interpreter's version and path, the system with its release and architecture, and the name of the machine.
 
     Example:
         >>> sorted(environment())
-        ['executable', 'platform', 'python']
+        ['executable', 'host', 'platform', 'python']
     """
     # platform.platform() reads the interpreter's binary to learn of the C library, which takes milliseconds.
     system = os.uname()
     return {
         'python': platform.python_version(),
         'executable': sys.executable,
+        'host': system.nodename,
         'platform': f'{system.sysname}-{system.release}-{system.machine}',
     }
 

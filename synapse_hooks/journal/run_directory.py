@@ -14,7 +14,7 @@
     params          the validated parameters
     plugins         {name: version};  left_out: those that could not take part, each with its reason
     code            {file: digest} of the project's and the action's own source
-    environment     {python, executable, platform};  git: {sha, dirty} or null
+    environment     {python, executable, host, platform};  git: {sha, dirty} or null
     workspace, host, dataset, checkpoint;  checkpoint_of: what went into finding it
     stages          the outcome of each stage, in order
     attempts        how often the run was begun or resumed

@@ -177,6 +177,7 @@ class _Run:
                 'deadlines': dict(self.setup.ctx.deadlines),
                 'job_id': self.setup.ctx.job_id,
             },
+            environment=environment(),
             plugins=self.plugins.versions(),
             left_out=self.plugins.left_out(),
             run_dir=str(self.directory.path),
