@@ -18,6 +18,7 @@ from synapse_hooks.errors import DataError
 from synapse_hooks.portable import Carrier
 from synapse_hooks.safe_text import summary
 from synapse_hooks_ray.cluster import connected
+from synapse_hooks_ray.settings import Settings
 from synapse_hooks_ray.tasks import Counts, Surroundings, run
 
 _RETRIES: Final = 3
@@ -47,6 +48,7 @@ class RayExecutor(BaseExecutor):
         """See `Executor.map`.
 
         Raises:
+            ConfigError: A setting is wrong.
             LaunchError: There is no cluster, or a node cannot open the dataset.
             DataError: A part was lost too often.
         """
@@ -76,9 +78,9 @@ class RayExecutor(BaseExecutor):
 
     def _connected(self) -> Any:
         if self._stack is None:
-            settings = self.context.settings.get(self.name, {}) if self.context is not None else {}
+            table = self.context.settings.get(self.name, {}) if self.context is not None else {}
             stack = ExitStack()
-            self._ray = stack.enter_context(connected(settings.get('address')))
+            self._ray = stack.enter_context(connected(Settings.checked(table).address))
             self._stack = stack
         return self._ray
 
