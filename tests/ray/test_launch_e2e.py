@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ class Project:
 
     def settings(self, text: str = '') -> None:
         """Write the table of settings for Ray."""
-        (self.folder / 'pyproject.toml').write_text(f'[tool.synapse_hooks.settings.ray]\n{text}\n', encoding='utf-8')
+        # Nodes of one machine share a folder: what the next test sends must not be what a killed node is unpacking.
+        (self.folder / 'pyproject.toml').write_text(f'[tool.synapse_hooks.settings.ray]\n{text}\n# {self.folder}\n')
 
     def words(self, run: str, *more: str, stop: str = '') -> tuple[str, ...]:
         """The command that launches a run of that name, which stops at a place."""
@@ -182,7 +184,7 @@ def test_a_node_that_is_killed_in_each_stage_costs_no_stage_before_and_makes_one
     project.settings('max_failures = 4')
     nodes = [cluster.add_node(cpus=1, box=1)]
     places = ('export', 'convert', 'epoch2', 'upload')
-    words = project.words('run', '-r', 'box=1', stop=', '.join(places))
+    words = project.words('run', '--json', '-r', 'box=1', stop=', '.join(places))
     with project.environment.started(*words) as run:
         for place in places:
             run.until(project.reached(place))
@@ -192,6 +194,8 @@ def test_a_node_that_is_killed_in_each_stage_costs_no_stage_before_and_makes_one
     cluster.kill_node(nodes[-1])
     assert ended.code == 0, ended
     assert ended.err.count('its node was lost; the run goes on') == 4, ended
+    # Nothing that Ray prints is on standard output.
+    assert ended.json['outcome'] == 'succeeded'
     assert project.models == 1
     record = project.record('run')
     assert (record['status'], record['attempts']) == ('succeeded', 5)
@@ -256,11 +260,12 @@ def test_without_a_shared_folder_the_run_directory_travels(project: Project) -> 
         ended = run.end()
     assert ended.code == 0, ended
     assert 'its worker was killed; the run goes on' in ended.err
-    assert shown(ended.err)[-3:] == ['  epoch 3 train  loss 0.167', '✔ execute', '✔ upload']
+    assert {'  epoch 3 train  loss 0.167', '✔ execute', '✔ upload'} <= set(shown(ended.err))
     assert (project.folder / 'own' / 'stages' / 'execute' / 'best.pt').read_bytes() == b'weights'
     text = (project.folder / 'own' / 'run.json').read_text()
     assert json.loads(text)['status'] == 'succeeded'
-    assert 'synapse-hooks-' not in json.dumps(json.loads(text)['result'])
+    assert tempfile.gettempdir() + '/.' not in text
+    assert list(Path(tempfile.gettempdir()).glob('.synapse-hooks-run*')) == []
     assert list(store.iterdir()) == []
     assert len((project.marks / 'convert').read_text().split()) == 1
     assert project.models == 1

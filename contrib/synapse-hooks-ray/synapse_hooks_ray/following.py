@@ -117,7 +117,7 @@ class Following:
                 actor = start_actor(self._id, self._resources)
                 if not self._start(actor, is_resumed):
                     end_actor(actor, self._id)
-                    return self._never_started()
+                    return self._outcome()
             else:
                 self._inform('the run is at work: following it')
                 places = {path.name: path.stat().st_size for path in journal_files(self._run_dir)}
@@ -165,10 +165,7 @@ class Following:
                 raise _not_installed(error) from error
             raise
         except RayError as error:
-            raise LaunchError(
-                f'the worker of the run cannot start: {summary(error)}',
-                hint='the log of the node says more; what is sent to it is shown above',
-            ) from error
+            raise Lost(f'its worker could not start: {summary(error).strip().splitlines()[-1]}') from error
         if self._store is None and not place['same']:
             raise LaunchError(
                 f'{self._run_dir} is not the same folder on {place["host"]}, where the run would be',
@@ -258,11 +255,9 @@ class Following:
             _relocate(self._run_dir)
             # From here on the driver's directory is the one that counts.
             self._store.remove()
-        return read_outcome(self._run_dir)
-
-    def _never_started(self) -> RunOutcome:
         directory = RunDirectory.open(self._run_dir)
-        if directory.status == 'created':
+        if self._cancelled.is_set() and directory.status not in _ENDED:
+            # It had not begun, or was killed because it did not end.
             with suppress(RunError), directory.locked():
                 directory.update(status='cancelled')
         return read_outcome(self._run_dir)

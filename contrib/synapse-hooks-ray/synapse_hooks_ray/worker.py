@@ -19,11 +19,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from synapse_hooks.errors import RunError, SynapseHooksError
+from synapse_hooks.errors import RunError, StorageError, SynapseHooksError
 from synapse_hooks.journal import RunDirectory, is_driven, journal_files
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.launches import RunPlan
-from synapse_hooks.storage import TABLE_LIMIT, open_regular, read_file
+from synapse_hooks.storage import TABLE_LIMIT, open_regular, read_file, sweep
+from synapse_hooks.storage.ownership import temporary_path
 from synapse_hooks_ray.child import Child, Output, environment
 from synapse_hooks_ray.project import placed
 from synapse_hooks_ray.storage import Keeper, Store
@@ -34,8 +35,10 @@ _SEEN_SECONDS: Final = 5.0
 """A network file system shows a new file after some seconds."""
 _MOST_BYTES: Final = 1 << 20
 """Of a journal in one report."""
+_PAUSES: Final = (1.0, 5.0, 15.0, 60.0)
+"""Seconds between attempts to send the rest of a run that has ended."""
 _LINGER: Final = 60.0
-"""Seconds after its end, and after the last question, until the actor gives its resources back."""
+"""Seconds without work and without a call until the actor gives its resources back."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Worker:
         self._child: Child | None = None
         self._keeper: Keeper | None = None
         self._run_dir: Path | None = None
+        self._scratch: Path | None = None
         self._storage = False
         self._cancelled = False
         self._error: SynapseHooksError | None = None
@@ -90,6 +94,8 @@ class Worker:
         self._is_started = False
         self._is_over = threading.Event()
         self._called = time.monotonic()
+        # The driver may be killed at any time, also before it starts the run.
+        threading.Thread(target=self._leave, name='leave', daemon=True).start()
 
     def sees(self, run_dir: str, record: bytes) -> dict[str, Any]:
         """Where this is, and whether the run directory is the driver's: whether it holds the same record."""
@@ -109,7 +115,6 @@ class Worker:
         self._storage, self._grace = order.storage is not None, order.grace
         # One thread starts the child and waits for it, as the child is killed when the thread that started it ends.
         threading.Thread(target=self._work, args=(order,), name='run', daemon=True).start()
-        threading.Thread(target=self._leave, name='leave', daemon=True).start()
 
     def is_at_work(self) -> bool:
         """Whether the run was started, and has not ended."""
@@ -147,9 +152,9 @@ class Worker:
             child.terminate(self._grace)
 
     def finish(self) -> None:
-        """Remove what is not needed any more, as the driver has everything."""
-        if self._storage and self._run_dir is not None:
-            shutil.rmtree(self._run_dir.parent, ignore_errors=True)
+        """Remove what is not needed any more, as the storage or the driver has everything."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _work(self, order: Order) -> None:
         try:
@@ -168,7 +173,7 @@ class Worker:
                 )
             self._child.wait()
             if self._keeper is not None:
-                self._keeper.close()
+                self._send_rest(self._keeper)
         except SynapseHooksError as error:
             self._error = error
         except BaseException as error:  # whatever it is, the driver reports it
@@ -186,10 +191,30 @@ class Worker:
             return plan
         url, name = order.storage
         store = Store(url, name)
-        self._run_dir = Path(tempfile.mkdtemp(prefix='synapse-hooks-')) / Path(plan.run_dir).name
+        # What actors have left that were killed goes.
+        sweep(Path(tempfile.gettempdir()))
+        self._scratch = temporary_path(Path(tempfile.gettempdir(), 'synapse-hooks-run'))
+        self._run_dir = self._scratch / Path(plan.run_dir).name
         store.fetch(self._run_dir)
         self._keeper = Keeper(store, self._run_dir, order.push_seconds, lambda text: self._output.add(text.encode()))
         return replace(plan, run_dir=str(self._run_dir))
+
+    def _send_rest(self, keeper: Keeper) -> None:
+        """Send what is not sent yet. It is all that there is of the run: it stays here if that is impossible."""
+        for pause in _PAUSES:
+            try:
+                keeper.close()
+            except StorageError as error:
+                self._output.add(f'{error.problem}; trying again in {pause:g} s'.encode())
+                time.sleep(pause)
+            else:
+                return
+        try:
+            keeper.close()
+        except StorageError as error:
+            kept, self._scratch = self._scratch, None
+            hint = f'the run is kept on {platform.node()}, in {kept}'
+            raise StorageError(error.problem, hint=hint, **error.facts) from error
 
     def _status(self) -> str:
         if self._run_dir is None:
@@ -210,11 +235,9 @@ class Worker:
         return found
 
     def _leave(self) -> None:
-        """Give the resources back when the run is over and no driver calls any more."""
-        self._is_over.wait()
-        self._called = time.monotonic()
-        while (rest := self._called + _LINGER - time.monotonic()) > 0:
-            time.sleep(rest)
+        """Give the resources back when there is nothing to do, and no driver calls any more."""
+        while self.is_at_work() or time.monotonic() < self._called + _LINGER:
+            time.sleep(1.0)
         self.finish()
         os._exit(0)
 
