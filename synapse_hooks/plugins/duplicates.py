@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Hashable, Sequence
 
 from synapse_hooks.plugins.records import Plugin
@@ -48,7 +49,13 @@ def _identity(plugin: Plugin, function: HookFunction) -> Hashable:
         written = (code.co_filename, code.co_firstlineno, code.co_qualname)
     owner = getattr(function.function, '__self__', None)
     # Instances that were made for this run count by their class; two that a project made are two.
-    return function.hook, written, None if plugin.is_made else id(owner)
+    return function.hook, written, _place(type(owner)) if plugin.is_made else id(owner)
+
+
+def _place(kind: type) -> Hashable:
+    """Equal for a class that was imported under two names, and not for two that inherit the same function."""
+    module = sys.modules.get(kind.__module__)
+    return getattr(module, '__file__', kind.__module__), kind.__qualname__
 
 
 def _is_written_in(plugin: Plugin, function: HookFunction) -> bool:

@@ -67,6 +67,28 @@ def test_a_class_that_is_listed_twice_is_called_once_and_two_objects_of_it_twice
     ) == ['hooks:watcher']
 
 
+FORMATS = """
+from synapse_hooks.formats import Format
+
+
+class One(Format):
+    name = 'one'
+
+    def read(self, context):
+        return iter(())
+
+
+class Two(One):
+    name = 'two'
+"""
+
+
+def test_two_formats_that_inherit_the_same_functions_both_answer(tmp_path: Path) -> None:
+    plugins = plugins_of(tmp_path, 'mine:One', 'mine:Two', 'other:One', mine=FORMATS, other=FORMATS)
+    listed = [name for name in callers(plugins, 'open_dataset') if ':' in name]
+    assert listed == ['mine:One', 'mine:Two', 'other:One']
+
+
 def test_the_same_file_under_two_names_is_called_once(tmp_path: Path) -> None:
     plugins = plugins_of(tmp_path, 'sub/hooks.py', 'sub.hooks', sub__hooks=HOOKS)
     assert callers(plugins, 'uploaded') == ['sub/hooks.py']
