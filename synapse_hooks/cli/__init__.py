@@ -18,6 +18,7 @@ COMMANDS: Final = {
     'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
     'train': 'run a train action',
     'sweep': 'run a train action many times, with other parameters each time',
+    'tune': 'search for the best parameters of a train action',
     'resume': 'resume a run that was interrupted or has failed',
     'runs': 'list, show, compare and remove runs',
     'watch': 'watch a run that goes on in another process',

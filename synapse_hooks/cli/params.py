@@ -11,6 +11,27 @@ from synapse_hooks.storage import parse_yaml
 from synapse_hooks.storage.safe_yaml import YAML_LIMIT
 
 
+def read_yaml_file(option: str, file: Path) -> Any:
+    """What a YAML or JSON file holds.
+
+    Args:
+        option: The option that names it, for errors.
+        file: The file.
+
+    Raises:
+        ConfigError: It cannot be read.
+        ParamsError: It is not valid YAML.
+    """
+    try:
+        with file.open('rb') as opened:
+            # Not `read_file`: the user names this file, so a pipe is fine.
+            return parse_yaml(opened.read(YAML_LIMIT + 1))
+    except OSError as error:
+        raise ConfigError(f'{option} {file}: {error.strerror}', hint='check the path', path=str(file)) from error
+    except ValueError as error:
+        raise ParamsError(f'{option} {file} is not YAML: {error}', hint='fix that line', path=str(file)) from error
+
+
 def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
     """Parameters from a file and from `NAME=VALUE` arguments, which take precedence.
 
@@ -20,14 +41,7 @@ def read_params(file: Path | None, words: list[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     if file is not None:
-        try:
-            with file.open('rb') as opened:
-                # Not `read_file`: the user names this file, so a pipe is fine.
-                loaded = parse_yaml(opened.read(YAML_LIMIT + 1))
-        except OSError as error:
-            raise ConfigError(f'--params {file}: {error.strerror}', hint='check the path', path=str(file)) from error
-        except ValueError as error:
-            raise ParamsError(f'--params {file} is not YAML: {error}', hint='fix that line', path=str(file)) from error
+        loaded = read_yaml_file('--params', file)
         if loaded is not None and not isinstance(loaded, dict):
             raise ParamsError(
                 f'--params {file} holds a {type(loaded).__name__}, not names with values',

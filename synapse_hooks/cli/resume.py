@@ -56,12 +56,15 @@ def _run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
     from synapse_hooks.journal.values import REDACTED
+    from synapse_hooks.searches import Search, SearchRequest
     from synapse_hooks.storage.user_paths import working_directory
 
     directory = RunDirectory.open(run_folder(options.run_dir))
     record: dict[str, Any] = directory.read()
     changes = read_params(options.file, options.params)
     is_changed = options.plan or options.from_stage is not None or bool(changes) or bool(record.get('undelivered'))
+    # A trial of a search has ended with its training: now its model is uploaded.
+    is_changed = is_changed or record.get('until') is not None
     if record['status'] == 'succeeded' and not is_changed:
         model = record['model'] or {}
         text = 'the run has succeeded already'
@@ -111,11 +114,14 @@ def _run(options: argparse.Namespace) -> CommandResult:
         resume=True,
         from_stage=options.from_stage,
     )
+    launched = _launcher(options, record.get('launch') or {})
+    if record.get('search'):
+        ctx.search, launched = SearchRequest(Search.from_dict(record['search']), *launched), (None, None)
     known(kind.params_model, changes)
     params = validated(kind.params_model, {**record['params'], **changes})
     if options.plan:
         return plan_result(kind, params, ctx)
-    return run_action(kind, params, ctx, *_launcher(options, record.get('launch') or {}))
+    return run_action(kind, params, ctx, *launched)
 
 
 def _launcher(options: argparse.Namespace, recorded: Mapping[str, Any]) -> tuple[str | None, Resources | None]:

@@ -12,6 +12,7 @@ from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.error_report import error_data, exit_code
 from synapse_hooks.cli.launching import launch_action
+from synapse_hooks.cli.search_result import search_data, search_text
 from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.context import BackendClient, RuntimeContext, TrainContext
 from synapse_hooks.errors import BackendError, StorageError
@@ -106,9 +107,13 @@ def _run_here(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext
         'dataset': plain(record['dataset']),
         'error': None if error is None else error_data(error),
     }
+    searched = search_data(record)
+    if searched is not None:
+        data['search'] = searched
     if error is not None:
         return CommandResult(data, exit_code=exit_code(error), error=error)
-    return CommandResult(data, summary_text(data), has_side_effects=True)
+    text = '\n\n'.join(filter(None, (search_text(record), summary_text(data))))
+    return CommandResult(data, text, has_side_effects=True)
 
 
 def fail_job(client: BackendClient | None, job: int | str | None, error: BaseException) -> None:

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.launching import add_launcher, chosen_resources, need_launcher
+
+if TYPE_CHECKING:
+    from synapse_hooks.searches import SearchRequest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Target, parameters, backend."""
     parser.add_argument('target', metavar='TARGET', help='the action to run')
+    add_run_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Parameters, backend, launcher, and the rest that a run has."""
     add_params(parser)
     parser.add_argument('--name', help='the name of the run, its folder and its model in the workspace')
     parser.add_argument('--note', metavar='TEXT', default='', help='a note about the run; `runs note` changes it')
@@ -105,13 +116,35 @@ def run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.cli.run_action import failed_before_start
 
     try:
-        return _run(options)
+        return run_with(options, partial(_parameters, options))
     except BaseException as error:
         return failed_before_start(error)
 
 
-def _run(options: argparse.Namespace) -> CommandResult:
+Parameters = Callable[[Any, Mapping[str, Any], Mapping[str, Any]], 'tuple[Any, SearchRequest | None]']
+"""The validated parameters of a run, and its search if it is one, from the action's model, its defaults and values."""
+
+
+def _parameters(
+    options: argparse.Namespace, model: Any, defaults: Mapping[str, Any], values: Mapping[str, Any]
+) -> tuple[Any, SearchRequest | None]:
+    from synapse_hooks.actions import search_params
     from synapse_hooks.actions.params import validated
+    from synapse_hooks.searches import SearchRequest
+
+    if not values.get('is_tune'):
+        return validated(model, {**defaults, **values}, strict=True), None
+    search, params = search_params(model, values, defaults=defaults)
+    return params, SearchRequest(search, options.launcher, chosen_resources(options))
+
+
+def run_with(options: argparse.Namespace, parameters: Parameters) -> CommandResult:
+    """Load the action, and run it with its parameters.
+
+    Args:
+        options: Those of `add_run_options`, and the target.
+        parameters: Makes the parameters, and the search.
+    """
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
@@ -120,7 +153,6 @@ def _run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.errors import BackendUnavailable, SynapseHooksError
 
-    need_launcher(options)
     kind, target, defaults = load_action(options.target)
     if options.params_help:
         return params_help(kind, defaults)
@@ -128,7 +160,9 @@ def _run(options: argparse.Namespace) -> CommandResult:
     client = connect(options.workspace, options.host, job=job)
     try:
         values = read_params(options.file, options.params)
-        params = validated(kind.params_model, {**defaults, **values}, strict=True)
+        params, search = parameters(kind.params_model, defaults, values)
+        if search is None:
+            need_launcher(options)
     except SynapseHooksError as error:
         if not options.plan:
             fail_job(client, job, error)
@@ -149,7 +183,11 @@ def _run(options: argparse.Namespace) -> CommandResult:
         strict=options.strict,
         allow_pickle=tuple(options.allow_pickle),
         deadlines=deadlines_of(options),
+        search=search,
     )
     if options.plan:
         return plan_result(kind, params, ctx)
+    if search is not None:
+        # Its stages run here, and its trials where the launcher runs them.
+        return run_action(kind, params, ctx)
     return run_action(kind, params, ctx, options.launcher, chosen_resources(options))

@@ -13,11 +13,16 @@ from synapse_hooks.searches import SearchOutcome, Trial, best_trial
 from synapse_hooks.tuning import mark_stopped, read_trial, recorded_trials, trial_plan
 
 
+# Their server has no threads, and has imported what they need.
+PROCESSES = multiprocessing.get_context('forkserver')
+PROCESSES.set_forkserver_preload(['synapse_hooks.actions.launched', 'synapse_hooks.steps.run', 'synapse_hooks.formats'])
+
+
 class Serial(SearchLauncher):
     name = 'serial'
 
     def run_plan(self, plan, resources, cancelled):
-        worker = multiprocessing.get_context('fork').Process(target=run_launched, args=(plan,))
+        worker = PROCESSES.Process(target=run_launched, args=(plan,))
         worker.start()
         while worker.is_alive():
             worker.join(0.05)

@@ -109,23 +109,6 @@ def test_the_backend_gets_the_metrics_of_each_trial_and_the_best_one(searching: 
     assert len(statuses) == 3
 
 
-def test_a_search_that_is_resumed_runs_what_is_missing(
-    searching: Searches, calls: Calls, project: Path, tmp_path: Path
-) -> None:
-    import multiprocessing
-
-    (project / 'kill').touch()
-    child = multiprocessing.get_context('fork').Process(target=searching().run)
-    child.start()
-    child.join(30)
-    assert child.exitcode == -9
-    assert calls() == ['export 7', 'pre_execute', 'execute 0.1']
-    (project / 'kill').unlink()
-    searching(resume=True).run()
-    assert calls() == ['pre_execute', 'execute 0.3', 'pre_execute', 'execute 0.2', 'upload 0.3']
-    assert [t['id'] for t in record(tmp_path / 'search')['search']['trials']] == ['0001', '0002', '0003']
-
-
 def test_a_space_that_does_not_fit_the_action_is_refused_before_anything_runs(searching: Searches) -> None:
     space = [
         {'name': 'epoch', 'type': 'randint', 'min': 1, 'max': 3},

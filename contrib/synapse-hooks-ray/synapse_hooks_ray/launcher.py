@@ -1,10 +1,10 @@
-"""`--launcher ray`: a run, or many, on the nodes of a Ray cluster."""
+"""`--launcher ray`: a run, many, or a search over hyperparameters, on the nodes of a Ray cluster."""
 
 from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -13,7 +13,8 @@ from typing import ClassVar
 from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.errors import LaunchError
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
-from synapse_hooks.launching import BaseLauncher
+from synapse_hooks.launching import SearchLauncher
+from synapse_hooks.searches import Search, SearchOutcome, Trial
 from synapse_hooks_ray.cluster import address_of, connected, import_ray
 from synapse_hooks_ray.credentials import variables_of
 from synapse_hooks_ray.project import project_of
@@ -24,7 +25,7 @@ _lock = threading.Lock()
 _shared: _Shared | None = None
 
 
-class Ray(BaseLauncher):
+class Ray(SearchLauncher):
     """Runs plans as detached actors of a Ray cluster, which outlive the driver."""
 
     name: ClassVar[str] = 'ray'
@@ -49,6 +50,24 @@ class Ray(BaseLauncher):
 
             order = Order(plan, shipment.root, variables_of(plan, settings.pass_env), resources.env)
             return Following(plan, resources, settings, order, cancelled, inform, write_stderr).run()
+
+    def run_search(
+        self,
+        plan: RunPlan,
+        search: Search,
+        resources: Resources,
+        cancelled: Event,
+        report: Callable[[Trial], None],
+    ) -> SearchOutcome:
+        """Search with Ray Tune; see the base class.
+
+        Raises:
+            LaunchError: It cannot begin, or go on.
+            ConfigError: The settings are wrong, or the cluster is not there.
+        """
+        from synapse_hooks_ray.search import run_search
+
+        return run_search(plan, search, resources, cancelled, report)
 
 
 class _Shared:

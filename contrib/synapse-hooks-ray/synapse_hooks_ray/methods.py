@@ -1,0 +1,143 @@
+"""The search algorithms and schedulers of Ray Tune that a search can name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from synapse_hooks.errors import LaunchError, suggest
+from synapse_hooks.safe_text import repr_of
+from synapse_hooks.searches import Method, Search
+from synapse_hooks_ray.space import param_space
+
+_RANDOM: Final = ('basicvariantgenerator', 'basic', 'random')
+_OPTUNA: Final = ('optunasearch', 'optuna')
+_SCHEDULERS: Final = {
+    'fifo': 'FIFOScheduler',
+    'asha': 'ASHAScheduler',
+    'asynchyperband': 'ASHAScheduler',
+    'hyperband': 'HyperBandScheduler',
+    'median': 'MedianStoppingRule',
+    'pbt': 'PopulationBasedTraining',
+}
+_PBT: Final = 'PopulationBasedTraining'
+_OF_THE_SEARCH: Final = ('metric', 'mode', 'time_attr')
+_EPOCH: Final = 'training_iteration'
+"""What counts the reports of a trial: one for each epoch."""
+
+
+def uses_checkpoints(search: Search) -> bool:
+    """Whether the scheduler starts trials from checkpoints of others."""
+    method = search.config.scheduler
+    return method is not None and _SCHEDULERS.get(method.name) == _PBT
+
+
+def algorithm(search: Search, points: Sequence[Mapping[str, Any]] = ()) -> tuple[Any, int | None]:
+    """What proposes parameters, and the limit of concurrent trials that is left to `TuneConfig`.
+
+    Args:
+        search: The search.
+        points: Parameters to try first.
+
+    Raises:
+        LaunchError: There is no such algorithm, it is not installed, or an option is not one of it.
+    """
+    method, config = search.config.search_alg or Method('random'), search.config
+    first = [dict(point) for point in points] or None
+    if method.name in _RANDOM:
+        from ray.tune.search.basic_variant import BasicVariantGenerator
+
+        _check(method, 'search_alg', ('seed',))
+        limit = config.max_concurrent_trials or 0
+        return BasicVariantGenerator(
+            points_to_evaluate=first, max_concurrent=limit, random_state=method.options.get('seed')
+        ), None
+    if method.name not in _OPTUNA:
+        raise LaunchError(
+            f'the launcher for Ray has no search algorithm {method.name!r}; it has random and optuna',
+            hint=suggest(method.name, ('random', 'optuna')) or 'change `search_alg`',
+        )
+    grid = [param.name for param in search.space if param.type == 'grid_search']
+    if grid:
+        raise LaunchError(
+            f'optuna proposes the values of all parameters, so {", ".join(grid)} cannot be of the type grid_search',
+            hint='use the type choice, or leave out `search_alg`',
+        )
+    try:
+        import optuna  # noqa: F401 (Ray imports it later)
+        from ray.tune.search.optuna import OptunaSearch
+    except ImportError as error:
+        raise LaunchError('optuna is not installed', hint='`pip install "synapse-hooks-ray[tune]"`') from error
+    _check(method, 'search_alg', ('seed',))
+    return OptunaSearch(
+        metric=config.metric, mode=config.mode, points_to_evaluate=first, **method.options
+    ), config.max_concurrent_trials
+
+
+def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
+    """What ends trials early; None where they all finish.
+
+    Args:
+        search: The search.
+        params: The parameters that all trials have.
+
+    Raises:
+        LaunchError: There is no such scheduler, or an option is not one of it.
+    """
+    method = search.config.scheduler
+    if method is None:
+        return None
+    if method.name not in _SCHEDULERS:
+        raise LaunchError(
+            f'the launcher for Ray has no scheduler {method.name!r}; it has {", ".join(_SCHEDULERS)}',
+            hint=suggest(method.name, _SCHEDULERS) or 'change `scheduler`',
+        )
+    from ray.tune import schedulers
+
+    kind = getattr(schedulers, _SCHEDULERS[method.name])
+    known = [name for name in inspect.signature(kind.__init__).parameters if name not in ('self', *_OF_THE_SEARCH)]
+    _check(method, 'scheduler', known)
+    options = dict(method.options)
+    if 'time_attr' in inspect.signature(kind.__init__).parameters:
+        options['time_attr'] = _EPOCH
+    if 'max_t' in known and (epochs := _epochs(search, params)):
+        options.setdefault('max_t', epochs)
+    if kind.__name__ == _PBT:
+        options.setdefault('hyperparam_mutations', _mutations(search))
+        options.setdefault('perturbation_interval', 4)
+    try:
+        return kind(**options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise LaunchError(
+            f'the scheduler {method.name} cannot be used with {repr_of(dict(method.options))}: {error}',
+            hint='change `scheduler`',
+        ) from error
+
+
+def _check(method: Method, field: str, known: Sequence[str]) -> None:
+    for name in method.options:
+        if name in known:
+            continue
+        what = 'is given in tune_config' if name in ('metric', 'mode') else 'is not an option of it'
+        raise LaunchError(
+            f'tune_config.{field}.options.{name}: {what}',
+            hint=suggest(name, known) or f'the options of {method.name} are {", ".join(known) or "none"}',
+        )
+
+
+def _epochs(search: Search, params: Mapping[str, Any]) -> int | None:
+    """How many epochs a trial has at most, as far as that is known."""
+    for param in search.space:
+        if param.name == 'epochs':
+            values = [value for _, value in param.examples if isinstance(value, int | float)]
+            return int(max(values)) if values else None
+    epochs = params.get('epochs')
+    return epochs if isinstance(epochs, int) and epochs > 0 else None
+
+
+def _mutations(search: Search) -> dict[str, Any]:
+    """PBT draws from the same space; a grid is a choice for it."""
+    space = param_space(search)
+    grids = {param.name: list(param.options or ()) for param in search.space if param.type == 'grid_search'}
+    return {**space, **grids}

@@ -1,0 +1,45 @@
+"""The space of a search as Ray Tune has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from synapse_hooks.searches import Search, SearchParam
+
+_DOMAINS: Final[Mapping[str, Callable[[Any, SearchParam], Any]]] = {
+    'choice': lambda tune, p: tune.choice(list(p.options or ())),
+    'grid_search': lambda tune, p: tune.grid_search(list(p.options or ())),
+    'uniform': lambda tune, p: tune.uniform(p.min, p.max),
+    'quniform': lambda tune, p: tune.quniform(p.min, p.max, p.q),
+    'loguniform': lambda tune, p: tune.loguniform(p.min, p.max, p.base),
+    'qloguniform': lambda tune, p: tune.qloguniform(p.min, p.max, p.q, p.base),
+    'randn': lambda tune, p: tune.randn(p.mean, p.sd),
+    'qrandn': lambda tune, p: tune.qrandn(p.mean, p.sd, p.q),
+    'randint': lambda tune, p: tune.randint(p.min, p.max),
+    'qrandint': lambda tune, p: tune.qrandint(p.min, p.max, p.q),
+    'lograndint': lambda tune, p: tune.lograndint(p.min, p.max, p.base),
+    'qlograndint': lambda tune, p: tune.qlograndint(p.min, p.max, p.q, p.base),
+}
+"""By type. With `q` Ray includes the upper end, without it integers stay below, as the protocol has it."""
+
+
+def param_space(search: Search) -> dict[str, Any]:
+    """The `param_space` of a search, by the name of the parameter."""
+    from ray import tune
+
+    return {param.name: _DOMAINS[param.type](tune, param) for param in search.space}
+
+
+def drawn(search: Search, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a trial as JSON values, from the `config` that Ray has drawn: it may hold numbers of NumPy."""
+    return {name: _plain(config[name]) for name in search.names if name in config}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    item = getattr(value, 'item', None)
+    return item() if callable(item) else value

@@ -1,0 +1,61 @@
+"""An action without a framework: each epoch is a line of arithmetic, and a checkpoint is a number in a file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from synapse_hooks import BaseTrainAction, BaseTrainParams
+
+TYPES = (
+    'choice uniform quniform loguniform qloguniform randn qrandn randint qrandint lograndint qlograndint grid_search'
+)
+
+
+class Params(BaseTrainParams):
+    """The types of a search are the names of parameters."""
+
+    epochs: int = 3
+    lr: float = 0.5
+    pause: float = 0.0
+    choice: Any = None
+    uniform: float = 0
+    quniform: float = 0
+    loguniform: float = 0
+    qloguniform: float = 0
+    randn: float = 0
+    qrandn: float = 0
+    randint: int = 0
+    qrandint: int = 0
+    lograndint: int = 0
+    qlograndint: int = 0
+    grid_search: float = 0
+
+
+class Train(BaseTrainAction[Params]):
+    """The score grows with the epochs, the faster the larger `lr` is. A negative one fails."""
+
+    target_format = 'yolo'
+
+    def execute(self, data_path: Path, checkpoint: Any) -> dict[str, Any]:
+        """Train."""
+        state = {'epoch': 0, 'score': 0.0}
+        if self.context.resume_from is not None:
+            state = json.loads(self.context.resume_from.read_text())
+            self.log_message(f'goes on at {state["score"]:g}')
+        weights = self.context.run_dir / 'last.json'
+        while state['epoch'] < self.params.epochs:
+            # A bad one is slow, so that there is a good one to start from.
+            time.sleep(self.params.pause / max(self.params.lr, 0.1))
+            state = {'epoch': state['epoch'] + 1, 'score': state['score'] + self.params.lr}
+            if self.params.lr < 0:
+                raise ValueError('lr is negative')
+            weights.write_text(json.dumps(state))
+            self.context.log_checkpoint(weights, epoch=state['epoch'])
+            self.log_metrics({'loss': -state['score']}, phase='train', step=state['epoch'])
+            self.log_metrics({'score': state['score']}, phase='val', step=state['epoch'])
+        best = self.context.output_dir / 'best.pt'
+        best.write_text(json.dumps(state))
+        return {'weights_path': str(best), **state}
