@@ -20,6 +20,7 @@ from synapse_hooks.safe_text import summary
 
 LOCAL: Final = 'local'
 """The address of a cluster that is started on this machine, and ends with the connection."""
+_LOOPBACK: Final = ('127.0.0.1', 'localhost', '[::1]')
 _SECONDS: Final = 10.0
 """To wait for an answer of the head node. Ray itself waits for two minutes."""
 _OBJECT_STORE: Final = 128 << 20
@@ -119,8 +120,8 @@ def import_ray(address: str = LOCAL) -> Any:
         LaunchError: It is not installed, or cannot be imported.
     """
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-    if address == LOCAL:
-        # Otherwise the cluster listens on the address of this machine in its network.
+    if address == LOCAL or address.rpartition(':')[0] in _LOOPBACK:
+        # Otherwise Ray uses the address of this machine in its network instead.
         os.environ.setdefault('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER', '0')
     try:
         import ray

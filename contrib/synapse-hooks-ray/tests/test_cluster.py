@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -58,3 +59,14 @@ def test_a_server_that_is_not_ray_is_an_error_at_once() -> None:
         with pytest.raises(LaunchError, match='not the head node'), cluster.connected(address):
             pass
         thread.join()
+
+
+@pytest.mark.parametrize(('address', 'expected'), [('127.0.0.1:6379', '0'), ('10.0.0.5:6379', 'None')])
+def test_a_loopback_address_stays_one(address: str, expected: str) -> None:
+    code = (
+        f'import os; from synapse_hooks_ray.cluster import import_ray; import_ray({address!r}); '
+        "print(os.environ.get('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'))"
+    )
+    env = {name: value for name, value in os.environ.items() if name != 'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'}
+    done = subprocess.run([sys.executable, '-c', code], env=env, capture_output=True, encoding='utf-8', check=True)
+    assert done.stdout.strip() == expected
