@@ -262,9 +262,11 @@ def test_without_a_shared_folder_the_run_directory_travels(project: Project) -> 
     assert 'its worker was killed; the run goes on' in ended.err
     assert {'  epoch 3 train  loss 0.167', '✔ execute', '✔ upload'} <= set(shown(ended.err))
     assert (project.folder / 'own' / 'stages' / 'execute' / 'best.pt').read_bytes() == b'weights'
-    text = (project.folder / 'own' / 'run.json').read_text()
-    assert json.loads(text)['status'] == 'succeeded'
-    assert tempfile.gettempdir() + '/.' not in text
+    record = json.loads((project.folder / 'own' / 'run.json').read_text())
+    assert (record['status'], record['run_dir']) == ('succeeded', own)
+    # Where both workers had it.
+    assert len(record.pop('moved_from')) == 2
+    assert '.synapse-hooks-run' not in json.dumps(record)
     assert list(Path(tempfile.gettempdir()).glob('.synapse-hooks-run*')) == []
     assert list(store.iterdir()) == []
     assert len((project.marks / 'convert').read_text().split()) == 1

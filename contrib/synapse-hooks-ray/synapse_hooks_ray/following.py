@@ -272,7 +272,9 @@ def _relocate(run_dir: Path) -> None:
         # Also in the texts of errors and hints.
         text = json.dumps(record).replace(json.dumps(there)[1:-1], json.dumps(str(run_dir))[1:-1])
         with directory.locked():
-            directory.update(**json.loads(text))
+            moved = json.loads(text)
+            # Files of a framework may contain the path still.
+            directory.update(**{**moved, 'moved_from': list(dict.fromkeys([*moved.get('moved_from', ()), there]))})
 
 
 def _not_installed(error: Exception) -> LaunchError:
