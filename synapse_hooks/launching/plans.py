@@ -30,10 +30,14 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
     ctx = setup.ctx
     refuse_objects(setup)
     cwd = Path(directory.read().get('runtime', {}).get('cwd') or working_directory())
+    params = plain(setup.params)
+    if params.get('data_path') is not None:
+        # A worker may have the project in another folder, and data are not sent.
+        params['data_path'] = str(cwd / params['data_path'])
     return RunPlan(
         target=str(ctx.target),
         run_dir=str(directory.path),
-        params=plain(setup.params),
+        params=params,
         address={} if ctx.client is None else ctx.client.address,
         plugins=taking_part(plugins),
         python=platform.python_version(),

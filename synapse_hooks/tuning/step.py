@@ -201,8 +201,9 @@ def _weights(context: TrainContext, best: Trial, run_dir: Path) -> Path | None:
         return weights
     if best.status == 'succeeded':
         return None
-    for state in reversed(list(read_trainings(run_dir).values())):
-        checkpoint = state.weights or state.resume_from
+    trainings = read_trainings(run_dir)
+    named = [state.weights or state.resume_from for state in reversed(list(trainings.values()))]
+    for checkpoint in (*named, trainings.resume_from):
         if checkpoint is not None and checkpoint.exists():
             text = (
                 f'the best trial {best.id} was stopped early {best.stopped}: its checkpoint {checkpoint} is the model'

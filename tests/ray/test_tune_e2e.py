@@ -203,21 +203,17 @@ def test_asha_stops_early_and_a_trial_that_raises_is_alone(project: Project) -> 
 
 def test_pbt_starts_a_bad_trial_from_the_checkpoint_of_a_good_one(project: Project) -> None:
     data = project.tune(
-        [{'name': 'lr', 'type': 'choice', 'options': [0.125, 1.0]}],
+        [{'name': 'lr', 'type': 'grid_search', 'options': [0.125, 1.0]}],
         '-p',
-        'epochs=8',
+        'epochs=16',
         '-p',
-        'pause=0.2',
-        num_samples=2,
-        search_alg={'name': 'random', 'options': {'seed': 5}},
+        'pause=0.4',
         scheduler={'name': 'pbt', 'options': {'perturbation_interval': 2, 'quantile_fraction': 0.5}},
     ).json
     trials = data['search']['trials']
     assert [trial['status'] for trial in trials] == ['succeeded', 'succeeded']
     texts = [text for trial in trials for text in project.texts(Path(trial['run_dir']).name)]
-    scores = [float(text.removeprefix('goes on at ')) for text in texts if text.startswith('goes on at')]
-    # A bad trial itself reaches an eighth of the epochs.
-    assert max(scores) > 1, texts
+    assert 'goes on with 1 an epoch' in texts
 
 
 def test_optuna_proposes_trials(project: Project) -> None:

@@ -44,11 +44,11 @@ class Train(BaseTrainAction[Params]):
         state = {'epoch': 0, 'score': 0.0}
         if self.context.resume_from is not None:
             state = json.loads(self.context.resume_from.read_text())
-            self.log_message(f'goes on at {state["score"]:g}')
+            self.log_message(f'goes on with {state["score"] / state["epoch"]:g} an epoch')
         weights = self.context.run_dir / 'last.json'
         while state['epoch'] < self.params.epochs:
-            # A bad one is slow, so that there is a good one to start from.
-            time.sleep(self.params.pause / max(self.params.lr, 0.1))
+            # A bad one is slower, so that there is a good one to start from.
+            time.sleep(self.params.pause / max(self.params.lr, 0.5))
             state = {'epoch': state['epoch'] + 1, 'score': state['score'] + self.params.lr}
             if self.params.lr < 0:
                 raise ValueError('lr is negative')

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from synapse_hooks.backends import Workspace
+from synapse_hooks.backends.synapse import Connection, SynapseClient
 from tests.support.dev_server import TOKEN, DevServer
 
 EVENTS = '/sdk/ground_truth_events/?ground_truth_dataset_versions=1'
@@ -136,6 +139,13 @@ def test_jobs_and_their_logs(ask: httpx.Client) -> None:
     assert len(ask.get('/jobs/1/logs/?after=2').json()) == 1
     assert ask.post('/logs/', content=b'{').status_code == 400
     assert ask.put('/trains/1/override_best_trial/', json={'trial_id': 'a', 'lr': 0.1}).json()['lr'] == 0.1
+
+
+def test_the_client_reports_the_best_trial_of_a_search(server: DevServer, tmp_path: Path) -> None:
+    client = SynapseClient(Connection(server.host, access_token=TOKEN), tmp_path / 'here')
+    client.override_best_trial(1, '0002', {'lr': 0.3})
+    client.close()
+    assert Workspace(tmp_path / 'there').get_job(1)['best_trial'] == {'trial_id': '0002', 'lr': 0.3}
 
 
 HUGE = '9' * 5000

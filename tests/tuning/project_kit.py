@@ -26,7 +26,7 @@ class Serial(SearchLauncher):
         worker.start()
         while worker.is_alive():
             worker.join(0.05)
-            if cancelled.is_set():
+            if cancelled.is_set() or os.path.exists('stop'):
                 worker.terminate()
                 worker.join()
         return read_outcome(plan.run_dir)
@@ -40,6 +40,8 @@ class Serial(SearchLauncher):
                 continue
             report(Trial(id, params))
             self.run_plan(trial_plan(plan, search, id, params), resources, cancelled)
+            if os.path.exists('stop'):
+                mark_stopped(f'{plan.run_dir}-{id}', 'by the scheduler after 1 epoch')
             trials[id] = read_trial(plan, search, id, params)
             report(trials[id])
             if os.path.exists('kill'):
@@ -101,8 +103,11 @@ class Train(BaseTrainAction[Params]):
             self.log_metrics({'loss': 1 / epoch}, phase='train', step=epoch)
             self.log_metrics({'score': self.params.lr * (3 - epoch)}, phase='val', step=epoch)
             if self.params.waits:
+                last = self.context.run_dir / 'last.pt'
+                last.write_text(f'epoch {epoch}')
+                self.context.log_checkpoint(last, epoch=epoch)
                 Path(__file__).with_name('waiting').touch()
-                while not Path(__file__).with_name('finish').exists():
+                while True:
                     time.sleep(0.02)
         if self.params.fails_at == self.params.lr:
             raise ValueError('no luck')
@@ -111,6 +116,6 @@ class Train(BaseTrainAction[Params]):
         return {'weights_path': str(weights), 'lr': self.params.lr}
 
     def upload(self, context, result):
-        note(f'upload {result["lr"]}')
+        note(f'upload {result["lr"] if result else None}')
         return super().upload(context, result)
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +94,29 @@ def test_the_models_of_all_trials_or_of_none_are_uploaded(searching: Searches, c
     assert record(tmp_path / 'other')['status'] == 'succeeded'
     # A trial that has ended with its training goes on to its upload if it is resumed.
     assert len(Workspace(tmp_path / 'workspace').list_models()) == 3
+
+
+def test_a_trial_that_was_stopped_early_can_be_the_best_one_with_its_checkpoint(
+    searching: Searches, project: Path, tmp_path: Path
+) -> None:
+    def stop() -> None:
+        while not (project / 'waiting').exists():
+            time.sleep(0.02)
+        (project / 'stop').touch()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    space = [{'name': 'lr', 'type': 'choice', 'options': [0.5]}]
+    assert searching({'waits': True}, form={'hyperparameters': space}).run() is None
+    stopper.join()
+    stopped = record(tmp_path / 'search-0001')
+    assert (stopped['status'], stopped['stopped']) == ('cancelled', 'by the scheduler after 1 epoch')
+    assert stopped['error'] is None
+    [model] = Workspace(tmp_path / 'workspace').list_models()
+    assert [file.read_text() for file in Path(model['path']).iterdir()] == ['epoch 1']
+    texts = [event['text'] for event in read_events(tmp_path / 'search', types=('message',))]
+    assert 'trial 0001 stopped early by the scheduler after 1 epoch: lr=0.5, score 1' in texts
+    assert any(text.startswith('the best trial 0001 was stopped early') for text in texts)
 
 
 def test_the_backend_gets_the_metrics_of_each_trial_and_the_best_one(searching: Searches, tmp_path: Path) -> None:

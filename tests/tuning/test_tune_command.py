@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,26 @@ def test_a_search_whose_process_was_killed_is_resumed_and_so_is_a_trial(
     assert main(['resume', 'search-0001', '--json']) == 0
     assert calls() == ['upload 0.1']
     assert len(Workspace(tmp_path / 'workspace').list_models()) == 2
+
+
+def test_ctrl_c_cancels_the_trial_and_the_search(space: Path, tmp_path: Path) -> None:
+    words = ['tune', 'train.py:Train', '--space', str(space), *HOW, *LAUNCHER, '-p', 'dataset=7', '-p', 'waits=true']
+    command = [sys.executable, '-m', 'synapse_hooks.cli', *words, '--name', 'search']
+    # A process that was started in the background ignores Ctrl-C.
+    running = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    while not (space.parent / 'waiting').exists():
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert 'cancelling the trials, and waiting for their end' in err
+    runs = tmp_path / 'workspace' / 'runs'
+    assert [RunDirectory.open(runs / run).status for run in ('search', 'search-0001')] == ['cancelled', 'cancelled']
+    assert not (runs / 'search-0002').exists()
 
 
 def test_what_is_wrong_is_reported_before_anything_runs(

@@ -49,6 +49,7 @@ def run_search(
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     with connection(plan, resources.address or settings.address or None, settings) as shipment:
+        _require_tune()
         from synapse_hooks_ray.observing import Session, session
         from synapse_hooks_ray.trial import Job
 
@@ -66,6 +67,15 @@ def run_search(
         with session(plan.run_dir, observed):
             results = _fit(job, resources, observed, folder)
         return observed.outcome(results)
+
+
+def _require_tune() -> None:
+    try:
+        import ray.tune  # noqa: F401 (what it needs besides Ray)
+    except ImportError as error:
+        raise LaunchError(
+            f'Ray Tune cannot be imported: {summary(error)}', hint='install it: `pip install "synapse-hooks-ray[tune]"`'
+        ) from error
 
 
 def _fit(job: Any, resources: Resources, observed: Any, folder: Path) -> Any:
