@@ -22,9 +22,12 @@ from filelock import FileLock
 from tests.support.environments import Environment, Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
-REQUIREMENTS = ('ray[tune]>=2.60', 'optuna>=4', 'fsspec>=2024.6')
+REQUIREMENTS = ('ray[client,tune]>=2.60', 'optuna>=4', 'fsspec>=2024.6')
 LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0', 'RAY_USAGE_STATS_ENABLED': '0', 'RAY_ADDRESS': ''}
 """Ray uses the loopback address only, and no cluster that somebody else has started."""
+TOKEN = 'cluster-3f0c8e1b5d7a49268c31'
+"""What the cluster requires of those who connect."""
+WITH_TOKEN = {'RAY_AUTH_MODE': 'token', 'RAY_AUTH_TOKEN': TOKEN}
 
 
 class Cluster:
@@ -46,8 +49,8 @@ class Cluster:
         """Of the head node, `HOST:PORT`."""
 
     def at(self, cwd: Path, **env: str) -> Environment:
-        """The environment, with RAY_ADDRESS set to this cluster."""
-        return self.environment.at(cwd, **{**LOOPBACK, 'RAY_ADDRESS': self.address, **env})
+        """The environment, with the address and the token of this cluster."""
+        return self.environment.at(cwd, **{**LOOPBACK, **WITH_TOKEN, 'RAY_ADDRESS': self.address, **env})
 
     def add_node(self, cpus: int = 2, gpus: int = 0, **resources: float) -> int:
         """Start one more node.
@@ -107,11 +110,11 @@ def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     environment, installed = Environment(root), root / 'installed'
     with FileLock(root.with_name(f'{root.name}.lock')):
         environments = Environments(shared)
-        if not installed.exists():
+        if not installed.exists() or installed.read_text() != str(REQUIREMENTS):
             shutil.rmtree(root, ignore_errors=True)
             environment = environments.fresh(root)
             _pip(environment, '--retries', '1', *REQUIREMENTS)
-            installed.touch()
+            installed.write_text(str(REQUIREMENTS))
         installed_now = shared / 'synapse-hooks-ray.installed'
         if not installed_now.exists():
             wheel = environments.wheel(CONTRIB / 'synapse-hooks-ray')
@@ -130,7 +133,7 @@ def cluster(ray_environment: Environment) -> Iterator[Cluster]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **LOOPBACK},
+        env={**os.environ, **LOOPBACK, **WITH_TOKEN},
         cwd=folder,
         encoding='utf-8',
         # Ctrl-C is for pytest, which then ends it.

@@ -8,26 +8,21 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Final, NoReturn
 
 from synapse_hooks.errors import LaunchError
 from synapse_hooks.safe_text import summary
+from synapse_hooks_ray.access import own_token, refusal, require_access
 
 LOCAL: Final = 'local'
 """The address of a cluster that is started on this machine, and ends with the connection."""
 _LOOPBACK: Final = ('127.0.0.1', 'localhost', '[::1]')
-_SECONDS: Final = 10.0
-"""To wait for an answer of the head node. Ray itself waits for two minutes."""
 _OBJECT_STORE: Final = 128 << 20
 """Bytes of a local cluster's object store: results and errors are in it, and no data."""
-_PREFACE: Final = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-"""How a client of HTTP/2, which gRPC is, begins: RFC 9113, section 3.4."""
-_SETTINGS: Final = 4
 
 _lock = threading.Lock()
 _connection: _Connection | None = None
@@ -138,9 +133,9 @@ def _connect(ray: Any, address: str, runtime_env: Mapping[str, Any], cpus: int |
         options['num_cpus'] = cpus or len(os.sched_getaffinity(0))
         options |= {'include_dashboard': False, 'object_store_memory': _OBJECT_STORE}
     else:
-        _require_head(address)
+        require_access(address)
     try:
-        with _signals_kept():
+        with _signals_kept(), own_token() if address == LOCAL else nullcontext():
             ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         # What it has started until then would stay.
@@ -149,26 +144,9 @@ def _connect(ray: Any, address: str, runtime_env: Mapping[str, Any], cpus: int |
         _explain(error, address)
 
 
-def _require_head(address: str) -> None:
-    """Raise an error unless a server of gRPC answers at an address."""
-    host, _, port = address.rpartition(':')
-    hint = 'check the address, and that the cluster is up: `ray status --address=HOST:PORT`'
-    try:
-        with socket.create_connection((host.strip('[]'), int(port)), timeout=_SECONDS) as connection:
-            if os.environ.get('RAY_USE_TLS', '0') != '0':
-                return
-            connection.settimeout(_SECONDS)
-            connection.sendall(_PREFACE)
-            begin = b''
-            while len(begin) < 4 and (part := connection.recv(4 - len(begin))):
-                begin += part
-    except OSError as error:
-        raise LaunchError(f'the Ray cluster at {address} cannot be reached: {error}', hint=hint) from error
-    if len(begin) < 4 or begin[3] != _SETTINGS:
-        raise LaunchError(f'what answers at {address} is not the head node of a Ray cluster', hint=hint)
-
-
 def _explain(error: Exception, address: str) -> NoReturn:
+    if type(error).__name__ == 'AuthenticationError':
+        raise refusal(address, 'has none') from error
     text = summary(error)
     where = 'of this machine cannot be started' if address == LOCAL else f'at {address} cannot be used'
     python = '.'.join(map(str, sys.version_info[:3]))
