@@ -15,6 +15,7 @@ from synapse_hooks.plugins import Plugins
 from synapse_hooks.searches import Search, SearchRequest
 from synapse_hooks.steps import RunSetup
 from synapse_hooks.steps.preflight import prepare_plugins
+from synapse_hooks.storage.user_paths import working_directory
 from synapse_hooks.tuning.step import SearchStep
 from synapse_hooks.tuning.trials import EXECUTE, recorded_trials
 
@@ -39,6 +40,10 @@ def search_setup(setup: RunSetup, request: SearchRequest) -> RunSetup:
             f'{setup.action} has no step {EXECUTE!r}, so there is nothing to search with',
             hint=f'its steps are {", ".join(setup.registry.names)}',
         )
+    path = getattr(setup.params, 'data_path', None)
+    if path is not None:
+        # Trials may run in another folder, and share stages that have used it.
+        setup = replace(setup, params=setup.params.model_copy(update={'data_path': working_directory() / path}))
     # Objects that show the run stay here.
     travelling = replace(setup, ctx=replace(setup.ctx, plugins=(), search=None))
     refuse_objects(travelling)

@@ -61,6 +61,16 @@ def test_a_stage_that_uses_a_searched_parameter_runs_in_each_trial(
     assert 'stage export uses lr, which is searched: it runs in each trial' in texts
 
 
+def test_trials_find_data_that_were_given_by_a_relative_path(
+    searching: Searches, calls: Calls, project: Path, tmp_path: Path
+) -> None:
+    (project / 'data').mkdir()
+    (project / 'data' / 'a.txt').write_text('data')
+    assert searching({'data_path': 'data', 'dataset': None}).run()['lr'] == 0.3
+    assert 'export 7' not in calls()
+    assert record(tmp_path / 'search-0001')['params']['data_path'] == str(project / 'data')
+
+
 def test_a_trial_that_fails_does_not_end_the_search(searching: Searches, tmp_path: Path) -> None:
     action = searching({'fails_at': 0.3})
     assert action.run()['lr'] == 0.2
