@@ -45,8 +45,11 @@ class Cluster:
         self._process = process
         self.environment = environment
         self.folder = folder
-        self.address: str = self._answer()['address']
+        addresses = self._answer()
+        self.address: str = addresses['address']
         """Of the head node, `HOST:PORT`."""
+        self.client: str = addresses['client']
+        """For Ray Client, `ray://HOST:PORT`."""
 
     def at(self, cwd: Path, **env: str) -> Environment:
         """The environment, with the address and the token of this cluster."""

@@ -1,7 +1,7 @@
 """A Ray cluster of two nodes on the loopback address: a process of its own, which takes commands by lines of JSON.
 
-It prints `{"address": ...}` when the cluster is up, and one line after each command. It ends with all of its nodes when
-stdin is closed.
+It prints `{"address": ..., "client": ...}` (for Ray Client) when the cluster is up, and one line after each command. It
+ends with all of its nodes when stdin is closed.
 
     {"do": "add", "cpus": 2, "resources": {"gpu_box": 1}}   ->  {"node": 2}
     {"do": "kill", "node": 2}                               ->  {"killed": 2}     by SIGKILL, all of its processes
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -32,11 +33,14 @@ def main(temp_dir: str) -> None:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
+    with socket.create_server(('127.0.0.1', 0)) as unused:
+        port = unused.getsockname()[1]
     common = {'node_ip_address': '127.0.0.1', 'object_store_memory': _STORE}
 
     def add(number: int, cpus: int, gpus: int, resources: dict[str, float]) -> Any:
         # With `node0`, `node1`, ... a task can be placed on one of them.
-        more = {'temp_dir': temp_dir, 'include_dashboard': False, '_system_config': _CONFIG} if number == 0 else {}
+        head = {'temp_dir': temp_dir, 'include_dashboard': False, 'ray_client_server_port': port}
+        more = {**head, '_system_config': _CONFIG} if number == 0 else {}
         own = {f'node{number}': 1.0, **resources}
         return cluster.add_node(num_cpus=cpus, num_gpus=gpus, resources=own, **common, **more)
 
@@ -46,7 +50,7 @@ def main(temp_dir: str) -> None:
 
     try:
         nodes = {number: add(number, CPUS, 0, {}) for number in range(2)}
-        answer({'address': cluster.address})
+        answer({'address': cluster.address, 'client': f'ray://127.0.0.1:{port}'})
         for line in sys.stdin:
             command = json.loads(line)
             if command['do'] == 'add':

@@ -29,7 +29,9 @@ _DATA, _HEADERS, _RESET, _SETTINGS, _GOAWAY = 0, 1, 3, 4, 7
 """Types of frames: RFC 9113, section 6."""
 _END_STREAM, _END_HEADERS = 1, 4
 _CALL: Final = '/ray.rpc.NodeInfoGcsService/GetClusterId'
-_REFUSED: Final = b'InvalidAuthToken'
+_CALL_OF_CLIENT: Final = '/ray.rpc.RayletDriver/ClusterInfo'
+_REFUSED: Final = b'grpc-status\x0216'
+"""The header with the code UNAUTHENTICATED, as servers of gRPC encode it."""
 _LONGEST: Final = 1 << 16
 
 _own_token: Final = secrets.token_hex(32)
@@ -39,13 +41,14 @@ def require_access(address: str, environ: Mapping[str, str] = os.environ) -> Non
     """Raise an error unless a head node answers at an address, and lets this process in.
 
     Args:
-        address: `HOST:PORT`.
+        address: `HOST:PORT`, or `ray://HOST:PORT` for the server of Ray Client.
         environ: The variables that say which token this process has.
 
     Raises:
         LaunchError: There is no head node, or it requires another token.
     """
-    host, _, port = address.rpartition(':')
+    scheme, _, place = address.rpartition('://')
+    host, _, port = place.rpartition(':')
     hint = 'check the address, and that the cluster is up: `ray status --address=HOST:PORT`'
     token = token_of(environ)
     try:
@@ -53,7 +56,7 @@ def require_access(address: str, environ: Mapping[str, str] = os.environ) -> Non
             if environ.get('RAY_USE_TLS', '0') != '0':
                 return
             connection.settimeout(_SECONDS)
-            is_head, is_refused = _ask(connection, _request(address, token))
+            is_head, is_refused = _ask(connection, _request(_CALL_OF_CLIENT if scheme else _CALL, place, token))
     except OSError as error:
         raise LaunchError(f'the Ray cluster at {address} cannot be reached: {error}', hint=hint) from error
     if not is_head:
@@ -127,11 +130,11 @@ def _ask(connection: socket.socket, request: bytes) -> tuple[bool, bool]:
     return is_head, False
 
 
-def _request(address: str, token: str | None) -> bytes:
+def _request(call: str, address: str, token: str | None) -> bytes:
     headers = {
         ':method': 'POST',
         ':scheme': 'http',
-        ':path': _CALL,
+        ':path': call,
         ':authority': address,
         'te': 'trailers',
         'content-type': 'application/grpc',

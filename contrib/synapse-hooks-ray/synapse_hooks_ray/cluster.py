@@ -20,6 +20,8 @@ from synapse_hooks_ray.access import own_token, refusal, require_access
 
 LOCAL: Final = 'local'
 """The address of a cluster that is started on this machine, and ends with the connection."""
+CLIENT: Final = 'ray://'
+"""How addresses of Ray Client begin: this machine need not be a node."""
 _LOOPBACK: Final = ('127.0.0.1', 'localhost', '[::1]')
 _OBJECT_STORE: Final = 128 << 20
 """Bytes of a local cluster's object store: results and errors are in it, and no data."""
@@ -47,8 +49,8 @@ def connected(
     Threads share it: it ends with the last block. One that was there before, made by `ray.init`, is used and not ended.
 
     Args:
-        address: `HOST:PORT` of the head node, or `local` for a cluster of this machine; None takes the variable
-            `RAY_ADDRESS`, and a local cluster where that is not set either.
+        address: `HOST:PORT` of the head node, `ray://HOST:PORT` of its server of Ray Client, or `local` for a cluster
+            of this machine; None takes the variable `RAY_ADDRESS`, and a local cluster where that is not set either.
         runtime_env: What the workers of this job need: see `ray.init`. Another one while a block runs is an error.
         cpus: CPUs that a local cluster offers; None for those of this machine. Without meaning for another cluster.
 
@@ -88,21 +90,17 @@ def address_of(address: str | None = None) -> str:
     """The address of the cluster to use: the argument, the variable `RAY_ADDRESS`, or `local`.
 
     Raises:
-        LaunchError: It is not `HOST:PORT`.
+        LaunchError: It is neither `HOST:PORT` nor `ray://HOST:PORT`.
     """
     chosen = address or os.environ.get('RAY_ADDRESS') or LOCAL
     where = 'the address' if address else 'RAY_ADDRESS'
     if chosen == LOCAL:
         return chosen
-    if '://' in chosen:
+    host, colon, port = chosen.removeprefix(CLIENT).rpartition(':')
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if not (host and colon and is_port) or '/' in host:
         raise LaunchError(
-            f'{where} of the Ray cluster must be HOST:PORT, got {chosen!r}: Ray Client is not supported',
-            hint='run the command on a node of the cluster, with the address that `ray start --head` has printed',
-        )
-    host, colon, port = chosen.rpartition(':')
-    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise LaunchError(
-            f'{where} of the Ray cluster must be HOST:PORT, got {chosen!r}',
+            f'{where} of the Ray cluster must be HOST:PORT or {CLIENT}HOST:PORT, got {chosen!r}',
             hint=f'write {LOCAL!r} for a cluster of this machine, or the address that `ray start --head` has printed',
         )
     return chosen
@@ -133,6 +131,8 @@ def _connect(ray: Any, address: str, runtime_env: Mapping[str, Any], cpus: int |
         options['num_cpus'] = cpus or len(os.sched_getaffinity(0))
         options |= {'include_dashboard': False, 'object_store_memory': _OBJECT_STORE}
     else:
+        if address.startswith(CLIENT):
+            _require_grpc()
         require_access(address)
     try:
         with _signals_kept(), own_token() if address == LOCAL else nullcontext():
@@ -144,18 +144,30 @@ def _connect(ray: Any, address: str, runtime_env: Mapping[str, Any], cpus: int |
         _explain(error, address)
 
 
+def _require_grpc() -> None:
+    try:
+        import grpc  # noqa: F401
+    except ImportError as error:
+        raise LaunchError(
+            f'Ray Client needs grpcio: {summary(error)}', hint='install it: `pip install "synapse-hooks-ray[client]"`'
+        ) from error
+
+
 def _explain(error: Exception, address: str) -> NoReturn:
     if type(error).__name__ == 'AuthenticationError':
         raise refusal(address, 'has none') from error
     text = summary(error)
     where = 'of this machine cannot be started' if address == LOCAL else f'at {address} cannot be used'
     python = '.'.join(map(str, sys.version_info[:3]))
-    if 'Version mismatch' in str(error):
+    if 'ersion mismatch' in str(error):
         hint = f'install on this machine what the cluster has; here is Python {python}, and Ray by `pip show ray`'
     elif address == LOCAL:
         hint = 'look into the logs in /tmp/ray/session_latest/logs'
+    elif address.startswith(CLIENT):
+        hint = 'the head node must have been started with a server of Ray Client: `pip install "ray[client]"` there'
     else:
-        hint = f'this machine must be a node of the cluster: `ray start --address={address}`'
+        hint = f'this machine must be a node of the cluster: `ray start --address={address}`; '
+        hint += f'from another one, use `{CLIENT}HOST:10001`'
     raise LaunchError(f'the Ray cluster {where}: {text}', hint=hint) from error
 
 

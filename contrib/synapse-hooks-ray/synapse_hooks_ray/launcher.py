@@ -14,6 +14,7 @@ from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.errors import LaunchError
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import SearchLauncher
+from synapse_hooks.safe_text import summary
 from synapse_hooks.searches import Search, SearchOutcome, Trial
 from synapse_hooks_ray.cluster import address_of, connected, import_ray
 from synapse_hooks_ray.credentials import variables_of
@@ -49,7 +50,16 @@ class Ray(SearchLauncher):
             from synapse_hooks_ray.worker import Order
 
             order = Order(plan, shipment.root, variables_of(plan, settings.pass_env), resources.env)
-            return Following(plan, resources, settings, order, cancelled, inform, write_stderr).run()
+            following = Following(plan, resources, settings, order, cancelled, inform, write_stderr)
+            try:
+                return following.run()
+            except ConnectionError as error:
+                # Of Ray Client, which has tried to connect again until then.
+                raise LaunchError(
+                    f'the connection to the cluster was lost: {summary(error)}',
+                    hint=f'the run may go on there: `synapse-hooks resume {plan.run_dir}` finds it',
+                    run_dir=plan.run_dir,
+                ) from error
 
     def run_search(
         self,

@@ -15,6 +15,7 @@ from synapse_hooks.launches import Resources, RunPlan
 from synapse_hooks.safe_text import summary
 from synapse_hooks.searches import Search, SearchOutcome, Trial
 from synapse_hooks.tuning import recorded_trials
+from synapse_hooks_ray.cluster import CLIENT, address_of
 from synapse_hooks_ray.credentials import variables_of
 from synapse_hooks_ray.launcher import connection
 from synapse_hooks_ray.methods import algorithm, scheduler, uses_checkpoints
@@ -46,9 +47,15 @@ def run_search(
             hint='put the run directory on a disk that all nodes share: `--run-dir` or `--workspace`',
         )
     settings = Settings.of(plan)
+    address = address_of(resources.address or settings.address or None)
+    if address.startswith(CLIENT):
+        raise LaunchError(
+            f'a search cannot run through Ray Client, got the address {address!r}: Ray would move it to the head node',
+            hint='run the command on a node of the cluster, with the address HOST:PORT',
+        )
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    with connection(plan, resources.address or settings.address or None, settings) as shipment:
+    with connection(plan, address, settings) as shipment:
         _require_tune()
         from synapse_hooks_ray.observing import Session, session
         from synapse_hooks_ray.trial import Job

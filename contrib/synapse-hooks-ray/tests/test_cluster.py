@@ -20,9 +20,12 @@ def test_the_address_is_that_of_the_caller_then_of_the_variable_then_local(monke
     monkeypatch.setenv('RAY_ADDRESS', 'head:6379')
     assert cluster.address_of() == 'head:6379'
     assert cluster.address_of('[::1]:6380') == '[::1]:6380'
+    assert cluster.address_of('ray://head:10001') == 'ray://head:10001'
 
 
-@pytest.mark.parametrize('address', ['head', 'auto', 'head:', ':6379', 'head:70000', 'head:x', 'ray://head:10001'])
+@pytest.mark.parametrize(
+    'address', ['head', 'auto', 'head:', ':6379', 'head:70000', 'head:x', 'ray://head', 'http://head:1']
+)
 def test_an_address_that_cannot_be_used_is_refused_with_what_was_expected(address: str) -> None:
     with pytest.raises(LaunchError, match='must be HOST:PORT') as caught:
         cluster.address_of(address)
