@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ _MOST_LINES: Final = 2000
 """Lines that are kept until they are read."""
 _LONGEST: Final = 8192
 """Bytes of a line that are kept."""
+_CONTROL: Final = re.compile(rb'\x1b\[[0-?]*[ -/]*[@-~]')
+"""Control sequences of terminals: ECMA-48, section 5.4."""
 
 
 class Output:
@@ -31,8 +34,11 @@ class Output:
         self._changed = threading.Condition()
 
     def add(self, line: bytes) -> None:
-        """A line, with its end or without. Of what a progress bar has written over, the last state is kept."""
-        text = line.rstrip(b'\r\n').rpartition(b'\r')[2][:_LONGEST].decode(errors='replace')
+        """A line, with its end or without. Of what a progress bar has written over, the last state is kept; colours and
+        movements of the cursor are left out, as the driver may have no terminal.
+        """
+        shown = _CONTROL.sub(b'', line.rstrip(b'\r\n').rpartition(b'\r')[2])
+        text = shown[:_LONGEST].decode(errors='replace')
         with self._changed:
             self._lines.append(text)
             self._count += 1

@@ -116,6 +116,12 @@ def test_output_is_bounded_and_lost_lines_are_skipped() -> None:
     assert [len(line) for line in output.since(5000)[0]] == [4, 8192]
 
 
+def test_control_sequences_of_terminals_are_left_out() -> None:
+    output = Output()
+    output.add(b'\x1b[31m1/3\x1b[0m\r\x1b[K\x1b[34m\x1b[1mtrain: \x1b[0m3/3 \xe2\x9c\x94\r\n')
+    assert output.since(0) == (['train: 3/3 \u2714'], 1)
+
+
 def test_the_folder_of_the_project_is_not_on_the_import_path(tmp_path: Path) -> None:
     sys.path.insert(0, str(tmp_path))
     try:
