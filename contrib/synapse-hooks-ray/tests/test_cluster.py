@@ -66,6 +66,7 @@ def test_a_server_that_is_not_ray_is_an_error_at_once() -> None:
 
 @pytest.mark.parametrize(('address', 'expected'), [('127.0.0.1:6379', '0'), ('10.0.0.5:6379', 'None')])
 def test_a_loopback_address_stays_one(address: str, expected: str) -> None:
+    pytest.importorskip('ray')
     code = (
         f'import os; from synapse_hooks_ray.cluster import import_ray; import_ray({address!r}); '
         "print(os.environ.get('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'))"
