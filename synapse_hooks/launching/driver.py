@@ -16,6 +16,7 @@ from synapse_hooks.errors import RunError, WrongAnswer
 from synapse_hooks.hookspecs import HookSpecs
 from synapse_hooks.journal import is_driven, secrets_of
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+from synapse_hooks.launching.choice import launcher_of
 from synapse_hooks.launching.plans import plan_of
 from synapse_hooks.safe_text import repr_of
 from synapse_hooks.steps import RunSetup
@@ -74,11 +75,7 @@ def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Laun
         LaunchError: It holds what cannot travel.
     """
     plugins = prepare_plugins(setup)
-    catalogue = plugins.catalogues['launcher']
-    if (found := catalogue.select(launcher)) is not None:
-        catalogue.check(found, 'launch')
-    elif not any(role == 'answer' for _, role in plugins.order('launch')):
-        raise catalogue.missing(launcher)
+    launcher = launcher_of(plugins, launcher)
     if setup.ctx.client is None:
         setup.ctx.client = connect()
     directory = open_directory(setup, secrets_of(os.environ))

@@ -130,9 +130,10 @@ class Catalogue:
             distribution=plugin.distribution,
         )
 
-    def missing(self, name: str) -> SelectionError:
-        """The error for a name that no plugin has."""
-        available = sorted({plugin.name for plugin in self.plugins if plugin.state in ('available', 'active')})
+    def missing(self, name: str, others: Sequence[str] = ()) -> SelectionError:
+        """The error for a name that no plugin has; `others` are names that plugins of other kinds answer to."""
+        own = (plugin.name for plugin in self.plugins if plugin.state in ('available', 'active'))
+        available = sorted({*own, *others})
         near = suggest(name, available)
         return PluginMissing(
             f'there is no {self.kind} {name!r}; there are: {", ".join(available) or "none"}',

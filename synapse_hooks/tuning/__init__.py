@@ -8,7 +8,7 @@ from synapse_hooks.lazy import lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.tuning.epochs import EpochMetrics
-    from synapse_hooks.tuning.setup import launcher_of, search_setup
+    from synapse_hooks.tuning.setup import search_setup
     from synapse_hooks.tuning.step import SearchStep
     from synapse_hooks.tuning.trials import (
         mark_stopped,
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _HOMES = {
     'EpochMetrics': 'epochs',
     'SearchStep': 'step',
-    'launcher_of': 'setup',
     'mark_stopped': 'trials',
     'metric_missing': 'trials',
     'read_trial': 'trials',
@@ -35,7 +34,6 @@ _HOMES = {
 __all__ = [
     'EpochMetrics',
     'SearchStep',
-    'launcher_of',
     'mark_stopped',
     'metric_missing',
     'read_trial',

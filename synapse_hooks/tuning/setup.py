@@ -5,23 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from synapse_hooks.errors import ConfigError, PluginMissing, SelectionError
+from synapse_hooks.errors import ConfigError
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.launches import Resources, RunPlan
+from synapse_hooks.launching.choice import search_launcher_of
 from synapse_hooks.launching.plans import plan_of, refuse_objects
-from synapse_hooks.plugins import Plugins
 from synapse_hooks.searches import Search, SearchRequest
 from synapse_hooks.steps import RunSetup
 from synapse_hooks.steps.preflight import prepare_plugins
 from synapse_hooks.storage.user_paths import working_directory
 from synapse_hooks.tuning.step import SearchStep
 from synapse_hooks.tuning.trials import EXECUTE, recorded_trials
-
-INSTALL: Final = 'pip install synapse-hooks-ray'
-"""What installs a launcher that searches."""
-_HINT: Final = f'install one that can: `{INSTALL}`'
 
 
 def search_setup(setup: RunSetup, request: SearchRequest) -> RunSetup:
@@ -49,7 +45,7 @@ def search_setup(setup: RunSetup, request: SearchRequest) -> RunSetup:
     refuse_objects(travelling)
     plugins = prepare_plugins(travelling)
     search, given = request.search, request.resources or Resources()
-    name = launcher_of(plugins, request.launcher)
+    name = search_launcher_of(plugins, request.launcher)
 
     def plan(run_dir: Path) -> RunPlan:
         ctx = replace(setup.ctx, plugins=(), search=None)
@@ -62,52 +58,6 @@ def search_setup(setup: RunSetup, request: SearchRequest) -> RunSetup:
     launch = {'launcher': name, 'resources': given.to_dict()}
     record = {**setup.record, 'search': search.to_dict(), 'launch': launch}
     return replace(setup, record=record, closing=partial(_with_trials, search))
-
-
-def launcher_of(plugins: Plugins, name: str | None) -> str:
-    """The launcher that searches.
-
-    Args:
-        plugins: Those of the run.
-        name: Its name; None is the only one that is installed.
-
-    Raises:
-        SelectionError: There is none that can search; several; or the one that was named cannot be used.
-    """
-    catalogue = plugins.catalogues['launcher']
-    if name is None:
-        names = sorted(
-            {found.name for found in catalogue.plugins if found.rank != 'built-in' and catalogue.may_answer(found)}
-        )
-        if len(names) > 1:
-            raise ConfigError(f'there are several launchers: {", ".join(names)}', hint=f'add `--launcher {names[0]}`')
-        if not names and any(role == 'answer' for _, role in plugins.order('tune')):
-            raise ConfigError('a plugin of the project searches, but by which name?', hint='add `--launcher NAME`')
-        if not names:
-            raise PluginMissing(
-                'no launcher that can search for hyperparameters is installed',
-                hint=_HINT,
-                kind='launcher',
-                name='',
-                available=[],
-            )
-        name = names[0]
-    found = catalogue.select(name)
-    if found is None:
-        if any(role == 'answer' for _, role in plugins.order('tune')):
-            return name
-        raise _with_hint(catalogue.missing(name))
-    try:
-        catalogue.check(found, 'tune')
-    except PluginMissing as error:
-        raise PluginMissing(
-            f'the launcher {found.name!r} cannot search for hyperparameters', hint=_HINT, **error.facts
-        ) from error
-    return found.name
-
-
-def _with_hint(error: SelectionError) -> SelectionError:
-    return type(error)(error.problem, hint=f'{error.hint}; {_HINT}', **error.facts)
 
 
 def _with_trials(search: Search, run_dir: Path) -> dict[str, Any]:

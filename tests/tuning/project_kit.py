@@ -8,7 +8,7 @@ import multiprocessing
 import os
 
 from synapse_hooks.actions.launched import run_launched
-from synapse_hooks.launching import SearchLauncher, read_outcome
+from synapse_hooks.launching import BaseLauncher, SearchLauncher, read_outcome
 from synapse_hooks.searches import SearchOutcome, Trial, best_trial
 from synapse_hooks.tuning import mark_stopped, read_trial, recorded_trials, trial_plan
 
@@ -48,11 +48,19 @@ class Serial(SearchLauncher):
                 os.kill(os.getpid(), 9)
         outcome = 'cancelled' if cancelled.is_set() else 'succeeded'
         return SearchOutcome(outcome, tuple(trials.values()), best_trial(trials.values(), search.config))
+
+
+class Other(Serial):
+    name = 'other'
+
+
+class Plain(BaseLauncher):
+    name = 'plain'
 """
 
 PROJECT = """
 [tool.synapse_hooks]
-plugins = ["launchers:Serial", "exporter"]
+plugins = ["launchers:Serial", "launchers:Plain", "exporter"]
 """
 
 EXPORTER = """

@@ -161,18 +161,33 @@ def test_a_space_that_does_not_fit_the_action_is_refused_before_anything_runs(se
     }
 
 
-def test_a_launcher_that_cannot_search_is_refused_with_what_to_install(
-    searching: Searches, project: Path, tmp_path: Path
+def test_a_launcher_that_cannot_search_is_refused_before_anything_is_made(
+    searching: Searches, project: Path, tmp_path: Path, calls: Calls
 ) -> None:
-    with pytest.raises(ConfigError, match='by which name'):
-        searching(launcher=None).run()
+    def refuse(problems: dict[str | None, str]) -> None:
+        for launcher, problem in problems.items():
+            with pytest.raises(PluginMissing, match=problem) as caught:
+                searching(launcher=launcher).run()
+            assert 'pip install synapse-hooks-ray' in caught.value.hint
+        assert not (tmp_path / 'search').exists()
+        assert calls() == []
+
+    wrong = "no launcher 'seriall'; there are: local, .*plain, .*serial"
+    refuse({'local': "'local' cannot search", 'seriall': wrong, 'plain': "'plain' cannot search"})
+    (project / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugins = ["exporter", "launchers:Plain"]\n')
+    refuse({None: 'no launcher that can search', 'serial': "no launcher 'serial'"})
     (project / 'pyproject.toml').write_text('[tool.synapse_hooks]\n')
-    problems = {'local': "'local' cannot search", 'raj': "no launcher 'raj'", None: 'no launcher that can search'}
-    for launcher, problem in problems.items():
-        with pytest.raises(PluginMissing, match=problem) as caught:
-            searching(launcher=launcher).run()
-        assert 'pip install synapse-hooks-ray' in caught.value.hint
-    assert not (tmp_path / 'search').exists()
+    refuse({'raj': "no launcher 'raj'", None: 'no launcher that can search'})
+
+
+def test_the_only_launcher_of_the_project_that_searches_is_found(searching: Searches, project: Path) -> None:
+    assert searching(launcher=None).run()['lr'] == 0.3
+    (project / 'pyproject.toml').write_text(
+        '[tool.synapse_hooks]\nplugins = ["exporter", "launchers:Serial", "launchers:Other"]\n'
+    )
+    with pytest.raises(ConfigError, match='several launchers that search: other, serial') as caught:
+        searching(launcher=None).run()
+    assert caught.value.hint == 'add `--launcher other`'
 
 
 def test_parameters_of_a_search_are_no_parameters_of_a_run(searching: Searches) -> None:
