@@ -85,6 +85,29 @@ SECTIONS: Final = (
         'How to write one is on the page [write a converter](write-a-converter.md#where-the-parts-are-written).',
     ),
     Section(
+        'Launchers',
+        'synapse_hooks.launching',
+        'BaseLauncher SearchLauncher RunPlan Resources RunOutcome read_outcome launch',
+        'How to write one is on the page [beyond one machine](scale-out.md#write-a-launcher).',
+    ),
+    Section(
+        'Searches',
+        'synapse_hooks.searches',
+        'Search SearchRequest SearchParam SearchConfig Method Trial SearchOutcome best_trial search_of TYPES',
+        'What a search is, and what a launcher that searches gets and returns, is on the page [searches](tune.md).',
+    ),
+    Section(
+        'Trials of a search',
+        'synapse_hooks.tuning',
+        'trial_plan trial_folder read_trial recorded_trials mark_stopped EpochMetrics',
+        'For authors of launchers that search.',
+    ),
+    Section(
+        'The parameters of a search',
+        'synapse_hooks.actions',
+        'search_params',
+    ),
+    Section(
         'Autologgers',
         'synapse_hooks.context',
         'AutologSession Logging TrainingLog',
@@ -126,8 +149,10 @@ WHOLE: Final = (
     'synapse_hooks',
     'synapse_hooks.data',
     'synapse_hooks.formats',
+    'synapse_hooks.launching',
     'synapse_hooks.report',
     'synapse_hooks.runs',
+    'synapse_hooks.searches',
     'synapse_hooks.steps',
     'synapse_hooks.testing',
 )

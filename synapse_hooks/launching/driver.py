@@ -92,7 +92,7 @@ def launch(
     launcher: str,
     resources: Resources | None = None,
     *,
-    watch: Watch = nullcontext,
+    watch: Watch = lambda run_dir: nullcontext(),
     on_cancel: Callable[[], None] = lambda: None,
 ) -> RunOutcome:
     """Launch a run, and wait until it has ended.

@@ -85,6 +85,10 @@ def best_trial(trials: Iterable[Trial], config: SearchConfig) -> Trial | None:
     """The trial with the best value of the metric; None where no trial has one. The first of several is the best.
 
     A trial that was stopped early counts, one that failed does not.
+
+    Args:
+        trials: The trials, in any order.
+        config: It says which metric is compared, and whether more is better.
     """
     sign = 1 if config.mode == 'max' else -1
     best, reached = None, -math.inf

@@ -41,6 +41,10 @@ def trial_id(number: int) -> str:
 def trial_folder(search_dir: str | Path, id: str) -> Path:
     """The run directory of a trial: beside that of its search.
 
+    Args:
+        search_dir: The run directory of the search.
+        id: The id of the trial, such as `0001`.
+
     Example:
         >>> str(trial_folder('/runs/search', '0003'))
         '/runs/search-0003'
@@ -201,6 +205,9 @@ def mark_stopped(run_dir: str | Path, why: str) -> None:
 
 def recorded_trials(search_dir: str | Path) -> dict[str, Trial]:
     """The trials of a search as they were reported last, by id; from its journal.
+
+    Args:
+        search_dir: The run directory of the search.
 
     Raises:
         RunError: There is no run directory.

@@ -181,8 +181,9 @@ def _drawn(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> _Element | N
     return _ELEMENTS.get(type(shape), _without_place)(shape, sample, fitter)
 
 
-def _without_place(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> None:
+def _without_place(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> _Element | None:
     fitter.report.dropped(shape.kind, 'cvat has no place for it', sample.id, shape.id)
+    return None
 
 
 def _box(box: Box, sample: Sample, fitter: Fitter) -> _Element:
