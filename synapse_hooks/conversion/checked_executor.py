@@ -47,16 +47,23 @@ class CheckedExecutor:
                 f'must have a method `map`, got {described(executor)}',
                 'derive from `BaseExecutor` of synapse_hooks.conversion',
             )
-        workers = getattr(executor, 'workers', None)
+        self.repeats = bool(getattr(executor, 'repeats', False))
+        """See `BaseExecutor.repeats`."""
+
+    @property
+    def workers(self) -> int:
+        """See `Executor.workers`. It may be a property that looks what there is, so it is read only where it counts.
+
+        Raises:
+            WrongAnswer: It is not a number from 1 on.
+        """
+        workers = getattr(self._executor, 'workers', None)
         if type(workers) is not int or workers < 1:
             raise self._error(
                 f'`workers` must be a whole number from 1 on, got {described(workers)}',
                 'it is called with None where `--workers` was not given: choose a number then',
             )
-        self.workers: int = workers
-        """See `Executor.workers`."""
-        self.repeats = bool(getattr(executor, 'repeats', False))
-        """See `BaseExecutor.repeats`."""
+        return workers
 
     def close(self) -> None:
         """See `BaseExecutor.close`; an executor need not have it."""

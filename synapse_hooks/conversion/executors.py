@@ -71,7 +71,8 @@ class BaseExecutor:
         if executor != self.name:
             return None
         opened = copy(self)
-        opened.workers = workers or self.workers
+        if workers is not None:
+            opened.workers = workers
         opened.context = context
         return opened
 

@@ -48,7 +48,7 @@ def test_a_wrong_answer_is_named(answer: Callable[[list[Any]], Any], expected: s
 @pytest.mark.parametrize('workers', [0, -1, '2', None, True, 2.5])
 def test_the_number_of_workers_is_checked(workers: Any) -> None:
     with pytest.raises(WrongAnswer, match='`workers` must be a whole number from 1 on'):
-        CheckedExecutor(Odd(list, workers), "executor 'odd'")
+        _ = CheckedExecutor(Odd(list, workers), "executor 'odd'").workers
 
 
 def test_results_are_those_of_the_tasks() -> None:

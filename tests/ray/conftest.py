@@ -23,7 +23,12 @@ from tests.support.environments import Environment, Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
 REQUIREMENTS = ('ray[client,tune]>=2.60', 'optuna>=4', 'fsspec>=2024.6')
-LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0', 'RAY_USAGE_STATS_ENABLED': '0', 'RAY_ADDRESS': ''}
+LOOPBACK = {
+    'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0',
+    'RAY_USAGE_STATS_ENABLED': '0',
+    'RAY_ADDRESS': '',
+    'RAY_CLIENT_RECONNECT_GRACE_PERIOD': '3',
+}
 """Ray uses the loopback address only, and no cluster that somebody else has started."""
 TOKEN = 'cluster-3f0c8e1b5d7a49268c31'
 """What the cluster requires of those who connect."""

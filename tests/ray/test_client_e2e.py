@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,32 @@ def test_a_killed_driver_and_resume_and_the_run_directory_comes_back(project: Pr
     files = [file for place in (project.run_dir('run'), cluster.folder) for file in place.rglob('*') if file.is_file()]
     assert len(files) > 10
     assert [file for file in files if TOKEN.encode() in file.read_bytes()] == []
+
+
+def test_a_lost_connection_costs_nothing(project: Project, cluster: Cluster) -> None:
+    with project.environment.started(*project.words('run', '--address', cluster.client, stop='epoch1')) as run:
+        run.until(project.reached('epoch1'))
+        # The server of this client.
+        os.kill(max(pids_of(b'--mode=specific-server')), signal.SIGKILL)
+        ended = run.end()
+    assert ended.code == 1, ended
+    assert 'the connection to the cluster was lost' in ended.err
+    assert f'`synapse-hooks resume {project.run_dir("run")}` finds it' in ended.err
+    with project.environment.started('resume', str(project.run_dir('run'))) as resumed:
+        read_until(resumed, 'the run is at work: following it')
+        project.go('epoch1')
+        assert resumed.end().code == 0
+    assert (project.record('run')['attempts'], project.models) == (1, 1)
+
+
+def pids_of(word: bytes) -> list[int]:
+    """The processes with that word in their command line."""
+    found = []
+    for folder in Path('/proc').glob('[0-9]*'):
+        with suppress(OSError):
+            if word in (folder / 'cmdline').read_bytes().split(b'\0'):
+                found.append(int(folder.name))
+    return found
 
 
 def test_ctrl_c_ends_the_run(project: Project, cluster: Cluster) -> None:

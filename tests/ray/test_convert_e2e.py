@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from synapse_hooks.backends import Workspace
 from tests.formats.format_kit import add_item, box, polygon
-from tests.ray.conftest import Cluster
+from tests.ray.conftest import LOOPBACK, Cluster
+from tests.ray.test_launch_e2e import Project
+from tests.support.environments import Environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -132,6 +135,50 @@ def test_errors_are_those_of_one_process_and_name_the_node(cluster: Cluster, dm:
     assert 'on the Ray node 127.0.0.1' in lines[1]
     assert "raise ZeroDivisionError('in the sink')" in lines[1], 'the traceback of the node'
     assert not list(tmp_path.glob('*out*'))
+
+
+WAITS = """
+import threading
+from work import task
+from synapse_hooks_ray.cluster import connected
+from synapse_hooks_ray.executor import RayExecutor
+
+class Busy:
+    def wait(self):
+        pass
+
+with connected('local', cpus=2) as ray:
+    busy = ray.remote(Busy).options(num_cpus=2).remote()
+    ray.get(busy.wait.remote())
+    executor = RayExecutor()
+    assert executor.workers == 2, 'as the cluster has CPUs'
+    threading.Timer(8, ray.kill, (busy,)).start()
+    print(executor.map([task, task], lambda count: None))
+"""
+
+
+def test_a_cluster_without_a_free_cpu_says_what_it_waits_for(ray_environment: Environment, tmp_path: Path) -> None:
+    (tmp_path / 'work.py').write_text('def task(report):\n    report(1)\n    return 3\n')
+    at = ray_environment.at(tmp_path, **LOOPBACK, PYTHONPATH=str(tmp_path))
+    ended = at.run(ray_environment.python, '-c', WAITS)
+    assert ended.code == 0, ended
+    assert ended.out == '[3, 3]\n'
+    assert ended.err == 'waiting for CPU 1: free in the whole cluster are CPU 0\n'
+
+
+def test_a_launched_run_converts_on_the_cluster_that_it_is_on(cluster: Cluster, tmp_path: Path) -> None:
+    project = Project(tmp_path, cluster)
+    for number in range(600):
+        add_item(tmp_path / 'many' / 'train', f'{number:04}', {'bounding_box': [box(1, 1, 5, 5, 'car')]})
+    Workspace(project.workspace).add_dataset(tmp_path / 'many', name='many')
+    with (project.folder / 'pyproject.toml').open('a') as settings:
+        settings.write('[tool.synapse_hooks.settings.coco]\nexecutor = "ray"\n')
+    words = [word.replace('=cars', '=many') for word in project.words('run', '--address', cluster.address)]
+    sessions = set(Path('/tmp/ray').glob('session_2*'))
+    ended = project.environment.hooks(*words, '-p', 'show=[RAY_ADDRESS]', RAY_ADDRESS='')
+    assert f'RAY_ADDRESS has {len(cluster.address)} characters' in ended.err
+    assert set(Path('/tmp/ray').glob('session_2*')) == sessions, 'no other cluster was started'
+    assert project.record('run')['status'] == 'succeeded'
 
 
 def test_ctrl_c_ends_the_tasks(cluster: Cluster, dm: Path, tmp_path: Path) -> None:

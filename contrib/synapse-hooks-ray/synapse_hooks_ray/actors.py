@@ -16,7 +16,7 @@ from synapse_hooks_ray.cluster import import_ray
 NAMESPACE: Final = 'synapse-hooks'
 _THREADS: Final = 8
 """Calls that an actor answers at once: `report` waits, while `cancel` must not."""
-_PATIENCE: Final = 5.0
+PATIENCE: Final = 5.0
 """Seconds without room before the user is informed."""
 _END_SECONDS: Final = 10.0
 _POLL: Final = 0.2
@@ -104,7 +104,7 @@ def wait_for_room(
         if ready:
             return True
         now = time.monotonic()
-        if now < begin + min(_PATIENCE, seconds):
+        if now < begin + min(PATIENCE, seconds):
             continue
         nodes = [node['Resources'] for node in ray.nodes() if node['Alive']]
         if any(_fits(needed, node) for node in nodes):
@@ -115,11 +115,10 @@ def wait_for_room(
                 f'no node of the cluster has {_shown(needed)}: its nodes have {largest}',
                 hint='give less with `-r NAME=AMOUNT`, or add a node',
             )
-        free = _free()
         # Otherwise the worker is starting.
-        if not is_shown and not _fits(needed, free):
+        if not is_shown and (text := lack(needed)):
             is_shown = True
-            inform(f'waiting for {_shown(needed)}: free in the whole cluster are {_shown(free, needed)}')
+            inform(text)
     return False
 
 
@@ -135,6 +134,14 @@ def _needed(resources: Resources) -> dict[str, float]:
 
 def _fits(needed: Mapping[str, float], node: Mapping[str, float]) -> bool:
     return all(node.get(name, 0.0) >= amount for name, amount in needed.items())
+
+
+def lack(needed: Mapping[str, float]) -> str:
+    """A sentence about what is needed and what is free; empty where the cluster has room."""
+    free = _free()
+    if _fits(needed, free):
+        return ''
+    return f'waiting for {_shown(needed)}: free in the whole cluster are {_shown(free, needed)}'
 
 
 def _free() -> Mapping[str, float]:

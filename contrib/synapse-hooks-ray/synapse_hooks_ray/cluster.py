@@ -106,6 +106,14 @@ def address_of(address: str | None = None) -> str:
     return chosen
 
 
+def variables_here() -> dict[str, str]:
+    """On a node: the variable by which a process that is started finds this cluster, unless it names one already."""
+    ray = sys.modules.get('ray')
+    if os.environ.get('RAY_ADDRESS') or ray is None or not ray.is_initialized():
+        return {}
+    return {'RAY_ADDRESS': ray.get_runtime_context().gcs_address}
+
+
 def import_ray(address: str = LOCAL) -> Any:
     """The module `ray`, with the variables set that it reads when it is imported.
 
@@ -169,6 +177,11 @@ def _explain(error: Exception, address: str) -> NoReturn:
         hint = f'this machine must be a node of the cluster: `ray start --address={address}`; '
         hint += f'from another one, use `{CLIENT}HOST:10001`'
     raise LaunchError(f'the Ray cluster {where}: {text}', hint=hint) from error
+
+
+def is_disconnection(error: Exception) -> bool:
+    """Whether an error means that the connection was lost, which Ray Client has tried to make again until then."""
+    return isinstance(error, ConnectionError) or type(error).__module__.partition('.')[0] == 'grpc'
 
 
 @contextmanager

@@ -8,15 +8,18 @@ found. The data are on a disk that all nodes share. Ray runs a task again whose 
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, ClassVar, Final
 
+from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.conversion import BaseExecutor
 from synapse_hooks.conversion.executors import R, Report
 from synapse_hooks.errors import DataError
 from synapse_hooks.portable import Carrier
 from synapse_hooks.safe_text import summary
+from synapse_hooks_ray.actors import PATIENCE, lack
 from synapse_hooks_ray.cluster import connected
 from synapse_hooks_ray.settings import Settings
 from synapse_hooks_ray.tasks import Counts, Surroundings, run
@@ -37,12 +40,28 @@ class RayExecutor(BaseExecutor):
     """
 
     name: ClassVar[str] = 'ray'
-    workers = 8
     repeats = True
 
     def __init__(self) -> None:
         self._stack: ExitStack | None = None
         self._ray: Any = None
+        self._workers: int | None = None
+
+    @property
+    def workers(self) -> int:
+        """The user's number, else the CPUs of the cluster.
+
+        Raises:
+            ConfigError: A setting is wrong.
+            LaunchError: There is no cluster.
+        """
+        if self._workers is None:
+            self._workers = max(1, int(self._connected().cluster_resources().get('CPU', 1)))
+        return self._workers
+
+    @workers.setter
+    def workers(self, count: int) -> None:
+        self._workers = count
 
     def map(self, tasks: Sequence[Callable[[Report], R]], report: Report) -> list[R]:
         """See `Executor.map`.
@@ -89,6 +108,7 @@ class RayExecutor(BaseExecutor):
         numbers = {reference: number for number, reference in enumerate(references)}
         failed: dict[int, BaseException] = {}
         written: dict[int, int] = {}
+        patience = time.monotonic() + PATIENCE
         while True:
             # The first failure in the order of the dataset is reported, whichever is quicker.
             last = min(failed, default=len(references))
@@ -98,6 +118,10 @@ class RayExecutor(BaseExecutor):
             ready, _ = ray.wait(waiting, timeout=_POLL)
             with suppress(ray.exceptions.RayError):
                 written = ray.get(counts.all.remote(), timeout=_POLL) | {number: written[number] for number in done}
+            if not written and patience and time.monotonic() > patience:
+                patience = 0.0
+                if text := lack({'CPU': 1.0}):
+                    write_stderr(text)
             for reference in ready:
                 number = numbers[reference]
                 try:

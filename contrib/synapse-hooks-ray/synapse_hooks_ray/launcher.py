@@ -16,7 +16,7 @@ from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import SearchLauncher
 from synapse_hooks.safe_text import summary
 from synapse_hooks.searches import Search, SearchOutcome, Trial
-from synapse_hooks_ray.cluster import address_of, connected, import_ray
+from synapse_hooks_ray.cluster import address_of, connected, import_ray, is_disconnection
 from synapse_hooks_ray.credentials import variables_of
 from synapse_hooks_ray.project import project_of
 from synapse_hooks_ray.settings import Settings
@@ -53,8 +53,9 @@ class Ray(SearchLauncher):
             following = Following(plan, resources, settings, order, cancelled, inform, write_stderr)
             try:
                 return following.run()
-            except ConnectionError as error:
-                # Of Ray Client, which has tried to connect again until then.
+            except Exception as error:
+                if not is_disconnection(error):
+                    raise
                 raise LaunchError(
                     f'the connection to the cluster was lost: {summary(error)}',
                     hint=f'the run may go on there: `synapse-hooks resume {plan.run_dir}` finds it',

@@ -34,7 +34,7 @@ class Counts:
         self._counts[number] = count
 
     def all(self) -> dict[int, int]:
-        """The samples of each part, by its number."""
+        """The samples of each part that has begun, by its number."""
         return self._counts
 
 
@@ -74,6 +74,7 @@ def run(content: bytes, surroundings: Surroundings, number: int, counts: Any) ->
         What it returned, pickled, or a `Carrier` with what it raised; and how many samples it has written.
     """
     progress = _Progress(number, counts)
+    progress.begin()
     surroundings.enter()
     try:
         return pickle.dumps(_opened(content)(progress)), progress.count
@@ -116,6 +117,11 @@ class _Progress:
         self._counts = counts
         self.count = 0
         self._sent = 0.0
+
+    def begin(self) -> None:
+        """Report that there is room for the part."""
+        with suppress(Exception):
+            self._counts.set.remote(self._number, 0)
 
     def __call__(self, count: int) -> None:
         self.count += count

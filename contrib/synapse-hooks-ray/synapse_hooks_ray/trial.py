@@ -32,6 +32,7 @@ from synapse_hooks.tuning import EpochMetrics, mark_stopped, read_trial, trial_p
 from synapse_hooks.tuning.epochs import Epoch
 from synapse_hooks.tuning.trials import trial_folder
 from synapse_hooks_ray.child import Child, Output, environment
+from synapse_hooks_ray.cluster import variables_here
 from synapse_hooks_ray.project import placed
 from synapse_hooks_ray.space import drawn
 
@@ -169,7 +170,7 @@ class TrialActor(tune.Trainable):
         self.child = Child(
             [sys.executable, '-P', '-m', 'synapse_hooks.cli', 'run-plan', '-', '--json'],
             plan.to_json(),
-            environment(self.job.secrets, self.job.env, but=here),
+            environment(variables_here(), self.job.secrets, self.job.env, but=here),
             start if start.is_dir() else here,
             self.output,
         )

@@ -26,6 +26,7 @@ from synapse_hooks.launches import RunPlan
 from synapse_hooks.storage import TABLE_LIMIT, open_regular, read_file, sweep
 from synapse_hooks.storage.ownership import temporary_path
 from synapse_hooks_ray.child import Child, Output, environment
+from synapse_hooks_ray.cluster import variables_here
 from synapse_hooks_ray.project import placed
 from synapse_hooks_ray.storage import Keeper, Store
 
@@ -167,7 +168,7 @@ class Worker:
                 self._child = Child(
                     [sys.executable, '-P', '-m', 'synapse_hooks.cli', 'run-plan', '--json'],
                     plan.to_json(),
-                    environment(order.secrets, order.env, but=here),
+                    environment(variables_here(), order.secrets, order.env, but=here),
                     start if start.is_dir() else here,
                     self._output,
                 )
