@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,12 +19,12 @@ from synapse_hooks.launching import read_outcome
 from synapse_hooks.safe_text import summary
 from synapse_hooks.storage import TABLE_LIMIT, read_file
 from synapse_hooks_ray.actors import end_actor, find_actor, run_id, start_actor, wait_for_room
+from synapse_hooks_ray.segments import JOURNAL
 from synapse_hooks_ray.settings import Settings
 from synapse_hooks_ray.storage import Store
 from synapse_hooks_ray.worker import Order, Report
 
 _ENDED: Final = ('succeeded', 'failed', 'cancelled')
-_JOURNAL: Final = re.compile(r'events(-\d+-\d+)?\.jsonl')
 _POLL: Final = 0.5
 _KILLED: Final = 128
 """Exit codes above are those of processes that a signal ended."""
@@ -218,7 +217,7 @@ class Following:
 
     def _append(self, journal: Mapping[str, bytes], places: dict[str, int]) -> None:
         for name, data in journal.items():
-            if _JOURNAL.fullmatch(name):
+            if JOURNAL.fullmatch(name):
                 places[name] = places.get(name, 0) + len(data)
                 with (self._run_dir / name).open('ab') as file:
                     file.write(data)

@@ -2,32 +2,34 @@
 
 Below the URL are the files of the run directory, and `index.json`: the name, size and time of each. A file appears
 complete, the record `run.json` after all others of the moment that it describes, and the index last; so what is there
-at any time can be resumed. What the index names, and nothing else, belongs to the run.
+at any time can be resumed. What the index names, and nothing else, belongs to the run. Journals are in segments: see
+`synapse_hooks_ray.segments`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from synapse_hooks.errors import StorageError
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.journal.run_directory import LOCK_FILES
 from synapse_hooks.storage import TABLE_LIMIT, publish, read_file, scratch
 from synapse_hooks.storage.ownership import is_temporary
+from synapse_hooks_ray.segments import JOURNAL, grown, journal_of, journals, read_segment, segment_name
 
 INDEX: Final = 'index.json'
-_JOURNAL: Final = re.compile(r'events(-\d+-\d+)?\.jsonl')
 _STAGING: Final = '.staging'
 _THREADS: Final = 8
+_ATTEMPTS: Final = 5
+"""To read a journal, while another process may put its segments together."""
 
 
 class Entry(NamedTuple):
@@ -73,16 +75,14 @@ class Store:
         with self._errors():
             try:
                 record = json.loads(self._fs.cat_file(self._at(RECORD)))
-            except FileNotFoundError:
-                return ''
-            except ValueError:
+            except (FileNotFoundError, ValueError):
                 return ''
         return str(record.get('status')) if isinstance(record, dict) else ''
 
     def sizes(self) -> dict[str, int]:
         """The bytes that each file of the journal has there, by its name."""
         with self._errors():
-            return {name: entry.size for name, entry in self._index().items() if _JOURNAL.fullmatch(name)}
+            return {name: sum(sizes) for name, sizes in journals(_sizes(self._index())).items()}
 
     def push(self, folder: Path) -> int:
         """Send what has changed in a run directory since the last time; returns how many files that were."""
@@ -91,7 +91,7 @@ class Store:
                 self._sent = self._index()
             # First, so that no file which it names is missing there.
             record = read_file(folder / RECORD, limit=TABLE_LIMIT)
-            now = dict(_files(folder))
+            now = dict(_entries(folder, self._sent))
             kept = {name: entry for name, entry in self._sent.items() if now.get(name) == entry}
             changed = {name: entry for name, entry in now.items() if name not in kept and name != RECORD}
             with ThreadPoolExecutor(_THREADS) as threads:
@@ -116,10 +116,12 @@ class Store:
         """
         with self._errors(), scratch(folder) as staged:
             entries = self._index()
-            for parent in {Path(staged, name).parent for name in entries}:
+            plain = {name: entry for name, entry in entries.items() if journal_of(name) is None}
+            for parent in {Path(staged, name).parent for name in plain}:
                 parent.mkdir(parents=True, exist_ok=True)
             with ThreadPoolExecutor(_THREADS) as threads:
-                list(threads.map(lambda item: self._get(staged, *item), entries.items()))
+                list(threads.map(lambda item: self._get(staged, *item), plain.items()))
+            entries = plain | self._get_journals(staged, entries)
             if folder.is_dir():
                 for name, _ in _files(folder):
                     target = staged / name
@@ -139,6 +141,7 @@ class Store:
         try:
             content = json.loads(self._fs.cat_file(self._at(INDEX)))
             entries = {str(name): Entry(int(size), int(mtime)) for name, (size, mtime) in content.items()}
+            journals(_sizes(entries))
         except FileNotFoundError:
             return {}
         except (ValueError, TypeError, AttributeError) as error:
@@ -154,6 +157,9 @@ class Store:
 
     def _put(self, folder: Path, name: str, entry: Entry) -> bool:
         """Send a file; False where it was changed or removed meanwhile, so that it is not whole there."""
+        if (segment := journal_of(name)) is not None:
+            self._write(name, read_segment(folder / segment[0], segment[1], entry.size))
+            return True
         source, target = folder / name, self._at(name)
         self._make_folder(target.rpartition('/')[0])
         # Elsewhere than in the output of a stage at work, files are replaced and appended to, but never written into.
@@ -161,7 +167,7 @@ class Store:
         part = target if direct else f'{target}.part'
         try:
             self._fs.put_file(str(source), part)
-            whole = direct or _entry(source) == entry or bool(_JOURNAL.fullmatch(name))
+            whole = direct or _entry(source) == entry
         except FileNotFoundError:
             whole = False
         if not direct:
@@ -191,6 +197,33 @@ class Store:
             # A stage is finished as long as the times of its files are the same.
             os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns))
 
+    def _get_journals(self, folder: Path, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Read the journals that an index names, or a later one; returns the entries of their segments."""
+        for left in reversed(range(_ATTEMPTS)):
+            segments = {name: entry for name, entry in entries.items() if journal_of(name) is not None}
+            try:
+                for name in journals(_sizes(segments)):
+                    self._get_journal(folder / name, name, segments)
+                return segments
+            except FileNotFoundError:
+                # It was taken in by another one, which a later index names.
+                if not left:
+                    raise
+                entries = self._index()
+        raise AssertionError
+
+    def _get_journal(self, target: Path, name: str, segments: Mapping[str, Entry]) -> None:
+        start = mtime = 0
+        with target.open('wb') as file:
+            for size in journals(_sizes(segments))[name]:
+                segment = segment_name(name, start)
+                data = self._fs.cat_file(self._at(segment))[:size]
+                if len(data) < size:
+                    raise StorageError(f'{self.url}/{segment} is damaged: it has {len(data)} of {size} bytes')
+                file.write(data)
+                start, mtime = start + size, segments[segment].mtime_ns
+        os.utime(target, ns=(mtime, mtime))
+
     def _at(self, name: str) -> str:
         return f'{self._root}/{name}'
 
@@ -211,51 +244,19 @@ class Store:
             ) from error
 
 
-class Keeper:
-    """Sends a run directory to its store when a stage or a checkpoint is done, and at intervals, until it is closed.
-
-    A storage that fails meanwhile does not end the run: it is tried again; `close` raises.
-
-    Args:
-        store: Where to.
-        folder: The run directory.
-        seconds: The interval.
-        warn: Called with a sentence when sending fails.
-    """
-
-    def __init__(self, store: Store, folder: Path, seconds: float, warn: Callable[[str], None]) -> None:
-        from synapse_hooks.journal.follow import Follower
-
-        self._store, self._folder, self._seconds, self._warn = store, folder, seconds, warn
-        self._follower = Follower(folder, ('step', 'checkpoint'))
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name='keeper', daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Send the rest.
-
-        Raises:
-            StorageError: The storage fails.
-        """
-        self._closing.set()
-        self._thread.join()
-        self._store.push(self._folder)
-
-    def _keep(self) -> None:
-        waited, step = 0.0, 0.5
-        while not self._closing.wait(step):
-            waited += step
-            if _has_milestone(self._follower.read()) or waited >= self._seconds:
-                waited = 0.0
-                try:
-                    self._store.push(self._folder)
-                except (StorageError, OSError) as error:
-                    self._warn(f'the run directory could not be sent, and will be sent later: {error}')
-
-
-def _has_milestone(events: Iterable[dict[str, Any]]) -> bool:
-    return any(event['type'] == 'checkpoint' or event.get('status') == 'succeeded' for event in events)
+def _entries(folder: Path, sent: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
+    """What a run directory is to be stored as: its files, and the segments of its journals."""
+    stored = journals(_sizes(sent))
+    for name, entry in _files(folder):
+        if not JOURNAL.fullmatch(name):
+            yield name, entry
+            continue
+        start = 0
+        for size in grown(folder / name, stored.get(name, ())):
+            segment = segment_name(name, start)
+            known = sent.get(segment)
+            yield segment, known if known is not None and known.size == size else Entry(size, entry.mtime_ns)
+            start += size
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Entry]]:
@@ -269,6 +270,10 @@ def _files(folder: Path) -> Iterator[tuple[str, Entry]]:
                 continue
             with suppress(FileNotFoundError):
                 yield relative, _entry(file)
+
+
+def _sizes(entries: Mapping[str, Entry]) -> dict[str, int]:
+    return {name: entry.size for name, entry in entries.items()}
 
 
 def _entry(file: Path) -> Entry:

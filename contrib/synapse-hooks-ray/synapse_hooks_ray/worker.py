@@ -27,8 +27,9 @@ from synapse_hooks.storage import TABLE_LIMIT, open_regular, read_file, sweep
 from synapse_hooks.storage.ownership import temporary_path
 from synapse_hooks_ray.child import Child, Output, environment
 from synapse_hooks_ray.cluster import variables_here
+from synapse_hooks_ray.keeper import Keeper
 from synapse_hooks_ray.project import placed
-from synapse_hooks_ray.storage import Keeper, Store
+from synapse_hooks_ray.storage import Store
 
 _LOCK_SECONDS: Final = 60.0
 """How long to wait for a process that drives the run still: it dies with the node that was lost."""

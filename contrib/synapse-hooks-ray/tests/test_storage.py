@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from math import log2
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
-from synapse_hooks_ray.storage import INDEX, Keeper, Store
+from fsspec import register_implementation
+from fsspec.implementations.memory import MemoryFileSystem
+from synapse_hooks_ray.keeper import Keeper
+from synapse_hooks_ray.storage import INDEX, Store
 
 from synapse_hooks.errors import StorageError
 from synapse_hooks.journal import Journal, RunDirectory
@@ -143,3 +148,135 @@ def test_errors_of_a_storage_name_it(tmp_path: Path) -> None:
     (tmp_path / 'store' / 'one' / INDEX).write_text('[1]')
     with pytest.raises(StorageError, match='is damaged'):
         damaged.fetch(tmp_path / 'back')
+
+
+class Counting(MemoryFileSystem):
+    """A storage that counts the bytes of journals which it gets."""
+
+    protocol = 'counting'
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = ['']
+    received = 0
+
+    def pipe_file(self, path: str, value: bytes, **kwargs: Any) -> None:
+        Counting.received += len(value) if 'events' in path else 0
+        super().pipe_file(path, value, **kwargs)
+
+
+@pytest.fixture
+def counting() -> str:
+    register_implementation('counting', Counting, clobber=True)
+    Counting.store.clear()
+    Counting.received = 0
+    return 'counting://store'
+
+
+def segments(store: Store) -> int:
+    return len(store._fs.ls(f'{store._root}/events.jsonl'))
+
+
+def test_a_journal_is_not_sent_again_whenever_it_has_grown(counting: str, tmp_path: Path) -> None:
+    run = make_run(tmp_path / 'run')
+    store = Store(counting, 'one')
+    pushes = 256
+    for number in range(pushes):
+        Journal(run).record('message', {'text': f'{number:100}'})
+        store.push(run)
+    size = (run / 'events.jsonl').stat().st_size
+    assert size > 50_000
+    assert Counting.received <= size * (log2(pushes) + 1), 'each push alone would have sent half of it: 128 times'
+    assert segments(store) <= log2(pushes) + 2
+    Store(counting, 'one').fetch(tmp_path / 'back')
+    assert content(tmp_path / 'back') == content(run)
+
+
+def test_a_run_that_goes_on_elsewhere_continues_the_segments(url: str, tmp_path: Path) -> None:
+    run = make_run(tmp_path / 'run')
+    Journal(run).record('message', {'text': 'long' * 100})
+    Store(url, 'one').push(run)
+    for number in range(5):
+        other, there = Store(url, 'one'), tmp_path / f'there{number}'
+        other.fetch(there)
+        assert content(there) == content(run)
+        Journal(there).record('message', {'text': f'{number}'})
+        assert other.push(there) == 1
+        assert other.sizes() == {'events.jsonl': (there / 'events.jsonl').stat().st_size}
+        run = there
+
+
+def test_a_line_that_is_not_complete_is_sent_later(url: str, tmp_path: Path) -> None:
+    run = make_run(tmp_path / 'run')
+    store = Store(url, 'one')
+    whole = (run / 'events.jsonl').read_bytes()
+    with (run / 'events.jsonl').open('ab') as file:
+        file.write(b'{"half":')
+        file.flush()
+        store.push(run)
+        store.fetch(tmp_path / 'back')
+        assert (tmp_path / 'back' / 'events.jsonl').read_bytes() == whole
+        file.write(b' 1}\n')
+    store.push(run)
+    store.fetch(tmp_path / 'again')
+    assert content(tmp_path / 'again') == content(run)
+
+
+@pytest.mark.parametrize('failing', ['events.jsonl/', 'run.json', INDEX])
+def test_an_interrupted_push_leaves_what_was_there(counting: str, tmp_path: Path, failing: str) -> None:
+    run = make_run(tmp_path / 'run')
+    Store(counting, 'one').push(run)
+    before = content(run)['events.jsonl']
+    # The new segment takes in the one that is there.
+    Journal(run).record('message', {'text': 'long' * 100})
+
+    class Failing(Counting):
+        protocol = 'counting'
+
+        def pipe_file(self, path: str, value: bytes, **kwargs: Any) -> None:
+            if failing in path:
+                raise OSError('the storage fails')
+            super().pipe_file(path, value, **kwargs)
+
+    register_implementation('counting', Failing, clobber=True)
+    with pytest.raises(StorageError, match='the storage fails'):
+        Store(counting, 'one').push(run)
+    register_implementation('counting', Counting, clobber=True)
+    other = Store(counting, 'one')
+    other.fetch(tmp_path / 'back')
+    assert content(tmp_path / 'back')['events.jsonl'] == before
+    # It goes on from there, with other events.
+    Journal(tmp_path / 'back').record('message', {'text': 'short'})
+    other.push(tmp_path / 'back')
+    Store(counting, 'one').fetch(tmp_path / 'again')
+    assert content(tmp_path / 'again') == content(tmp_path / 'back')
+
+
+def test_a_segment_that_is_gone_is_looked_for_in_the_next_index(tmp_path: Path, counting: str) -> None:
+    run = make_run(tmp_path / 'run')
+    writer = Store(counting, 'one')
+    for text in ('long' * 100, 'a'):
+        Journal(run).record('message', {'text': text})
+        writer.push(run)
+    assert segments(writer) == 2
+
+    class Late(Counting):
+        protocol = 'counting'
+
+        def cat_file(self, path: str, *args: Any, **kwargs: Any) -> bytes:
+            data: bytes = super().cat_file(path, *args, **kwargs)
+            if path.endswith(INDEX) and segments(writer) == 2:
+                Journal(run).record('message', {'text': 'longer' * 100})
+                writer.push(run)
+            return data
+
+    register_implementation('counting', Late, clobber=True)
+    Store(counting, 'one').fetch(tmp_path / 'back')
+    assert segments(writer) == 1
+    assert content(tmp_path / 'back')['events.jsonl'] == content(run)['events.jsonl']
+
+
+@pytest.mark.parametrize('name', ['events.jsonl/000000000007', 'events.jsonl/000000000001'])
+def test_a_journal_with_a_part_missing_is_an_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / 'store' / 'one').mkdir(parents=True)
+    (tmp_path / 'store' / 'one' / INDEX).write_text(json.dumps({name: [1, 1]}))
+    with pytest.raises(StorageError, match=f'what is before {name} is missing'):
+        Store(f'file://{tmp_path}/store', 'one').fetch(tmp_path / 'back')
