@@ -139,8 +139,9 @@ SECTIONS: Final = (
     Section(
         'The test kit',
         'synapse_hooks.testing',
-        'FormatConformance AutologConformance SinkConformance check_plugin check_distribution run_action FinishedRun '
-        'convert_dataset Converted open_dataset recording_session Recording small_dataset small_samples odd_samples '
+        'FormatConformance AutologConformance SinkConformance LauncherConformance check_plugin check_distribution '
+        'run_action FinishedRun convert_dataset Converted open_dataset recording_session Recording small_dataset '
+        'small_samples odd_samples '
         'CLASSES png bmp',
         'For tests of plugins. pytest runs the classes; failures are `AssertionError`s that say what to fix.',
     ),

@@ -78,6 +78,9 @@ def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Laun
     launcher = launcher_of(plugins, launcher)
     if setup.ctx.client is None:
         setup.ctx.client = connect()
+    if (workspace := setup.ctx.client.address.get('workspace')) is not None:
+        # A new one, as workers look for it.
+        Path(workspace).mkdir(parents=True, exist_ok=True)
     directory = open_directory(setup, secrets_of(os.environ))
     plan = plan_of(setup, directory, plugins)
     if not is_driven(directory.path):

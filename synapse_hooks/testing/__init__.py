@@ -1,4 +1,4 @@
-"""The test kit for plugin authors: check a plugin, run an action, test a format, an autologger or a sink.
+"""The test kit for plugin authors: check a plugin, run an action, test a format, an autologger, a sink or a launcher.
 
     from synapse_hooks.testing import FormatConformance, check_plugin, run_action, small_dataset
 
@@ -20,6 +20,7 @@ from synapse_hooks.testing.autologgers import AutologConformance
 from synapse_hooks.testing.conversion import Converted, convert_dataset, open_dataset
 from synapse_hooks.testing.formats import FormatConformance
 from synapse_hooks.testing.fuzzing import Fuzzer, FuzzResult
+from synapse_hooks.testing.launchers import LauncherConformance
 from synapse_hooks.testing.plugins import check_distribution, check_plugin
 from synapse_hooks.testing.recording import Recording, recording_session
 from synapse_hooks.testing.running import FinishedRun, run_action
@@ -34,6 +35,7 @@ __all__ = [
     'FormatConformance',
     'FuzzResult',
     'Fuzzer',
+    'LauncherConformance',
     'Recording',
     'SinkConformance',
     'bmp',

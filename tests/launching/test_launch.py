@@ -14,6 +14,7 @@ import pytest
 from synapse_hooks import BaseTrainAction, RuntimeContext
 from synapse_hooks.actions.launched import run_launched
 from synapse_hooks.actions.target import load_action
+from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import LaunchError, ParamsError, PluginMissing
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
@@ -73,6 +74,11 @@ def test_a_failure_is_part_of_the_outcome(action: Callable[..., BaseTrainAction[
     error = error_of(outcome)
     assert str(error).startswith("step 'execute' failed: ValueError: no luck\n")
     assert "raise ValueError('no luck')" in error.traceback  # type: ignore[union-attr]
+
+
+def test_a_workspace_need_not_exist_yet(action: Callable[..., BaseTrainAction[Any]], tmp_path: Path) -> None:
+    client = Workspace(tmp_path / 'new' / 'workspace')
+    assert action(client=client, run_dir=tmp_path / 'run').launch('local').outcome == 'succeeded'
 
 
 def test_an_unknown_launcher_is_refused_before_anything_is_made(
