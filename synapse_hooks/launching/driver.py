@@ -130,7 +130,8 @@ def in_background(run: Callable[[Event], R], on_cancel: Callable[[], None]) -> R
     Raises:
         KeyboardInterrupt: It was interrupted.
     """
-    cancelled = Event()
+    # Not `Thread.join`: where Ctrl-C interrupts that, Python 3.11 takes a thread that goes on for one that has ended.
+    cancelled, ended = Event(), Event()
     answers: list[R] = []
     failures: list[BaseException] = []
 
@@ -139,13 +140,14 @@ def in_background(run: Callable[[Event], R], on_cancel: Callable[[], None]) -> R
             answers.append(run(cancelled))
         except BaseException as error:
             failures.append(error)
+        finally:
+            ended.set()
 
-    thread = Thread(target=call, name='launch', daemon=True)
-    thread.start()
+    Thread(target=call, name='launch', daemon=True).start()
     interrupted: BaseException | None = None
-    while thread.is_alive():
+    while not ended.is_set():
         try:
-            thread.join(_POLL)
+            ended.wait(_POLL)
         except KeyboardInterrupt as error:
             if interrupted is not None:
                 error.add_note('not waiting for the run to end; it may go on')

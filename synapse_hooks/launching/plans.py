@@ -12,12 +12,13 @@ from synapse_hooks.launches import RunPlan
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.steps import RunSetup
 from synapse_hooks.steps.state import plain
+from synapse_hooks.storage import disk_errors
 from synapse_hooks.storage.user_paths import working_directory
 from synapse_hooks.version import __version__
 
 
 def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPlan:
-    """The plan of a run whose directory exists.
+    """The plan of a run whose directory exists. The folder of its workspace is made, unless it is there.
 
     Args:
         setup: The run, in this process.
@@ -26,6 +27,7 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
 
     Raises:
         LaunchError: It holds what cannot travel.
+        StorageError: The workspace cannot be made.
     """
     ctx = setup.ctx
     refuse_objects(setup)
@@ -34,11 +36,16 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
     if params.get('data_path') is not None:
         # A worker may have the project in another folder, and data are not sent.
         params['data_path'] = str(cwd / params['data_path'])
+    address = {} if ctx.client is None else ctx.client.address
+    if 'workspace' in address:
+        # Made here, so that a worker which does not find it has another disk.
+        with disk_errors(address['workspace']):
+            Path(address['workspace']).mkdir(parents=True, exist_ok=True)
     return RunPlan(
         target=str(ctx.target),
         run_dir=str(directory.path),
         params=params,
-        address={} if ctx.client is None else ctx.client.address,
+        address=address,
         plugins=taking_part(plugins),
         python=platform.python_version(),
         synapse_hooks=__version__,

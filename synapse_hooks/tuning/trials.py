@@ -181,12 +181,12 @@ def metric_missing(config: SearchConfig, names: Sequence[str]) -> SynapseHooksEr
     )
 
 
-def mark_stopped(run_dir: str | Path, why: str) -> None:
+def mark_stopped(run_dir: str | Path, why: str = '') -> None:
     """Record that a trial was ended early, in its run directory, when its process has ended.
 
     Args:
         run_dir: The run directory of the trial.
-        why: A phrase such as `by the scheduler after 3 epochs`.
+        why: A phrase such as `by the scheduler after 3 epochs`; empty if the search was cancelled.
 
     Raises:
         RunError: It cannot be used.
@@ -197,9 +197,10 @@ def mark_stopped(run_dir: str | Path, why: str) -> None:
             # It was done before it could be ended.
             return
         # That it was ended by a signal is not an error.
-        directory.update(status='cancelled', stopped=why, error=None)
+        directory.update(status='cancelled', stopped=why or None, error=None)
         journal = Journal.join(directory.path, run=directory.name, redact=secrets_of(os.environ))
-        journal.record('message', {'level': 'info', 'code': 'trial-stopped', 'text': f'stopped early {why}'})
+        text = f'stopped early {why}' if why else 'cancelled with the search'
+        journal.record('message', {'level': 'info', 'code': 'trial-stopped', 'text': text})
         journal.close()
 
 

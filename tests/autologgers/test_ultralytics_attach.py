@@ -95,6 +95,22 @@ def test_the_arguments_themselves_stay_as_they_are(ultralytics, attach):
         assert ultralytics.YOLO().trainer().args.project is None
 
 
+def test_a_checkpoint_of_another_run_goes_on_in_this_one(ultralytics, attach, tmp_path):
+    other = tmp_path / 'other/ultralytics/train'
+    (other / 'weights').mkdir(parents=True)
+    (tmp_path / 'other/run.json').write_text('{}')
+    given = tmp_path / 'run/donors/last.pt'
+    given.parent.mkdir(parents=True)
+    given.write_bytes(b'epoch 1')
+    with attach():
+        model = ultralytics.YOLO()
+        folders = [model.train(epochs=1, name='train', **args).save_dir for args in ({}, {'save_dir': str(other)})]
+        folders.append(model.train(epochs=1, name='train', resume=str(given), save_dir=str(other)).save_dir)
+    run = tmp_path / 'run/ultralytics'
+    # Without a checkpoint it is the folder that the user has chosen.
+    assert folders == [run / 'train', other, run / 'train2']
+
+
 @pytest.mark.parametrize('module', ['trainer', 'validator', 'predictor', 'model'])
 def test_validation_and_prediction_write_there_too(ultralytics, attach, tmp_path, module):
     args = SimpleNamespace(project=None, name=None, save_dir=None, task='detect', mode='val')

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +21,7 @@ from synapse_hooks.errors import LaunchError, ParamsError, PluginMissing
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import BaseLauncher
-from synapse_hooks.launching.driver import prepare_launch
+from synapse_hooks.launching.driver import in_background, prepare_launch
 from synapse_hooks.launching.outcome import error_of
 
 ACTION = """
@@ -66,6 +68,33 @@ def test_a_run_that_is_launched_here_is_a_run_like_any_other(action: Callable[..
     record = RunDirectory.open(Path(outcome.run_dir)).read()
     assert record['launch'] == {'launcher': 'local', 'resources': {}}
     assert (record['status'], record['attempts']) == ('succeeded', 1)
+
+
+def test_a_workspace_that_is_not_there_yet_is_made(action: Callable[..., BaseTrainAction[Any]], tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / 'new' / 'workspace')
+    outcome = action(client=workspace, run_dir=tmp_path / 'run').launch('local')
+    assert outcome.outcome == 'succeeded', outcome.error
+    assert [model['id'] for model in workspace.list_models()] == [(outcome.model or {})['id']]
+
+
+def test_after_ctrl_c_the_end_is_waited_for() -> None:
+    done: list[str] = []
+
+    def run(cancelled: threading.Event) -> None:
+        threading.Event().wait(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert cancelled.wait(30)
+        # A thread that nobody waits for would not come that far.
+        threading.Event().wait(0.3)
+        done.append('ended')
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_background(run, lambda: done.append('cancelling'))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ['cancelling', 'ended']
 
 
 def test_a_failure_is_part_of_the_outcome(action: Callable[..., BaseTrainAction[Any]]) -> None:

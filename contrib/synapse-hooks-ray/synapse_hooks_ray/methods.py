@@ -83,7 +83,7 @@ def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
         params: The parameters that all trials have.
 
     Raises:
-        LaunchError: There is no such scheduler, or an option is not one of it.
+        LaunchError: There is no such scheduler, or an option is not one of it, or cannot be used.
     """
     method = search.config.scheduler
     if method is None:
@@ -92,6 +92,11 @@ def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
         raise LaunchError(
             f'the launcher for Ray has no scheduler {method.name!r}; it has {", ".join(_SCHEDULERS)}',
             hint=suggest(method.name, _SCHEDULERS) or 'change `scheduler`',
+        )
+    if _SCHEDULERS[method.name] == _PBT and method.options.get('synch'):
+        raise LaunchError(
+            'tune_config.scheduler.options.synch: a trial that fails would let all others wait for it forever',
+            hint='leave it out: each trial is compared with the others as they are by then',
         )
     from ray.tune import schedulers
 

@@ -22,7 +22,7 @@ from synapse_hooks.errors import RunError
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial, best_trial
-from synapse_hooks.tuning import read_trial
+from synapse_hooks.tuning import mark_stopped, read_trial
 from synapse_hooks_ray.space import drawn
 from synapse_hooks_ray.trial import CANCELLED, stopped
 
@@ -49,15 +49,27 @@ class Session:
         known: Mapping[str, Trial],
     ) -> None:
         self.plan, self.search, self.cancelled, self.known = plan, search, cancelled, dict(known)
+        self.completed = {id for id, trial in known.items() if not _goes_on(trial)}
+        """The ids of the trials that have ended before the search was cancelled."""
         self._report = report
-        self._ids = iter([*(id for id, trial in sorted(known.items()) if not trial.is_over)])
+        self._ids = iter([id for id, trial in sorted(known.items()) if _goes_on(trial)])
         self._next = itertools.count(max((int(id) for id in known if id.isdecimal()), default=0) + 1)
         self._lock = threading.Lock()
 
     @property
     def unfinished(self) -> list[Mapping[str, Any]]:
         """The parameters of the trials that were interrupted."""
-        return [trial.params for _, trial in sorted(self.known.items()) if not trial.is_over]
+        return [trial.params for _, trial in sorted(self.known.items()) if _goes_on(trial)]
+
+    @property
+    def over(self) -> list[Mapping[str, Any]]:
+        """The parameters of the trials that have ended."""
+        return [trial.params for _, trial in sorted(self.known.items()) if not _goes_on(trial)]
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether trials were cancelled with the search: for Tune they have ended."""
+        return any(trial.is_over and _goes_on(trial) for trial in self.known.values())
 
     def new_id(self) -> str:
         """The id of a trial that begins: of one that was interrupted, or the next number."""
@@ -79,6 +91,10 @@ class Session:
         """How the search has ended. Runs have ended by now, so that what they say is final."""
         for id, trial in list(self.known.items()):
             found = self.read(id, trial.params)
+            if found is not None and found.stopped and id not in self.completed and self.cancelled.is_set():
+                # The scheduler had interrupted it only.
+                mark_stopped(str(found.run_dir))
+                found = replace(found, stopped='')
             if found is not None and not (trial.status == 'failed' and found.status == 'running'):
                 self.report(found if found.is_over else replace(found, status='cancelled'))
         trials = tuple(trial for _, trial in sorted(self.known.items()))
@@ -87,6 +103,11 @@ class Session:
         if best is None and outcome == 'succeeded':
             outcome = 'failed'
         return SearchOutcome(outcome, trials, best)
+
+
+def _goes_on(trial: Trial) -> bool:
+    """Whether a trial is run when the search is resumed: it was interrupted, or cancelled with the search."""
+    return not trial.is_over or (trial.status == 'cancelled' and not trial.stopped)
 
 
 @contextmanager
@@ -149,10 +170,12 @@ class Observer(_Keyed, tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """It has ended, or the scheduler has ended it: then its run is about to end."""
+        if not self.session.cancelled.is_set():
+            self.session.completed.add(str(trial))
         self._observe(trial, 'cancelled')
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """It has failed for the last time."""
+        """It was lost for the last time."""
         self._observe(trial, 'failed')
 
     def _observe(self, trial: Any, status: str) -> None:

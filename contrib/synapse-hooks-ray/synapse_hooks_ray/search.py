@@ -20,7 +20,7 @@ from synapse_hooks_ray.credentials import variables_of
 from synapse_hooks_ray.launcher import connection
 from synapse_hooks_ray.methods import algorithm, scheduler, uses_checkpoints
 from synapse_hooks_ray.settings import Settings
-from synapse_hooks_ray.space import param_space
+from synapse_hooks_ray.space import missing_points, param_space
 
 FOLDER: Final = 'tune'
 """The folder in the run directory of a search where Tune keeps its state."""
@@ -93,7 +93,7 @@ def _fit(job: Any, resources: Resources, observed: Any, folder: Path) -> Any:
     (folder / CANCELLED).unlink(missing_ok=True)
     trainable = tune.with_resources(tune.with_parameters(TrialActor, job=job), _bundle(resources))
     space = param_space(job.search)
-    tuner = _restored(tune, folder, trainable, space) if observed.known else None
+    tuner = _restored(tune, folder, trainable, space) if observed.known and not observed.was_cancelled else None
     if tuner is None:
         shutil.rmtree(folder, ignore_errors=True)
         tuner = _new(tune, job, observed, folder, trainable, space)
@@ -107,11 +107,14 @@ def _new(tune: Any, job: Any, observed: Any, folder: Path, trainable: Any, space
     from synapse_hooks_ray.observing import Cancelled, Named, Observer
 
     search, config = job.search, job.search.config
-    is_grid = any(param.type == 'grid_search' for param in search.space)
-    left = config.num_samples - (0 if is_grid else sum(trial.is_over for trial in observed.known.values()))
+    points, left = observed.unfinished, config.num_samples
+    if observed.known:
+        points += missing_points(search, [*observed.over, *points])
+        is_grid = any(param.type == 'grid_search' for param in search.space)
+        left = len(points) if is_grid else left - len(observed.over)
     if left <= 0:
         return None
-    chosen, limit = algorithm(search, observed.unfinished)
+    chosen, limit = algorithm(search, points)
     key = job.plan.run_dir
     return tune.Tuner(
         trainable,

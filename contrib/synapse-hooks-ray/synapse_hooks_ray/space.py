@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from synapse_hooks.searches import Search, SearchParam
@@ -29,6 +32,25 @@ def param_space(search: Search) -> dict[str, Any]:
     from ray import tune
 
     return {param.name: _DOMAINS[param.type](tune, param) for param in search.space}
+
+
+def missing_points(search: Search, known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The points of the grid that no trial has, each as often as it is missing; none where there is no grid.
+
+    Args:
+        search: The search.
+        known: The parameters of the trials that there are.
+    """
+    grids = [param for param in search.space if param.type == 'grid_search']
+    if not grids:
+        return []
+    names = [param.name for param in grids]
+    there = Counter(json.dumps([params.get(name) for name in names], sort_keys=True) for params in known)
+    found = []
+    for values in itertools.product(*(param.options or () for param in grids)):
+        count = search.config.num_samples - there[json.dumps(list(values), sort_keys=True)]
+        found += [dict(zip(names, values, strict=True)) for _ in range(count)]
+    return found
 
 
 def drawn(search: Search, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,9 +28,8 @@ from synapse_hooks.journal.record import RECORD
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.searches import Search, Trial
 from synapse_hooks.storage import TABLE_LIMIT, read_file
-from synapse_hooks.tuning import EpochMetrics, mark_stopped, read_trial, trial_plan
+from synapse_hooks.tuning import EpochMetrics, mark_stopped, read_trial, trial_folder, trial_plan
 from synapse_hooks.tuning.epochs import Epoch
-from synapse_hooks.tuning.trials import trial_folder
 from synapse_hooks_ray.child import Child, Output, environment
 from synapse_hooks_ray.cluster import variables_here
 from synapse_hooks_ray.project import placed
@@ -65,8 +64,8 @@ class Job:
     """Whether checkpoints are copied, as the scheduler gives them to other trials."""
 
 
-class TrialFailed(Exception):
-    """The run of a trial has failed."""
+class TrialLost(Exception):
+    """The process of a trial has ended without an outcome of its run: Tune begins it again."""
 
 
 class TrialActor(tune.Trainable):
@@ -97,7 +96,7 @@ class TrialActor(tune.Trainable):
         """Wait for the next epoch.
 
         Raises:
-            TrialFailed: The run has failed, or not logged the metric.
+            TrialLost: Its process was killed.
         """
         if self.child is None:
             self._start()
@@ -110,11 +109,10 @@ class TrialActor(tune.Trainable):
                 return {**epoch.values, 'epoch': epoch.number}
             if is_over:
                 trial = self._read()
-                if trial.status != 'succeeded':
-                    error = trial.error or {'message': f'the run ended as {trial.status}'}
-                    raise TrialFailed(str(error.get('cause') or error.get('message')))
-                # What was reported last stays.
-                return {RESULT_DUPLICATE: True, DONE: True}
+                if trial.status not in ('succeeded', 'failed') or trial.error == KILLED:
+                    raise TrialLost(f'the process of the run has ended, which is {trial.status}')
+                # Tune would try a trial again that raises. What was reported last stays, where there is something.
+                return {DONE: True, **({RESULT_DUPLICATE: True} if self.iteration else {})}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Which epoch was reported; and, for the scheduler, a copy of the run's checkpoint of it."""
@@ -142,8 +140,8 @@ class TrialActor(tune.Trainable):
             return
         self.child.terminate(_GRACE)
         self.child.wait(_GRACE + 5)
-        if not Path(self.job.folder, CANCELLED).exists():
-            mark_stopped(self.run_dir, stopped(self.after))
+        is_cancelled = Path(self.job.folder, CANCELLED).exists()
+        mark_stopped(self.run_dir, '' if is_cancelled else stopped(self.after))
 
     @property
     def run_dir(self) -> Path:

@@ -27,12 +27,20 @@ def relocate_args(args: Any, session: AutologSession) -> None:
 
 
 def keep_in_run(args: Any, session: AutologSession) -> None:
-    """Give a copy of a run, whose training had its folder elsewhere, a folder of its own: the other one is the
-    original's. A run that was moved, and has no original any more, continues where it was.
+    """Give a training that goes on in another run a folder there. So it is in a copy of a run, whose training had its
+    folder elsewhere: that is the original's; and in a trial that got the checkpoint of another trial. A run that was
+    moved, and has no original any more, continues where it was.
     """
     save_dir = Path(getattr(args, 'save_dir', None) or session.run_dir)
     run_dir = session.run_dir.resolve()
     if save_dir.resolve().is_relative_to(run_dir):
+        return
+    if Path(args.resume).resolve().is_relative_to(run_dir) and any(
+        (p / 'run.json').is_file() for p in save_dir.parents
+    ):
+        # A new folder in this run is chosen, without weights of what was trained here before.
+        args.save_dir = args.project = None
+        session.log_message(f'the checkpoint {args.resume} is of the training in {save_dir}, which stays as it is')
         return
     state = next((state for state in session.trainings.values() if state.folder == save_dir), None)
     original = next((place for place in session.moved_from if (place / 'run.json').is_file()), None)
