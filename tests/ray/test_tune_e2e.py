@@ -245,3 +245,49 @@ def test_a_search_whose_driver_was_killed_goes_on(project: Project) -> None:
     assert project.epochs('search-0002') == [1, 2, 3, 4, 5]
     assert len(project.workspace.list_models()) == 1
     assert data['search']['best']['id'] == '0002'
+
+
+def test_a_search_that_was_cancelled_goes_on_with_what_is_left_of_the_grid(project: Project) -> None:
+    space = [{'name': 'lr', 'type': 'grid_search', 'options': [0.5, 1.0, -1.0]}]
+    words = project.words(space, '-p', 'epochs=4', '-p', 'pause=0.5', max_concurrent_trials=1, scheduler='median')
+    second = project.root / 'runs' / 'search-0002'
+    with project.environment.started(*words) as running:
+        running.until(lambda: second.is_dir() and len(project.epochs('search-0002')) >= 2)
+        running.end(signal.SIGINT)
+    cancelled = project.record('search-0002')
+    assert (cancelled['status'], cancelled['error'], cancelled['stopped']) == ('cancelled', None, None)
+    # What Tune would restore the search from is not needed.
+    (project.root / 'runs' / 'search' / 'tune' / 'tuner.pkl').write_bytes(b'damaged')
+    with project.environment.started('resume', str(project.root / 'runs' / 'search'), '--json') as running:
+        out, err = running.process.communicate(timeout=150)
+    data = Ended(running.words, running.process.returncode, out, err).json
+    assert [(trial['id'], trial['status'], trial['params']['lr']) for trial in data['search']['trials']] == [
+        ('0001', 'succeeded', 0.5),
+        ('0002', 'succeeded', 1.0),
+        ('0003', 'failed', -1.0),
+    ]
+    assert project.epochs('search-0001') == [1, 2, 3, 4]
+    assert project.epochs('search-0002').count(1) == 1
+    # An error of the action is final.
+    assert project.record('search-0003')['attempts'] == 1
+    assert len(project.workspace.list_models()) == 1
+
+
+def test_the_trials_of_a_node_that_is_killed_go_on_elsewhere(project: Project, cluster: Cluster) -> None:
+    node = cluster.add_node()
+    space = [{'name': 'lr', 'type': 'grid_search', 'options': [0.5, 0.75, 1.0]}]
+    words = [*project.words(space, '-p', 'epochs=8', '-p', 'pause=0.3'), '-r', 'num_cpus=2']
+    trials = ['search-0001', 'search-0002', 'search-0003']
+    with project.environment.started(*words) as running:
+        # One on each node.
+        running.until(lambda: all((project.root / 'runs' / each).is_dir() for each in trials))
+        running.until(lambda: all(len(project.epochs(each)) >= 2 for each in trials))
+        cluster.kill_node(node)
+        out, err = running.process.communicate(timeout=150)
+    data = Ended(running.words, running.process.returncode, out, err).json
+    assert [trial['status'] for trial in data['search']['trials']] == ['succeeded'] * 3
+    assert sorted(project.record(each)['attempts'] for each in trials) == [1, 1, 2]
+    for each in trials:
+        epochs = project.epochs(each)
+        assert (epochs.count(1), epochs[-1]) == (1, 8)
+    assert len(project.workspace.list_models()) == 1

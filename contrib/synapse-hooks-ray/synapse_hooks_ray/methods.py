@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -101,6 +102,8 @@ def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
     from ray.tune import schedulers
 
     kind = getattr(schedulers, _SCHEDULERS[method.name])
+    if kind is schedulers.MedianStoppingRule:
+        kind = _median(kind)
     known = [name for name in inspect.signature(kind.__init__).parameters if name not in ('self', *_OF_THE_SEARCH)]
     _check(method, 'scheduler', known)
     options = dict(method.options)
@@ -108,6 +111,9 @@ def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
         options['time_attr'] = _EPOCH
     if 'max_t' in known and (epochs := _epochs(search, params)):
         options.setdefault('max_t', epochs)
+    if 'min_time_slice' in known:
+        # Else it interrupts trials, so that all have their turn.
+        options.setdefault('min_time_slice', math.inf)
     if kind.__name__ == _PBT:
         options.setdefault('hyperparam_mutations', _mutations(search))
         options.setdefault('perturbation_interval', 4)
@@ -118,6 +124,17 @@ def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
             f'the scheduler {method.name} cannot be used with {repr_of(dict(method.options))}: {error}',
             hint='change `scheduler`',
         ) from error
+
+
+def _median(kind: Any) -> Any:
+    """The median rule, for trials that fail before their first epoch: it would look for the metric in their results."""
+
+    class Median(kind):
+        def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+            if self._metric in result:
+                super().on_trial_complete(tune_controller, trial, result)
+
+    return Median
 
 
 def _check(method: Method, field: str, known: Sequence[str]) -> None:
