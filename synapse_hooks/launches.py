@@ -158,6 +158,14 @@ class RunOutcome:
     `traceback`, `hint`."""
 
 
+_MEANT: Final = {
+    **dict.fromkeys(('num_cpus', 'num_cpu', 'cpus', 'cpu'), 'num_cpus'),
+    **dict.fromkeys(('num_gpus', 'num_gpu', 'gpus', 'gpu'), 'num_gpus'),
+    **dict.fromkeys(('memory', 'mem', 'ram'), 'memory'),
+}
+"""What names of resources mean that no cluster uses for its own."""
+
+
 def resources_of(
     pairs: Iterable[str], *, env: Iterable[str] = (), address: str | None = None, storage: str | None = None
 ) -> Resources:
@@ -178,6 +186,10 @@ def resources_of(
         name, equals, text = (part.strip() for part in pair.partition('='))
         if not equals or not name:
             raise ConfigError(f'-r must be NAME=AMOUNT, got {pair!r}', hint='for example `-r num_gpus=1`', field='r')
+        if (known := _MEANT.get(name.lower())) not in (None, name):
+            raise ConfigError(
+                f'-r has no {name!r}; did you mean {known!r}?', hint=f'write `-r {known}={text or 1}`', field=name
+            )
         if name == 'memory':
             values[name] = size_of(text, '-r memory')
         elif name in ('num_cpus', 'num_gpus'):

@@ -14,13 +14,12 @@ from synapse_hooks.actions.train import BaseTrainAction
 from synapse_hooks.backends import connect
 from synapse_hooks.context import Checkpoint, RuntimeContext
 from synapse_hooks.errors import LaunchError
-from synapse_hooks.journal import Journal, RunDirectory, secrets_of
+from synapse_hooks.journal import RunDirectory, secrets_of
 from synapse_hooks.journal.values import REDACTED
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import BaseLauncher, read_outcome
+from synapse_hooks.launching.outcome import record_failure
 from synapse_hooks.launching.plans import check_worker, warn_of_revision
-from synapse_hooks.safe_text import summary
-from synapse_hooks.steps.failure import recorded_error
 from synapse_hooks.steps.preflight import prepare_plugins
 
 
@@ -45,7 +44,7 @@ def run_launched(plan: RunPlan) -> RunOutcome:
         _rebuilt(plan).run()
     except BaseException as error:
         if RunDirectory.open(directory.path).read()['attempts'] == attempts:
-            _record_failure(directory, error)
+            record_failure(directory, error)
     return read_outcome(directory.path)
 
 
@@ -104,17 +103,6 @@ def _hidden(value: Any, recorded: Any) -> Iterator[str]:
     elif isinstance(recorded, str) and REDACTED in recorded and str(value) != recorded:
         before, _, after = recorded.partition(REDACTED)
         yield str(value).removeprefix(before).removesuffix('' if REDACTED in after else after)
-
-
-def _record_failure(directory: RunDirectory, error: BaseException) -> None:
-    """Write down why a run could not begin here: the driver reads it."""
-    status = 'cancelled' if isinstance(error, KeyboardInterrupt) else 'failed'
-    recorded = {**recorded_error(error), 'message': getattr(error, 'problem', summary(error))}
-    with directory.locked():
-        directory.update(status=status, error=recorded)
-        journal = Journal(directory.path, run=directory.name, redact=secrets_of(os.environ))
-        journal.record('run_end', {'status': status, 'error': recorded, 'model': None})
-        journal.close()
 
 
 class Local(BaseLauncher):

@@ -64,7 +64,12 @@ def _more(run: Run) -> dict[str, Any]:
 
 def _launched(run: Run) -> str | None:
     launch: dict[str, Any] = run.record.get('launch') or {}
-    given = ' '.join(f'{name}={value}' for name, value in (launch.get('resources') or {}).items())
+    resources: dict[str, Any] = launch.get('resources') or {}
+    amounts = {name: value for name, value in resources.items() if not isinstance(value, dict)}
+    for named in ('others', 'env'):
+        amounts |= resources.get(named) or {}
+    texts = {name: f'{value:g}' if isinstance(value, float) else value for name, value in amounts.items()}
+    given = ' '.join(f'{name}={text}' for name, text in texts.items())
     return ' '.join(filter(None, (launch.get('launcher'), f'({given})' if given else ''))) or None
 
 

@@ -140,8 +140,11 @@ class _Shown:
         self._console = on_stderr()
         self._count, self._ended = count, 0
 
-    def begin(self, run: SweptRun) -> None:
-        self._print('·', run, 'begins', _values_text(run.values))
+    def begin(self, run: SweptRun, ready: Launch) -> None:
+        from synapse_hooks.journal import RunDirectory
+
+        is_done = RunDirectory.open(Path(ready.plan.run_dir)).status == 'succeeded'
+        self._print('·', run, 'has succeeded before' if is_done else 'begins', _values_text(run.values))
 
     def end(self, run: SweptRun, outcome: RunOutcome | Exception) -> None:
         self._ended += 1

@@ -69,6 +69,10 @@ def _named(plugins: Plugins, name: str, hook: str) -> str:
             kind='launcher',
             name=same[0],
         )
+    if '' in every:
+        raise PluginMissing(
+            'a launcher of the project has no name', hint=f'write `name = {name!r}` in its class', kind='launcher'
+        )
     raise catalogue.missing(name, every)
 
 

@@ -12,13 +12,14 @@ from threading import Event, Thread
 from typing import Final, TypeVar
 
 from synapse_hooks.backends import connect
-from synapse_hooks.errors import RunError, WrongAnswer
+from synapse_hooks.errors import RunError
 from synapse_hooks.hookspecs import HookSpecs
-from synapse_hooks.journal import is_driven, secrets_of
+from synapse_hooks.journal import RunDirectory, is_driven, secrets_of
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching.choice import launcher_of
+from synapse_hooks.launching.launcher import checked_outcome
+from synapse_hooks.launching.outcome import record_failure
 from synapse_hooks.launching.plans import plan_of
-from synapse_hooks.safe_text import repr_of
 from synapse_hooks.steps import RunSetup
 from synapse_hooks.steps.preflight import prepare_plugins
 from synapse_hooks.steps.setup import open_directory
@@ -50,16 +51,18 @@ class Launch:
             SelectionError: There is no such launcher, or it cannot be used.
             WrongAnswer: The launcher returned something else than an outcome.
         """
-        outcome = self.hooks.launch(
-            launcher=self.launcher, plan=self.plan, resources=self.resources, cancelled=cancelled
-        )
-        if not isinstance(outcome, RunOutcome):
-            raise WrongAnswer(
-                f'launcher {self.launcher!r} must return a RunOutcome, got {repr_of(outcome)}',
-                hint='end its run_plan() with `return read_outcome(plan.run_dir)`',
-                hook='launch',
+        try:
+            outcome = self.hooks.launch(
+                launcher=self.launcher, plan=self.plan, resources=self.resources, cancelled=cancelled
             )
-        return outcome
+            return checked_outcome(self.launcher, outcome)
+        except Exception as error:
+            directory = RunDirectory.open(Path(self.plan.run_dir), redact=secrets_of(os.environ))
+            with suppress(RunError):
+                if directory.status == 'created':
+                    record_failure(directory, error)
+            error.add_note(f'when that is fixed: `synapse-hooks resume {shlex.quote(self.plan.run_dir)}`')
+            raise
 
 
 def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Launch:

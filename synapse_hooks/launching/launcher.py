@@ -6,8 +6,10 @@ from collections.abc import Callable
 from threading import Event
 from typing import ClassVar
 
+from synapse_hooks.errors import LaunchError, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
+from synapse_hooks.safe_text import repr_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial
 
 
@@ -47,12 +49,30 @@ class BaseLauncher:
         Raises:
             LaunchError: It could not be launched. How a run failed is part of the outcome.
         """
-        raise NotImplementedError
+        raise LaunchError(
+            f'the launcher {self.name!r} cannot run a plan',
+            hint=f'write `def run_plan(self, plan, resources, cancelled)` in {type(self).__name__}',
+        )
 
     @hookimpl
     def launch(self, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome | None:
         """Answer for `launcher == self.name`; decline otherwise."""
-        return self.run_plan(plan, resources, cancelled) if launcher == self.name else None
+        return checked_outcome(launcher, self.run_plan(plan, resources, cancelled)) if launcher == self.name else None
+
+
+def checked_outcome(launcher: str, outcome: object) -> RunOutcome:
+    """What a launcher has returned.
+
+    Raises:
+        WrongAnswer: It is something else than an outcome.
+    """
+    if not isinstance(outcome, RunOutcome):
+        raise WrongAnswer(
+            f'launcher {launcher!r} must return a RunOutcome, got {repr_of(outcome)}',
+            hint='end its run_plan() with `return read_outcome(plan.run_dir)`',
+            hook='launch',
+        )
+    return outcome
 
 
 class SearchLauncher(BaseLauncher):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from synapse_hooks.errors import LaunchedRunFailed, SynapseHooksError, Terminated
-from synapse_hooks.journal import RunDirectory, last_metrics
+from synapse_hooks.journal import Journal, RunDirectory, last_metrics, secrets_of
 from synapse_hooks.journal.run_directory import KILLED
 from synapse_hooks.launches import RunOutcome
-from synapse_hooks.safe_text import text_of
+from synapse_hooks.safe_text import summary, text_of
+from synapse_hooks.steps.failure import recorded_error
 from synapse_hooks.steps.state import plain
 
 _ENDED = ('succeeded', 'failed', 'cancelled')
+_NOT_BEGUN: Final = {
+    'type': 'Killed',
+    'message': 'the run has not begun: its worker did not start, or ended before `synapse-hooks run-plan` could report',
+}
+"""The `error` of a run whose launcher has returned before anything ran."""
 
 
 def read_outcome(run_dir: str | Path) -> RunOutcome:
@@ -28,6 +35,7 @@ def read_outcome(run_dir: str | Path) -> RunOutcome:
     directory = RunDirectory.open(Path(run_dir))
     record = directory.read()
     has_ended = record['status'] in _ENDED
+    unreported = _NOT_BEGUN if record['status'] == 'created' else KILLED
     return RunOutcome(
         outcome=record['status'] if has_ended else 'failed',
         run_dir=str(directory.path),
@@ -35,8 +43,23 @@ def read_outcome(run_dir: str | Path) -> RunOutcome:
         model=record['model'],
         metrics=last_metrics(directory.path),
         dataset=plain(record['dataset']),
-        error=record['error'] if has_ended else KILLED,
+        error=record['error'] if has_ended else unreported,
     )
+
+
+def record_failure(directory: RunDirectory, error: BaseException) -> None:
+    """Write down why a run could not begin.
+
+    Raises:
+        RunError: Another process drives it.
+    """
+    status = 'cancelled' if isinstance(error, KeyboardInterrupt) else 'failed'
+    recorded = {**recorded_error(error), 'message': getattr(error, 'problem', summary(error))}
+    with directory.locked():
+        directory.update(status=status, error=recorded)
+        journal = Journal(directory.path, run=directory.name, redact=secrets_of(os.environ))
+        journal.record('run_end', {'status': status, 'error': recorded, 'model': None})
+        journal.close()
 
 
 def error_of(outcome: RunOutcome) -> BaseException | None:

@@ -33,7 +33,7 @@ def launch_all(
     *,
     launcher: str,
     parallel: int,
-    on_begin: Callable[[SweptRun], None] = lambda run: None,
+    on_begin: Callable[[SweptRun, Launch], None] = lambda run, ready: None,
     on_end: Callable[[SweptRun, RunOutcome | Exception], None] = lambda run, outcome: None,
     on_cancel: Callable[[], None] = lambda: None,
 ) -> dict[str, RunOutcome | Exception]:
@@ -43,7 +43,7 @@ def launch_all(
         runs: The runs, in the order in which they begin.
         launcher: The name of their launcher; runs of `local` follow each other in this thread.
         parallel: How many are launched at once.
-        on_begin: Called when a run begins, not in two threads at once.
+        on_begin: Called before a run is launched, not in two threads at once.
         on_end: Called with how it ended, or why it could not begin; not in two threads at once.
         on_cancel: Called when the user cancels, before the end of the runs is waited for.
 
@@ -63,8 +63,8 @@ def launch_all(
         try:
             # Building the plugins of a run imports modules, and shows warnings.
             with lock:
-                on_begin(run)
                 ready = run.prepare()
+                on_begin(run, ready)
             outcome = ready.run(cancelled)
         except Exception as error:
             outcome = error

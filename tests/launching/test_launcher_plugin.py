@@ -117,3 +117,39 @@ def test_a_plan_that_is_none_is_a_usage_error(start: Start, project: Path) -> No
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert 'the plan of a run cannot be read' in err
+
+
+FAULTS = {
+    'returns nothing': (
+        "name = 'queue'\n    def run_plan(self, *given): pass",
+        'must return a RunOutcome, got None',
+        'failed',
+    ),
+    'cannot run': ("name = 'queue'", 'def run_plan(self, plan, resources, cancelled)` in Queue', 'failed'),
+    'raises': (
+        "name = 'queue'\n    def run_plan(self, *given): raise OSError('it is full')",
+        'OSError: it is full',
+        'failed',
+    ),
+    'runs nothing': (
+        "name = 'queue'\n    def run_plan(self, plan, *given): return read_outcome(plan.run_dir)",
+        'the run has not begun',
+        'created',
+    ),
+    'has no name': ('pass', "write `name = 'queue'` in its class", None),
+}
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_a_launcher_with_a_fault_is_told_what_to_write(start: Start, project: Path, fault: str) -> None:
+    body, message, status = FAULTS[fault]
+    imports = 'from synapse_hooks.launching import BaseLauncher, read_outcome\n'
+    (project / 'queues.py').write_text(f'{imports}class Queue(BaseLauncher):\n    {body}\n', encoding='utf-8')
+    (project / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugins = ["queues:Queue"]\n', encoding='utf-8')
+    with start(*TRAIN[:-3], 'queue', '--run-dir', 'run') as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert message in err
+    assert 'site-packages' not in err
+    assert (RunDirectory.open(project / 'run').status if (project / 'run').exists() else None) == status
+    assert ('synapse-hooks resume' in err) == (status == 'failed')

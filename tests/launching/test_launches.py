@@ -81,6 +81,15 @@ def test_resources_that_are_not_amounts_are_refused(pair: str) -> None:
         resources_of([pair])
 
 
+@pytest.mark.parametrize(
+    ('typed', 'meant'),
+    [('gpus=1', 'num_gpus=1'), ('CPU=2', 'num_cpus=2'), ('num_gpu=0.5', 'num_gpus=0.5'), ('mem=8G', 'memory=8G')],
+)
+def test_a_resource_by_a_name_that_no_cluster_has_is_refused(typed: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f'-r {meant}'):
+        resources_of([typed])
+
+
 @pytest.mark.parametrize('pair', ['LOG', '=1', ' =1'])
 def test_a_variable_without_a_name_or_value_is_refused(pair: str) -> None:
     with pytest.raises(ConfigError, match='NAME=VALUE'):

@@ -74,7 +74,9 @@ def test_one_failure_does_not_end_the_others(start: Start, project: Path, launch
     assert [folder.name for folder in folders] == ['lr-0001', 'lr-0002', 'lr-0003']
     # Once more: what has succeeded is left as it is.
     with start(*SWEEP, *launcher, '--json') as process:
-        process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
+    assert 'lr-0001 has succeeded before' in err
+    assert 'lr-0002 begins' in err
     assert [RunDirectory.open(folder).read()['model'] is not None for folder in folders] == [True, False, True]
     models = [RunDirectory.open(folder).read()['model'] for folder in folders]
     assert models[0]['id'] != models[2]['id']
