@@ -109,8 +109,9 @@ def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
     options = dict(method.options)
     if 'time_attr' in inspect.signature(kind.__init__).parameters:
         options['time_attr'] = _EPOCH
-    if 'max_t' in known and (epochs := _epochs(search, params)):
-        options.setdefault('max_t', epochs)
+    if 'max_t' in known and (epochs := _epochs(search, params)) and options.get('max_t') in (None, epochs):
+        # A trial that reaches `max_t` is stopped, and one that has trained to its end has its result to make.
+        options['max_t'] = epochs + 1
     if 'min_time_slice' in known:
         # Else it interrupts trials, so that all have their turn.
         options.setdefault('min_time_slice', math.inf)
