@@ -146,7 +146,7 @@ class _Shown:
         is_done = RunDirectory.open(Path(ready.plan.run_dir)).status == 'succeeded'
         self._print('·', run, 'has succeeded before' if is_done else 'begins', _values_text(run.values))
 
-    def end(self, run: SweptRun, outcome: RunOutcome | Exception) -> None:
+    def end(self, run: SweptRun, outcome: RunOutcome | BaseException) -> None:
         self._ended += 1
         row = _row(run, outcome)
         mark = '✔' if row[1] == 'succeeded' else '✘'
@@ -158,7 +158,7 @@ class _Shown:
         self._console.print(Text(' '.join(filter(None, (mark, run.name, *words)))), soft_wrap=True)
 
 
-def _result(name: str, runs: Sequence[SweptRun], outcomes: Mapping[str, RunOutcome | Exception]) -> CommandResult:
+def _result(name: str, runs: Sequence[SweptRun], outcomes: Mapping[str, RunOutcome | BaseException]) -> CommandResult:
     from synapse_hooks.cli.error_report import error_data
     from synapse_hooks.cli.table import table
 
@@ -166,9 +166,10 @@ def _result(name: str, runs: Sequence[SweptRun], outcomes: Mapping[str, RunOutco
     data = []
     for run in runs:
         outcome = outcomes[run.name]
-        ended: dict[str, Any] = (
-            {'outcome': 'failed', 'error': error_data(outcome)} if isinstance(outcome, Exception) else asdict(outcome)
-        )
+        if isinstance(outcome, BaseException):
+            ended: dict[str, Any] = {'outcome': 'failed', 'error': error_data(outcome)}
+        else:
+            ended = asdict(outcome)
         data.append({'run': run.name, 'params': dict(run.values), **ended})
     failed = sum(row[1] != 'succeeded' for row in rows)
     text = table(['run', 'outcome', 'parameters', 'best metric', 'error'], rows)
@@ -181,13 +182,13 @@ def _result(name: str, runs: Sequence[SweptRun], outcomes: Mapping[str, RunOutco
     )
 
 
-def _row(run: SweptRun, outcome: RunOutcome | Exception) -> list[str | None]:
+def _row(run: SweptRun, outcome: RunOutcome | BaseException) -> list[str | None]:
     from synapse_hooks.launching.outcome import error_of
     from synapse_hooks.runs.headline import headline
     from synapse_hooks.safe_text import summary
 
     values = _values_text(run.values)
-    if isinstance(outcome, Exception):
+    if isinstance(outcome, BaseException):
         return [run.name, 'failed', values, None, summary(outcome).partition('\n')[0]]
     best = headline(outcome.metrics)
     error = error_of(outcome)

@@ -9,19 +9,20 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from synapse_hooks.backends import connect
-from synapse_hooks.errors import RunError
+from synapse_hooks.errors import RunError, WrongAnswer
 from synapse_hooks.hookspecs import HookSpecs
 from synapse_hooks.journal import RunDirectory, is_driven, secrets_of
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching.choice import launcher_of
-from synapse_hooks.launching.launcher import checked_outcome
-from synapse_hooks.launching.outcome import record_failure
+from synapse_hooks.launching.launcher import RETURN_OUTCOME, checked_outcome
+from synapse_hooks.launching.outcome import ENDED, read_outcome, record_failure
 from synapse_hooks.launching.plans import plan_of
+from synapse_hooks.safe_text import add_note
 from synapse_hooks.steps import RunSetup
-from synapse_hooks.steps.preflight import prepare_plugins
+from synapse_hooks.steps.preflight import is_done, prepare_plugins
 from synapse_hooks.steps.setup import open_directory
 
 LOCAL: Final = 'local'
@@ -49,20 +50,38 @@ class Launch:
         Raises:
             LaunchError: It could not be launched.
             SelectionError: There is no such launcher, or it cannot be used.
-            WrongAnswer: The launcher returned something else than an outcome.
+            RunError: The run directory cannot be read any more.
+            WrongAnswer: The launcher did not return the outcome of the run.
         """
         try:
             outcome = self.hooks.launch(
                 launcher=self.launcher, plan=self.plan, resources=self.resources, cancelled=cancelled
             )
-            return checked_outcome(self.launcher, outcome)
-        except Exception as error:
-            directory = RunDirectory.open(Path(self.plan.run_dir), redact=secrets_of(os.environ))
+            return self._recorded(checked_outcome(self.launcher, outcome), cancelled)
+        except (Exception, SystemExit) as error:
             with suppress(RunError):
+                directory = RunDirectory.open(Path(self.plan.run_dir), redact=secrets_of(os.environ))
                 if directory.status == 'created':
                     record_failure(directory, error)
-            error.add_note(f'when that is fixed: `synapse-hooks resume {shlex.quote(self.plan.run_dir)}`')
+            add_note(error, f'when that is fixed: `synapse-hooks resume {shlex.quote(self.plan.run_dir)}`')
             raise
+
+    def _recorded(self, returned: RunOutcome, cancelled: Event) -> RunOutcome:
+        """The outcome that the run directory has, whatever the launcher says."""
+        directory = RunDirectory.open(Path(self.plan.run_dir))
+        if cancelled.is_set() and directory.status not in ENDED:
+            # It had not begun, or was killed because it did not end.
+            with suppress(RunError), directory.locked():
+                directory.update(status='cancelled')
+        found = read_outcome(directory.path)
+        if returned.outcome == 'succeeded' != found.outcome:
+            raise WrongAnswer(
+                f'launcher {self.launcher!r} says that the run has succeeded, and run.json in {directory.path} says '
+                f'{directory.status!r}',
+                hint=RETURN_OUTCOME,
+                hook='launch',
+            )
+        return found
 
 
 def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Launch:
@@ -89,7 +108,9 @@ def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Laun
     if not is_driven(directory.path):
         # Where a process drives it, that process has the record.
         with suppress(RunError), directory.locked():
-            directory.update(launch={'launcher': launcher, 'resources': resources.to_dict()}, git=plan.git)
+            # The outcome is that of this attempt, also where no worker begins it.
+            begun: dict[str, Any] = {} if is_done(setup.ctx, directory.read()) else {'status': 'created', 'error': None}
+            directory.update(launch={'launcher': launcher, 'resources': resources.to_dict()}, git=plan.git, **begun)
     return Launch(plan, launcher, resources, plugins.calls)
 
 
@@ -146,17 +167,21 @@ def in_background(run: Callable[[Event], R], on_cancel: Callable[[], None]) -> R
         finally:
             ended.set()
 
-    Thread(target=call, name='launch', daemon=True).start()
+    thread = Thread(target=call, name='launch', daemon=True)
     interrupted: BaseException | None = None
     while not ended.is_set():
         try:
+            if thread.ident is None:
+                thread.start()
             ended.wait(_POLL)
         except KeyboardInterrupt as error:
+            cancelled.set()
             if interrupted is not None:
                 error.add_note('not waiting for the run to end; it may go on')
                 raise
+            if thread.ident is None:
+                raise
             interrupted = error
-            cancelled.set()
             on_cancel()
     if interrupted is not None:
         raise interrupted

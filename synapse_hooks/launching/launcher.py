@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from synapse_hooks.errors import LaunchError, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.safe_text import repr_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial
+
+RETURN_OUTCOME: Final = 'end its run_plan() with `return read_outcome(plan.run_dir)`'
+"""What to do about a launcher with a wrong answer."""
 
 
 class BaseLauncher:
@@ -69,7 +72,7 @@ def checked_outcome(launcher: str, outcome: object) -> RunOutcome:
     if not isinstance(outcome, RunOutcome):
         raise WrongAnswer(
             f'launcher {launcher!r} must return a RunOutcome, got {repr_of(outcome)}',
-            hint='end its run_plan() with `return read_outcome(plan.run_dir)`',
+            hint=RETURN_OUTCOME,
             hook='launch',
         )
     return outcome
@@ -112,4 +115,10 @@ class SearchLauncher(BaseLauncher):
         report: Callable[[Trial], None],
     ) -> SearchOutcome | None:
         """Answer for `launcher == self.name`; decline otherwise."""
-        return self.run_search(plan, search, resources, cancelled, report) if launcher == self.name else None
+        if launcher != self.name:
+            return None
+        outcome = self.run_search(plan, search, resources, cancelled, report)
+        if not isinstance(outcome, SearchOutcome):
+            # None would mean that it has declined.
+            raise WrongAnswer(f'launcher {launcher!r} must return a SearchOutcome, got {repr_of(outcome)}', hook='tune')
+        return outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,8 @@ from synapse_hooks.safe_text import summary, text_of
 from synapse_hooks.steps.failure import recorded_error
 from synapse_hooks.steps.state import plain
 
-_ENDED = ('succeeded', 'failed', 'cancelled')
+ENDED: Final = ('succeeded', 'failed', 'cancelled')
+"""What `status` in run.json says of a run that has ended."""
 _NOT_BEGUN: Final = {
     'type': 'Killed',
     'message': 'the run has not begun: its worker did not start, or ended before `synapse-hooks run-plan` could report',
@@ -34,7 +36,7 @@ def read_outcome(run_dir: str | Path) -> RunOutcome:
     """
     directory = RunDirectory.open(Path(run_dir))
     record = directory.read()
-    has_ended = record['status'] in _ENDED
+    has_ended = record['status'] in ENDED
     unreported = _NOT_BEGUN if record['status'] == 'created' else KILLED
     return RunOutcome(
         outcome=record['status'] if has_ended else 'failed',
@@ -84,7 +86,7 @@ def error_of(outcome: RunOutcome) -> BaseException | None:
     }
     failed = LaunchedRunFailed(
         message if name.endswith(('Failed', 'Error', 'Killed')) else f'{name}: {message}',
-        hint=text_of(recorded.get('hint') or f'the run is in {outcome.run_dir}'),
+        hint=text_of(recorded.get('hint') or f'go on with `synapse-hooks resume {shlex.quote(outcome.run_dir)}`'),
         run_dir=outcome.run_dir,
         type=name,
         **facts,

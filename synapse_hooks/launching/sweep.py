@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from typing import Any, NamedTuple
 
 from synapse_hooks.errors import ConfigError, ParamsError
 from synapse_hooks.launches import RunOutcome
 from synapse_hooks.launching.driver import LOCAL, Launch, in_background
+from synapse_hooks.launching.outcome import error_of
 from synapse_hooks.safe_text import repr_of
 from synapse_hooks.storage import parse_yaml, read_yaml
 
@@ -34,9 +34,9 @@ def launch_all(
     launcher: str,
     parallel: int,
     on_begin: Callable[[SweptRun, Launch], None] = lambda run, ready: None,
-    on_end: Callable[[SweptRun, RunOutcome | Exception], None] = lambda run, outcome: None,
+    on_end: Callable[[SweptRun, RunOutcome | BaseException], None] = lambda run, outcome: None,
     on_cancel: Callable[[], None] = lambda: None,
-) -> dict[str, RunOutcome | Exception]:
+) -> dict[str, RunOutcome | BaseException]:
     """Launch runs, some at a time, and wait until all have ended.
 
     Args:
@@ -53,31 +53,49 @@ def launch_all(
     Raises:
         KeyboardInterrupt: They were cancelled. Runs that had not begun do not begin.
     """
-    ended: dict[str, RunOutcome | Exception] = {}
+    ended: dict[str, RunOutcome | BaseException] = {}
     lock = Lock()
 
     def one(run: SweptRun, cancelled: Event) -> None:
         if cancelled.is_set():
             return
-        outcome: RunOutcome | Exception
+        outcome: RunOutcome | BaseException
         try:
             # Building the plugins of a run imports modules, and shows warnings.
             with lock:
                 ready = run.prepare()
                 on_begin(run, ready)
             outcome = ready.run(cancelled)
-        except Exception as error:
+        except BaseException as error:
+            if launcher == LOCAL and isinstance(error, KeyboardInterrupt):
+                raise
+            # Whatever a launcher raises, SystemExit too, ends one run. Ctrl-C does not arrive in this thread.
             outcome = error
         with lock:
             ended[run.name] = outcome
             on_end(run, outcome)
-        if isinstance(outcome, RunOutcome) and outcome.outcome == 'cancelled' and launcher == LOCAL:
-            raise KeyboardInterrupt
+        if launcher == LOCAL and isinstance(outcome, RunOutcome) and outcome.outcome == 'cancelled':
+            raise error_of(outcome) or KeyboardInterrupt
 
     def all_of_them(cancelled: Event) -> None:
-        with ThreadPoolExecutor(parallel, 'sweep') as pool:
-            for future in [pool.submit(one, run, cancelled) for run in runs]:
-                future.result()
+        waiting = iter(runs)
+        failures: list[BaseException] = []
+
+        def some() -> None:
+            try:
+                for run in waiting:
+                    one(run, cancelled)
+            except BaseException as error:
+                failures.append(error)
+
+        # Python waits for the threads of an executor at its exit, also after a second Ctrl-C.
+        threads = [Thread(target=some, name='sweep', daemon=True) for _ in range(min(parallel, len(runs)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
 
     if launcher == LOCAL:
         for run in runs:

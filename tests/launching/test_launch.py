@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from synapse_hooks import BaseTrainAction, RuntimeContext
 from synapse_hooks.actions.launched import run_launched
 from synapse_hooks.actions.target import load_action
 from synapse_hooks.backends import Workspace
-from synapse_hooks.errors import LaunchError, ParamsError, PluginMissing
+from synapse_hooks.errors import LaunchError, ParamsError, PluginMissing, WrongAnswer
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import BaseLauncher
@@ -128,6 +129,92 @@ def test_what_cannot_travel_is_refused(action: Callable[..., BaseTrainAction[Any
         action(plugins=(Silent(),)).launch('local')
     with pytest.raises(LaunchError, match='has no name by which a worker can import it'):
         action(target=None).launch('local')
+
+
+LAUNCHERS = """
+from synapse_hooks.launching import BaseLauncher, RunOutcome, read_outcome
+
+class Nothing(BaseLauncher):
+    name = 'nothing'
+    def run_plan(self, plan, resources, cancelled):
+        read_outcome(plan.run_dir)
+
+class Number(BaseLauncher):
+    name = 'number'
+    def run_plan(self, plan, resources, cancelled):
+        return 5
+
+class Other(BaseLauncher):
+    name = 'other'
+    def run_plan(self, plan, resources, cancelled):
+        return RunOutcome('succeeded', '/of/another/run')
+
+class Idle(BaseLauncher):
+    name = 'idle'
+    def run_plan(self, plan, resources, cancelled):
+        if not cancelled.is_set():
+            return RunOutcome('failed', plan.run_dir, model='none', metrics=None)
+        return read_outcome(plan.run_dir)
+"""
+
+
+@pytest.fixture
+def launchers(action: Callable[..., BaseTrainAction[Any]], tmp_path: Path) -> None:
+    """Launchers of the project that do not do what they should."""
+    (tmp_path / 'project' / 'launchers.py').write_text(LAUNCHERS, encoding='utf-8')
+    names = ', '.join(f'"launchers:{name}"' for name in ('Nothing', 'Number', 'Other', 'Idle'))
+    (tmp_path / 'project' / 'pyproject.toml').write_text(f'[tool.synapse_hooks]\nplugins = [{names}]\n')
+
+
+@pytest.mark.usefixtures('launchers')
+@pytest.mark.parametrize(
+    ('launcher', 'message'),
+    [
+        ('nothing', "launcher 'nothing' must return a RunOutcome, got None"),
+        ('number', "launcher 'number' must return a RunOutcome, got 5"),
+        ('other', "launcher 'other' says that the run has succeeded, and run.json in .* says 'created'"),
+    ],
+)
+def test_a_wrong_answer_of_a_launcher_is_an_error(
+    action: Callable[..., BaseTrainAction[Any]], launcher: str, message: str
+) -> None:
+    with pytest.raises(WrongAnswer, match=message):
+        action().launch(launcher)
+
+
+@pytest.mark.usefixtures('launchers')
+def test_the_outcome_is_that_of_this_attempt(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    failed = action(params={'fail': True}).launch('local')
+    again = action(run_dir=Path(failed.run_dir), resume=True).launch('idle')
+    assert again.error is not None
+    assert 'the run has not begun: its worker did not start' in again.error['message']
+    assert (again.outcome, again.run_dir, again.model) == ('failed', failed.run_dir, None)
+    done = action(run_dir=Path(failed.run_dir), resume=True).launch('local')
+    assert done.outcome == 'succeeded'
+    assert action(run_dir=Path(failed.run_dir), resume=True).launch('local') == done
+
+
+@pytest.mark.usefixtures('launchers')
+def test_a_run_that_was_cancelled_before_it_began_is_cancelled(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    outcome = prepare_launch(action().setup_run(), 'idle', Resources()).run(cancelled)
+    assert outcome.outcome == 'cancelled'
+    assert RunDirectory.open(Path(outcome.run_dir)).status == 'cancelled'
+
+
+def test_the_end_of_what_was_cancelled_is_waited_for() -> None:
+    ended = []
+
+    def run(cancelled: threading.Event) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert cancelled.wait(10)
+        time.sleep(0.3)
+        ended.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_background(run, lambda: None)
+    assert ended
 
 
 class Silent(BaseLauncher):

@@ -11,7 +11,8 @@ import pytest
 
 from synapse_hooks.errors import ConfigError, ParamsError
 from synapse_hooks.journal import RunDirectory
-from synapse_hooks.launching.sweep import read_sweep
+from synapse_hooks.launching.driver import Launch
+from synapse_hooks.launching.sweep import SweptRun, launch_all, read_sweep
 from tests.launching.conftest import Start
 from tests.launching.test_launcher_plugin import until
 
@@ -117,3 +118,22 @@ def test_this_process_runs_one_at_a_time(start: Start, project: Path) -> None:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert 'this process runs one training at a time' in err
+
+
+def test_a_launcher_that_exits_ends_one_run() -> None:
+    def leave() -> Launch:
+        raise SystemExit(3)
+
+    runs = [SweptRun(name, {}, leave) for name in ('a', 'b', 'c')]
+    outcomes = launch_all(runs, launcher='other', parallel=2)
+    assert [repr(outcomes[name]) for name in ('a', 'b', 'c')] == ['SystemExit(3)'] * 3
+
+
+def test_a_terminated_sweep_has_the_exit_code_of_that(start: Start, project: Path) -> None:
+    (project / 'runs.yaml').write_text('- {waits: true}\n- {lr: 2.0}\n')
+    with start(*SWEEP) as process:
+        until((project / 'waiting').exists, process)
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert 'cancelled (SIGTERM)' in err
