@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from synapse_hooks.errors import ConfigError, ParamsError
 from synapse_hooks.launches import RunOutcome
 from synapse_hooks.launching.driver import LOCAL, Launch, in_background
 from synapse_hooks.launching.outcome import error_of
 from synapse_hooks.safe_text import repr_of
-from synapse_hooks.storage import parse_yaml, read_yaml
+from synapse_hooks.storage import parse_yaml, read_file, read_yaml
+from synapse_hooks.storage.safe_yaml import YAML_LIMIT
+
+MOST_RUNS: Final = 10_000
+"""Of one sweep."""
 
 
 class SweptRun(NamedTuple):
@@ -114,7 +120,7 @@ def read_sweep(file: Path) -> list[dict[str, Any]]:
 
     Raises:
         ConfigError: It cannot be read.
-        ParamsError: It holds something else, or no run.
+        ParamsError: It holds something else, no run, or more than `MOST_RUNS`.
 
     Example:
         >>> file = getfixture('tmp_path') / 'sweep.yaml'
@@ -132,6 +138,7 @@ def read_sweep(file: Path) -> list[dict[str, Any]]:
         found = _combinations(found, file)
     if not isinstance(found, list) or not found:
         raise _not_a_sweep(file, found)
+    _bound(len(found), file)
     for row in found:
         if not isinstance(row, Mapping) or not all(isinstance(name, str) for name in row):
             raise _not_a_sweep(file, row)
@@ -139,14 +146,19 @@ def read_sweep(file: Path) -> list[dict[str, Any]]:
 
 
 def _of_csv(file: Path) -> list[dict[str, Any]]:
-    with file.open(encoding='utf-8-sig', newline='') as lines:
-        rows = list(csv.reader(lines, strict=True))
-    names = rows[0] if rows else []
+    text = read_file(file, limit=YAML_LIMIT).decode('utf-8-sig')
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=''), strict=True))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    names = [name.strip() for name in rows[0]] if rows else []
+    if len(set(names)) < len(names):
+        raise ValueError(f'line 1 has a name twice: {", ".join(names)}')
     values = [row for row in rows[1:] if row]
     for number, row in enumerate(values, 2):
         if len(row) != len(names):
             raise ValueError(f'line {number} must have {len(names)} values, got {len(row)}')
-    return [{name.strip(): parse_yaml(value) for name, value in zip(names, row, strict=True)} for row in values]
+    return [{name: parse_yaml(value) for name, value in zip(names, row, strict=True)} for row in values]
 
 
 def _combinations(lists: Mapping[Any, Any], file: Path) -> list[dict[Any, Any]]:
@@ -157,7 +169,17 @@ def _combinations(lists: Mapping[Any, Any], file: Path) -> list[dict[Any, Any]]:
                 hint=f'write `{name}: [{repr_of(values)}]`',
                 path=str(file),
             )
+    _bound(math.prod(map(len, lists.values())), file)
     return [dict(zip(lists, chosen, strict=True)) for chosen in itertools.product(*lists.values())]
+
+
+def _bound(count: int, file: Path) -> None:
+    if count > MOST_RUNS:
+        raise ParamsError(
+            f'{file}: a sweep may have {MOST_RUNS:,} runs, got {count:,}',
+            hint='leave out values; `synapse-hooks tune` samples a space instead',
+            path=str(file),
+        )
 
 
 def _not_a_sweep(file: Path, found: object) -> ParamsError:

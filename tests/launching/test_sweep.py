@@ -44,6 +44,11 @@ def test_the_parameters_of_each_run_are_read(tmp_path: Path, name: str, text: st
         ('a.csv', 'lr,name\n0.1\n', 'line 2 must have 2 values, got 1'),
         ('a.csv', 'lr\n"[1"\n', 'cannot be read'),
         ('a.csv', '', 'expected a list'),
+        ('a.csv', 'lr, lr\n1,2\n', 'line 1 has a name twice: lr, lr'),
+        ('a.csv', 'lr\n"1\n', 'cannot be read: unexpected end of data'),
+        ('a.csv', f'lr\n{"1" * 200_000}\n', 'cannot be read: field larger than field limit'),
+        ('a.yaml', '\n'.join(f'{name}: [{"1, " * 9}1]' for name in 'abcde'), 'may have 10,000 runs, got 100,000'),
+        ('a.yaml', '- {}\n' * 10_001, 'may have 10,000 runs, got 10,001'),
     ],
 )
 def test_what_is_not_a_sweep_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -55,6 +60,13 @@ def test_what_is_not_a_sweep_is_refused(tmp_path: Path, name: str, text: str, me
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'nothing\.yaml'):
         read_sweep(tmp_path / 'nothing.yaml')
+
+
+@pytest.mark.parametrize('name', ['zero.csv', 'zero.yaml'])
+def test_what_is_no_regular_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to('/dev/zero')
+    with pytest.raises(ConfigError, match='it is a device, not a regular file'):
+        read_sweep(tmp_path / name)
 
 
 SWEEP = ('sweep', 'train.py:Train', '--over', 'runs.yaml', '-p', 'data_path=data', '--name', 'lr')
