@@ -15,7 +15,7 @@ from synapse_hooks.backends import connect
 from synapse_hooks.context import Checkpoint, RuntimeContext
 from synapse_hooks.errors import LaunchError
 from synapse_hooks.journal import RunDirectory, secrets_of
-from synapse_hooks.journal.values import REDACTED
+from synapse_hooks.journal.values import MASKED, REDACTED
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import BaseLauncher, read_outcome
 from synapse_hooks.launching.outcome import record_failure
@@ -100,6 +100,8 @@ def _hidden(value: Any, recorded: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple) and isinstance(recorded, list):
         for inner, written in zip(value, recorded, strict=False):
             yield from _hidden(inner, written)
+    elif recorded == MASKED:
+        yield str(value)
     elif isinstance(recorded, str) and REDACTED in recorded and str(value) != recorded:
         before, _, after = recorded.partition(REDACTED)
         yield str(value).removeprefix(before).removesuffix('' if REDACTED in after else after)

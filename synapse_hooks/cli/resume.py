@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.cli.run_folder import run_folder
     from synapse_hooks.context import RuntimeContext
     from synapse_hooks.journal import RunDirectory
-    from synapse_hooks.journal.values import REDACTED
+    from synapse_hooks.journal.values import is_hidden
     from synapse_hooks.searches import Search, SearchRequest
     from synapse_hooks.storage.user_paths import working_directory
 
@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace) -> CommandResult:
             hint='resume it there: RuntimeContext(run_dir=..., resume=True)',
             path=str(directory.path),
         )
-    hidden = [name for name, value in record['params'].items() if REDACTED in str(value) and name not in changes]
+    hidden = [name for name, value in record['params'].items() if is_hidden(value) and name not in changes]
     if hidden:
         raise RunError(
             f'{directory.path} does not hold the parameters {", ".join(hidden)}: they are secret, and not stored',

@@ -59,8 +59,10 @@ def run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
     from synapse_hooks.journal import new_run_name
+    from synapse_hooks.journal.values import is_hidden
     from synapse_hooks.launching.driver import LOCAL
     from synapse_hooks.launching.sweep import SweptRun, launch_all, names_of, read_sweep
+    from synapse_hooks.steps.state import plain
 
     launcher = options.launcher or LOCAL
     parallel = _parallel(options.parallel, launcher == LOCAL)
@@ -77,7 +79,9 @@ def run(options: argparse.Namespace) -> CommandResult:
             error.add_note(f'run {number} of {options.over}')
             raise
         prepare = partial(_prepare, options, kind, target, params, run_name, connect_again, launcher)
-        runs.append(SweptRun(run_name, row, prepare))
+        written = plain(params)
+        values = {name: written[name] if is_hidden(written[name]) else value for name, value in row.items()}
+        runs.append(SweptRun(run_name, values, prepare))
     shown = _Shown(len(runs))
     try:
         outcomes = launch_all(

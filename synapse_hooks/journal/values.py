@@ -20,6 +20,8 @@ import msgspec
 from synapse_hooks.safe_text import summary
 
 REDACTED: Final = '<redacted>'
+MASKED: Final = '**********'
+"""What pydantic writes for a `SecretStr`."""
 _MANY: Final = 1000
 _DEEP: Final = 50
 _SHORTEST_SECRET: Final = 6
@@ -46,6 +48,17 @@ def encode(value: Any) -> bytes:
         return _ENCODER.encode(value)
     except Exception:  # an object of the user's may raise anything while it is encoded; logging goes on
         return _ENCODER.encode(_rebuilt(value, frozenset()))
+
+
+def is_hidden(value: object) -> bool:
+    """Whether a recorded value, or a part of it, is a secret that was not recorded.
+
+    Example:
+        >>> is_hidden(['a', '<redacted>']), is_hidden('**********'), is_hidden('a')
+        (True, True, False)
+    """
+    text = str(value)
+    return REDACTED in text or MASKED in text
 
 
 def number_of(value: object) -> float | None:
@@ -250,4 +263,7 @@ def _rebuilt(value: Any, within: frozenset[int]) -> Any:
     try:
         return msgspec.json.decode(_ENCODER.encode(value))
     except Exception:  # see encode()
+        with suppress(Exception):
+            if isinstance(fields := _nearest(value), dict):
+                return _rebuilt(fields, inside)
         return f'<unprintable {type(value).__name__}>'

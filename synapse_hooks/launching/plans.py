@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from synapse_hooks.errors import LaunchError
 from synapse_hooks.journal import RunDirectory, git_revision
@@ -32,7 +35,7 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
     ctx = setup.ctx
     refuse_objects(setup)
     cwd = Path(directory.read().get('runtime', {}).get('cwd') or working_directory())
-    params = plain(setup.params)
+    params: dict[str, Any] = _travelling(setup.params.model_dump(), plain(setup.params), 'the parameter')
     if params.get('data_path') is not None:
         # A worker may have the project in another folder, and data are not sent.
         params['data_path'] = str(cwd / params['data_path'])
@@ -64,6 +67,28 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
         from_stage=ctx.from_stage,
         until=ctx.until,
     )
+
+
+def _travelling(value: Any, written: Any, name: str) -> Any:
+    """`written`, the JSON form of a value, with the secrets that it hides.
+
+    Raises:
+        LaunchError: A part of it has no JSON form.
+    """
+    if callable(reveal := getattr(value, 'get_secret_value', None)):
+        secret = reveal()
+        return secret.decode() if isinstance(secret, bytes) else plain(secret)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise LaunchError(
+            f'{name} is {value}, which cannot travel to a worker: JSON has no such number',
+            hint='use a number, or None, and let the action decide what it means',
+        )
+    if isinstance(value, Mapping) and isinstance(written, dict) and len(value) == len(written):
+        pairs = zip(value.values(), written.items(), strict=True)
+        return {key: _travelling(part, shown, f'{name} {key}') for part, (key, shown) in pairs}
+    if isinstance(value, list | tuple) and isinstance(written, list) and len(value) == len(written):
+        return [_travelling(part, shown, name) for part, shown in zip(value, written, strict=True)]
+    return written
 
 
 def taking_part(plugins: Plugins) -> dict[str, str]:

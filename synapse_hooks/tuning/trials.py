@@ -16,6 +16,7 @@ from typing import Any, Final
 from synapse_hooks.errors import SynapseHooksError, suggest
 from synapse_hooks.journal import Journal, RunDirectory, last_metrics, read_events, secrets_of
 from synapse_hooks.journal.record import RECORD
+from synapse_hooks.journal.values import is_hidden
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.searches import Search, SearchConfig, Trial
 from synapse_hooks.steps.reuse import DONE
@@ -70,16 +71,16 @@ def trial_plan(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]
     """
     folder = trial_folder(plan.run_dir, id)
     values = {**plan.params, **plain(dict(params))}
+    recorded = RunDirectory.open(Path(plan.run_dir)).read()['params']
+    shown = {name: recorded[name] if is_hidden(recorded.get(name)) else value for name, value in values.items()}
     is_new = not (folder / RECORD).exists()
     if is_new:
-        _fork(Path(plan.run_dir), folder, search, id, values)
+        _fork(Path(plan.run_dir), folder, search, id, shown)
     else:
         directory = RunDirectory.open(folder, redact=secrets_of(os.environ))
-        if directory.status != 'succeeded' and (
-            directory.read()['params'] != values or directory.read().get('stopped')
-        ):
+        if directory.status != 'succeeded' and (directory.read()['params'] != shown or directory.read().get('stopped')):
             with directory.locked():
-                directory.update(params=values, stopped=None)
+                directory.update(params=shown, stopped=None)
     until = None if search.models == 'all' else EXECUTE
     return replace(
         plan, run_dir=str(folder), params=values, run_name=None, resume=not is_new, from_stage=None, until=until

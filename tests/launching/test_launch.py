@@ -31,6 +31,8 @@ from synapse_hooks import BaseTrainAction, BaseTrainParams
 class Params(BaseTrainParams):
     epochs: int = 2
     fail: bool = False
+    rates: list[float | None] = []
+    name: str = ''
 
 class Train(BaseTrainAction[Params]):
     def execute(self, data_path, checkpoint):
@@ -129,6 +131,17 @@ def test_what_cannot_travel_is_refused(action: Callable[..., BaseTrainAction[Any
         action(plugins=(Silent(),)).launch('local')
     with pytest.raises(LaunchError, match='has no name by which a worker can import it'):
         action(target=None).launch('local')
+
+
+@pytest.mark.parametrize('number', [float('nan'), float('inf')])
+def test_numbers_without_a_json_form_are_refused(action: Callable[..., BaseTrainAction[Any]], number: float) -> None:
+    with pytest.raises(LaunchError, match=f'the parameter rates is {number}, which cannot travel'):
+        action(params={'rates': [0.5, number]}).launch('local')
+
+
+def test_a_text_that_is_not_unicode_spoils_no_other_parameter(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    plan = prepare_launch(action(params={'name': 'a\ud800', 'epochs': 7}).setup_run(), 'local', Resources()).plan
+    assert (plan.params['name'], plan.params['epochs']) == ('a?', 7)
 
 
 LAUNCHERS = """

@@ -9,6 +9,8 @@ import pytest
 from tests.launching.conftest import Start
 
 ACTION = """
+from pydantic import SecretStr
+
 from synapse_hooks import BaseTrainAction, BaseTrainParams
 
 
@@ -16,12 +18,15 @@ class Params(BaseTrainParams):
     key: str
     urls: list[str] = []
     pin: int = 0
+    password: SecretStr = SecretStr('')
 
 
 class Train(BaseTrainAction[Params]):
     def execute(self, data_path, checkpoint):
         assert self.params.key == 'hidden-value-1' and self.params.pin == 98765432
-        self.log_message(f'with {self.params.key} and {self.params.urls}')
+        password = self.params.password.get_secret_value()
+        assert password == 'masked-value-3'
+        self.log_message(f'with {self.params.key} and {self.params.urls} and {password}')
         weights = self.context.output_dir / 'best.pt'
         weights.write_bytes(b'weights')
         return {'weights_path': str(weights)}
@@ -55,6 +60,7 @@ def test_a_secret_parameter_arrives_and_is_redacted(
     monkeypatch.setenv('ACME_API_KEY', 'hidden-value-1')
     monkeypatch.setenv('ACME_SECRET', '98765432')
     words = ('-p', 'key=hidden-value-1', '-p', 'urls=[a, "x:hidden-value-1@y"]', '-p', 'pin=98765432')
+    words = (*words, '-p', 'password=masked-value-3')
     place = ('-p', 'data_path=data', '--launcher', 'bare', '--run-dir', 'run')
     with start('train', 'secretive.py:Train', *words, *place) as process:
         out, err = process.communicate(timeout=60)
@@ -63,11 +69,17 @@ def test_a_secret_parameter_arrives_and_is_redacted(
     for shown in (out, err):
         assert 'hidden-value-1' not in shown
         assert '98765432' not in shown
+        assert 'masked-value-3' not in shown
     written = [*project.joinpath('run').rglob('*'), *(project.parent / 'workspace').rglob('*.json')]
     assert len(written) > 5
     for file in written:
-        assert not file.is_file() or not {b'hidden-value-1', b'98765432'} & set(_found(file))
+        assert not file.is_file() or not _found(file)
+    # What was not recorded has to be given again.
+    with start('resume', 'run', '--from-stage', 'execute') as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert 'does not hold the parameters key, urls, pin, password: they are secret' in err
 
 
 def _found(file: Path) -> list[bytes]:
-    return [secret for secret in (b'hidden-value-1', b'98765432') if secret in file.read_bytes()]
+    return [secret for secret in (b'hidden-value-1', b'98765432', b'masked-value-3') if secret in file.read_bytes()]

@@ -71,6 +71,18 @@ def test_trials_find_data_that_were_given_by_a_relative_path(
     assert record(tmp_path / 'search-0001')['params']['data_path'] == str(project / 'data')
 
 
+def test_trials_get_secrets_that_are_recorded_nowhere(searching: Searches, project: Path, tmp_path: Path) -> None:
+    file = project / 'train.py'
+    text = file.read_text().replace('    size: int = 8\n', "    size: int = 8\n    key: SecretStr = SecretStr('')\n")
+    text = text.replace('import Field\n', 'import Field, SecretStr\n')
+    text = text.replace("note('pre_execute')", "assert self.params.key.get_secret_value() == 'hidden-value'")
+    file.write_text(text)
+    assert searching({'key': 'hidden-value'}).run()['lr'] == 0.3
+    assert record(tmp_path / 'search-0001')['params']['key'] == '**********'
+    for path in tmp_path.glob('search*/**/*'):
+        assert not path.is_file() or b'hidden-value' not in path.read_bytes()
+
+
 def test_a_trial_that_fails_does_not_end_the_search(searching: Searches, tmp_path: Path) -> None:
     action = searching({'fails_at': 0.3})
     assert action.run()['lr'] == 0.2
