@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.journal.values import is_hidden
     from synapse_hooks.launching.driver import LOCAL
     from synapse_hooks.launching.sweep import SweptRun, launch_all, names_of, read_sweep
+    from synapse_hooks.steps.setup import check_run_name
     from synapse_hooks.steps.state import plain
 
     launcher = options.launcher or LOCAL
@@ -70,6 +71,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     common = {**defaults, **read_params(options.file, options.params)}
     rows = read_sweep(options.over)
     name = options.name or new_run_name(datetime.now().astimezone(), 'sweep')
+    check_run_name(names_of(name, rows)[-1])
     connect_again = partial(connect, options.workspace, options.host)
     runs = []
     for number, (run_name, row) in enumerate(zip(names_of(name, rows), rows, strict=True), 1):

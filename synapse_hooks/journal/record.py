@@ -95,6 +95,11 @@ class _Trial(Struct):
     id: str
 
 
+class _Launch(Struct):
+    launcher: str
+    resources: dict[str, Any] = {}
+
+
 class _Runtime(Struct):
     block: list[str] = []
     only: list[str] = []
@@ -128,6 +133,7 @@ class _Record(Struct):
     attempts: int = 0
     undelivered: dict[str, int] | None = None
     trial: _Trial | None = None
+    launch: _Launch | None = None
     search: dict[str, Any] | None = None
     until: str | None = None
     journal: _Journal | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.errors import LaunchedRunFailed, SynapseHooksError, Terminated
-from synapse_hooks.journal import Journal, RunDirectory, last_metrics, secrets_of
+from synapse_hooks.journal import Journal, RunDirectory, is_driven, last_metrics, secrets_of
 from synapse_hooks.journal.run_directory import KILLED
 from synapse_hooks.launches import RunOutcome
 from synapse_hooks.safe_text import summary, text_of
@@ -38,6 +38,8 @@ def read_outcome(run_dir: str | Path) -> RunOutcome:
     record = directory.read()
     has_ended = record['status'] in ENDED
     unreported = _NOT_BEGUN if record['status'] == 'created' else KILLED
+    if not has_ended and is_driven(directory.path):
+        unreported = {'type': 'RunError', 'message': 'the run is at work in another process, which has not ended'}
     return RunOutcome(
         outcome=record['status'] if has_ended else 'failed',
         run_dir=str(directory.path),

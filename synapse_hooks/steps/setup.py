@@ -114,6 +114,21 @@ def _create(setup: RunSetup, redact: Sequence[str]) -> RunDirectory:
     return RunDirectory.new(runs_folder(ctx.client), setup.action_name, redact=redact, **fields)
 
 
+def check_run_name(name: str) -> None:
+    """Refuse a name that a run cannot have.
+
+    Raises:
+        ConfigError: It cannot be that of a folder, or means something else.
+    """
+    if not _NAME.fullmatch(name) or name.isdecimal() or name == LAST:
+        raise ConfigError(
+            f'a run cannot be called {name!r}',
+            hint='use up to 100 letters, digits, `.`, `_` and `-`, begin with a letter or digit; not a number '
+            'only, and not `last`, which means the last run',
+            name=name,
+        )
+
+
 def _named(ctx: RuntimeContext) -> Path:
     """Where a run with a chosen name has its directory.
 
@@ -122,13 +137,7 @@ def _named(ctx: RuntimeContext) -> Path:
         RunError: Another run has it.
     """
     name = str(ctx.run_name)
-    if not _NAME.fullmatch(name) or name.isdecimal() or name == LAST:
-        raise ConfigError(
-            f'a run cannot be called {name!r}',
-            hint='use up to 100 letters, digits, `.`, `_` and `-`, begin with a letter or digit; not a number '
-            'only, and not `last`, which means the last run',
-            name=name,
-        )
+    check_run_name(name)
     path = ctx.run_dir if ctx.run_dir is not None else runs_folder(ctx.client) / name
     if not ctx.resume and (path / RECORD).exists():
         hint = f'choose another name, or resume that run: `synapse-hooks resume {path}`'

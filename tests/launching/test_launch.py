@@ -18,7 +18,7 @@ from synapse_hooks import BaseTrainAction, RuntimeContext
 from synapse_hooks.actions.launched import run_launched
 from synapse_hooks.actions.target import load_action
 from synapse_hooks.backends import Workspace
-from synapse_hooks.errors import LaunchError, ParamsError, PluginMissing, WrongAnswer
+from synapse_hooks.errors import LaunchError, ParamsError, PluginMissing, RunError, WrongAnswer
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import BaseLauncher
@@ -216,7 +216,27 @@ def test_a_run_that_was_cancelled_before_it_began_is_cancelled(action: Callable[
     assert RunDirectory.open(Path(outcome.run_dir)).status == 'cancelled'
 
 
-def test_the_end_of_what_was_cancelled_is_waited_for() -> None:
+@pytest.mark.usefixtures('launchers')
+def test_a_run_that_another_process_drives_was_not_killed(action: Callable[..., BaseTrainAction[Any]]) -> None:
+    ready = prepare_launch(action().setup_run(), 'idle', Resources())
+    directory = RunDirectory.open(Path(ready.plan.run_dir))
+    with directory.locked():
+        directory.update(status='running')
+        error = ready.run(threading.Event()).error
+    assert error is not None
+    assert error['message'] == 'the run is at work in another process, which has not ended'
+
+
+@pytest.mark.parametrize('launch', ['text', [1], {'launcher': 5}, {'launcher': 'local', 'resources': [1]}])
+def test_a_damaged_record_of_the_launch_is_named(action: Callable[..., BaseTrainAction[Any]], launch: object) -> None:
+    directory = RunDirectory.open(Path(action().launch('local').run_dir))
+    with directory.locked():
+        directory.update(launch=launch)
+    with pytest.raises(RunError, match='cannot be used in `launch'):
+        RunDirectory.open(directory.path)
+
+
+def test_ctrl_c_while_the_thread_starts_is_waited_for_too() -> None:
     ended = []
 
     def run(cancelled: threading.Event) -> None:

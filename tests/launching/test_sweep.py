@@ -149,3 +149,11 @@ def test_a_terminated_sweep_has_the_exit_code_of_that(start: Start, project: Pat
         _, err = process.communicate(timeout=60)
     assert process.returncode == 143
     assert 'cancelled (SIGTERM)' in err
+
+
+def test_a_name_that_runs_cannot_have_is_a_usage_error(start: Start, project: Path) -> None:
+    (project / 'runs.yaml').write_text('- {lr: 1.0}\n')
+    with start(*SWEEP[:-1], '../lr', '--launcher', 'subprocess') as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.startswith("error: a run cannot be called '../lr-0001'")
