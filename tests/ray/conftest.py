@@ -27,7 +27,6 @@ LOOPBACK = {
     'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0',
     'RAY_USAGE_STATS_ENABLED': '0',
     'RAY_ADDRESS': '',
-    'RAY_CLIENT_RECONNECT_GRACE_PERIOD': '3',
 }
 """Ray uses the loopback address only, and no cluster that somebody else has started."""
 TOKEN = 'cluster-3f0c8e1b5d7a49268c31'

@@ -65,8 +65,7 @@ def test_a_killed_driver_and_resume_and_the_run_directory_comes_back(project: Pr
 def test_a_lost_connection_costs_nothing(project: Project, cluster: Cluster) -> None:
     with project.environment.started(*project.words('run', '--address', cluster.client, stop='epoch1')) as run:
         run.until(project.reached('epoch1'))
-        # The server of this client.
-        os.kill(max(pids_of(b'--mode=specific-server')), signal.SIGKILL)
+        os.kill(max(servers_of_clients(cluster.address)), signal.SIGKILL)
         ended = run.end()
     assert ended.code == 1, ended
     assert 'the connection to the cluster was lost' in ended.err
@@ -78,12 +77,12 @@ def test_a_lost_connection_costs_nothing(project: Project, cluster: Cluster) -> 
     assert (project.record('run')['attempts'], project.models) == (1, 1)
 
 
-def pids_of(word: bytes) -> list[int]:
-    """The processes with that word in their command line."""
-    found = []
+def servers_of_clients(address: str) -> list[int]:
+    """The processes of a cluster that each serve one client."""
+    found, words = [], {b'--mode=specific-server', f'--address={address}'.encode()}
     for folder in Path('/proc').glob('[0-9]*'):
         with suppress(OSError):
-            if word in (folder / 'cmdline').read_bytes().split(b'\0'):
+            if words <= set((folder / 'cmdline').read_bytes().split(b'\0')):
                 found.append(int(folder.name))
     return found
 
@@ -94,7 +93,7 @@ def test_ctrl_c_ends_the_run(project: Project, cluster: Cluster) -> None:
         ended = run.end(signal.SIGINT)
     assert ended.code == 130, ended
     assert 'cancelling the run, and waiting for its end' in ended.err
-    assert project.record('run')['status'] == 'cancelled'
+    assert project.record('run')['status'] == 'cancelled', ended
     assert not Path('/proc', str(project.pid('epoch1'))).exists()
 
 
