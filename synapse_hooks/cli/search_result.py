@@ -43,7 +43,7 @@ def search_text(record: Mapping[str, Any]) -> str:
             'stopped early' if trial.get('stopped') else trial['status'],
             *(_short(trial['params'].get(name)) for name in names),
             _short(trial['metrics'].get(metric)),
-            (trial.get('error') or {}).get('message'),
+            str((trial.get('error') or {}).get('message') or '').partition('\n')[0],
         ]
         for trial in sorted(data['trials'], key=place)
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from synapse_hooks.errors import ConfigError, PluginMissing, SelectionError
-from synapse_hooks.launching.launcher import BaseLauncher
+from synapse_hooks.errors import ConfigError, ParamsError, PluginMissing, SelectionError
+from synapse_hooks.launching.launcher import BaseLauncher, SearchLauncher
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.plugins.records import normalize
+from synapse_hooks.searches import Search
 
 INSTALL: Final = 'pip install synapse-hooks-ray'
 """What installs a launcher that searches."""
@@ -47,6 +48,32 @@ def search_launcher_of(plugins: Plugins, name: str | None) -> str:
             raise PluginMissing(error.problem, hint=f'{error.hint}; {_HINT}', **error.facts) from error
         facts = {**error.facts, 'name': name}
         raise PluginMissing(f'the launcher {name!r} cannot search for hyperparameters', hint=_HINT, **facts) from error
+
+
+def check_search(plugins: Plugins, name: str, search: Search) -> None:
+    """Refuse a search that its launcher cannot do.
+
+    Args:
+        plugins: Those of the run.
+        name: The launcher, as `search_launcher_of` found it.
+        search: The search.
+
+    Raises:
+        ParamsError: With everything that the launcher cannot do.
+    """
+    found = plugins.catalogues['launcher'].select(name)
+    loaded = [] if found is None else [found.loaded]
+    own = [plugin.loaded for plugin, role in plugins.order('tune') if role == 'answer']
+    for launcher in (*own, *loaded):
+        if isinstance(launcher, SearchLauncher) and normalize(launcher.name) == normalize(name):
+            faults = list(launcher.check_search(search))
+            if faults:
+                raise ParamsError(
+                    f'the launcher {name!r} cannot search like this: {"; ".join(faults)}',
+                    hint='change `tune_config`',
+                    faults=[{'field': 'tune_config', 'value': None, 'rule': fault} for fault in faults],
+                )
+            return
 
 
 def _named(plugins: Plugins, name: str, hook: str) -> str:

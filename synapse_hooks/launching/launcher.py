@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 from typing import ClassVar, Final
 
@@ -103,6 +103,15 @@ class SearchLauncher(BaseLauncher):
             LaunchError: The search cannot begin, or go on. How a trial failed is part of the trial.
         """
         raise NotImplementedError
+
+    def check_search(self, search: Search) -> Sequence[str]:
+        """What of a search this launcher cannot do, a sentence each: its scheduler, for instance. It is called before
+        anything is exported.
+
+        Args:
+            search: What is searched, and how.
+        """
+        return ()
 
     @hookimpl
     def tune(

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 MODELS: Final = ('best', 'all', 'none')
 """Which trials' models are uploaded."""
 _FORM: Final = ('hyperparameters', 'tune_config', 'is_tune')
-_HINT: Final = 'the form of a search is described in docs/tune.md'
+_HINT: Final = (
+    'write `hyperparameters: [{name: lr, type: uniform, min: 0.01, max: 0.1}]` and '
+    '`tune_config: {metric: loss, mode: min, num_samples: 10}`'
+)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.launches import Resources, RunPlan
-from synapse_hooks.launching.choice import search_launcher_of
+from synapse_hooks.launching.choice import check_search, search_launcher_of
 from synapse_hooks.launching.plans import plan_of, refuse_objects
 from synapse_hooks.searches import Search, SearchRequest
 from synapse_hooks.steps import RunSetup
@@ -46,6 +46,7 @@ def search_setup(setup: RunSetup, request: SearchRequest) -> RunSetup:
     plugins = prepare_plugins(travelling)
     search, given = request.search, request.resources or Resources()
     name = search_launcher_of(plugins, request.launcher)
+    check_search(plugins, name, search)
 
     def plan(run_dir: Path) -> RunPlan:
         ctx = replace(setup.ctx, plugins=(), search=None)

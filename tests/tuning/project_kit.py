@@ -31,6 +31,10 @@ class Serial(SearchLauncher):
                 worker.join()
         return read_outcome(plan.run_dir)
 
+    def check_search(self, search):
+        method = search.config.scheduler
+        return [] if method is None or method.name == 'fifo' else [f'there is no scheduler {method.name!r}']
+
     def run_search(self, plan, search, resources, cancelled, report):
         trials = {id: trial for id, trial in recorded_trials(plan.run_dir).items() if trial.is_over}
         options = [[(param.name, value) for _, value in param.examples] for param in search.space]

@@ -213,3 +213,9 @@ def test_a_preview_says_what_a_search_would_do(searching: Searches) -> None:
     stages = {stage['stage']: stage for stage in searching().preview()['stages']}
     assert list(stages) == ['export', 'convert', 'execute', 'upload']
     assert stages['execute']['step'].endswith('SearchStep')
+
+
+def test_what_the_launcher_cannot_do_is_refused_before_anything_runs(searching: Searches, tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="launcher 'serial' cannot search like this: there is no scheduler 'asha'"):
+        searching(config={'scheduler': 'asha'}).run()
+    assert not (tmp_path / 'search').exists()

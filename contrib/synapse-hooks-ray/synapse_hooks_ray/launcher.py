@@ -80,6 +80,12 @@ class Ray(SearchLauncher):
 
         return run_search(plan, search, resources, cancelled, report)
 
+    def check_search(self, search: Search) -> list[str]:
+        """What Ray Tune cannot do; see the base class."""
+        from synapse_hooks_ray.methods import unsupported
+
+        return unsupported(search)
+
 
 class _Shared:
     """What this process has sent to the cluster for all runs that go on at once."""

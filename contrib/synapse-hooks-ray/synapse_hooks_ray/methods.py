@@ -34,6 +34,25 @@ def uses_checkpoints(search: Search) -> bool:
     return method is not None and _SCHEDULERS.get(method.name) == _PBT
 
 
+def unsupported(search: Search) -> list[str]:
+    """What of a search Ray Tune cannot do, as far as that is known without Ray: a sentence each."""
+    faults = []
+    method, grid = search.config.search_alg, [param.name for param in search.space if param.type == 'grid_search']
+    if method is not None and method.name not in (*_RANDOM, *_OPTUNA):
+        near = suggest(method.name, ('random', 'optuna'))
+        faults.append(f'there is no search_alg {method.name!r}, but random and optuna{f"; {near}" if near else ""}')
+    if method is not None and method.name in _OPTUNA and grid:
+        faults.append(f'optuna proposes the values of all parameters: {", ".join(grid)} must be of type choice')
+    method = search.config.scheduler
+    if method is not None and method.name not in _SCHEDULERS:
+        near = suggest(method.name, _SCHEDULERS)
+        names = ', '.join(_SCHEDULERS)
+        faults.append(f'there is no scheduler {method.name!r}, but {names}{f"; {near}" if near else ""}')
+    elif method is not None and _SCHEDULERS[method.name] == _PBT and method.options.get('synch'):
+        faults.append('scheduler.options.synch: a trial that fails would let all others wait for it forever')
+    return faults
+
+
 def algorithm(search: Search, points: Sequence[Mapping[str, Any]] = ()) -> tuple[Any, int | None]:
     """What proposes parameters, and the limit of concurrent trials that is left to `TuneConfig`.
 
@@ -42,7 +61,7 @@ def algorithm(search: Search, points: Sequence[Mapping[str, Any]] = ()) -> tuple
         points: Parameters to try first.
 
     Raises:
-        LaunchError: There is no such algorithm, it is not installed, or an option is not one of it.
+        LaunchError: It is not installed, or an option is not one of it. `unsupported` has accepted it.
     """
     method, config = search.config.search_alg or Method('random'), search.config
     first = [dict(point) for point in points] or None
@@ -54,17 +73,6 @@ def algorithm(search: Search, points: Sequence[Mapping[str, Any]] = ()) -> tuple
         return BasicVariantGenerator(
             points_to_evaluate=first, max_concurrent=limit, random_state=method.options.get('seed')
         ), None
-    if method.name not in _OPTUNA:
-        raise LaunchError(
-            f'the launcher for Ray has no search algorithm {method.name!r}; it has random and optuna',
-            hint=suggest(method.name, ('random', 'optuna')) or 'change `search_alg`',
-        )
-    grid = [param.name for param in search.space if param.type == 'grid_search']
-    if grid:
-        raise LaunchError(
-            f'optuna proposes the values of all parameters, so {", ".join(grid)} cannot be of the type grid_search',
-            hint='use the type choice, or leave out `search_alg`',
-        )
     try:
         import optuna  # noqa: F401 (Ray imports it later)
         from ray.tune.search.optuna import OptunaSearch
@@ -84,21 +92,11 @@ def scheduler(search: Search, params: Mapping[str, Any]) -> Any:
         params: The parameters that all trials have.
 
     Raises:
-        LaunchError: There is no such scheduler, or an option is not one of it, or cannot be used.
+        LaunchError: An option is not one of it, or cannot be used. `unsupported` has accepted it.
     """
     method = search.config.scheduler
     if method is None:
         return None
-    if method.name not in _SCHEDULERS:
-        raise LaunchError(
-            f'the launcher for Ray has no scheduler {method.name!r}; it has {", ".join(_SCHEDULERS)}',
-            hint=suggest(method.name, _SCHEDULERS) or 'change `scheduler`',
-        )
-    if _SCHEDULERS[method.name] == _PBT and method.options.get('synch'):
-        raise LaunchError(
-            'tune_config.scheduler.options.synch: a trial that fails would let all others wait for it forever',
-            hint='leave it out: each trial is compared with the others as they are by then',
-        )
     from ray.tune import schedulers
 
     kind = getattr(schedulers, _SCHEDULERS[method.name])

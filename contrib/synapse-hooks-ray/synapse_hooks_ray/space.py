@@ -15,16 +15,21 @@ _DOMAINS: Final[Mapping[str, Callable[[Any, SearchParam], Any]]] = {
     'grid_search': lambda tune, p: tune.grid_search(list(p.options or ())),
     'uniform': lambda tune, p: tune.uniform(p.min, p.max),
     'quniform': lambda tune, p: tune.quniform(p.min, p.max, p.q),
-    'loguniform': lambda tune, p: tune.loguniform(p.min, p.max, p.base),
-    'qloguniform': lambda tune, p: tune.qloguniform(p.min, p.max, p.q, p.base),
+    'loguniform': lambda tune, p: tune.loguniform(p.min, p.max, *_base(p)),
+    'qloguniform': lambda tune, p: tune.qloguniform(p.min, p.max, p.q, *_base(p)),
     'randn': lambda tune, p: tune.randn(p.mean, p.sd),
     'qrandn': lambda tune, p: tune.qrandn(p.mean, p.sd, p.q),
     'randint': lambda tune, p: tune.randint(p.min, p.max),
     'qrandint': lambda tune, p: tune.qrandint(p.min, p.max, p.q),
-    'lograndint': lambda tune, p: tune.lograndint(p.min, p.max, p.base),
-    'qlograndint': lambda tune, p: tune.qlograndint(p.min, p.max, p.q, p.base),
+    'lograndint': lambda tune, p: tune.lograndint(p.min, p.max, *_base(p)),
+    'qlograndint': lambda tune, p: tune.qlograndint(p.min, p.max, p.q, *_base(p)),
 }
 """By type. With `q` Ray includes the upper end, without it integers stay below, as the protocol has it."""
+
+
+def _base(param: SearchParam) -> tuple[float, ...]:
+    """The base, unless it is Ray's own: Ray warns of the argument."""
+    return () if param.base in (None, 10) else (param.base,)
 
 
 def param_space(search: Search) -> dict[str, Any]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from synapse_hooks_ray.methods import scheduler
+from synapse_hooks_ray.launcher import Ray
 from synapse_hooks_ray.space import missing_points
 
-from synapse_hooks.errors import LaunchError
 from synapse_hooks.searches import Search, search_of
 
 GRID = {'name': 'lr', 'type': 'grid_search', 'options': [0.1, 0.2]}
@@ -30,7 +29,17 @@ def test_only_the_points_that_no_trial_has_are_left_of_a_grid() -> None:
     assert missing_points(search(DRAWN, num_samples=2), []) == []
 
 
-def test_trials_do_not_wait_for_each_other() -> None:
-    with pytest.raises(LaunchError, match='wait for it forever') as caught:
-        scheduler(search(DRAWN, scheduler={'name': 'pbt', 'options': {'synch': True}}), {})
-    assert 'leave it out' in caught.value.hint
+@pytest.mark.parametrize(
+    ('config', 'faults'),
+    [
+        ({'scheduler': 'asha', 'search_alg': 'random'}, []),
+        ({'scheduler': {'name': 'pbt', 'options': {'synch': True}}}, ['wait for it forever']),
+        ({'scheduler': 'ashaa', 'search_alg': 'optunaa'}, ["did you mean 'optuna'", "did you mean 'asha'"]),
+        ({'search_alg': 'optuna', 'scheduler': 'best'}, ['lr must be of type choice', "no scheduler 'best'"]),
+    ],
+)
+def test_all_that_ray_cannot_do_is_known_without_it(config: dict[str, Any], faults: list[str]) -> None:
+    found = Ray().check_search(search(GRID, DRAWN, **config))
+    assert len(found) == len(faults)
+    for fault, part in zip(found, faults, strict=True):
+        assert part in fault
