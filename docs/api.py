@@ -87,7 +87,7 @@ SECTIONS: Final = (
     Section(
         'Launchers',
         'synapse_hooks.launching',
-        'BaseLauncher SearchLauncher RunPlan Resources RunOutcome read_outcome launch',
+        'BaseLauncher SearchLauncher RunPlan Resources RunOutcome read_outcome launch write_stderr',
         'How to write one is on the page [beyond one machine](scale-out.md#write-a-launcher).',
     ),
     Section(
@@ -99,7 +99,7 @@ SECTIONS: Final = (
     Section(
         'Trials of a search',
         'synapse_hooks.tuning',
-        'trial_plan trial_folder read_trial recorded_trials mark_stopped EpochMetrics',
+        'trial_id trial_folder trial_plan read_trial recorded_trials mark_stopped EpochMetrics',
         'For authors of launchers that search.',
     ),
     Section(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
@@ -60,7 +61,7 @@ def _rebuilt(plan: RunPlan) -> BaseTrainAction[Any]:
     workspace = plan.address.get('workspace')
     if workspace is not None and not Path(workspace).is_dir():
         raise LaunchError(
-            f'the worker {os.uname().nodename} has no workspace {workspace}',
+            f'the worker {platform.node()} has no workspace {workspace}',
             hint='put the workspace on a disk that all nodes share, or use a backend: `--host URL`',
             path=workspace,
         )

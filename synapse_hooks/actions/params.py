@@ -78,8 +78,8 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     if flat.pop('is_tune', False):
         raise ParamsError(
             'is_tune: this is a search over hyperparameters, and a run trains once',
-            hint='`synapse-hooks train` and `synapse-hooks tune` search, after `pip install synapse-hooks-ray`; in '
-            'Python, use `search_params` and `RuntimeContext(search=...)`; to train once, set is_tune to false',
+            hint='`synapse-hooks train` and `tune` search, after `pip install "synapse-hooks-ray[tune]"`; '
+            'in Python, use `search_params` and `RuntimeContext(search=...)`; to train once, set is_tune to false',
             faults=[{'field': 'is_tune', 'value': True, 'rule': 'must be false'}],
         )
     nested = flat.pop('hyperparameters', None)

@@ -16,11 +16,11 @@ from typing import Any, NoReturn, TextIO
 
 from synapse_hooks.cli.error_report import error_data, error_text, exit_code
 from synapse_hooks.cli.exit_guard import exit_guard
-from synapse_hooks.cli.sanitize import sanitized, sanitized_json
-from synapse_hooks.cli.streams import ProtectedStream, write_stderr
+from synapse_hooks.cli.streams import ProtectedStream
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.steps.signals import terminate_raises
 from synapse_hooks.storage.user_paths import working_directory
+from synapse_hooks.terminal import sanitized, sanitized_json, write_stderr
 
 
 @dataclass

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from synapse_hooks.cli.sanitize import sanitized
-from synapse_hooks.cli.streams import write_stderr
+from synapse_hooks.terminal import sanitized, write_stderr
 
 
 def is_confirmed(question: str) -> bool:

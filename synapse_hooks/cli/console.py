@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
-from synapse_hooks.cli.sanitize import sanitized, secret_replacements
+from synapse_hooks.terminal import sanitized, secret_replacements
 
 
 class SanitizingConsole(Console):

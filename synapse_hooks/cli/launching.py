@@ -1,19 +1,15 @@
-"""`--launcher` and what belongs to it: runs that happen somewhere else."""
+"""`--launcher` and what belongs to it: where a run happens, and what it gets there."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from synapse_hooks.cli.common import CommandResult
-from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.terminal import write_stderr
 
 if TYPE_CHECKING:
-    from synapse_hooks.actions import BaseTrainAction
-    from synapse_hooks.launches import Resources, RunOutcome
+    from synapse_hooks.launches import Resources
 
 
 def add_launcher(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +41,7 @@ def chosen_resources(options: argparse.Namespace) -> Resources | None:
     """What was typed; None where nothing was.
 
     Raises:
-        ConfigError: It cannot be read, or there is no launcher that it could be for.
+        ConfigError: It cannot be read.
     """
     from synapse_hooks.launches import Resources, resources_of
 
@@ -53,47 +49,23 @@ def chosen_resources(options: argparse.Namespace) -> Resources | None:
     return None if typed == Resources() else typed
 
 
-def need_launcher(options: argparse.Namespace) -> None:
+def need_launcher(launcher: str | None, resources: Resources | None) -> None:
     """Refuse resources without a launcher.
+
+    Args:
+        launcher: The name of the launcher; None where the run happens in this process.
+        resources: What was typed.
 
     Raises:
         ConfigError: There are some.
     """
-    if options.launcher is None and chosen_resources(options) is not None:
+    if launcher is None and resources is not None:
         raise ConfigError(
             '-r, --address, --storage and --env are for a launcher, and there is none',
             hint='add `--launcher NAME`; `synapse-hooks plugins` lists them',
         )
 
 
-def launch_action(action: BaseTrainAction[Any], launcher: str, resources: Resources | None) -> CommandResult:
-    """Launch an action with a display; the result is the same as that of a run here.
-
-    Raises:
-        KeyboardInterrupt: It was cancelled.
-        SynapseHooksError: It could not be launched.
-    """
-    from synapse_hooks.cli.journal_display import shown_run
-    from synapse_hooks.launching import launch
-
-    watch = partial(shown_run, resumed=action.ctx.resume)
-    return launched_result(launch(action.setup_run(), launcher, resources, watch=watch, on_cancel=report_cancelling))
-
-
 def report_cancelling() -> None:
     """Print that the end of what was cancelled is waited for."""
     write_stderr('cancelling the run, and waiting for its end; Ctrl-C again does not wait')
-
-
-def launched_result(outcome: RunOutcome) -> CommandResult:
-    """The result of a command that has launched a run: the same as that of a run here."""
-    from synapse_hooks.cli.error_report import error_data, exit_code
-    from synapse_hooks.cli.run_action import summary_text
-    from synapse_hooks.launching.outcome import error_of
-
-    data = asdict(outcome)
-    error = error_of(outcome)
-    if error is not None:
-        data['error'] = error_data(error)
-        return CommandResult(data, exit_code=exit_code(error), error=error)
-    return CommandResult(data, summary_text(data), has_side_effects=True)

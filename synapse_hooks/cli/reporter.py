@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from synapse_hooks.cli.streams import write_stderr
+from synapse_hooks.terminal import write_stderr
 
 # These are issued as Python warnings too, and printed then.
 _ALREADY_PRINTED: Final = ('plugin-skipped', 'observer-failed')

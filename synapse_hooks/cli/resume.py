@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse_hooks.cli.common import CommandResult
-from synapse_hooks.cli.launching import add_launcher, chosen_resources
+from synapse_hooks.cli.launching import add_launcher, chosen_resources, need_launcher
 from synapse_hooks.cli.train import add_deadlines, add_job, add_params, add_pickles, add_plan, deadlines_of
 from synapse_hooks.errors import RunError
 from synapse_hooks.launches import Resources
@@ -125,9 +125,14 @@ def _run(options: argparse.Namespace) -> CommandResult:
 
 
 def _launcher(options: argparse.Namespace, recorded: Mapping[str, Any]) -> tuple[str | None, Resources | None]:
-    """What runs it: what is typed, else what has launched it."""
+    """What runs it: what is typed, else what has launched it.
+
+    Raises:
+        ConfigError: Resources were typed, and no launcher is known.
+    """
     typed = chosen_resources(options)
     launcher = options.launcher or recorded.get('launcher')
+    need_launcher(launcher, typed)
     if launcher != recorded.get('launcher') or typed is not None:
         return launcher, typed
     return launcher, Resources.from_dict(recorded.get('resources') or {})

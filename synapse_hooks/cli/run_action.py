@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from synapse_hooks.actions import BaseTrainAction
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.display import Display
 from synapse_hooks.cli.error_report import error_data, exit_code
-from synapse_hooks.cli.launching import launch_action
+from synapse_hooks.cli.launching import report_cancelling
 from synapse_hooks.cli.search_result import search_data, search_text
-from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.context import BackendClient, RuntimeContext, TrainContext
 from synapse_hooks.errors import BackendError, StorageError
 from synapse_hooks.hookspecs import hookimpl
@@ -21,6 +22,7 @@ from synapse_hooks.journal import RunDirectory, last_metrics, without_secrets
 from synapse_hooks.launches import Resources
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.steps.state import plain
+from synapse_hooks.terminal import write_stderr
 
 _WIDEST = 24
 """Longer names of results do not widen the column of names."""
@@ -64,7 +66,7 @@ def run_action(
     if launcher is None:
         return _run_here(kind, params, ctx)
     try:
-        return launch_action(kind(params, ctx), launcher, resources)
+        return _run_there(kind(params, ctx), launcher, resources)
     except BaseException as error:
         fail_job(ctx.client, ctx.job_id, error)
         return failed_before_start(error)
@@ -114,6 +116,20 @@ def _run_here(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext
         return CommandResult(data, exit_code=exit_code(error), error=error)
     text = '\n\n'.join(filter(None, (search_text(record), summary_text(data))))
     return CommandResult(data, text, has_side_effects=True)
+
+
+def _run_there(action: BaseTrainAction[Any], launcher: str, resources: Resources | None) -> CommandResult:
+    from synapse_hooks.cli.journal_display import shown_run
+    from synapse_hooks.launching import launch
+    from synapse_hooks.launching.outcome import error_of
+
+    watch = partial(shown_run, resumed=action.ctx.resume)
+    outcome = launch(action.setup_run(), launcher, resources, watch=watch, on_cancel=report_cancelling)
+    data, error = asdict(outcome), error_of(outcome)
+    if error is not None:
+        data['error'] = error_data(error)
+        return CommandResult(data, exit_code=exit_code(error), error=error)
+    return CommandResult(data, summary_text(data), has_side_effects=True)
 
 
 def fail_job(client: BackendClient | None, job: int | str | None, error: BaseException) -> None:

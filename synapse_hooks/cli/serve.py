@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synapse_hooks.cli.common import CommandResult
-from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.terminal import write_stderr
 
 if TYPE_CHECKING:
     from synapse_hooks.backends import Workspace

@@ -15,8 +15,6 @@ from contextlib import suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Final, TextIO
 
-from synapse_hooks.cli.sanitize import sanitized
-
 # After these errors there may be space again; any other one is permanent.
 _FULL: Final = (ENOSPC, EDQUOT, EFBIG)
 
@@ -38,13 +36,6 @@ def protect() -> None:
         for place in (name, f'__{name}__'):
             setattr(sys, place, stream)
         atexit.register(setattr, sys, name, stream)
-
-
-def write_stderr(text: str) -> None:
-    """Write one line to stderr, sanitized. Never raises."""
-    # Third-party code may have replaced the stream by any object.
-    with suppress(Exception):
-        print(sanitized(text), file=sys.stderr, flush=True)
 
 
 class ProtectedStream(io.TextIOWrapper):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.cli.common import CommandResult
-from synapse_hooks.cli.launching import add_launcher, chosen_resources, report_cancelling
+from synapse_hooks.cli.launching import add_launcher, chosen_resources, need_launcher, report_cancelling
 from synapse_hooks.cli.train import (
     add_backend,
     add_deadlines,
@@ -58,13 +58,15 @@ def run(options: argparse.Namespace) -> CommandResult:
     from synapse_hooks.actions.target import load_action
     from synapse_hooks.backends import connect
     from synapse_hooks.cli.params import read_params
+    from synapse_hooks.cli.sweep_file import read_sweep
     from synapse_hooks.journal import new_run_name
     from synapse_hooks.journal.values import is_hidden
     from synapse_hooks.launching.driver import LOCAL
-    from synapse_hooks.launching.sweep import SweptRun, launch_all, names_of, read_sweep
+    from synapse_hooks.launching.sweep import SweptRun, launch_all, names_of
     from synapse_hooks.steps.setup import check_run_name
     from synapse_hooks.steps.state import plain
 
+    need_launcher(options.launcher, chosen_resources(options))
     launcher = options.launcher or LOCAL
     parallel = _parallel(options.parallel, launcher == LOCAL)
     kind, target, defaults = load_action(options.target)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from synapse_hooks.cli.sanitize import one_line, secret_replacements
 from synapse_hooks.cli.text_width import fold, terminal_columns, truncated, width
+from synapse_hooks.terminal import one_line, secret_replacements
 
 _GAP: Final = '  '
 _NARROWEST: Final = 12

@@ -7,7 +7,7 @@ import shutil
 import unicodedata
 from typing import Final
 
-from synapse_hooks.cli.sanitize import sanitized
+from synapse_hooks.terminal import sanitized
 
 MAX_CHARACTERS: Final = 2000
 """Characters of a cell or a paragraph that are printed: a hostile file may hold a name of megabytes."""

@@ -162,7 +162,7 @@ def run_with(options: argparse.Namespace, parameters: Parameters) -> CommandResu
         values = read_params(options.file, options.params)
         params, search = parameters(kind.params_model, defaults, values)
         if search is None:
-            need_launcher(options)
+            need_launcher(options.launcher, chosen_resources(options))
     except SynapseHooksError as error:
         if not options.plan:
             fail_job(client, job, error)

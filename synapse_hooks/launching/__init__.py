@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from synapse_hooks.launching.driver import launch
     from synapse_hooks.launching.launcher import BaseLauncher, SearchLauncher
     from synapse_hooks.launching.outcome import read_outcome
+    from synapse_hooks.terminal import write_stderr
 
 _HOMES = {
     'BaseLauncher': 'launcher',
@@ -20,8 +21,18 @@ _HOMES = {
     'SearchLauncher': 'launcher',
     'launch': 'driver',
     'read_outcome': 'outcome',
+    'write_stderr': 'synapse_hooks.terminal',
 }
 
-__all__ = ['BaseLauncher', 'Resources', 'RunOutcome', 'RunPlan', 'SearchLauncher', 'launch', 'read_outcome']
+__all__ = [
+    'BaseLauncher',
+    'Resources',
+    'RunOutcome',
+    'RunPlan',
+    'SearchLauncher',
+    'launch',
+    'read_outcome',
+    'write_stderr',
+]
 
 __getattr__ = lazily(__name__, _HOMES)

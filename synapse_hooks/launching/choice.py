@@ -10,7 +10,7 @@ from synapse_hooks.plugins import Plugins
 from synapse_hooks.plugins.records import normalize
 from synapse_hooks.searches import Search
 
-INSTALL: Final = 'pip install synapse-hooks-ray'
+INSTALL: Final = 'pip install "synapse-hooks-ray[tune]"'
 """What installs a launcher that searches."""
 _HINT: Final = f'install one that can: `{INSTALL}`'
 
@@ -107,7 +107,9 @@ def _only(plugins: Plugins) -> str:
     """The only launcher that searches. Installed ones are imported, where that is how it is found."""
     own = _of_project(plugins, 'tune')
     if not own and _may_have_any_name(plugins, 'tune'):
-        raise ConfigError('a plugin of the project searches, but by which name?', hint='add `--launcher NAME`')
+        raise ConfigError(
+            'the name of the launcher is needed: a function of the project searches', hint='add `--launcher NAME`'
+        )
     catalogue = plugins.catalogues['launcher']
     installed, errors = [], []
     for plugin in catalogue.plugins:

@@ -40,9 +40,13 @@ class Launch:
     """A run that is ready to be launched: its directory exists."""
 
     plan: RunPlan
+    """What is run."""
     launcher: str
+    """The name of the launcher."""
     resources: Resources
+    """What the run gets, and where."""
     hooks: HookSpecs
+    """Those of the driver: `launch` is called."""
 
     def run(self, cancelled: Event) -> RunOutcome:
         """Call the launcher, in this thread.
@@ -100,9 +104,6 @@ def prepare_launch(setup: RunSetup, launcher: str, resources: Resources) -> Laun
     launcher = launcher_of(plugins, launcher)
     if setup.ctx.client is None:
         setup.ctx.client = connect()
-    if (workspace := setup.ctx.client.address.get('workspace')) is not None:
-        # A new one, as workers look for it.
-        Path(workspace).mkdir(parents=True, exist_ok=True)
     directory = open_directory(setup, secrets_of(os.environ))
     plan = plan_of(setup, directory, plugins)
     if not is_driven(directory.path):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         read_trial,
         recorded_trials,
         trial_folder,
+        trial_id,
         trial_plan,
     )
 
@@ -28,6 +29,7 @@ _HOMES = {
     'recorded_trials': 'trials',
     'search_setup': 'setup',
     'trial_folder': 'trials',
+    'trial_id': 'trials',
     'trial_plan': 'trials',
 }
 
@@ -40,6 +42,7 @@ __all__ = [
     'recorded_trials',
     'search_setup',
     'trial_folder',
+    'trial_id',
     'trial_plan',
 ]
 

@@ -102,9 +102,7 @@ class SearchStep(ExecuteStep):
         run_dir = Path(str(best.run_dir))
         context.values[BEST] = {'id': best.id, 'params': plain(best.params), 'run_dir': str(run_dir)}
         config = self.search.config
-        context.log_message(
-            f'the best trial is {best.id}: {described(best, self.search)}', code='best-trial'
-        )  # fmt: skip
+        context.log_message(f'the best trial is {best.id}: {described(best, self.search)}', code='best-trial')
         if config.metric in best.metrics:
             context.log_metrics({config.metric: best.metrics[config.metric]}, phase='final')
         result = RunDirectory.open(run_dir).read()['result']

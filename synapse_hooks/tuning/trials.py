@@ -30,7 +30,10 @@ _ENDED: Final = ('succeeded', 'failed', 'cancelled')
 
 
 def trial_id(number: int) -> str:
-    """The id of a trial, by its number from 1.
+    """The id of a trial.
+
+    Args:
+        number: Its number, from 1.
 
     Example:
         >>> trial_id(3)
@@ -96,9 +99,7 @@ def _fork(search_dir: Path, folder: Path, search: Search, id: str, params: Mappi
         fields |= {name: record.get(name) for name in ('checkpoint', 'checkpoint_of')}
     fields['runtime'] = {**(record.get('runtime') or {}), 'run_name': None}
     trial = {'search': record['run'], 'id': id}
-    RunDirectory.create(
-        folder, redact=secrets_of(os.environ), **fields, params=params, stages=stages, trial=trial
-    )  # fmt: skip
+    RunDirectory.create(folder, redact=secrets_of(os.environ), **fields, params=params, stages=stages, trial=trial)
 
 
 def shared_stages(

@@ -22,7 +22,7 @@ import synapse_hooks.cli
 from synapse_hooks.cli import main
 from synapse_hooks.cli.console import SanitizingConsole
 from synapse_hooks.cli.display import Display
-from synapse_hooks.cli.sanitize import sanitized, sanitized_json
+from synapse_hooks.terminal import sanitized, sanitized_json
 from tests.formats.format_kit import add_item, box
 
 EVIL = '\x1b]0;pwned\x07\x1b[2J\x9b2J\u202e'

@@ -108,11 +108,6 @@ def test_a_failure_is_part_of_the_outcome(action: Callable[..., BaseTrainAction[
     assert "raise ValueError('no luck')" in error.traceback  # type: ignore[union-attr]
 
 
-def test_a_workspace_need_not_exist_yet(action: Callable[..., BaseTrainAction[Any]], tmp_path: Path) -> None:
-    client = Workspace(tmp_path / 'new' / 'workspace')
-    assert action(client=client, run_dir=tmp_path / 'run').launch('local').outcome == 'succeeded'
-
-
 def test_an_unknown_launcher_is_refused_before_anything_is_made(
     action: Callable[..., BaseTrainAction[Any]], tmp_path: Path
 ) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from synapse_hooks.cli.sweep_file import read_sweep
 from synapse_hooks.errors import ConfigError, ParamsError
 from synapse_hooks.journal import RunDirectory
 from synapse_hooks.launching.driver import Launch
-from synapse_hooks.launching.sweep import SweptRun, launch_all, read_sweep
+from synapse_hooks.launching.sweep import SweptRun, launch_all
 from tests.launching.conftest import Start
 from tests.launching.test_launcher_plugin import until
 
@@ -122,6 +123,18 @@ def test_ctrl_c_ends_the_runs_at_work_and_begins_no_other(start: Start, project:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert {RunDirectory.open(runs / name).status for name in ('lr-0001', 'lr-0002')} == {'succeeded'}
+
+
+@pytest.mark.parametrize('words', [SWEEP, ('train', 'train.py:Train'), ('resume', 'run')])
+def test_resources_without_a_launcher_are_refused(start: Start, project: Path, words: tuple[str, ...]) -> None:
+    (project / 'runs.yaml').write_text('- {lr: 1.0}\n')
+    if words[0] == 'resume':
+        with start('train', 'train.py:Train', '-p', 'data_path=data', '-p', 'fail=true', '--run-dir', 'run') as process:
+            process.communicate(timeout=60)
+    with start(*words, '-r', 'num_gpus=1') as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert 'are for a launcher, and there is none' in err
 
 
 def test_this_process_runs_one_at_a_time(start: Start, project: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_launcher_that_cannot_search_is_refused_before_anything_is_made(
         for launcher, problem in problems.items():
             with pytest.raises(PluginMissing, match=problem) as caught:
                 searching(launcher=launcher).run()
-            assert 'pip install synapse-hooks-ray' in caught.value.hint
+            assert 'pip install "synapse-hooks-ray[tune]"' in caught.value.hint
         assert not (tmp_path / 'search').exists()
         assert calls() == []
 
@@ -206,7 +206,7 @@ def test_parameters_of_a_search_are_no_parameters_of_a_run(searching: Searches) 
     action = searching()
     with pytest.raises(ParamsError, match='is_tune') as caught:
         type(action)({'dataset': 7, 'is_tune': True, 'hyperparameters': []})
-    assert 'pip install synapse-hooks-ray' in caught.value.hint
+    assert 'pip install "synapse-hooks-ray[tune]"' in caught.value.hint
 
 
 def test_a_preview_says_what_a_search_would_do(searching: Searches) -> None:

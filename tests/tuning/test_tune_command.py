@@ -72,7 +72,7 @@ def test_parameters_of_a_search_that_train_gets_are_a_search(
     assert main([*words[:-3], '--run-dir', str(tmp_path / 'other'), '--json']) == 2
     error = last_json(capfd)['error']
     assert 'no launcher that can search' in error['message']
-    assert 'pip install synapse-hooks-ray' in error['hint']
+    assert 'pip install "synapse-hooks-ray[tune]"' in error['hint']
 
 
 def test_a_search_whose_process_was_killed_is_resumed_and_so_is_a_trial(

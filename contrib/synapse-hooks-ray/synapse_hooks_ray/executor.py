@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, ClassVar, Final
 
-from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.conversion import BaseExecutor
 from synapse_hooks.conversion.executors import R, Report
 from synapse_hooks.errors import DataError
+from synapse_hooks.launching import write_stderr
 from synapse_hooks.portable import Carrier
 from synapse_hooks.safe_text import summary
 from synapse_hooks_ray.actors import PATIENCE, lack

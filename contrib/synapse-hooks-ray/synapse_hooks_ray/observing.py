@@ -22,7 +22,7 @@ from synapse_hooks.errors import RunError
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial, best_trial
-from synapse_hooks.tuning import mark_stopped, read_trial
+from synapse_hooks.tuning import mark_stopped, read_trial, trial_id
 from synapse_hooks_ray.space import drawn
 from synapse_hooks_ray.trial import CANCELLED, stopped
 
@@ -74,7 +74,7 @@ class Session:
     def new_id(self) -> str:
         """The id of a trial that begins: of one that was interrupted, or the next number."""
         with self._lock:
-            return next(self._ids, None) or f'{next(self._next):04}'
+            return next(self._ids, None) or trial_id(next(self._next))
 
     def report(self, trial: Trial) -> None:
         """Pass a trial on."""

@@ -9,15 +9,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from synapse_hooks.cli.streams import write_stderr
 from synapse_hooks.errors import LaunchError
 from synapse_hooks.launches import Resources, RunPlan
+from synapse_hooks.launching import write_stderr
 from synapse_hooks.safe_text import summary
 from synapse_hooks.searches import Search, SearchOutcome, Trial
 from synapse_hooks.tuning import recorded_trials
 from synapse_hooks_ray.cluster import CLIENT, address_of
+from synapse_hooks_ray.connection import connection
 from synapse_hooks_ray.credentials import variables_of
-from synapse_hooks_ray.launcher import connection
 from synapse_hooks_ray.methods import algorithm, scheduler, uses_checkpoints
 from synapse_hooks_ray.settings import Settings
 from synapse_hooks_ray.space import missing_points, param_space

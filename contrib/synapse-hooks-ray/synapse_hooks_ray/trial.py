@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -21,8 +20,8 @@ from typing import Any, Final
 from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 
-from synapse_hooks.errors import LaunchError, RunError
-from synapse_hooks.journal import KILLED, Journal, RunDirectory, is_driven, read_trainings
+from synapse_hooks.errors import LaunchError
+from synapse_hooks.journal import KILLED, Journal, RunDirectory, read_trainings
 from synapse_hooks.journal.reader import last_attempt
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.launches import RunPlan
@@ -30,15 +29,14 @@ from synapse_hooks.searches import Search, Trial
 from synapse_hooks.storage import TABLE_LIMIT, read_file
 from synapse_hooks.tuning import EpochMetrics, mark_stopped, read_trial, trial_folder, trial_plan
 from synapse_hooks.tuning.epochs import Epoch
-from synapse_hooks_ray.child import Child, Output, environment
-from synapse_hooks_ray.cluster import variables_here
+from synapse_hooks_ray.child import Child, Output
 from synapse_hooks_ray.project import placed
+from synapse_hooks_ray.run_process import start_run, wait_until_free
 from synapse_hooks_ray.space import drawn
 
 _POLL: Final = 0.1
 _GRACE: Final = 30.0
 """Seconds that a run has to end after SIGTERM."""
-_LOCK_SECONDS: Final = 60.0
 _STATE: Final = 'trial.json'
 _BEFORE: Final = 'TUNE_ORIG_WORKING_DIR'
 """The variable in which Tune keeps the working directory, where Ray has unpacked the project."""
@@ -161,17 +159,10 @@ class TrialActor(tune.Trainable):
         if directory.status == 'succeeded' or (directory.status == 'failed' and error != KILLED):
             # It has ended before; only what it has logged is reported.
             return
-        self._wait_until_free()
+        wait_until_free(self.run_dir)
         here = None if self.job.root is None else Path(os.environ.get(_BEFORE) or Path.cwd())
         plan = placed(plan, self.job.root, here)
-        start = Path(plan.cwd)
-        self.child = Child(
-            [sys.executable, '-P', '-m', 'synapse_hooks.cli', 'run-plan', '-', '--json'],
-            plan.to_json(),
-            environment(variables_here(), self.job.secrets, self.job.env, but=here),
-            start if start.is_dir() else here,
-            self.output,
-        )
+        self.child = start_run(plan, here, self.job.secrets, self.job.env, self.output)
 
     def _give(self, checkpoint: Path) -> None:
         """Let the training of the run go on from a checkpoint of another trial."""
@@ -186,14 +177,6 @@ class TrialActor(tune.Trainable):
 
     def _checkpoint(self) -> Path | None:
         return read_trainings(self.run_dir).resume_from
-
-    def _wait_until_free(self) -> None:
-        """The process that drove the run before dies with its actor or its node."""
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while is_driven(self.run_dir):
-            if time.monotonic() > deadline:
-                raise RunError(f'{self.run_dir} is in use by another process still', path=str(self.run_dir))
-            time.sleep(_POLL)
 
 
 def stopped(epochs: int) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -20,19 +19,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.errors import RunError, StorageError, SynapseHooksError
-from synapse_hooks.journal import RunDirectory, is_driven, journal_files
+from synapse_hooks.journal import RunDirectory, journal_files
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.storage import TABLE_LIMIT, open_regular, read_file, sweep
 from synapse_hooks.storage.ownership import temporary_path
-from synapse_hooks_ray.child import Child, Output, environment
-from synapse_hooks_ray.cluster import variables_here
+from synapse_hooks_ray.child import Child, Output
 from synapse_hooks_ray.keeper import Keeper
 from synapse_hooks_ray.project import placed
+from synapse_hooks_ray.run_process import start_run, wait_until_free
 from synapse_hooks_ray.storage import Store
 
-_LOCK_SECONDS: Final = 60.0
-"""How long to wait for a process that drives the run still: it dies with the node that was lost."""
 _SEEN_SECONDS: Final = 5.0
 """A network file system shows a new file after some seconds."""
 _MOST_BYTES: Final = 1 << 20
@@ -162,17 +159,10 @@ class Worker:
         try:
             plan = self._placed(order)
             here = _working_dir(order)
-            start = Path(plan.cwd)
             with self._lock:
                 if self._cancelled:
                     return
-                self._child = Child(
-                    [sys.executable, '-P', '-m', 'synapse_hooks.cli', 'run-plan', '--json'],
-                    plan.to_json(),
-                    environment(variables_here(), order.secrets, order.env, but=here),
-                    start if start.is_dir() else here,
-                    self._output,
-                )
+                self._child = start_run(plan, here, order.secrets, order.env, self._output)
             self._child.wait()
             if self._keeper is not None:
                 self._send_rest(self._keeper)
@@ -189,7 +179,7 @@ class Worker:
         plan = placed(order.plan, order.root, _working_dir(order))
         if order.storage is None:
             self._run_dir = Path(plan.run_dir)
-            _wait_until_free(self._run_dir)
+            wait_until_free(self._run_dir)
             return plan
         url, name = order.storage
         store = Store(url, name)
@@ -247,15 +237,3 @@ class Worker:
 def _working_dir(order: Order) -> Path | None:
     """Where Ray has unpacked the project: the working directory of the actor."""
     return None if order.root is None else Path.cwd()
-
-
-def _wait_until_free(run_dir: Path) -> None:
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while is_driven(run_dir):
-        if time.monotonic() > deadline:
-            raise RunError(
-                f'{run_dir} is in use by another process still',
-                hint='end it; on NFS, wait until the server has freed the lock of the node that was lost',
-                path=str(run_dir),
-            )
-        time.sleep(0.2)

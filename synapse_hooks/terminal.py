@@ -1,8 +1,8 @@
-"""Text made safe to print: control characters escaped, secrets of the environment redacted.
+"""Text for a terminal: control characters escaped, secrets of the environment redacted.
 
-Every command passes what it prints through here. Names, messages, metadata and exceptions come from other people: they
-may hold escape sequences (which set the title of a terminal, clear it, or reverse a line), and an exception may quote a
-password.
+Every command passes what it prints through here, and launchers do. Names, messages, metadata and exceptions come from
+other people: they may hold escape sequences (which set the title of a terminal, clear it, or reverse a line), and an
+exception may quote a password.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from synapse_hooks.safe_text import text_of
@@ -42,6 +44,17 @@ def sanitized(text: str, replacements: Replacements | None = None) -> str:
     for replacement in secret_replacements() if replacements is None else replacements:
         text = text.replace(*replacement)
     return printable(text)
+
+
+def write_stderr(text: str) -> None:
+    """Write a line to standard error, for the user: sanitized. It never raises.
+
+    Args:
+        text: The line.
+    """
+    # Third-party code may have replaced the stream by any object.
+    with suppress(Exception):
+        print(sanitized(text), file=sys.stderr, flush=True)
 
 
 def secret_replacements() -> Replacements:
