@@ -276,7 +276,7 @@ def test_a_search_that_was_cancelled_goes_on_with_what_is_left_of_the_grid(proje
 def test_the_trials_of_a_node_that_is_killed_go_on_elsewhere(project: Project, cluster: Cluster) -> None:
     node = cluster.add_node()
     space = [{'name': 'lr', 'type': 'grid_search', 'options': [0.5, 0.75, 1.0]}]
-    words = [*project.words(space, '-p', 'epochs=8', '-p', 'pause=0.3'), '-r', 'num_cpus=2']
+    words = [*project.words(space, '-p', 'epochs=20', '-p', 'pause=0.4'), '-r', 'num_cpus=2']
     trials = ['search-0001', 'search-0002', 'search-0003']
     with project.environment.started(*words) as running:
         # One on each node.
@@ -289,5 +289,5 @@ def test_the_trials_of_a_node_that_is_killed_go_on_elsewhere(project: Project, c
     assert sorted(project.record(each)['attempts'] for each in trials) == [1, 1, 2]
     for each in trials:
         epochs = project.epochs(each)
-        assert (epochs.count(1), epochs[-1]) == (1, 8)
+        assert (epochs.count(1), epochs[-1]) == (1, 20)
     assert len(project.workspace.list_models()) == 1
