@@ -59,8 +59,14 @@ def exceptions() -> list[type[BaseException]]:
     try:
         for name in packages:
             for module in pkgutil.walk_packages(import_module(name).__path__, f'{name}.'):
-                if not module.name.endswith('__main__'):
+                if module.name.endswith('__main__'):
+                    continue
+                try:
                     import_module(module.name)
+                except ModuleNotFoundError as error:
+                    # What a distribution adapts to, such as Ray, need not be installed.
+                    if str(error.name).partition('.')[0] in packages:
+                        raise
     finally:
         del sys.path[len(sys.path) - len(packages) + 1 :]
     found = {kind for kind in subclasses(BaseException) if kind.__module__.partition('.')[0] in packages}
