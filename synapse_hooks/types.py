@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, get_args
 
 if TYPE_CHECKING:
     from synapse_hooks.storage import TreeStamp
 
 Outcome = Literal['succeeded', 'failed', 'cancelled']
 """How a run ended."""
+ENDED: Final[tuple[Outcome, ...]] = get_args(Outcome)
+"""What `status` in run.json says of a run that has ended."""
 
 
 class Dataset(TypedDict):

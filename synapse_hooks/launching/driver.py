@@ -17,13 +17,14 @@ from synapse_hooks.hookspecs import HookSpecs
 from synapse_hooks.journal import RunDirectory, is_driven, secrets_of
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching.choice import launcher_of
-from synapse_hooks.launching.launcher import RETURN_OUTCOME, checked_outcome
-from synapse_hooks.launching.outcome import ENDED, read_outcome, record_failure
+from synapse_hooks.launching.launcher import RETURN_OUTCOME, checked_answer
+from synapse_hooks.launching.outcome import read_outcome, record_failure
 from synapse_hooks.launching.plans import plan_of
 from synapse_hooks.safe_text import add_note
 from synapse_hooks.steps import RunSetup
 from synapse_hooks.steps.preflight import is_done, prepare_plugins
 from synapse_hooks.steps.setup import open_directory
+from synapse_hooks.types import ENDED
 
 LOCAL: Final = 'local'
 """The launcher that runs a plan in the driver's own process."""
@@ -61,7 +62,8 @@ class Launch:
             outcome = self.hooks.launch(
                 launcher=self.launcher, plan=self.plan, resources=self.resources, cancelled=cancelled
             )
-            return self._recorded(checked_outcome(self.launcher, outcome), cancelled)
+            checked_answer(self.launcher, outcome, RunOutcome, 'launch', RETURN_OUTCOME)
+            return self._recorded(outcome, cancelled)
         except (Exception, SystemExit) as error:
             with suppress(RunError):
                 directory = RunDirectory.open(Path(self.plan.run_dir), redact=secrets_of(os.environ))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Event
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from synapse_hooks.errors import LaunchError, WrongAnswer
 from synapse_hooks.hookspecs import hookimpl
@@ -12,6 +12,7 @@ from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.safe_text import repr_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial
 
+A = TypeVar('A')
 RETURN_OUTCOME: Final = 'end its run_plan() with `return read_outcome(plan.run_dir)`'
 """What to do about a launcher with a wrong answer."""
 
@@ -60,22 +61,24 @@ class BaseLauncher:
     @hookimpl
     def launch(self, launcher: str, plan: RunPlan, resources: Resources, cancelled: Event) -> RunOutcome | None:
         """Answer for `launcher == self.name`; decline otherwise."""
-        return checked_outcome(launcher, self.run_plan(plan, resources, cancelled)) if launcher == self.name else None
+        if launcher != self.name:
+            return None
+        # None would mean that it has declined.
+        outcome = self.run_plan(plan, resources, cancelled)
+        return checked_answer(launcher, outcome, RunOutcome, 'launch', RETURN_OUTCOME)
 
 
-def checked_outcome(launcher: str, outcome: object) -> RunOutcome:
+def checked_answer(launcher: str, answer: object, kind: type[A], hook: str, hint: str = '') -> A:
     """What a launcher has returned.
 
     Raises:
-        WrongAnswer: It is something else than an outcome.
+        WrongAnswer: It is not of the kind that the hook requires.
     """
-    if not isinstance(outcome, RunOutcome):
+    if not isinstance(answer, kind):
         raise WrongAnswer(
-            f'launcher {launcher!r} must return a RunOutcome, got {repr_of(outcome)}',
-            hint=RETURN_OUTCOME,
-            hook='launch',
+            f'launcher {launcher!r} must return a {kind.__name__}, got {repr_of(answer)}', hint=hint, hook=hook
         )
-    return outcome
+    return answer
 
 
 class SearchLauncher(BaseLauncher):
@@ -127,7 +130,4 @@ class SearchLauncher(BaseLauncher):
         if launcher != self.name:
             return None
         outcome = self.run_search(plan, search, resources, cancelled, report)
-        if not isinstance(outcome, SearchOutcome):
-            # None would mean that it has declined.
-            raise WrongAnswer(f'launcher {launcher!r} must return a SearchOutcome, got {repr_of(outcome)}', hook='tune')
-        return outcome
+        return checked_answer(launcher, outcome, SearchOutcome, 'tune')

@@ -15,9 +15,8 @@ from synapse_hooks.launches import RunOutcome
 from synapse_hooks.safe_text import summary, text_of
 from synapse_hooks.steps.failure import recorded_error
 from synapse_hooks.steps.state import plain
+from synapse_hooks.types import ENDED
 
-ENDED: Final = ('succeeded', 'failed', 'cancelled')
-"""What `status` in run.json says of a run that has ended."""
 _NOT_BEGUN: Final = {
     'type': 'Killed',
     'message': 'the run has not begun: its worker did not start, or ended before `synapse-hooks run-plan` could report',

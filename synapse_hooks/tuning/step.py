@@ -13,11 +13,12 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from synapse_hooks.context import StepResult, TrainContext
-from synapse_hooks.errors import BackendError, LaunchError, StorageError, WrongAnswer
+from synapse_hooks.errors import BackendError, LaunchError, StorageError
 from synapse_hooks.journal import RunDirectory, read_trainings
 from synapse_hooks.launches import Resources, RunPlan
 from synapse_hooks.launching.driver import in_background
-from synapse_hooks.safe_text import repr_of, summary, text_of
+from synapse_hooks.launching.launcher import checked_answer
+from synapse_hooks.safe_text import summary, text_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial
 from synapse_hooks.steps import ExecuteStep
 from synapse_hooks.steps.state import plain
@@ -77,13 +78,8 @@ class SearchStep(ExecuteStep):
                 report=trials.report,
             )
 
-        outcome = in_background(
-            search, partial(context.log_message, 'cancelling the trials, and waiting for their end')
-        )
-        if not isinstance(outcome, SearchOutcome):
-            raise WrongAnswer(
-                f'launcher {self.launcher!r} must return a SearchOutcome, got {repr_of(outcome)}', hook='tune'
-            )
+        answer = in_background(search, partial(context.log_message, 'cancelling the trials, and waiting for their end'))
+        outcome = checked_answer(self.launcher, answer, SearchOutcome, 'tune')
         for trial in outcome.trials:
             trials.report(trial)
         if trials.missing is not None:

@@ -22,11 +22,11 @@ from synapse_hooks.searches import Search, SearchConfig, Trial
 from synapse_hooks.steps.reuse import DONE
 from synapse_hooks.steps.state import plain
 from synapse_hooks.tuning.epochs import EpochMetrics
+from synapse_hooks.types import ENDED
 
 EXECUTE: Final = 'execute'
 """The stage that trains: in the run of a search it is the search."""
 _COPIED: Final = ('action', 'target', 'workspace', 'host', 'environment', 'runtime', 'git', 'plugins')
-_ENDED: Final = ('succeeded', 'failed', 'cancelled')
 
 
 def trial_id(number: int) -> str:
@@ -149,7 +149,7 @@ def read_trial(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]
         metrics.pop(config.metric, None)
         problem = metric_missing(config, epochs.names)
         error = {'type': type(problem).__name__, 'message': problem.problem, 'hint': problem.hint, 'code': MISSING}
-    status = record['status'] if record['status'] in _ENDED else 'running'
+    status = record['status'] if record['status'] in ENDED else 'running'
     return Trial(
         id,
         plain(dict(params)),

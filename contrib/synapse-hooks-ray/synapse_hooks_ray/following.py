@@ -11,20 +11,20 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from synapse_hooks.errors import LaunchError, RunError, StorageError
+from synapse_hooks.errors import LaunchError, StorageError
 from synapse_hooks.journal import RunDirectory, journal_files
 from synapse_hooks.journal.record import RECORD
 from synapse_hooks.launches import Resources, RunOutcome, RunPlan
 from synapse_hooks.launching import read_outcome
 from synapse_hooks.safe_text import summary
 from synapse_hooks.storage import TABLE_LIMIT, read_file
+from synapse_hooks.types import ENDED
 from synapse_hooks_ray.actors import end_actor, find_actor, run_id, start_actor, wait_for_room
 from synapse_hooks_ray.segments import JOURNAL
 from synapse_hooks_ray.settings import Settings
 from synapse_hooks_ray.storage import Store
 from synapse_hooks_ray.worker import Order, Report
 
-_ENDED: Final = ('succeeded', 'failed', 'cancelled')
 _POLL: Final = 0.5
 _KILLED: Final = 128
 """Exit codes above are those of processes that a signal ended."""
@@ -224,13 +224,13 @@ class Following:
 
     def _ended(self, report: Report) -> RunOutcome:
         """The outcome of a run whose process has ended."""
-        if isinstance(report.error, StorageError) and report.status in _ENDED:
+        if isinstance(report.error, StorageError) and report.status in ENDED:
             raise report.error
         if report.error is not None:
             raise LaunchError(
                 report.error.problem, hint=report.error.hint, run_dir=self._plan.run_dir
             ) from report.error
-        if report.status in _ENDED or self._cancelled.is_set():
+        if report.status in ENDED or self._cancelled.is_set():
             return self._outcome()
         code = report.code or 0
         if code > _KILLED or report.status == 'running':
@@ -245,8 +245,8 @@ class Following:
     def _has_ended(self) -> bool:
         """Whether the run has an outcome, though the worker was lost."""
         if self._store is not None:
-            return self._store.status() in _ENDED
-        return RunDirectory.open(self._run_dir).status in _ENDED
+            return self._store.status() in ENDED
+        return RunDirectory.open(self._run_dir).status in ENDED
 
     def _outcome(self) -> RunOutcome:
         if self._store is not None and self._store.has_run():
@@ -254,11 +254,6 @@ class Following:
             _relocate(self._run_dir)
             # From here on the driver's directory is the one that counts.
             self._store.remove()
-        directory = RunDirectory.open(self._run_dir)
-        if self._cancelled.is_set() and directory.status not in _ENDED:
-            # It had not begun, or was killed because it did not end.
-            with suppress(RunError), directory.locked():
-                directory.update(status='cancelled')
         return read_outcome(self._run_dir)
 
 
