@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,11 @@ class Cluster:
         self._ask({'do': 'kill', 'node': number})
 
     @property
+    def workers(self) -> set[int]:
+        """The processes of the actors of runs: of this cluster, as pytest's other processes may have clusters too."""
+        return {pid for pid in _descendants(self._process.pid) if b'ray::Worker' in _command(pid)}
+
+    @property
     def nodes(self) -> list[int]:
         """The numbers of the nodes that were not killed."""
         alive: list[int] = self._ask({'do': 'nodes'})['alive']
@@ -110,8 +116,7 @@ class Cluster:
 @pytest.fixture(scope='session')
 def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """With Ray, Tune, Optuna, and the wheel of synapse-hooks-ray. The test is skipped where pip cannot install them."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
+    shared = _shared(tmp_path_factory)
     root = Path(os.environ.get('RAY_ENVIRONMENT', shared / 'ray'))
     root.parent.mkdir(parents=True, exist_ok=True)
     environment, installed = Environment(root), root / 'installed'
@@ -135,12 +140,15 @@ def cluster(ray_environment: Environment) -> Iterator[Cluster]:
     """Two nodes on the loopback address. A test that kills a node adds another one."""
     # The path of a socket is 107 characters long at most.
     folder = tempfile.mkdtemp(prefix='shr', dir='/tmp')
+    # Ray writes its address there, below TMPDIR, but does not make the folder.
+    Path(folder, 'ray').mkdir()
     process = subprocess.Popen(
         [str(ray_environment.python), str(Path(__file__).with_name('node_server.py')), folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **LOOPBACK, **WITH_TOKEN},
+        # What runs write aside is looked for there.
+        env={**os.environ, **LOOPBACK, **WITH_TOKEN, 'TMPDIR': folder},
         cwd=folder,
         encoding='utf-8',
         # Ctrl-C is for pytest, which then ends it.
@@ -152,6 +160,34 @@ def cluster(ray_environment: Environment) -> Iterator[Cluster]:
     finally:
         running.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def client(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address for Ray Client, for one test at a time: two clusters would start servers on the same port."""
+    with FileLock(_shared(tmp_path_factory) / 'ray-client.lock'):
+        yield cluster.client
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the processes of pytest share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """The processes that a process has started, and those that they have."""
+    with suppress(OSError):
+        for child in map(int, Path(f'/proc/{pid}/task/{pid}/children').read_text().split()):
+            yield child
+            yield from _descendants(child)
+
+
+def _command(pid: int) -> bytes:
+    """The command line of a process; empty when it has ended."""
+    with suppress(OSError):
+        return Path(f'/proc/{pid}/cmdline').read_bytes()
+    return b''
 
 
 def _pip(environment: Environment, *words: str) -> None:

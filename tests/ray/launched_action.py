@@ -90,4 +90,6 @@ class Train(BaseTrainAction[Params]):
         with (marks / place).open('a', encoding='utf-8') as file:
             file.write(f'{os.getpid()}\n')
         while is_first and place in self.params.stop and not (marks / f'go-{place}').exists():
+            if not marks.exists():
+                raise RuntimeError('the test has ended')
             time.sleep(0.02)

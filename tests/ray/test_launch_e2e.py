@@ -7,10 +7,9 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -43,6 +42,13 @@ class Project:
         add_item(folder / 'dm' / 'train', 'a', {'bounding_box': [box(1, 2, 30, 40, 'car')]})
         Workspace(self.workspace).add_dataset(folder / 'dm', name='cars')
         self.environment = cluster.at(self.folder, SYNAPSE_WORKSPACE=str(self.workspace), NO_COLOR='1')
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # What a failed test has left at work would keep the CPUs of the tests after it.
+        shutil.rmtree(self.marks)
 
     def settings(self, text: str = '') -> None:
         """Write the table of settings for Ray."""
@@ -87,8 +93,9 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, cluster: Cluster) -> Project:
-    return Project(tmp_path, cluster)
+def project(tmp_path: Path, cluster: Cluster) -> Iterator[Project]:
+    with Project(tmp_path, cluster) as project:
+        yield project
 
 
 @pytest.fixture
@@ -104,15 +111,6 @@ def shown(text: str) -> list[str]:
     """The lines of stages and metrics, without times."""
     lines = [re.sub(r' +\d+\.\d s.*', '', line) for line in text.splitlines()]
     return [line.rstrip() for line in lines if line.startswith(('✔', '  epoch'))]
-
-
-def pids_of_workers() -> set[int]:
-    """The actors of runs."""
-    return {
-        int(folder.name)
-        for folder in Path('/proc').glob('[0-9]*')
-        if (folder / 'cmdline').exists() and b'ray::Worker' in (folder / 'cmdline').read_bytes()
-    }
 
 
 def read_until(command: Running, text: str) -> None:
@@ -206,14 +204,14 @@ def test_a_node_that_is_killed_in_each_stage_costs_no_stage_before_and_makes_one
     assert steps == [1, 2, 3]
 
 
-def test_a_killed_process_a_killed_driver_and_resume(project: Project) -> None:
+def test_a_killed_process_a_killed_driver_and_resume(project: Project, cluster: Cluster) -> None:
     words = project.words('run', stop='epoch1, epoch2')
     with project.environment.started(*words) as driver:
         driver.until(project.reached('epoch1'))
         os.kill(project.pid('epoch1'), signal.SIGKILL)
         driver.until(project.reached('epoch2'))
         driver.end(signal.SIGKILL)
-    before = pids_of_workers()
+    before = cluster.workers
     with project.environment.started('resume', str(project.run_dir('run'))) as resumed:
         read_until(resumed, 'the run is at work: following it')
         project.go('epoch2')
@@ -223,7 +221,7 @@ def test_a_killed_process_a_killed_driver_and_resume(project: Project) -> None:
     assert (project.record('run')['attempts'], project.models) == (2, 1)
     # The actor has given its resources back.
     assert before
-    assert not before & pids_of_workers()
+    assert not before & cluster.workers
 
 
 def test_cancelling_waits_for_the_end_and_the_run_can_go_on(project: Project) -> None:
@@ -240,7 +238,7 @@ def test_cancelling_waits_for_the_end_and_the_run_can_go_on(project: Project) ->
     assert project.models == 1
 
 
-def test_without_a_shared_folder_the_run_directory_travels(project: Project) -> None:
+def test_without_a_shared_folder_the_run_directory_travels(project: Project, cluster: Cluster) -> None:
     # Every process has a folder of its own at this path.
     own = '/proc/self/cwd/own'
     words = (*project.words('x', stop='epoch2')[:-6], *project.words('x', stop='epoch2')[-4:], '--run-dir', own)
@@ -255,7 +253,7 @@ def test_without_a_shared_folder_the_run_directory_travels(project: Project) -> 
         run.until(project.reached('epoch2'))
         # What was done until then is there as soon as the checkpoint was sent.
         run.until(lambda: any(file.read_text() == '2' for file in store.glob('*/checkpoints/last.txt')))
-        for pid in pids_of_workers():
+        for pid in cluster.workers:
             os.kill(pid, signal.SIGKILL)
         ended = run.end()
     assert ended.code == 0, ended
@@ -267,7 +265,7 @@ def test_without_a_shared_folder_the_run_directory_travels(project: Project) -> 
     # Where both workers had it.
     assert len(record.pop('moved_from')) == 2
     assert '.synapse-hooks-run' not in json.dumps(record)
-    assert list(Path(tempfile.gettempdir()).glob('.synapse-hooks-run*')) == []
+    assert list(cluster.folder.glob('.synapse-hooks-run*')) == []
     assert list(store.iterdir()) == []
     assert len((project.marks / 'convert').read_text().split()) == 1
     assert project.models == 1
