@@ -251,8 +251,8 @@ def test_without_a_shared_folder_the_run_directory_travels(project: Project, clu
     store = project.folder.parent / 'store'
     with project.environment.started(*words, '--storage', store.as_uri()) as run:
         run.until(project.reached('epoch2'))
-        # What was done until then is there as soon as the checkpoint was sent.
-        run.until(lambda: any(file.read_text() == '2' for file in store.glob('*/checkpoints/last.txt')))
+        # The index is written last: what was done until then is there.
+        run.until(lambda: any('checkpoints/last.txt' in file.read_text() for file in store.glob('*/index.json')))
         for pid in cluster.workers:
             os.kill(pid, signal.SIGKILL)
         ended = run.end()

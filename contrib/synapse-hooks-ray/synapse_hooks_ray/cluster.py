@@ -24,6 +24,8 @@ CLIENT: Final = 'ray://'
 """How addresses of Ray Client begin: this machine need not be a node."""
 _LOOPBACK: Final = ('127.0.0.1', 'localhost', '[::1]')
 _OBJECT_STORE: Final = 128 << 20
+_SERVER_CRASHED: Final = 'Starting Ray client server failed'
+_ATTEMPTS: Final = 4
 """Bytes of a local cluster's object store: results and errors are in it, and no data."""
 
 _lock = threading.Lock()
@@ -142,14 +144,19 @@ def _connect(ray: Any, address: str, runtime_env: Mapping[str, Any], cpus: int |
         if address.startswith(CLIENT):
             _require_grpc()
         require_access(address)
-    try:
-        with _signals_kept(), own_token() if address == LOCAL else nullcontext():
-            ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:
-        # What it has started until then would stay.
-        with suppress(Exception), _signals_kept():
-            ray.shutdown()
-        _explain(error, address)
+    for attempt in range(_ATTEMPTS):
+        try:
+            with _signals_kept(), own_token() if address == LOCAL else nullcontext():
+                ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:
+            # What it has started until then would stay.
+            with suppress(Exception), _signals_kept():
+                ray.shutdown()
+            # The head node forks a server for each client while other threads use gRPC: now and then that one crashes.
+            if _SERVER_CRASHED not in str(error) or attempt + 1 == _ATTEMPTS:
+                _explain(error, address)
+        else:
+            return
 
 
 def _require_grpc() -> None:
@@ -171,6 +178,8 @@ def _explain(error: Exception, address: str) -> NoReturn:
         hint = f'install on this machine what the cluster has; here is Python {python}, and Ray by `pip show ray`'
     elif address == LOCAL:
         hint = 'look into the logs in /tmp/ray/session_latest/logs'
+    elif _SERVER_CRASHED in str(error):
+        hint = 'look into that file on the head node, in /tmp/ray/session_latest/logs'
     elif address.startswith(CLIENT):
         hint = 'the head node must have been started with a server of Ray Client: `pip install "ray[client]"` there'
     else:

@@ -1,9 +1,10 @@
 """The segments in which a journal is stored: what was appended is sent, and not the whole file again.
 
 The folder `events.jsonl/` of a store has objects whose names are the places in the journal where they begin. A segment
-takes in those before it that are not larger, as the digits of a binary number carry: after n times there are about
-log2(n), and each byte was sent so often at most. A journal is only ever appended to. So a reader with an older index,
-which takes as many bytes of each segment as that says, has what was there then.
+takes in those before it that are at most 1.5 times its size, as the digits of a binary number carry: after n times
+there are about log2(n), and each byte was sent about so often; lines of journals differ by a few bytes. A journal is
+only ever appended to. So a reader with an older index, which takes as many bytes of each segment as that says, has what
+was there then.
 """
 
 from __future__ import annotations
@@ -77,14 +78,16 @@ def grown(file: Path, sizes: Sequence[int]) -> list[int]:
 
 
 def carried(sizes: Iterable[int], size: int) -> list[int]:
-    """The sizes of segments after one more, which takes in those before it that are not larger.
+    """The sizes of segments after one more, which takes in those before it that are at most 1.5 times its size.
 
     Example:
         >>> carried([800, 200, 100], 100)
         [800, 400]
+        >>> carried([201, 200], 199)
+        [600]
     """
     kept = list(sizes)
-    while kept and kept[-1] <= size:
+    while kept and kept[-1] <= 1.5 * size:
         size += kept.pop()
     return [*kept, size]
 

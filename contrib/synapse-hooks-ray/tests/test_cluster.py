@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
+from types import ModuleType
+from typing import Any
 
 import pytest
 from synapse_hooks_ray import cluster
@@ -31,6 +33,40 @@ def test_an_address_that_cannot_be_used_is_refused_with_what_was_expected(addres
         cluster.address_of(address)
     assert repr(address) in str(caught.value)
     assert caught.value.hint
+
+
+class CrashingServers:
+    """As `ray` is when a head node forks servers for clients, the first of which crash."""
+
+    def __init__(self, crashes: int) -> None:
+        self.crashes = crashes
+
+    def init(self, **options: Any) -> None:
+        self.crashes -= 1
+        if self.crashes >= 0:
+            raise ConnectionAbortedError('Starting Ray client server failed. See ray_client_server_23001.err for logs.')
+
+    def shutdown(self) -> None:
+        pass
+
+    def is_initialized(self) -> bool:
+        return False
+
+
+def test_a_server_of_a_client_that_crashes_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, 'require_access', lambda address: None)
+    monkeypatch.setitem(sys.modules, 'grpc', ModuleType('grpc'))
+    monkeypatch.setattr(cluster, 'import_ray', lambda address: servers)
+    servers = CrashingServers(3)
+    with cluster.connected('ray://head:10001') as ray:
+        assert ray is servers
+    servers = CrashingServers(99)
+    with (
+        pytest.raises(LaunchError, match='ray_client_server_23001') as caught,
+        cluster.connected('ray://head:10001'),
+    ):
+        pass
+    assert 'look into that file on the head node' in str(caught.value.hint)
 
 
 def test_the_package_imports_no_ray() -> None:
