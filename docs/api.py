@@ -139,11 +139,13 @@ SECTIONS: Final = (
     Section(
         'The test kit',
         'synapse_hooks.testing',
-        'FormatConformance AutologConformance SinkConformance LauncherConformance check_plugin check_distribution '
+        'FormatConformance AutologConformance SinkConformance LauncherConformance HookConformance check_plugin '
+        'check_distribution FakeRun PluginHost HookRecorder HookCall PluginProject CommandOutput '
         'run_action FinishedRun convert_dataset Converted open_dataset recording_session Recording small_dataset '
         'small_samples odd_samples '
         'CLASSES png bmp',
-        'For tests of plugins. pytest runs the classes; failures are `AssertionError`s that say what to fix.',
+        'For tests of plugins: see [test a plugin](testing.md). pytest runs the classes; failures are '
+        '`AssertionError`s that say what to fix.',
     ),
 )
 WHOLE: Final = (

@@ -36,13 +36,15 @@ class HookFunction:
     function: Callable[..., Any]
     options: dict[str, Any]
     """pluggy's: `wrapper`, `tryfirst`, `trylast`, ..."""
+    attribute: str = ''
+    """The attribute of the plugin that has it; `@hookimpl.convert` leaves the name free."""
 
 
 def hook_functions(plugin: object) -> list[HookFunction]:
     """Every function of `plugin` (a module or an instance) that is marked with `@hookimpl`."""
     functions = []
     for name, options in _marked(plugin):
-        functions.append(HookFunction(options.get('specname') or name, getattr(plugin, name), options))
+        functions.append(HookFunction(options.get('specname') or name, getattr(plugin, name), options, name))
     return functions
 
 

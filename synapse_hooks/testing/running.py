@@ -14,6 +14,7 @@ from synapse_hooks.actions import BaseTrainAction
 from synapse_hooks.backends import Workspace
 from synapse_hooks.context import Dataset, RuntimeContext
 from synapse_hooks.journal import RunDirectory, read_events
+from synapse_hooks.testing.calls import watched
 
 
 @dataclass(eq=False)
@@ -117,7 +118,7 @@ def run_action(
     ctx = RuntimeContext(
         client=workspace,
         run_dir=run.run_dir,
-        plugins=tuple(plugins),
+        plugins=watched(plugins),
         **{'discover': False, 'keep_conversions': False, **runtime},
     )
     try:
