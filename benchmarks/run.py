@@ -22,6 +22,7 @@ BENCHMARKS = (
     'journal',
     'report',
     'hooks',
+    'traced',
     'autolog',
     'export',
     'export_dataset',

@@ -131,6 +131,12 @@ SECTIONS: Final = (
         'RunContents report_page',
     ),
     Section(
+        'Traces',
+        'synapse_hooks.tracing',
+        'read_traces Trace TracedCall call_trees StageCalls CallNode chrome_trace',
+        'What they show is explained on the page [traces](trace.md).',
+    ),
+    Section(
         'Results by class',
         'synapse_hooks.journal',
         'Evaluation Confusion log_evaluation read_evaluation',

@@ -243,6 +243,8 @@ class RuntimeContext:
     deadlines: Mapping[str, float] = field(default_factory=dict)
     """Seconds that stages may take, by name, all attempts together; they override those of the project. One that
     takes longer is ended, with the processes that it started, and the run fails: `--deadline`."""
+    trace: bool = False
+    """Record every call of a hook in `trace.jsonl` of the run directory: `--trace`."""
     resume: bool = False
     """Resume the run in `run_dir`."""
     from_stage: str | None = None

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from synapse_hooks.signatures import HookImpl
 
 PROJECT: Final = 'synapse_hooks'
+HOOK_API: Final = 1
+"""The version of the hooks: higher when a plugin that worked may have to change. See docs/compatibility.md."""
 hookspec = pluggy.HookspecMarker(PROJECT)
 
 Semantics = Literal['first', 'merged', 'isolated', 'sink', 'always']

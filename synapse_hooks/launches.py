@@ -64,6 +64,8 @@ class RunPlan:
     """As `RuntimeContext.allow_pickle`."""
     deadlines: Mapping[str, float] = field(default_factory=dict)
     """As `RuntimeContext.deadlines`, in seconds."""
+    trace: bool = False
+    """As `RuntimeContext.trace`."""
     checkpoint: Mapping[str, Any] | None = None
     """As `RuntimeContext.checkpoint`; its `path` is text."""
     resume: bool = False

@@ -30,6 +30,7 @@ LEVELS = (
     ('data', 'journal'),
     ('terminal',),
     ('geometry',),
+    ('tracing',),
     ('conversion',),
     ('formats', 'backends', 'autologgers'),
     ('plugins',),

@@ -79,6 +79,7 @@ def _rebuilt(plan: RunPlan) -> BaseTrainAction[Any]:
         strict=plan.strict,
         allow_pickle=plan.allow_pickle,
         deadlines=plan.deadlines,
+        trace=plan.trace,
         resume=True,
         from_stage=plan.from_stage,
         until=plan.until,

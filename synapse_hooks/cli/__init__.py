@@ -23,6 +23,7 @@ COMMANDS: Final = {
     'runs': 'list, show, compare and remove runs',
     'watch': 'watch a run that goes on in another process',
     'report': 'a report on runs: as text, or as a page with curves and results',
+    'trace': 'which plugins a run with --trace has called, and how long that took',
     'sync': 'deliver what the job and the trackers of a run have not received',
     'convert': 'convert a dataset from one format to another',
     'inspect': 'examine a dataset: what it holds, and what is wrong with it',

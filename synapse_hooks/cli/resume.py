@@ -14,7 +14,7 @@ from typing import Any
 
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.launching import add_launcher, chosen_resources, need_launcher
-from synapse_hooks.cli.train import add_deadlines, add_job, add_params, add_pickles, add_plan, deadlines_of
+from synapse_hooks.cli.train import add_deadlines, add_job, add_params, add_pickles, add_plan, add_trace, deadlines_of
 from synapse_hooks.errors import RunError
 from synapse_hooks.launches import Resources
 
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_plan(parser)
     add_pickles(parser)
     add_deadlines(parser)
+    add_trace(parser)
     add_job(parser)
     add_launcher(parser)
 
@@ -111,6 +112,7 @@ def _run(options: argparse.Namespace) -> CommandResult:
         strict=bool(runtime.get('strict')),
         allow_pickle=tuple(options.allow_pickle or runtime.get('allow_pickle', ())),
         deadlines=deadlines_of(options) or runtime.get('deadlines', {}),
+        trace=bool(options.trace or runtime.get('trace')),
         resume=True,
         from_stage=options.from_stage,
     )

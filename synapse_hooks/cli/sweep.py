@@ -22,6 +22,7 @@ from synapse_hooks.cli.train import (
     add_deadlines,
     add_params,
     add_pickles,
+    add_trace,
     deadlines_of,
 )
 from synapse_hooks.errors import ConfigError, ParamsError
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
     add_pickles(parser)
     add_deadlines(parser)
+    add_trace(parser)
     add_backend(parser)
     add_launcher(parser)
 
@@ -133,6 +135,7 @@ def _prepare(
         strict=options.strict,
         allow_pickle=tuple(options.allow_pickle),
         deadlines=deadlines_of(options),
+        trace=options.trace,
         resume=(runs_folder(client) / name / RECORD).exists(),
     )
     open_job(kind, ctx)

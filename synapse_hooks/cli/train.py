@@ -37,6 +37,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--strict', action='store_true', help='fail rather than lose annotations in a conversion')
     add_pickles(parser)
     add_deadlines(parser)
+    add_trace(parser)
     add_job(parser)
     add_backend(parser)
     add_launcher(parser)
@@ -79,6 +80,13 @@ def add_deadlines(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest='deadlines',
         help='end a stage that takes longer, with the processes that it started; the run fails',
+    )
+
+
+def add_trace(parser: argparse.ArgumentParser) -> None:
+    """`--trace`."""
+    parser.add_argument(
+        '--trace', action='store_true', help='record every call of a hook; `synapse-hooks trace RUN` shows them'
     )
 
 
@@ -183,6 +191,7 @@ def run_with(options: argparse.Namespace, parameters: Parameters) -> CommandResu
         strict=options.strict,
         allow_pickle=tuple(options.allow_pickle),
         deadlines=deadlines_of(options),
+        trace=options.trace,
         search=search,
     )
     if options.plan:

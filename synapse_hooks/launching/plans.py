@@ -62,6 +62,7 @@ def plan_of(setup: RunSetup, directory: RunDirectory, plugins: Plugins) -> RunPl
         strict=ctx.strict,
         allow_pickle=tuple(ctx.allow_pickle),
         deadlines=dict(ctx.deadlines),
+        trace=ctx.trace,
         checkpoint=plain(ctx.checkpoint),
         resume=ctx.resume,
         from_stage=ctx.from_stage,

@@ -10,13 +10,16 @@ import functools
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.errors import SynapseHooksError, WrongAnswer
 from synapse_hooks.hookspecs import semantics
 from synapse_hooks.plugins.records import Plugin
 from synapse_hooks.plugins.validation import MARKER, HookFunction
 from synapse_hooks.safe_text import add_note
+
+if TYPE_CHECKING:
+    from synapse_hooks.tracing import Tracer
 
 _BLAME: Final = '__synapse_blame__'
 
@@ -43,6 +46,15 @@ class Trail:
 
     times: dict[tuple[str, Plugin], HookTime] = field(default_factory=dict)
     """Of the hooks that are called since it was cleared, but for sinks: they have threads of their own."""
+
+    tracer: Tracer | None = None
+    """Records every call, if the run is traced. It is set before the first plugin is registered."""
+
+    def begin_step(self, name: str) -> None:
+        """A step of the run begins; an empty name means that the steps are over."""
+        self.times.clear()
+        if self.tracer is not None:
+            self.tracer.begin_step(name)
 
     def answered(self, hook: str, plugin: Plugin, answer: Any) -> None:
         """Note an answer that is not None, or an action's."""
@@ -89,8 +101,18 @@ def guard(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., A
     """`answer.function` with blame; marked for pluggy, with the same arguments."""
     wraps = answer.options.get('wrapper')
     guarded = _guard_wrapper(answer, plugin, trail) if wraps else _guard_plain(answer, plugin, trail)
+    if trail.tracer is not None:
+        guarded = _traced(guarded, answer, plugin, trail.tracer)
     setattr(guarded, MARKER, {**answer.options, 'specname': None})
     return guarded
+
+
+def _traced(guarded: Callable[..., Any], answer: HookFunction, plugin: Plugin, tracer: Tracer) -> Callable[..., Any]:
+    from synapse_hooks.tracing.records import Function
+
+    wraps = bool(answer.options.get('wrapper'))
+    origin = plugin.distribution, plugin.version
+    return tracer.traced(guarded, Function(0, answer.hook, plugin.name, plugin.kind, plugin.rank, *origin, wraps))
 
 
 def _guard_plain(answer: HookFunction, plugin: Plugin, trail: Trail) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
@@ -37,6 +37,9 @@ from synapse_hooks.plugins.records import Kind, Plugin
 from synapse_hooks.plugins.settings import Settings
 from synapse_hooks.plugins.validation import LAZY_HOOKS, MARKER, HookFunction
 from synapse_hooks.version import __version__
+
+if TYPE_CHECKING:
+    from synapse_hooks.tracing import Tracer
 
 _PLAIN: Final = pluggy.HookimplOpts(
     wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
@@ -172,6 +175,7 @@ def build(
     extra: Sequence[object] = (),
     installed: Iterable[Plugin] | None = None,
     refuse: bool = True,
+    tracer: Tracer | None = None,
 ) -> Plugins:
     """Find, select and register the plugins of a run.
 
@@ -181,6 +185,7 @@ def build(
         extra: Plugin objects at the rank of the project, nearest first.
         installed: Instead of what the environment has; for tests.
         refuse: Whether to refuse plugins that are wanted and cannot be used; a listing shows them instead.
+        tracer: Records every call of a hook.
 
     Raises:
         ConfigError: A flag names a plugin that does not exist.
@@ -190,7 +195,7 @@ def build(
     Warns:
         PluginWarning: A plugin was skipped.
     """
-    trail = Trail()
+    trail = Trail(tracer=tracer)
     manager = _Manager(PROJECT)
     manager.add_hookspecs(HookSpecs)
     others = list(installed_plugins() if installed is None else installed)

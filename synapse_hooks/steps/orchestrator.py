@@ -85,6 +85,7 @@ class Orchestrator:
                     self._execute(decision.step)
         finally:
             self._forget_dataset()
+            self.plugins.trail.begin_step('')
 
     def _reuse(self, step: BaseStep[TrainContext]) -> None:
         stage, resolved = self.stages[step.name], self.context.checkpoint
@@ -107,7 +108,7 @@ class Orchestrator:
 
     def _execute(self, step: BaseStep[TrainContext]) -> None:
         context, started = self.context, time.monotonic()
-        self.plugins.trail.times.clear()
+        self.plugins.trail.begin_step(step.name)
         stage = self._stage(step)
         entered = context.dataset
         params = self._tracked_params()

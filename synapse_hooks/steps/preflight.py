@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.context import RuntimeContext
 from synapse_hooks.errors import ConfigError, ParamsError, suggest
@@ -14,6 +14,9 @@ from synapse_hooks.steps.inputs import StageInputs
 from synapse_hooks.steps.reuse import Decision, check_params, decide
 from synapse_hooks.steps.setup import RunSetup
 from synapse_hooks.steps.training import ExecuteStep
+
+if TYPE_CHECKING:
+    from synapse_hooks.tracing import Tracer
 
 
 def prepare_plugins(setup: RunSetup) -> Plugins:
@@ -28,6 +31,7 @@ def prepare_plugins(setup: RunSetup) -> Plugins:
         action=(setup.action, setup.hooks),
         extra=ctx.plugins if ctx.job_id is None else (*ctx.plugins, JobReporter()),
         installed=None if ctx.discover else (),
+        tracer=_tracer() if ctx.trace else None,
     )
     _check(setup, plugins)
     return plugins
@@ -55,6 +59,12 @@ def is_done(ctx: RuntimeContext, record: Mapping[str, Any]) -> bool:
     """Whether a run has succeeded, and nothing more is requested of it."""
     goes_on = record.get('until') not in (None, ctx.until)
     return record['status'] == 'succeeded' and ctx.from_stage is None and not goes_on
+
+
+def _tracer() -> Tracer:
+    from synapse_hooks.tracing import Tracer
+
+    return Tracer()
 
 
 def _check(setup: RunSetup, plugins: Plugins) -> None:

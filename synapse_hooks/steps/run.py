@@ -99,6 +99,7 @@ class _Run:
         self.conversions = conversions
         self._unwritten: StorageError | None = None
         self._system_seconds = plugins.settings.system_seconds
+        self._tracer = plugins.trail.tracer
         self._is_done = is_done(setup.ctx, directory.read())
         self.journal = Journal(directory.path, run=directory.name, redact=redact)
         self.progress = Progress(self.journal, setup.registry)
@@ -122,6 +123,8 @@ class _Run:
         context = self.context
         self.setup.attach(context)
         self._begin()
+        if self._tracer is not None:
+            self._tracer.open(self.directory.path, self.journal.attempt)
         pump = self.pump = SinkPump(
             self.journal, [PluginSink(adapter, context) for adapter in self.plugins.sink_adapters()]
         )
@@ -142,6 +145,7 @@ class _Run:
             self._end(outcome, error, cleanup, pump)
         finally:
             undelivered = pump.close()
+            self._end_trace()
             self.journal.close()
             self._report(undelivered, pump)
             incomplete = self._incomplete()
@@ -175,6 +179,7 @@ class _Run:
                 **record.get('runtime', {}),
                 'allow_pickle': list(self.setup.ctx.allow_pickle),
                 'deadlines': dict(self.setup.ctx.deadlines),
+                'trace': self.setup.ctx.trace,
                 'job_id': self.setup.ctx.job_id,
             },
             environment=environment(),
@@ -276,6 +281,14 @@ class _Run:
         words = {'succeeded': 'finished', 'failed': 'failed', 'cancelled': 'cancelled'}
         self.journal.record('run_end', {'status': words[outcome], 'error': recorded, 'model': plain(context.model)})
 
+    def _end_trace(self) -> None:
+        if self._tracer is None:
+            return
+        self._tracer.close()
+        if self._tracer.failure:
+            text = f'the trace is not complete: {self._tracer.failure}'
+            self.context.log_message(text, level='warning', code='trace-incomplete')
+
     def _last_metrics(self) -> dict[str, float] | None:
         """For lists of runs, which do not read journals."""
         try:
@@ -289,6 +302,7 @@ class _Run:
         self._update(status='failed', metrics=self._last_metrics(), error=recorded)
         self.journal.record('run_end', {'status': 'failed', 'error': recorded, 'model': None})
         self.pump.close(_SECONDS)
+        self._end_trace()
         # Where every thread is. It is the operating system's stderr that gets it, if there is one.
         with suppress(Exception):
             faulthandler.dump_traceback()

@@ -97,6 +97,7 @@ def _create(setup: RunSetup, redact: Sequence[str]) -> RunDirectory:
             'allow_pickle': list(ctx.allow_pickle),
             'project': None if ctx.project is None else str(ctx.project),
             'checkpoint': plain(ctx.checkpoint),
+            'trace': ctx.trace,
             'job_id': ctx.job_id,
             'run_name': ctx.run_name,
             'cwd': str(working_directory()),

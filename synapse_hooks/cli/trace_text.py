@@ -1,0 +1,96 @@
+"""The trace of a run as text: a tree of calls for each stage, with plugin, distribution, outcome and duration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from synapse_hooks.cli.table import table
+from synapse_hooks.runs.summary import duration_text
+from synapse_hooks.tracing import CallNode, StageCalls, Trace
+from synapse_hooks.tracing.tree import slowest
+
+_MARKED: Final = 3
+"""How many of the slowest lines are marked."""
+_WORTH: Final = 0.05
+"""The part of all time from which a line is marked."""
+
+
+def trace_text(name: str, trace: Trace, stages: Sequence[StageCalls], attempts: Sequence[int]) -> str:
+    """The whole trace.
+
+    Args:
+        name: The name of the run.
+        trace: One of its attempts.
+        stages: The calls of the trace, by stage.
+        attempts: All attempts of the run that were traced.
+    """
+    every = [node for stage in stages for root in stage.nodes for _, node in root.walk()]
+    total = sum(node.own_seconds for node in every if not node.thread)
+    marks = {
+        id(node): f'◀ {node.own_seconds / total:.0%} of the time'
+        for node in slowest(list(stages), _MARKED)
+        if total and node.own_seconds >= _WORTH * total
+    }
+    threads = any(node.thread for node in every)
+    rows: list[list[object]] = []
+    for number, stage in enumerate(stages):
+        where = stage.step or ('before the first step' if number == 0 else 'after the last step')
+        spent = None if stage.seconds is None else _duration(stage.seconds)
+        rows.append([where, *[' '] * (4 if threads else 3), spent or ' ', ' '])
+        for prefix, node in _branches(stage.nodes):
+            rows.append(_row(prefix, node, marks.get(id(node), ' '), threads=threads))
+    headings = ['step and hook', 'plugin', 'from', *(['thread'] if threads else []), 'outcome', 'took', ' ']
+    calls = sum(node.calls for node in every)
+    head = f'{name}: {calls:,} calls, {_duration(trace.seconds)}'
+    if len(attempts) > 1:
+        others = ', '.join(str(attempt) for attempt in attempts if attempt != trace.attempt)
+        head += f'; attempt {trace.attempt} (`--attempt N` shows another one: {others})'
+    took = headings.index('took')
+    return '\n\n'.join([head, table(headings, rows, right=[took]), *_remarks(trace, every)])
+
+
+def _branches(nodes: Sequence[CallNode], indent: str = '') -> Iterator[tuple[str, CallNode]]:
+    """Every node with the lines of the tree before it."""
+    for node in nodes:
+        is_last = node is nodes[-1]
+        yield indent + ('└ ' if is_last else '├ '), node
+        yield from _branches(node.inner, indent + ('  ' if is_last else '│ '))
+
+
+def _row(prefix: str, node: CallNode, mark: str, *, threads: bool) -> list[object]:
+    function = node.function
+    origin = f'{function.distribution} {function.version}' if function.distribution else function.rank
+    outcome = f'raised {node.error}' if node.error else node.outcome
+    hook = f'{prefix}{function.hook}' + (' (wrapper)' if function.wrapper else '')
+    took = _duration(node.seconds)
+    if node.calls > 1:
+        hook += f' x {node.calls:,}'
+        took += ' in all'
+    return [hook, function.plugin, origin, *([node.thread or 'main'] if threads else []), outcome, took, mark]
+
+
+def _remarks(trace: Trace, every: Sequence[CallNode]) -> Iterator[str]:
+    lines = []
+    if not trace.is_complete:
+        lines.append('the trace has no end: the run goes on, was killed, or could not write it')
+    if any(node.outcome == 'counted' for node in every):
+        lines.append('counted: calls of a function that was called very often; only their number and time are kept')
+    if trace.lost:
+        lines.append(f'{trace.lost:,} calls are missing: they came faster than they could be written')
+    if trace.unreadable:
+        lines.append(f'{trace.unreadable:,} lines of the file could not be read')
+    if lines:
+        yield '\n'.join(lines)
+
+
+def _duration(seconds: float) -> str:
+    """A duration with three digits: from microseconds on.
+
+    Example:
+        >>> _duration(0.0000031), _duration(0.0123), _duration(2.5), _duration(185)
+        ('3.1 us', '12.3 ms', '2.5 s', '3:05')
+    """
+    if seconds < 0.001:
+        return f'{seconds * 1e6:.1f} us'
+    return f'{seconds * 1e3:.1f} ms' if seconds < 1 else duration_text(seconds)
