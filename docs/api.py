@@ -114,6 +114,12 @@ SECTIONS: Final = (
         'How to write one is on the page [write an autologger](write-an-autologger.md).',
     ),
     Section(
+        'Attaching to a framework',
+        'synapse_hooks.autologgers.attaching',
+        'Attached',
+        'For autologgers of frameworks whose functions must be replaced.',
+    ),
+    Section(
         'The trainings of a run',
         'synapse_hooks.trainings',
         'Trainings TrainingState',

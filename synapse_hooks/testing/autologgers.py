@@ -197,7 +197,8 @@ class _Identity:
 def _callables(value: Any, module: str, depth: int = 2) -> Iterator[_Identity]:
     if isinstance(value, list | tuple | set | frozenset | dict):
         if depth:
-            for item in [*(value.values() if isinstance(value, dict) else value)]:
+            # Not its own `values`: a dictionary of a framework may import what it names.
+            for item in [*(dict.values(value) if isinstance(value, dict) else value)]:
                 yield from _callables(item, module, depth - 1)
     elif callable(value):
         yield _Identity(value)

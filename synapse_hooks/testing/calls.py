@@ -1,4 +1,7 @@
-"""The calls of hooks in a test: recorded, and compared with what the test expects."""
+"""The calls of hooks in a test: recorded, and compared with what the test expects.
+
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
+"""
 
 from __future__ import annotations
 

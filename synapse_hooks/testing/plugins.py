@@ -1,4 +1,7 @@
-"""Checks of a plugin or a distribution, which report every fault at once."""
+"""Checks of a plugin or a distribution, which report every fault at once.
+
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
+"""
 
 from __future__ import annotations
 
