@@ -14,7 +14,7 @@ help:
 	@echo 'make test     run every test'
 	@echo 'make check    ruff and mypy'
 	@echo 'make bench    the benchmarks, as ratios'
-	@echo 'make docs     write the generated pages'
+	@echo 'make docs     write the generated pages, and build the site'
 	@echo 'make install  only make .venv'
 	@echo 'make clean    remove .venv and caches'
 
@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo 'making $(VENV): with torch this takes some minutes and several GB'
 	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable '.[ultralytics,demo,serve,test,check]' opencv-python-headless
+	@$(PIP) --editable '.[ultralytics,demo,serve,test,check,docs]' opencv-python-headless
 	@# ultralytics asks for the OpenCV with windows, which needs a desktop's libraries; both have the same files.
 	@$(RUN)/python -m pip uninstall --quiet --yes opencv-python
 	@$(PIP) --force-reinstall --no-deps opencv-python-headless
@@ -47,6 +47,9 @@ bench: install
 
 docs: install
 	@$(RUN)/python docs/generate.py
+	@# With --quiet, warnings would not count as errors.
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build
+	@echo 'the site is in site/: open site/index.html'
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site

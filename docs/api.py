@@ -1,4 +1,4 @@
-"""The page api.md: every public name, grouped by what it is for, from signatures and docstrings."""
+"""The page api.md and one for each public module in api/: every public name, from signatures and docstrings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from docstrings import fields, in_cell, items, sections
 
 
 class Section(NamedTuple):
-    """A part of the page."""
+    """A part of the page of a module."""
 
     title: str
     module: str
     names: str
     """In the order of the page, with blanks between."""
     text: str = ''
+    """Links in it start at docs/."""
 
 
 SECTIONS: Final = (
@@ -171,25 +172,46 @@ WHOLE: Final = (
     'synapse_hooks.steps',
     'synapse_hooks.testing',
 )
-"""Modules of which every public name is on the page."""
+"""Modules of which every public name is on their pages."""
 _ELSEWHERE: Final = {
     name for section in SECTIONS if section.module != 'synapse_hooks' for name in section.names.split()
 }
 _LINE: Final = 90
-_INTRODUCTION: Final = """\
+_MARK: Final = '<!-- Written by docs/api.py from docstrings: change those, then type `make docs`. -->'
+_INTRODUCTION: Final = f"""\
 # API
 
-<!-- Written by docs/api.py from docstrings: change those, then type `make docs`. -->
+{_MARK}
 
-Every public name, with its arguments. The [hooks](hooks.md), what they exchange, and the [errors](errors.md) have pages
-of their own. What is not here, or begins with an underscore, may change without notice.
+Every public name, by what it is for. Each public module has a page with the arguments. The [hooks](hooks.md), what they
+exchange, and the [errors](errors.md) have pages of their own. What is not here, or begins with an underscore, may
+change without notice.
 """
 
 
-def api_page() -> str:
-    """The whole page."""
-    overview = [f'- [{section.title}](#{_anchor(section.title)}): {_links(section)}' for section in SECTIONS]
-    page = '\n'.join([_INTRODUCTION, *overview, '', *(_section(section) for section in SECTIONS)])
+def api_pages() -> dict[str, str]:
+    """The pages by path below docs/: the overview, and a page for each module."""
+    modules = dict.fromkeys(section.module for section in SECTIONS)
+    return {'api.md': _overview(), **{_file(module): _module_page(module) for module in modules}}
+
+
+def _file(module: str) -> str:
+    return f'api/{module.removeprefix("synapse_hooks.")}.md'
+
+
+def _overview() -> str:
+    parts = []
+    for section in SECTIONS:
+        page = _file(section.module)
+        names = ', '.join(f'[`{name}`]({page}#{_anchor(name)})' for name in _names(section))
+        parts.append(f'- **[{section.title}]({page}#{_anchor(section.title)})**, in `{section.module}`: {names}')
+    return '\n'.join([_INTRODUCTION, *parts, ''])
+
+
+def _module_page(module: str) -> str:
+    own = [section for section in SECTIONS if section.module == module]
+    head = [f'# {module}\n', f'{_MARK}\n', 'Back to the [overview of all names](../api.md).\n']
+    page = '\n'.join([*head, *(_section(section) for section in own)])
     return re.sub(r'\n{3,}', '\n\n', page).rstrip() + '\n'
 
 
@@ -206,15 +228,11 @@ def _anchor(title: str) -> str:
     return re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-')
 
 
-def _links(section: Section) -> str:
-    return ', '.join(f'[`{name}`](#{_anchor(name)})' for name in _names(section))
-
-
 def _section(section: Section) -> str:
     module = import_module(section.module)
     entries = (_entry(module, name) for name in _names(section))
-    head = [f'## {section.title}\n', f'In `{section.module}`. {section.text}'.rstrip() + '\n']
-    return '\n'.join([*head, *entries])
+    text = re.sub(r'\]\((?=\w)', '](../', section.text)
+    return '\n'.join([f'## {section.title}\n', f'{text}\n', *entries])
 
 
 def _entry(module: ModuleType, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Writes what is taken from the code: hooks.md, api.md, tables of errors.md and reliability.md, and signatures.pyi.
+"""Writes what is taken from the code: hooks.md, api.md, api/, tables of errors.md and reliability.md, signatures.pyi.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit with 1 where they are not current
@@ -9,9 +9,11 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from api import api_page
+from api import api_pages
 from docstrings import fields, in_cell, items, one_line, sections
 from signatures import STUB, stub
 
@@ -49,7 +51,7 @@ def pages() -> dict[Path, str]:
     in_part = [HERE / name for name in ('errors.md', 'reliability.md')]
     return {
         HERE / 'hooks.md': hooks_page(),
-        HERE / 'api.md': api_page(),
+        **{HERE / name: text for name, text in api_pages().items()},
         STUB: stub(),
         **{page: with_parts(page.read_text(encoding='utf-8')) for page in in_part},
     }
@@ -76,12 +78,19 @@ def hooks_page() -> str:
 def _hook(hook: str) -> str:
     function = getattr(HookSpecs, hook)
     parts = dict(sections(inspect.getdoc(function) or ''))
-    signature = str(inspect.signature(function)).replace('self, ', '').replace("'", '')
-    body = [f'## {hook}\n', f'```text\n{hook}{signature}\n```\n', f'*{semantics(hook)}.* {parts.pop("")}\n']
+    body = [f'## {hook}\n', f'```text\n{hook}{_signature(function)}\n```\n', f'*{semantics(hook)}.* {parts.pop("")}\n']
     example = parts.pop('Example')
     for name, text in parts.items():
         body.append('\n'.join(items(text)) + '\n' if name == 'Args' else f'**{name}** {text}\n')
     return '\n'.join([*body, f'```python\n{_without_prompts(example)}\n```\n'])
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    """The arguments and what is returned; on several lines where one is too long."""
+    signature = inspect.signature(function)
+    arguments = [str(argument).replace("'", '') for name, argument in signature.parameters.items() if name != 'self']
+    line = f'({", ".join(arguments)}) -> {signature.return_annotation}'
+    return line if len(line) < 70 else '(\n    ' + ',\n    '.join(arguments) + f',\n) -> {signature.return_annotation}'
 
 
 def _without_prompts(example: str) -> str:
@@ -150,14 +159,19 @@ def public_errors() -> list[type[BaseException]]:
 
 def main() -> int:
     """Write the pages, or compare them; returns the exit code."""
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding='utf-8') != text]
+    current = pages()
+    stale = [path for path, text in current.items() if not path.exists() or path.read_text(encoding='utf-8') != text]
+    removed = [path for path in (HERE / 'api').glob('*.md') if path not in current]
     if '--check' in sys.argv[1:]:
-        for path in stale:
-            print(f'{path.name} is not current: type `make docs`')
-        return 1 if stale else 0
+        for path in [*stale, *removed]:
+            print(f'{path.relative_to(HERE.parent)} is not current: type `make docs`')
+        return 1 if stale or removed else 0
+    for path in removed:
+        path.unlink()
     for path in stale:
-        path.write_text(pages()[path], encoding='utf-8')
-        print(f'wrote {path.name}')
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(current[path], encoding='utf-8')
+        print(f'wrote {path.relative_to(HERE.parent)}')
     return 0
 
 

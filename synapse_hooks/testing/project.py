@@ -133,5 +133,6 @@ class PluginProject:
         except subprocess.TimeoutExpired as error:
             raise AssertionError(f'`{shlex.join(("synapse-hooks", *shown))}` has not ended in {timeout:g} s') from error
         ended = CommandOutput(shown, done.returncode, done.stdout, done.stderr)
-        assert code is None or ended.code == code, f'expected the exit code {code}, got {ended.code}\n{ended}'
+        if code is not None and ended.code != code:
+            raise AssertionError(f'expected the exit code {code}, got {ended.code}\n{ended}')
         return ended

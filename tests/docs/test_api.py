@@ -1,4 +1,4 @@
-"""The page of all public names says of each what it is, and of each argument what it means."""
+"""The pages of all public names say of each what it is, and of each argument what it means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 from tests.docs.examples import ROOT
 
-PAGE = (ROOT / 'docs' / 'api.md').read_text(encoding='utf-8')
+PAGES = {path.stem: path.read_text(encoding='utf-8') for path in sorted((ROOT / 'docs' / 'api').glob('*.md'))}
+PAGE = '\n'.join(PAGES.values())
 
 
 def generator() -> ModuleType:
@@ -35,8 +36,14 @@ DESCRIBED = {name: value for name, value in ENTRIES.items() if inspect.isclass(v
 
 def test_every_name_is_there_once() -> None:
     assert sorted(re.findall(r'^### (\w+)$', PAGE, re.MULTILINE)) == sorted(ENTRIES)
-    titles = re.findall(r'^##+ (.+)$', PAGE, re.MULTILINE)
-    assert len({title.lower() for title in titles}) == len(titles), 'two headings with one anchor'
+    for page, text in PAGES.items():
+        titles = re.findall(r'^##+ (.+)$', text, re.MULTILINE)
+        assert len({title.lower() for title in titles}) == len(titles), f'two headings of {page}.md have one anchor'
+
+
+def test_the_overview_names_each_once() -> None:
+    overview = (ROOT / 'docs' / 'api.md').read_text(encoding='utf-8')
+    assert sorted(re.findall(r'\[`(\w+)`\]', overview)) == sorted(ENTRIES)
 
 
 def test_every_field_and_method_says_what_it_is() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.examples import FLAGS, ROOT
+from tests.docs.examples import FLAGS, ROOT, Checker
 
 PACKAGE = ROOT / 'synapse_hooks'
 MODULES = [
@@ -38,7 +38,7 @@ def test_examples_of(
     module = import_module(name)
     monkeypatch.chdir(tmp_path)
     found = doctest.DocTestFinder(exclude_empty=True).find(module, extraglobs={'getfixture': getfixture})
-    runner, said = doctest.DocTestRunner(optionflags=FLAGS), []
+    runner, said = doctest.DocTestRunner(checker=Checker(), optionflags=FLAGS), []
     for test in found:
         runner.run(test, out=said.append)
     assert runner.summarize(verbose=False).attempted > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,21 @@ def test_a_reader_sees_to_which_file_a_block_belongs(page: Path) -> None:
     assert not re.search(r'<!--[^\n]*\bfile:', text), 'a reader does not see comments'
     untitled = [block.place for block in blocks(page) if block.language in ('toml', 'csv') and block.file is None]
     assert untitled == [], 'begin it with the name of its file: **`pyproject.toml`**'
+
+
+@pytest.mark.parametrize('page', [*PAGES, *CONTRIB_PAGES], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_python_file_stands_on_its_own(page: Path, tmp_path: Path) -> None:
+    """Whoever saves it under the name in its title gets no NameError."""
+    saved = {}
+    for number, block in enumerate(blocks(page)):
+        if block.file is not None and block.language == 'python':
+            saved[f'{number}.py'] = block.place
+            (tmp_path / f'{number}.py').write_text(block.text, encoding='utf-8')
+    if not saved:
+        return
+    ruff = [sys.executable, '-m', 'ruff', 'check', '--isolated', '--no-cache', '--select=F821,E9', tmp_path]
+    done = subprocess.run([*ruff, '--output-format=concise'], capture_output=True, text=True)
+    assert done.returncode == 0, f'{saved}\n{done.stdout}{done.stderr}'
 
 
 @pytest.mark.parametrize('reader', PAGES, ids=lambda page: page.stem, indirect=True)
