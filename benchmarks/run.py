@@ -17,6 +17,7 @@ from figures import Figure, show
 BENCHMARKS = (
     'imports',
     'help',
+    'startup',
     'pipeline',
     'workspace',
     'journal',

@@ -76,8 +76,14 @@ SECTIONS: Final = (
     Section(
         'Opening files of a dataset',
         'synapse_hooks.storage',
-        'read_file open_regular is_inside UnsafeFile',
+        'read_file read_head TABLE_LIMIT open_regular is_inside UnsafeFile',
         'What a dataset names is untrusted text: these open regular files only, and stay inside of a folder.',
+    ),
+    Section(
+        'Names and text from outside',
+        'synapse_hooks.safe_text',
+        'summary text_of',
+        'For messages: bounded in length, and they never raise.',
     ),
     Section(
         'Executors',
@@ -142,6 +148,18 @@ SECTIONS: Final = (
         'synapse_hooks.tracing',
         'read_traces Trace TracedCall call_trees StageCalls CallNode chrome_trace',
         'What they show is explained on the page [traces](trace.md).',
+    ),
+    Section(
+        'The journal of a run',
+        'synapse_hooks.journal',
+        'read_events metrics_table MetricKey last_checkpoint SinkState',
+        'What is in it is explained on the page [runs](runs.md#the-journal); sinks keep their state in `SinkState`.',
+    ),
+    Section(
+        'Inspection',
+        'synapse_hooks.insight',
+        'inspect_dataset page',
+        'What it finds is explained on the page [inspect](inspect.md).',
     ),
     Section(
         'Results by class',

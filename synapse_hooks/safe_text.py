@@ -17,6 +17,10 @@ def text_of(value: object, longest: int = 4000) -> str:
 
     Of a text with more than `longest` characters the middle is left out: the end of an error has what to do about it.
 
+    Args:
+        value: Anything.
+        longest: Characters of the text, at most.
+
     Example:
         >>> text_of('x' * 10_000_000)[1990:2050]
         'xxxxxxxxxx [... 9996000 characters left out ...] xxxxxxxxxxx'
@@ -53,6 +57,9 @@ def repr_of(value: object, longest: int = 80) -> str:
 
 def summary(error: BaseException) -> str:
     """An exception in one line: type and message. It never raises and is never long; see `text_of`.
+
+    Args:
+        error: The exception.
 
     Example:
         >>> summary(ValueError('broken'))

@@ -18,7 +18,7 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('safe_text', 'portable', 'lazy', 'marker', 'version'),
+    ('safe_text', 'portable', 'lazy', 'marker', 'version', 'deprecations'),
     ('errors', 'searches', 'trainings', 'types'),
     ('amounts',),
     ('launches',),

@@ -17,6 +17,7 @@ from synapse_hooks.cli.plugin_listing import ambiguities, inspect_plugins
 from synapse_hooks.cli.train import add_backend, add_job, chosen_job
 from synapse_hooks.context import Finding
 from synapse_hooks.errors import SynapseHooksError
+from synapse_hooks.hookspecs import HOOK_API
 from synapse_hooks.plugins.loading import fix_hint
 from synapse_hooks.version import __version__
 
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> CommandResult:
 def _environment() -> Iterator[Finding]:
     yield Finding('python', sys.version_info >= (3, 11), platform.python_version(), 'install Python 3.11 or newer')
     yield Finding('synapse-hooks', True, __version__)
+    yield Finding('hook API', True, f'version {HOOK_API}')
     for name in ('pluggy', 'pydantic'):
         yield Finding(name, True, metadata.version(name))
     ultralytics = next((v for name in ('ultralytics', 'ultralytics-opencv-headless') if (v := _version(name))), None)
@@ -77,6 +79,10 @@ def _plugins(options: argparse.Namespace) -> Iterator[Finding]:
         detail = f'{plugin.who}: {plugin.state}' + ''.join(f': {text}' for text in (plugin.reason, plugin.fix) if text)
         fix = getattr(plugin.error, 'hint', '') or fix_hint(plugin)
         yield Finding(f'{plugin.kind} {plugin.name}', not bad, detail, fix if bad else '')
+        for sentence in plugin.deprecated:
+            # It works: what is to be done is not urgent, and the exit code is not 1.
+            upgrade = f'; `pip install --upgrade {plugin.distribution}`' if plugin.rank == 'installed' else ''
+            yield Finding(f'{plugin.kind} {plugin.name}', True, f'works, but must be changed: {sentence}{upgrade}')
     for (kind, name), shared in ambiguous.items():
         yield Finding(f'{kind} {name}', False, shared.problem, shared.hint)
 

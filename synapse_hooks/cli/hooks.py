@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 from synapse_hooks.cli.common import CommandResult
@@ -16,6 +17,7 @@ from synapse_hooks.cli.table import table
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.hookspecs import HookSpecs, arguments, describe, hook_names, semantics
 from synapse_hooks.plugins import Plugins
+from synapse_hooks.plugins.records import Kind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> CommandResult:
     """List the hooks, or show one."""
     plugins = inspect_plugins(options)
+    shared = ambiguities(plugins)
     if options.name is None:
-        hooks = [_hook(plugins, name) for name in hook_names()]
+        hooks = [_hook(plugins, name, shared) for name in hook_names()]
         rows = [
             [h['name'], h['semantics'], ', '.join(h['arguments']), ' > '.join(p['name'] for p in h['order'])]
             for h in hooks
@@ -37,7 +40,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     if options.name not in hook_names():
         hint = suggest(options.name, hook_names()) or f'the hooks are {", ".join(hook_names())}'
         raise ConfigError(f'there is no hook {options.name!r}', hint=hint, name=options.name)
-    hook = _hook(plugins, options.name)
+    hook = _hook(plugins, options.name, shared)
     return CommandResult(hook, _page(hook) + _not_loaded(plugins))
 
 
@@ -45,8 +48,7 @@ def _not_loaded(plugins: Plugins) -> str:
     return reasons([entry for entry in entries(plugins) if entry['state'] in ('broken', 'incompatible')])
 
 
-def _hook(plugins: Plugins, name: str) -> dict[str, Any]:
-    shared = ambiguities(plugins)
+def _hook(plugins: Plugins, name: str, shared: Collection[tuple[Kind, str]]) -> dict[str, Any]:
     order = [
         {**plugin.to_dict(), 'role': 'ambiguous' if (plugin.kind, plugin.name) in shared else role}
         for plugin, role in plugins.order(name)

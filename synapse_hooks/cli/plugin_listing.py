@@ -24,11 +24,10 @@ def inspect_plugins(options: argparse.Namespace, *, load_all: bool = False) -> P
     """
     settings = load_settings(block=options.block, only=options.only)
     with warnings.catch_warnings():
-        # A listing shows broken plugins, so no warnings are needed.
+        # A listing shows what is wrong with plugins, so no warnings are needed.
         warnings.simplefilter('ignore', PluginWarning)
         plugins = build(settings, refuse=False)
-    if load_all:
-        for catalogue in plugins.catalogues.values():
+        for catalogue in plugins.catalogues.values() if load_all else ():
             for plugin in catalogue.plugins:
                 if plugin.state == 'available':
                     with suppress(SelectionError):
@@ -93,9 +92,10 @@ def origin(entry: dict[str, Any]) -> str:
 
 
 def reasons(data: list[dict[str, Any]]) -> str:
-    """A paragraph with each reason once."""
+    """A paragraph with each reason once, and with what a plugin uses that will be removed."""
     with_reason = (e for e in data if e['reason'])
     lines = dict.fromkeys(
         f'{e["name"]} is {e["state"]}: {e["reason"]}' + (f'; {e["fix"]}' if e['fix'] else '') for e in with_reason
     )
+    lines.update(dict.fromkeys(f'{e["name"]} must be changed: {text}' for e in data for text in e['deprecated']))
     return '\n\n' + '\n'.join(lines) if lines else ''

@@ -12,6 +12,8 @@ from synapse_hooks.tracing.tree import slowest
 
 _MARKED: Final = 3
 """How many of the slowest lines are marked."""
+_USUAL: Final = ('answered', 'done', 'wrapped')
+_UNFOLDED: Final = 1_000_000
 _WORTH: Final = 0.05
 """The part of all time from which a line is marked."""
 
@@ -32,22 +34,20 @@ def trace_text(name: str, trace: Trace, stages: Sequence[StageCalls], attempts: 
         for node in slowest(list(stages), _MARKED)
         if total and node.own_seconds >= _WORTH * total
     }
-    threads = any(node.thread for node in every)
     rows: list[list[object]] = []
     for number, stage in enumerate(stages):
         where = stage.step or ('before the first step' if number == 0 else 'after the last step')
-        spent = None if stage.seconds is None else _duration(stage.seconds)
-        rows.append([where, *[' '] * (4 if threads else 3), spent or ' ', ' '])
+        rows.append([where, ' ' if stage.seconds is None else _duration(stage.seconds), ' ', ' '])
         for prefix, node in _branches(stage.nodes):
-            rows.append(_row(prefix, node, marks.get(id(node), ' '), threads=threads))
-    headings = ['step and hook', 'plugin', 'from', *(['thread'] if threads else []), 'outcome', 'took', ' ']
+            rows.append(_row(prefix, node, marks.get(id(node), '')))
     calls = sum(node.calls for node in every)
     head = f'{name}: {calls:,} calls, {_duration(trace.seconds)}'
     if len(attempts) > 1:
         others = ', '.join(str(attempt) for attempt in attempts if attempt != trace.attempt)
         head += f'; attempt {trace.attempt} (`--attempt N` shows another one: {others})'
-    took = headings.index('took')
-    return '\n\n'.join([head, table(headings, rows, right=[took]), *_remarks(trace, every)])
+    # A tree is not folded.
+    drawn = table(['step and hook', 'took', 'plugin', ' '], rows, right=[1], columns=_UNFOLDED)
+    return '\n\n'.join([head, drawn, *_remarks(trace, every)])
 
 
 def _branches(nodes: Sequence[CallNode], indent: str = '') -> Iterator[tuple[str, CallNode]]:
@@ -58,16 +58,15 @@ def _branches(nodes: Sequence[CallNode], indent: str = '') -> Iterator[tuple[str
         yield from _branches(node.inner, indent + ('  ' if is_last else '│ '))
 
 
-def _row(prefix: str, node: CallNode, mark: str, *, threads: bool) -> list[object]:
+def _row(prefix: str, node: CallNode, mark: str) -> list[object]:
     function = node.function
     origin = f'{function.distribution} {function.version}' if function.distribution else function.rank
-    outcome = f'raised {node.error}' if node.error else node.outcome
     hook = f'{prefix}{function.hook}' + (' (wrapper)' if function.wrapper else '')
-    took = _duration(node.seconds)
     if node.calls > 1:
         hook += f' x {node.calls:,}'
-        took += ' in all'
-    return [hook, function.plugin, origin, *([node.thread or 'main'] if threads else []), outcome, took, mark]
+    outcome = f'raised {node.error}' if node.error else '' if node.outcome in _USUAL else node.outcome
+    notes = [mark, outcome, f'in the thread {node.thread}' if node.thread else '']
+    return [hook, _duration(node.seconds), f'{function.plugin} ({origin})', ', '.join(filter(None, notes)) or ' ']
 
 
 def _remarks(trace: Trace, every: Sequence[CallNode]) -> Iterator[str]:

@@ -18,9 +18,13 @@ class MetricKey(NamedTuple):
     """What a number is the value of: `train, epoch, 3, box_loss`. `step` is None for a number that belongs to none."""
 
     phase: str
+    """`train`, `valid`, `final`, ..."""
     axis: str
+    """What `step` counts: `epoch`, `batch`, ..."""
     step: int | float | None
+    """Which of them."""
     name: str
+    """The name of the metric."""
     training: str | None = None
     """The name of the training, of which a run may hold several; None for what belongs to none."""
 
@@ -30,6 +34,9 @@ def metrics_table(run_dir: Path) -> dict[MetricKey, float]:
 
     An epoch that was trained again after an interruption counts once: the highest attempt wins, then the last event.
     Numbers recorded as `nonfinite` are there as nan and inf.
+
+    Args:
+        run_dir: The run directory.
 
     Raises:
         RunError: There is no such folder.

@@ -47,6 +47,9 @@ def read_trainings(run_dir: Path) -> Trainings:
 def last_checkpoint(run_dir: Path) -> Path | None:
     """The last checkpoint of the training of a run that was interrupted, or None: `read_trainings(...).resume_from`.
 
+    Args:
+        run_dir: The run directory.
+
     Raises:
         RunError: There is no such folder.
     """

@@ -5,12 +5,13 @@ Registration costs in proportion to `dir(plugin)`, and a plugin may be an action
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from synapse_hooks.plugins.blame import Trail, guard
-from synapse_hooks.plugins.records import Plugin
-from synapse_hooks.plugins.validation import HookFunction
+from synapse_hooks.plugins.records import Plugin, PluginWarning
+from synapse_hooks.plugins.validation import HookFunction, deprecated
 
 
 class HookAdapter:
@@ -20,11 +21,18 @@ class HookAdapter:
         plugin: The record of the plugin.
         functions: Its hook functions, already validated.
         trail: Where the run notes who answered.
+
+    Warns:
+        PluginWarning: A function uses what will be removed.
     """
 
     def __init__(self, plugin: Plugin, functions: Iterable[HookFunction], trail: Trail) -> None:
         self.plugin = plugin
+        functions = tuple(functions)
         plugin.hooks = tuple(function.hook for function in functions)
+        plugin.deprecated = deprecated(functions)
+        for sentence in plugin.deprecated:
+            warnings.warn(f'{plugin.who} must be changed: {sentence}', PluginWarning, stacklevel=2)
         for function in functions:
             setattr(self, function.hook, guard(function, plugin, trail))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from synapse_hooks.errors import ConfigError, NoAnswer, SelectionError, SynapseHooksError, suggest
 from synapse_hooks.hookspecs import HookSpecs, arguments, hook_names, semantics
 from synapse_hooks.plugins.dispatcher import DISPATCHED
+from synapse_hooks.plugins.records import PluginWarning
 from synapse_hooks.safe_text import summary
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 NONE_IS_AN_ANSWER: Final = ('resolve_checkpoint', 'retry_step', 'upload')
 """Firstresult hooks for which it is not an error that no plugin has an answer."""
-
-
-class PluginWarning(UserWarning):
-    """Something is wrong with a plugin, and the run continues without it."""
 
 
 class HookCalls(HookSpecs):

@@ -53,6 +53,9 @@ class Catalogue:
         self.plugins = plugins
         self._pins = {normalize(name): distribution for name, distribution in pins.items()}
         self._trail = trail
+        self._by_name: dict[str, list[Plugin]] = {}
+        for plugin in plugins:
+            self._by_name.setdefault(normalize(plugin.name), []).append(plugin)
         self._adapters: dict[int, HookAdapter] = {}
 
     def select(self, name: str) -> Plugin | None:
@@ -61,7 +64,7 @@ class Catalogue:
         Raises:
             PluginBlocked, PluginIncompatible, PluginAmbiguous: There are some, but none may be used.
         """
-        same = [plugin for plugin in self.plugins if normalize(plugin.name) == normalize(str(name))]
+        same = self._by_name.get(normalize(str(name)), ())
         pin = self._pins.get(normalize(str(name)))
         if pin is not None and same:
             return self._pinned(name, same, pin)

@@ -6,7 +6,6 @@ There are five entry-point groups: `synapse_hooks` (any plugin), `synapse_hooks.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.errors import PluginBroken
+from synapse_hooks.plugins.metadata import Installed, entry_points_text, metadata_folders, read_installed
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 from synapse_hooks.safe_text import summary
 from synapse_hooks.version import __version__
@@ -55,46 +55,39 @@ def _scan(path: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
     return tuple(by_key[key] for key in sorted(by_key))
 
 
-def _candidates(path: tuple[str, ...]) -> Iterator[Distribution]:
-    """The distributions that may have plugins. One small file of each shows whether the rest must be parsed."""
-    others = any(hasattr(finder, 'find_distributions') for finder in sys.meta_path if finder is not PathFinder)
-    if not others and not any(map(_has_plugins, path)):
+def _candidates(path: tuple[str, ...]) -> Iterator[Installed | Distribution]:
+    """The distributions that may have plugins. One small file of each shows whether the rest must be read."""
+    if any(hasattr(finder, 'find_distributions') for finder in sys.meta_path if finder is not PathFinder):
+        yield from _found_by_importlib()
         return
-    # It takes longer than everything else here, and most have no plugins.
+    for place in path:
+        try:
+            folders = list(metadata_folders(place))
+        except NotADirectoryError:
+            # An archive.
+            yield from _found_by_importlib(path=[place])
+        except OSError:
+            continue
+        else:
+            for folder in folders:
+                entry_points = entry_points_text(folder)
+                if _GROUP.encode() in entry_points:
+                    yield read_installed(folder, entry_points)
+
+
+def _found_by_importlib(**where: Any) -> Iterator[Distribution]:
     from importlib.metadata import distributions
 
-    for distribution in distributions():
-        if _GROUP in _entry_points(distribution):
+    for distribution in distributions(**where):
+        try:
+            text = distribution.read_text('entry_points.txt') or ''
+        except (OSError, UnicodeDecodeError):
+            continue
+        if _GROUP in text:
             yield distribution
 
 
-def _has_plugins(folder: str) -> bool:
-    """Whether there may be one at `folder`, an entry of the path. What is not a folder, an archive, may hold some."""
-    try:
-        with os.scandir(folder or '.') as entries:
-            metadata = [entry.path for entry in entries if entry.name.lower().endswith(('.dist-info', 'egg-info'))]
-    except NotADirectoryError:
-        return True
-    except OSError:
-        return False
-    return any(_GROUP.encode() in _bytes(f'{one}/entry_points.txt') for one in metadata)
-
-
-def _bytes(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError:
-        return b''
-
-
-def _entry_points(distribution: Distribution) -> str:
-    try:
-        return distribution.read_text('entry_points.txt') or ''
-    except (OSError, UnicodeDecodeError):
-        return ''
-
-
-def _entries(distribution: Distribution) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
+def _entries(distribution: Installed | Distribution) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
     incompatible = _incompatible(distribution)
     for entry in distribution.entry_points:
         if entry.group in GROUPS:
@@ -116,7 +109,7 @@ def _entries(distribution: Distribution) -> Iterator[tuple[tuple[str, str, str],
             )
 
 
-def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, str, str], dict[str, Any]]:
+def _damaged(distribution: Installed | Distribution, error: Exception) -> tuple[tuple[str, str, str], dict[str, Any]]:
     """The record of a distribution that pip left half-installed: what is in it is not known."""
     folder = getattr(distribution, '_path', None)
     name = folder.name if isinstance(folder, Path) else 'unknown'
@@ -132,7 +125,7 @@ def _damaged(distribution: Distribution, error: Exception) -> tuple[tuple[str, s
     return (normalize(name), '', name), {'name': name, **facts, 'state': 'broken', 'reason': reason, 'error': broken}
 
 
-def _incompatible(distribution: Distribution) -> str:
+def _incompatible(distribution: Installed | Distribution) -> str:
     """Which synapse-hooks the distribution requires, if that is not this one; else the empty string."""
     matches = ((line, _OURS.match(line)) for line in distribution.requires or ())
     ours = [line for line, match in matches if match is not None and not _is_satisfied(match['specifier'])]

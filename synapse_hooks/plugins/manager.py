@@ -27,13 +27,13 @@ from synapse_hooks.hookspecs import PROJECT, SINK_HOOKS, HookSpecs
 from synapse_hooks.plugins.adapter import HookAdapter
 from synapse_hooks.plugins.blame import Trail, blame
 from synapse_hooks.plugins.builtin import Stages
-from synapse_hooks.plugins.calls import HookCalls, PluginWarning
+from synapse_hooks.plugins.calls import HookCalls
 from synapse_hooks.plugins.catalogue import Catalogue
 from synapse_hooks.plugins.discovery import DISTRIBUTION, installed_plugins
 from synapse_hooks.plugins.dispatcher import DISPATCHED, Dispatcher
 from synapse_hooks.plugins.duplicates import without_duplicates
 from synapse_hooks.plugins.loading import load, validated
-from synapse_hooks.plugins.records import Kind, Plugin
+from synapse_hooks.plugins.records import Kind, Plugin, PluginWarning
 from synapse_hooks.plugins.settings import Settings
 from synapse_hooks.plugins.validation import LAZY_HOOKS, MARKER, HookFunction
 from synapse_hooks.version import __version__

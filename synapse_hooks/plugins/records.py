@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 Kind = Literal['plugin', 'format', 'autologger', 'executor', 'launcher']
@@ -15,6 +16,11 @@ State = Literal['active', 'available', 'blocked', 'broken', 'incompatible']
 RANKS: tuple[Rank, ...] = ('action', 'project', 'installed', 'built-in')
 
 
+class PluginWarning(UserWarning):
+    """Something is wrong with a plugin; the run continues, without the plugin where it cannot be used."""
+
+
+@lru_cache(maxsize=4096)
 def normalize(name: str) -> str:
     """A plugin's or distribution's name in the form in which names are compared.
 
@@ -45,6 +51,8 @@ class Plugin:
     requires: str = ''
     """Which synapse-hooks its distribution requires, where that is not this one: `>=2`."""
     hooks: tuple[str, ...] = ()
+    deprecated: tuple[str, ...] = ()
+    """What it uses that will be removed: sentences."""
     path: str | None = None
     """The file it was imported from."""
     import_ms: float | None = None
@@ -88,6 +96,7 @@ class Plugin:
             'distribution': self.distribution,
             'version': self.version,
             'hooks': list(self.hooks),
+            'deprecated': list(self.deprecated),
             'target': self.target,
             'path': self.path,
             'import_ms': None if self.import_ms is None else round(self.import_ms, 2),

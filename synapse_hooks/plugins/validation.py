@@ -7,11 +7,12 @@ not yield. Here each is a sentence.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
+from synapse_hooks.deprecations import deprecated_uses, deprecation
 from synapse_hooks.errors import suggest
 from synapse_hooks.hookspecs import PROJECT, arguments, describe, hook_names, semantics
 from synapse_hooks.plugins.records import Kind
@@ -84,7 +85,8 @@ def function_faults(answer: HookFunction, kind: Kind = 'plugin') -> list[str]:
     """What is wrong with one function as an answer to its hook."""
     hook, function, options = answer.hook, answer.function, answer.options
     if hook not in hook_names():
-        near = suggest(hook, hook_names())
+        removed = deprecation(hook)
+        near = suggest(hook, hook_names()) if removed is None else removed.removal
         return [f'there is no hook {hook!r}{f"; {near}" if near else ""}']
     problems = []
     if kind in LAZY_HOOKS and hook not in LAZY_HOOKS[kind]:
@@ -110,6 +112,16 @@ def function_faults(answer: HookFunction, kind: Kind = 'plugin') -> list[str]:
     return problems
 
 
+def deprecated(functions: Iterable[HookFunction]) -> tuple[str, ...]:
+    """What functions use that will be removed: a sentence for each hook and argument."""
+    uses = (use for answer in functions for use in deprecated_uses(answer.hook, _arguments(answer.function)))
+    return tuple(dict.fromkeys(map(str, uses)))
+
+
+def _arguments(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
 def _argument_faults(hook: str, function: Callable[..., Any]) -> list[str]:
     offered = arguments(hook)
     problems = []
@@ -120,7 +132,8 @@ def _argument_faults(hook: str, function: Callable[..., Any]) -> list[str]:
         elif parameter.kind is parameter.KEYWORD_ONLY:
             problems.append(f'{hook}: {name!r} is keyword-only and would be missing at the call; remove the `*`')
         elif name not in offered and parameter.default is parameter.empty:
-            near = suggest(name, offered)
+            removed = deprecation(hook, name)
+            near = suggest(name, offered) if removed is None else removed.removal
             offer = f'it has {", ".join(offered)}'
             problems.append(f'{hook}: the hook has no argument {name!r}; {f"{near} ({offer})" if near else offer}')
     return problems
