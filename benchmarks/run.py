@@ -17,8 +17,8 @@ from figures import Figure, show
 BENCHMARKS = (
     'imports',
     'help',
-    'startup',
     'pipeline',
+    'startup',
     'workspace',
     'journal',
     'report',

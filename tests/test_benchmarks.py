@@ -22,6 +22,13 @@ def test_a_benchmark_ends_in_one_json_object() -> None:
     assert all({'name', 'value', 'unit', 'aim', 'note', 'met'} == figure.keys() for figure in figures)
 
 
+def test_what_a_trace_costs_is_measured() -> None:
+    command = [sys.executable, str(BENCHMARKS / 'traced.py'), '--json']
+    figures = json.loads(subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[-1])['figures']
+    assert (figures[0]['unit'], figures[0]['aim']) == ('us', 2)
+    assert figures[0]['value'] > 0
+
+
 def test_an_unknown_benchmark_is_refused() -> None:
     done = subprocess.run([sys.executable, str(RUNNER), 'speed'], capture_output=True, text=True)
     assert done.returncode == 2

@@ -25,6 +25,7 @@ import msgspec
 
 from synapse_hooks.hookspecs import HOOK_API, semantics
 from synapse_hooks.safe_text import summary
+from synapse_hooks.storage.safe_open import NO_LINK
 from synapse_hooks.tracing.records import (
     EACH,
     TRACE,
@@ -50,6 +51,7 @@ _SECONDS: Final = 0.25
 """Between two writes."""
 _WAIT: Final = 5.0
 """Seconds that the end of a run waits for the disk, at most."""
+_APPENDING: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_LINK | getattr(os, 'O_NONBLOCK', 0)
 _QUEUED: Final = 200_000
 """Calls that wait to be written, at most; older ones are lost, and counted."""
 
@@ -288,9 +290,8 @@ class Tracer:
             return
         data = msgspec.json.Encoder().encode_lines(records)
         # The file is opened each time: nothing depends on a descriptor that other code may close.
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            file = os.open(self._path, flags, 0o666)
+            file = os.open(self._path, _APPENDING, 0o666)
             try:
                 status = os.fstat(file)
                 if not stat.S_ISREG(status.st_mode):
