@@ -42,6 +42,7 @@ LEVELS = (
     ('tuning',),
     ('actions',),
     ('demo', 'testing'),
+    ('scaffold',),
     ('serve',),
     ('cli',),
 )
