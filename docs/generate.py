@@ -1,4 +1,4 @@
-"""Writes what is taken from the code: hooks.md, api.md, api/, tables of errors.md and reliability.md, signatures.pyi.
+"""Writes what is taken from the code: pages, tables in pages, signatures.pyi, and plugins/known.py.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit with 1 where they are not current
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api import api_pages
+from directory import KNOWN, known_plugins, plugins_page
 from docstrings import fields, in_cell, items, one_line, sections
 from signatures import STUB, stub
 
@@ -52,7 +53,9 @@ def pages() -> dict[Path, str]:
     return {
         HERE / 'hooks.md': hooks_page(),
         **{HERE / name: text for name, text in api_pages().items()},
+        HERE / 'plugins.md': plugins_page(),
         STUB: stub(),
+        KNOWN: known_plugins(),
         **{page: with_parts(page.read_text(encoding='utf-8')) for page in in_part},
     }
 

@@ -18,6 +18,7 @@
     ├── JournalIncomplete             the run succeeded, but its journal could not be written
     ├── LaunchError                   a run cannot be launched, or a worker differs from the driver
     ├── LaunchedRunFailed             a run failed where it was launched
+    ├── InstallationFailed            pip or uv has failed
     ├── RunError                      a run directory cannot be used (missing, in use, not a run)
     ├── DataError                     the data are not what they should be
     │   ├── UnreadableItem            one file of a dataset cannot be read
@@ -177,6 +178,10 @@ class LaunchError(SynapseHooksError):
 
 class LaunchedRunFailed(SynapseHooksError):
     """A run failed where it was launched. `run_dir` has its record; `traceback` is that of the worker, as text."""
+
+
+class InstallationFailed(SynapseHooksError):
+    """pip or uv has failed to install or to uninstall a distribution."""
 
 
 class RunError(SynapseHooksError):

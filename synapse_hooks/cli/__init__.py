@@ -35,6 +35,8 @@ COMMANDS: Final = {
     'verify': 'check that the files of a dataset or a run are unchanged',
     'cache': 'what is cached for later runs: fetched files and conversions',
     'serve': 'serve the workspace as a Synapse backend, for development',
+    'install': 'install plugins into the environment of this command',
+    'uninstall': 'uninstall plugins',
     'new': 'write a new project: a plugin or a train action, ready to be published',
     'doctor': 'check this installation and project',
     'run-plan': 'run the plan that a launcher has sent: the command of a worker',

@@ -43,7 +43,8 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     """Parse the arguments of a command, run it, print its result.
 
     Args:
-        module: Has a docstring (the help), `add_arguments(parser)` and `run(options) -> Answer`.
+        module: Has a docstring (the help), `add_arguments(parser)` and `run(options) -> Answer`. With
+            `PASSES_REST = True` the words after `--` are `options.rest`, for another program.
         name: The name of the command.
         words: The arguments after the name.
 
@@ -58,6 +59,11 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     )
     module.add_arguments(parser)
     add_common(parser)
+    rest: list[str] = []
+    if getattr(module, 'PASSES_REST', False) and '--' in words:
+        place = words.index('--')
+        words, rest = words[:place], [*words[place + 1 :]]
+    parser.set_defaults(rest=rest)
     warnings.showwarning = _show_warning
     as_json = '--json' in words
     with _stdout(as_json) as out, terminate_raises():

@@ -146,6 +146,12 @@ def _incompatible(distribution: Installed | Distribution) -> str:
     return ''
 
 
+def requires_us(distribution: Distribution) -> bool:
+    """Whether a distribution requires synapse-hooks, in any version."""
+    names = (re.match(r'\s*([\w.-]+)', line) for line in distribution.requires or ())
+    return any(match is not None and normalize(match[1]) == DISTRIBUTION for match in names)
+
+
 def _is_satisfied(specifier: str) -> bool:
     """Whether `specifier` is `>=` with plain numbers, and our version is plain and not below; else False.
 

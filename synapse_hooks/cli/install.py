@@ -1,0 +1,83 @@
+"""Install plugins into the environment of this command, with pip or uv, and list what they brought.
+
+NAME is a known plugin (`voc`), or what pip takes: a distribution (`acme-plugins>=2`), a wheel, a folder. What follows
+`--` goes to pip or uv as it is: `synapse-hooks install voc -- --upgrade`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from synapse_hooks.cli.common import CommandResult
+from synapse_hooks.cli.installer import find_installer, full_name, warn_of_tool_environment
+from synapse_hooks.cli.plugin_listing import origin, reasons
+from synapse_hooks.cli.table import table
+from synapse_hooks.errors import ConfigError, InstallationFailed
+from synapse_hooks.plugins.discovery import installed_plugins
+from synapse_hooks.plugins.records import normalize
+from synapse_hooks.terminal import write_stderr
+
+PASSES_REST = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The names; options of pip follow `--`."""
+    parser.add_argument('names', metavar='NAME', nargs='*', help='a known plugin, or what pip takes')
+
+
+def run(options: argparse.Namespace) -> CommandResult:
+    """Install, and compare the plugins of before and after."""
+    if not options.names and not options.rest:
+        raise ConfigError('expected the name of a plugin', hint='for example `synapse-hooks install voc`')
+    names = [full_name(name) for name in options.names]
+    installer = find_installer(options.rest)
+    for given, name in zip(options.names, names, strict=True):
+        if given != name:
+            write_stderr(f'{given} is {name}')
+    before = {_key(vars(plugin)) for plugin in installed_plugins()}
+    installer.run(installer.install, names, options.rest)
+    found = _listed()
+    new = [entry for entry in found if _key(entry) not in before]
+    broken = [entry for entry in found if entry['state'] in ('broken', 'incompatible')]
+    shown = [*new, *(entry for entry in broken if entry not in new)]
+    if new:
+        warn_of_tool_environment(list(dict.fromkeys(entry['distribution'] for entry in new)))
+        rows = [[entry['name'], entry['kind'], entry['state'], origin(entry)] for entry in shown]
+        text = table(['name', 'kind', 'state', 'from'], rows) + reasons(shown)
+    else:
+        text = _nothing_new(names, found) + (f'\n{reasons(broken)}' if broken else '')
+    data = {'installer': installer.name, 'names': names, 'plugins': new, 'broken': broken}
+    return CommandResult(data, text, 1 if broken else 0, has_side_effects=True)
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(entry[name]) for name in ('distribution', 'version', 'kind', 'name'))
+
+
+def _nothing_new(names: list[str], found: list[dict[str, Any]]) -> str:
+    """Why no plugin was added."""
+    having = {normalize(entry['distribution']) for entry in found}
+    known = [name for name in names if normalize(name) in having]
+    if names and len(known) == len(names):
+        return f'{", ".join(names)}: installed before, nothing has changed'
+    return f'{", ".join(names) or "what was installed"}: no plugin of synapse-hooks was added'
+
+
+def _listed() -> list[dict[str, Any]]:
+    """The installed plugins as a new process finds them, which imports each of them, without any project."""
+    command = [sys.executable, '-m', 'synapse_hooks.cli', 'plugins', '--json']
+    with tempfile.TemporaryDirectory(prefix='synapse-hooks-') as folder:
+        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    try:
+        plugins = json.loads(done.stdout.splitlines()[-1])['plugins']
+    except (IndexError, KeyError, ValueError) as error:
+        raise InstallationFailed(
+            'the distributions are installed, and synapse-hooks does not start any more',
+            hint='`synapse-hooks doctor` reports why; an older version: `synapse-hooks install -- NAME==VERSION`',
+        ) from error
+    return [entry for entry in plugins if entry['rank'] == 'installed']
