@@ -23,6 +23,7 @@ from synapse_hooks.tracing.records import (
     Function,
     MoreCalls,
     StepBegan,
+    StillRunning,
     TraceEnded,
 )
 
@@ -43,7 +44,7 @@ class TracedCall:
     start: float
     """Seconds since the attempt's trace began."""
     seconds: float
-    """How long it took; of an unfinished call, until the last line of the trace."""
+    """How long it took; of an unfinished call, as far as is known, which is a tenth less at most."""
     outcome: str
     """`answered`, `declined` (None), `done` (the hook takes no answer), `wrapped`, `raised`, or `unfinished`."""
     error: str | None = None
@@ -144,6 +145,8 @@ class _Attempt:
             trace.seconds = max(trace.seconds, record.start)
         elif isinstance(record, MoreCalls):
             self._more[record.function, record.step, record.thread] = record
+        elif isinstance(record, StillRunning):
+            trace.seconds = max(trace.seconds, record.seconds)
         elif isinstance(record, TraceEnded):
             trace.seconds, trace.lost, trace.is_complete = record.seconds, record.lost, True
 

@@ -103,6 +103,12 @@ class MoreCalls(Record, frozen=True, tag='more'):
     thread: str = ''
 
 
+class StillRunning(Record, frozen=True, tag='alive'):
+    """The run goes on. Written when a tenth more time has passed, so that a killed run shows how long it worked."""
+
+    seconds: float
+
+
 class TraceEnded(Record, frozen=True, tag='end'):
     """The attempt is over, and everything is in the file."""
 
@@ -111,4 +117,4 @@ class TraceEnded(Record, frozen=True, tag='end'):
     """Calls that came faster than they could be written."""
 
 
-AnyRecord = AttemptBegan | Function | StepBegan | CallBegan | CallEnded | MoreCalls | TraceEnded
+AnyRecord = AttemptBegan | Function | StepBegan | CallBegan | CallEnded | MoreCalls | StillRunning | TraceEnded

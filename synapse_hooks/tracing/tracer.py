@@ -38,6 +38,7 @@ from synapse_hooks.tracing.records import (
     MoreCalls,
     Outcome,
     StepBegan,
+    StillRunning,
     TraceEnded,
 )
 from synapse_hooks.version import __version__
@@ -49,6 +50,8 @@ NOT_TRACED: Final = (
 )
 _SECONDS: Final = 0.25
 """Between two writes."""
+_GROWTH: Final = 1.1
+"""How much longer a run has to go on before the file says again that it does."""
 _WAIT: Final = 5.0
 """Seconds that the end of a run waits for the disk, at most."""
 _APPENDING: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_LINK | getattr(os, 'O_NONBLOCK', 0)
@@ -220,8 +223,13 @@ class Tracer:
     # -- the file ----------------------------------------------------------------------------------------------------
 
     def _write_regularly(self) -> None:
+        shown = 0.0
         while not self._stop.wait(_SECONDS):
-            self._append(self._records())
+            records, now = self._records(), self._seconds(perf_counter())
+            if now > _GROWTH * shown:
+                shown = now
+                records.append(StillRunning(now))
+            self._append(records)
         self._append([*self._records(is_last=True), TraceEnded(self._seconds(perf_counter()), self._lost())])
 
     def _records(self, *, is_last: bool = False) -> list[AnyRecord]:

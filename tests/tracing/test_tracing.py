@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -164,7 +165,8 @@ def test_a_killed_run_leaves_what_it_was_doing(tmp_path: Path, data: Dataset) ->
     process = subprocess.Popen([sys.executable, '-c', textwrap.dedent(script)])
     try:
         deadline = time.monotonic() + 60
-        while not any('"execute"' in file.read_text() for file in (tmp_path / 'made').rglob(TRACE)):
+        late = re.compile('"execute".*"alive"', re.DOTALL)
+        while not any(late.search(file.read_text()) for file in (tmp_path / 'made').rglob(TRACE)):
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.05)
@@ -176,6 +178,7 @@ def test_a_killed_run_leaves_what_it_was_doing(tmp_path: Path, data: Dataset) ->
     assert not trace.is_complete
     (execute,) = calls_of(trace, 'execute')
     assert execute.outcome == 'unfinished'
+    assert execute.seconds > 0.05
     assert calls_of(trace, 'export')[0].outcome == 'answered'
     assert [stage.step for stage in call_trees(trace)][-1] == 'execute'
 
