@@ -1,6 +1,6 @@
 """Formats of other distributions beside the built-in COCO, per annotation, as whole processes in the same run.
 
-A format that reads and writes in columns (tests/dists/acme-openimages), and the plain one of 40 lines that is the
+A format that reads and writes in columns (contrib/synapse-hooks-openimages), and the plain one of 40 lines that is the
 example of docs/write-a-converter.md. All datasets hold the same images and boxes. What is read is written as YOLO
 detect, and what is written is read from COCO, in one process, without ultralytics' cache, which only YOLO has.
 """
@@ -30,7 +30,7 @@ AIMS = {
 """The processor time of each conversion, divided by that of COCO to YOLO."""
 FEW = 100
 """Images of the dataset whose time is taken off: start-up, imports, plans."""
-COLUMNAR = ROOT / 'tests' / 'dists' / 'acme-openimages' / 'acme_openimages.py'
+COLUMNAR = ROOT / 'contrib' / 'synapse-hooks-openimages' / 'synapse_hooks_openimages'
 DOCUMENT = ROOT / 'docs' / 'write-a-converter.md'
 
 
@@ -43,8 +43,10 @@ def measure(images: int, rounds: int) -> list[Figure]:
     """
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as scratch:
         site, out = Path(scratch, 'site'), Path(scratch, 'out')
-        install(site, 'openimages', 'acme_openimages:OpenImagesFormat', COLUMNAR.read_text('utf-8'))
-        install(site, 'lines', 'lines_format:LinesFormat', example(DOCUMENT, 'lines_format.py'))
+        install(site, 'openimages', 'synapse_hooks_openimages:OpenImagesFormat')
+        shutil.copytree(COLUMNAR, site / COLUMNAR.name)
+        install(site, 'lines', 'lines_format:LinesFormat')
+        (site / 'lines_format.py').write_text(example(DOCUMENT, 'lines_format.py'), 'utf-8')
         many, few = Path(scratch, 'many'), Path(scratch, 'few')
         count = datasets(many, images, site) - datasets(few, FEW, site)
         works = [('coco', 'yolo'), *AIMS]
@@ -92,11 +94,10 @@ def example(document: Path, name: str) -> str:
     return found[1]
 
 
-def install(site: Path, name: str, target: str, code: str) -> None:
-    """What an installer leaves of a distribution with one module and one format."""
+def install(site: Path, name: str, target: str) -> None:
+    """What an installer leaves of a distribution with one format, besides its code."""
     metadata = site / f'third_party_{name}-1.0.dist-info'
     metadata.mkdir(parents=True)
-    (site / f'{target.partition(":")[0]}.py').write_text(code, 'utf-8')
     (metadata / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: third-party-{name}\nVersion: 1.0\n', 'utf-8')
     (metadata / 'entry_points.txt').write_text(f'[synapse_hooks.formats]\n{name} = {target}\n', 'utf-8')
 

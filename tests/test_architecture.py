@@ -381,6 +381,7 @@ OWN_WAYS = {
     'contrib/synapse-hooks-tensorboard/synapse_hooks_tensorboard/event_file.py': 'it creates a file to write',
     'contrib/synapse-hooks-ray/synapse_hooks_ray/shipping.py': 'it reads the metadata of what is installed',
     'synapse_hooks/formats/coco/sink.py': 'it puts parts together that it has written itself',
+    'contrib/synapse-hooks-openimages/synapse_hooks_openimages/writing.py': 'the same',
 }
 
 

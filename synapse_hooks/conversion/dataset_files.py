@@ -14,7 +14,7 @@ from synapse_hooks.data import LossReport, Sample
 from synapse_hooks.data.images import MOST_PIXELS, looks_like_image
 from synapse_hooks.errors import UnreadableItem
 from synapse_hooks.storage.boundary import Boundary
-from synapse_hooks.storage.safe_open import TEXT_LIMIT, StrPath, UnsafeFile, read_file
+from synapse_hooks.storage.safe_open import TEXT_LIMIT, StrPath, UnsafeFile, open_regular, read_file
 
 LEADS_OUT = 'it is outside of the dataset, where a link or a path leads'
 _REFUSED = 'it is a link that leads out of the dataset'
@@ -52,6 +52,16 @@ class DatasetFiles:
         if not self.boundary.has_folder(name.rpartition(os.sep)[0]):
             self.report.doubtful('file', LEADS_OUT, name)
         return data
+
+    def open(self, file: StrPath) -> int:
+        """Open a regular file of the dataset, which is not an image; returns its descriptor.
+
+        Raises:
+            UnsafeFile: It is not a regular file, or is a link that leads out.
+            OSError: It cannot be opened.
+        """
+        self.admit(file)
+        return open_regular(file)
 
     def admit(self, file: StrPath) -> None:
         """Check that a file may be read; for files that are not images and that other code opens.

@@ -69,6 +69,25 @@ class ReadContext:
         except OSError as error:
             raise cannot_read(UnreadableItem, error, file) from error
 
+    def open_file(self, file: str | os.PathLike[str]) -> int:
+        """Open a file of the dataset that is too large to be read as a whole, or of which some places are read.
+
+        The same files are refused as by `read_file`.
+
+        Args:
+            file: Which.
+
+        Returns:
+            A descriptor for `os.pread`, which the caller closes.
+
+        Raises:
+            UnreadableItem: As `read_file` does, but for the size.
+        """
+        try:
+            return self.files.open(file)
+        except OSError as error:
+            raise cannot_read(UnreadableItem, error, file) from error
+
     def skip(self, error: UnreadableItem) -> None:
         """Leave out an item that cannot be read, and count it.
 

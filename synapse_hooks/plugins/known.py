@@ -10,9 +10,12 @@ from typing import Final
 KNOWN: Final = {
     'createml': 'synapse-hooks-createml',
     'cvat': 'synapse-hooks-cvat',
+    'kitti': 'synapse-hooks-kitti',
     'labelme': 'synapse-hooks-labelme',
+    'labelstudio': 'synapse-hooks-labelstudio',
     'lightning': 'synapse-hooks-lightning',
     'mlflow': 'synapse-hooks-mlflow',
+    'openimages': 'synapse-hooks-openimages',
     'pytorch_lightning': 'synapse-hooks-lightning',
     'ray': 'synapse-hooks-ray',
     'tensorboard': 'synapse-hooks-tensorboard',

@@ -12,8 +12,8 @@ from tests.formats.format_kit import add_item, box, polygon
 from tests.support.environments import Environment, Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
-CONTRIB_FORMATS = ('createml', 'cvat', 'labelme', 'voc')
-LOSSLESS = ('cvat', 'labelme')
+CONTRIB_FORMATS = ('createml', 'cvat', 'kitti', 'labelme', 'labelstudio', 'openimages', 'voc')
+LOSSLESS = ('cvat', 'labelme', 'labelstudio')
 """They hold boxes and polygons."""
 ACTION = """
 from synapse_hooks import BaseTrainAction, BaseTrainParams

@@ -76,13 +76,28 @@ OTHERS: list[tuple[str, object, str]] = [
     ('_annotations.csv', 'filename,width,height,class,xmin,ymin,xmax,ymax\n', 'Roboflow or TensorFlow (CSV)'),
     ('train-00000-of-00001.tfrecord', '', 'TFRecord'),
     ('meta.json', {'classes': [], 'tags': [], 'projectType': 'images'}, 'Supervisely'),
-    ('project.json', [{'id': 1, 'annotations': [{'result': []}], 'data': {}}], 'Label Studio (JSON)'),
+    (
+        'project.json',
+        [{'id': 1, 'annotations': [{'result': []}], 'data': {}}],
+        'Label Studio (JSON): `pip install synapse-hooks-labelstudio`',
+    ),
+    (
+        'oidv6-train-annotations-bbox.csv',
+        'ImageID,Source,LabelName,Confidence,XMin,XMax\n',
+        'Open Images (CSV): `pip install synapse-hooks-openimages`',
+    ),
+    (
+        'label_2/000000.txt',
+        'Car 0.00 0 1.55 10.0 20.0 40.5 60.0 1.5 1.6 3.9 -2.2 1.55 20.1 1.44\n',
+        'KITTI: `pip install synapse-hooks-kitti`',
+    ),
     ('default.json', {'info': {}, 'infos': {}, 'categories': {}, 'items': []}, 'Datumaro'),
 ]
 
 
 @pytest.mark.parametrize(('file', 'said', 'hint'), OTHERS, ids=[hint.partition(':')[0] for _, _, hint in OTHERS])
 def test_formats_of_others_are_named_with_a_way_out(root: Path, file: str, said: object, hint: str) -> None:
+    (root / file).parent.mkdir(exist_ok=True)
     (root / file).write_text(said if isinstance(said, str) else json.dumps(said))
     error = refused(root)
     assert f'it looks like {hint}' in error.hint

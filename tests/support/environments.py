@@ -23,7 +23,7 @@ DISTS = Path(__file__).parent.parent / 'dists'
 # What pip would write for `synapse-hooks`: unlike `python -m`, it does not put the working directory on the path.
 _SCRIPT = '#!{python}\nimport sys\nfrom synapse_hooks.cli import main\nsys.exit(main())\n'
 _PIP = (sys.executable, '-m', 'pip', '--isolated', '--disable-pip-version-check', '--quiet')
-_PATIENCE = 60
+_PATIENCE = 180
 
 
 @dataclass(frozen=True)

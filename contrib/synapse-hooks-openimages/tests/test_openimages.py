@@ -1,42 +1,33 @@
-"""A format of another distribution that reads and writes in batches, written by the documentation alone."""
+"""Reading and writing Open Images, through the hooks that synapse-hooks calls."""
 
 from __future__ import annotations
 
 import csv
-import importlib.util
-import json
 import os
-import sys
+import tracemalloc
 from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
+from synapse_hooks_openimages import OpenImagesFormat
+from synapse_hooks_openimages.layout import BOX_HEADER
 
-from synapse_hooks.data import Box
+from synapse_hooks.data import Box, Classification
 from synapse_hooks.errors import DatasetInvalid, UnreadableItem
 from synapse_hooks.formats import Format
-from synapse_hooks.testing import FormatConformance, convert_dataset, open_dataset, png
+from synapse_hooks.testing import (
+    FormatConformance,
+    check_distribution,
+    convert_dataset,
+    open_dataset,
+    png,
+    small_samples,
+)
 from synapse_hooks.testing.formats import tree
-from tests.support.environments import DISTS, Environments
 
-NAME = 'acme_openimages'
-
-
-def imported() -> ModuleType:
-    """The module of the distribution, which is not installed here."""
-    if NAME not in sys.modules:
-        spec = importlib.util.spec_from_file_location(NAME, DISTS / 'acme-openimages' / f'{NAME}.py')
-        assert spec is not None
-        assert spec.loader is not None
-        module = sys.modules[NAME] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[NAME]
-
-
-ACME = imported()
-FORMAT: Format = ACME.OpenImagesFormat()
+FORMAT = OpenImagesFormat()
 MANY = 420
 """Images: four ranges, so that three processes have different shares."""
 
@@ -60,7 +51,7 @@ def put(root: Path, tables: dict[str, Rows], images: dict[str, Sequence[str]] | 
     for split, rows in tables.items():
         (root / split).mkdir()
         with (root / f'{split}-annotations-bbox.csv').open('w', newline='', encoding='utf-8') as file:
-            csv.writer(file).writerows([ACME.HEADER, *rows])
+            csv.writer(file).writerows([BOX_HEADER, *rows])
         for name in (images or {}).get(split) or dict.fromkeys(f'{row[0]}.png' for row in rows):
             os.link(first, root / split / name)
     first.unlink()
@@ -80,7 +71,7 @@ def test_fractions_become_pixels_and_codes_become_names(tmp_path: Path) -> None:
     rows = [row('a', '/m/2', 0.1, 0.6, 0.25, 0.5, 1, 0, 0, 0, -1), row('b', '/m/1', 0, 1, 0, 1, 0, 0, 1, 0, 0)]
     first, second, _ = read(put(tmp_path / 'in', {'validation': rows}))
     assert (first.id, first.split, first.width, first.height) == ('a', 'valid', 100, 80)
-    box = Box(10, 20, 50, 20, id='1', label='Ant, small', attributes={'IsOccluded': True})
+    box = Box(10, 20, 50, 20, id='1', label='Ant, small', attributes={'occluded': True})
     assert first.annotations == [box]
     assert second.annotations[0].attributes == {'iscrowd': True}
 
@@ -195,13 +186,110 @@ def test_any_number_of_processes_gives_the_same_bytes(tmp_path: Path, target: st
     assert [name for name in one if one[name] != other[name]] == []
 
 
-def test_it_is_used_by_name_where_it_is_installed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    environments = Environments(tmp_path_factory.mktemp('environments'))
-    environment = environments.fresh(environments.root / 'venv', 'acme-openimages').at(tmp_path)
-    large(tmp_path / 'in')
-    made = environment.hooks('convert', 'in', 'yolo', '--to', 'yolo', '--workers', '3', '--json').json
-    assert made['from'] == 'openimages'
-    assert made['dataset']['classes'] == ['Zebra', 'Ant, small', '/m/0']
-    assert environment.hooks('convert', 'yolo', 'back', '--to', 'openimages', '--workers', '3', '--json').json
-    assert environment.hooks('convert', 'back', 'again', '--to', 'yolo', '--json').json['from'] == 'openimages'
-    assert json.loads(environment.hooks('inspect', 'back', '--json').out)
+def put_labels(file: Path, *rows: Sequence[Any]) -> None:
+    with file.open('w', newline='', encoding='utf-8') as file:
+        csv.writer(file).writerows([('ImageID', 'Source', 'LabelName', 'Confidence'), *rows])
+
+
+def test_labels_of_images_are_read_and_absent_ones_are_counted(tmp_path: Path) -> None:
+    root = put(tmp_path / 'in', {'validation': [row('a', '/m/1', 0.1, 0.6, 0.25, 0.5)]})
+    labels = ('/m/1', 1), ('/m/2', 0), ('/m/9', 1), ('/m/2', 0.5)
+    rows = [('a', 'verification', label, confidence) for label, confidence in labels]
+    # V7 has its own name for the split.
+    put_labels(root / 'oidv7-val-annotations-human-imagelabels.csv', *rows)
+    (root / 'oidv7-class-descriptions.csv').write_text('LabelName,DisplayName\n/m/1,Other\n/m/9,"Rain, heavy"\n')
+    sample, report = read(root)
+    found = [annotation for annotation in sample.annotations if annotation.kind == 'classification']
+    assert found == [Classification(id='label-1', label='Zebra'), Classification(id='label-2', label='Rain, heavy')]
+    assert {(loss['reason'][:22], loss['count']) for loss in report['dropped']} == {
+        ('it is not in the image', 1),
+        ('it is not verified (it', 1),
+    }
+
+
+def test_labels_of_images_come_back(tmp_path: Path) -> None:
+    samples = small_samples(tmp_path / 'images', 'classification')
+    made = convert_dataset(samples, 'openimages', tmp_path / 'out', FORMAT)
+    assert made.losses['written']['classification'] == 7
+    before = {(sample.split, sample.id): [one.label for one in sample.annotations] for sample in samples}
+    *after, _ = read(made.path)
+    assert {(sample.split, sample.id): [one.label for one in sample.annotations] for sample in after} == before
+    assert (made.path / 'class-descriptions.csv').is_file()
+
+
+def test_masks_and_relationships_are_counted(tmp_path: Path) -> None:
+    root = put(tmp_path / 'in', {'train': [row('a', '/m/1', 0.1, 0.6, 0.25, 0.5)]})
+    for name in ('train-annotations-object-segmentation.csv', 'oidv6-train-annotations-vrd.csv'):
+        (root / name).write_text('MaskPath,ImageID\n')
+    _, report = read(root)
+    assert [(loss['kind'], loss['reason']) for loss in report['dropped']] == [
+        ('file', 'masks are not read'),
+        ('file', 'relationships are not read'),
+    ]
+
+
+def test_how_boxes_were_drawn_and_degrees_of_occlusion_are_left_out_and_counted(tmp_path: Path) -> None:
+    root = put(tmp_path / 'in', {'train': [row('a', '/m/1', 0.1, 0.6, 0.25, 0.5)]})
+    made = convert_dataset({'path': root, 'format': 'openimages'}, 'coco', tmp_path / 'out', FORMAT)
+    assert made.losses['attributes'] == {'Source': 1}
+    (sample,) = small_samples(tmp_path / 'images')[:1]
+    sample.annotations = [
+        Box(1, 1, 9, 9, label='ant', attributes={'occluded': 2, 'truncated': True, 'confidence': '?'})
+    ]
+    made = convert_dataset([sample], 'openimages', tmp_path / 'there', FORMAT)
+    assert made.losses['attributes'] == {'occluded': 1, 'confidence': 1}
+
+
+def test_columns_after_those_of_boxes_are_no_fault(tmp_path: Path) -> None:
+    """The clicks of V6, and a file that begins with a byte order mark and ends without a line feed."""
+    root = put(tmp_path / 'in', {'train': [row('a', '/m/1', 0.1, 0.6, 0.25, 0.5)]})
+    file = root / 'train-annotations-bbox.csv'
+    header, line = file.read_text().splitlines()
+    file.write_text(f'\ufeff{header},XClick1X\r\n{line},1')
+    sample, report = read(root)
+    assert [box.attributes for box in sample.annotations] == [{}]
+    assert not report['unreadable']['count']
+
+
+def test_rows_across_the_parts_in_which_a_table_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row(name, '/m/1', 0.1, 0.2, 0.1, 0.2) for name in ('a', 'a', 'b', 'b', 'b', 'c')]
+    root = put(tmp_path / 'in', {'train': rows})
+    monkeypatch.setattr('synapse_hooks_openimages.table._CHUNK', 50)
+    *samples, _ = read(root)
+    assert [len(sample.annotations) for sample in samples] == [2, 3, 1]
+
+
+def test_a_table_stays_on_the_disk(tmp_path: Path) -> None:
+    """Memory grows with images, not with rows: a table of 40 MB is read in parts."""
+    root = put(tmp_path / 'in', {'train': [row('a', '/m/1', 0.1, 0.2, 0.1, 0.2)]})
+    line = 'gone,xclick,/m/1,1,0.1,0.2,0.1,0.2,0,0,0,0,0\n'
+    with (root / 'train-annotations-bbox.csv').open('a') as file:
+        file.writelines([line * 1000] * 900)
+    tracemalloc.start()
+    try:
+        sample, _ = read(root)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(sample.annotations) == 1
+    assert peak < 30e6
+
+
+@pytest.mark.parametrize('name', ['link', 'pipe'])
+def test_a_table_that_is_not_a_file_of_the_dataset_is_refused(tmp_path: Path, name: str) -> None:
+    root = put(tmp_path / 'in', {'train': [row('a', '/m/1', 0.1, 0.2, 0.1, 0.2)]})
+    table = root / 'train-annotations-bbox.csv'
+    if name == 'link':
+        table.rename(tmp_path / 'elsewhere.csv')
+        table.symlink_to(tmp_path / 'elsewhere.csv')
+    else:
+        table.unlink()
+        os.mkfifo(table)
+    with pytest.raises((UnreadableItem, DatasetInvalid)):
+        list(read(root))
+
+
+def test_the_distribution_is_valid() -> None:
+    if not any(entry.name == 'openimages' for entry in entry_points(group='synapse_hooks.formats')):
+        pytest.skip('synapse-hooks-openimages is not installed here')
+    check_distribution('synapse-hooks-openimages')
