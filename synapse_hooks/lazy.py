@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from synapse_hooks.platforms import UNSUPPORTED, is_supported
+
 
 def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """What a package's `__init__` calls `__getattr__`.
@@ -25,6 +27,8 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         home = homes.get(name)
         if home is None:
             raise AttributeError(f'module {package!r} has no attribute {name!r}')
+        if not is_supported():
+            raise ImportError(UNSUPPORTED)
         value = getattr(import_module(home if home.startswith('synapse_hooks.') else f'{package}.{home}'), name)
         # From now on it is an attribute of the package.
         setattr(sys.modules[package], name, value)

@@ -18,7 +18,8 @@ LONGEST = 400
 """Lines; the aim is 250."""
 
 LEVELS = (
-    ('safe_text', 'portable', 'lazy', 'marker', 'version', 'deprecations'),
+    ('platforms', 'safe_text', 'portable', 'marker', 'version', 'deprecations'),
+    ('lazy',),
     ('errors', 'searches', 'trainings', 'types'),
     ('amounts',),
     ('launches',),

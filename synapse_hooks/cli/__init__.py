@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
+from synapse_hooks.platforms import UNSUPPORTED, is_supported
+
 COMMANDS: Final = {
     'demo': 'watch a model train: a labelled dataset, a real training, an uploaded model',
     'train': 'run a train action',
@@ -79,6 +81,9 @@ def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if not word.startswith('-')), None)
     if command in COMMANDS and words.index(command) == 0:
+        if not is_supported():
+            print(f'error: {UNSUPPORTED}', file=sys.stderr)
+            return 2
         from synapse_hooks.cli.common import run_command
 
         return run_command(import_module(module_of(command)), command, words[1:])

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from synapse_hooks.context import Dataset, NullRecorder, TrainContext
 from synapse_hooks.conversion.arrivals import Arrivals
 from synapse_hooks.conversion.workers import Worker, send, workers
+from synapse_hooks.platforms import usable_cores
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -183,7 +184,7 @@ def _convert(context: TrainContext, dataset: Dataset, format: BaseFormat, out: P
     from synapse_hooks.conversion.target import Target
 
     options = Options.of(context, format.name)
-    alone = options.workers == 1 or len(os.sched_getaffinity(0)) == 1 or options.executor not in (None, 'fork')
+    alone = options.workers == 1 or usable_cores() == 1 or options.executor not in (None, 'fork')
     if alone or options.group_by or options.stratify:
         # It would take the time of the export, or every sample decides about the split of the others.
         return None

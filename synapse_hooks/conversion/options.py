@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -10,6 +9,7 @@ from typing import Any, Literal, get_args
 from synapse_hooks.context import TrainContext
 from synapse_hooks.data import DEFAULT_TOLERANCE, Tolerance, fractions
 from synapse_hooks.errors import ParamsError
+from synapse_hooks.platforms import usable_cores
 from synapse_hooks.storage import LinkMode
 
 Crowds = Literal['keep', 'objects']
@@ -51,7 +51,7 @@ class Options:
         """How many processes work on so many items."""
         if self.workers is not None:
             return self.workers
-        return 1 if count < _WORTH_IT else min(len(os.sched_getaffinity(0)), _MOST)
+        return 1 if count < _WORTH_IT else min(usable_cores(), _MOST)
 
     @classmethod
     def of(cls, context: TrainContext, format: str) -> Options:
