@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,11 @@ from synapse_hooks.safe_text import described
 from synapse_hooks.storage.user_paths import working_directory
 
 FORMS: Final = 'module:Class, path/file.py:Class, or a folder with a config.yaml'
+
+
+SDK: Final = 'synapse_sdk'
+"""The package of synapse-sdk, whose train actions run here with the distribution `SDK_COMPAT`."""
+SDK_COMPAT: Final = 'synapse-hooks-sdk-compat'
 
 
 class Target(NamedTuple):
@@ -89,7 +95,17 @@ def _not_importable(
     target: str, error: BaseException, what: str | None = None, others: str = f'or give {FORMS}'
 ) -> TargetError:
     problem = error.problem if isinstance(error, SynapseHooksError) else described(error)
-    return TargetError(f'{what or repr(target)} cannot be imported: {problem}', hint=f'fix it, {others}', target=target)
+    hint = f'fix it, {others}'
+    if isinstance(error, ModuleNotFoundError) and error.name == SDK:
+        hint = f'pip install {SDK_COMPAT}, or import from synapse_hooks'
+    return TargetError(f'{what or repr(target)} cannot be imported: {problem}', hint=hint, target=target)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ''
 
 
 def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[Any]]:
@@ -105,6 +121,12 @@ def _class(target: str, module: ModuleType, name: str) -> type[BaseTrainAction[A
         raise TargetError(
             f'{target!r}: {module.__file__ or module.__name__} has no {name!r}',
             hint=' '.join(filter(None, (near, offer))),
+            target=target,
+        )
+    if isinstance(found, type) and any(base.__module__.partition('.')[0] == SDK for base in found.__mro__):
+        raise TargetError(
+            f'{target!r}: {name} is a train action of synapse-sdk {_version("synapse-sdk")}',
+            hint=f'import from synapse_hooks; or uninstall synapse-sdk, and install {SDK_COMPAT}',
             target=target,
         )
     if not (isinstance(found, type) and issubclass(found, BaseTrainAction)):

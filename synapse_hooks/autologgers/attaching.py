@@ -65,23 +65,23 @@ class Attached(Generic[T]):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._members: list[tuple[T, int]] = []
-        self._replaced: list[Replaced] = []
+        self._replaced: dict[tuple[int, str], Replaced] = {}
 
     def add(self, member: T, replace_all: Callable[[], object]) -> None:
         """Attach a session.
 
         Args:
             member: What `current` returns for it.
-            replace_all: Called for the first session, to call `replace` for each function. If it raises, everything is
-                restored, and the session is not attached.
+            replace_all: Called to call `replace` for each function. If it raises, the session is not attached, and
+                everything is restored unless another session is attached.
         """
         with self._lock:
-            if not self._members:
-                try:
-                    replace_all()
-                except BaseException:
+            try:
+                replace_all()
+            except BaseException:
+                if not self._members:
                     self._restore()
-                    raise
+                raise
             self._members.append((member, threading.get_ident()))
 
     def remove(self, member: T) -> None:
@@ -100,10 +100,10 @@ class Attached(Generic[T]):
         return members[-1][0] if members else None
 
     def replace(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
-        """Replace a function of a class or module, until the last session is detached.
+        """Replace a function of a class or module, until the last session is detached; once, if called repeatedly.
 
         Args:
-            owner: The class or module.
+            owner: The class or module; or a cell of a closure, whose function is `cell_contents`.
             name: The name of the function.
             make: Called with the original; returns what takes its place.
 
@@ -114,22 +114,28 @@ class Attached(Generic[T]):
         if not callable(original):
             return False
         with self._lock:
-            ours = make(original)
-            self._replaced.append(Replaced(owner, name, vars(owner).get(name, _ABSENT), ours))
-            setattr(owner, name, ours)
+            if not self.has_replaced(owner, name):
+                ours = make(original)
+                self._replaced[id(owner), name] = Replaced(owner, name, _own(owner, name), ours)
+                setattr(owner, name, ours)
         return True
 
     def has_replaced(self, owner: Any, name: str) -> bool:
         """Whether a function is replaced now."""
-        return any(one.owner is owner and one.name == name for one in self._replaced)
+        return (id(owner), name) in self._replaced
 
     def _restore(self) -> None:
-        for owner, name, before, ours in reversed(self._replaced):
+        for owner, name, before, ours in reversed(self._replaced.values()):
             # Another program may have put its function around ours: with no session attached, ours only passes on.
-            if vars(owner).get(name) is not ours:
+            if _own(owner, name) is not ours:
                 continue
             if before is _ABSENT:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
         self._replaced.clear()
+
+
+def _own(owner: Any, name: str) -> Any:
+    """What an object itself has under a name, rather than what it inherits."""
+    return vars(owner).get(name, _ABSENT) if hasattr(owner, '__dict__') else getattr(owner, name)

@@ -50,6 +50,18 @@ def _environment() -> Iterator[Finding]:
         yield Finding(name, True, metadata.version(name))
     ultralytics = next((v for name in ('ultralytics', 'ultralytics-opencv-headless') if (v := _version(name))), None)
     yield Finding('ultralytics', True, ultralytics or "not installed (pip install 'synapse-hooks[ultralytics]')")
+    yield from _sdk()
+
+
+def _sdk() -> Iterator[Finding]:
+    from synapse_hooks.actions.target import SDK, SDK_COMPAT
+
+    sdk, compat = _version('synapse-sdk'), _version(SDK_COMPAT)
+    if sdk and compat:
+        detail = f'synapse-sdk {sdk} is installed beside {SDK_COMPAT} {compat}, and its own package {SDK} is imported'
+        yield Finding('synapse-sdk', False, detail, f'uninstall one of them: actions run here with {SDK_COMPAT} only')
+    elif compat:
+        yield Finding(SDK_COMPAT, True, f'{compat}: actions that were written for synapse-sdk run here')
 
 
 def _backend(options: argparse.Namespace) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ KNOWN: Final = {
     'openimages': 'synapse-hooks-openimages',
     'pytorch_lightning': 'synapse-hooks-lightning',
     'ray': 'synapse-hooks-ray',
+    'sdk-compat': 'synapse-hooks-sdk-compat',
+    'sklearn': 'synapse-hooks-sklearn',
     'tensorboard': 'synapse-hooks-tensorboard',
     'transformers': 'synapse-hooks-transformers',
     'voc': 'synapse-hooks-voc',

@@ -19,8 +19,8 @@ from filelock import FileLock
 from tests.support.environments import Environment, Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
-NAMES = ('lightning', 'transformers')
-REQUIREMENTS = ('lightning>=2.6,<3', 'transformers>=5.20,<6', 'accelerate>=1.10')
+NAMES = ('lightning', 'transformers', 'sklearn')
+REQUIREMENTS = ('lightning>=2.6,<3', 'transformers>=5.20,<6', 'accelerate>=1.10', 'scikit-learn>=1.5,<2')
 OFFLINE = {'HF_HUB_OFFLINE': '1', 'NO_COLOR': '1', 'OMP_NUM_THREADS': '1'}
 
 
@@ -38,7 +38,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
             shutil.rmtree(root, ignore_errors=True)
             environments.fresh(root)
             # What is there stays: a download of torch takes minutes.
-            (root / 'constraints.txt').write_text('\n'.join(_present('torch', 'torchvision', 'numpy')))
+            (root / 'constraints.txt').write_text('\n'.join(_present('torch', 'torchvision', 'numpy', 'scikit-learn')))
             _pip(root, '--retries', '1', '--constraint', str(root / 'constraints.txt'), *REQUIREMENTS)
             installed.write_text(str(REQUIREMENTS))
         installed_now = shared / 'autologgers.installed'

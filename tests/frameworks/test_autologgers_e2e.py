@@ -39,7 +39,7 @@ def events(run: Path, type: str) -> list[dict[str, Any]]:
     return list(read_events(run, types=(type,))) if run.is_dir() else []
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', EPOCHS)
 def test_the_example_is_killed_and_goes_on_from_its_last_checkpoint(
     name: str, environment: Environment, project: Path
 ) -> None:
@@ -66,6 +66,18 @@ def test_the_example_is_killed_and_goes_on_from_its_last_checkpoint(
     assert events(run, 'run_end')[-1]['status'] == 'finished'
     assert started['attempt'] == 1
     assert 'train' in at.hooks('report', 'run').out
+
+
+def test_the_example_of_scikit_learn(environment: Environment, project: Path) -> None:
+    (project / 'train.py').write_text(example('sklearn'), encoding='utf-8')
+    environment.at(project).hooks('train', 'train.py:Train', '-p', 'data_path=.', '--run-dir', 'run')
+    run = project / 'run'
+    found = {(key.training, key.phase, key.name, key.step) for key in metrics_table(run)}
+    assert {('cross_validate', 'val', 'test_score', fold) for fold in (1, 2, 3)} <= found
+    assert {('train', 'val', 'mean_test_score', candidate) for candidate in (1, 2)} <= found
+    assert {('train', 'train', 'loss', epoch) for epoch in range(1, 21)} <= found
+    assert [Path(event['path']).name for event in events(run, 'artifact')] == ['cross_validate.csv', 'cv_results.csv']
+    assert not [event['text'] for event in events(run, 'message') if event['level'] == 'warning']
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -42,9 +42,14 @@ class Attachment:
 
     def __enter__(self) -> Attachment:
         wanted = _import(self.session.framework)
-        _attached.add(self, lambda: None)
-        for module in {wanted, *filter(None, map(sys.modules.get, PACKAGES.values()))}:
-            _replace(module)
+        modules = {wanted, *filter(None, map(sys.modules.get, PACKAGES.values()))}
+
+        def replace_all() -> None:
+            for module in modules:
+                for name, make in REPLACEMENTS.items():
+                    _attached.replace(module.Trainer, name, make)
+
+        _attached.add(self, replace_all)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,6 +93,13 @@ class Attachment:
 
     def begin(self, trainer: Any, checkpoint: Any) -> Training:
         """Begin a training: a log, and a callback at the end of the trainer's list."""
+        if type(trainer.strategy.launcher).__name__ == '_SubprocessScriptLauncher':
+            self.session.log_message(
+                f'{type(trainer.strategy).__name__} starts this program again for each device, which a run does not '
+                "support: use strategy='ddp_fork' or 'ddp_spawn', or one device",
+                level='warning',
+                code='autolog-unsupported',
+            )
         # Lightning has words for some checkpoints, such as `last`: that is the one of this run, if there is one.
         if checkpoint is not None and not Path(checkpoint).exists():
             checkpoint = self.session.resume_from
@@ -105,12 +117,6 @@ class Attachment:
             if trainer.is_global_zero and results:
                 log = self.session.log_for(name)
                 log.log_metrics({key: value for one in results for key, value in numbers(one).items()}, phase=phase)
-
-
-def _replace(module: ModuleType) -> None:
-    for name, make in REPLACEMENTS.items():
-        if not _attached.has_replaced(module.Trainer, name):
-            _attached.replace(module.Trainer, name, make)
 
 
 def _initializing(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,7 +147,7 @@ def _saving(original: Callable[..., Any]) -> Callable[..., Any]:
         attachment = _attached.current()
         training = None if attachment is None else attachment.trainings.get(id(trainer))
         result = original(trainer, filepath, *args, **named)
-        if training is not None:
+        if training is not None and trainer.is_global_zero:
             training.saved(trainer, filepath, bool(named.get('weights_only', args[0] if args else False)))
         return result
 

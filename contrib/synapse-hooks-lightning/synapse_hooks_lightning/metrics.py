@@ -57,6 +57,11 @@ class Metrics:
         return {name: value for name, value in now.items() if value is not before.get(name)}
 
 
+def last_metrics(trainer: Any) -> dict[str, float]:
+    """The last value of everything that was logged."""
+    return numbers(_without_duplicates(trainer.callback_metrics))
+
+
 def learning_rates(trainer: Any) -> dict[str, float]:
     """The learning rate of each optimizer and parameter group, named as by Lightning's `LearningRateMonitor`:
     `lr-Adam`, `lr-Adam-1` of a second one, `lr-Adam/pg1` of the first group of several.

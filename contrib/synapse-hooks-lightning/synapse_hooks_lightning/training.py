@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks_lightning.checkpoints import artifacts, saved
-from synapse_hooks_lightning.metrics import Metrics, learning_rates, numbers
+from synapse_hooks_lightning.metrics import Metrics, last_metrics, learning_rates
 from synapse_hooks_lightning.params import params_of
 
 if TYPE_CHECKING:
@@ -142,11 +142,11 @@ class Training:
         with self.session.guard('logging the last metrics'):
             if getattr(trainer.strategy.launcher, '_start_method', None) == 'fork':
                 return
-            self.log.log_metrics(numbers(trainer.callback_metrics), phase='final')
+            self.log.log_metrics(last_metrics(trainer), phase='final')
             self.log.set_progress(1, 1)
             self.log.log_message(
                 f'training {self.log.name} ran in processes that Lightning started: its last metrics and its '
-                "checkpoints are logged, not each epoch; Trainer(strategy='ddp') logs those too",
+                "checkpoints are logged, not each epoch; strategy='ddp_fork' logs each epoch",
                 level='warning',
                 code='autolog-unsupported',
             )

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from synapse_hooks.context import AutologSession
+from synapse_hooks.journal import Journal, read_events
 from synapse_hooks.testing import AutologConformance, Recording, recording_session
 
 torch = pytest.importorskip('torch')
@@ -244,11 +246,63 @@ def test_a_search_for_a_learning_rate_is_no_training(session: Any) -> None:
     assert [event['training'] for event in session[1].of('training')] == ['train', 'train']
 
 
+def test_the_other_import_name_is_logged_too(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = pytest.importorskip('pytorch_lightning')
+
+    class Other(other.LightningModule):  # type: ignore[name-defined, misc]
+        training_step, configure_optimizers = Line.training_step, Line.configure_optimizers
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.rate, self.fails_at = torch.nn.Linear(4, 1), 0.1, None
+
+    def train() -> None:
+        quiet = {'enable_progress_bar': False, 'enable_model_summary': False, 'accelerator': 'cpu'}
+        other.Trainer(max_epochs=1, enable_checkpointing=False, **quiet).fit(Other(), loader())
+
+    for framework in ('lightning', 'pytorch_lightning'):
+        with LightningAutologger().autolog(framework, session[0]):  # type: ignore[union-attr]
+            train()
+            trainer(max_epochs=1).fit(Line(), loader())
+    assert not session[1].warnings
+    assert [event['training'] for event in session[1].of('training', status='finished')] == [
+        'train', 'train2', 'train3', 'train4'
+    ]  # fmt: skip
+    monkeypatch.delitem(sys.modules, 'pytorch_lightning')
+    with attach(session):
+        sys.modules['pytorch_lightning'] = other
+        train()
+    assert "pytorch_lightning was imported after autolog('lightning')" in session[1].warnings[0]
+
+
 def test_other_ranks_log_nothing(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pl.Trainer, 'is_global_zero', property(lambda self: False))
     with attach(session):
         trainer(enable_checkpointing=False).fit(Line(), loader())
     assert not session[1].events
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason='torch is built without torch.distributed')
+def test_forked_ranks_log_once(tmp_path: Path) -> None:
+    run = tmp_path / 'run'
+    run.mkdir()
+    session = AutologSession('lightning', Journal(run), run)
+    with LightningAutologger().autolog('lightning', session):  # type: ignore[union-attr]
+        trainer(devices=2, strategy='ddp_fork').fit(Line(), loader(), loader())
+    events = list(read_events(run))
+    assert [event['epoch'] for event in events if event['type'] == 'checkpoint'] == [1, 2]
+    assert [event['step'] for event in events if event['type'] == 'metrics' and 'val_loss' in event['values']] == [1, 2]
+    assert [event['status'] for event in events if event['type'] == 'training'] == ['started', 'finished']
+    assert not [event for event in events if event['type'] == 'message']
+
+
+def test_a_strategy_that_starts_the_program_again_is_reported(session: Any) -> None:
+    with attach(session):
+        made = trainer(devices=2, strategy='ddp', enable_checkpointing=False)
+        # It would start the tests again.
+        made.strategy._launcher.launch = lambda function, *args, trainer=None, **named: None
+        made.fit(Line(), loader())
+    assert 'DDPStrategy starts this program again for each device' in session[1].warnings[0]
 
 
 def test_a_callback_sent_to_another_process_does_nothing() -> None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import functools
 import importlib
-import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from synapse_hooks.autologgers.attaching import Attached
 from synapse_hooks.autologgers.ultralytics.files import Stamp, log_files, replay_results, resumable, stamp
 from synapse_hooks.autologgers.ultralytics.relocation import keep_in_run, relocate_args, rewrite_weights
 from synapse_hooks.autologgers.ultralytics.training import Training
@@ -44,9 +44,7 @@ class Placed(NamedTuple):
     """What its results.csv was like then."""
 
 
-_lock = threading.Lock()
-_attached: list[Attachment] = []
-_exchanged: list[tuple[ModuleType, str, Callable[..., Any], Callable[..., Any]]] = []
+_attached: Attached[Attachment] = Attached()
 
 
 class Attachment:
@@ -56,21 +54,20 @@ class Attachment:
 
     def __init__(self, session: AutologSession) -> None:
         self.session = session
-        self.thread = 0
         self.trainings: list[tuple[Training, weakref.ref[Any]]] = []
         self.placed: dict[Path, Placed] = {}
 
     def __enter__(self) -> Attachment:
         modules = {name: _import(name) for name in ('ultralytics', *PLACERS, INTEGRATIONS)}
-        self.thread = threading.get_ident()
-        with _lock:
-            if not _exchanged:
-                for name in PLACERS:
-                    _exchange(modules[name], 'get_save_dir', _placing)
-                _exchange(modules[INTEGRATIONS], 'add_integration_callbacks', _integrating)
-            found = {(module.__name__, name) for module, name, _, _ in _exchanged}
-            _attached.append(self)
-        if not found >= {(PLACERS[0], 'get_save_dir'), (INTEGRATIONS, 'add_integration_callbacks')}:
+
+        def replace_all() -> None:
+            for name in PLACERS:
+                _attached.replace(modules[name], 'get_save_dir', functools.partial(_placing, module=name))
+            _attached.replace(modules[INTEGRATIONS], 'add_integration_callbacks', _integrating)
+
+        _attached.add(self, replace_all)
+        needed = ((PLACERS[0], 'get_save_dir'), (INTEGRATIONS, 'add_integration_callbacks'))
+        if not all(_attached.has_replaced(modules[module], name) for module, name in needed):
             version = getattr(modules['ultralytics'], '__version__', '?')
             self.session.log_message(
                 f'ultralytics {version} differs from the versions that this autologger supports (8.4.50 to 8.4.190): '
@@ -83,10 +80,7 @@ class Attachment:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _lock:
-            _attached.remove(self)
-            if not _attached:
-                _restore()
+        _attached.remove(self)
         for training, reference in self.trainings:
             with self.session.guard('detaching'):
                 training.detach(reference())
@@ -129,16 +123,10 @@ class Attachment:
         return any(trainer is not None and getattr(trainer, 'validator', None) is validator for trainer in trainers)
 
 
-def _current() -> Attachment | None:
-    own = threading.get_ident()
-    attached = list(_attached)
-    return next((one for one in reversed(attached) if one.thread == own), attached[-1] if attached else None)
-
-
 def _placing(original: Callable[..., Any], module: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_save_dir(args: Any, *rest: Any, **named: Any) -> Any:
-        attachment = _current()
+        attachment = _attached.current()
         if attachment is None:
             return original(args, *rest, **named)
         trains, session = module == PLACERS[0], attachment.session
@@ -157,11 +145,11 @@ def _placing(original: Callable[..., Any], module: str) -> Callable[..., Any]:
     return get_save_dir
 
 
-def _integrating(original: Callable[..., Any], module: str) -> Callable[..., Any]:
+def _integrating(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def add_integration_callbacks(instance: Any, *rest: Any, **named: Any) -> Any:
         result = original(instance, *rest, **named)
-        attachment = _current()
+        attachment = _attached.current()
         # Predictors, exporters and tuners call this too: ultralytics itself distinguishes them by this name.
         kind = type(instance).__name__
         if attachment is not None:
@@ -173,22 +161,6 @@ def _integrating(original: Callable[..., Any], module: str) -> Callable[..., Any
         return result
 
     return add_integration_callbacks
-
-
-def _exchange(module: ModuleType, name: str, make: Callable[[Callable[..., Any], str], Callable[..., Any]]) -> None:
-    original = getattr(module, name, None)
-    if callable(original):
-        ours = make(original, module.__name__)
-        setattr(module, name, ours)
-        _exchanged.append((module, name, original, ours))
-
-
-def _restore() -> None:
-    for module, name, original, ours in _exchanged:
-        # Another program may have put its function around ours: with no session attached, ours only passes on.
-        if getattr(module, name, None) is ours:
-            setattr(module, name, original)
-    _exchanged.clear()
 
 
 def _import(name: str) -> ModuleType:

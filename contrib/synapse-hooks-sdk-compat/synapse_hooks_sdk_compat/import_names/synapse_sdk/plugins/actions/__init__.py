@@ -1,0 +1,12 @@
+"""The base class of train actions."""
+
+from typing import TYPE_CHECKING
+
+from synapse_hooks_sdk_compat import missing_names
+
+from synapse_hooks import BaseTrainAction, TrainContext
+
+__all__ = ['BaseTrainAction', 'TrainContext']
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_names(__name__)
