@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from docstrings import in_cell
 
 from synapse_hooks.plugins.discovery import GROUPS
+from synapse_hooks.plugins.records import normalize
 
 ROOT: Final = Path(__file__).parents[1]
 KNOWN: Final = ROOT / 'synapse_hooks' / 'plugins' / 'known.py'
@@ -44,7 +45,7 @@ is. Most plugins of others are on PyPI under a name that begins with `synapse-ho
 [A converter in ten minutes](ten-minutes.md) makes one.
 """
 _KNOWN: Final = '''\
-"""The plugins that are developed together with synapse-hooks: names, and the distributions that have them.
+"""The plugins that are developed together with synapse-hooks.
 
 Written by docs/generate.py from contrib/*/pyproject.toml: type `make docs`.
 """
@@ -53,9 +54,15 @@ from __future__ import annotations
 
 from typing import Final
 
-KNOWN: Final = {
+from synapse_hooks.plugins.records import Kind
+
+DISTRIBUTIONS: Final = (
+%s)
+"""The distributions."""
+
+KNOWN: Final[dict[Kind, dict[str, str]]] = {
 %s}
-"""The distribution of each name: the end of its own name, and the names of its plugins."""
+"""By kind and name of a plugin, the distribution that has it. Names are normalized."""
 '''
 
 
@@ -136,6 +143,10 @@ def _example(readme: str) -> str:
 def known_plugins() -> str:
     """The module `synapse_hooks.plugins.known`."""
     every = distributions()
-    names = {name: one.name for one in every for group in one.entries.values() for name in group}
-    names |= {one.short: one.name for one in every}
-    return _KNOWN % ''.join(f'    {name!r}: {distribution!r},\n' for name, distribution in sorted(names.items()))
+    kinds = []
+    for group, kind in sorted(GROUPS.items(), key=lambda entry: entry[1]):
+        names = {normalize(name): one.name for one in every for name in one.entries.get(group, ())}
+        lines = ''.join(f'        {name!r}: {distribution!r},\n' for name, distribution in sorted(names.items()))
+        if names:
+            kinds.append(f'    {kind!r}: {{\n{lines}    }},\n')
+    return _KNOWN % (''.join(f'    {one.name!r},\n' for one in every), ''.join(kinds))

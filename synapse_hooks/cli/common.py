@@ -59,11 +59,10 @@ def run_command(module: ModuleType, name: str, words: Sequence[str]) -> int:
     )
     module.add_arguments(parser)
     add_common(parser)
-    rest: list[str] = []
-    if getattr(module, 'PASSES_REST', False) and '--' in words:
-        place = words.index('--')
-        words, rest = words[:place], [*words[place + 1 :]]
-    parser.set_defaults(rest=rest)
+    if getattr(module, 'PASSES_REST', False):
+        place = [*words, '--'].index('--')
+        parser.set_defaults(rest=[*words[place + 1 :]])
+        words = words[:place]
     warnings.showwarning = _show_warning
     as_json = '--json' in words
     with _stdout(as_json) as out, terminate_raises():
@@ -113,6 +112,8 @@ class _Parser(argparse.ArgumentParser):
         if assignment and '-p' in self._option_string_actions:
             raise ConfigError(message, hint=f'a parameter is given as `-p {assignment[1]}`')
         usage = ' '.join(self.format_usage().split())
+        if 'unrecognized arguments' in message and self.get_default('rest') is not None:
+            usage = f'options for another program follow `--`; {usage}'
         if missing := re.fullmatch(r'argument (--[\w-]+): expected one argument', message):
             usage = f'a value that begins with `-` is given as `{missing[1]}=-VALUE`; {usage}'
         raise ConfigError(message, hint=usage)

@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> CommandResult:
     else:
         text = _nothing_new(names, found) + (f'\n{reasons(broken)}' if broken else '')
     data = {'installer': installer.name, 'names': names, 'plugins': new, 'broken': broken}
-    return CommandResult(data, text, 1 if broken else 0, has_side_effects=True)
+    wanted = {normalize(name) for name in names}
+    failed = any(entry in new or normalize(entry['distribution']) in wanted for entry in broken)
+    return CommandResult(data, text, 1 if failed else 0, has_side_effects=True)
 
 
 def _key(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from synapse_hooks.errors import ConfigError, InstallationFailed, suggest
-from synapse_hooks.plugins.known import KNOWN
+from synapse_hooks.plugins.known import DISTRIBUTIONS, KNOWN
+from synapse_hooks.plugins.records import normalize
 from synapse_hooks.terminal import write_stderr
 
 _KEPT: Final = 200
@@ -64,7 +65,8 @@ def find_installer(options: Sequence[str] = ()) -> Installer:
         _refuse_system_environment()
     python = sys.executable
     if find_spec('pip') is not None:
-        pip = (python, '-m', 'pip', '--disable-pip-version-check', '--no-input')
+        # -P: a file pip.py of the working directory is not what is meant.
+        pip = (python, '-P', '-m', 'pip', '--disable-pip-version-check', '--no-input')
         return Installer('pip', (*pip, 'install'), (*pip, 'uninstall', '--yes'))
     if uv := _uv():
         return Installer('uv', (*uv, 'install', '--python', python), (*uv, 'uninstall', '--python', python))
@@ -103,16 +105,22 @@ def full_name(name: str) -> str:
     match = re.fullmatch(r'([A-Za-z0-9][A-Za-z0-9._-]*)(.*)', name, re.DOTALL)
     if match is None or '/' in name or name.endswith(('.whl', '.tar.gz', '.zip')):
         return name
-    known = KNOWN.get(re.sub(r'[-_.]+', '-', match[1]).lower())
-    if known is not None:
-        return f'{known}{match[2]}'
-    if near := get_close_matches(match[1], KNOWN, n=1, cutoff=0.75):
+    known = _known_names()
+    if normalize(match[1]) in known:
+        return f'{known[normalize(match[1])]}{match[2]}'
+    if near := get_close_matches(match[1], known, n=1, cutoff=0.75):
         raise ConfigError(
             f'{name!r} is nearly the name of a known plugin; did you mean {near[0]!r}?',
             hint=f'if {name} is the name of a distribution: `synapse-hooks install -- {shlex.quote(name)}`',
             name=name,
         )
     return name
+
+
+def _known_names() -> dict[str, str]:
+    """The distribution of each short name: the end of its own name, or the name of one of its plugins."""
+    names = {name: distribution for plugins in KNOWN.values() for name, distribution in plugins.items()}
+    return names | {distribution.removeprefix('synapse-hooks-'): distribution for distribution in DISTRIBUTIONS}
 
 
 def _refuse_system_environment() -> None:
@@ -131,7 +139,7 @@ def _uv() -> tuple[str, ...] | None:
     for program in (os.environ.get('UV'), shutil.which('uv')):
         if program:
             return program, 'pip'
-    return (sys.executable, '-m', 'uv', 'pip') if find_spec('uv') is not None else None
+    return (sys.executable, '-P', '-m', 'uv', 'pip') if find_spec('uv') is not None else None
 
 
 def _run(command: Sequence[str]) -> tuple[int, list[str]]:
@@ -201,7 +209,7 @@ def _failure(installer: str, code: int, lines: Sequence[str], names: Sequence[st
         (f'{installer} ended with exit code {code}', f'see what {installer} says above'),
     )
     what = ', '.join(names) or 'the installation'
-    near = suggest(names[0], KNOWN.values()) if len(names) == 1 and 'no such distribution' in reason else ''
+    near = suggest(names[0], DISTRIBUTIONS) if len(names) == 1 and 'no such distribution' in reason else ''
     if near:
         hint = f'{near} {hint}'
     return InstallationFailed(f'{what}: {reason}', hint=hint, installer=installer, names=[*names])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from synapse_hooks.cli.amounts import count_text
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.storage import disk_errors
 
 if TYPE_CHECKING:
     from synapse_hooks.scaffold import NewProject
@@ -89,7 +90,9 @@ def _check_folder(folder: Path) -> None:
             hint='`cd` to the folder above it, and name it with --into DIR',
             field='into',
         )
-    if folder.is_dir() and any(folder.iterdir()):
+    with disk_errors(folder):
+        is_used = folder.is_dir() and any(folder.iterdir())
+    if is_used:
         raise ConfigError(
             f'{folder} is not empty', hint='choose another folder with --into DIR, or empty this one', field='into'
         )

@@ -20,6 +20,7 @@ from synapse_hooks.errors import (
 from synapse_hooks.plugins.adapter import HookAdapter
 from synapse_hooks.plugins.blame import Trail
 from synapse_hooks.plugins.discovery import DISTRIBUTION
+from synapse_hooks.plugins.known import KNOWN
 from synapse_hooks.plugins.loading import load
 from synapse_hooks.plugins.records import Kind, Plugin, normalize
 
@@ -30,12 +31,6 @@ _COMMANDS: Final[dict[Kind, str]] = {
     'launcher': 'plugins',
 }
 """The command that lists them."""
-_CONTRIBUTED: Final[dict[Kind, tuple[str, ...]]] = {
-    'format': ('createml', 'cvat', 'labelme', 'voc'),
-    'executor': ('ray',),
-    'launcher': ('ray',),
-}
-"""What distributions of this project provide, each called `synapse-hooks-NAME`."""
 
 
 class Catalogue:
@@ -148,8 +143,8 @@ class Catalogue:
 
     def _source(self, name: str) -> str:
         """Where a plugin that is not installed can be had."""
-        known = normalize(str(name)) in _CONTRIBUTED.get(self.kind, ())
-        return f'`pip install synapse-hooks-{normalize(name)}` adds it' if known else 'others come with pip install'
+        known = KNOWN.get(self.kind, {}).get(normalize(str(name)))
+        return f'`pip install {known}` adds it' if known else 'others come with pip install'
 
     def _usable(self, plugin: Plugin) -> Plugin:
         if plugin.state == 'blocked':

@@ -1,4 +1,4 @@
-"""The plugins that are developed together with synapse-hooks: names, and the distributions that have them.
+"""The plugins that are developed together with synapse-hooks.
 
 Written by docs/generate.py from contrib/*/pyproject.toml: type `make docs`.
 """
@@ -7,22 +7,53 @@ from __future__ import annotations
 
 from typing import Final
 
-KNOWN: Final = {
-    'createml': 'synapse-hooks-createml',
-    'cvat': 'synapse-hooks-cvat',
-    'kitti': 'synapse-hooks-kitti',
-    'labelme': 'synapse-hooks-labelme',
-    'labelstudio': 'synapse-hooks-labelstudio',
-    'lightning': 'synapse-hooks-lightning',
-    'mlflow': 'synapse-hooks-mlflow',
-    'openimages': 'synapse-hooks-openimages',
-    'pytorch_lightning': 'synapse-hooks-lightning',
-    'ray': 'synapse-hooks-ray',
-    'sdk-compat': 'synapse-hooks-sdk-compat',
-    'sklearn': 'synapse-hooks-sklearn',
-    'tensorboard': 'synapse-hooks-tensorboard',
-    'transformers': 'synapse-hooks-transformers',
-    'voc': 'synapse-hooks-voc',
-    'wandb': 'synapse-hooks-wandb',
+from synapse_hooks.plugins.records import Kind
+
+DISTRIBUTIONS: Final = (
+    'synapse-hooks-createml',
+    'synapse-hooks-cvat',
+    'synapse-hooks-kitti',
+    'synapse-hooks-labelme',
+    'synapse-hooks-labelstudio',
+    'synapse-hooks-lightning',
+    'synapse-hooks-mlflow',
+    'synapse-hooks-openimages',
+    'synapse-hooks-ray',
+    'synapse-hooks-sdk-compat',
+    'synapse-hooks-sklearn',
+    'synapse-hooks-tensorboard',
+    'synapse-hooks-transformers',
+    'synapse-hooks-voc',
+    'synapse-hooks-wandb',
+)
+"""The distributions."""
+
+KNOWN: Final[dict[Kind, dict[str, str]]] = {
+    'autologger': {
+        'lightning': 'synapse-hooks-lightning',
+        'pytorch-lightning': 'synapse-hooks-lightning',
+        'sklearn': 'synapse-hooks-sklearn',
+        'transformers': 'synapse-hooks-transformers',
+    },
+    'executor': {
+        'ray': 'synapse-hooks-ray',
+    },
+    'format': {
+        'createml': 'synapse-hooks-createml',
+        'cvat': 'synapse-hooks-cvat',
+        'kitti': 'synapse-hooks-kitti',
+        'labelme': 'synapse-hooks-labelme',
+        'labelstudio': 'synapse-hooks-labelstudio',
+        'openimages': 'synapse-hooks-openimages',
+        'voc': 'synapse-hooks-voc',
+    },
+    'launcher': {
+        'ray': 'synapse-hooks-ray',
+    },
+    'plugin': {
+        'mlflow': 'synapse-hooks-mlflow',
+        'tensorboard': 'synapse-hooks-tensorboard',
+        'wandb': 'synapse-hooks-wandb',
+    },
 }
-"""The distribution of each name: the end of its own name, and the names of its plugins."""
+"""By kind and name of a plugin, the distribution that has it. Names are normalized."""

@@ -13,7 +13,7 @@ import pytest
 from synapse_hooks.cli import main
 from synapse_hooks.cli.installer import find_installer, full_name, warn_of_tool_environment
 from synapse_hooks.errors import ConfigError
-from synapse_hooks.plugins.known import KNOWN
+from synapse_hooks.plugins.known import DISTRIBUTIONS, KNOWN
 from tests.support.environments import Environment, Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
@@ -126,6 +126,10 @@ def test_install_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'synapse-hooks install voc' in refused(capsys, 'install')
 
 
+def test_options_of_pip_follow_two_hyphens(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 'options for another program follow `--`' in refused(capsys, 'install', 'voc', '--upgrade')
+
+
 @pytest.mark.parametrize(
     ('given', 'full'),
     [
@@ -152,7 +156,9 @@ def test_nearly_a_known_name_is_refused(name: str) -> None:
 
 
 def test_known_plugins_are_those_in_contrib() -> None:
-    assert set(KNOWN.values()) == {file.parent.name for file in CONTRIB.glob('*/pyproject.toml')}
+    assert [*DISTRIBUTIONS] == sorted(file.parent.name for file in CONTRIB.glob('*/pyproject.toml'))
+    assert {name for plugins in KNOWN.values() for name in plugins.values()} <= {*DISTRIBUTIONS}
+    assert full_name('ray') == 'synapse-hooks-ray'
 
 
 def test_an_environment_of_the_system_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

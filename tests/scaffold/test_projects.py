@@ -150,7 +150,10 @@ def test_a_project_installs_is_listed_and_its_tests_pass(
     environments = Environments(tmp_path_factory.mktemp('environments'))
     source = built / new.names.distribution
     sdist.with_name(sdist.name.removesuffix('.tar.gz')).rename(source)
-    environment = environments.fresh(environments.root / 'venv', source).at(made)
+    # Another plugin that logs: what is installed beside it must not disturb the contract.
+    other = tmp_path / 'synapse-hooks-timing'
+    write_project(project('plugin', 'timing'), other)
+    environment = environments.fresh(environments.root / 'venv', source, other).at(made)
     ended = environment.run(environment.python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider')
     assert ended.code == 0, ended
     listed = environment.at(tmp_path).hooks('plugins', '--json').json['plugins']
