@@ -37,6 +37,12 @@ _NEEDED: Final = (
 )
 """Top-level modules that a module of the same name in the project would hide from synapse-hooks or its tests."""
 
+_FRAMEWORKS: Final = (
+    *('cv2', 'datasets', 'jax', 'keras', 'lightning', 'matplotlib', 'pandas', 'sklearn', 'scipy', 'tensorflow', 'timm'),
+    *('torch', 'torchvision', 'transformers', 'ultralytics', 'xgboost'),
+)
+"""What an action trains with: a package of the same name would hide it, also where it is installed later."""
+
 
 @dataclass(frozen=True)
 class ProjectNames:
@@ -86,6 +92,8 @@ class ProjectNames:
             distribution = normal if kind.name == 'action' else f'{_PREFIX}{normal}'
         package = _package(distribution)
         hidden = _hidden_by(package)
+        if not hidden and package in _FRAMEWORKS:
+            hidden = 'a framework'
         if kind.name == 'action' and not hidden and find_spec(package) is not None:
             hidden = 'installed here'
         if hidden:

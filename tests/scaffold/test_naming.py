@@ -69,6 +69,7 @@ def test_near_misses_are_corrected(given: str, name: str, class_name: str) -> No
         ('action', 'import', 'my-import'),
         ('action', 'synapse_hooks', None),
         ('action', 'hypothesis', 'my-hypothesis'),
+        ('action', 'xgboost', 'my-xgboost'),
     ],
 )
 def test_others_are_refused_with_a_name_that_works(kind: str, given: str, typed: str | None) -> None:
