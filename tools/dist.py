@@ -1,6 +1,6 @@
 """Builds every distribution of the repository into a folder, each wheel from its sdist, and checks what is in them.
 
-python tools/dist.py [FOLDER]      the folder is dist/, and is emptied first
+python tools/dist.py [FOLDER]      the folder is dist/; wheels and sdists in it are replaced
 
 It exits with 1, and says which file of which distribution is wrong, where one lacks its licence or py.typed, has tests
 or caches in it, or where the wheel from the sdist is not that of the checkout.
@@ -110,8 +110,9 @@ def _metadata(wheel: Path) -> Message:
 def main() -> int:
     """Build and check all; returns the exit code."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / 'dist').resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for earlier in [*folder.glob('*.whl'), *folder.glob('*.tar.gz')]:
+        earlier.unlink()
     wrong = 0
     with ThreadPoolExecutor(2) as pool:
         for built in pool.map(lambda project: build(project, folder), projects()):
@@ -122,7 +123,15 @@ def main() -> int:
             for fault in found:
                 print(f'      {fault}')
     checked = subprocess.run(
-        [sys.executable, '-P', '-m', 'twine', 'check', '--strict', *sorted(map(str, folder.iterdir()))],
+        [
+            sys.executable,
+            '-P',
+            '-m',
+            'twine',
+            'check',
+            '--strict',
+            *sorted(map(str, [*folder.glob('*.whl'), *folder.glob('*.tar.gz')])),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
