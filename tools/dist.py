@@ -59,8 +59,9 @@ def _build(project: Path, folder: Path, *options: str) -> None:
 
 def faults(built: Built) -> Iterator[str]:
     """What is wrong with a distribution."""
-    project = tomllib.loads((built.project / 'pyproject.toml').read_text(encoding='utf-8'))['project']
-    package = project['name'].replace('-', '_')
+    file = tomllib.loads((built.project / 'pyproject.toml').read_text(encoding='utf-8'))
+    package = file['project']['name'].replace('-', '_')
+    beside = file['tool']['hatch']['build']['targets']['wheel'].get('force-include', {}).values()
     with tempfile.TemporaryDirectory() as aside:
         _build(built.project, Path(aside), '--wheel')
         (straight,) = Path(aside).glob('*.whl')
@@ -75,7 +76,7 @@ def faults(built: Built) -> Iterator[str]:
             yield f'the wheel lacks {name}'
     for name in sorted(names):
         path = PurePosixPath(name)
-        if path.parts[0] not in (package, about):
+        if path.parts[0] not in (package, about, *beside):
             yield f'the wheel installs {name}, outside of {package}/'
         # Templates of projects have tests in them.
         if _is_cache(path) or ('tests' in path.parts and path.suffix != '.jinja'):
@@ -138,7 +139,7 @@ def main() -> int:
     )
     if checked.returncode != 0:
         print(checked.stdout)
-    print(f'{len(projects())} distributions in {folder}' if not wrong else f'{wrong} faults')
+    print(f'{len(projects())} distributions in {folder}' if not wrong else f'wrong: {wrong}')
     return 1 if wrong or checked.returncode != 0 else 0
 
 
