@@ -60,8 +60,8 @@ def safe_id(text: str) -> str:
     """A relative path that stays below any folder it is joined to, as like `text` as possible.
 
     Example:
-        >>> safe_id('street/0001'), safe_id('../../etc/passwd'), safe_id('C:\\\\a')
-        ('street/0001', 'etc/passwd', 'C_/a')
+        >>> safe_id('street/0001'), safe_id('../../etc/passwd'), safe_id('C:\\\\a'), safe_id('.hidden')
+        ('street/0001', 'etc/passwd', 'C_/a', '_hidden')
     """
     if len(text) < _LONGEST and _SAFE.fullmatch(text):
         return text
@@ -69,5 +69,7 @@ def safe_id(text: str) -> str:
     for part in text.replace('\\', '/').split('/'):
         clean = re.sub(r'[\x00-\x1f\x7f:*?"<>|]', '_', part)
         if clean.strip('. '):
+            # What is hidden is found by few readers, ours of some formats included.
+            clean = re.sub(r'^\.', '_', clean)
             parts.append(clean.encode(errors='replace')[:_LONGEST].decode(errors='ignore'))
     return '/'.join(parts) or 'item'

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from synapse_hooks.data import Annotation, AnyAnnotation, Sample
 from synapse_hooks.safe_text import repr_of
 
@@ -45,7 +47,8 @@ def differences(
         ["label 'cat' came back as 'Cat'", 'h 4 came back as 5']
     """
     changes = []
-    if before.kind != after.kind:
+    same_shape = before.kind == after.kind or _is_the_same(before, after, tolerance)
+    if not same_shape:
         changes.append(f'it came back as a {after.kind}')
     if before.label != after.label:
         changes.append(_changed_text('label', before.label, after.label))
@@ -77,9 +80,10 @@ def missing(
         tolerance: As in `differences`.
         left_out: As in `differences`.
     """
-    remaining = [] if after is None else [*after.annotations]
+    remaining = [] if after is None else [_by_rows(one, before) for one in after.annotations]
     unmatched: list[int] = []
     for place, annotation in enumerate(before.annotations):
+        annotation = _by_rows(annotation, before)
         for number, other in enumerate(remaining):
             if not differences(annotation, other, tolerance=tolerance, left_out=left_out):
                 del remaining[number]
@@ -87,7 +91,7 @@ def missing(
         else:
             unmatched.append(place)
     for place in unmatched:
-        annotation = before.annotations[place]
+        annotation = _by_rows(before.annotations[place], before)
         candidates = [differences(annotation, other, tolerance=tolerance, left_out=left_out) for other in remaining]
         if after is None:
             what = 'its image did not come back'
@@ -95,10 +99,27 @@ def missing(
             # The most similar one.
             nearest = min(range(len(remaining)), key=lambda n: len(candidates[n]))
             what = '; '.join(candidates[nearest])
-            del remaining[nearest]
+            what += f'\n    wrote {as_text(annotation)}\n    read  {as_text(remaining.pop(nearest))}'
         else:
-            what = 'it did not come back'
+            what = f'it did not come back\n    wrote {as_text(annotation)}'
         yield annotation, f'{name_of(before, place)}: {what}'
+
+
+def as_text(annotation: AnyAnnotation) -> str:
+    """An annotation for a failure: its class, and the fields that are not as by default.
+
+    Example:
+        >>> from synapse_hooks.data import Box
+        >>> as_text(Box(1, 2, 3, 4, id='b7', label='cat'))
+        "Box(x=1, y=2, w=3, h=4, id='b7', label='cat')"
+    """
+    info = {field.name: field for field in msgspec.structs.fields(annotation)}
+    shown = []
+    for name, field in info.items():
+        value = getattr(annotation, name)
+        if field.required or value != (field.default_factory() if callable(field.default_factory) else field.default):
+            shown.append(f'{name}={repr_of(value)}')
+    return f'{type(annotation).__name__}({", ".join(shown)})'
 
 
 def first_difference(one: Sequence[Sample], other: Sequence[Sample]) -> str:
@@ -129,6 +150,35 @@ def as_lines(texts: Sequence[str]) -> str:
 
 def _changed_text(name: str, before: Any, after: Any) -> str:
     return f'{name} {repr_of(before)} came back as {repr_of(after)}'
+
+
+def _by_rows(annotation: AnyAnnotation, sample: Sample) -> AnyAnnotation:
+    """The annotation; a mask with its runs counted row by row, whichever way a format counts them."""
+    if not getattr(annotation, 'columns', False) or not sample.width:
+        return annotation
+    # It needs numpy, which is imported for masks only.
+    from synapse_hooks.data.masks import by_rows
+
+    mask: Any = annotation
+    turned: AnyAnnotation = msgspec.structs.replace(
+        mask, runs=by_rows(mask, sample.width, sample.height), columns=False
+    )
+    return turned
+
+
+def _is_the_same(before: AnyAnnotation, after: AnyAnnotation, tolerance: float) -> bool:
+    """Whether an annotation of another kind has the same geometry: a rotated box of no angle is a box."""
+    own, other = (
+        {name: getattr(one, name) for name in type(one).__struct_fields__ if name not in Annotation.__struct_fields__}
+        for one in (before, after)
+    )
+    more = [value for name, value in other.items() if name not in own]
+    return (
+        bool(own)
+        and own.keys() < other.keys()
+        and not any(more)
+        and all(_equal(value, other[name], tolerance) for name, value in own.items())
+    )
 
 
 def _equal(one: Any, other: Any, tolerance: float) -> bool:

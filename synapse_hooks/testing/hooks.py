@@ -6,6 +6,8 @@
         plugin = 'acme_timing:Timing'
 
 pytest collects the subclass and runs every test; `tmp_path` is a fixture of pytest.
+
+PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A run directory and a manager of plugins for tests of hooks, without a pipeline."""
+"""A run directory and a manager of plugins for tests of hooks, without a pipeline.
+
+PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A project in a folder, whose commands run as a user types them."""
+"""A project in a folder, whose commands run as a user types them.
+
+PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@
             return [[(name, step, value) for _, name, step, value in rows]]
 
 pytest collects the subclass and runs every test; `tmp_path` is a fixture of pytest.
+
+PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 from unittest import SkipTest
@@ -31,7 +32,7 @@ from synapse_hooks.formats import (
 from synapse_hooks.storage import read_file
 from synapse_hooks.testing import FormatConformance
 
-PROMISES = sorted(name for name in vars(FormatConformance) if name.startswith('test_'))
+PROMISES = sorted(name for name in dir(FormatConformance) if name.startswith('test_'))
 
 
 class AcmeBox(msgspec.Struct):
@@ -83,10 +84,14 @@ class Good(Format):
     def item(self, sample: Sample, out: Path) -> dict[str, Any]:
         image = self.place(sample)
         self.link_image(sample, out / image)
-        boxes = [self.box(sample, shape) for shape in sample.annotations if isinstance(shape, Box)]
+        boxes = []
         for shape in sample.annotations:
             if not isinstance(shape, Box):
                 self.other(sample, shape)
+            elif isfinite(shape.x + shape.y + shape.w + shape.h):
+                boxes.append(self.box(sample, shape))
+            else:
+                self.report.dropped('box', 'a coordinate is not finite', sample.id, shape.id)
         return {'id': sample.id, 'image': image, 'split': sample.split, 'boxes': boxes}
 
     def place(self, sample: Sample) -> str:

@@ -33,12 +33,19 @@ class TestYoloDetect(FormatConformance):
     params = {'target_task': 'detect'}
 
 
-class TestYoloSegment(FormatConformance):
+class OtherTask(FormatConformance):
+    """Of one format, invalid datasets and memory are tried with one task."""
+
+    fuzz_seconds = 0
+    bytes_per_sample = None
+
+
+class TestYoloSegment(OtherTask):
     format = YoloFormat()
     params = {'target_task': 'segment'}
 
 
-class TestYoloPose(FormatConformance):
+class TestYoloPose(OtherTask):
     format = YoloFormat()
     params = {'target_task': 'pose'}
 
@@ -52,7 +59,7 @@ class YoloClassify(YoloFormat):
     source, recognise = BaseFormat.source, BaseFormat.recognise  # type: ignore[assignment]
 
 
-class TestYoloClassify(FormatConformance):
+class TestYoloClassify(OtherTask):
     format = YoloClassify()
     params = {'target_task': 'classify'}
 
@@ -60,7 +67,7 @@ class TestYoloClassify(FormatConformance):
         return small_samples(folder, 'classification')
 
 
-class TestYoloObb(FormatConformance):
+class TestYoloObb(OtherTask):
     format = YoloFormat()
     params = {'target_task': 'obb'}
 

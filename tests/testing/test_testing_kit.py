@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl
+from synapse_hooks import BaseTrainAction, BaseTrainParams, hookimpl, testing
 from synapse_hooks.data import read_header
 from synapse_hooks.errors import StepFailed
 from synapse_hooks.formats import Format
@@ -214,3 +215,11 @@ def test_aliases_that_stand_for_too_much_are_not_written_out() -> None:
     for text in ('\n'.join(lines), 'a: &a [*a]'):
         with pytest.raises(ValueError, match='too many values'):
             change_yaml(text.encode(), Random(1))
+
+
+def test_pytest_adds_nothing_to_the_messages_of_the_kit() -> None:
+    """It would rewrite the assertions of a distribution that has a plugin of pytest."""
+    for file in sorted(Path(testing.__file__).parent.rglob('*.py')):
+        module = ast.parse(file.read_text(encoding='utf-8'))
+        if any(isinstance(node, ast.Assert) for node in ast.walk(module)):
+            assert 'PYTEST_DONT_REWRITE' in str(ast.get_docstring(module)), file

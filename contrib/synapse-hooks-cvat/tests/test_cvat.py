@@ -362,6 +362,9 @@ class TestBoxesAndPolygons(FormatConformance):
 
 class TestRotatedBoxes(FormatConformance):
     format = CvatFormat()
+    # TestBoxesAndPolygons tries them.
+    fuzz_seconds = 0
+    bytes_per_sample = None
 
     def samples(self, folder: Path) -> list[Sample]:
         return small_samples(folder, 'rotated_box')
@@ -369,6 +372,8 @@ class TestRotatedBoxes(FormatConformance):
 
 class TestSkeletons(FormatConformance):
     format = CvatFormat()
+    # The document is read as a whole, and a skeleton is many elements.
+    bytes_per_sample = 65_536
 
     def samples(self, folder: Path) -> list[Sample]:
         return small_samples(folder, 'keypoints')
@@ -376,6 +381,9 @@ class TestSkeletons(FormatConformance):
 
 class TestClassifications(FormatConformance):
     format = CvatFormat()
+    # TestBoxesAndPolygons tries them.
+    fuzz_seconds = 0
+    bytes_per_sample = None
 
     def samples(self, folder: Path) -> list[Sample]:
         return small_samples(folder, 'classification')

@@ -63,12 +63,13 @@ Drawn = tuple[str, str, Points, str | None]
 
 def _drawn(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Drawn]:
     """The shapes that an annotation becomes; none where it was dropped."""
-    return _SHAPES.get(type(annotation), _without_place)(annotation, sample, fitter)
+    write = _without_place if annotation.number_fault() else _SHAPES.get(type(annotation), _without_place)
+    return write(annotation, sample, fitter)
 
 
 def _without_place(annotation: AnyAnnotation, sample: Sample, fitter: Fitter) -> list[Drawn]:
     fault = annotation.malformed()
-    reason = f'it is malformed: {fault}' if fault else 'labelme has no place for it'
+    reason = f'it is malformed: {fault}' if fault else annotation.number_fault() or 'labelme has no place for it'
     fitter.report.dropped(annotation.kind, reason, sample.id, annotation.id)
     return []
 

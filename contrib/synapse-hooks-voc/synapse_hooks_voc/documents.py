@@ -107,6 +107,9 @@ def _object(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> str:
     if box is None:
         return ''
     left, top, right, bottom = box
+    label = shape.label.strip()
+    if label != shape.label:
+        fitter.report.repaired(shape.kind, 'its label has spaces at its ends: removed', sample.id, shape.id)
     attributes, pose = shape.attributes, str(shape.attributes.get('pose') or NO_POSE)
     if attributes:
         # A flag holds a boolean only; 1 and 0 are equal to them.
@@ -116,7 +119,7 @@ def _object(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> str:
             pose = NO_POSE
     difficult, truncated, occluded = (int(bool(attributes.get(flag))) for flag in FLAGS)
     return f"""  <object>
-    <name>{_escaped(shape.label)}</name>
+    <name>{_escaped(label)}</name>
     <pose>{_escaped(pose)}</pose>
     <difficult>{difficult}</difficult>
     <truncated>{truncated}</truncated>
