@@ -11,20 +11,26 @@
 
 pytest collects the subclass and runs every test; `tmp_path` is a fixture of pytest.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import sys
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
+from unittest import SkipTest
 
 from synapse_hooks.context import AutologSession
+from synapse_hooks.journal import Journal, read_events
 from synapse_hooks.safe_text import summary
 from synapse_hooks.testing.conversion import hook_calls
 from synapse_hooks.testing.plugins import check_plugin
@@ -40,6 +46,9 @@ class AutologConformance:
     """The framework that it logs; also the package whose functions must be restored afterwards."""
     metrics: ClassVar[tuple[str, ...]] = ()
     """Names of metrics that the training must have logged."""
+
+    overhead: ClassVar[float] = 1.5
+    """How much longer a training may take with the autologger."""
 
     # -- what an author writes ---------------------------------------------------------------------------------------
 
@@ -156,6 +165,72 @@ class AutologConformance:
         assert len(first.events) == count, 'the second training was logged to the first session'
         assert first.metrics.keys() == second.metrics.keys(), 'a second session gets other metrics than the first'
 
+    def test_another_rank_logs_as_that_rank_or_not_at_all(self, tmp_path: Path) -> None:
+        """A process of a distributed training (`RANK=1`) trains as before, and does not log as if it were the first."""
+        journal = Journal(tmp_path / 'run', rank=1)
+        session = AutologSession(self.framework, journal, journal.run_dir)
+        before = os.environ.get('RANK')
+        os.environ['RANK'] = '1'
+        try:
+            with self._attach(session):
+                self._train(tmp_path / 'training')
+        finally:
+            if before is None:
+                del os.environ['RANK']
+            else:
+                os.environ['RANK'] = before
+        events = list(read_events(journal.run_dir))
+        others = [event for event in events if event.get('rank') != 1]
+        assert not others, f'events of rank 1 were logged as those of another: {others[:3]}'
+        warned = [event['text'] for event in events if event.get('level') == 'warning']
+        assert not warned, f'with RANK=1 it warned: {warned}'
+
+    def test_a_training_in_another_thread_is_logged_or_declined(self, tmp_path: Path) -> None:
+        """It raises nothing, and either everything is logged or nothing."""
+        self._require_threads(tmp_path / 'before', 1)
+        expected = self._logged(tmp_path / 'main')
+        session, log = recording_session(self.framework, tmp_path / 'run')
+        with self._attach(session):
+            errors = self._in_threads(tmp_path / 'training', 1)
+        assert not errors, f'a training in another thread raised {summary(errors[0])} with the autologger only'
+        assert not log.warnings, f'a training in another thread caused warnings: {log.warnings}'
+        lost = sorted(expected.metrics.keys() - log.metrics.keys()) if log.metrics else []
+        assert not lost, f'a training in another thread logged a part of the metrics: {lost} are missing'
+
+    def test_two_trainings_at_once_do_not_mix(self, tmp_path: Path) -> None:
+        """Each metric of each training is logged once for each step."""
+        self._require_threads(tmp_path / 'before', 2)
+        session, log = recording_session(self.framework, tmp_path / 'run')
+        with self._attach(session):
+            errors = self._in_threads(tmp_path / 'training', 2)
+        assert not errors, f'two trainings at once raised {summary(errors[0])} with the autologger only'
+        points = Counter(
+            (event.get('training'), event.get('phase'), event.get('step'), name)
+            for event in log.of('metrics')
+            for name in event['values']
+            if event.get('step') is not None
+        )
+        mixed = sorted({str(point[0]) for point, count in points.items() if count > 1})
+        assert not mixed, (
+            f'two trainings at once were logged under one name ({", ".join(mixed)}): keep what belongs to a training '
+            'with the object of the framework that is trained, and not in the autologger'
+        )
+
+    def test_logging_costs_little_time(self, tmp_path: Path) -> None:
+        """A training with the autologger takes at most `overhead` times the processor time that it takes without, and
+        10 ms for each event.
+        """
+        without = min(self._processor_time(tmp_path / f'without{number}') for number in range(2))
+        session, log = recording_session(self.framework, tmp_path / 'run')
+        with self._attach(session):
+            taken = min(self._processor_time(tmp_path / f'with{number}') for number in range(2))
+        # Both trainings are in the log.
+        allowed = without * self.overhead + 0.01 * len(log.events) / 2
+        assert taken <= allowed, (
+            f'a training takes {without:.2f} s of processor time, and {taken:.2f} s with the autologger, expected at '
+            f'most {allowed:.2f} s: log what the framework has computed, and not in every batch'
+        )
+
     # -- helpers -----------------------------------------------------------------------------------------------------
 
     def _autolog(self, framework: str, session: AutologSession) -> Any:
@@ -168,6 +243,33 @@ class AutologConformance:
     def _train(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.train(folder)
+
+    def _processor_time(self, folder: Path) -> float:
+        started = time.process_time()
+        self._train(folder)
+        return time.process_time() - started
+
+    def _in_threads(self, folder: Path, count: int) -> list[BaseException]:
+        """Train in so many threads at once; the errors that were raised."""
+        errors: list[BaseException] = []
+
+        def train(number: int) -> None:
+            try:
+                self._train(folder / f'{number}')
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=train, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return errors
+
+    def _require_threads(self, folder: Path, count: int) -> None:
+        """Skip the test if the framework itself cannot train there."""
+        if errors := self._in_threads(folder, count):
+            raise SkipTest(f'the framework does not train in {count} threads: {summary(errors[0])}')
 
     def _logged(self, folder: Path, recorder: Recording | None = None) -> Recording:
         session, log = recording_session(self.framework, folder / 'run', recorder=recorder)

@@ -8,7 +8,7 @@
 pytest collects the subclass and runs every test; `tmp_path` is a fixture of pytest. A test that does not apply, such as
 one of reading for a format that is only written, is skipped.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A run directory and a manager of plugins for tests of hooks, without a pipeline.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
 pytest collects the subclass and runs every test; `tmp_path` is a fixture of pytest. Workers run on this machine, with
 what is installed here.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

@@ -70,11 +70,20 @@ def check_distribution(name: str) -> dict[str, tuple[str, ...]]:
     hooks: dict[str, tuple[str, ...]] = {}
     for plugin in plugins:
         try:
-            hooks[plugin.name] = _checked(plugin, plugin.kind)
+            hooks[plugin.name] = check_entry(plugin)
         except AssertionError as error:
             problems.append(str(error))
     assert not problems, _message(f'{name} is broken', problems)
     return hooks
+
+
+def check_entry(plugin: Plugin) -> tuple[str, ...]:
+    """Check the plugin of an entry point. Result and errors are those of `check_plugin`.
+
+    Args:
+        plugin: The record of the plugin.
+    """
+    return _checked(plugin, plugin.kind)
 
 
 def _checked(plugin: Plugin, kind: Kind | None) -> tuple[str, ...]:

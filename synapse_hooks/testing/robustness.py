@@ -7,7 +7,7 @@
 
 The counts must match too: every annotation that was read is written, converted or dropped.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

@@ -12,15 +12,19 @@
 
 pytest collects the subclass and runs every test; `tmp_path` is a fixture of pytest.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from threading import Event
+from typing import Any, ClassVar, Final
+from unittest import SkipTest
 
 from synapse_hooks.context import RuntimeContext, TrainContext
 from synapse_hooks.errors import SinkUnavailable
@@ -58,9 +62,15 @@ class SinkConformance:
         finally:
             self._is_away = False
 
+    keeps_order: ClassVar[bool] = True
+    """Whether `received` gives the points of a run in the order in which the tracker got them, or by their step."""
+
     # -- the contract ------------------------------------------------------------------------------------------------
 
     _is_away = False
+    _is_killed = False
+    _gate: ClassVar[Event] = Event()
+    _gate.set()
 
     def test_it_is_a_valid_plugin(self, tmp_path: Path) -> None:
         """It has hooks of sinks, and no faults."""
@@ -101,20 +111,67 @@ class SinkConformance:
         """`sink_closed` comes also when there was nothing to deliver."""
         self._deliver(Journal(tmp_path / 'run'), tmp_path)
 
+    def test_points_arrive_in_order(self, tmp_path: Path) -> None:
+        """In the order of the journal, also after an outage in between."""
+        if not self.keeps_order:
+            raise SkipTest('`keeps_order` is False')
+        journal = _recorded(tmp_path)
+        with self.outage(tmp_path):
+            self._deliver(journal, tmp_path)
+        self._deliver(journal, tmp_path)
+        (run,) = self.received(tmp_path)
+        steps = [step for name, step, _ in run if 'loss' in name]
+        late = next((step for step, following in pairwise(steps) if step > following), None)
+        assert late is None, f'the tracker has the loss of step {late} before that of an earlier step: {steps}'
+
+    def test_a_kill_in_the_middle_of_a_delivery_repeats_nothing(self, tmp_path: Path) -> None:
+        """Half of a batch has arrived, and the process ends before its place is saved: the batch comes again."""
+        journal = _recorded(tmp_path)
+        self._is_killed = True
+        try:
+            undelivered = self._deliver(journal, tmp_path)
+        finally:
+            self._is_killed = False
+        assert undelivered, 'the kill was not noticed'
+        assert self._deliver(journal, tmp_path) == 0
+        self._check(tmp_path, _POINTS)
+
+    def test_a_slow_tracker_does_not_delay_the_training(self, tmp_path: Path) -> None:
+        """While a delivery takes long, the training goes on, and everything arrives later."""
+        journal = Journal(tmp_path / 'run')
+        self._gate.clear()
+        try:
+            with self._pump(journal, tmp_path) as pump:
+                pump.start()
+                started = time.perf_counter()
+                _recorded(tmp_path, journal=journal)
+                seconds = time.perf_counter() - started
+                self._gate.set()
+                undelivered = sum(pump.close(30.0).values())
+        finally:
+            self._gate.set()
+        assert seconds < 2.0, f'logging {_POINTS} points took {seconds:.1f} s while a delivery was under way'
+        assert not undelivered, f'{undelivered} events did not arrive after the delivery that took long'
+        self._check(tmp_path, _POINTS)
+
     # -- how it is tested --------------------------------------------------------------------------------------------
 
-    def _deliver(self, journal: Journal, folder: Path) -> int:
+    @contextmanager
+    def _pump(self, journal: Journal, folder: Path) -> Iterator[SinkPump]:
         plugins = build(Settings(), extra=(self.make_sink(folder),), installed=())
         context = TrainContext(
             params={}, runtime_ctx=RuntimeContext(), hooks=plugins.calls, recorder=journal, run_dir=journal.run_dir
         )
         sinks = [_Sink(PluginSink(adapter, context), self) for adapter in plugins.sink_adapters()]
         pump = SinkPump(journal, sinks, batch=16, retry=(0.01, 0.1))
-        undelivered = sum(pump.close(30.0).values())
+        yield pump
         assert not pump.failures, f'sink_closed failed: {pump.failures}'
         lost = [event['reason'] for event in read_events(journal.run_dir, types=('sink_loss',))]
         assert not lost, f'the sink lost events, because a hook raised: {"; ".join(lost)}'
-        return undelivered
+
+    def _deliver(self, journal: Journal, folder: Path) -> int:
+        with self._pump(journal, folder) as pump:
+            return sum(pump.close(30.0).values())
 
     def _check(self, folder: Path, last: int) -> None:
         runs = self.received(folder)
@@ -140,12 +197,16 @@ class _Sink:
     def deliver(self, hook: str, payload: Any) -> None:
         if self._test._is_away:
             raise SinkUnavailable('an outage, for the test')
+        self._test._gate.wait(20.0)
+        if self._test._is_killed and hook == 'log_metrics':
+            self._sink.deliver(hook, payload[: len(payload) // 2])
+            raise SinkUnavailable('a kill, for the test')
         self._sink.deliver(hook, payload)
 
 
-def _recorded(folder: Path, first: int = 1) -> Journal:
+def _recorded(folder: Path, first: int = 1, journal: Journal | None = None) -> Journal:
     """A journal in `folder/run` with an attempt that has as many points as `_POINTS`, and everything else."""
-    journal = Journal(folder / 'run')
+    journal = journal or Journal(folder / 'run')
     context = TrainContext({}, RuntimeContext(), hooks=None, recorder=journal, run_dir=journal.run_dir)  # type: ignore[arg-type]
     journal.record('run_start', {'action': 'train', 'target': 'train.py:Train', 'params': {}, 'plugins': {}, 'env': {}})
     context.log_params({'epochs': _POINTS, 'model': {'name': 'small'}})

@@ -161,7 +161,7 @@ def test_a_broken_promise_is_found(kind: type[Good], broken: str, message: str, 
     ('kind', 'broken', 'error'),
     [
         (Lowers, 'names_that_differ_in_case_are_two_images', WrongAnswer),
-        (Flattens, 'one_name_in_two_folders_is_two_images', WrongAnswer),
+        (Flattens, 'one_name_in_two_folders_is_two_images', FileExistsError),
         (RoundsBoxes, 'numbers_that_are_not_finite_are_counted', OverflowError),
     ],
 )

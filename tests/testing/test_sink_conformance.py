@@ -29,7 +29,7 @@ class Tracker:
         with sqlite3.connect(self.path) as database:
             if 'run_id' not in state or self.fault == 'forgetful':
                 state['run_id'] = database.execute('insert into runs default values').lastrowid
-            for point in points:
+            for point in reversed(points) if self.fault == 'reverses' else points:
                 if self.fault == 'raises' and point['step'] == 7:
                     raise KeyError('step')
                 if self.fault == 'loses' and point['step'] == 7:
@@ -54,7 +54,8 @@ class TestTracker(SinkConformance):
         with sqlite3.connect(folder / 'tracker.db') as database:
             runs = database.execute('select id from runs').fetchall()
             return [
-                database.execute('select name, step, value from points where run = ?', run).fetchall() for run in runs
+                database.execute('select name, step, value from points where run = ? order by rowid', run).fetchall()
+                for run in runs
             ]
 
 
@@ -63,6 +64,8 @@ class TestTracker(SinkConformance):
     [
         ('forgetful', 'a_resumed_run_goes_on_in_the_same_run', 'expected one run in the tracker'),
         ('duplicates', 'a_repetition_changes_nothing', 'more than once'),
+        ('duplicates', 'a_kill_in_the_middle_of_a_delivery_repeats_nothing', 'more than once'),
+        ('reverses', 'points_arrive_in_order', r'the loss of step \d+ before that of an earlier step'),
         ('loses', 'every_point_arrives', r'lacks the loss of the steps \[7\]'),
         ('raises', 'every_point_arrives', 'lost events, because a hook raised'),
         ('closing', 'closing_without_a_delivery_is_no_error', 'sink_closed failed'),

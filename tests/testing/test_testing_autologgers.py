@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -175,6 +178,40 @@ class Mute(Good):
         yield
 
 
+class Warns(Good):
+    @contextmanager
+    def attached(self, session: AutologSession) -> Iterator[None]:
+        if os.environ.get('RANK') == '1':
+            session.log_message('this is not the first process', level='warning')
+        with super().attached(session):
+            yield
+
+
+class MainThreadOnly(Good):
+    @contextmanager
+    def attached(self, session: AutologSession) -> Iterator[None]:
+        def callback(epoch: int, epochs: int, loss: float) -> None:
+            assert threading.current_thread() is threading.main_thread()
+
+        sys.modules['acme'].callbacks.append(callback)
+        yield
+        sys.modules['acme'].callbacks.remove(callback)
+
+
+class IsSlow(Good):
+    @contextmanager
+    def attached(self, session: AutologSession) -> Iterator[None]:
+        def callback(epoch: int, epochs: int, loss: float) -> None:
+            begun = time.process_time()
+            while time.process_time() < begun + 0.1:
+                pass
+
+        sys.modules['acme'].callbacks.append(callback)
+        with super().attached(session):
+            yield
+        sys.modules['acme'].callbacks.remove(callback)
+
+
 @pytest.mark.parametrize(
     ('kind', 'broken'),
     [
@@ -187,6 +224,10 @@ class Mute(Good):
         (Nags, 'a_failure_inside_is_a_warning'),
         (Once, 'it_can_be_used_again'),
         (Mute, 'a_training_is_logged'),
+        (Warns, 'another_rank_logs_as_that_rank_or_not_at_all'),
+        (MainThreadOnly, 'a_training_in_another_thread_is_logged_or_declined'),
+        (Unguarded, 'two_trainings_at_once_do_not_mix'),
+        (IsSlow, 'logging_costs_little_time'),
     ],
 )
 def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path) -> None:

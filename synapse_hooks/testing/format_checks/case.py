@@ -1,6 +1,6 @@
 """What the tests of a format share: converting samples, reading them back, comparing and counting.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tests of a format: reading ends well for any dataset, also for one that was made to do harm.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tests of a format: names of images and classes, as real datasets have them and as an attacker chooses them.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

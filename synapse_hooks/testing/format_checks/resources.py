@@ -1,6 +1,6 @@
 """Tests of a format: the memory it takes does not grow with the dataset.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations

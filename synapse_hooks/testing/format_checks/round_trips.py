@@ -1,6 +1,6 @@
 """Tests of a format: what is written comes back, or is in the report.
 
-PYTEST_DONT_REWRITE: the messages are complete, and pytest adds nothing to them.
+PYTEST_DONT_REWRITE: the messages are complete, and pytest would add to them.
 """
 
 from __future__ import annotations
