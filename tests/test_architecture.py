@@ -44,6 +44,7 @@ LEVELS = (
     ('actions',),
     ('demo', 'testing'),
     ('scaffold',),
+    ('checking',),
     ('serve',),
     ('cli',),
 )

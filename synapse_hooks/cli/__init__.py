@@ -41,6 +41,7 @@ COMMANDS: Final = {
     'uninstall': 'uninstall plugins',
     'new': 'write a new project: a plugin or a train action, ready to be published',
     'doctor': 'check this installation and project',
+    'check': 'check whether a distribution of plugins is ready for others',
     'run-plan': 'run the plan that a launcher has sent: the command of a worker',
     'completion': 'a script that lets the shell complete commands and names',
 }

@@ -23,7 +23,7 @@ from synapse_hooks.testing.sandbox import Sandbox, WorkerDied
 
 _DEPTH: Final = 100_000
 _DOCUMENTS: Final = 2
-"""How many documents of a dataset are tried, with other suffixes where there are some."""
+"""How many documents of a dataset are tried, of different suffixes if possible."""
 _IMAGES: Final = frozenset(('.png', '.bmp', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff'))
 
 
