@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,7 +88,7 @@ def _check_installed(distribution: Distribution, seconds: float) -> ReportCard:
         return run([sys.executable, '-P', *words], cwd=cwd, seconds=seconds, env=path)
 
     with TemporaryDirectory(prefix='synapse-hooks-check-') as folder:
-        _check_plugins(distribution.name, here, Path(folder), set(), card)
+        _check_plugins(distribution.name, here, Path(folder), {}, card)
     return card
 
 
@@ -112,14 +112,23 @@ def _check_source(source: Path, seconds: float) -> ReportCard:
         for finding in look(distribution, [*distributions()]):
             card.add('packaging', *finding)
         tests = next((source / name for name in ('tests', 'test') if (source / name).is_dir()), None)
-        contracts = set() if tests is None else own_contracts(tests)
-        _check_plugins(distribution.name, environment.run, folder, contracts, card)
-        _run_own_tests(source, tests, environment.run, folder, card)
+        contracts = {} if tests is None else own_contracts(tests)
+        ran = _run_own_tests(source, tests, environment.run, folder, card)
+        covered = {contract: bool(classes & ran) for contract, classes in contracts.items()}
+        _check_plugins(distribution.name, environment.run, folder, covered, card)
     return card
 
 
-def _check_plugins(name: str, run_python: Run, folder: Path, contracts: set[str], card: ReportCard) -> None:
-    """Load every entry point, and test the plugins with the classes that can be generated."""
+def _check_plugins(name: str, run_python: Run, folder: Path, contracts: Mapping[str, bool], card: ReportCard) -> None:
+    """Load every entry point, and test the plugins with the classes that can be generated.
+
+    Args:
+        name: The distribution.
+        run_python: Runs the interpreter that has it.
+        folder: For the generated tests.
+        contracts: The classes of the test kit that its own tests subclass, and whether such a test has passed.
+        card: Gets the lines.
+    """
     entries = _load_entries(name, run_python, folder, card)
     untested = [entry for entry in entries if entry.contract[0] not in contracts]
     for entry in entries:
@@ -127,8 +136,11 @@ def _check_plugins(name: str, run_python: Run, folder: Path, contracts: set[str]
         if not contract:
             continue
         what = f'{entry.kind} {entry.name!r}'
-        if contract in contracts:
+        if contracts.get(contract):
             card.add('kit', f'{what}: {contract}', 'ok', 'its own tests have it')
+        elif contract in contracts:
+            detail = 'its own tests have it, and did not run here'
+            card.add('kit', f'{what}: {contract}', 'not run', detail, 'install what they need, and check again')
         elif contract != 'FormatConformance' and (contract, entry.kind) != ('HookConformance', 'plugin'):
             written = example.format(name=entry.target.rpartition(':')[2], target=entry.target)
             detail = 'it needs what only its author can write, so a part of the contract is tested'
@@ -178,14 +190,15 @@ def _load_entries(name: str, run_python: Run, folder: Path, card: ReportCard) ->
     return entries
 
 
-def _run_own_tests(source: Path, tests: Path | None, run_python: Run, folder: Path, card: ReportCard) -> None:
+def _run_own_tests(source: Path, tests: Path | None, run_python: Run, folder: Path, card: ReportCard) -> set[str]:
+    """Run the tests of a folder; returns the names of the classes and modules of which tests have passed."""
     if tests is None:
         hint = 'write tests/test_plugin.py; `synapse-hooks new` writes one'
         card.add('tests', 'tests', 'warning', 'there are none', hint)
-        return
+        return set()
     if find_spec('pytest') is None:
         card.add('tests', 'pytest', 'not run', 'it is not installed', 'pip install pytest')
-        return
+        return set()
     report = folder / 'tests.xml'
     ended = _run_pytest(run_python, tests, report, source)
     try:
@@ -193,14 +206,16 @@ def _run_own_tests(source: Path, tests: Path | None, run_python: Run, folder: Pa
     except (OSError, ElementTree.ParseError):
         results = {}
     hint = f'pytest {tests}'
-    if not results or ended.code not in (0, 1):
+    # 5: nothing but tests that were skipped.
+    if not results or ended.code not in (0, 1, 5):
         missing = 'No module named' in ended.output
         status: Status = 'not run' if missing else 'failed'
         advice = 'install what they need' if missing else hint
         card.add('tests', 'its own tests', status, last_words(ended), advice, ended.output)
-        return
+        return set()
     for name, outcome in results.items():
         add_outcome(card, 'tests', name, outcome, hint)
+    return {name for name, outcome in results.items() if outcome.passed or outcome.failures}
 
 
 def _run_pytest(run_python: Run, tests: Path, report: Path, cwd: Path) -> Ended:

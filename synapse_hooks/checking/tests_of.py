@@ -52,6 +52,8 @@ class Outcome:
     skipped: int
     failures: Sequence[tuple[str, str]]
     """Name and message of each test that failed."""
+    reason: str = ''
+    """Why the first of the skipped tests was skipped."""
 
 
 def generated_tests(entries: Sequence[Entry]) -> str:
@@ -70,17 +72,20 @@ def generated_tests(entries: Sequence[Entry]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def own_contracts(tests: Path) -> set[str]:
-    """The classes of the test kit that the tests of a distribution subclass."""
-    found = set()
+def own_contracts(tests: Path) -> dict[str, set[str]]:
+    """The classes of the test kit that the tests of a distribution subclass, each with the names of the subclasses."""
+    found: dict[str, set[str]] = {}
     for file in sorted(tests.rglob('*.py')):
         try:
             module = ast.parse(file.read_bytes())
         except (OSError, SyntaxError, ValueError):
             continue
         classes = [node for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
-        found |= {ast.unparse(base).rpartition('.')[2] for node in classes for base in node.bases}
-    return {name for name in found if name.endswith('Conformance')}
+        for node in classes:
+            for name in (ast.unparse(base).rpartition('.')[2] for base in node.bases):
+                if name.endswith('Conformance'):
+                    found.setdefault(name, set()).add(node.name)
+    return found
 
 
 def read_results(report: Path) -> dict[str, Outcome]:
@@ -91,20 +96,24 @@ def read_results(report: Path) -> dict[str, Outcome]:
     """
     classes: dict[str, list[ElementTree.Element]] = {}
     for case in ElementTree.parse(report).iter('testcase'):
-        classes.setdefault(case.get('classname', '').rpartition('.')[2], []).append(case)
+        # A module that is skipped as a whole has no class.
+        name = case.get('classname') or case.get('name') or ''
+        classes.setdefault(name.rpartition('.')[2], []).append(case)
     return {name: _outcome(cases) for name, cases in classes.items()}
 
 
 def _outcome(cases: Sequence[ElementTree.Element]) -> Outcome:
     failures = []
-    skipped = 0
+    reasons: list[str] = []
     for case in cases:
         failed = next((child for child in case if child.tag in ('failure', 'error')), None)
         if failed is not None:
             failures.append((case.get('name', ''), failed.get('message') or failed.text or ''))
-        elif case.find('skipped') is not None:
-            skipped += 1
-    return Outcome(len(cases) - len(failures) - skipped, skipped, failures)
+        elif (skip := case.find('skipped')) is not None:
+            # Of a module, the reason is only in the text, behind the place.
+            found = (skip.text or '').rpartition('Skipped: ')[2].removesuffix(')').strip('"')
+            reasons.append(found if skip.get('message') == 'collection skipped' else skip.get('message', ''))
+    return Outcome(len(cases) - len(failures) - len(reasons), len(reasons), failures, next(iter(reasons), ''))
 
 
 def add_outcome(card: ReportCard, section: str, name: str, outcome: Outcome, hint: str) -> None:
@@ -128,7 +137,9 @@ def add_outcome(card: ReportCard, section: str, name: str, outcome: Outcome, hin
     skipped = f', {outcome.skipped} skipped' if outcome.skipped else ''
     if outcome.passed or not outcome.failures:
         status: Status = 'ok' if outcome.passed else 'not run'
-        card.add(section, name, status, f'{outcome.passed} passed{skipped}', '' if outcome.passed else hint)
+        why = f': {outcome.reason}' if outcome.reason and not outcome.passed else ''
+        advice = '' if outcome.passed else 'install what they need, and check again'
+        card.add(section, name, status, f'{outcome.passed} passed{skipped}{why}', advice)
 
 
 def readable(test: str) -> str:

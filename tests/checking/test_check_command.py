@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from synapse_hooks.checking.generated import held_kind
-from synapse_hooks.checking.tests_of import Entry, generated_tests, own_contracts, readable
+from synapse_hooks.checking.report_card import ReportCard
+from synapse_hooks.checking.tests_of import (
+    Entry,
+    Outcome,
+    add_outcome,
+    generated_tests,
+    own_contracts,
+    read_results,
+    readable,
+)
 from synapse_hooks.formats.coco import CocoFormat
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.testing import PluginProject
@@ -70,8 +79,41 @@ def test_the_contracts_of_own_tests_are_found(tmp_path: Path) -> None:
     (tmp_path / 'test_a.py').write_text('class TestA(testing.FormatConformance): ...\n')
     (tmp_path / 'test_b.py').write_text('class TestB(SinkConformance, Other): ...\n')
     (tmp_path / 'test_c.py').write_text('class (\n')
-    assert own_contracts(tmp_path) == {'FormatConformance', 'SinkConformance'}
+    assert own_contracts(tmp_path) == {'FormatConformance': {'TestA'}, 'SinkConformance': {'TestB'}}
     assert readable('test_splits_are_kept') == 'splits are kept'
+
+
+def test_the_report_of_pytest_is_read(tmp_path: Path) -> None:
+    report = tmp_path / 'report.xml'
+    report.write_text(
+        '<testsuites><testsuite>'
+        '<testcase classname="tests.test_a.TestA" name="test_one"/>'
+        '<testcase classname="tests.test_a.TestA" name="test_two"><skipped message="only read">a: b</skipped>'
+        '</testcase>'
+        '<testcase classname="tests.test_a.TestA" name="test_3"><failure message="AssertionError: no&#10;more"/>'
+        '</testcase>'
+        '<testcase classname="" name="tests.test_b"><skipped message="collection skipped">'
+        "('/b.py', 3, &quot;Skipped: could not import 'acme'&quot;)</skipped></testcase>"
+        '</testsuite></testsuites>'
+    )
+    results = read_results(report)
+    assert results['TestA'] == Outcome(1, 1, [('test_3', 'AssertionError: no\nmore')], 'only read')
+    assert results['test_b'].reason == "could not import 'acme'"
+    card = ReportCard('acme')
+    for name, outcome in results.items():
+        add_outcome(card, 'tests', name, outcome, 'pytest tests')
+    assert [(one.name, one.status, one.detail) for one in card.checks] == [
+        ('TestA: 3', 'failed', 'no'),
+        ('TestA', 'ok', '1 passed, 1 skipped'),
+        ('test_b', 'not run', "0 passed, 1 skipped: could not import 'acme'"),
+    ]
+
+
+def test_one_fault_is_one_line() -> None:
+    failures = [(f'test_{name}', f"OSError: '/tmp/{name}/a.png' exists") for name in ('one', 'two', 'three', 'four')]
+    card = ReportCard('acme')
+    add_outcome(card, 'kit', 'format', Outcome(0, 0, [*failures, ('test_five', 'KeyError')]), 'fix it')
+    assert [one.name for one in card.checks] == ['format: one; two; and 2 more tests', 'format: five']
 
 
 def test_samples_are_of_a_kind_that_the_format_holds() -> None:
