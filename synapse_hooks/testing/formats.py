@@ -31,9 +31,12 @@ from synapse_hooks.testing.format_checks import (
     Reading,
     Resources,
     RoundTrips,
+    tree,
 )
 from synapse_hooks.testing.plugins import writes
 from synapse_hooks.testing.samples import small_samples
+
+__all__ = ['FormatConformance', 'tree']
 
 
 class FormatConformance(Declaring, RoundTrips, Kinds, Names, EdgeCases, Outputs, Resources, Reading, HostileInput):
