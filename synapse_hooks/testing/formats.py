@@ -54,7 +54,7 @@ class FormatConformance(Declaring, RoundTrips, Kinds, Names, EdgeCases, Outputs,
     """For how long they are tried; 0 leaves out the tests of invalid and hostile datasets."""
     seed: ClassVar[int] = 0
     """The seed of their mutations: the same seed gives the same datasets."""
-    bytes_per_sample: ClassVar[int | None] = 16_384
+    bytes_per_sample: ClassVar[int | None] = 32_768
     """By how much the memory of reading and writing may grow for each sample of an image of 40 kB and some ten
     annotations; None for a format that must hold everything."""
 
