@@ -205,7 +205,7 @@ class AutologConformance:
             errors = self._in_threads(tmp_path / 'training', 2)
         assert not errors, f'two trainings at once raised {summary(errors[0])} with the autologger only'
         points = Counter(
-            (event.get('training'), event.get('phase'), event.get('step'), name)
+            (event.get('training'), event.get('phase'), event.get('axis'), event.get('step'), name)
             for event in log.of('metrics')
             for name in event['values']
             if event.get('step') is not None
