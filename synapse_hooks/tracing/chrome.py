@@ -49,11 +49,9 @@ def chrome_trace(trace: Trace, name: str) -> dict[str, Any]:
 
 
 def _steps(trace: Trace) -> list[dict[str, Any]]:
-    ends = [*(step.start for step in trace.steps[1:]), trace.seconds]
     return [
-        _event(f'step {step.name}', 'step', 'X', _STEPS, step.start, dur=_micros(end - step.start), args={})
-        for step, end in zip(trace.steps, ends, strict=True)
-        if step.name
+        _event(f'step {name}', 'step', 'X', _STEPS, start, dur=_micros(end - start), args={})
+        for name, start, end in trace.step_spans()
     ]
 
 

@@ -80,6 +80,11 @@ class Trace:
     unreadable: int = 0
     """Lines that hold no record."""
 
+    def step_spans(self) -> list[tuple[str, float, float]]:
+        """Name, start and end of each step, in order: from its beginning to that of the next one."""
+        starts = [*(step.start for step in self.steps), self.seconds]
+        return [(step.name, step.start, end) for step, end in zip(self.steps, starts[1:], strict=True) if step.name]
+
 
 def read_traces(run_dir: Path) -> list[Trace]:
     """The traces of a run, one for each attempt that was traced, in order.

@@ -6,7 +6,7 @@ names its `id`. Times are seconds since the attempt's trace began, on a clock th
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -17,6 +17,8 @@ VERSION: Final = 1
 EACH: Final = 1_000
 """Calls of one function of a plugin that are written one by one, in an attempt; later ones are counted."""
 
+Seconds = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+"""A time that a run can take: a line with another one is damaged."""
 Outcome = Literal['answered', 'declined', 'done', 'wrapped', 'raised']
 """How a call ended: with an answer; with None where that declines; `done` for hooks that take no answer; a wrapper that
 returned; an exception."""
@@ -61,7 +63,7 @@ class StepBegan(Record, frozen=True, tag='step'):
     """A step of the run began; the one before it is over. An empty name: the steps are over."""
 
     name: str
-    start: float
+    start: Seconds
 
 
 class CallBegan(Record, frozen=True, tag='begun'):
@@ -69,7 +71,7 @@ class CallBegan(Record, frozen=True, tag='begun'):
 
     id: int
     function: int
-    start: float
+    start: Seconds
     parent: int | None = None
     step: str = ''
     thread: str = ''
@@ -80,8 +82,8 @@ class CallEnded(Record, frozen=True, tag='call'):
 
     id: int
     function: int
-    start: float
-    seconds: float
+    start: Seconds
+    seconds: Seconds
     outcome: Outcome
     parent: int | None = None
     """The call in which it was made: that of a wrapper around it, or of a function that called a hook."""
@@ -96,8 +98,8 @@ class MoreCalls(Record, frozen=True, tag='more'):
 
     function: int
     calls: int
-    seconds: float
-    longest: float
+    seconds: Seconds
+    longest: Seconds
     raised: int = 0
     step: str = ''
     thread: str = ''
@@ -106,13 +108,13 @@ class MoreCalls(Record, frozen=True, tag='more'):
 class StillRunning(Record, frozen=True, tag='alive'):
     """The run goes on. Written when a tenth more time has passed, so that a killed run shows how long it worked."""
 
-    seconds: float
+    seconds: Seconds
 
 
 class TraceEnded(Record, frozen=True, tag='end'):
     """The attempt is over, and everything is in the file."""
 
-    seconds: float
+    seconds: Seconds
     lost: int = 0
     """Calls that came faster than they could be written."""
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from synapse_hooks.tracing.reader import Trace, TracedCall
 from synapse_hooks.tracing.records import Function
+
+_DEEPEST: Final = 200
+"""Calls within each other, as far as Python lets plugins call each other; in a damaged file there may be more."""
 
 
 @dataclass
@@ -65,11 +69,15 @@ def call_trees(trace: Trace) -> list[StageCalls]:
     by_name = {stage.step: stage for stage in stages if stage.step}
     before, after = stages[0], stages[-1]
     nodes: dict[int, CallNode] = {}
+    depths: dict[int, int] = {}
     made: dict[tuple[object, ...], CallNode] = {}
     for call in trace.calls:
         outside = before if first is None or call.start < first else after
         stage = by_name.get(call.step, outside)
-        around = None if call.parent is None else nodes.get(call.parent)
+        around, depth = nodes.get(call.parent or 0), depths.get(call.parent or 0, -1) + 1
+        if depth > _DEEPEST:
+            around, depth = None, 0
+        depths[call.id] = depth
         nodes[call.id] = _add(call, stage, around, made)
     for function, more in trace.more:
         node = CallNode(function, 'counted', None, more.thread, more.calls, more.seconds, more.longest)
@@ -94,14 +102,12 @@ def slowest(stages: list[StageCalls], count: int) -> list[CallNode]:
 def _stages(trace: Trace) -> list[StageCalls]:
     """A stage for the time before the steps, one for each step, and one for the time after them."""
     found = [StageCalls('', None)]
-    for step, end in zip(trace.steps, [*(step.start for step in trace.steps[1:]), trace.seconds], strict=True):
-        if not step.name:
-            continue
-        known = next((stage for stage in found if stage.step == step.name), None)
+    for name, start, end in trace.step_spans():
+        known = next((stage for stage in found if stage.step == name), None)
         if known is None:
-            found.append(StageCalls(step.name, end - step.start))
+            found.append(StageCalls(name, end - start))
         else:
-            known.seconds = (known.seconds or 0.0) + end - step.start
+            known.seconds = (known.seconds or 0.0) + end - start
     return [*found, StageCalls('', None)]
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks import BaseTrainAction, BaseTrainParams, RuntimeContext, hookimpl
+from synapse_hooks.cli.trace_text import trace_text
 from synapse_hooks.context import Dataset, Step, TrainContext
 from synapse_hooks.errors import RunError, StepFailed
 from synapse_hooks.plugins import Plugins, Settings, build
@@ -165,7 +166,7 @@ def test_a_killed_run_leaves_what_it_was_doing(tmp_path: Path, data: Dataset) ->
     process = subprocess.Popen([sys.executable, '-c', textwrap.dedent(script)])
     try:
         deadline = time.monotonic() + 60
-        late = re.compile('"execute".*"alive"', re.DOTALL)
+        late = re.compile('"execute".*"alive".*"alive"', re.DOTALL)
         while not any(late.search(file.read_text()) for file in (tmp_path / 'made').rglob(TRACE)):
             assert time.monotonic() < deadline
             assert process.poll() is None
@@ -258,6 +259,24 @@ def test_damaged_lines_are_counted_and_left_out(traced: FinishedRun) -> None:
     again = last(traced.run_dir)
     assert again.unreadable == len(wrong)
     assert again.calls == whole.calls
+
+
+def test_a_file_that_no_run_has_written_is_shown(traced: FinishedRun) -> None:
+    file = traced.run_dir / TRACE
+    head = file.read_text().splitlines()[0]
+    function = '{"type":"function","id":1,"hook":"export","plugin":"\\u001b[2J","kind":"plugin","rank":"project"}'
+    line = '{"type":"call","id":%d,"function":1,"start":%s,"seconds":1,"outcome":"done","parent":%d}'
+    deep = [line % (number, '0', number - 1) for number in range(1, 5001)]
+    file.write_text('\n'.join([head, function, *deep, line % (6000, '1e300', 1), line % (7000, '0', 8000)]) + '\n')
+    trace = last(traced.run_dir)
+    assert (len(trace.calls), trace.unreadable) == (5001, 1)
+    stages = call_trees(trace)
+    assert sum(node.calls for stage in stages for root in stage.nodes for _, node in root.walk()) == 5001
+    assert '\x1b' not in trace_text('a run', trace, stages, [1])
+    assert len(chrome_trace(trace, 'a run')['traceEvents']) > 5001
+    file.write_text(head + '\n')
+    assert call_trees(last(traced.run_dir)) == []
+    assert trace_text('a run', last(traced.run_dir), [], [1]).startswith('a run: 0 calls')
 
 
 def test_a_trace_of_another_version_is_refused(traced: FinishedRun) -> None:
