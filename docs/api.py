@@ -7,7 +7,7 @@ import functools
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -64,7 +64,7 @@ SECTIONS: Final = (
     Section(
         'Image files',
         'synapse_hooks.data',
-        'image_size read_header ImageHeader probe probe_many SUFFIXES MEASURED DEFAULT_SUFFIXES',
+        'image_size read_header ImageHeader probe probe_many examine ImageCheck SUFFIXES MEASURED DEFAULT_SUFFIXES',
         'Nothing here decodes an image or needs an imaging library: sizes are read from headers.',
     ),
     Section(
@@ -78,6 +78,17 @@ SECTIONS: Final = (
         'synapse_hooks.storage',
         'read_file read_head TABLE_LIMIT open_regular is_inside UnsafeFile',
         'What a dataset names is untrusted text: these open regular files only, and stay inside of a folder.',
+    ),
+    Section(
+        'Files of an export or an upload',
+        'synapse_hooks.storage',
+        'default_cache absolute link_or_copy LinkMode walk_files FileEntry file_digest tree_digest disk_errors',
+        'For plugins that answer the hooks `export` and `upload`.',
+    ),
+    Section(
+        'Hints of errors',
+        'synapse_hooks.errors',
+        'suggest',
     ),
     Section(
         'Names and text from outside',
@@ -337,6 +348,9 @@ def _arguments(value: Callable[..., Any], *, bound: bool) -> str:
         if parameter.kind is parameter.KEYWORD_ONLY and not starred:
             told.append('*')
             starred = True
+        if isinstance(parameter.default, Mapping):
+            # Such as os.environ, which is that of whoever writes the page.
+            parameter = parameter.replace(default=object())
         told.append(_unquoted(str(parameter)))
     returned = signature.return_annotation
     arrow = '' if isinstance(value, type) or returned in ('None', inspect.Signature.empty) else f' -> {returned}'

@@ -272,6 +272,10 @@ class Step(Protocol):
         """Do the work of the step."""
 
 
+def _find_no_dataset(path: Path) -> Dataset:
+    raise RuntimeError('this context has no formats; a run started by `action.run()` has those that are installed')
+
+
 @dataclass(eq=False)
 class TrainContext(Logging):
     """The state of a run, passed from step to step. Steps and plugins read and change it."""
@@ -326,6 +330,9 @@ class TrainContext(Logging):
     """Of a trial of a search: `search`, the run of the search, and `id`."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[tool.synapse_hooks.settings.PLUGIN]` of the project, by plugin."""
+    find_dataset: Callable[[Path], Dataset] = _find_no_dataset
+    """Finds the dataset in a folder, or in a folder in it, and detects its format, as `synapse-hooks convert` does: for
+    an `export` that fetches datasets of any format. It answers with `path` and `format`, or raises DatasetInvalid."""
 
     def call_when_published(self, place: Path) -> None:
         """Call each of `when_published`, and empty it. The run calls it after the output was moved.

@@ -247,6 +247,10 @@ class Terminated(KeyboardInterrupt):
 def suggest(name: str, known: Iterable[str]) -> str:
     """The sentence `did you mean 'x'?` for a near name, else the empty string.
 
+    Args:
+        name: The unknown name.
+        known: The names that there are.
+
     Example:
         >>> suggest('ylo', ['yolo', 'coco'])
         "did you mean 'yolo'?"

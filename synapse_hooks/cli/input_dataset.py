@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from synapse_hooks.context import Dataset
 from synapse_hooks.conversion.reader import explain_os_errors
-from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SelectionError, SynapseHooksError
+from synapse_hooks.errors import BackendError, DatasetInvalid, RecordNotFound, SynapseHooksError
 from synapse_hooks.formats import BaseFormat
 from synapse_hooks.plugins import Plugins
 from synapse_hooks.safe_text import add_note
@@ -170,8 +170,8 @@ def _formats(plugins: Plugins, format: str | None) -> list[BaseFormat]:
     Raises:
         SelectionError: There is no format of that name, or it is broken or blocked, or it cannot be read.
     """
-    catalogue = plugins.catalogues['format']
     if format is not None:
+        catalogue = plugins.catalogues['format']
         if any(role == 'answer' for _, role in plugins.order('open_dataset')):
             return []
         plugin = catalogue.select(format)
@@ -179,14 +179,7 @@ def _formats(plugins: Plugins, format: str | None) -> list[BaseFormat]:
             raise catalogue.missing(format)
         catalogue.check(plugin, 'open_dataset')
         return [plugin.loaded] if isinstance(plugin.loaded, BaseFormat) else []
-    for plugin in catalogue.plugins:
-        if plugin.state == 'available':
-            # One that cannot be imported cannot be asked.
-            with suppress(SelectionError):
-                catalogue.adapter(plugin)
-    # A format of the project need not be an entry point.
-    loaded = [plugin.loaded for plugin in plugins.records if plugin.state == 'active']
-    return [format for format in loaded if isinstance(format, BaseFormat)]
+    return plugins.formats()
 
 
 def _stored(name: Path, workspace: Path | None) -> Dataset:

@@ -27,6 +27,7 @@ from synapse_hooks.data.images import (
     probe_many,
     read_header,
 )
+from synapse_hooks.data.integrity import ImageCheck, examine
 from synapse_hooks.data.losses import Loss, LossReport
 from synapse_hooks.data.media import MEDIA, Medium
 from synapse_hooks.data.sample import Sample
@@ -51,6 +52,7 @@ __all__ = [
     'DatasetCounts',
     'DatasetInfo',
     'Group',
+    'ImageCheck',
     'ImageHeader',
     'Joint',
     'Keypoint',
@@ -72,6 +74,7 @@ __all__ = [
     'Unreadable',
     'assign',
     'dataset',
+    'examine',
     'fractions',
     'group_key',
     'image_size',

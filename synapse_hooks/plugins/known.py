@@ -19,6 +19,7 @@ DISTRIBUTIONS: Final = (
     'synapse-hooks-mlflow',
     'synapse-hooks-openimages',
     'synapse-hooks-ray',
+    'synapse-hooks-s3',
     'synapse-hooks-sdk-compat',
     'synapse-hooks-sklearn',
     'synapse-hooks-tensorboard',
@@ -51,7 +52,9 @@ KNOWN: Final[dict[Kind, dict[str, str]]] = {
         'ray': 'synapse-hooks-ray',
     },
     'plugin': {
+        'labelstudio-export': 'synapse-hooks-labelstudio',
         'mlflow': 'synapse-hooks-mlflow',
+        's3': 'synapse-hooks-s3',
         'tensorboard': 'synapse-hooks-tensorboard',
         'wandb': 'synapse-hooks-wandb',
     },

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
@@ -39,6 +41,8 @@ from synapse_hooks.plugins.validation import LAZY_HOOKS, MARKER, HookFunction
 from synapse_hooks.version import __version__
 
 if TYPE_CHECKING:
+    from synapse_hooks.context import Dataset
+    from synapse_hooks.formats import BaseFormat
     from synapse_hooks.tracing import Tracer
 
 _PLAIN: Final = pluggy.HookimplOpts(
@@ -158,6 +162,26 @@ class Plugins:
         """
         if not any(role == 'answer' for _, role in self.order(hook)):
             raise self.calls.no_answer(hook, {})
+
+    def formats(self) -> list[BaseFormat]:
+        """Every format that can be used, imported. One that cannot be imported is left out."""
+        from synapse_hooks.formats import BaseFormat
+
+        catalogue = self.catalogues['format']
+        for plugin in catalogue.plugins:
+            if plugin.state == 'available':
+                with suppress(SelectionError):
+                    catalogue.adapter(plugin)
+        # A format of the project need not be an entry point.
+        loaded = [plugin.loaded for plugin in self.records if plugin.state == 'active']
+        return [format for format in loaded if isinstance(format, BaseFormat)]
+
+    def find_dataset(self, path: Path) -> Dataset:
+        """See `TrainContext.find_dataset`."""
+        from synapse_hooks.formats.guess import locate_dataset
+
+        found, format = locate_dataset(path, self.formats())
+        return {'path': found, 'format': format}
 
     def sink_adapters(self) -> list[HookAdapter]:
         """The adapters of plugins that take logs."""

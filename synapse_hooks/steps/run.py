@@ -117,6 +117,7 @@ class _Run:
             images=LoggedImages(*plugins.settings.images),
             trial=directory.read().get('trial'),
             settings=plugins.settings.settings,
+            find_dataset=plugins.find_dataset,
         )
 
     def run(self, decisions: Sequence[Decision]) -> Any:

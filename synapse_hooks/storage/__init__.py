@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from synapse_hooks.storage.safe_yaml import parse_yaml, read_yaml
     from synapse_hooks.storage.spool import Spool
     from synapse_hooks.storage.tree import FileEntry, walk_files
-    from synapse_hooks.storage.user_paths import absolute, working_directory
+    from synapse_hooks.storage.user_paths import absolute, default_cache, working_directory
 
 _HOMES = {
     'absolute': 'user_paths',
     'archive_kind': 'archive_kinds',
     'check_pickles': 'pickles',
+    'default_cache': 'user_paths',
     'disk_errors': 'disk',
     'file_digest': 'digest',
     'FileEntry': 'tree',
@@ -95,6 +96,7 @@ __all__ = [
     'absolute',
     'archive_kind',
     'check_pickles',
+    'default_cache',
     'disk_errors',
     'file_digest',
     'folded',

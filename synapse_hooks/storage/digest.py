@@ -32,6 +32,9 @@ class TreeStamp(TypedDict):
 def file_digest(path: StrPath) -> str:
     """SHA-256 of a file's content, in hex.
 
+    Args:
+        path: Which.
+
     Raises:
         OSError: It cannot be read; `UnsafeFile` where it is not a regular file.
     """
@@ -89,7 +92,11 @@ def wait_until_after(at_ns: int) -> None:
 
 
 def tree_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of a folder's files, in hex. It reads every byte."""
+    """SHA-256 over the names and contents of a folder's files, in hex. It reads every byte.
+
+    Args:
+        folder: Which.
+    """
     return stamped_digest(folder)[0]
 
 

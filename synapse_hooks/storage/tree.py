@@ -33,6 +33,9 @@ class FileEntry(NamedTuple):
 def walk_files(folder: Path) -> Iterator[FileEntry]:
     """Every regular file below `folder`, depth first, each folder sorted by name. Links are followed.
 
+    Args:
+        folder: Which.
+
     Raises:
         StorageError: An entry is neither a file nor a folder, a broken link, or a link to a folder that contains it.
     """

@@ -58,6 +58,9 @@ def absolute(path: str | os.PathLike[str], setting: str) -> Path:
 def default_cache(env: Mapping[str, str] = os.environ) -> Path:
     """The folder of the cache: `SYNAPSE_HOOKS_CACHE`, else one in the platform's folder for caches.
 
+    Args:
+        env: The environment variables.
+
     Raises:
         ConfigError: There is no home directory to find it in.
 

@@ -49,14 +49,16 @@ class FakeRun:
         """The backend of the run: an empty workspace."""
         output = self.run_dir / 'output'
         output.mkdir(exist_ok=True)
+        plugins = build(Settings(), installed=())
         self.context = TrainContext(
             params=dict(params or {}),
             runtime_ctx=RuntimeContext(client=self.workspace, run_dir=self.run_dir, discover=False),
-            hooks=build(Settings(), installed=()).calls,
+            hooks=plugins.calls,
             recorder=self.journal,
             run_dir=self.run_dir,
             output_dir=output,
             settings=dict(settings or {}),
+            find_dataset=plugins.find_dataset,
         )
         """What hooks get as `context`: set what the hook under test reads, such as `context.dataset`."""
 

@@ -107,8 +107,9 @@ def write_line(shape: AnyAnnotation, sample: Sample, fitter: Fitter) -> str:
         fitter.report.converted(shape.kind, _READ_AS_IGNORED, sample.id, shape.id)
     values = {name: _value(name, attributes, fitter) for name in _UNKNOWN} if attributes else _UNKNOWN
     label = DONT_CARE if ignored else _UNSAFE.sub(_escaped, shape.label)
-    words = [label, _text(values['truncated']), str(values['occluded']), _text(values['alpha'])]
-    words += map(_text, (*box, *values['dimensions'], *values['location'], values['rotation_y']))
+    words = [label, *_words('truncated', values), *_words('occluded', values), *_words('alpha', values)]
+    words += map(_text, box)
+    words += [word for name in ('dimensions', 'location', 'rotation_y') for word in _words(name, values)]
     score = attributes.get('score')
     if score is not None and _is_number(score):
         words.append(_text(score))
@@ -134,6 +135,15 @@ def _value(name: str, attributes: Mapping[str, Any], fitter: Fitter) -> Any:
     if not fits:
         fitter.report.left_out([name])
     return value if fits else unknown
+
+
+def _words(name: str, values: Mapping[str, Any]) -> list[str]:
+    """An attribute as it is written: whole numbers for what is unknown, as in KITTI's own files."""
+    value = values[name]
+    numbers = value if isinstance(value, list | tuple) else [value]
+    return [
+        str(round(number)) if value == _UNKNOWN[name] or name == 'occluded' else _text(number) for number in numbers
+    ]
 
 
 def _is_number(value: Any) -> bool:

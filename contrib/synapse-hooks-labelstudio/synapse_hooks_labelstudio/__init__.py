@@ -1,4 +1,4 @@
-"""Label Studio for synapse-hooks: the JSON export of a project, read and written.
+"""Label Studio for synapse-hooks: the JSON export of a project, read and written; and datasets from its server.
 
     tasks.json          a list of tasks, as "JSON" in Label Studio's export, or as the API answers
     images/...          its images, found by the end of their paths
@@ -9,6 +9,7 @@ answers.
 tasks.py -> reading.py      tasks, and the results of an annotation
             writing.py      the same the other way round
             brush.py        masks
+settings.py -> server.py -> images.py -> plugin.py     the hook `export`
 """
 
 from __future__ import annotations

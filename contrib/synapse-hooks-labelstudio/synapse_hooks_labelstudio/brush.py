@@ -14,9 +14,10 @@ The words are the bytes of an RGBA image, row by row: a pixel belongs to the mas
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Runs = list[tuple[int, int]]
 
@@ -97,6 +98,9 @@ def _pixel_runs(bits: _Bits, count: int, sizes: Sequence[int]) -> Iterator[tuple
             if bits.take(_WORD_BITS) and last > first:
                 yield first, last - first
         else:
+            # Few strokes need it, and it is imported in every run of an environment.
+            import numpy as np
+
             words = bits.take_bytes(end - at)
             alpha = words[first * _CHANNELS + _ALPHA - at :: _CHANNELS] != 0
             edges = np.flatnonzero(np.diff(np.concatenate([[False], alpha, [False]]).astype(np.int8)))
@@ -133,6 +137,8 @@ class _Bits:
 
     def take_bytes(self, count: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         """The next bytes."""
+        import numpy as np
+
         start, end = self._at, self._at + 8 * count
         if end > 8 * len(self._data):
             raise ValueError('its rle ends too early')
