@@ -104,7 +104,7 @@ def test_what_cannot_be_named_does_not_stop_the_rest(tmp_path: Path) -> None:
     (sample,), report = read(tmp_path)
     assert len(sample.annotations) == 1
     assert reasons(report) == {'its image is not in the file': ''}
-    file.write_text(f'{{"images": [], "annotations": {"[" * 5000}{"]" * 5000}}}')
+    file.write_text(f'{{"images": [], "annotations": {"[" * 50_000}{"]" * 50_000}}}')
     with pytest.raises(DatasetInvalid, match='is not JSON'):
         read(tmp_path)
 
