@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 from synapse_hooks.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ __all__ = [
     'hookimpl',
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from synapse_hooks.platforms import UNSUPPORTED, is_supported
 
 
-def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """What a package's `__init__` calls `__getattr__`.
+def import_lazily(package: str, homes: Mapping[str, str]) -> None:
+    """Give a package a `__getattr__` that imports its names on first use. Its `__init__` calls this.
+
+    An assignment to `__getattr__` in `__init__` would do the same, but type checkers would then accept any name.
 
     Args:
         package: The package's `__name__`.
@@ -19,8 +21,7 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
             full name. No public name may be that of a module of the package: Python would put the module in its place.
 
     Example:
-        >>> lazily('synapse_hooks.formats', {'BaseFormat': 'base'})('BaseFormat').__name__
-        'BaseFormat'
+        import_lazily(__name__, {'BaseFormat': 'base'})
     """
 
     def load(name: str) -> Any:
@@ -34,4 +35,4 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         setattr(sys.modules[package], name, value)
         return value
 
-    return load
+    vars(sys.modules[package])['__getattr__'] = load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.conversion.executors import BaseExecutor
@@ -21,4 +21,4 @@ _HOMES = {'BaseExecutor': 'executors', 'FormatReader': 'reader', 'Options': 'opt
 
 __all__ = ['EXECUTORS', 'BaseExecutor', 'FormatReader', 'Options', 'open_reader']
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

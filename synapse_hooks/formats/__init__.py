@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.conversion.arrivals import Arrivals, arrived_shards
@@ -105,4 +105,4 @@ __all__ = [
     'unique_ids',
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

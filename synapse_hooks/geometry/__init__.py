@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.geometry.frame import fit_to_image
@@ -15,4 +15,4 @@ _HOMES = {'Fitter': 'shapes', 'declared_wrongly': 'sizes', 'fit_to_image': 'fram
 
 __all__ = ['Fitter', 'declared_wrongly', 'fit_to_image']
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.journal.evaluation import Confusion, Evaluation, log_evaluation, read_evaluation
@@ -97,4 +97,4 @@ __all__ = [
     'without_secrets',
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

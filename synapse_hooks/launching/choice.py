@@ -20,7 +20,7 @@ def launcher_of(plugins: Plugins, name: str) -> str:
 
     Args:
         plugins: Those of the run.
-        name: What was asked for.
+        name: As the user typed it.
 
     Raises:
         SelectionError: There is none of that name, or it cannot be used.
@@ -33,10 +33,10 @@ def search_launcher_of(plugins: Plugins, name: str | None) -> str:
 
     Args:
         plugins: Those of the run.
-        name: What was asked for; None is the only one that searches.
+        name: As the user typed it; None is the only launcher that searches.
 
     Raises:
-        ConfigError: None was asked for, and there are several.
+        ConfigError: The name is None, and several launchers search.
         SelectionError: There is none that searches, or the one that was named cannot be used.
     """
     if name is None:

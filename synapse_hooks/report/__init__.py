@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.report.contents import RunContents
@@ -14,4 +14,4 @@ _HOMES = {'RunContents': 'contents', 'report_page': 'page'}
 
 __all__ = ['RunContents', 'report_page']
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

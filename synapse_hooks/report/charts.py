@@ -87,8 +87,8 @@ def chart_title(name: str) -> str:
 def phase_of(phase: str, name: str) -> str:
     """The phase that a curve is drawn for: that of the event, unless the name says another one."""
     prefix = _PREFIX.match(name)
-    said = _PHASES.get(prefix[1].lower()) if prefix else None
-    return phase if said is None or phase == 'final' else said
+    named = _PHASES.get(prefix[1].lower()) if prefix else None
+    return phase if named is None or phase == 'final' else named
 
 
 def _merged(curves: Sequence[Curve]) -> list[Curve]:

@@ -103,8 +103,8 @@ def _figure(run_dir: Path, event: dict[str, Any], pictures: Pictures, caption: s
     if uri is None:
         return None
     name = caption or _role(event)
-    step, training, said = event.get('step'), event.get('training'), event.get('caption')
-    facts = [name, f'step {text_of(step, 40)}' if step is not None else None, training, said]
+    step = None if event.get('step') is None else f'step {text_of(event["step"], 40)}'
+    facts = [name, step, event.get('training'), event.get('caption')]
     image = tag('img', src=uri, alt=name, loading='lazy')
     words = ' · '.join(text_of(fact, 300) for fact in facts if fact)
     return tag('figure', image, tag('figcaption', words), class_='card')

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.runs.collection import Runs
@@ -30,4 +30,4 @@ _HOMES = {
 
 __all__ = ['Headline', 'MetricRow', 'Metrics', 'Run', 'Runs', 'Stage']
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

@@ -1,4 +1,4 @@
-"""The one metric that stands for a run in a list, and which of two values of a metric is better."""
+"""The one metric that represents a run in a list, and which of two values of a metric is better."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOWER: Final = frozenset(_WORDS_LOWER.split())
 
 
 class Headline(NamedTuple):
-    """The metric that stands for a run."""
+    """The metric that represents a run."""
 
     name: str
     """The name of the metric."""
@@ -68,7 +68,7 @@ def higher_is_better(name: str) -> bool | None:
 
 
 def headline(values: Mapping[str, float]) -> Headline | None:
-    """The metric that stands for a run, of its last values by name; None where there are none.
+    """The metric that represents a run, of its last values by name; None where there are none.
 
     In this order: mAP50-95 and the others that are better the higher they are, as listed in this module; losses and
     errors, those of the validation first; the first of the others. Where several trainings have the same metric, it is

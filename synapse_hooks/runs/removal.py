@@ -95,7 +95,7 @@ def _is_gone(run: Run) -> bool:
     with suppress(SynapseHooksError, OSError, KeyError):
         known = {record['id']: record['path'] for record in Workspace(Path(workspace)).list_models()}
         return model['id'] not in known or not Path(known[model['id']]).exists()
-    # A workspace that cannot be read is no place where the model certainly is.
+    # While the workspace cannot be read, the model may not be in it.
     return True
 
 
@@ -199,7 +199,7 @@ def outdated(runs: Sequence[Run], *, keep: int | None, older_than: timedelta | N
 
     Args:
         runs: The runs, the newest first.
-        keep: How many stay. None is no condition, and so it is for `older_than`.
+        keep: How many stay. None sets no condition; neither does it for `older_than`.
         older_than: The age from which on runs are removed, counted from their start. A run without a start stays.
     """
     found = list(runs if keep is None else runs[keep:])

@@ -256,7 +256,7 @@ class Run:
 
     @cached_property
     def best_metric(self) -> Headline | None:
-        """The metric that stands for the run in a list: name, value, and whether higher is better.
+        """The metric that represents the run in a list: name, value, and whether higher is better.
 
         It is chosen of `last_values` by name: mAP50-95, accuracy and others that are better the higher they are go
         before losses and errors, and those before any other.

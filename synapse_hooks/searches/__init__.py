@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.searches.config import Method, SearchConfig
@@ -38,4 +38,4 @@ __all__ = [
     'search_of',
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

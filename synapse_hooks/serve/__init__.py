@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.serve.app import application
 
 __all__ = ['application']
 
-__getattr__ = lazily(__name__, {'application': 'app'})
+import_lazily(__name__, {'application': 'app'})

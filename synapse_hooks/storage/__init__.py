@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.storage.archive import pack, unpack
@@ -130,4 +130,4 @@ __all__ = [
     'write_atomic',
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)

@@ -210,7 +210,7 @@ def _weights(context: TrainContext, best: Trial, run_dir: Path) -> Path | None:
 
 
 def _report_best(context: TrainContext, best: Trial) -> None:
-    """Tell the backend which trial is the best. It must not fail a search that is done."""
+    """Report the best trial to the backend. It must not fail a search that is done."""
     job = context.runtime_ctx.job_id
     override = getattr(context.client, 'override_best_trial', None)
     if job is None or override is None:

@@ -1,4 +1,4 @@
-"""`hookimpl.HOOK` for type checkers: what mypy and pyright accept and report, as their users run them."""
+"""`hookimpl.HOOK` and the packages, for type checkers: what they accept and report, as their users run them."""
 
 from __future__ import annotations
 
@@ -33,20 +33,44 @@ def wrong_places() -> Places:
     }
 
 
-@pytest.mark.skipif(importlib.util.find_spec('mypy') is None, reason='mypy is not installed: pip install -e .[check]')
-def test_mypy_reports_wrong_signatures_and_nothing_else() -> None:
+needs_mypy = pytest.mark.skipif(
+    importlib.util.find_spec('mypy') is None, reason='mypy is not installed: pip install -e .[check]'
+)
+
+
+def mypy(*files: Path) -> list[tuple[str, int, str]]:
+    """The errors of files: name, line, message."""
     # In the checkout, so that it finds the settings and what it has cached when it checked the package.
     run = subprocess.run(
-        [sys.executable, '-m', 'mypy', '--hide-error-context', *map(str, EXAMPLES)],
+        [sys.executable, '-m', 'mypy', '--hide-error-context', *map(str, files)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    found = re.findall(r'([^/\n]+\.pyi?):(\d+): error: (.*)', run.stdout)
-    assert {(name, int(line)) for name, line, _ in found} == wrong_places(), run.stdout + run.stderr
+    assert run.returncode == 1, run.stdout + run.stderr
+    errors = re.findall(r'([^/\n]+\.pyi?):(\d+): error: (.*)', run.stdout)
+    return [(name, int(line), message) for name, line, message in errors]
+
+
+@needs_mypy
+def test_mypy_reports_wrong_signatures_and_nothing_else() -> None:
+    found = mypy(*EXAMPLES)
+    assert {(name, line) for name, line, _ in found} == wrong_places()
     assert any('"HookImpl" has no attribute "convrt"; maybe "convert"?' in message for _, _, message in found)
+
+
+@needs_mypy
+def test_mypy_reports_names_that_a_package_does_not_have(tmp_path: Path) -> None:
+    packages = [
+        '.'.join(file.parent.relative_to(ROOT).parts) for file in sorted((ROOT / 'synapse_hooks').rglob('__init__.py'))
+    ]
+    assert 'synapse_hooks.formats' in packages
+    file = tmp_path / 'unknown_names.py'
+    file.write_text(''.join(f'from {package} import Unknown\n' for package in packages), encoding='utf-8')
+    accepted = set(range(1, len(packages) + 1)) - {line for _, line, _ in mypy(file)}
+    assert [packages[line - 1] for line in sorted(accepted)] == []
 
 
 @pytest.mark.skipif(PYRIGHT is None, reason='neither pyright nor basedpyright is installed: pip install -e .[check]')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synapse_hooks.lazy import lazily
+from synapse_hooks.lazy import import_lazily
 
 if TYPE_CHECKING:
     from synapse_hooks.backends.synapse.cache import Cache
@@ -20,4 +20,4 @@ _HOMES = {
 
 __all__ = ['Cache', 'Connection', 'SynapseClient', 'resolve']
 
-__getattr__ = lazily(__name__, _HOMES)
+import_lazily(__name__, _HOMES)
