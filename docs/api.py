@@ -138,6 +138,12 @@ SECTIONS: Final = (
         'For autologgers of frameworks whose functions must be replaced.',
     ),
     Section(
+        'Values of a framework',
+        'synapse_hooks.autologgers.values',
+        'numbers json_value',
+        'For autologgers: what a framework has, as `log_metrics` and `log_params` take it.',
+    ),
+    Section(
         'The trainings of a run',
         'synapse_hooks.trainings',
         'Trainings TrainingState',

@@ -18,9 +18,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.autologgers.attaching import Attached
+from synapse_hooks.autologgers.values import numbers
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.safe_text import summary
-from synapse_hooks_lightning.metrics import numbers
 from synapse_hooks_lightning.training import Training, make_callback
 
 if TYPE_CHECKING:

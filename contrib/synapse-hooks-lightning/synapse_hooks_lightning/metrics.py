@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from synapse_hooks.autologgers.values import numbers
+
 
 class Metrics:
     """What was logged since the last time, of one training."""
@@ -76,17 +78,6 @@ def learning_rates(trainer: Any) -> dict[str, float]:
         for place, group in enumerate(groups, 1):
             rates |= numbers({f'{name}/pg{place}' if len(groups) > 1 else name: group['lr']})
     return rates
-
-
-def numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """What is a number, as a float."""
-    found = {}
-    for name, value in values.items():
-        try:
-            found[str(name)] = float(value)
-        except (TypeError, ValueError, RuntimeError):  # a tensor of several values
-            continue
-    return found
 
 
 def _without_duplicates(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
+
+from synapse_hooks.autologgers.values import json_value
 
 _OF_TRAINER: Final = (
     'max_epochs',
@@ -24,27 +25,16 @@ def params_of(trainer: Any) -> dict[str, Any]:
     module, data = trainer.lightning_module, trainer.datamodule
     found: dict[str, Any] = {}
     for owner in (data, module):
-        found |= _plain(dict(getattr(owner, 'hparams_initial', None) or {}))
+        found |= json_value(dict(getattr(owner, 'hparams_initial', None) or {}))
     optimizers = [
         {'name': type(optimizer).__name__}
-        | {key: _plain(optimizer.param_groups[0][key]) for key in _OF_OPTIMIZER if key in optimizer.param_groups[0]}
+        | {key: json_value(optimizer.param_groups[0][key]) for key in _OF_OPTIMIZER if key in optimizer.param_groups[0]}
         for optimizer in trainer.optimizers
     ]
     return found | {
         'model': type(module).__name__,
         'trainable_parameters': sum(one.numel() for one in module.parameters() if one.requires_grad),
-        'trainer': {name: _plain(getattr(trainer, name, None)) for name in _OF_TRAINER}
+        'trainer': {name: json_value(getattr(trainer, name, None)) for name in _OF_TRAINER}
         | {'strategy': type(trainer.strategy).__name__, 'accelerator': type(trainer.accelerator).__name__},
         'optimizers': optimizers,
     }
-
-
-def _plain(value: Any) -> Any:
-    """JSON values as they are, everything else as text."""
-    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and value - value == 0):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks_sklearn.values import curves_of, params_of, plain, table
+from synapse_hooks.autologgers.values import json_value
+from synapse_hooks_sklearn.values import curves_of, params_of, table
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession, TrainingLog
@@ -53,7 +54,7 @@ class Fitting:
             self.log.log_metrics({name: found[name][place] for name in scores}, phase='val', step=place + 1)
         if hasattr(search, 'best_score_'):
             self.log.log_metrics({'best_score': search.best_score_}, phase='final', step=int(search.best_index_) + 1)
-            self.log.log_params({'best_params': plain(search.best_params_)})
+            self.log.log_params({'best_params': json_value(search.best_params_)})
         log_table(self.session, self.log, 'cv_results', table(found))
 
     def _score(self, estimator: Any, data: tuple[Any, ...], named: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any, Final
 
+from synapse_hooks.autologgers.values import json_value
+
 CURVES: Final = {
     'loss_curve_': ('train', 'loss'),
     'validation_scores_': ('val', 'score'),
@@ -19,7 +21,7 @@ CURVES: Final = {
 def params_of(estimator: Any) -> dict[str, Any]:
     """The class, and every parameter, with those of inner estimators as `clf__C`."""
     return {'estimator': type(estimator).__name__} | {
-        str(name): plain(value) for name, value in sorted(estimator.get_params(deep=True).items())
+        str(name): json_value(value) for name, value in sorted(estimator.get_params(deep=True).items())
     }
 
 
@@ -41,17 +43,3 @@ def table(results: Mapping[str, Sequence[Any]]) -> str:
     writer.writerow(names)
     writer.writerows(zip(*(results[name] for name in names), strict=True))
     return out.getvalue()
-
-
-def plain(value: Any) -> Any:
-    """JSON values as they are; numbers of numpy as numbers; everything else as text, shortened."""
-    if hasattr(value, 'item') and getattr(value, 'ndim', None) == 0:
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and value - value == 0):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple) and len(value) <= 100:
-        return [plain(one) for one in value]
-    text = ' '.join(str(value).split())
-    return text if len(text) <= 500 else f'{text[:497]}...'

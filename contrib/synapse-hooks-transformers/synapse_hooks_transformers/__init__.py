@@ -2,7 +2,7 @@
 
 attach.py  ->  training.py     the functions of `Trainer` that are replaced; the callback of one training
                    |
-               values.py       names and numbers
+               values.py       the metrics among what is logged
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synapse_hooks_transformers.values import numbers, plain, scores
+from synapse_hooks.autologgers.values import json_value
+from synapse_hooks_transformers.values import metrics, scores
 
 if TYPE_CHECKING:
     from synapse_hooks.context import AutologSession, TrainingLog
@@ -43,9 +44,9 @@ class Training:
             return
         self.started = True
         with self.session.guard('logging parameters'):
-            found = {name: plain(value) for name, value in args.to_dict().items() if value is not None}
+            found = {name: json_value(value) for name, value in args.to_dict().items() if value is not None}
             config: Any = getattr(model, 'config', None)
-            described = plain(config.to_diff_dict()) if hasattr(config, 'to_diff_dict') else {}
+            described = json_value(config.to_diff_dict()) if hasattr(config, 'to_diff_dict') else {}
             trainable = sum(one.numel() for one in model.parameters() if one.requires_grad)
             self.log.log_params(
                 found | {'model': {'class': type(model).__name__, **described}, 'trainable_parameters': trainable}
@@ -55,7 +56,7 @@ class Training:
         """What transformers logs, as often as it does: `logging_strategy`, `logging_steps`, `eval_strategy`."""
         with self.session.guard('logging metrics'):
             if 'train_runtime' in logs:
-                self.log.log_metrics(numbers(logs), phase='final')
+                self.log.log_metrics(metrics(logs), phase='final')
                 return
             phase = 'val' if any(name.startswith('eval_') for name in logs) else 'train'
             values = scores(logs)

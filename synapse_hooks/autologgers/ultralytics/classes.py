@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from synapse_hooks.autologgers.ultralytics.numbers import numbers
+from synapse_hooks.autologgers.values import numbers
 from synapse_hooks.journal.evaluation import Confusion, Evaluation
 
 _NAMES: Final = {
@@ -21,7 +21,7 @@ def evaluation_of(validator: Any) -> Evaluation | None:
     """
     rows = [row for row in validator.metrics.summary() if 'Class' in row]
     classes = {
-        str(row['Class']): numbers((_NAMES.get(name, name), value) for name, value in row.items() if name != 'Class')
+        str(row['Class']): numbers({_NAMES.get(name, name): value for name, value in row.items() if name != 'Class'})
         for row in rows
     }
     confusion = _confusion(getattr(validator, 'confusion_matrix', None))

@@ -8,13 +8,12 @@ fit_epoch_end (numbered like the last epoch up to 8.4.51, one higher since 8.4.5
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synapse_hooks.autologgers.ultralytics.classes import evaluation_of
 from synapse_hooks.autologgers.ultralytics.files import log_files, publish_checkpoint
-from synapse_hooks.autologgers.ultralytics.numbers import numbers
+from synapse_hooks.autologgers.values import json_value, numbers
 from synapse_hooks.journal.evaluation import log_evaluation
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class Training:
         with self.session.guard('logging parameters'):
             # These metrics are placeholders (zeros): with `val=False` they stay until the last epoch.
             self.seen_metrics = trainer.metrics
-            self.log.log_params({name: _plain(value) for name, value in vars(trainer.args).items()})
+            self.log.log_params({name: json_value(value) for name, value in vars(trainer.args).items()})
             self.log.set_progress(trainer.start_epoch, trainer.epochs)
 
     def on_train_epoch_start(self, trainer: Any) -> None:
@@ -96,9 +95,9 @@ class Training:
         """The losses are means over the epoch now, and `lr` is the epoch's; `metrics` are still the previous one's."""
         values: dict[str, float] = {}
         with self.session.guard('reading losses'):
-            values |= numbers(trainer.label_loss_items(trainer.tloss, prefix='train').items())
+            values |= numbers(trainer.label_loss_items(trainer.tloss, prefix='train'))
         with self.session.guard('reading learning rates'):
-            values |= numbers(trainer.lr.items())
+            values |= numbers(trainer.lr)
         with self.session.guard('logging losses'):
             self.log.log_metrics(values, phase='train', step=trainer.epoch + 1)
 
@@ -121,7 +120,7 @@ class Training:
             if trainer.metrics is not None and trainer.metrics is not self.seen_metrics:
                 self.seen_metrics = trainer.metrics
                 self.log.log_metrics(
-                    numbers(trainer.metrics.items()),
+                    numbers(trainer.metrics),
                     phase='final' if final else 'val',
                     step=self.best_epoch if final else trainer.epoch + 1,
                 )
@@ -151,14 +150,3 @@ class Training:
 
 def _is_best(trainer: Any) -> bool:
     return trainer.fitness is not None and bool(trainer.fitness == trainer.best_fitness)
-
-
-def _plain(value: Any) -> Any:
-    """JSON values as they are, everything else as text."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from synapse_hooks.autologgers.ultralytics.classes import evaluation_of
 from synapse_hooks.autologgers.ultralytics.files import log_files
-from synapse_hooks.autologgers.ultralytics.numbers import numbers
+from synapse_hooks.autologgers.values import numbers
 from synapse_hooks.journal.evaluation import log_evaluation
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def watch_validation(validator: Any, session: AutologSession) -> None:
     def on_val_end(validator: Any) -> None:
         with session.guard('logging a validation'):
             log = session.log_for(str(getattr(validator.args, 'name', None) or 'val'))
-            found = numbers(validator.metrics.results_dict.items())
+            found = numbers(validator.metrics.results_dict)
             found.pop('fitness', None)
             log.log_metrics(found, phase='val')
             log_files(log, Path(validator.save_dir))
