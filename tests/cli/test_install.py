@@ -58,9 +58,10 @@ def installer(request: pytest.FixtureRequest, tmp_path: Path, environments: Envi
     name = request.param
     environment = environments.fresh(tmp_path / 'venv').at(tmp_path)
     if name == 'uv':
-        uv = shutil.which('uv')
+        # Beside Python where it is not on the PATH.
+        uv = shutil.which('uv') or shutil.which('uv', path=Path(sys.executable).parent)
         if uv is None:
-            pytest.skip('uv is not installed')
+            pytest.skip('uv is not installed: pip install -e .[test]')
         without_pip(environment)
         (tmp_path / 'tools').mkdir()
         (tmp_path / 'tools' / 'uv').symlink_to(uv)
