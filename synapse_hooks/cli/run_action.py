@@ -32,7 +32,7 @@ _NO_JOB = (
 )
 
 
-class _ContextCapture:
+class ContextCapture:
     """A plugin that keeps the context of the run."""
 
     context: TrainContext | None = None
@@ -84,7 +84,7 @@ def open_job(kind: type[BaseTrainAction[Any]], ctx: RuntimeContext) -> None:
 
 
 def _run_here(kind: type[BaseTrainAction[Any]], params: Any, ctx: RuntimeContext) -> CommandResult:
-    capture = _ContextCapture()
+    capture = ContextCapture()
     ctx.plugins = (*ctx.plugins, Display(), capture)
     error: BaseException | None = None
     try:
