@@ -43,8 +43,8 @@ def json_value(value: Any) -> Any:
             1000 items.
 
     Example:
-        >>> json_value({'rate': 0.1, 'shape': (2, 3), 'kind': complex, 'limit': float('inf')})
-        {'rate': 0.1, 'shape': [2, 3], 'kind': "<class 'complex'>", 'limit': 'inf'}
+        >>> json_value({'rate': 0.1, 'shape': (2, 3), 'gain': 1j, 'limit': float('inf')})
+        {'rate': 0.1, 'shape': [2, 3], 'gain': '1j', 'limit': 'inf'}
     """
     if getattr(value, 'ndim', None) == 0 and callable(item := getattr(value, 'item', None)):
         value = item()
