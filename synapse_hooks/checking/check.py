@@ -73,7 +73,7 @@ def check(what: str, *, seconds: float = 900.0) -> ReportCard:
         hint = suggest(what, names) or f'installed distributions with plugins: {", ".join(names) or "none"}'
         raise ConfigError(
             f'there is neither a folder nor an installed distribution {what!r}',
-            hint=f'{hint}; for a folder: `synapse-hooks check ./{what}`',
+            hint=f'{hint}; a folder must have a pyproject.toml',
         )
     return _check_installed(found, seconds)
 

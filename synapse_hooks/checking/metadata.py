@@ -174,7 +174,7 @@ def _readme(distribution: Distribution) -> Finding:
     links = re.findall(r'\]\((?!https?:|mailto:|#)([^)\s]+)\)', text)
     if links:
         hint = 'write the whole URL: PyPI has no other files of the repository'
-        return Finding('README', 'warning', f'the link {links[0]!r} leads nowhere on PyPI', hint)
+        return Finding('README', 'warning', f'the link {links[0]!r} is broken on PyPI', hint)
     return Finding('README', 'ok', f'{len(text):,} characters')
 
 

@@ -85,7 +85,7 @@ def test_a_good_distribution_has_no_faults(tmp_path: Path) -> None:
         ({'readme': ''}, 'README', 'failed', 'there is none'),
         ({'readme': 'soon'}, 'README', 'failed', 'it has 4 characters'),
         ({'readme': f'{README}\n```python\nx\n'}, 'README', 'failed', 'a block of code is not closed'),
-        ({'readme': f'{README} [docs](docs/a.md)'}, 'README', 'warning', "'docs/a.md' leads nowhere on PyPI"),
+        ({'readme': f'{README} [docs](docs/a.md)'}, 'README', 'warning', "'docs/a.md' is broken on PyPI"),
         ({'Description_Content_Type': 'text/html'}, 'README', 'failed', "does not render 'text/html'"),
         ({'License_Expression': None}, 'licence', 'failed', 'there is none'),
         ({'License_File': None}, 'licence', 'warning', 'its text is not in the wheel'),
