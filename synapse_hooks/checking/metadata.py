@@ -150,6 +150,9 @@ def _groups(distribution: Distribution) -> Finding:
     if odd:
         return Finding(name, 'failed', f'there is no group {odd[0]!r}', f'the groups are {", ".join(GROUPS)}')
     own = [one for one in distribution.entry_points if one.group in GROUPS]
+    # Import names, as those of synapse-sdk, are no plugins.
+    if not own and (paths := [str(file) for file in distribution.files or () if file.suffix == '.pth']):
+        return Finding(name, 'ok', f'none, but {paths[0]}')
     if not own:
         hint = f'write [project.entry-points."synapse_hooks.formats"] or another of {", ".join(GROUPS)}'
         return Finding(name, 'failed', 'it has no plugins', hint)

@@ -103,6 +103,12 @@ def test_a_fault_is_found(changed: dict[str, str], name: str, status: str, detai
     assert found.hint
 
 
+def test_import_names_need_no_entry_points(tmp_path: Path) -> None:
+    made = distribution(tmp_path, entry_points='', files=(*FILES, 'acme_voc.pth'))
+    found = findings(made)['groups of entry points']
+    assert (found.status, found.detail) == ('ok', 'none, but acme_voc.pth')
+
+
 def test_a_classifier_that_does_not_exist_is_found(tmp_path: Path) -> None:
     pytest.importorskip('trove_classifiers')
     found = findings(distribution(tmp_path, Classifier='Programming Language :: Snake'))['classifiers']

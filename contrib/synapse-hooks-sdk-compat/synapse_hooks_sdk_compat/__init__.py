@@ -68,4 +68,5 @@ class _Missing:
 
 
 def _is_ours(folder: str | Path) -> bool:
-    return Path(folder or '.').resolve() == IMPORT_NAMES
+    # Also of another copy: an environment may see the packages of the one below it.
+    return Path(folder or '.').resolve().parts[-2:] == IMPORT_NAMES.parts[-2:]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,16 @@ def test_python_may_ask_for_anything() -> None:
 
     assert not hasattr(synapse_sdk.plugins, '__wrapped__')
     assert synapse_hooks_sdk_compat.installed_sdk() is None
+
+
+def test_a_second_copy_is_not_taken_for_synapse_sdk(tmp_path: Path) -> None:
+    package = Path(synapse_hooks_sdk_compat.__file__).parent
+    code = (
+        'import sys; from pathlib import Path; import synapse_hooks_sdk_compat\n'
+        f'sys.path[:] = [{str(tmp_path / "copy" / package.name / "import_names")!r}, *sys.path]\n'
+        'from synapse_sdk.plugins.actions.train import BaseTrainAction\n'
+        'assert synapse_hooks_sdk_compat.installed_sdk() is None'
+    )
+    shutil.copytree(package, tmp_path / 'copy' / package.name)
+    ended = subprocess.run([sys.executable, '-c', code], cwd=package.parent, capture_output=True, encoding='utf-8')
+    assert ended.returncode == 0, ended.stderr
