@@ -14,11 +14,12 @@ import tempfile
 from typing import Any
 
 from synapse_hooks.cli.common import CommandResult
-from synapse_hooks.cli.installer import find_installer, full_name, warn_of_tool_environment
+from synapse_hooks.cli.installer import distribution_name, find_installer, full_name, warn_of_tool_environment
 from synapse_hooks.cli.plugin_listing import origin, reasons
 from synapse_hooks.cli.table import table
 from synapse_hooks.errors import ConfigError, InstallationFailed
 from synapse_hooks.plugins.discovery import installed_plugins
+from synapse_hooks.plugins.known import DISTRIBUTIONS
 from synapse_hooks.plugins.records import normalize
 from synapse_hooks.terminal import write_stderr
 
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     else:
         text = _nothing_new(names, found) + (f'\n{reasons(broken)}' if broken else '')
     data = {'installer': installer.name, 'names': names, 'plugins': new, 'broken': broken}
-    wanted = {normalize(name) for name in names}
+    wanted = {distribution_name(name) for name in names}
     failed = any(entry in new or normalize(entry['distribution']) in wanted for entry in broken)
     return CommandResult(data, text, 1 if failed else 0, has_side_effects=True)
 
@@ -63,10 +64,13 @@ def _key(entry: dict[str, Any]) -> tuple[str, ...]:
 
 def _nothing_new(names: list[str], found: list[dict[str, Any]]) -> str:
     """Why no plugin was added."""
-    having = {normalize(entry['distribution']) for entry in found}
-    known = [name for name in names if normalize(name) in having]
-    if names and len(known) == len(names):
-        return f'{", ".join(names)}: installed before, nothing has changed'
+    distributions = [distribution_name(name) for name in names]
+    having = [entry for entry in found if normalize(entry['distribution']) in distributions]
+    if names and {*distributions} == {normalize(entry['distribution']) for entry in having}:
+        plugins = ', '.join(f'{entry["kind"]} {entry["name"]} from {origin(entry)}' for entry in having)
+        return f'{", ".join(names)}: the same plugins as before: {plugins}'
+    if names and {*distributions} <= {*DISTRIBUTIONS}:
+        return f'{", ".join(names)}: installed; there are no plugins in it'
     return f'{", ".join(names) or "what was installed"}: no plugin of synapse-hooks was added'
 
 

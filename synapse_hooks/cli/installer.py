@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def full_name(name: str) -> str:
     match = re.fullmatch(r'([A-Za-z0-9][A-Za-z0-9._-]*)(.*)', name, re.DOTALL)
     if match is None or '/' in name or name.endswith(('.whl', '.tar.gz', '.zip')):
         return name
-    known = _known_names()
+    known = known_names()
     if normalize(match[1]) in known:
         return f'{known[normalize(match[1])]}{match[2]}'
     if near := get_close_matches(match[1], known, n=1, cutoff=0.75):
@@ -117,10 +118,29 @@ def full_name(name: str) -> str:
     return name
 
 
-def _known_names() -> dict[str, str]:
+def known_names() -> dict[str, str]:
     """The distribution of each short name: the end of its own name, or the name of one of its plugins."""
     names = {name: distribution for plugins in KNOWN.values() for name, distribution in plugins.items()}
     return names | {distribution.removeprefix('synapse-hooks-'): distribution for distribution in DISTRIBUTIONS}
+
+
+def distribution_name(name: str) -> str:
+    """The normalized name of the distribution in what pip takes: a requirement, a wheel, or a folder with a
+    pyproject.toml. Empty if there is none in it.
+
+    Example:
+        >>> distribution_name('Acme_Plugins>=2'), distribution_name('dist/acme_voc-1.0-py3-none-any.whl')
+        ('acme-plugins', 'acme-voc')
+    """
+    if name.endswith('.whl') and '@' not in name:
+        return normalize(Path(name).name.partition('-')[0])
+    if match := re.match(r'[A-Za-z0-9][A-Za-z0-9._-]*(?=$|[\s\[<>=!~;@])', name):
+        return normalize(match[0])
+    try:
+        project = tomllib.loads(Path(name, 'pyproject.toml').read_text(encoding='utf-8'))['project']
+        return normalize(project['name'])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ''
 
 
 def _refuse_system_environment() -> None:

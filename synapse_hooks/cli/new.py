@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from synapse_hooks.cli.amounts import count_text
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.errors import ConfigError
+from synapse_hooks.plugins.known import DISTRIBUTIONS
 from synapse_hooks.storage import disk_errors
+from synapse_hooks.terminal import write_stderr
 
 if TYPE_CHECKING:
     from synapse_hooks.scaffold import NewProject
@@ -59,6 +61,11 @@ def run(options: argparse.Namespace) -> CommandResult:
             for given, configured in zip((options.author, options.email), (git.name, git.email), strict=True)
         )
     )
+    if names.distribution in DISTRIBUTIONS:
+        write_stderr(
+            f'warning: {names.distribution} exists: `synapse-hooks install {names.distribution}` installs it; '
+            'to publish your own, choose another name with --distribution'
+        )
     project = NewProject(kind, names, author, options.description)
     files = write_project(project, folder)
     commands = _next_commands(project, place)
@@ -72,9 +79,10 @@ def run(options: argparse.Namespace) -> CommandResult:
         'files': files,
         'next': commands,
     }
+    module = '.'.join(project.main_file.with_suffix('').parts).removesuffix('.__init__')
     lines = [
         f'wrote {count_text(len(files), "file")} into {place}',
-        f'  distribution {names.distribution}, {kind.name} {names.name}, class {names.package}.{names.class_name}',
+        f'  distribution {names.distribution}, {kind.name} {names.name}, class {module}.{names.class_name}',
         'next:',
         *(f'  {command}' for command in commands),
         f'Then write your own code into {place / project.main_file}.',

@@ -11,7 +11,7 @@ from importlib import metadata
 
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.confirmation import is_confirmed
-from synapse_hooks.cli.installer import find_installer
+from synapse_hooks.cli.installer import find_installer, known_names
 from synapse_hooks.errors import ConfigError, InstallationFailed, suggest
 from synapse_hooks.plugins.discovery import DISTRIBUTION, installed_plugins, requires_us
 from synapse_hooks.plugins.records import normalize
@@ -69,6 +69,7 @@ def _distribution(name: str) -> str:
         raise ConfigError(
             f'several distributions have a plugin {name!r}: {", ".join(named)}', hint='name the distribution'
         )
+    name = known_names().get(wanted, name)
     if not _installed(name):
         near = suggest(wanted, [*by_distribution, *(plugin.name for plugin in plugins)])
         raise ConfigError(

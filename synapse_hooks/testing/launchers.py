@@ -183,16 +183,19 @@ class LauncherConformance:
             values = [event['values'] for event in read_events(Path(plan.run_dir), types=('metrics',))]
             return [int(each['pid']) for each in values if 'pid' in each]
 
-        deadline = time.monotonic() + self.seconds
-        while not (pids() or running.done() or time.monotonic() > deadline):
-            time.sleep(0.05)
-        assert pids(), 'the journal of a run must arrive in plan.run_dir while it goes on, and has no metrics'
-        pid = pids()[0]
-        assert pid != os.getpid(), 'the run must have a process of its own'
         try:
+            deadline = time.monotonic() + self.seconds
+            while not (pids() or running.done() or time.monotonic() > deadline):
+                time.sleep(0.05)
+            assert pids(), 'the journal of a run must arrive in plan.run_dir while it goes on, and has no metrics'
+            pid = pids()[0]
+            assert pid != os.getpid(), 'the run must have a process of its own'
             yield pid, running
         finally:
-            _signal(pid, signal.SIGKILL)
+            # The run waits for ever: none may be left behind, whichever test has failed.
+            cancelled.set()
+            for pid in {*pids()} - {os.getpid()}:
+                _signal(pid, signal.SIGKILL)
 
 
 def _signal(pid: int, number: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from synapse_hooks.cli import main
-from synapse_hooks.cli.installer import find_installer, full_name, warn_of_tool_environment
+from synapse_hooks.cli.installer import distribution_name, find_installer, full_name, warn_of_tool_environment
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.plugins.known import DISTRIBUTIONS, KNOWN
 from tests.support.environments import Environment, Environments
@@ -79,7 +79,10 @@ def test_a_known_plugin_comes_and_goes(installer: tuple[str, Environment], wheel
     assert 'voc is synapse-hooks-voc' in ended.err
     assert 'synapse-hooks-voc' in ended.err.replace('_', '-').replace('voc is synapse-hooks-voc', '')
     assert 'voc' in environment.hooks('formats').out
-    assert 'nothing has changed' in environment.hooks('install', 'voc', *from_folder(wheels)).out
+    (wheel,) = wheels.glob('synapse_hooks_voc-*.whl')
+    for again in ('voc', 'voc>=0.1', str(wheel)):
+        said = environment.hooks('install', again, *from_folder(wheels)).out
+        assert 'the same plugins as before: format voc from synapse-hooks-voc' in said
     assert 'no plugin' not in environment.hooks('install', 'createml', *from_folder(wheels)).out
     removed = environment.hooks('uninstall', 'voc', 'synapse-hooks-createml', '--json').json['removed']
     assert removed == [
@@ -129,6 +132,22 @@ def test_install_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_options_of_pip_follow_two_hyphens(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'options for another program follow `--`' in refused(capsys, 'install', 'voc', '--upgrade')
+
+
+@pytest.mark.parametrize(
+    ('given', 'distribution'),
+    [
+        ('synapse_hooks.voc', 'synapse-hooks-voc'),
+        ('acme[extra]>=2', 'acme'),
+        ('acme @ https://example.org/acme.whl', 'acme'),
+        ('dist/acme_voc-1.0-py3-none-any.whl', 'acme-voc'),
+        (str(CONTRIB / 'synapse-hooks-voc'), 'synapse-hooks-voc'),
+        ('./nowhere', ''),
+        ('git+https://example.org/voc', ''),
+    ],
+)
+def test_the_distribution_of_what_pip_takes(given: str, distribution: str) -> None:
+    assert distribution_name(given) == distribution
 
 
 @pytest.mark.parametrize(

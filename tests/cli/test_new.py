@@ -29,6 +29,7 @@ def test_it_says_what_to_type_next(kind: str, capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert f' files into {folder}\n' in out
     assert f'  cd {folder}\n' in out
+    assert f', class {"acme.train.AcmeAction" if kind == "action" else "synapse_hooks_acme.Acme"}' in out
     assert 'pip install --editable' in out
     assert f'synapse-hooks {KINDS[kind].listing or "train"}' in out
     assert Path(folder, 'pyproject.toml').is_file()
@@ -41,6 +42,13 @@ def test_everything_is_there_as_json(capfd: pytest.CaptureFixture[str], tmp_path
     assert (data['name'], data['package'], data['class']) == ('acme-voc', 'synapse_hooks_acme_voc', 'AcmeVOCFormat')
     assert all((tmp_path / 'synapse-hooks-acme-voc' / file).is_file() for file in data['files'])
     assert data['next'][0] == 'cd synapse-hooks-acme-voc'
+
+
+def test_a_distribution_that_exists_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    new('format', 'voc')
+    assert 'warning: synapse-hooks-voc exists' in capsys.readouterr().err
+    new('format', 'voc', '--distribution', 'acme-voc')
+    assert capsys.readouterr().err == ''
 
 
 def test_into_another_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

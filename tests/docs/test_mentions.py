@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,17 @@ VARIABLES = {
 CODES = {code for text in SOURCES.values() for code in re.findall(r"""\bcode(?:'\]?: |=)'([a-z-]+)'""", text)}
 
 
+FOR_DEVELOPMENT = {'test', 'bench', 'check', 'docs', 'dist'}
+
+
 def page(name: str) -> str:
     return (ROOT / 'docs' / name).read_text(encoding='utf-8')
+
+
+def test_every_extra_of_users_is_in_the_table() -> None:
+    extras = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']['optional-dependencies']
+    table = re.findall(r'^\| `(\w+)` \|', page('install.md'), re.MULTILINE)
+    assert extras.keys() - FOR_DEVELOPMENT <= {*table}
 
 
 def anchors(text: str) -> set[str]:

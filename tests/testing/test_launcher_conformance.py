@@ -72,3 +72,15 @@ def test_a_broken_promise_is_reported(tmp_path: Path, fault: str, test: str, mes
     broken = type('Broken', (TestLauncher,), {'fault': fault})()
     with pytest.raises(AssertionError, match=message):
         getattr(broken, f'test_{test}')(tmp_path)
+
+
+@pytest.mark.parametrize('test', ['a_cancelled_run_ends_and_is_resumed', 'a_killed_worker_does_not_hang'])
+def test_plugins_beside_it_may_log_metrics(tmp_path: Path, test: str) -> None:
+    project = tmp_path / 'project'
+    project.mkdir()
+    (project / 'pyproject.toml').write_text('[tool.synapse_hooks]\nplugins = ["hooks.py"]\n')
+    (project / 'hooks.py').write_text(
+        'from synapse_hooks import hookimpl\n\n\n'
+        '@hookimpl\ndef step_started(context, step):\n    context.log_metrics({f"seconds/{step.name}": 0.5})\n'
+    )
+    getattr(TestLauncher(), f'test_{test}')(tmp_path)

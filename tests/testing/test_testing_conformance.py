@@ -104,8 +104,7 @@ class Good(Format):
         self.report.dropped(shape.kind, 'acme holds boxes', sample.id, shape.id)
 
     def drop(self, sample: Sample) -> bool:
-        for shape in sample.annotations:
-            self.report.dropped(shape.kind, 'acme holds images', sample.id, shape.id)
+        self.report.dropped_item(sample, 'acme holds images')
         return False
 
 
@@ -116,6 +115,13 @@ class TestGood(FormatConformance):
 class DropsInSilence(Good):
     def other(self, sample: Sample, shape: Any) -> None:
         pass
+
+
+class LosesItems(Good):
+    def drop(self, sample: Sample) -> bool:
+        for shape in sample.annotations:
+            self.report.dropped(shape.kind, 'acme holds images', sample.id, shape.id)
+        return False
 
 
 class CountsTwice(Good):
@@ -347,6 +353,7 @@ def test_a_broken_promise_is_found(kind: type[Good], broken: str, tmp_path: Path
         ),
         (DropsInSilence, 'every_annotation_arrives_or_is_counted', r"annotation 1 .polygon '1'.: it did not come back"),
         (CountsTwice, 'the_loss_report_adds_up', r"(?s)sample '.*', annotation 1 .polygon '1'.*acme holds boxes"),
+        (LosesItems, 'odd_annotations_are_counted_too', r"1 items of the medium 'point_cloud' did not come back"),
         (DropsInSilence, 'odd_annotations_are_counted_too', r"sample 'kinds': 7 annotations came back as 0"),
         (MixesSplits, 'splits_are_kept', r"sample 'street/0001': split 'valid' came back as 'train'"),
         (Shuffles, 'reading_twice_gives_the_same', r"sample '.*' came back as '.*'"),

@@ -163,6 +163,19 @@ class FormatCase:
             f'{expected} annotations were written, {dropped} dropped, and {total} were read{as_lines(fewer)}'
         )
 
+    def check_items(self, samples: Sequence[Sample], result: Converted, back: Sequence[Sample]) -> None:
+        """Check that items of other media than images are read again, or are reported."""
+        for medium in {sample.medium for sample in samples} - {'image'}:
+            missing = _of(medium, samples) - _of(medium, back)
+            assert missing <= result.lost(medium), (
+                f'{missing} items of the medium {medium!r} did not come back, and {result.lost(medium)} are reported: '
+                'leave an item out `if reason := sample.without_image`, with self.report.dropped_item(sample, reason)'
+            )
+
+
+def _of(medium: str, samples: Sequence[Sample]) -> int:
+    return sum(sample.medium == medium for sample in samples)
+
 
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, with its bytes."""

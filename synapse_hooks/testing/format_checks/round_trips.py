@@ -38,7 +38,9 @@ class RoundTrips(FormatCase):
         self.check_counts(samples, result)
         if reads(self.format):
             reader = open_dataset(result.dataset, self.format)
-            self.check_all_read(samples, result, [*reader])
+            back = [*reader]
+            self.check_all_read(samples, result, back)
+            self.check_items(samples, result, back)
             unread = getattr(getattr(reader, 'report', None), 'unreadable_items', [])
             assert not unread, f'it cannot read what it wrote: {unread}'
 
