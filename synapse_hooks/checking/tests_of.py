@@ -158,8 +158,16 @@ def _cause(message: str) -> str:
 
 
 def _first_line(message: str) -> str:
-    text = message.removeprefix('AssertionError: ')
-    return text.partition('\n')[0][:300]
+    """The first line of a message; with the next one, where it introduces what follows.
+
+    Example:
+        >>> _first_line('AssertionError: a.txt, change 1:\\n  ValueError: expected 4\\nTraceback')
+        'a.txt, change 1: ValueError: expected 4'
+    """
+    first, _, rest = message.removeprefix('AssertionError: ').partition('\n')
+    if first.endswith(':'):
+        first += f' {rest.splitlines()[0].strip()}' if rest else ''
+    return first[:300]
 
 
 def last_words(ended: Ended) -> str:
