@@ -79,11 +79,13 @@ def _listed() -> list[dict[str, Any]]:
     command = [sys.executable, '-m', 'synapse_hooks.cli', 'plugins', '--json']
     with tempfile.TemporaryDirectory(prefix='synapse-hooks-') as folder:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    try:
-        plugins = json.loads(done.stdout.splitlines()[-1])['plugins']
-    except (IndexError, KeyError, ValueError) as error:
-        raise InstallationFailed(
-            'the distributions are installed, and synapse-hooks does not start any more',
-            hint='`synapse-hooks doctor` reports why; an older version: `synapse-hooks install -- NAME==VERSION`',
-        ) from error
-    return [entry for entry in plugins if entry['rank'] == 'installed']
+    # A plugin may write to stdout before and after it.
+    for line in reversed(done.stdout.splitlines()):
+        try:
+            return [entry for entry in json.loads(line)['plugins'] if entry['rank'] == 'installed']
+        except (KeyError, TypeError, ValueError):
+            continue
+    raise InstallationFailed(
+        'the distributions are installed, and synapse-hooks does not start any more',
+        hint='`synapse-hooks doctor` reports why; an older version: `synapse-hooks install -- NAME==VERSION`',
+    )

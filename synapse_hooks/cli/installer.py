@@ -97,12 +97,16 @@ def full_name(name: str) -> str:
     """What to install for a name: a known plugin has a short one, and everything else is as pip takes it.
 
     Raises:
-        ConfigError: It is nearly the name of a known plugin.
+        ConfigError: It is nearly the name of a known plugin, or it is empty.
 
     Example:
         >>> full_name('voc'), full_name('acme-plugins>=2'), full_name('./acme-1.0-py3-none-any.whl')
         ('synapse-hooks-voc', 'acme-plugins>=2', './acme-1.0-py3-none-any.whl')
     """
+    if not name.strip():
+        raise ConfigError(
+            'expected the name of a plugin, got an empty text', hint='for example `synapse-hooks install voc`'
+        )
     match = re.fullmatch(r'([A-Za-z0-9][A-Za-z0-9._-]*)(.*)', name, re.DOTALL)
     if match is None or '/' in name or name.endswith(('.whl', '.tar.gz', '.zip')):
         return name
@@ -229,7 +233,12 @@ def _failure(installer: str, code: int, lines: Sequence[str], names: Sequence[st
         (f'{installer} ended with exit code {code}', f'see what {installer} says above'),
     )
     what = ', '.join(names) or 'the installation'
-    near = suggest(names[0], DISTRIBUTIONS) if len(names) == 1 and 'no such distribution' in reason else ''
+    near = ''
+    if len(names) == 1 and 'no such distribution' in reason:
+        given = re.match(r'[A-Za-z0-9._-]*', names[0])
+        # A known name that cannot be found is not mistyped: the index does not have it.
+        is_known = given is not None and normalize(given[0]) in DISTRIBUTIONS
+        near = '' if is_known else suggest(names[0], DISTRIBUTIONS)
     if near:
         hint = f'{near} {hint}'
     return InstallationFailed(f'{what}: {reason}', hint=hint, installer=installer, names=[*names])

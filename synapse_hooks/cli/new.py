@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> CommandResult:
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse a folder whose content would be lost or hidden."""
+    """Refuse a folder whose content would be lost or hidden, or that cannot be looked at."""
     if folder.resolve() == Path.cwd().resolve():
         raise ConfigError(
             'the working directory cannot be the folder of the project: the folder is put in place when it is complete',

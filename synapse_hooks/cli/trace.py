@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> CommandResult:
     }
     if options.chrome is None:
         return CommandResult(data, trace_text(found.name, trace, stages, [each.attempt for each in traces]))
-    _write_chrome(options.chrome, trace, found.name)
+    _write_chrome(options.chrome, trace, found.name, found.path)
     return CommandResult(
         {**data, 'chrome': str(options.chrome)},
         f'{options.chrome}: open it at https://ui.perfetto.dev, or in Chromium at chrome://tracing',
@@ -80,12 +80,14 @@ def _chosen(traces: list[Trace], attempt: int | None) -> Trace:
     raise ConfigError(f'--attempt {attempt} was not traced', hint=f'the attempts with a trace are {numbers}')
 
 
-def _write_chrome(file: Path, trace: Trace, name: str) -> None:
+def _write_chrome(file: Path, trace: Trace, name: str, run_dir: Path) -> None:
     from synapse_hooks.storage import disk_errors, write_atomic
     from synapse_hooks.tracing import chrome_trace
 
     if file.is_dir():
         raise ConfigError(f'--chrome {file} is a folder', hint=f'name a file: {file / "trace.json"}')
+    if file.exists() and file.resolve().is_relative_to(run_dir.resolve()):
+        raise ConfigError(f'--chrome {file} is a file of the run', hint='name a new file, or one in another folder')
     with disk_errors(file):
         write_atomic(file, json.dumps(chrome_trace(trace, name), ensure_ascii=True))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from synapse_hooks.cli.amounts import count_text
 from synapse_hooks.cli.table import table
 from synapse_hooks.runs.summary import duration_text
 from synapse_hooks.tracing import CallNode, StageCalls, Trace
@@ -41,7 +42,7 @@ def trace_text(name: str, trace: Trace, stages: Sequence[StageCalls], attempts: 
         for prefix, node in _branches(stage.nodes):
             rows.append(_row(prefix, node, marks.get(id(node), '')))
     calls = sum(node.calls for node in every)
-    head = f'{name}: {calls:,} calls, {_duration(trace.seconds)}'
+    head = f'{name}: {count_text(calls, "call")}, {_duration(trace.seconds)}'
     if len(attempts) > 1:
         others = ', '.join(str(attempt) for attempt in attempts if attempt != trace.attempt)
         head += f'; attempt {trace.attempt} (`--attempt N` shows another one: {others})'
@@ -76,9 +77,9 @@ def _remarks(trace: Trace, every: Sequence[CallNode]) -> Iterator[str]:
     if any(node.outcome == 'counted' for node in every):
         lines.append('counted: calls of a function that was called very often; only their number and time are kept')
     if trace.lost:
-        lines.append(f'{trace.lost:,} calls are missing: they came faster than they could be written')
+        lines.append(f'missing: {count_text(trace.lost, "call")}, faster than could be written')
     if trace.unreadable:
-        lines.append(f'{trace.unreadable:,} lines of the file could not be read')
+        lines.append(f'not readable: {count_text(trace.unreadable, "line")} of the file')
     if lines:
         yield '\n'.join(lines)
 

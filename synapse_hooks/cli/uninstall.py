@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from importlib import metadata
 
 from synapse_hooks.cli.common import CommandResult
@@ -15,6 +16,7 @@ from synapse_hooks.cli.installer import find_installer, known_names
 from synapse_hooks.errors import ConfigError, InstallationFailed, suggest
 from synapse_hooks.plugins.discovery import DISTRIBUTION, installed_plugins, requires_us
 from synapse_hooks.plugins.records import normalize
+from synapse_hooks.terminal import write_stderr
 
 PASSES_REST = True
 
@@ -31,6 +33,8 @@ def run(options: argparse.Namespace) -> CommandResult:
     plugins = {name: _plugins_of(name) for name in distributions}
     installer = find_installer(options.rest)
     question = ', '.join(f'{name} ({", ".join(found) or "no plugin"})' for name, found in plugins.items())
+    for name, needing in _needed(distributions).items():
+        write_stderr(f'warning: {name} is required by {", ".join(needing)}, which may stop working without it')
     if not options.yes and not is_confirmed(f'uninstall {question}?'):
         return CommandResult({'installer': installer.name, 'removed': []}, 'nothing was uninstalled', 1)
     installer.run(installer.uninstall, distributions, options.rest)
@@ -83,6 +87,22 @@ def _distribution(name: str) -> str:
             hint=f'`python -m pip uninstall {distribution.name}` removes it',
         )
     return distribution.name
+
+
+def _needed(names: list[str]) -> dict[str, list[str]]:
+    """The distributions which stay and require one of those with these names, by that name."""
+    leaving = {normalize(name): name for name in names}
+    needed: dict[str, set[str]] = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata['Name']
+        if not name or normalize(name) in leaving:
+            continue
+        for line in distribution.requires or ():
+            required = re.match(r'[\w.-]+', line)
+            # What only an extra requires may not be in use.
+            if required and normalize(required[0]) in leaving and not re.search(r';.*\bextra\b', line):
+                needed.setdefault(leaving[normalize(required[0])], set()).add(name)
+    return {name: sorted(needing) for name, needing in needed.items()}
 
 
 def _plugins_of(distribution: str) -> list[str]:

@@ -22,17 +22,19 @@ class ProjectKind:
     """What the plugin does, as the beginning of a sentence that ends with its name: `Datasets in the format`."""
     listing: str
     """The command that lists the plugin once it is installed."""
+    base: str = ''
+    """The class that the class extends; empty if there is none."""
 
 
 KINDS: Final = {
     kind.name: kind
     for kind in (
-        ProjectKind('format', 'synapse_hooks.formats', 'Format', 'The dataset format', 'formats'),
+        ProjectKind('format', 'synapse_hooks.formats', 'Format', 'The dataset format', 'formats', 'Format'),
         ProjectKind('autologger', 'synapse_hooks.autologgers', 'Autologger', 'Automatic logging of', 'autologgers'),
         ProjectKind('sink', 'synapse_hooks', 'Sink', 'Metrics of runs sent to', 'plugins'),
         ProjectKind('plugin', 'synapse_hooks', 'Plugin', 'The plugin', 'plugins'),
-        ProjectKind('launcher', 'synapse_hooks.launchers', 'Launcher', 'The launcher', 'plugins'),
-        ProjectKind('action', '', 'Action', 'The train action', ''),
+        ProjectKind('launcher', 'synapse_hooks.launchers', 'Launcher', 'The launcher', 'plugins', 'BaseLauncher'),
+        ProjectKind('action', '', 'Action', 'The train action', '', 'BaseTrainAction'),
     )
 }
 """Every kind, by its name."""

@@ -31,7 +31,19 @@ _TAKEN: Final = {
 }
 """Names that are built in: a plugin with one of them would be ambiguous."""
 _NEEDED: Final = (
-    *('certifi', 'filelock', 'hatchling', 'httpx', 'jinja2', 'msgspec', 'mypy', 'numpy', 'packaging', 'pip'),
+    *(
+        'certifi',
+        'conftest',
+        'filelock',
+        'hatchling',
+        'httpx',
+        'jinja2',
+        'msgspec',
+        'mypy',
+        'numpy',
+        'packaging',
+        'pip',
+    ),
     *('platformdirs', 'pluggy', 'pycurl', 'pydantic', 'pydantic_core', 'pytest', 'rich', 'ruff', 'setuptools'),
     *('synapse_hooks', 'test', 'tests', 'typing_extensions', 'yaml'),
 )
@@ -102,7 +114,11 @@ class ProjectNames:
             # The tests of the project have a module of that name, in the place of the framework.
             raise _hiding(kind, name, short, hidden)
         camel = ''.join(word[:1].upper() + word[1:] for word in words)
-        suffix = '' if camel.lower().endswith(kind.suffix.lower()) else kind.suffix
+        has_suffix = camel.lower().endswith(kind.suffix.lower())
+        # A class cannot extend one of its own name.
+        suffix = '' if has_suffix and camel != kind.base else kind.suffix
+        if f'{camel}{suffix}' == kind.base:
+            suffix += kind.suffix
         return cls(short, distribution, package, f'{camel}{suffix}')
 
 

@@ -278,7 +278,10 @@ class Tracer:
         return begun
 
     def _count(self, function: _Function, step: str, thread: str, seconds: float, *, is_error: bool) -> None:
-        counted = self._counted.setdefault((function, step, thread), _Counted())
+        key = (function, step, thread)
+        counted = self._counted.get(key)
+        if counted is None:
+            counted = self._counted[key] = _Counted()
         counted.calls += 1
         counted.seconds += seconds
         counted.longest = max(counted.longest, seconds)

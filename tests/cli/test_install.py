@@ -9,6 +9,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from synapse_hooks.cli import main
 from synapse_hooks.cli.installer import distribution_name, find_installer, full_name, warn_of_tool_environment
@@ -18,19 +19,37 @@ from tests.support.environments import Environment, Environments
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
 
+NOISY = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "acme-noisy"
+version = "1"
+
+[project.entry-points."synapse_hooks"]
+acme-noisy = "acme_noisy"
+
+[tool.hatch.build.targets.wheel]
+include = ["acme_noisy.py"]
+"""
+
 
 @pytest.fixture(scope='session')
 def wheels(environments: Environments) -> Path:
     """A folder with wheels of two contributed formats, and of a plugin that cannot be imported."""
     folder = environments.root / 'to-install'
-    if not folder.exists():
-        sources = [CONTRIB / 'synapse-hooks-voc', CONTRIB / 'synapse-hooks-createml', 'acme-broken']
-        built = [environments.wheel(source) for source in sources]
-        unfinished = folder.with_name(f'to-install-{id(folder)}')
-        unfinished.mkdir()
-        for wheel in built:
-            shutil.copy(wheel, unfinished)
-        unfinished.rename(folder)
+    sources = [CONTRIB / 'synapse-hooks-voc', CONTRIB / 'synapse-hooks-createml', 'acme-broken']
+    # Tests that run in parallel share it.
+    with FileLock(f'{folder}.lock'):
+        if not folder.exists():
+            built = [environments.wheel(source) for source in sources]
+            unfinished = folder.with_name('to-install-unfinished')
+            unfinished.mkdir()
+            for wheel in built:
+                shutil.copy(wheel, unfinished)
+            unfinished.rename(folder)
     return folder
 
 
@@ -98,6 +117,8 @@ def test_failures_say_what_to_do(installer: tuple[str, Environment], wheels: Pat
     unknown = environment.hooks('install', 'synapse-hooks-vok', *from_folder(wheels), code=1).err
     assert 'error: synapse-hooks-vok: there is no such distribution' in unknown
     assert "did you mean 'synapse-hooks-voc'?" in unknown
+    known = environment.hooks('install', 'voc==99', *from_folder(wheels), code=1).err
+    assert 'did you mean' not in known
     broken = environment.hooks('install', 'acme-broken', *from_folder(wheels), code=1)
     assert 'broken' in broken.out
     assert 'acme-broken' in broken.out
@@ -128,6 +149,34 @@ def test_uninstall_removes_plugins_only(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_install_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'synapse-hooks install voc' in refused(capsys, 'install')
+    assert 'synapse-hooks install voc' in refused(capsys, 'install', ' ')
+
+
+@pytest.mark.e2e
+def test_what_a_plugin_prints_does_not_hide_the_others(tmp_path: Path, environments: Environments) -> None:
+    source = tmp_path / 'acme-noisy'
+    source.mkdir()
+    (source / 'pyproject.toml').write_text(NOISY, encoding='utf-8')
+    (source / 'acme_noisy.py').write_text(
+        'import atexit\nprint("[1]")\natexit.register(print, \'"bye"\')\nraise ValueError("no")\n', encoding='utf-8'
+    )
+    environment = environments.fresh(tmp_path / 'venv').at(tmp_path)
+    alone = ('--', '--no-index', '--no-deps', '--no-build-isolation')
+    ended = environment.hooks('install', str(source), *alone, code=1)
+    assert 'acme-noisy is broken: ValueError: no' in ended.out
+    assert 'does not start any more' not in ended.err
+
+
+@pytest.mark.e2e
+def test_uninstall_warns_of_what_others_require(tmp_path: Path, wheels: Path, environments: Environments) -> None:
+    environment = environments.fresh(tmp_path / 'venv').at(tmp_path)
+    environment.hooks('install', 'voc', 'createml', *from_folder(wheels))
+    (metadata,) = environment.root.rglob('synapse_hooks_createml-*.dist-info/METADATA')
+    head, _, body = metadata.read_text(encoding='utf-8').partition('\n\n')
+    metadata.write_text(f'{head}\nRequires-Dist: Synapse.Hooks_voc>=0.1\n\n{body}', encoding='utf-8')
+    both = environment.hooks('uninstall', 'voc', '--yes').err
+    assert 'warning: synapse-hooks-voc is required by synapse-hooks-createml' in both
+    assert 'warning' not in environment.hooks('uninstall', 'createml', '--yes').err
 
 
 def test_options_of_pip_follow_two_hyphens(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,14 @@ def test_what_cannot_be_is_refused_with_what_to_type(
     assert sorted(path.name for path in tmp_path.rglob('*')) == ['full', 'mine.txt']
 
 
+def test_a_folder_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    new('format', 'voc', '--into', 'a' * 300, code=1)
+    err = capsys.readouterr().err
+    assert 'file name too long' in err
+    assert 'choose a shorter name' in err
+    assert 'Traceback' not in err
+
+
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, 'jinja2', None)
     new('format', 'voc', code=2)

@@ -98,3 +98,15 @@ def test_a_run_without_a_trace_says_what_to_type(environment: Environment, datas
     assert 'synapse-hooks resume' in ended.err
     assert '--trace' in ended.err
     assert "there is no run 'nonsense'" in environment.hooks('trace', 'nonsense', code=1).err
+
+
+def test_a_chrome_trace_does_not_replace_a_file_of_the_run(
+    environment: Environment, dataset: str, project: Path
+) -> None:
+    environment.hooks('train', 'actions:Count', '-p', f'dataset={dataset}', '--run-dir', 'kept', '--trace')
+    for name in ('trace.jsonl', 'run.json'):
+        before = (project / 'kept' / name).read_bytes()
+        ended = environment.hooks('trace', 'kept', '--chrome', f'kept/{name}', code=2)
+        assert 'is a file of the run' in ended.err
+        assert (project / 'kept' / name).read_bytes() == before
+    environment.hooks('trace', 'kept', '--chrome', 'kept/chrome.json')

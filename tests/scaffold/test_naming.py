@@ -13,7 +13,8 @@ from packaging.utils import canonicalize_name, is_normalized_name
 
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.formats import BUILTIN as FORMATS
-from synapse_hooks.scaffold import KINDS, ProjectNames, project_kind
+from synapse_hooks.scaffold import KINDS, ProjectKind, ProjectNames, project_kind
+from synapse_hooks.scaffold.project import TEMPLATES
 
 
 def names(name: str, kind: str = 'format', distribution: str | None = None) -> ProjectNames:
@@ -46,6 +47,22 @@ def test_near_misses_are_corrected(given: str, name: str, class_name: str) -> No
     assert (made.name, made.class_name) == (name, class_name)
 
 
+@pytest.mark.parametrize('kind', [kind for kind in KINDS.values() if kind.base])
+def test_a_class_never_has_the_name_of_the_one_that_it_extends(kind: ProjectKind) -> None:
+    words = re.sub('(?<!^)(?=[A-Z])', '-', kind.base).lower()
+    for word in (kind.base, words, words.removesuffix(f'-{kind.suffix.lower()}'), kind.name):
+        made = ProjectNames.of(kind, word)
+        assert made.class_name != kind.base
+        assert made.class_name.endswith(kind.suffix)
+
+
+def test_every_class_that_a_template_extends_is_known() -> None:
+    for kind in KINDS.values():
+        texts = [file.read_text(encoding='utf-8') for file in (TEMPLATES / kind.name).rglob('*.jinja')]
+        extended = {name for text in texts for name in re.findall(r'class \{\{ class_name \}\}\((\w+)', text)}
+        assert extended == ({kind.base} if kind.base else set())
+
+
 @pytest.mark.parametrize(
     ('kind', 'given', 'typed'),
     [
@@ -66,6 +83,7 @@ def test_near_misses_are_corrected(given: str, name: str, class_name: str) -> No
         ('autologger', 'class', 'my-class'),
         ('autologger', 'numpy', 'my-numpy'),
         ('action', 'test', 'my-test'),
+        ('action', 'conftest', 'my-conftest'),
         ('action', 'import', 'my-import'),
         ('action', 'synapse_hooks', None),
         ('action', 'hypothesis', 'my-hypothesis'),
