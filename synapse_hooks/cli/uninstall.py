@@ -91,17 +91,17 @@ def _distribution(name: str) -> str:
 
 def _needed(names: list[str]) -> dict[str, list[str]]:
     """The distributions which stay and require one of those with these names, by that name."""
-    leaving = {normalize(name): name for name in names}
+    removed = {normalize(name): name for name in names}
     needed: dict[str, set[str]] = {}
     for distribution in metadata.distributions():
         name = distribution.metadata['Name']
-        if not name or normalize(name) in leaving:
+        if not name or normalize(name) in removed:
             continue
         for line in distribution.requires or ():
             required = re.match(r'[\w.-]+', line)
             # What only an extra requires may not be in use.
-            if required and normalize(required[0]) in leaving and not re.search(r';.*\bextra\b', line):
-                needed.setdefault(leaving[normalize(required[0])], set()).add(name)
+            if required and normalize(required[0]) in removed and not re.search(r';.*\bextra\b', line):
+                needed.setdefault(removed[normalize(required[0])], set()).add(name)
     return {name: sorted(needing) for name, needing in needed.items()}
 
 

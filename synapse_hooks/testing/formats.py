@@ -31,6 +31,7 @@ from synapse_hooks.testing.format_checks import (
     Reading,
     Resources,
     RoundTrips,
+    Surroundings,
     tree,
 )
 from synapse_hooks.testing.plugins import writes
@@ -39,7 +40,9 @@ from synapse_hooks.testing.samples import small_samples
 __all__ = ['FormatConformance', 'tree']
 
 
-class FormatConformance(Declaring, RoundTrips, Kinds, Names, EdgeCases, Outputs, Resources, Reading, HostileInput):
+class FormatConformance(
+    Declaring, RoundTrips, Kinds, Names, EdgeCases, Outputs, Resources, Reading, Surroundings, HostileInput
+):
     """Subclass it in a test module and set `format`; for several tasks, subclass it several times."""
 
     format: ClassVar[BaseFormat]

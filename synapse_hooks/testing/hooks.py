@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -39,6 +37,7 @@ from synapse_hooks.safe_text import summary
 from synapse_hooks.testing.calls import HookRecorder, replace_attribute
 from synapse_hooks.testing.hosting import FakeRun
 from synapse_hooks.testing.plugins import check_plugin
+from synapse_hooks.testing.process_state import process_state
 from synapse_hooks.testing.running import FinishedRun, run_action
 from synapse_hooks.testing.samples import small_dataset
 
@@ -208,9 +207,9 @@ class HookConformance:
         of before.
         """
         plugin = self.make_plugin()
-        before, threads = _process_state(), set(threading.enumerate())
+        before, threads = process_state(), set(threading.enumerate())
         self.run(plugin, tmp_path)
-        after = _process_state()
+        after = process_state()
         changed = [name for name in before if before[name] != after[name]]
         assert not changed, f'a run with it changed {", ".join(changed)}: restore it in `cleanup` or `run_finished`'
         started = [thread for thread in set(threading.enumerate()) - threads if not thread.daemon]
@@ -332,19 +331,6 @@ def _plugin_warnings() -> Iterator[list[str]]:
         warnings.simplefilter('always')
         yield texts
     texts += [str(one.message) for one in caught if one.category.__name__ == 'PluginWarning']
-
-
-def _process_state() -> dict[str, Any]:
-    handlers = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        handlers[number] = signal.getsignal(number)
-    return {
-        'the working directory': Path.cwd(),
-        'os.environ': dict(os.environ),
-        'sys.path': [*sys.path],
-        'signal handlers': handlers,
-        'the root logger': ([*logging.root.handlers], logging.root.level),
-    }
 
 
 def _target(plugin: object) -> str:

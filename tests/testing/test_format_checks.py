@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -155,6 +162,49 @@ def test_a_broken_promise_is_found(kind: type[Good], broken: str, message: str, 
     suite.format = kind()  # type: ignore[misc]
     with pytest.raises(AssertionError, match=message):
         getattr(suite, f'test_{broken}')(tmp_path)
+
+
+class Disturbs(Good):
+    """Does something to its process while it writes."""
+
+    def __init__(self, disturb: Callable[[], object]) -> None:
+        self.disturb = disturb
+
+    def write(self, samples: Iterator[Sample], info: DatasetInfo, out: Path) -> Path:
+        self.disturb()
+        return super().write(samples, info, out)
+
+
+@pytest.mark.parametrize(
+    ('disturb', 'message'),
+    [
+        (lambda: os.chdir('/'), 'changed the working directory'),
+        (lambda: os.environ.update(ACME_VOC='1'), 'changed os.environ'),
+        (lambda: sys.path.insert(0, '/acme'), 'changed sys.path'),
+        (lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN), 'changed signal handlers'),
+        (lambda: logging.root.addHandler(logging.NullHandler()), 'changed the root logger'),
+        (lambda: setattr(sys, 'stdout', io.StringIO()), r'changed sys\.stdout'),
+        (lambda: random.seed(0), r'changed the state of random.*random\.Random\(seed\)'),
+        (lambda: Path('acme.log').touch(), r"wrote \['acme\.log'\] into the working directory"),
+        (lambda: Thread(target=Event().wait, name='acme', daemon=True).start(), r"threads go on .*\['acme'\]"),
+    ],
+)
+def test_a_process_that_is_not_as_before_is_found(
+    disturb: Callable[[], object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, 'path', [*sys.path])
+    monkeypatch.setattr(sys, 'stdout', sys.stdout)
+    monkeypatch.setattr(logging.root, 'handlers', [*logging.root.handlers])
+    monkeypatch.setenv('ACME_VOC', '0')
+    drawn, handler = random.getstate(), signal.getsignal(signal.SIGTERM)
+    suite = FormatConformance()
+    suite.format = Disturbs(disturb)  # type: ignore[misc]
+    try:
+        with pytest.raises(AssertionError, match=message):
+            suite.test_the_process_is_as_before(tmp_path)
+    finally:
+        random.setstate(drawn)
+        signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.parametrize(

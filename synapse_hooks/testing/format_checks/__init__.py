@@ -10,6 +10,7 @@ from synapse_hooks.testing.format_checks.outputs import Outputs
 from synapse_hooks.testing.format_checks.reading import Reading
 from synapse_hooks.testing.format_checks.resources import Resources
 from synapse_hooks.testing.format_checks.round_trips import RoundTrips
+from synapse_hooks.testing.format_checks.surroundings import Surroundings
 
 __all__ = [
     'Declaring',
@@ -22,5 +23,6 @@ __all__ = [
     'Reading',
     'Resources',
     'RoundTrips',
+    'Surroundings',
     'tree',
 ]
