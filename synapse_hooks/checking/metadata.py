@@ -150,7 +150,7 @@ def _groups(distribution: Distribution) -> Finding:
     if odd:
         return Finding(name, 'failed', f'there is no group {odd[0]!r}', f'the groups are {", ".join(GROUPS)}')
     own = [one for one in distribution.entry_points if one.group in GROUPS]
-    # Import names, as those of synapse-sdk, are no plugins.
+    # Import names, as those of synapse-sdk, are not plugins.
     if not own and (paths := [str(file) for file in distribution.files or () if file.suffix == '.pth']):
         return Finding(name, 'ok', f'none, but {paths[0]}')
     if not own:

@@ -36,7 +36,7 @@ class Surroundings(FormatCase):
             os.chdir(given)
         changed = [name for name in before if before[name] != after[name]]
         assert not changed, (
-            f'a conversion changed {", ".join(changed)}: leave it as it was (random numbers: `random.Random(seed)`)'
+            f'a conversion changed {", ".join(changed)}: restore it (random numbers: `random.Random(seed)`)'
         )
         written = sorted(path.name for path in working.iterdir())
         assert not written, f'a conversion wrote {written} into the working directory: write below `out` only'
