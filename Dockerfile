@@ -8,7 +8,7 @@ COPY synapse_hooks ./synapse_hooks
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:${PYTHON}-slim
-# Wheels for the CPU: a third of the size of those with CUDA, which need NVIDIA's container runtime. With CUDA:
+# Wheels for the CPU are smaller than those with CUDA, which need NVIDIA's container runtime. With CUDA:
 # --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130, and docker run --gpus all
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --no-cache-dir --index-url "${TORCH_INDEX}" torch torchvision

@@ -60,14 +60,19 @@ def check(what: str, *, seconds: float = 900.0) -> ReportCard:
         seconds: How long each process may take.
 
     Raises:
-        ConfigError: There is no such folder or distribution.
+        ConfigError: There is no such folder or distribution, or it is a file.
     """
-    source = Path(what)
+    # The path of an empty text would be the working directory.
+    source = Path(what or os.devnull)
     if (source / 'pyproject.toml').is_file() or (source / 'setup.py').is_file():
         return _check_source(source.resolve(), seconds)
-    if source.is_dir() and ('/' in what or what in ('.', '..')):
+    if source.is_file():
+        hint = 'name the folder of the project; or install the file with pip, and name the distribution'
+        raise ConfigError(f'{what} must be a folder or the name of a distribution, it is a file', hint=hint)
+    is_name = bool(what.strip()) and '/' not in what and what not in ('.', '..')
+    found = next((one for one in distributions(name=what)), None) if is_name else None
+    if found is None and source.is_dir():
         raise ConfigError(f'{what} has no pyproject.toml', hint='name the folder of the project, or write one')
-    found = next((one for one in distributions(name=what)), None)
     if found is None:
         names = sorted({plugin.distribution for plugin in installed_plugins() if plugin.distribution})
         hint = suggest(what, names) or f'installed distributions with plugins: {", ".join(names) or "none"}'

@@ -36,6 +36,10 @@ def test_what_is_not_there_is_a_usage_error(plugin_project: PluginProject) -> No
     assert "neither a folder nor an installed distribution 'no-such-thing'" in missing.err
     (plugin_project.folder / 'empty').mkdir()
     assert './empty has no pyproject.toml' in plugin_project.hooks('check', './empty', code=2).err
+    assert 'empty has no pyproject.toml' in plugin_project.hooks('check', 'empty', code=2).err
+    assert "neither a folder nor an installed distribution ''" in plugin_project.hooks('check', '', code=2).err
+    (plugin_project.folder / 'acme-1.0.tar.gz').touch()
+    assert 'name the folder of the project' in plugin_project.hooks('check', 'acme-1.0.tar.gz', code=2).err
 
 
 def test_a_folder_that_cannot_be_built_fails(plugin_project: PluginProject) -> None:
