@@ -208,7 +208,8 @@ _REASONS: Final = (
         r'No matching distribution found|was not found in the (?:package registry|provided package locations)'
         r'|there are no versions of',
         'there is no such distribution, or none for this Python',
-        'check the name and the version; docs/plugins.md lists plugins',
+        'check the name and the version; these have short names: '
+        + ', '.join(name.removeprefix('synapse-hooks-') for name in DISTRIBUTIONS),
     ),
     (
         r'externally[- ]managed',
