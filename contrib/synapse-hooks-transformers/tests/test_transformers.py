@@ -67,6 +67,8 @@ class TestConformance(AutologConformance):
     autologger = TransformersAutologger()
     framework = 'transformers'
     metrics = ('loss', 'eval_loss', 'eval_accuracy', 'learning_rate')
+    # TrainingArguments resets the state of accelerate, which all trainers of the process share.
+    trains_at_once = False
 
     def train(self, folder: Path) -> Any:
         """One epoch."""
