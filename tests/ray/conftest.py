@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,9 +19,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests.support.environments import Environment, Environments
+from tests.support.environments import Environment, shared_folder, with_distribution
 
-CONTRIB = Path(__file__).parents[2] / 'contrib'
 REQUIREMENTS = ('ray[client,tune]>=2.60', 'optuna>=4', 'fsspec>=2024.6')
 LOOPBACK = {
     'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0',
@@ -116,23 +114,9 @@ class Cluster:
 @pytest.fixture(scope='session')
 def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """With Ray, Tune, Optuna, and the wheel of synapse-hooks-ray. The test is skipped where pip cannot install them."""
-    shared = _shared(tmp_path_factory)
+    shared = shared_folder(tmp_path_factory)
     root = Path(os.environ.get('RAY_ENVIRONMENT', shared / 'ray'))
-    root.parent.mkdir(parents=True, exist_ok=True)
-    environment, installed = Environment(root), root / 'installed'
-    with FileLock(root.with_name(f'{root.name}.lock')):
-        environments = Environments(shared)
-        if not installed.exists() or installed.read_text() != str(REQUIREMENTS):
-            shutil.rmtree(root, ignore_errors=True)
-            environment = environments.fresh(root)
-            _pip(environment, '--retries', '1', *REQUIREMENTS)
-            installed.write_text(str(REQUIREMENTS))
-        installed_now = shared / 'synapse-hooks-ray.installed'
-        if not installed_now.exists():
-            wheel = environments.wheel(CONTRIB / 'synapse-hooks-ray')
-            _pip(environment, '--no-index', '--no-deps', '--force-reinstall', str(wheel))
-            installed_now.touch()
-    return environment
+    return with_distribution('synapse-hooks-ray', REQUIREMENTS, root, shared)
 
 
 @pytest.fixture(scope='session')
@@ -165,14 +149,8 @@ def cluster(ray_environment: Environment) -> Iterator[Cluster]:
 @pytest.fixture
 def client(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address for Ray Client, for one test at a time: two clusters would start servers on the same port."""
-    with FileLock(_shared(tmp_path_factory) / 'ray-client.lock'):
+    with FileLock(shared_folder(tmp_path_factory) / 'ray-client.lock'):
         yield cluster.client
-
-
-def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the processes of pytest share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -188,11 +166,3 @@ def _command(pid: int) -> bytes:
     with suppress(OSError):
         return Path(f'/proc/{pid}/cmdline').read_bytes()
     return b''
-
-
-def _pip(environment: Environment, *words: str) -> None:
-    pip = (sys.executable, '-m', 'pip', '--disable-pip-version-check', '--python', str(environment.python))
-    command = [*pip, 'install', '--quiet', *words]
-    done = subprocess.run(command, capture_output=True, encoding='utf-8', stdin=subprocess.DEVNULL)
-    if done.returncode:
-        pytest.skip(f'pip: {(done.stderr.strip() or "it gave no reason").splitlines()[-1]}')

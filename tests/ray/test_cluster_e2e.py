@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ray.conftest import CONTRIB, LOOPBACK, TOKEN, Cluster
-from tests.support.environments import Environment
+from tests.ray.conftest import LOOPBACK, TOKEN, Cluster
+from tests.support.environments import CONTRIB, Environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -16,9 +16,9 @@ import pytest
 from synapse_hooks.backends import Workspace
 from synapse_hooks.journal import read_events
 from tests.formats.format_kit import add_item, box
-from tests.ray.conftest import CONTRIB, Cluster
+from tests.ray.conftest import Cluster
 from tests.support import canary
-from tests.support.environments import Environment, Environments, Running
+from tests.support.environments import CONTRIB, Environment, Environments, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

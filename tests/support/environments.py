@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from filelock import FileLock
 
 import synapse_hooks
 
 DISTS = Path(__file__).parent.parent / 'dists'
+CONTRIB = Path(__file__).parents[2] / 'contrib'
 # What pip would write for `synapse-hooks`: unlike `python -m`, it does not put the working directory on the path.
 _SCRIPT = '#!{python}\nimport sys\nfrom synapse_hooks.cli import main\nsys.exit(main())\n'
 _PIP = (sys.executable, '-m', 'pip', '--isolated', '--disable-pip-version-check', '--quiet')
@@ -203,6 +205,48 @@ class Environments:
                 (out / '.built').touch()
         (wheel,) = out.glob(f'{source.name.replace("-", "_")}-*.whl')
         return wheel
+
+
+def with_distribution(name: str, requirements: Sequence[str], root: Path, shared: Path) -> Environment:
+    """The environment at `root` with what pip gets from the index, and the wheel of a distribution of contrib.
+
+    The test is skipped where pip cannot install them.
+
+    Args:
+        name: The distribution.
+        requirements: What it needs. Other ones than at the last time make the environment anew.
+        root: Where the environment is; it may be kept for later sessions.
+        shared: A folder that the test processes of this session share.
+    """
+    root.parent.mkdir(parents=True, exist_ok=True)
+    environment, installed = Environment(root), root / 'installed'
+    with FileLock(root.with_name(f'{root.name}.lock')):
+        environments = Environments(shared)
+        if not installed.exists() or installed.read_text() != str(requirements):
+            shutil.rmtree(root, ignore_errors=True)
+            environment = environments.fresh(root)
+            _pip_or_skip(environment, '--retries', '1', *requirements)
+            installed.write_text(str(requirements))
+        installed_now = shared / f'{name}.installed'
+        if not installed_now.exists():
+            wheel = environments.wheel(CONTRIB / name)
+            _pip_or_skip(environment, '--no-index', '--no-deps', '--force-reinstall', str(wheel))
+            installed_now.touch()
+    return environment
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the processes of pytest share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
+
+
+def _pip_or_skip(environment: Environment, *words: str) -> None:
+    pip = (sys.executable, '-m', 'pip', '--disable-pip-version-check', '--python', str(environment.python))
+    command = [*pip, 'install', '--quiet', *words]
+    done = subprocess.run(command, capture_output=True, encoding='utf-8', stdin=subprocess.DEVNULL)
+    if done.returncode:
+        pytest.skip(f'pip: {(done.stderr.strip() or "it gave no reason").splitlines()[-1]}')
 
 
 def _pip(*words: str | Path) -> None:
