@@ -186,6 +186,9 @@ def test_asha_stops_early_and_a_trial_that_raises_is_alone(project: Project) -> 
         'epochs=6',
         '-p',
         'pause=0.5',
+        # Tune waits 5 seconds only for the end of the last trial.
+        '-p',
+        'ending=7',
         max_concurrent_trials=1,
         scheduler={'name': 'asha', 'options': {'grace_period': 1, 'reduction_factor': 2}},
     ).json
@@ -205,13 +208,17 @@ def test_pbt_starts_a_bad_trial_from_the_checkpoint_of_a_good_one(project: Proje
     data = project.tune(
         [{'name': 'lr', 'type': 'grid_search', 'options': [0.125, 1.0]}],
         '-p',
-        'epochs=16',
+        'epochs=10',
         '-p',
         'pause=0.4',
+        # The next process of a trial starts while the one before is ending.
+        '-p',
+        'ending=2',
         scheduler={'name': 'pbt', 'options': {'perturbation_interval': 2, 'quantile_fraction': 0.5}},
     ).json
     trials = data['search']['trials']
-    assert [trial['status'] for trial in trials] == ['succeeded', 'succeeded']
+    assert [(trial['status'], trial['error']) for trial in trials] == [('succeeded', None)] * 2
+    assert [project.record(Path(trial['run_dir']).name)['stopped'] for trial in trials] == [None, None]
     texts = [text for trial in trials for text in project.texts(Path(trial['run_dir']).name)]
     assert 'goes on with 1 an epoch' in texts
 

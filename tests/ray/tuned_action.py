@@ -20,6 +20,7 @@ class Params(BaseTrainParams):
     epochs: int = 3
     lr: float = 0.5
     pause: float = 0.0
+    ending: float = 0.0
     choice: Any = None
     uniform: float = 0
     quniform: float = 0
@@ -45,17 +46,29 @@ class Train(BaseTrainAction[Params]):
         if self.context.resume_from is not None:
             state = json.loads(self.context.resume_from.read_text())
             self.log_message(f'goes on with {state["score"] / state["epoch"]:g} an epoch')
-        weights = self.context.run_dir / 'last.json'
-        while state['epoch'] < self.params.epochs:
-            # A bad one is slower, so that there is a good one to start from.
-            time.sleep(self.params.pause / max(self.params.lr, 0.5))
-            state = {'epoch': state['epoch'] + 1, 'score': state['score'] + self.params.lr}
-            if self.params.lr < 0:
-                raise ValueError('lr is negative')
-            weights.write_text(json.dumps(state))
-            self.context.log_checkpoint(weights, epoch=state['epoch'])
-            self.log_metrics({'loss': -state['score']}, phase='train', step=state['epoch'])
-            self.log_metrics({'score': state['score']}, phase='val', step=state['epoch'])
+        try:
+            while state['epoch'] < self.params.epochs:
+                state = self.epoch(state)
+        finally:
+            # Seconds in which a run that is ended early is not over.
+            time.sleep(self.params.ending)
         best = self.context.output_dir / 'best.pt'
         best.write_text(json.dumps(state))
         return {'weights_path': str(best), **state}
+
+    def epoch(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Train for one more epoch."""
+        # A bad one is slower, so that there is a good one to start from.
+        time.sleep(self.params.pause / max(self.params.lr, 0.5))
+        if self.params.lr < 0:
+            raise ValueError('lr is negative')
+        state = {'epoch': state['epoch'] + 1, 'score': state['score'] + self.params.lr}
+        weights = self.context.run_dir / 'last.json'
+        # Others read it while the run goes on.
+        unfinished = weights.with_suffix('.unfinished')
+        unfinished.write_text(json.dumps(state))
+        unfinished.replace(weights)
+        self.context.log_checkpoint(weights, epoch=state['epoch'])
+        self.log_metrics({'loss': -state['score']}, phase='train', step=state['epoch'])
+        self.log_metrics({'score': state['score']}, phase='val', step=state['epoch'])
+        return state

@@ -19,10 +19,12 @@ from ray import tune
 from ray.tune import Stopper
 
 from synapse_hooks.errors import RunError
+from synapse_hooks.journal import KILLED
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.safe_text import text_of
 from synapse_hooks.searches import Search, SearchOutcome, Trial, best_trial
 from synapse_hooks.tuning import mark_stopped, read_trial, trial_id
+from synapse_hooks_ray.run_process import wait_until_free
 from synapse_hooks_ray.space import drawn
 from synapse_hooks_ray.trial import CANCELLED, stopped
 
@@ -89,12 +91,8 @@ class Session:
 
     def outcome(self, results: Any) -> SearchOutcome:
         """How the search has ended. Runs have ended by now, so that what they say is final."""
-        for id, trial in list(self.known.items()):
-            found = self.read(id, trial.params)
-            if found is not None and found.stopped and id not in self.completed and self.cancelled.is_set():
-                # The scheduler had interrupted it only.
-                mark_stopped(str(found.run_dir))
-                found = replace(found, stopped='')
+        for trial in list(self.known.values()):
+            found = self._final(trial)
             if found is not None and not (trial.status == 'failed' and found.status == 'running'):
                 self.report(found if found.is_over else replace(found, status='cancelled'))
         trials = tuple(trial for _, trial in sorted(self.known.items()))
@@ -103,6 +101,28 @@ class Session:
         if best is None and outcome == 'succeeded':
             outcome = 'failed'
         return SearchOutcome(outcome, trials, best)
+
+    def _final(self, trial: Trial) -> Trial | None:
+        """What its run says; None where it has none.
+
+        One that was ended early is marked here if its actor was killed: Tune gives it 5 seconds at the end of a search.
+        """
+        found = self.read(trial.id, trial.params)
+        if found is None:
+            return None
+        is_interrupted = self.cancelled.is_set() and trial.id not in self.completed
+        is_unmarked = not found.is_over or found.error == KILLED
+        if is_interrupted and (is_unmarked or found.stopped):
+            # The scheduler may have interrupted it, which then was not its end.
+            why = ''
+        elif trial.status == 'cancelled' and is_unmarked:
+            why = trial.stopped
+        else:
+            return found
+        with suppress(RunError):
+            wait_until_free(Path(str(found.run_dir)))
+            mark_stopped(str(found.run_dir), why)
+        return self.read(trial.id, trial.params)
 
 
 def _goes_on(trial: Trial) -> bool:

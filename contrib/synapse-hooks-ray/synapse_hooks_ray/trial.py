@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
 from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 
@@ -37,6 +38,8 @@ from synapse_hooks_ray.space import drawn
 _POLL: Final = 0.1
 _GRACE: Final = 30.0
 """Seconds that a run has to end after SIGTERM."""
+_HANDOVER: Final = 2 * _GRACE
+"""Seconds that the actor before may take to end the run: Tune starts the next one at once."""
 _STATE: Final = 'trial.json'
 _BEFORE: Final = 'TUNE_ORIG_WORKING_DIR'
 """The variable in which Tune keeps the working directory, where Ray has unpacked the project."""
@@ -78,6 +81,7 @@ class TrialActor(tune.Trainable):
         self.ready: deque[Epoch] = deque()
         self.after, self.since = 0, 0
         self.donor: Path | None = None
+        self.lock = FileLock(Path(job.folder, f'{self.id}.lock'), thread_local=False)
         if not Path(job.plan.run_dir, RECORD).is_file():
             raise LaunchError(
                 f'the node {platform.node()} does not have the run directory {job.plan.run_dir}',
@@ -134,12 +138,15 @@ class TrialActor(tune.Trainable):
 
     def cleanup(self) -> None:
         """End the run if it goes on: the scheduler has stopped the trial, or the user the search."""
-        if self.child is None or self.child.code is not None:
-            return
-        self.child.terminate(_GRACE)
-        self.child.wait(_GRACE + 5)
-        is_cancelled = Path(self.job.folder, CANCELLED).exists()
-        mark_stopped(self.run_dir, '' if is_cancelled else stopped(self.after))
+        try:
+            if self.child is None or self.child.code is not None:
+                return
+            self.child.terminate(_GRACE)
+            self.child.wait(_GRACE + 5)
+            is_cancelled = Path(self.job.folder, CANCELLED).exists()
+            mark_stopped(self.run_dir, '' if is_cancelled else stopped(self.after))
+        finally:
+            self.lock.release()
 
     @property
     def run_dir(self) -> Path:
@@ -150,6 +157,7 @@ class TrialActor(tune.Trainable):
         return read_trial(self.job.plan, self.job.search, self.id, self.params)
 
     def _start(self) -> None:
+        self._take_over()
         plan = trial_plan(self.job.plan, self.job.search, self.id, self.params)
         directory = RunDirectory.open(self.run_dir)
         error = directory.read()['error']
@@ -159,10 +167,21 @@ class TrialActor(tune.Trainable):
         if directory.status == 'succeeded' or (directory.status == 'failed' and error != KILLED):
             # It has ended before; only what it has logged is reported.
             return
-        wait_until_free(self.run_dir)
         here = None if self.job.root is None else Path(os.environ.get(_BEFORE) or Path.cwd())
         plan = placed(plan, self.job.root, here)
         self.child = start_run(plan, here, self.job.secrets, self.job.env, self.output)
+
+    def _take_over(self) -> None:
+        """Wait until the actor before has ended the run and recorded that, or its processes have died."""
+        try:
+            self.lock.acquire(timeout=_HANDOVER)
+        except Timeout as error:
+            raise LaunchError(
+                f'another actor has not ended the trial {self.id} after {_HANDOVER:g} seconds',
+                hint='`resume` the search when its processes have ended',
+                path=str(self.run_dir),
+            ) from error
+        wait_until_free(self.run_dir)
 
     def _give(self, checkpoint: Path) -> None:
         """Let the training of the run go on from a checkpoint of another trial."""
