@@ -14,8 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import canary
+
+# A test fails because of a change, not by chance; `--hypothesis-profile explore` tries other examples each time.
+settings.register_profile('explore', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile('tests', settings.get_profile('explore'), derandomize=True)
+settings.load_profile('tests')
 
 # Trainings share the cores with the other test processes; more threads than cores only wait for each other.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
