@@ -30,6 +30,15 @@ _SIGNED_OUT: Final = ('NoCredentialsError', 'PartialCredentialsError', 'ProfileN
                       'SSOTokenLoadError', 'UnauthorizedSSOTokenError', 'CredentialRetrievalError')  # fmt: skip
 
 
+_PASSES: Final = (408, 409, 425, 429)
+"""Statuses of 4xx that may be others at the next time."""
+_PASSING: Final = ('RequestTimeout', 'RequestTimeoutException', 'IncompleteBody', 'BadDigest', 'SlowDown',
+                   'Throttling', 'ThrottlingException', 'RequestLimitExceeded')  # fmt: skip
+"""Codes that S3 sends with status 400 or 403 and that may pass:
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+
 class Object(NamedTuple):
     """An object in a bucket."""
 
@@ -190,8 +199,22 @@ def _translated(what: str, missing: type[Exception] | None = None) -> Iterator[N
             raise BackendError(
                 f'{what}: there is no such bucket or object', hint='check the address', url=what
             ) from None
+        if _is_refusal(error):
+            raise BackendError(
+                f'{what}: {text}', hint='check the address, `s3.region` and `s3.endpoint_url`', url=what
+            ) from None
         if isinstance(error, ValueError | TypeError):
             raise BackendError(f'{what}: {text}', hint='check the address and the settings', url=what) from None
         raise BackendUnavailable(
             f'{what}: {name}: {text}', hint='check the endpoint, and try again', url=what
         ) from None
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether S3 has answered a request with what it will answer to the same request again."""
+    answer = getattr(error.__cause__ if isinstance(error, OSError) else error, 'response', None)
+    if not isinstance(answer, dict):
+        return False
+    status = answer.get('ResponseMetadata', {}).get('HTTPStatusCode')
+    code = answer.get('Error', {}).get('Code')
+    return isinstance(status, int) and 300 <= status < 500 and status not in _PASSES and code not in _PASSING

@@ -130,9 +130,10 @@ def test_content_that_is_not_that_of_the_etag_is_refused(
         Fault('/street/a.bin', keep=1000, times=3),
         Fault('/street/a.bin', status=503, times=3),
         Fault('/street/a.bin', status=500, code='InternalError', times=3),
+        Fault('/street/a.bin', status=400, code='RequestTimeout', times=3),
         Fault('/data', status=503, times=2),
     ],
-    ids=['truncated', 'slow down', 'internal error', 'list'],
+    ids=['truncated', 'slow down', 'internal error', 'timeout', 'list'],
 )
 def test_what_fails_for_a_while_is_tried_again(s3: Any, run: FakeRun, proxy: FaultyProxy, fault: Fault) -> None:
     content = os.urandom(100_000)
@@ -215,6 +216,21 @@ def test_a_refusal_is_an_error_about_credentials(s3: Any, run: FakeRun, proxy: F
         export(run)
     assert 'AWS_PROFILE' in caught.value.hint
     assert proxy.log.count('GET') == 1
+
+
+@pytest.mark.parametrize(
+    ('status', 'code'), [(400, 'AuthorizationHeaderMalformed'), (400, 'InvalidRequest'), (301, 'PermanentRedirect')]
+)
+def test_what_is_refused_for_good_is_not_tried_again(
+    s3: Any, run: FakeRun, proxy: FaultyProxy, status: int, code: str
+) -> None:
+    proxy.faults.append(Fault('/data', status=status, code=code, times=99))
+    with pytest.raises(BackendError) as caught:
+        export(run)
+    assert not isinstance(caught.value, BackendUnavailable)
+    assert 's3.region' in caught.value.hint
+    # To a redirect, botocore asks once more, for the region.
+    assert proxy.log.count('GET') == (2 if status == 301 else 1)
 
 
 def test_without_credentials_the_error_says_where_they_are_looked_for(
