@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Final
 
 from synapse_hooks.cli.common import CommandResult
 from synapse_hooks.cli.installer import distribution_name, find_installer, full_name, warn_of_tool_environment
@@ -24,6 +24,8 @@ from synapse_hooks.plugins.records import normalize
 from synapse_hooks.terminal import write_stderr
 
 PASSES_REST = True
+PATIENCE: Final = 300.0
+"""Seconds that the plugins may take to be imported; torch takes a minute from a cold disk."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> CommandResult:
             write_stderr(f'{given} is {name}')
     before = {_key(vars(plugin)) for plugin in installed_plugins()}
     installer.run(installer.install, names, options.rest)
-    found = _listed()
+    found = _listed(names)
     new = [entry for entry in found if _key(entry) not in before]
     broken = [entry for entry in found if entry['state'] in ('broken', 'incompatible')]
     shown = [*new, *(entry for entry in broken if entry not in new)]
@@ -74,11 +76,20 @@ def _nothing_new(names: list[str], found: list[dict[str, Any]]) -> str:
     return f'{", ".join(names) or "what was installed"}: no plugin of synapse-hooks was added'
 
 
-def _listed() -> list[dict[str, Any]]:
+def _listed(names: list[str]) -> list[dict[str, Any]]:
     """The installed plugins as a new process finds them, which imports each of them, without any project."""
     command = [sys.executable, '-m', 'synapse_hooks.cli', 'plugins', '--json']
     with tempfile.TemporaryDirectory(prefix='synapse-hooks-') as folder:
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        try:
+            done = subprocess.run(
+                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
+            )
+        except subprocess.TimeoutExpired as error:
+            known = ' '.join(filter(None, map(distribution_name, names))) or 'NAME'
+            raise InstallationFailed(
+                f'the distributions are installed, and their plugins are not imported after {PATIENCE:g} seconds',
+                hint=f'remove them: `synapse-hooks uninstall {known}`',
+            ) from error
     # A plugin may write to stdout before and after it.
     for line in reversed(done.stdout.splitlines()):
         try:

@@ -168,6 +168,23 @@ def test_what_a_plugin_prints_does_not_hide_the_others(tmp_path: Path, environme
 
 
 @pytest.mark.e2e
+def test_a_plugin_whose_import_does_not_end_is_named(tmp_path: Path, environments: Environments) -> None:
+    source = tmp_path / 'acme-noisy'
+    source.mkdir()
+    (source / 'pyproject.toml').write_text(NOISY, encoding='utf-8')
+    (source / 'acme_noisy.py').write_text('import time\ntime.sleep(600)\n', encoding='utf-8')
+    environment = environments.fresh(tmp_path / 'venv').at(tmp_path)
+    impatient = (
+        'from synapse_hooks.cli import install, main\n'
+        'install.PATIENCE = 3\n'
+        f'main(["install", {str(source)!r}, "--", "--no-index", "--no-deps", "--no-build-isolation"])'
+    )
+    ended = environment.run(environment.python, '-c', impatient)
+    assert 'not imported after 3 seconds' in ended.err
+    assert 'synapse-hooks uninstall acme-noisy' in ended.err
+
+
+@pytest.mark.e2e
 def test_uninstall_warns_of_what_others_require(tmp_path: Path, wheels: Path, environments: Environments) -> None:
     environment = environments.fresh(tmp_path / 'venv').at(tmp_path)
     environment.hooks('install', 'voc', 'createml', *from_folder(wheels))
