@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from synapse_hooks.cli import main
 from synapse_hooks.journal import Journal, RunDirectory
+from tests.support.waiting import until
 
 ACTION = """
 import time
@@ -46,11 +46,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], subpr
         words = ['train', 'action.py:Trains', '-p', 'data_path=data', '--run-dir', 'workspace/runs/slow']
         started = subprocess.Popen([sys.executable, '-m', 'synapse_hooks.cli', *words], stderr=subprocess.DEVNULL)
         journal = tmp_path / 'workspace' / 'runs' / 'slow' / 'events.jsonl'
-        deadline = time.monotonic() + 30
-        while not journal.exists() or b'"step":3' not in journal.read_bytes():
-            assert started.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: b'"step":3' in journal.read_bytes(), started)
         return started
 
     return run

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from synapse_hooks.journal import metrics_table, read_events
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 COMMAND = [sys.executable, '-m', 'synapse_hooks.cli']
@@ -49,9 +49,7 @@ def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint(tmp_path: Pa
     workspace = tmp_path / 'workspace'
     command = [*COMMAND, 'demo', '--workspace', str(workspace), '--epochs', '3']
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path) as demo:
-        while not any(event['type'] == 'checkpoint' for run in workspace.glob('runs/*/') for event in read_events(run)):
-            assert demo.poll() is None, demo.communicate()[0].decode()
-            time.sleep(0.1)
+        until(lambda: any([*read_events(run, types=('checkpoint',))] for run in workspace.glob('runs/*/')), demo)
         os.kill(demo.pid, signal.SIGKILL)
     run = next((workspace / 'runs').iterdir())
     assert json.loads((run / 'run.json').read_text())['status'] == 'running'

@@ -18,6 +18,7 @@ from tests.faults.conftest import Worlds
 from tests.faults.matrix import ROOT
 from tests.faults.world import CANARY
 from tests.support.raw_server import Reply
+from tests.support.waiting import until
 
 cell = pytest.mark.cell
 
@@ -46,11 +47,7 @@ def test_an_export_that_is_interrupted_ends_at_once(
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 30
-    while not world.backend.counts['/f/1.png']:
-        assert command.poll() is None, command.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: world.backend.counts['/f/1.png'], command)
     for number in signals:
         command.send_signal(number)
         time.sleep(0.05)

@@ -8,6 +8,7 @@ import pytest
 
 from synapse_hooks.errors import SinkUnavailable
 from synapse_hooks.journal import Journal, SinkPump, read_events
+from tests.support.waiting import until
 
 AWAY = [SinkUnavailable('down'), ConnectionResetError('reset'), TimeoutError('slow')]
 
@@ -42,13 +43,6 @@ def pump_of(journal, *sinks, **options):
 def say(journal, *texts):
     for text in texts:
         journal.record('message', {'level': 'info', 'code': None, 'text': text})
-
-
-def until(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, 'it never happened'
-        time.sleep(0.005)
 
 
 @pytest.fixture

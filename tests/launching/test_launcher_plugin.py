@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from synapse_hooks.journal import RunDirectory
 from tests.launching.conftest import Start
+from tests.support.waiting import until
 
 TRAIN = ('train', 'train.py:Train', '-p', 'data_path=data', '--launcher', 'subprocess', '--run-dir', 'run')
-
-
-def until(condition: Any, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_launched_run_looks_like_one_here(start: Start, project: Path) -> None:
@@ -93,10 +83,7 @@ def test_a_driver_that_is_killed_leaves_the_run_at_work(start: Start, project: P
     assert process.returncode == 1
     assert 'is in use by process' in err
     (project / 'finish').touch()
-    deadline = time.monotonic() + 60
-    while RunDirectory.open(project / 'run').status != 'succeeded':
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: RunDirectory.open(project / 'run').status == 'succeeded')
 
 
 def test_a_worker_without_a_plugin_of_the_driver_is_refused(start: Start, project: Path) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 import synapse_hooks
+from tests.support.waiting import until
 
 DISTS = Path(__file__).parent.parent / 'dists'
 CONTRIB = Path(__file__).parents[2] / 'contrib'
@@ -135,13 +135,7 @@ class Running:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is true; the command must not end before."""
-        deadline = time.monotonic() + _PATIENCE
-        while not condition():
-            if self.process.poll() is not None:
-                out, err = self.process.communicate()
-                raise AssertionError(f'it ended too early:\n{Ended(self.words, self.process.returncode, out, err)}')
-            assert time.monotonic() < deadline, 'it takes too long'
-            time.sleep(0.01)
+        until(condition, self.process)
 
     def end(self, number: signal.Signals | None = None) -> Ended:
         """Send a signal, if one is given, and wait for the end."""

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from synapse_hooks.plugins import Plugins, Settings, build
 from synapse_hooks.testing import FinishedRun, run_action, small_dataset
 from synapse_hooks.tracing import TRACE, CallNode, Trace, TracedCall, Tracer, call_trees, chrome_trace, read_traces
 from synapse_hooks.tracing.records import EACH
+from tests.support.waiting import until
 
 
 class Count(BaseTrainAction[BaseTrainParams]):
@@ -165,12 +165,8 @@ def test_a_killed_run_leaves_what_it_was_doing(tmp_path: Path, data: Dataset) ->
     """
     process = subprocess.Popen([sys.executable, '-c', textwrap.dedent(script)])
     try:
-        deadline = time.monotonic() + 60
         late = re.compile('"execute".*"alive".*"alive"', re.DOTALL)
-        while not any(late.search(file.read_text()) for file in (tmp_path / 'made').rglob(TRACE)):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.05)
+        until(lambda: any(late.search(file.read_text()) for file in (tmp_path / 'made').rglob(TRACE)), process)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

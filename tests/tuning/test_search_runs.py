@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from synapse_hooks.backends import Workspace
 from synapse_hooks.errors import ConfigError, ParamsError, PluginMissing, StepFailed
 from synapse_hooks.journal import RunDirectory, read_events
+from tests.support.waiting import until
 from tests.tuning.conftest import Searches
 
 Calls = Callable[[], list[str]]
@@ -122,8 +122,7 @@ def test_a_trial_that_was_stopped_early_can_be_the_best_one_with_its_checkpoint(
     searching: Searches, project: Path, tmp_path: Path
 ) -> None:
     def stop() -> None:
-        while not (project / 'waiting').exists():
-            time.sleep(0.02)
+        until((project / 'waiting').exists)
         (project / 'stop').touch()
 
     stopper = threading.Thread(target=stop)

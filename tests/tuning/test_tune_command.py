@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from synapse_hooks.backends import Workspace
 from synapse_hooks.cli import main
 from synapse_hooks.journal import RunDirectory
+from tests.support.waiting import until
 
 Calls = Callable[[], list[str]]
 SPACE = [{'name': 'lr', 'type': 'choice', 'options': [0.1, 0.3, 0.2]}]
@@ -101,9 +101,7 @@ def test_ctrl_c_cancels_the_trial_and_the_search(space: Path, tmp_path: Path) ->
         command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    while not (space.parent / 'waiting').exists():
-        assert running.poll() is None
-        time.sleep(0.02)
+    until((space.parent / 'waiting').exists, running)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from synapse_hooks.formats import BaseSink, Batch, Format, Sink, WriteContext, W
 from synapse_hooks.journal import RunDirectory, read_events
 from tests.backends.synapse.conftest import Clients, make_dm
 from tests.support.dev_server import DevServer, dev_server
+from tests.support.waiting import until
 
 
 class Params(BaseTrainParams):
@@ -431,10 +431,8 @@ def test_a_killed_run_leaves_no_process_and_is_resumed(server: DevServer, client
     with os.fdopen(reading) as told:
         left = [int(word) for word in told.read().split()]
     assert left
-    deadline = time.monotonic() + 10
-    while any(Path(f'/proc/{each}/exe').exists() for each in left):
-        assert time.monotonic() < deadline, 'the process that converts has outlived the run'
-        threading.Event().wait(0.05)
+    # The process that converts does not outlive the run.
+    until(lambda: not any(Path(f'/proc/{each}/exe').exists() for each in left), seconds=10)
     stages, _ = train(client_of(server.host), tmp_path / 'run1', resume=True)
     expected, _ = train(client_of(server.host), tmp_path / 'run2')
     assert content(stages, tmp_path / 'run1') == content(expected, tmp_path / 'run2')

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from synapse_hooks.steps.delivery import end_dead_runs
 from tests.backends.synapse.conftest import Clients, make_dm
 from tests.support.dev_server import TOKEN, DevServer, dev_server
 from tests.support.raw_server import Asked, Reply, raw_server
+from tests.support.waiting import until
 
 ACTION = """
 import time
@@ -155,11 +155,7 @@ def test_a_run_that_fails_says_why(
 
 def waiting(server: DevServer, project: Path) -> subprocess.Popen[str]:
     process = command(server.host, project, *TRAIN, '-p', 'how=waits')
-    until = time.monotonic() + 60
-    while not (project / 'ready').exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until((project / 'ready').exists, process)
     return process
 
 
