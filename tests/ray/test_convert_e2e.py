@@ -15,6 +15,7 @@ from tests.formats.format_kit import add_item, box, polygon
 from tests.ray.conftest import LOOPBACK, Cluster
 from tests.ray.test_launch_e2e import Project
 from tests.support.environments import Environment
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -192,7 +193,7 @@ def test_ctrl_c_ends_the_tasks(cluster: Cluster, dm: Path, tmp_path: Path) -> No
         running.until(lambda: len(begun(work)) == 2)
         ended = running.end(signal.SIGINT)
     assert ended.code == 130, ended
-    assert not any(Path(f'/proc/{pid}').exists() for pid in begun(work))
+    until(lambda: not any(Path(f'/proc/{pid}').exists() for pid in begun(work)))
     assert not list(tmp_path.glob('*out*'))
 
 

@@ -19,6 +19,7 @@ from tests.formats.format_kit import add_item, box
 from tests.ray.conftest import Cluster
 from tests.support import canary
 from tests.support.environments import CONTRIB, Environment, Environments, Running
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -221,7 +222,7 @@ def test_a_killed_process_a_killed_driver_and_resume(project: Project, cluster: 
     assert (project.record('run')['attempts'], project.models) == (2, 1)
     # The actor has given its resources back.
     assert before
-    assert not before & cluster.workers
+    until(lambda: not before & cluster.workers)
 
 
 def test_cancelling_waits_for_the_end_and_the_run_can_go_on(project: Project) -> None:

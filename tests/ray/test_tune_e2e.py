@@ -120,13 +120,26 @@ class Project:
         target = ['tune', 'train.py:Train', '--space', 'space.json', '-p', 'dataset=cars', '--name', 'search']
         return [*target, '--launcher', 'ray', '-r', 'num_cpus=1', '--json', *more]
 
+    def held(self, space: list[dict[str, Any]], *more: str, **config: Any) -> list[str]:
+        """The command of a search whose trials wait after two epochs until `go`."""
+        return self.words(space, *more, '-p', f'hold={self.folder}', **config)
+
     def tune(self, space: list[dict[str, Any]], *more: str, code: int = 0, **config: Any) -> Ended:
         """Run a search to its end."""
         with self.environment.started(*self.words(space, *more, **config)) as running:
-            out, err = running.process.communicate(timeout=150)
-            ended = Ended(running.words, running.process.returncode, out, err)
+            ended = running.end()
         assert ended.code == code, ended
         return ended
+
+    def go(self, *lrs: float) -> None:
+        """Let trials that `hold` go on after two epochs: those with these values of `lr`."""
+        for lr in lrs:
+            (self.folder / f'go-{lr}').touch()
+
+    def resume(self) -> dict[str, Any]:
+        """Resume the search, and return its output."""
+        with self.environment.started('resume', str(self.root / 'runs' / 'search'), '--json') as running:
+            return running.end().json
 
     def record(self, run: str) -> dict[str, Any]:
         """The run.json of a run."""
@@ -137,6 +150,11 @@ class Project:
         """The epochs that a trial has logged, in order."""
         events = read_events(self.root / 'runs' / trial, types=('metrics',))
         return [event['step'] for event in events if 'score' in event['values']]
+
+    def pid(self, trial: str) -> int:
+        """The process that has logged the last metrics of a trial."""
+        *_, last = read_events(self.root / 'runs' / trial, types=('metrics',))
+        return int(last['pid'])
 
     def texts(self, run: str) -> list[str]:
         """The messages of a run."""
@@ -205,18 +223,21 @@ def test_asha_stops_early_and_a_trial_that_raises_is_alone(project: Project) -> 
 
 
 def test_pbt_starts_a_bad_trial_from_the_checkpoint_of_a_good_one(project: Project) -> None:
-    data = project.tune(
+    words = project.held(
         [{'name': 'lr', 'type': 'grid_search', 'options': [0.125, 1.0]}],
         '-p',
-        'epochs=10',
+        'epochs=14',
         '-p',
         'pause=0.4',
         # The next process of a trial starts while the one before is ending.
         '-p',
         'ending=2',
         scheduler={'name': 'pbt', 'options': {'perturbation_interval': 2, 'quantile_fraction': 0.5}},
-    ).json
-    trials = data['search']['trials']
+    )
+    with project.environment.started(*words) as running:
+        running.until(lambda: project.epochs('search-0001') and project.epochs('search-0002'))
+        project.go(0.125, 1.0)
+        trials = running.end().json['search']['trials']
     assert [(trial['status'], trial['error']) for trial in trials] == [('succeeded', None)] * 2
     assert [project.record(Path(trial['run_dir']).name)['stopped'] for trial in trials] == [None, None]
     texts = [text for trial in trials for text in project.texts(Path(trial['run_dir']).name)]
@@ -234,14 +255,13 @@ def test_optuna_proposes_trials(project: Project) -> None:
 
 def test_a_search_whose_driver_was_killed_goes_on(project: Project) -> None:
     space = [{'name': 'lr', 'type': 'grid_search', 'options': [0.2, 0.4]}]
-    words = project.words(space, '-p', 'epochs=5', '-p', 'pause=0.4', max_concurrent_trials=1)
-    second = project.root / 'runs' / 'search-0002'
+    words = project.held(space, '-p', 'epochs=5', max_concurrent_trials=1)
+    project.go(0.2)
     with project.environment.started(*words) as running:
-        running.until(lambda: second.is_dir() and len(project.epochs('search-0002')) >= 2)
+        running.until(lambda: len(project.epochs('search-0002')) == 2)
         running.end(signal.SIGKILL)
-    with project.environment.started('resume', str(project.root / 'runs' / 'search'), '--json') as running:
-        out, err = running.process.communicate(timeout=150)
-    data = Ended(running.words, running.process.returncode, out, err).json
+    project.go(0.4)
+    data = project.resume()
     trials = data['search']['trials']
     assert [(trial['id'], trial['status'], trial['params']['lr']) for trial in trials] == [
         ('0001', 'succeeded', 0.2),
@@ -256,18 +276,17 @@ def test_a_search_whose_driver_was_killed_goes_on(project: Project) -> None:
 
 def test_a_search_that_was_cancelled_goes_on_with_what_is_left_of_the_grid(project: Project) -> None:
     space = [{'name': 'lr', 'type': 'grid_search', 'options': [0.5, 1.0, -1.0]}]
-    words = project.words(space, '-p', 'epochs=4', '-p', 'pause=0.5', max_concurrent_trials=1, scheduler='median')
-    second = project.root / 'runs' / 'search-0002'
+    words = project.held(space, '-p', 'epochs=4', max_concurrent_trials=1, scheduler='median')
+    project.go(0.5)
     with project.environment.started(*words) as running:
-        running.until(lambda: second.is_dir() and len(project.epochs('search-0002')) >= 2)
+        running.until(lambda: len(project.epochs('search-0002')) == 2)
         running.end(signal.SIGINT)
     cancelled = project.record('search-0002')
     assert (cancelled['status'], cancelled['error'], cancelled['stopped']) == ('cancelled', None, None)
     # What Tune would restore the search from is not needed.
     (project.root / 'runs' / 'search' / 'tune' / 'tuner.pkl').write_bytes(b'damaged')
-    with project.environment.started('resume', str(project.root / 'runs' / 'search'), '--json') as running:
-        out, err = running.process.communicate(timeout=150)
-    data = Ended(running.words, running.process.returncode, out, err).json
+    project.go(1.0)
+    data = project.resume()
     assert [(trial['id'], trial['status'], trial['params']['lr']) for trial in data['search']['trials']] == [
         ('0001', 'succeeded', 0.5),
         ('0002', 'succeeded', 1.0),
@@ -283,18 +302,19 @@ def test_a_search_that_was_cancelled_goes_on_with_what_is_left_of_the_grid(proje
 def test_the_trials_of_a_node_that_is_killed_go_on_elsewhere(project: Project, cluster: Cluster) -> None:
     node = cluster.add_node()
     space = [{'name': 'lr', 'type': 'grid_search', 'options': [0.5, 0.75, 1.0]}]
-    words = [*project.words(space, '-p', 'epochs=20', '-p', 'pause=0.4'), '-r', 'num_cpus=2']
+    words = [*project.held(space, '-p', 'epochs=5'), '-r', 'num_cpus=2']
     trials = ['search-0001', 'search-0002', 'search-0003']
     with project.environment.started(*words) as running:
         # One on each node.
-        running.until(lambda: all((project.root / 'runs' / each).is_dir() for each in trials))
-        running.until(lambda: all(len(project.epochs(each)) >= 2 for each in trials))
+        running.until(lambda: all(len(project.epochs(each)) == 2 for each in trials))
+        pids = [project.pid(each) for each in trials]
         cluster.kill_node(node)
-        out, err = running.process.communicate(timeout=150)
-    data = Ended(running.words, running.process.returncode, out, err).json
+        running.until(lambda: not all(Path(f'/proc/{pid}').exists() for pid in pids))
+        project.go(0.5, 0.75, 1.0)
+        data = running.end().json
     assert [trial['status'] for trial in data['search']['trials']] == ['succeeded'] * 3
     assert sorted(project.record(each)['attempts'] for each in trials) == [1, 1, 2]
     for each in trials:
         epochs = project.epochs(each)
-        assert (epochs.count(1), epochs[-1]) == (1, 20)
+        assert epochs == [1, 2, 3, 4, 5]
     assert len(project.workspace.list_models()) == 1

@@ -21,6 +21,7 @@ class Params(BaseTrainParams):
     lr: float = 0.5
     pause: float = 0.0
     ending: float = 0.0
+    hold: str = ''
     choice: Any = None
     uniform: float = 0
     quniform: float = 0
@@ -71,4 +72,8 @@ class Train(BaseTrainAction[Params]):
         self.context.log_checkpoint(weights, epoch=state['epoch'])
         self.log_metrics({'loss': -state['score']}, phase='train', step=state['epoch'])
         self.log_metrics({'score': state['score']}, phase='val', step=state['epoch'])
+        # In this folder, a trial waits after two epochs for the file that is named like its `lr`.
+        go = Path(self.params.hold, f'go-{self.params.lr}')
+        while self.params.hold and state['epoch'] == 2 and not go.exists():
+            time.sleep(0.02)
         return state
