@@ -125,7 +125,11 @@ class Logging:
     def log_checkpoint(
         self, path: str | Path, *, epoch: int, fitness: float | None = None, best: bool = False, resumable: bool = True
     ) -> None:
-        """Record a checkpoint from which an interrupted training can be resumed. `epoch` counts from 1."""
+        """Record a checkpoint from which an interrupted training can be resumed. `epoch` counts from 1.
+
+        The file must be whole at any time after that: give each checkpoint a name of its own, or write a temporary file
+        and rename it.
+        """
         self.recorder.record(
             'checkpoint',
             {'path': self._place(path), 'epoch': epoch, 'fitness': fitness, 'best': best, 'resumable': resumable},
