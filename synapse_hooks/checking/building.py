@@ -1,17 +1,25 @@
-"""Building a source tree: the sdist, the wheel from the sdist, and its installation into a temporary environment."""
+"""Building a source tree: the sdist, the wheel from the sdist, and its installation into a temporary environment.
+
+Specifications: https://packaging.python.org/specifications/source-distribution-format/ and
+https://packaging.python.org/specifications/binary-distribution-format/
+"""
 
 from __future__ import annotations
 
 import json
 import tarfile
 import tomllib
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.checking.environment import CheckEnvironment
 from synapse_hooks.checking.report_card import ReportCard
+from synapse_hooks.errors import ConfigError
+from synapse_hooks.safe_text import text_of
 
 _SECTION: Final = 'packaging'
+_FILES: Final = 'expected an sdist (.tar.gz), a wheel (.whl), or the folder of a project'
 _HOOK: Final = """\
 import importlib, json, os, sys
 call, backend, out, paths = json.loads(sys.argv[1])
@@ -31,6 +39,30 @@ def read_project(source: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except (OSError, ValueError):
         return {}
+
+
+def unpack(sdist: Path, folder: Path) -> Path:
+    """Unpack an sdist.
+
+    Args:
+        sdist: The file.
+        folder: Where to; it is made.
+
+    Returns:
+        The folder with pyproject.toml.
+
+    Raises:
+        ConfigError: It is not an sdist.
+    """
+    try:
+        with tarfile.open(sdist) as archive:
+            archive.extractall(folder, filter='data')
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise ConfigError(f'{sdist.name} cannot be unpacked: {text_of(error)}', hint=_FILES) from error
+    trees = [tree for tree in folder.iterdir() if (tree / 'pyproject.toml').is_file() or (tree / 'setup.py').is_file()]
+    if len(trees) != 1:
+        raise ConfigError(f'{sdist.name} does not have one folder with a pyproject.toml', hint=_FILES)
+    return trees[0]
 
 
 def build_and_install(source: Path, environment: CheckEnvironment, folder: Path, card: ReportCard) -> bool:
@@ -63,8 +95,20 @@ def build_and_install(source: Path, environment: CheckEnvironment, folder: Path,
     else:
         card.add(_SECTION, 'sdist is complete', 'ok')
     wheel = _build(tree, 'wheel', environment, folder, card)
-    if wheel is None:
-        return False
+    return wheel is not None and install_wheel(wheel, environment, card)
+
+
+def install_wheel(wheel: Path, environment: CheckEnvironment, card: ReportCard) -> bool:
+    """Install a wheel, without what it requires.
+
+    Args:
+        wheel: The file.
+        environment: Where to.
+        card: Gets a line.
+
+    Returns:
+        Whether it is installed.
+    """
     ended = environment.install('--no-index', '--no-deps', '--force-reinstall', wheel)
     if ended.code:
         card.add(

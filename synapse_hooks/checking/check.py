@@ -1,4 +1,4 @@
-"""Checking a distribution: a folder with its source, or one that is installed."""
+"""Checking a distribution: a folder with its source, an sdist, a wheel, or one that is installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from synapse_hooks.checking.building import build_and_install, read_project
+from synapse_hooks.checking.building import build_and_install, install_wheel, read_project, unpack
 from synapse_hooks.checking.environment import CheckEnvironment, Ended, run
 from synapse_hooks.checking.metadata import look
 from synapse_hooks.checking.report_card import ReportCard, Status
@@ -56,19 +56,18 @@ def check(what: str, *, seconds: float = 900.0) -> ReportCard:
     """Check a distribution of plugins. Its code runs: its build, its plugins and its tests.
 
     Args:
-        what: A folder with a pyproject.toml, or the name of an installed distribution.
+        what: A folder with a pyproject.toml, an sdist or a wheel, or the name of an installed distribution.
         seconds: How long each process may take.
 
     Raises:
-        ConfigError: There is no such folder or distribution, or it is a file.
+        ConfigError: There is no such folder, file or distribution, or the file is neither an sdist nor a wheel.
     """
     # The path of an empty text would be the working directory.
     source = Path(what or os.devnull)
     if (source / 'pyproject.toml').is_file() or (source / 'setup.py').is_file():
         return _check_source(source.resolve(), seconds)
     if source.is_file():
-        hint = 'name the folder of the project; or install the file with pip, and name the distribution'
-        raise ConfigError(f'{what} must be a folder or the name of a distribution, it is a file', hint=hint)
+        return _check_file(source.resolve(), seconds)
     is_name = bool(what.strip()) and '/' not in what and what not in ('.', '..')
     found = next((one for one in distributions(name=what)), None) if is_name else None
     if found is None and source.is_dir():
@@ -97,6 +96,19 @@ def _check_installed(distribution: Distribution, seconds: float) -> ReportCard:
     return card
 
 
+def _check_file(file: Path, seconds: float) -> ReportCard:
+    with TemporaryDirectory(prefix='synapse-hooks-check-') as made:
+        folder = Path(made)
+        if file.suffix != '.whl':
+            return _check_source(unpack(file, folder / 'source'), seconds)
+        # By the specification of wheels: NAME-VERSION-...
+        card = ReportCard(normalize(file.name.partition('-')[0]))
+        environment = CheckEnvironment(folder / 'venv', seconds)
+        if install_wheel(file, environment, card):
+            _check_environment(environment, None, folder, card)
+    return card
+
+
 def _check_source(source: Path, seconds: float) -> ReportCard:
     project = read_project(source).get('project')
     name = project.get('name') if isinstance(project, dict) else None
@@ -104,24 +116,30 @@ def _check_source(source: Path, seconds: float) -> ReportCard:
     with TemporaryDirectory(prefix='synapse-hooks-check-') as made:
         folder = Path(made)
         environment = CheckEnvironment(folder / 'venv', seconds)
-        if not build_and_install(source, environment, folder, card):
-            return card
-        own = [*distributions(path=[str(environment.site)])]
-        distribution = next((one for one in own if normalize(one.name or '') == normalize(card.name)), None)
-        if distribution is None:
-            found = ', '.join(str(one.name) for one in own if one.name not in ('pip', 'setuptools'))
-            hint = 'write `name = "..."` in [project]'
-            card.add('packaging', 'name', 'failed', f'the wheel has another name than {card.name}: {found}', hint)
-            return card
-        card.name, card.version = distribution.name, distribution.version
-        for finding in look(distribution, [*distributions()]):
-            card.add('packaging', *finding)
+        if build_and_install(source, environment, folder, card):
+            _check_environment(environment, source, folder, card)
+    return card
+
+
+def _check_environment(environment: CheckEnvironment, source: Path | None, folder: Path, card: ReportCard) -> None:
+    """Check what is installed in an environment; `source`, which may have tests, is None for a wheel."""
+    own = [*distributions(path=[str(environment.site)])]
+    distribution = next((one for one in own if normalize(one.name or '') == normalize(card.name)), None)
+    if distribution is None:
+        found = ', '.join(str(one.name) for one in own if one.name not in ('pip', 'setuptools'))
+        hint = 'write `name = "..."` in [project]'
+        card.add('packaging', 'name', 'failed', f'the wheel has another name than {card.name}: {found}', hint)
+        return
+    card.name, card.version = distribution.name, distribution.version
+    for finding in look(distribution, [*distributions()]):
+        card.add('packaging', *finding)
+    covered: dict[str, bool] = {}
+    if source is not None:
         tests = next((source / name for name in ('tests', 'test') if (source / name).is_dir()), None)
         contracts = {} if tests is None else own_contracts(tests)
         ran = _run_own_tests(source, tests, environment.run, folder, card)
         covered = {contract: bool(classes & ran) for contract, classes in contracts.items()}
-        _check_plugins(distribution.name, environment.run, folder, covered, card)
-    return card
+    _check_plugins(distribution.name, environment.run, folder, covered, card)
 
 
 def _check_plugins(name: str, run_python: Run, folder: Path, contracts: Mapping[str, bool], card: ReportCard) -> None:

@@ -1,9 +1,9 @@
 """Check a distribution of plugins: its packaging, its tests, and the contracts of the test kit.
 
-The code of the distribution runs: its build, its plugins and its tests. A folder is built and installed into a
-temporary environment, which sees what is installed here.
+The code of the distribution runs: its build, its plugins and its tests. A folder or an
+sdist is built, and it or a wheel is installed into a temporary environment, which sees what is installed here.
 
-The exit code is 1 if a check has failed, 2 if there is no such folder or distribution.
+The exit code is 1 if a check has failed, 2 if there is no such folder, file or distribution.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _MARKS = {'ok': 'ok  ', 'warning': 'warn', 'failed': 'FAIL', 'not run': '-   '}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The distribution."""
     parser.add_argument(
-        'what', metavar='DIST_OR_PATH', help='a folder with a pyproject.toml, or the name of an installed distribution'
+        'what',
+        metavar='DIST_OR_PATH',
+        help='a folder with a pyproject.toml, an sdist, a wheel, or the name of an installed distribution',
     )
     parser.add_argument('--badge', action='store_true', help='print what an endpoint badge of shields.io shows')
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,20 @@ def test_what_is_not_there_is_a_usage_error(plugin_project: PluginProject) -> No
     assert './empty has no pyproject.toml' in plugin_project.hooks('check', './empty', code=2).err
     assert 'empty has no pyproject.toml' in plugin_project.hooks('check', 'empty', code=2).err
     assert "neither a folder nor an installed distribution ''" in plugin_project.hooks('check', '', code=2).err
-    (plugin_project.folder / 'acme-1.0.tar.gz').touch()
-    assert 'name the folder of the project' in plugin_project.hooks('check', 'acme-1.0.tar.gz', code=2).err
+    for name in ('acme-1.0.tar.gz', 'acme.zip'):
+        (plugin_project.folder / name).touch()
+        refused = plugin_project.hooks('check', name, code=2).err
+        assert f'{name} cannot be unpacked' in refused
+        assert 'expected an sdist (.tar.gz), a wheel (.whl)' in refused
+    with tarfile.open(plugin_project.folder / 'other.tar.gz', 'w:gz') as archive:
+        archive.add(plugin_project.folder / 'empty', 'other-1.0')
+    assert 'does not have one folder with' in plugin_project.hooks('check', 'other.tar.gz', code=2).err
+
+
+def test_a_file_that_is_not_a_wheel_fails(plugin_project: PluginProject) -> None:
+    (plugin_project.folder / 'acme-1.0-py3-none-any.whl').write_bytes(b'PK')
+    ended = plugin_project.hooks('check', 'acme-1.0-py3-none-any.whl', code=1)
+    assert 'FAIL  wheel installs' in ended.out
 
 
 def test_a_folder_that_cannot_be_built_fails(plugin_project: PluginProject) -> None:
@@ -153,6 +166,23 @@ def test_a_bad_folder_fails_with_what_to_do(name: str, check: str, detail: str, 
     assert found['status'] == 'failed'
     assert detail in found['detail']
     assert all(one['hint'] for one in card['checks'] if one['status'] != 'ok')
+
+
+@pytest.mark.e2e
+def test_an_sdist_and_a_wheel_are_checked(
+    plugin_project: PluginProject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = CONTRIB / 'synapse-hooks-createml'
+    wheel = Environments(tmp_path_factory.mktemp('environments')).wheel(source)
+    checks = by_name(plugin_project.hooks('check', str(wheel), '--json', timeout=300).json)
+    assert checks['packaging: wheel installs']['status'] == 'ok'
+    assert 'passed' in checks["kit: format 'createml'"]['detail']
+    assert not [name for name in checks if name.startswith('tests:')]
+    with tarfile.open(plugin_project.folder / 'createml.tar.gz', 'w:gz') as archive:
+        archive.add(source, 'synapse_hooks_createml-0.1.0')
+    card = plugin_project.hooks('check', 'createml.tar.gz', '--json', timeout=300).json
+    assert card['name'] == 'synapse-hooks-createml'
+    assert 'passed' in by_name(card)['tests: TestCreateml']['detail']
 
 
 @pytest.mark.e2e
