@@ -16,8 +16,7 @@ from xml.etree import ElementTree
 from synapse_hooks.checking.building import build_and_install, install_wheel, read_project, unpack
 from synapse_hooks.checking.environment import CheckEnvironment, Ended, run
 from synapse_hooks.checking.metadata import look
-from synapse_hooks.checking.report_card import ReportCard, Status
-from synapse_hooks.checking.tests_of import (
+from synapse_hooks.checking.plugin_tests import (
     Entry,
     add_outcome,
     generated_tests,
@@ -25,6 +24,7 @@ from synapse_hooks.checking.tests_of import (
     own_contracts,
     read_results,
 )
+from synapse_hooks.checking.report_card import ReportCard, Status
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.discovery import installed_plugins
 from synapse_hooks.plugins.records import normalize

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from synapse_hooks.checking.generated import held_kind
-from synapse_hooks.checking.report_card import ReportCard
-from synapse_hooks.checking.tests_of import (
+from synapse_hooks.checking.plugin_tests import (
     Entry,
     Outcome,
     add_outcome,
@@ -20,6 +19,7 @@ from synapse_hooks.checking.tests_of import (
     read_results,
     readable,
 )
+from synapse_hooks.checking.report_card import ReportCard
 from synapse_hooks.formats.coco import CocoFormat
 from synapse_hooks.formats.imagefolder import ImageFolderFormat
 from synapse_hooks.testing import PluginProject
