@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import shlex
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -19,7 +20,10 @@ from synapse_hooks.context import Finding
 from synapse_hooks.errors import SynapseHooksError
 from synapse_hooks.hookspecs import HOOK_API
 from synapse_hooks.plugins.loading import fix_hint
+from synapse_hooks.plugins.requirements import unmet_requirements
 from synapse_hooks.version import __version__
+
+_USED = ('active', 'available')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +101,14 @@ def _plugins(options: argparse.Namespace) -> Iterator[Finding]:
             yield Finding(f'{plugin.kind} {plugin.name}', True, f'works, but must be changed: {sentence}{upgrade}')
     for (kind, name), shared in ambiguous.items():
         yield Finding(f'{kind} {name}', False, shared.problem, shared.hint)
+    # What is broken has its reason, and what is blocked is not used.
+    used = [plugin for plugin in plugins.records if plugin.rank == 'installed' and plugin.state in _USED]
+    for distribution in dict.fromkeys(plugin.distribution for plugin in used if plugin.distribution):
+        unmet = unmet_requirements(distribution)
+        if unmet:
+            detail = ', '.join(f'{wanted}: {found}' for wanted, found in unmet.items())
+            fix = f'pip install {shlex.join(unmet)}'
+            yield Finding(f'requirements of {distribution}', False, detail, fix)
 
 
 def _version(name: str) -> str | None:
