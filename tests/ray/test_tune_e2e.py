@@ -20,6 +20,7 @@ from synapse_hooks.searches.space import space_of
 from tests.formats.format_kit import add_item, box
 from tests.ray.conftest import Cluster
 from tests.support.environments import Ended
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -260,6 +261,8 @@ def test_a_search_whose_driver_was_killed_goes_on(project: Project) -> None:
     with project.environment.started(*words) as running:
         running.until(lambda: len(project.epochs('search-0002')) == 2)
         running.end(signal.SIGKILL)
+    killed = project.pid('search-0002')
+    until(lambda: not Path(f'/proc/{killed}').exists())
     project.go(0.4)
     data = project.resume()
     trials = data['search']['trials']

@@ -69,9 +69,10 @@ class Train(BaseTrainAction[Params]):
         unfinished = weights.with_suffix('.unfinished')
         unfinished.write_text(json.dumps(state))
         unfinished.replace(weights)
-        self.context.log_checkpoint(weights, epoch=state['epoch'])
         self.log_metrics({'loss': -state['score']}, phase='train', step=state['epoch'])
         self.log_metrics({'score': state['score']}, phase='val', step=state['epoch'])
+        # Last: a training that is killed before this repeats the epoch, and none is without metrics.
+        self.context.log_checkpoint(weights, epoch=state['epoch'])
         # In this folder, a trial waits after two epochs for the file that is named like its `lr`.
         go = Path(self.params.hold, f'go-{self.params.lr}')
         while self.params.hold and state['epoch'] == 2 and not go.exists():
