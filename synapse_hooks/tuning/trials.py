@@ -125,7 +125,8 @@ def shared_stages(
 def read_trial(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]) -> Trial:
     """The state of a trial, from its run directory.
 
-    Of the metric of the search it has the best value of all epochs.
+    Of the metric of the search it has the best value of all epochs. Of a run that has ended, the parameters are those of
+    the run: a scheduler may have changed those that are given for an attempt that was not begun.
 
     Args:
         plan: The plan of the search.
@@ -150,9 +151,13 @@ def read_trial(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]
         problem = metric_missing(config, epochs.names)
         error = {'type': type(problem).__name__, 'message': problem.problem, 'hint': problem.hint, 'code': MISSING}
     status = record['status'] if record['status'] in ENDED else 'running'
+    had = plain(dict(params))
+    if status != 'running':
+        recorded = {name: value for name, value in record['params'].items() if name in had and not is_hidden(value)}
+        had |= recorded
     return Trial(
         id,
-        plain(dict(params)),
+        had,
         'failed' if error is not None and status == 'succeeded' else status,
         {name: value for name, value in metrics.items() if math.isfinite(value)},
         str(directory.path),

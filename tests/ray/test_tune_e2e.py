@@ -254,12 +254,16 @@ def test_optuna_proposes_trials(project: Project) -> None:
     assert [trial['status'] for trial in data['search']['trials']] == ['succeeded', 'succeeded']
 
 
-def test_a_search_whose_driver_was_killed_goes_on(project: Project) -> None:
+@pytest.mark.parametrize('cancels', [False, True], ids=['killed', 'cancelled and killed'])
+def test_a_search_whose_driver_was_killed_goes_on(cancels: bool, project: Project) -> None:
     space = [{'name': 'lr', 'type': 'grid_search', 'options': [0.2, 0.4]}]
-    words = project.held(space, '-p', 'epochs=5', max_concurrent_trials=1)
+    words = project.held(space, '-p', 'epochs=5', '-p', f'ending={2 * cancels}', max_concurrent_trials=1)
     project.go(0.2)
     with project.environment.started(*words) as running:
         running.until(lambda: len(project.epochs('search-0002')) == 2)
+        if cancels:
+            running.process.send_signal(signal.SIGINT)
+            running.until((project.root / 'runs' / 'search' / 'tune' / 'cancelled').exists)
         running.end(signal.SIGKILL)
     killed = project.pid('search-0002')
     until(lambda: not Path(f'/proc/{killed}').exists())

@@ -115,7 +115,7 @@ class Session:
         if is_interrupted and (is_unmarked or found.stopped):
             # The scheduler may have interrupted it, which then was not its end.
             why = ''
-        elif trial.status == 'cancelled' and is_unmarked:
+        elif trial.stopped and found.status != 'succeeded' and not found.stopped:
             why = trial.stopped
         else:
             return found
@@ -196,6 +196,8 @@ class Observer(_Keyed, tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """It was lost for the last time."""
+        if not self.session.cancelled.is_set():
+            self.session.completed.add(str(trial))
         self._observe(trial, 'failed')
 
     def _observe(self, trial: Any, status: str) -> None:
@@ -214,9 +216,9 @@ class Observer(_Keyed, tune.Callback):
         values = {metric: float(result[metric])} if isinstance(result.get(metric), int | float) else {}
         error = None
         if status == 'failed':
-            raised = getattr(trial, 'get_error', lambda: None)()
-            cause = getattr(raised, 'cause', raised)
-            error = {'type': type(cause).__name__, 'message': text_of(cause, 1000)}
+            raised = trial.get_pickled_error()
+            cause = getattr(raised, 'cause', None) or raised
+            error = dict(KILLED) if cause is None else {'type': type(cause).__name__, 'message': text_of(cause, 1000)}
         why = stopped(int(result.get('epoch') or 0)) if status == 'cancelled' and not session.cancelled.is_set() else ''
         folder = None if read is None else read.run_dir
         return Trial(id, params, status, values, folder, error, why)

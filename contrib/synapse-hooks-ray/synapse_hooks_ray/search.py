@@ -90,10 +90,12 @@ def _fit(job: Any, resources: Resources, observed: Any, folder: Path) -> Any:
 
     from synapse_hooks_ray.trial import CANCELLED, TrialActor
 
+    # A driver that was killed after Ctrl-C may have left it: for Tune, the trials have ended.
+    was_cancelled = observed.was_cancelled or (folder / CANCELLED).exists()
     (folder / CANCELLED).unlink(missing_ok=True)
     trainable = tune.with_resources(tune.with_parameters(TrialActor, job=job), _bundle(resources))
     space = param_space(job.search)
-    tuner = _restored(tune, folder, trainable, space) if observed.known and not observed.was_cancelled else None
+    tuner = _restored(tune, folder, trainable, space) if observed.known and not was_cancelled else None
     if tuner is None:
         shutil.rmtree(folder, ignore_errors=True)
         tuner = _new(tune, job, observed, folder, trainable, space)

@@ -78,6 +78,7 @@ class TrialActor(tune.Trainable):
         self.params = drawn(job.search, config)
         self.output = Output()
         self.child: Child | None = None
+        self.epochs: EpochMetrics | None = None
         self.ready: deque[Epoch] = deque()
         self.after, self.since = 0, 0
         self.donor: Path | None = None
@@ -100,8 +101,11 @@ class TrialActor(tune.Trainable):
         Raises:
             TrialLost: Its process was killed.
         """
-        if self.child is None:
-            self._start()
+        if self.epochs is None:
+            self._take_over()
+            if self._is_cancelled:
+                return self._done()
+            self.epochs = self._start()
         while True:
             is_over = self.child is None or self.child.wait(_POLL)
             self.ready.extend(self.epochs.read())
@@ -113,8 +117,11 @@ class TrialActor(tune.Trainable):
                 trial = self._read()
                 if trial.status not in ('succeeded', 'failed') or trial.error == KILLED:
                     raise TrialLost(f'the process of the run has ended, which is {trial.status}')
-                # Tune would try a trial again that raises. What was reported last stays, where there is something.
-                return {DONE: True, **({RESULT_DUPLICATE: True} if self.iteration else {})}
+                return self._done()
+
+    def _done(self) -> dict[str, Any]:
+        # Tune would try a trial again that raises. What was reported last stays, where there is something.
+        return {DONE: True, **({RESULT_DUPLICATE: True} if self.iteration else {})}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Which epoch was reported; and, for the scheduler, a copy of the run's checkpoint of it."""
@@ -141,10 +148,11 @@ class TrialActor(tune.Trainable):
         try:
             if self.child is None or self.child.code is not None:
                 return
+            # Before it ends: a search that is cancelled meanwhile does not change why this trial was stopped.
+            why = '' if self._is_cancelled else stopped(self.after)
             self.child.terminate(_GRACE)
             self.child.wait(_GRACE + 5)
-            is_cancelled = Path(self.job.folder, CANCELLED).exists()
-            mark_stopped(self.run_dir, '' if is_cancelled else stopped(self.after))
+            mark_stopped(self.run_dir, why)
         finally:
             self.lock.release()
 
@@ -156,32 +164,44 @@ class TrialActor(tune.Trainable):
     def _read(self) -> Trial:
         return read_trial(self.job.plan, self.job.search, self.id, self.params)
 
-    def _start(self) -> None:
-        self._take_over()
-        plan = trial_plan(self.job.plan, self.job.search, self.id, self.params)
+    @property
+    def _is_cancelled(self) -> bool:
+        return Path(self.job.folder, CANCELLED).exists()
+
+    def _start(self) -> EpochMetrics:
+        """Start the process of the run, unless the run has ended before; only what it has logged is reported then."""
+        if not self._is_over():
+            plan = trial_plan(self.job.plan, self.job.search, self.id, self.params)
+            if self.donor is not None:
+                self._give(self.donor)
+            here = None if self.job.root is None else Path(os.environ.get(_BEFORE) or Path.cwd())
+            plan = placed(plan, self.job.root, here)
+            self.child = start_run(plan, here, self.job.secrets, self.job.env, self.output)
+        metric = self.job.search.config.metric
+        return EpochMetrics(self.run_dir, metric, after=self.after, since=self.since)
+
+    def _is_over(self) -> bool:
+        if not (self.run_dir / RECORD).exists():
+            return False
         directory = RunDirectory.open(self.run_dir)
-        error = directory.read()['error']
-        if self.donor is not None:
-            self._give(self.donor)
-        self.epochs = EpochMetrics(self.run_dir, self.job.search.config.metric, after=self.after, since=self.since)
-        if directory.status == 'succeeded' or (directory.status == 'failed' and error != KILLED):
-            # It has ended before; only what it has logged is reported.
-            return
-        here = None if self.job.root is None else Path(os.environ.get(_BEFORE) or Path.cwd())
-        plan = placed(plan, self.job.root, here)
-        self.child = start_run(plan, here, self.job.secrets, self.job.env, self.output)
+        return directory.status == 'succeeded' or (directory.status == 'failed' and directory.read()['error'] != KILLED)
 
     def _take_over(self) -> None:
-        """Wait until the actor before has ended the run and recorded that, or its processes have died."""
-        try:
-            self.lock.acquire(timeout=_HANDOVER)
-        except Timeout as error:
-            raise LaunchError(
-                f'another actor has not ended the trial {self.id} after {_HANDOVER:g} seconds',
-                hint='`resume` the search when its processes have ended',
-                path=str(self.run_dir),
-            ) from error
-        wait_until_free(self.run_dir)
+        """Wait until the actor before has ended the run and recorded that, or has died, or the search is cancelled."""
+        deadline = time.monotonic() + _HANDOVER
+        while not self._is_cancelled:
+            try:
+                self.lock.acquire(timeout=1.0)
+            except Timeout as error:
+                if time.monotonic() > deadline:
+                    raise LaunchError(
+                        f'another actor has not ended the trial {self.id} after {_HANDOVER:g} seconds',
+                        hint='`resume` the search when its processes have ended',
+                        path=str(self.run_dir),
+                    ) from error
+            else:
+                wait_until_free(self.run_dir)
+                return
 
     def _give(self, checkpoint: Path) -> None:
         """Let the training of the run go on from a checkpoint of another trial."""
