@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import Distribution, distributions
@@ -13,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from synapse_hooks.checking.building import build_and_install, install_wheel, read_project, unpack
+from synapse_hooks.checking.building import Origin, build_and_install, install_wheel, project_name, unpack
 from synapse_hooks.checking.environment import CheckEnvironment, Ended, run
 from synapse_hooks.checking.metadata import look
 from synapse_hooks.checking.plugin_tests import (
@@ -28,6 +29,7 @@ from synapse_hooks.checking.report_card import ReportCard, Status
 from synapse_hooks.errors import ConfigError, suggest
 from synapse_hooks.plugins.discovery import installed_plugins
 from synapse_hooks.plugins.records import normalize
+from synapse_hooks.safe_text import repr_of
 
 Run = Callable[..., Ended]
 """Runs the interpreter in which the distribution is installed, as `CheckEnvironment.run` does."""
@@ -64,10 +66,17 @@ def check(what: str, *, seconds: float = 900.0) -> ReportCard:
     """
     # The path of an empty text would be the working directory.
     source = Path(what or os.devnull)
-    if (source / 'pyproject.toml').is_file() or (source / 'setup.py').is_file():
-        return _check_source(source.resolve(), seconds)
-    if source.is_file():
-        return _check_file(source.resolve(), seconds)
+    try:
+        is_project = (source / 'pyproject.toml').is_file() or (source / 'setup.py').is_file()
+        is_file, place = source.is_file(), source.resolve() if is_project else source.absolute()
+    except OSError as error:
+        hint = 'name a folder or a file that you can read, or an installed distribution'
+        raise ConfigError(f'{repr_of(what)} cannot be read: {error.strerror or error}', hint=hint) from error
+    if is_project:
+        return _check_source(Origin(place), place.name, seconds)
+    if is_file:
+        # With its own name, also where it is a link to a file with another one.
+        return _check_file(place, seconds)
     is_name = bool(what.strip()) and '/' not in what and what not in ('.', '..')
     found = next((one for one in distributions(name=what)), None) if is_name else None
     if found is None and source.is_dir():
@@ -99,30 +108,40 @@ def _check_installed(distribution: Distribution, seconds: float) -> ReportCard:
 def _check_file(file: Path, seconds: float) -> ReportCard:
     with TemporaryDirectory(prefix='synapse-hooks-check-') as made:
         folder = Path(made)
-        if file.suffix != '.whl':
-            return _check_source(unpack(file, folder / 'source'), seconds)
+        if file.suffix.lower() != '.whl':
+            name = file.name.rpartition('-')[0] or file.name
+            return _check_source(Origin(unpack(file, folder / 'source'), file), name, seconds)
         # By the specification of wheels: NAME-VERSION-...
         card = ReportCard(normalize(file.name.partition('-')[0]))
         environment = CheckEnvironment(folder / 'venv', seconds)
-        if install_wheel(file, environment, card):
+        if install_wheel(_with_suffix(file, folder), environment, card, f'try it: pip install {file.as_uri()}'):
             _check_environment(environment, None, folder, card)
     return card
 
 
-def _check_source(source: Path, seconds: float) -> ReportCard:
-    project = read_project(source).get('project')
-    name = project.get('name') if isinstance(project, dict) else None
-    card = ReportCard(str(name or source.name))
+def _with_suffix(wheel: Path, folder: Path) -> Path:
+    """The wheel, or a copy in a folder: installers take a file for a wheel only if its suffix is in small letters."""
+    if wheel.suffix == '.whl':
+        return wheel
+    try:
+        return shutil.copyfile(wheel, folder / f'{wheel.stem}.whl')
+    except OSError as error:
+        raise ConfigError(f'{wheel} cannot be read: {error.strerror}', hint='name a file that you can read') from error
+
+
+def _check_source(origin: Origin, name: str, seconds: float) -> ReportCard:
+    """Check a source tree; `name` is what it is called if no file in it has its name."""
+    card = ReportCard(project_name(origin.source) or name)
     with TemporaryDirectory(prefix='synapse-hooks-check-') as made:
         folder = Path(made)
         environment = CheckEnvironment(folder / 'venv', seconds)
-        if build_and_install(source, environment, folder, card):
-            _check_environment(environment, source, folder, card)
+        if build_and_install(origin, environment, folder, card):
+            _check_environment(environment, origin, folder, card)
     return card
 
 
-def _check_environment(environment: CheckEnvironment, source: Path | None, folder: Path, card: ReportCard) -> None:
-    """Check what is installed in an environment; `source`, which may have tests, is None for a wheel."""
+def _check_environment(environment: CheckEnvironment, origin: Origin | None, folder: Path, card: ReportCard) -> None:
+    """Check what is installed in an environment; `origin`, which may have tests, is None for a wheel."""
     own = [*distributions(path=[str(environment.site)])]
     distribution = next((one for one in own if normalize(one.name or '') == normalize(card.name)), None)
     if distribution is None:
@@ -134,10 +153,10 @@ def _check_environment(environment: CheckEnvironment, source: Path | None, folde
     for finding in look(distribution, [*distributions()]):
         card.add('packaging', *finding)
     covered: dict[str, bool] = {}
-    if source is not None:
-        tests = next((source / name for name in ('tests', 'test') if (source / name).is_dir()), None)
+    if origin is not None:
+        tests = next((origin.source / name for name in ('tests', 'test') if (origin.source / name).is_dir()), None)
         contracts = {} if tests is None else own_contracts(tests)
-        ran = _run_own_tests(source, tests, environment.run, folder, card)
+        ran = _run_own_tests(origin, tests, environment.run, folder, card)
         covered = {contract: bool(classes & ran) for contract, classes in contracts.items()}
     _check_plugins(distribution.name, environment.run, folder, covered, card)
 
@@ -213,7 +232,7 @@ def _load_entries(name: str, run_python: Run, folder: Path, card: ReportCard) ->
     return entries
 
 
-def _run_own_tests(source: Path, tests: Path | None, run_python: Run, folder: Path, card: ReportCard) -> set[str]:
+def _run_own_tests(origin: Origin, tests: Path | None, run_python: Run, folder: Path, card: ReportCard) -> set[str]:
     """Run the tests of a folder; returns the names of the classes and modules of which tests have passed."""
     if tests is None:
         hint = 'write tests/test_plugin.py; `synapse-hooks new` writes one'
@@ -223,12 +242,12 @@ def _run_own_tests(source: Path, tests: Path | None, run_python: Run, folder: Pa
         card.add('tests', 'pytest', 'not run', 'it is not installed', 'pip install pytest')
         return set()
     report = folder / 'tests.xml'
-    ended = _run_pytest(run_python, tests, report, source)
+    ended = _run_pytest(run_python, tests, report, origin.source)
     try:
         results = read_results(report)
     except (OSError, ElementTree.ParseError):
         results = {}
-    hint = f'pytest {tests}'
+    hint = origin.command('pytest', tests.name)
     # 5: nothing but tests that were skipped.
     if not results or ended.code not in (0, 1, 5):
         missing = 'No module named' in ended.output
