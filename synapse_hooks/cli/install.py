@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from synapse_hooks.cli.common import CommandResult
@@ -78,12 +82,10 @@ def _nothing_new(names: list[str], found: list[dict[str, Any]]) -> str:
 
 def _listed(names: list[str]) -> list[dict[str, Any]]:
     """The installed plugins as a new process finds them, which imports each of them, without any project."""
-    command = [sys.executable, '-m', 'synapse_hooks.cli', 'plugins', '--json']
-    with tempfile.TemporaryDirectory(prefix='synapse-hooks-') as folder:
+    # What a plugin has left running may still write to the folder.
+    with tempfile.TemporaryDirectory(prefix='synapse-hooks-', ignore_cleanup_errors=True) as folder:
         try:
-            done = subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
-            )
+            output = _output([sys.executable, '-m', 'synapse_hooks.cli', 'plugins', '--json'], Path(folder))
         except subprocess.TimeoutExpired as error:
             known = ' '.join(filter(None, map(distribution_name, names))) or 'NAME'
             raise InstallationFailed(
@@ -91,7 +93,7 @@ def _listed(names: list[str]) -> list[dict[str, Any]]:
                 hint=f'remove them: `synapse-hooks uninstall {known}`',
             ) from error
     # A plugin may write to stdout before and after it.
-    for line in reversed(done.stdout.splitlines()):
+    for line in reversed(output.splitlines()):
         try:
             return [entry for entry in json.loads(line)['plugins'] if entry['rank'] == 'installed']
         except (KeyError, TypeError, ValueError):
@@ -100,3 +102,37 @@ def _listed(names: list[str]) -> list[dict[str, Any]]:
         'the distributions are installed, and synapse-hooks does not start any more',
         hint='`synapse-hooks doctor` reports why; an older version: `synapse-hooks install -- NAME==VERSION`',
     )
+
+
+def _output(command: list[str], folder: Path) -> bytes:
+    """What a command writes to stdout until it ends; of what it has started, nothing is waited for.
+
+    Where it does not end in time, or Ctrl-C is pressed, it is killed with all that it has started.
+
+    Args:
+        command: Its words.
+        folder: Where it starts, and where its output is kept.
+
+    Raises:
+        subprocess.TimeoutExpired: It did not end.
+    """
+    file = folder / 'stdout.txt'
+    # A file and no pipe: a process in the background keeps a pipe open.
+    with file.open('wb') as stdout:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    try:
+        process.wait(PATIENCE)
+    finally:
+        if process.returncode is None:
+            # macOS refuses where the process has ended just now.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return file.read_bytes()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -11,11 +14,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from synapse_hooks.cli import main
+from synapse_hooks.cli import install, main
 from synapse_hooks.cli.installer import distribution_name, find_installer, full_name, warn_of_tool_environment
 from synapse_hooks.errors import ConfigError
 from synapse_hooks.plugins.known import DISTRIBUTIONS, KNOWN
 from tests.support.environments import Environment, Environments
+from tests.support.waiting import until
 
 CONTRIB = Path(__file__).parents[2] / 'contrib'
 
@@ -55,6 +59,12 @@ def wheels(environments: Environments) -> Path:
 
 def from_folder(wheels: Path) -> list[str]:
     return ['--', '--no-index', '--find-links', str(wheels), '--no-deps']
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and more of it than its exit code."""
+    state = subprocess.run(['ps', '-o', 'stat=', '-p', str(pid)], capture_output=True, encoding='utf-8', check=False)
+    return state.stdout.strip()[:1] not in ('', 'Z')
 
 
 def without_pip(environment: Environment) -> None:
@@ -182,6 +192,52 @@ def test_a_plugin_whose_import_does_not_end_is_named(tmp_path: Path, environment
     ended = environment.run(environment.python, '-c', impatient)
     assert 'not imported after 3 seconds' in ended.err
     assert 'synapse-hooks uninstall acme-noisy' in ended.err
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize('ends', [True, False])
+def test_what_a_plugin_starts_is_not_waited_for(tmp_path: Path, environments: Environments, ends: bool) -> None:
+    source, started = tmp_path / 'acme-noisy', tmp_path / 'pid'
+    source.mkdir()
+    (source / 'pyproject.toml').write_text(NOISY, encoding='utf-8')
+    (source / 'acme_noisy.py').write_text(
+        'import pathlib, subprocess, time\n'
+        f'pathlib.Path({str(started)!r}).write_text(str(subprocess.Popen(["sleep", "777"]).pid))\n'
+        f'time.sleep({0 if ends else 600})\n',
+        encoding='utf-8',
+    )
+    environment = environments.fresh(tmp_path / 'venv').at(tmp_path)
+    impatient = (
+        'from synapse_hooks.cli import install, main\n'
+        f'install.PATIENCE = {60 if ends else 5}\n'
+        f'main(["install", {str(source)!r}, "--", "--no-index", "--no-deps", "--no-build-isolation"])'
+    )
+    ended = environment.run(environment.python, '-c', impatient)
+    pid = int(started.read_text(encoding='utf-8'))
+    if ends:
+        os.kill(pid, signal.SIGKILL)
+        assert 'not imported' not in ended.err
+        assert 'acme-noisy' in ended.out
+    else:
+        assert 'not imported after 5 seconds' in ended.err
+        until(lambda: not runs(pid))
+
+
+def test_ctrl_c_ends_what_a_plugin_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / 'pid'
+    wait = subprocess.Popen.wait
+
+    def interrupted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        if timeout is None:
+            return wait(process)
+        until(lambda: started.read_text(encoding='utf-8').endswith('\n'))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, 'wait', interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            install._output(['sh', '-c', 'sleep 777 & echo $! > pid; wait'], tmp_path)
+    until(lambda: not runs(int(started.read_text(encoding='utf-8'))))
 
 
 @pytest.mark.e2e
