@@ -32,9 +32,14 @@ _SIGNED_OUT: Final = ('NoCredentialsError', 'PartialCredentialsError', 'ProfileN
 
 _PASSES: Final = (408, 409, 425, 429)
 """Statuses of 4xx that may be others at the next time."""
-_PASSING: Final = ('RequestTimeout', 'RequestTimeoutException', 'IncompleteBody', 'BadDigest', 'SlowDown',
-                   'Throttling', 'ThrottlingException', 'RequestLimitExceeded')  # fmt: skip
-"""Codes that S3 sends with status 400 or 403 and that may pass:
+_PASSING: Final = (
+    'RequestTimeout', 'RequestTimeoutException', 'IncompleteBody', 'BadDigest', 'InvalidDigest',
+    'XAmzContentSHA256Mismatch', 'SlowDown', 'Throttling', 'ThrottlingException', 'ThrottledException',
+    'RequestThrottled', 'RequestThrottledException', 'RequestLimitExceeded', 'TooManyRequestsException',
+    'ProvisionedThroughputExceededException', 'TransactionInProgressException', 'BandwidthLimitExceeded',
+    'LimitExceededException', 'PriorRequestNotComplete', 'EC2ThrottledException',
+)  # fmt: skip
+"""Codes that come with status 400 or 403 and that may pass: those of S3, and those that botocore tries again.
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
@@ -215,6 +220,6 @@ def _is_refusal(error: BaseException) -> bool:
     answer = getattr(error.__cause__ if isinstance(error, OSError) else error, 'response', None)
     if not isinstance(answer, dict):
         return False
-    status = answer.get('ResponseMetadata', {}).get('HTTPStatusCode')
-    code = answer.get('Error', {}).get('Code')
+    status = (answer.get('ResponseMetadata') or {}).get('HTTPStatusCode')
+    code = (answer.get('Error') or {}).get('Code')
     return isinstance(status, int) and 300 <= status < 500 and status not in _PASSES and code not in _PASSING

@@ -131,9 +131,10 @@ def test_content_that_is_not_that_of_the_etag_is_refused(
         Fault('/street/a.bin', status=503, times=3),
         Fault('/street/a.bin', status=500, code='InternalError', times=3),
         Fault('/street/a.bin', status=400, code='RequestTimeout', times=3),
+        Fault('/street/a.bin', status=400, code='ThrottledException', times=3),
         Fault('/data', status=503, times=2),
     ],
-    ids=['truncated', 'slow down', 'internal error', 'timeout', 'list'],
+    ids=['truncated', 'slow down', 'internal error', 'timeout', 'throttled', 'list'],
 )
 def test_what_fails_for_a_while_is_tried_again(s3: Any, run: FakeRun, proxy: FaultyProxy, fault: Fault) -> None:
     content = os.urandom(100_000)
@@ -231,6 +232,14 @@ def test_what_is_refused_for_good_is_not_tried_again(
     assert 's3.region' in caught.value.hint
     # To a redirect, botocore asks once more, for the region.
     assert proxy.log.count('GET') == (2 if status == 301 else 1)
+
+
+def test_an_answer_without_status_and_code_is_no_refusal() -> None:
+    error = OSError('no answer')
+    error.__cause__ = cause = Exception()
+    cause.response = {'ResponseMetadata': None, 'Error': None}  # type: ignore[attr-defined]
+    with pytest.raises(BackendUnavailable, match='no answer'), bucket._translated('s3://data'):
+        raise error from cause
 
 
 def test_without_credentials_the_error_says_where_they_are_looked_for(
