@@ -125,8 +125,8 @@ def shared_stages(
 def read_trial(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]) -> Trial:
     """The state of a trial, from its run directory.
 
-    Of the metric of the search it has the best value of all epochs. Of a run that has ended, the parameters are those of
-    the run: a scheduler may have changed those that are given for an attempt that was not begun.
+    Of the metric of the search it has the best value of all epochs. A run that has ended is given its own parameters:
+    a scheduler may have changed those that are given for an attempt that was not begun.
 
     Args:
         plan: The plan of the search.
