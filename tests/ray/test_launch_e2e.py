@@ -21,7 +21,7 @@ from tests.support import canary
 from tests.support.environments import CONTRIB, Environment, Environments, Running
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 TRAIN = ('train', 'train.py:Train', '-p', 'dataset=cars')
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from ray import tune
 from ray.tune import Stopper
 
-from synapse_hooks.errors import RunError
+from synapse_hooks.errors import RunError, StorageError
 from synapse_hooks.journal import KILLED
 from synapse_hooks.launches import RunPlan
 from synapse_hooks.safe_text import text_of
@@ -90,10 +90,12 @@ class Session:
         return None
 
     def outcome(self, results: Any) -> SearchOutcome:
-        """How the search has ended. Runs have ended by now, so that what they say is final."""
+        """How the search has ended. A run that its actor has not ended yet is waited for."""
         for trial in list(self.known.values()):
             found = self._final(trial)
-            if found is not None and not (trial.status == 'failed' and found.status == 'running'):
+            is_lost = trial.status == 'failed' and trial.id in self.completed
+            # Its record is of an earlier attempt.
+            if found is not None and not (is_lost and found.status in ('running', 'cancelled')):
                 self.report(found if found.is_over else replace(found, status='cancelled'))
         trials = tuple(trial for _, trial in sorted(self.known.items()))
         outcome = 'cancelled' if self.cancelled.is_set() else 'succeeded'
@@ -111,15 +113,16 @@ class Session:
         if found is None:
             return None
         is_interrupted = self.cancelled.is_set() and trial.id not in self.completed
-        is_unmarked = not found.is_over or found.error == KILLED
+        was_signalled = found.status == 'cancelled' and found.error is not None
+        is_unmarked = not found.is_over or found.error == KILLED or was_signalled
         if is_interrupted and (is_unmarked or found.stopped):
             # The scheduler may have interrupted it, which then was not its end.
             why = ''
-        elif trial.stopped and found.status != 'succeeded' and not found.stopped:
+        elif trial.stopped and not found.stopped and (is_unmarked or found.status == 'cancelled'):
             why = trial.stopped
         else:
             return found
-        with suppress(RunError):
+        with suppress(RunError, StorageError, OSError):
             wait_until_free(Path(str(found.run_dir)))
             mark_stopped(str(found.run_dir), why)
         return self.read(trial.id, trial.params)
@@ -209,7 +212,9 @@ class Observer(_Keyed, tune.Callback):
         session = self.session
         id, params = str(trial), drawn(session.search, trial.config)
         read = session.read(id, params)
-        if read is not None and (read.is_over and status != 'running'):
+        # A trial may be lost before its next attempt begins: what is recorded then is of the attempt before.
+        is_earlier = status == 'failed' and read is not None and read.status == 'cancelled'
+        if read is not None and read.is_over and status != 'running' and not is_earlier:
             return read
         result = trial.last_result or {}
         metric = session.search.config.metric

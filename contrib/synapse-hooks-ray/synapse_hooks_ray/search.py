@@ -90,14 +90,14 @@ def _fit(job: Any, resources: Resources, observed: Any, folder: Path) -> Any:
 
     from synapse_hooks_ray.trial import CANCELLED, TrialActor
 
-    # A driver that was killed after Ctrl-C may have left it: for Tune, the trials have ended.
+    # After Ctrl-C, the state of Tune says that all trials have ended; the file is there if the driver was killed then.
     was_cancelled = observed.was_cancelled or (folder / CANCELLED).exists()
-    (folder / CANCELLED).unlink(missing_ok=True)
     trainable = tune.with_resources(tune.with_parameters(TrialActor, job=job), _bundle(resources))
     space = param_space(job.search)
     tuner = _restored(tune, folder, trainable, space) if observed.known and not was_cancelled else None
     if tuner is None:
         shutil.rmtree(folder, ignore_errors=True)
+        (folder / CANCELLED).unlink(missing_ok=True)
         tuner = _new(tune, job, observed, folder, trainable, space)
         if tuner is None:
             return []

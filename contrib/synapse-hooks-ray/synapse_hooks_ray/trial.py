@@ -39,7 +39,7 @@ _POLL: Final = 0.1
 _GRACE: Final = 30.0
 """Seconds that a run has to end after SIGTERM."""
 _HANDOVER: Final = 2 * _GRACE
-"""Seconds that the actor before may take to end the run: Tune starts the next one at once."""
+"""Seconds to wait for the previous actor of a trial to end its run: Tune starts the next actor at once."""
 _STATE: Final = 'trial.json'
 _BEFORE: Final = 'TUNE_ORIG_WORKING_DIR'
 """The variable in which Tune keeps the working directory, where Ray has unpacked the project."""
@@ -116,7 +116,9 @@ class TrialActor(tune.Trainable):
             if is_over:
                 trial = self._read()
                 if trial.status not in ('succeeded', 'failed') or trial.error == KILLED:
-                    raise TrialLost(f'the process of the run has ended, which is {trial.status}')
+                    raise TrialLost(
+                        f'the process of the run has ended without recording an outcome (status: {trial.status})'
+                    )
                 return self._done()
 
     def _done(self) -> dict[str, Any]:
@@ -187,7 +189,7 @@ class TrialActor(tune.Trainable):
         return directory.status == 'succeeded' or (directory.status == 'failed' and directory.read()['error'] != KILLED)
 
     def _take_over(self) -> None:
-        """Wait until the actor before has ended the run and recorded that, or has died, or the search is cancelled."""
+        """Wait until the previous actor of the trial has ended its run or has died, or the search is cancelled."""
         deadline = time.monotonic() + _HANDOVER
         while not self._is_cancelled:
             try:
@@ -196,7 +198,7 @@ class TrialActor(tune.Trainable):
                 if time.monotonic() > deadline:
                     raise LaunchError(
                         f'another actor has not ended the trial {self.id} after {_HANDOVER:g} seconds',
-                        hint='`resume` the search when its processes have ended',
+                        hint='`resume` the search when its processes have ended, and NFS has freed their lock',
                         path=str(self.run_dir),
                     ) from error
             else:
