@@ -127,7 +127,7 @@ class Logging:
     ) -> None:
         """Record a checkpoint from which an interrupted training can be resumed. `epoch` counts from 1.
 
-        The file must be whole at any time after that: give each checkpoint a name of its own, or write a temporary file
+        The file must stay whole from then on: give each checkpoint a name of its own, or write a temporary file
         and rename it.
         """
         self.recorder.record(

@@ -91,7 +91,7 @@ def unpack(sdist: Path, folder: Path) -> Path:
         folder: Where to; it is made.
 
     Returns:
-        The folder with pyproject.toml.
+        The folder with pyproject.toml or setup.py.
 
     Raises:
         ConfigError: It is not an sdist.
@@ -230,7 +230,7 @@ def _build(
     backend = str(system.get('build-backend', 'setuptools.build_meta:__legacy__'))
     out = folder / what
     out.mkdir()
-    words = json.dumps([f'build_{what}', backend, str(out), system.get('backend-path', [])])
+    words = json.dumps([f'build_{what}', backend, str(out), system.get('backend-path', [])], default=str)
     ended = environment.run('-c', _HOOK, words, cwd=source)
     names = [line.removeprefix('built:') for line in ended.output.splitlines() if line.startswith('built:')]
     built = out / Path(names[-1]).name if names else None

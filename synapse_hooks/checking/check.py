@@ -85,7 +85,7 @@ def check(what: str, *, seconds: float = 900.0) -> ReportCard:
         names = sorted({plugin.distribution for plugin in installed_plugins() if plugin.distribution})
         hint = suggest(what, names) or f'installed distributions with plugins: {", ".join(names) or "none"}'
         raise ConfigError(
-            f'there is neither a folder nor an installed distribution {what!r}',
+            f'there is no folder, file or installed distribution {what!r}',
             hint=f'{hint}; a folder must have a pyproject.toml',
         )
     return _check_installed(found, seconds)

@@ -1,7 +1,7 @@
 """Check a distribution of plugins: its packaging, its tests, and the contracts of the test kit.
 
-The code of the distribution runs: its build, its plugins and its tests. A folder or an
-sdist is built, and it or a wheel is installed into a temporary environment, which sees what is installed here.
+The code of the distribution runs: its build, its plugins and its tests. A folder or an sdist is built first. The wheel
+is installed into a temporary environment, which sees what is installed here.
 
 The exit code is 1 if a check has failed, 2 if there is no such folder, file or distribution.
 """

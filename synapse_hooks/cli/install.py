@@ -29,7 +29,7 @@ from synapse_hooks.terminal import write_stderr
 
 PASSES_REST = True
 PATIENCE: Final = 300.0
-"""Seconds that the plugins may take to be imported; torch takes a minute from a cold disk."""
+"""Seconds that importing all installed plugins may take; torch takes a minute from a cold disk."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,8 +89,8 @@ def _listed(names: list[str]) -> list[dict[str, Any]]:
         except subprocess.TimeoutExpired as error:
             known = ' '.join(filter(None, map(distribution_name, names))) or 'NAME'
             raise InstallationFailed(
-                f'the distributions are installed, and their plugins are not imported after {PATIENCE:g} seconds',
-                hint=f'remove them: `synapse-hooks uninstall {known}`',
+                f'the distributions are installed; importing all installed plugins took more than {PATIENCE:g} seconds',
+                hint=f'if the new ones are the cause, remove them: `synapse-hooks uninstall {known}`',
             ) from error
     # A plugin may write to stdout before and after it.
     for line in reversed(output.splitlines()):
@@ -105,9 +105,9 @@ def _listed(names: list[str]) -> list[dict[str, Any]]:
 
 
 def _output(command: list[str], folder: Path) -> bytes:
-    """What a command writes to stdout until it ends; of what it has started, nothing is waited for.
+    """What a command writes to stdout until it ends. Processes that it has started are not waited for.
 
-    Where it does not end in time, or Ctrl-C is pressed, it is killed with all that it has started.
+    If it does not end in time, or Ctrl-C is pressed, its process group is killed.
 
     Args:
         command: Its words.

@@ -18,8 +18,9 @@ _LOGIN: Final = re.compile(r'(?<=//)[^/?#\s]*@')
 def unmet_requirements(distribution: str) -> dict[str, str]:
     """The requirements of a distribution that are not met, and what there is instead.
 
-    Extras, requirements for other systems, and those that cannot be read are left out. A requirement with an address
-    is met by any version, and is shown without the login of the address.
+    Requirements that only an extra has, those for other systems, and those that cannot be read are left out; of
+    `name[extra]`, only `name` is looked for. A requirement with an address is met by any version, and is shown without
+    the login of the address.
 
     Args:
         distribution: The name of an installed distribution.

@@ -125,8 +125,8 @@ def shared_stages(
 def read_trial(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]) -> Trial:
     """The state of a trial, from its run directory.
 
-    Of the metric of the search it has the best value of all epochs. A run that has ended is given its own parameters:
-    a scheduler may have changed those that are given for an attempt that was not begun.
+    Of the metric of the search it has the best value of all epochs. The parameters are those in
+    run.json once the run has ended, else `params`: a scheduler may have new ones for an attempt that never began.
 
     Args:
         plan: The plan of the search.
@@ -151,13 +151,13 @@ def read_trial(plan: RunPlan, search: Search, id: str, params: Mapping[str, Any]
         problem = metric_missing(config, epochs.names)
         error = {'type': type(problem).__name__, 'message': problem.problem, 'hint': problem.hint, 'code': MISSING}
     status = record['status'] if record['status'] in ENDED else 'running'
-    had = plain(dict(params))
+    own = plain(dict(params))
     if status != 'running':
-        recorded = {name: value for name, value in record['params'].items() if name in had and not is_hidden(value)}
-        had |= recorded
+        recorded = {name: value for name, value in record['params'].items() if name in own and not is_hidden(value)}
+        own |= recorded
     return Trial(
         id,
-        had,
+        own,
         'failed' if error is not None and status == 'succeeded' else status,
         {name: value for name, value in metrics.items() if math.isfinite(value)},
         str(directory.path),

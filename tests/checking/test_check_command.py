@@ -34,11 +34,11 @@ def by_name(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_what_is_not_there_is_a_usage_error(plugin_project: PluginProject) -> None:
     missing = plugin_project.hooks('check', 'no-such-thing', code=2)
-    assert "neither a folder nor an installed distribution 'no-such-thing'" in missing.err
+    assert "there is no folder, file or installed distribution 'no-such-thing'" in missing.err
     (plugin_project.folder / 'empty').mkdir()
     assert './empty has no pyproject.toml' in plugin_project.hooks('check', './empty', code=2).err
     assert 'empty has no pyproject.toml' in plugin_project.hooks('check', 'empty', code=2).err
-    assert "neither a folder nor an installed distribution ''" in plugin_project.hooks('check', '', code=2).err
+    assert "there is no folder, file or installed distribution ''" in plugin_project.hooks('check', '', code=2).err
     for name in ('acme-1.0.tar.gz', 'acme.zip'):
         (plugin_project.folder / name).touch()
         refused = plugin_project.hooks('check', name, code=2).err

@@ -178,7 +178,7 @@ def test_what_a_plugin_prints_does_not_hide_the_others(tmp_path: Path, environme
 
 
 @pytest.mark.e2e
-def test_a_plugin_whose_import_does_not_end_is_named(tmp_path: Path, environments: Environments) -> None:
+def test_an_import_that_does_not_end_is_an_error(tmp_path: Path, environments: Environments) -> None:
     source = tmp_path / 'acme-noisy'
     source.mkdir()
     (source / 'pyproject.toml').write_text(NOISY, encoding='utf-8')
@@ -190,7 +190,7 @@ def test_a_plugin_whose_import_does_not_end_is_named(tmp_path: Path, environment
         f'main(["install", {str(source)!r}, "--", "--no-index", "--no-deps", "--no-build-isolation"])'
     )
     ended = environment.run(environment.python, '-c', impatient)
-    assert 'not imported after 3 seconds' in ended.err
+    assert 'importing all installed plugins took more than 3 seconds' in ended.err
     assert 'synapse-hooks uninstall acme-noisy' in ended.err
 
 
@@ -209,17 +209,17 @@ def test_what_a_plugin_starts_is_not_waited_for(tmp_path: Path, environments: En
     environment = environments.fresh(tmp_path / 'venv').at(tmp_path)
     impatient = (
         'from synapse_hooks.cli import install, main\n'
-        f'install.PATIENCE = {60 if ends else 5}\n'
+        f'install.PATIENCE = {60 if ends else 20}\n'
         f'main(["install", {str(source)!r}, "--", "--no-index", "--no-deps", "--no-build-isolation"])'
     )
     ended = environment.run(environment.python, '-c', impatient)
     pid = int(started.read_text(encoding='utf-8'))
     if ends:
         os.kill(pid, signal.SIGKILL)
-        assert 'not imported' not in ended.err
+        assert 'importing all installed plugins' not in ended.err
         assert 'acme-noisy' in ended.out
     else:
-        assert 'not imported after 5 seconds' in ended.err
+        assert 'took more than 20 seconds' in ended.err
         until(lambda: not runs(pid))
 
 

@@ -30,9 +30,9 @@ _SIGNED_OUT: Final = ('NoCredentialsError', 'PartialCredentialsError', 'ProfileN
                       'SSOTokenLoadError', 'UnauthorizedSSOTokenError', 'CredentialRetrievalError')  # fmt: skip
 
 
-_PASSES: Final = (408, 409, 425, 429)
-"""Statuses of 4xx that may be others at the next time."""
-_PASSING: Final = (
+_TRANSIENT_STATUSES: Final = (408, 409, 425, 429)
+"""Statuses 4xx with which a repeated request may succeed."""
+_TRANSIENT_CODES: Final = (
     'RequestTimeout', 'RequestTimeoutException', 'IncompleteBody', 'BadDigest', 'InvalidDigest',
     'XAmzContentSHA256Mismatch', 'SlowDown', 'Throttling', 'ThrottlingException', 'ThrottledException',
     'RequestThrottled', 'RequestThrottledException', 'RequestLimitExceeded', 'TooManyRequestsException',
@@ -222,4 +222,9 @@ def _is_refusal(error: BaseException) -> bool:
         return False
     status = (answer.get('ResponseMetadata') or {}).get('HTTPStatusCode')
     code = (answer.get('Error') or {}).get('Code')
-    return isinstance(status, int) and 300 <= status < 500 and status not in _PASSES and code not in _PASSING
+    return (
+        isinstance(status, int)
+        and 300 <= status < 500
+        and status not in _TRANSIENT_STATUSES
+        and code not in _TRANSIENT_CODES
+    )
