@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from synapse_hooks.checking.report_card import Status
 from synapse_hooks.plugins.discovery import DISTRIBUTION, GROUPS
 from synapse_hooks.plugins.records import normalize
+from synapse_hooks.plugins.requirements import requirement_here
 from synapse_hooks.version import __version__
 
 _TEXTS: Final = ('text/markdown', 'text/x-rst', 'text/plain')
@@ -259,8 +260,7 @@ def _claimed(distribution: Distribution) -> set[str]:
 
 
 def _requirements(distribution: Distribution) -> list[Requirement]:
-    parsed = [one for text in distribution.requires or () if (one := _parsed(text)) is not None]
-    return [one for one in parsed if one.marker is None or one.marker.evaluate({'extra': ''})]
+    return [one for text in distribution.requires or () if (one := requirement_here(text)) is not None]
 
 
 def _parsed(text: str) -> Requirement | None:

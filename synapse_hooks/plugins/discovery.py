@@ -132,16 +132,11 @@ def _incompatible(distribution: Installed | Distribution) -> str:
     if not ours:
         return ''
     # Importing packaging takes longer than an empty run, and what nearly every plugin requires does not need it.
-    from packaging.requirements import InvalidRequirement, Requirement
+    from synapse_hooks.plugins.requirements import requirement_here
 
     for line in ours:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        if requirement.marker is not None and not requirement.marker.evaluate({'extra': ''}):
-            continue
-        if not requirement.specifier.contains(__version__, prereleases=True):
+        requirement = requirement_here(line)
+        if requirement is not None and not requirement.specifier.contains(__version__, prereleases=True):
             return str(requirement.specifier)
     return ''
 

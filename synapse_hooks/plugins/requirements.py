@@ -38,14 +38,22 @@ def unmet_requirements(distribution: str) -> dict[str, str]:
         return {}
     unmet = {}
     for line in lines:
-        requirement = _wanted(line)
+        requirement = requirement_here(line)
         if requirement is not None and (found := _instead(requirement)):
             unmet[_shown(line, requirement)] = found
     return unmet
 
 
-def _wanted(line: str) -> Requirement | None:
-    """The requirement of a line; None where it is not for this system, or cannot be read."""
+def requirement_here(line: str) -> Requirement | None:
+    """The requirement of a line of metadata; None where it is not for this system, of an extra only, or cannot be read.
+
+    Args:
+        line: A value of `Requires-Dist`.
+
+    Example:
+        >>> requirement_here('ray>=2; python_version > "3"'), requirement_here('ray; extra == "more"')
+        (<Requirement('ray>=2; python_version > "3"')>, None)
+    """
     try:
         requirement = Requirement(line)
         wanted = requirement.marker is None or requirement.marker.evaluate({'extra': ''})

@@ -73,6 +73,7 @@ def test_a_plugin_in_an_archive_on_the_path_is_found(tmp_path: Path, monkeypatch
         ('synapse-hooks-voc>=99', ''),
         ('synapse-hooks.voc>=99', ''),
         ('synapse-hooks >', ''),
+        ('synapse-hooks>=99; platform_machine ~= "x86_64"', ''),
     ],
 )
 def test_which_version_of_ours_a_plugin_asks_for(
